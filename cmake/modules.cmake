@@ -1,0 +1,32 @@
+# ledgerline_module(NAME [PUBLIC target...] [PRIVATE target...])
+#
+# Declares the static library of the module in the current directory, src/NAME. Its sources are the directory's *.cpp;
+# its unit tests are the directory's *_test.cpp and become the test program NAME_test.
+function(ledgerline_module name)
+  cmake_parse_arguments(arg "" "" "PUBLIC;PRIVATE" ${ARGN})
+  file(GLOB sources CONFIGURE_DEPENDS *.cpp *.h)
+  file(GLOB tests CONFIGURE_DEPENDS *_test.cpp)
+  list(REMOVE_ITEM sources ${tests})
+  add_library(ledgerline_${name} STATIC ${sources})
+  set_target_properties(ledgerline_${name} PROPERTIES LINKER_LANGUAGE CXX)
+  target_include_directories(ledgerline_${name} PUBLIC ${PROJECT_SOURCE_DIR}/src)
+  target_link_libraries(ledgerline_${name} PUBLIC ${arg_PUBLIC} PRIVATE ${arg_PRIVATE})
+  if(BUILD_TESTING AND tests)
+    ledgerline_test(${name}_test SOURCES ${tests} LINK ledgerline_${name})
+  endif()
+endfunction()
+
+# ledgerline_test(NAME SOURCES file... LINK target... [LABELS label...] [TIMEOUT seconds])
+#
+# Declares one test program. It starts every server it needs by itself, so programs may run side by side.
+function(ledgerline_test name)
+  cmake_parse_arguments(arg "" "TIMEOUT" "SOURCES;LINK;LABELS" ${ARGN})
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 300)
+  endif()
+  add_executable(${name} ${arg_SOURCES})
+  find_package(GTest REQUIRED)
+  target_link_libraries(${name} PRIVATE ${arg_LINK} GTest::gmock GTest::gtest_main)
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS "${arg_LABELS}")
+endfunction()

@@ -1,0 +1,67 @@
+// IntakeStore: how transactions are accepted. Each method is one whole database transaction.
+//
+// Implementations: PgIntakeStore, and a memory one for tests and simulation; tests/integration holds both to the same
+// conformance suite. Not thread-safe: one thread at a time.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/result.h"
+#include "base/uuid.h"
+#include "event/event.h"
+
+namespace ledgerline {
+
+// One request to accept a transaction. The ids are made before the first try, so that a batch whose fate is unknown can
+// be run again: rows found under those ids were created by it.
+struct IntakeItem {
+    Uuid transaction_id;
+    Uuid event_id;
+    Uuid account_id;
+    std::int64_t amount_cents = 0;
+    std::string currency;
+    TransactionType type = TransactionType::credit;
+    std::string idempotency_key;
+    json::Value metadata;  // an object, or null
+    std::string traceparent;
+};
+
+struct IntakeResult {
+    enum class Status {
+        created,
+        replayed,    // the key is known and the body the same: existing holds the transaction
+        key_reused,  // the key is known with another body
+        account_not_found,
+        account_suspended,
+        currency_mismatch,
+        failed,  // the database refuses this one row: error says why
+    };
+    Status status = Status::failed;
+    Uuid transaction_id;           // created or replayed
+    int lane = 0;                  // created
+    std::int64_t seq = 0;          // created
+    WallTime created_at;           // created
+    std::string account_currency;  // currency_mismatch
+    std::string error;             // failed
+};
+
+class IntakeStore {
+public:
+    virtual ~IntakeStore() = default;
+
+    // Accepts the items in order, each on its own merits: one result an item. Locks the batch's lanes in ascending
+    // order, reads status and keys in a statement that begins after that, numbers the new rows in the order of items,
+    // and commits. A key that occurs twice among the items is accepted once; the later ones replay it or are refused.
+    //
+    // Error with Disposition::retry and code "outcome_unknown": the commit was sent and its fate is not known; run the
+    // same items again. Any other error: nothing was stored.
+    virtual Result<std::vector<IntakeResult>> accept(std::span<const IntakeItem> items) = 0;
+};
+
+}  // namespace ledgerline

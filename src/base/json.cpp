@@ -1,0 +1,285 @@
+#include "base/json.h"
+
+#include <algorithm>
+#include <boost/json/basic_parser_impl.hpp>
+#include <charconv>
+#include <unordered_set>
+
+namespace ledgerline::json {
+namespace {
+
+// Builds a Value from the events of Boost.JSON's parser, and stops it where our rules are stricter.
+class Builder {
+public:
+    // The parser refuses what exceeds these; the body's size is limited before.
+    static constexpr std::size_t max_object_size = static_cast<std::size_t>(-1);
+    static constexpr std::size_t max_array_size = static_cast<std::size_t>(-1);
+    static constexpr std::size_t max_key_size = static_cast<std::size_t>(-1);
+    static constexpr std::size_t max_string_size = static_cast<std::size_t>(-1);
+
+    using Code = boost::json::error_code;
+    using Text = boost::json::string_view;
+
+    explicit Builder(const Limits& limits) : limits_(limits) {}
+
+    bool on_document_begin(Code&) { return true; }
+    bool on_document_end(Code&) { return true; }
+    bool on_object_begin(Code&) { return open(Object{}); }
+    bool on_object_end(std::size_t, Code&) { return close(); }
+    bool on_array_begin(Code&) { return open(Array{}); }
+    bool on_array_end(std::size_t, Code&) { return close(); }
+    bool on_key_part(Text text, std::size_t, Code&) { return append(text); }
+    bool on_key(Text text, std::size_t, Code& code) {
+        append(text);
+        Frame& frame = stack_.back();
+        frame.key = std::exchange(text_, {});
+        if (frame.key.find('\0') != std::string::npos) return refuse("a member name must not contain U+0000", code);
+        if (!frame.names.insert(frame.key).second)
+            return refuse("the member name '" + frame.key + "' occurs twice in one object", code);
+        return true;
+    }
+    bool on_string_part(Text text, std::size_t, Code&) { return append(text); }
+    bool on_string(Text text, std::size_t, Code& code) {
+        append(text);
+        if (text_.find('\0') != std::string::npos) return refuse("a string must not contain U+0000", code);
+        return add(std::exchange(text_, {}));
+    }
+    bool on_number_part(Text text, Code&) { return append(text); }
+    bool on_int64(std::int64_t, Text text, Code& code) { return number(text, code); }
+    bool on_uint64(std::uint64_t, Text text, Code& code) { return number(text, code); }
+    bool on_double(double, Text text, Code& code) { return number(text, code); }
+    bool on_bool(bool value, Code&) { return add(value); }
+    bool on_null(Code&) { return add(Value()); }
+    bool on_comment_part(Text, Code&) { return true; }
+    bool on_comment(Text, Code&) { return true; }
+
+    Value take() { return std::move(root_); }
+    const std::string& rule() const { return rule_; }
+
+private:
+    struct Frame {
+        Value container;
+        std::string key;                        // of the member being read, in an object
+        std::unordered_set<std::string> names;  // seen so far, in an object
+    };
+
+    bool append(Text text) {
+        text_.append(text.data(), text.size());
+        return true;
+    }
+
+    bool open(Value container) {
+        stack_.push_back({std::move(container), {}, {}});
+        return true;
+    }
+
+    bool close() {
+        Value done = std::move(stack_.back().container);
+        stack_.pop_back();
+        return add(std::move(done));
+    }
+
+    bool add(Value value) {
+        if (stack_.empty()) {
+            root_ = std::move(value);
+        } else if (Array* array = stack_.back().container.if_array()) {
+            array->push_back(std::move(value));
+        } else {
+            stack_.back().container.if_object()->emplace_back(std::move(stack_.back().key), std::move(value));
+        }
+        return true;
+    }
+
+    bool number(Text text, Code& code) {
+        append(text);
+        if (text_.size() > limits_.number_chars_max)
+            return refuse("a number must have at most " + std::to_string(limits_.number_chars_max) + " characters",
+                          code);
+        if (const auto e = text_.find_first_of("eE"); e != std::string::npos) {
+            const char* first = text_.data() + e + 1;
+            if (*first == '+') ++first;
+            std::int64_t exponent = 0;
+            const auto parsed = std::from_chars(first, text_.data() + text_.size(), exponent);
+            if (parsed.ec != std::errc() || std::abs(exponent) > limits_.exponent_max)
+                return refuse("the exponent of a number must be between -" + std::to_string(limits_.exponent_max) +
+                                  " and " + std::to_string(limits_.exponent_max),
+                              code);
+        }
+        return add(Number{std::exchange(text_, {})});
+    }
+
+    bool refuse(std::string rule, Code& code) {
+        rule_ = std::move(rule);
+        code = boost::json::error::syntax;
+        return false;
+    }
+
+    const Limits& limits_;
+    std::vector<Frame> stack_;
+    std::string text_;
+    std::string rule_;
+    Value root_;
+};
+
+// A number as sign, significant digits without zeros at either end, and the power of ten of the last digit.
+struct Decimal {
+    bool negative = false;
+    std::string digits;
+    std::int64_t exponent = 0;
+
+    bool operator==(const Decimal&) const = default;
+
+    explicit Decimal(std::string_view text) {
+        if (text.starts_with('-')) negative = true, text.remove_prefix(1);
+        const auto e = text.find_first_of("eE");
+        if (e != std::string_view::npos) {
+            std::string_view tail = text.substr(e + 1);
+            if (tail.starts_with('+')) tail.remove_prefix(1);
+            std::from_chars(tail.data(), tail.data() + tail.size(), exponent);
+            text = text.substr(0, e);
+        }
+        const auto point = text.find('.');
+        digits = text.substr(0, point);
+        if (point != std::string_view::npos) {
+            digits += text.substr(point + 1);
+            exponent -= static_cast<std::int64_t>(text.size() - point - 1);
+        }
+        while (digits.ends_with('0')) digits.pop_back(), ++exponent;
+        digits.erase(0, digits.find_first_not_of('0'));
+        if (digits.empty()) negative = false, exponent = 0;
+    }
+};
+
+bool equivalent_objects(const Object& a, const Value& whole_b) {
+    const Object* b = whole_b.if_object();
+    if (!b || a.size() != b->size()) return false;
+    std::vector<const Member*> left, right;
+    for (const Member& member : a) left.push_back(&member);
+    for (const Member& member : *b) right.push_back(&member);
+    const auto by_name = [](const Member* x, const Member* y) { return x->first < y->first; };
+    std::sort(left.begin(), left.end(), by_name);
+    std::sort(right.begin(), right.end(), by_name);
+    return std::equal(left.begin(), left.end(), right.begin(), [](const Member* x, const Member* y) {
+        return x->first == y->first && equivalent(x->second, y->second);
+    });
+}
+
+}  // namespace
+
+std::optional<std::int64_t> Value::if_int64() const {
+    const Number* number = if_number();
+    if (!number) return std::nullopt;
+    std::int64_t value = 0;
+    const char* end = number->text.data() + number->text.size();
+    const auto parsed = std::from_chars(number->text.data(), end, value);
+    if (parsed.ec != std::errc() || parsed.ptr != end) return std::nullopt;
+    return value;
+}
+
+const Value* Value::find(std::string_view name) const {
+    const Object* object = if_object();
+    if (!object) return nullptr;
+    const auto found = std::find_if(object->begin(), object->end(), [&](const Member& m) { return m.first == name; });
+    return found == object->end() ? nullptr : &found->second;
+}
+
+Result<Value> parse(std::string_view text, const Limits& limits) {
+    boost::json::parse_options options;
+    options.max_depth = limits.depth_max;
+    boost::json::basic_parser<Builder> parser(options, limits);
+    boost::json::error_code code;
+    const std::size_t used = parser.write_some(false, text.data(), text.size(), code);
+    if (!code && used < text.size()) code = boost::json::error::extra_data;
+    if (code) {
+        const std::string& rule = parser.handler().rule();
+        return failure(Disposition::refuse, "invalid_json",
+                       (rule.empty() ? code.message() : rule) + ", at byte " + std::to_string(used));
+    }
+    return parser.handler().take();
+}
+
+void append_quoted(std::string_view text, std::string& out) {
+    constexpr char kHexDigits[] = "0123456789abcdef";
+    out.push_back('"');
+    for (const char c : text) {
+        switch (c) {
+            case '"':
+                out += "\\\"";
+                break;
+            case '\\':
+                out += "\\\\";
+                break;
+            case '\b':
+                out += "\\b";
+                break;
+            case '\f':
+                out += "\\f";
+                break;
+            case '\n':
+                out += "\\n";
+                break;
+            case '\r':
+                out += "\\r";
+                break;
+            case '\t':
+                out += "\\t";
+                break;
+            default:
+                if (static_cast<unsigned char>(c) < 0x20) {
+                    out += "\\u00";
+                    out.push_back(kHexDigits[c >> 4]);
+                    out.push_back(kHexDigits[c & 15]);
+                } else {
+                    out.push_back(c);
+                }
+        }
+    }
+    out.push_back('"');
+}
+
+void serialize(const Value& value, std::string& out) {
+    if (value.is_null()) {
+        out += "null";
+    } else if (const bool* boolean = value.if_bool()) {
+        out += *boolean ? "true" : "false";
+    } else if (const Number* number = value.if_number()) {
+        out += number->text;
+    } else if (const std::string* string = value.if_string()) {
+        append_quoted(*string, out);
+    } else if (const Array* array = value.if_array()) {
+        out.push_back('[');
+        for (std::size_t i = 0; i < array->size(); ++i) {
+            if (i > 0) out.push_back(',');
+            serialize((*array)[i], out);
+        }
+        out.push_back(']');
+    } else {
+        out.push_back('{');
+        bool first = true;
+        for (const auto& [name, member] : *value.if_object()) {
+            if (!std::exchange(first, false)) out.push_back(',');
+            append_quoted(name, out);
+            out.push_back(':');
+            serialize(member, out);
+        }
+        out.push_back('}');
+    }
+}
+
+std::string serialize(const Value& value) {
+    std::string out;
+    serialize(value, out);
+    return out;
+}
+
+bool equivalent(const Value& a, const Value& b) {
+    if (a.is_null()) return b.is_null();
+    if (const bool* x = a.if_bool()) return b.if_bool() && *x == *b.if_bool();
+    if (const Number* x = a.if_number()) return b.if_number() && Decimal(x->text) == Decimal(b.if_number()->text);
+    if (const std::string* x = a.if_string()) return b.if_string() && *x == *b.if_string();
+    if (const Array* x = a.if_array())
+        return b.if_array() && std::equal(x->begin(), x->end(), b.if_array()->begin(), b.if_array()->end(), equivalent);
+    return equivalent_objects(*a.if_object(), b);
+}
+
+}  // namespace ledgerline::json

@@ -1,0 +1,82 @@
+// Strict JSON (RFC 8259), stricter than most parsers where money is at stake:
+//   - a member name that occurs twice in one object is an error, at any depth;
+//   - numbers keep the digits they were written with: an amount of 1.0 or 1e2 can be told from 1, and nothing is
+//   rounded;
+//   - text that is not valid UTF-8, and strings with U+0000 (which PostgreSQL cannot store), are errors;
+//   - depth and number size are limited.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "base/result.h"
+
+namespace ledgerline::json {
+
+class Value;
+using Array = std::vector<Value>;
+using Member = std::pair<std::string, Value>;
+using Object = std::vector<Member>;  // in the order of the text; names are distinct
+
+// A number as it was written, which is valid JSON.
+struct Number {
+    std::string text;
+};
+
+class Value {
+public:
+    Value() = default;  // null
+    Value(bool value) : data_(value) {}
+    Value(Number value) : data_(std::move(value)) {}
+    Value(std::int64_t value) : data_(Number{std::to_string(value)}) {}
+    Value(int value) : Value(static_cast<std::int64_t>(value)) {}
+    Value(std::string value) : data_(std::move(value)) {}
+    Value(std::string_view value) : data_(std::string(value)) {}
+    Value(const char* value) : data_(std::string(value)) {}
+    Value(Array value) : data_(std::move(value)) {}
+    Value(Object value) : data_(std::move(value)) {}
+
+    bool is_null() const { return std::holds_alternative<std::monostate>(data_); }
+    // Each returns null when the value has another type.
+    const bool* if_bool() const { return std::get_if<bool>(&data_); }
+    const Number* if_number() const { return std::get_if<Number>(&data_); }
+    const std::string* if_string() const { return std::get_if<std::string>(&data_); }
+    const Array* if_array() const { return std::get_if<Array>(&data_); }
+    Array* if_array() { return std::get_if<Array>(&data_); }
+    const Object* if_object() const { return std::get_if<Object>(&data_); }
+    Object* if_object() { return std::get_if<Object>(&data_); }
+
+    // The value of an integer written as one (no fraction, no exponent) that fits; nothing otherwise.
+    std::optional<std::int64_t> if_int64() const;
+    // The member of that name; null when there is none or this is not an object.
+    const Value* find(std::string_view name) const;
+
+private:
+    std::variant<std::monostate, bool, Number, std::string, Array, Object> data_;
+};
+
+struct Limits {
+    std::size_t depth_max = 32;         // of nested arrays and objects
+    std::size_t number_chars_max = 64;  // of one number
+    std::int64_t exponent_max = 308;    // of |exponent| of one number
+};
+
+// Parses one JSON text. The error's code is "invalid_json"; its message names the rule and the place.
+Result<Value> parse(std::string_view text, const Limits& limits = {});
+
+// Compact text, members in their order, numbers as they were written.
+std::string serialize(const Value& value);
+void serialize(const Value& value, std::string& out);
+// Appends text as a JSON string, with its quotes.
+void append_quoted(std::string_view text, std::string& out);
+
+// Whether both are the same JSON value: member order and the way a number is written (1, 1.0, 10e-1) do not matter.
+// PostgreSQL's jsonb equality agrees.
+bool equivalent(const Value& a, const Value& b);
+
+}  // namespace ledgerline::json

@@ -1,0 +1,24 @@
+// Wakeup: how one stage tells another one in the same process that there is work. Many calls before the sleeper looks
+// count as one. Safe to use from any thread.
+#pragma once
+
+#include <condition_variable>
+#include <mutex>
+
+#include "base/clock.h"
+
+namespace ledgerline {
+
+class Wakeup {
+public:
+    void notify();
+    // Returns at once if notify() was called since the last return, otherwise when it is, or after at_most.
+    void wait(milliseconds at_most);
+
+private:
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    bool notified_ = false;
+};
+
+}  // namespace ledgerline

@@ -1,0 +1,70 @@
+// Event: what is accepted, published and applied; and the message that announces it on the bus.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "base/uuid.h"
+
+namespace ledgerline {
+
+enum class TransactionType { debit, credit };
+std::string_view name_of(TransactionType type);  // "DEBIT", "CREDIT"
+std::optional<TransactionType> parse_transaction_type(std::string_view name);
+
+// The version of the event's meaning that this binary writes and can apply.
+inline constexpr int event_schema_version = 1;
+inline constexpr std::string_view event_type_transaction_created = "transaction.created";
+
+// One event of a lane, as the database holds it.
+struct Event {
+    Uuid event_id;
+    int lane = 0;
+    std::int64_t seq = 0;  // 1, 2, 3, ... within the lane
+    int schema_version = event_schema_version;
+    WallTime occurred_at;
+    std::string traceparent;  // empty when unknown
+
+    Uuid transaction_id;
+    Uuid account_id;
+    std::int64_t amount_cents = 0;
+    std::string currency;
+    TransactionType type = TransactionType::credit;
+    std::string idempotency_key;
+    std::optional<std::string> metadata;  // JSON text of an object
+};
+
+using Header = std::pair<std::string, std::string>;
+
+// What travels over the bus. Headers keep their order; names may repeat.
+struct Message {
+    std::string key;    // the account's id: what other tools partition and group by
+    std::string value;  // JSON text
+    std::vector<Header> headers;
+
+    // The first header of that name; null when there is none.
+    const std::string* header(std::string_view name) const;
+};
+
+// The message that announces event. Headers: CloudEvents binary mode (ce_specversion 1.0), traceparent, lane, seq.
+Message encode(const Event& event);
+
+// What a message claims. Nothing in it is believed: the worker proves (lane, seq, event_id) against the database and
+// takes everything else from there.
+struct Announcement {
+    int lane = 0;
+    std::int64_t seq = 0;
+    Uuid event_id;
+    std::string traceparent;
+};
+
+// Error code "undecodable": the message names what is missing or malformed.
+Result<Announcement> decode(const Message& message);
+
+}  // namespace ledgerline

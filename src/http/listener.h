@@ -1,0 +1,53 @@
+// Listener: the HTTP/1.1 edge. Accepts connections, reads and screens requests, runs the router's handlers, answers.
+//
+// It trusts nobody: a request whose framing could be read in two ways is answered 400 and the connection closed, and
+// everything a client can make us hold is limited below. Beyond a limit the answer is early and cheap.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "base/result.h"
+#include "http/router.h"
+#include "observe/metrics.h"
+
+namespace ledgerline::http {
+
+struct ListenerConfig {
+    std::string host = "127.0.0.1";  // an IPv4 or IPv6 address, or "localhost"
+    std::uint16_t port = 8080;       // 0: any free port, told by port()
+    unsigned threads = 2;
+    std::size_t connections_max = 4096;
+    std::size_t header_bytes_max = 16 * 1024;  // request line and headers: 431 beyond
+    std::size_t headers_max = 100;
+    std::size_t pipelined_requests_max = 64;                   // read ahead on one connection
+    std::size_t body_bytes_in_flight_max = 256 * 1024 * 1024;  // of all requests together: 503 beyond
+    milliseconds request_timeout{30'000};                      // from a request's first byte to its last: 408 beyond
+    milliseconds idle_timeout{60'000};                         // between requests
+    milliseconds write_timeout{30'000};
+    std::vector<std::string> api_keys;  // empty: open
+};
+
+class Listener {
+public:
+    // Router, clock, random and metrics must outlive it.
+    Listener(ListenerConfig config, const Router& router, const Clock& clock, Random& random, Metrics& metrics);
+    ~Listener();
+
+    // Binds and listens; requests are answered from then on. Error "address_in_use" or "bad_address".
+    Result<void> start();
+    std::uint16_t port() const;
+
+    // Stops accepting, lets requests under way end, at most until grace has passed, then closes everything. Repeatable.
+    void stop(milliseconds grace);
+
+private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace ledgerline::http

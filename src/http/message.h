@@ -1,0 +1,41 @@
+// Request and Response as handlers see them: what the edge has already checked and taken apart.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "observe/trace.h"
+
+namespace ledgerline::http {
+
+using Header = std::pair<std::string, std::string>;
+
+struct Request {
+    std::string method;                                            // "GET"
+    std::string path;                                              // percent-decoded, without the query
+    std::vector<std::pair<std::string, std::string>> query;        // percent-decoded, in order
+    std::vector<std::pair<std::string, std::string>> path_params;  // by the names of the route's pattern
+    std::vector<Header> headers;                                   // names in lower case, values trimmed
+    std::string body;
+    std::string request_id;  // of ours, or the client's X-Request-Id where that is harmless
+    TraceContext trace;      // the client's traceparent, under a new span of ours; or a new trace
+    SteadyTime received_at;
+
+    // The first header of that name (given in lower case); null when there is none.
+    const std::string* header(std::string_view name) const;
+    // "" when the pattern has no such name.
+    std::string_view path_param(std::string_view name) const;
+};
+
+struct Response {
+    int status = 200;
+    std::string content_type = "application/json";
+    std::string body;
+    std::vector<Header> headers;
+};
+
+}  // namespace ledgerline::http

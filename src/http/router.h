@@ -1,0 +1,47 @@
+// Router: which handler answers which method and path. Also what the OpenAPI document is checked against.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "http/message.h"
+#include "http/problem.h"
+
+namespace ledgerline::http {
+
+// Runs on an HTTP thread and must not block. An exception that leaves it becomes a 500. The request outlives the call.
+using Handler = std::function<boost::asio::awaitable<Response>(const Request&)>;
+
+struct Route {
+    std::string method;   // "POST"
+    std::string pattern;  // "/v1/transactions/{id}"; a {name} takes exactly one non-empty segment
+    std::string name;     // "get_transaction": metrics label and OpenAPI operationId
+    Handler handler;
+    std::size_t body_bytes_max = 0;  // 0: the call takes no body
+    bool needs_key = true;           // whether an API key is asked for where keys are set
+};
+
+class Router {
+public:
+    // A method and pattern may be added once.
+    void add(Route route);
+
+    struct Match {
+        const Route* route;
+        std::vector<std::pair<std::string, std::string>> path_params;
+    };
+    // The route, or the problem to answer with: 404 "route_not_found", or 405 "method_not_allowed" with Allow.
+    // HEAD is answered by the GET route (the session leaves the body out). Literal segments win over parameters.
+    std::variant<Match, Response> match(std::string_view method, std::string_view path) const;
+
+    const std::vector<Route>& routes() const { return routes_; }
+
+private:
+    std::vector<Route> routes_;
+};
+
+}  // namespace ledgerline::http

@@ -1,0 +1,84 @@
+#include "observe/metrics.h"
+
+#include <prometheus/text_serializer.h>
+
+#include "base/result.h"
+
+namespace ledgerline {
+namespace {
+
+using prometheus::BuildCounter;
+using prometheus::BuildGauge;
+using prometheus::BuildHistogram;
+using Buckets = prometheus::Histogram::BucketBoundaries;
+
+const Buckets kSeconds{0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30};
+const Buckets kRows{1, 2, 5, 10, 25, 50, 100, 250, 500, 1000};
+
+auto& counters(prometheus::Registry& registry, const char* name, const char* help) {
+    return BuildCounter().Name(name).Help(help).Register(registry);
+}
+auto& gauges(prometheus::Registry& registry, const char* name, const char* help) {
+    return BuildGauge().Name(name).Help(help).Register(registry);
+}
+auto& histograms(prometheus::Registry& registry, const char* name, const char* help) {
+    return BuildHistogram().Name(name).Help(help).Register(registry);
+}
+
+}  // namespace
+
+Metrics::Metrics(std::string_view version)
+    : http_requests_total(counters(registry_, "http_requests_total", "Requests answered")),
+      http_request_duration_seconds(
+          histograms(registry_, "http_request_duration_seconds", "Time from a request's last byte to its answer")),
+      http_connections(gauges(registry_, "http_connections", "Open client connections").Add({})),
+      http_rejected_total(counters(registry_, "http_rejected_total", "Requests and connections refused at the edge")),
+      intake_batch_size(histograms(registry_, "intake_batch_size", "Rows in one intake transaction").Add({}, kRows)),
+      intake_commit_seconds(
+          histograms(registry_, "intake_commit_seconds", "Duration of one intake transaction").Add({}, kSeconds)),
+      intake_queue_rows(gauges(registry_, "intake_queue_rows", "Rows waiting for an intake transaction").Add({})),
+      intake_rows_total(counters(registry_, "intake_rows_total", "Rows answered by intake, by result")),
+      database_pool_wait_seconds(
+          histograms(registry_, "database_pool_wait_seconds", "Wait for a database connection of the pool")),
+      database_reconnects_total(counters(registry_, "database_reconnects_total", "Database connections made anew")),
+      outbox_backlog_events(gauges(registry_, "outbox_backlog_events", "Accepted events not yet published").Add({})),
+      outbox_oldest_event_age_seconds(
+          gauges(registry_, "outbox_oldest_event_age_seconds", "Age of the oldest event not yet applied").Add({})),
+      events_published_total(counters(registry_, "events_published_total", "Events acknowledged by the bus").Add({})),
+      publish_errors_total(
+          counters(registry_, "publish_errors_total", "Deliveries that the bus did not acknowledge").Add({})),
+      publish_batch_size(histograms(registry_, "publish_batch_size", "Events in one publish round").Add({}, kRows)),
+      publisher_lanes_owned(
+          gauges(registry_, "publisher_lanes_owned", "Lanes this process holds the lease of").Add({})),
+      events_consumed_total(
+          counters(registry_, "events_consumed_total", "Messages taken from the bus, by what came of them")),
+      worker_processing_duration_seconds(
+          histograms(registry_, "worker_processing_duration_seconds", "Duration of one apply transaction")
+              .Add({}, kSeconds)),
+      worker_batch_size(histograms(registry_, "worker_batch_size", "Events in one apply transaction").Add({}, kRows)),
+      worker_retries_total(
+          counters(registry_, "worker_retries_total", "Apply transactions tried again, by class of failure")),
+      worker_rewinds_total(
+          counters(registry_, "worker_rewinds_total", "Rewinds asked for because the bus lost events").Add({})),
+      dlq_messages_total(counters(registry_, "dlq_messages_total", "Dead letters written").Add({})),
+      dead_letters_parked(gauges(registry_, "dead_letters_parked", "Dead letters that wait for a decision").Add({})),
+      lane_lag_events(gauges(registry_, "lane_lag_events", "Accepted events not yet applied, by lane")),
+      lane_halted(gauges(registry_, "lane_halted", "1 while a lane is halted by repeated unknown failures")) {
+    BuildGauge()
+        .Name("ledgerline_build_info")
+        .Help("Version of the binary")
+        .Register(registry_)
+        .Add({{"version", std::string(version)}})
+        .Set(1);
+    for (const auto status : consumed_statuses) events_consumed(status);
+    for (const char* type : {"transient", "unknown"}) worker_retries_total.Add({{"type", type}});
+    for (const char* result : {"created", "replayed", "refused", "failed"}) intake_rows_total.Add({{"result", result}});
+}
+
+std::string Metrics::to_text() const { return prometheus::TextSerializer().Serialize(registry_.Collect()); }
+
+prometheus::Counter& Metrics::events_consumed(std::string_view status) {
+    return events_consumed_total.Add({{"type", "transaction.created"}, {"status", std::string(status)}});
+}
+
+}  // namespace ledgerline

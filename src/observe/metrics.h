@@ -1,0 +1,69 @@
+// Metrics: every name, type and label set of the process, in one place. tests/golden/metrics.txt holds them fast.
+//
+// Labels are bounded: routes are route names, never paths; there are no ids. Safe to use from any thread.
+#pragma once
+
+#include <prometheus/counter.h>
+#include <prometheus/family.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+
+#include <string>
+#include <string_view>
+
+namespace ledgerline {
+
+class Metrics {
+    prometheus::Registry registry_;
+
+public:
+    explicit Metrics(std::string_view version);
+    Metrics(const Metrics&) = delete;
+    Metrics& operator=(const Metrics&) = delete;
+
+    // The whole registry in Prometheus' text format (version 0.0.4).
+    std::string to_text() const;
+
+    // HTTP edge
+    prometheus::Family<prometheus::Counter>& http_requests_total;              // method, route, status
+    prometheus::Family<prometheus::Histogram>& http_request_duration_seconds;  // method, route
+    prometheus::Gauge& http_connections;
+    prometheus::Family<prometheus::Counter>& http_rejected_total;  // reason
+
+    // Intake
+    prometheus::Histogram& intake_batch_size;
+    prometheus::Histogram& intake_commit_seconds;
+    prometheus::Gauge& intake_queue_rows;
+    prometheus::Family<prometheus::Counter>& intake_rows_total;  // result: created, replayed, refused, failed
+
+    // Database
+    prometheus::Family<prometheus::Histogram>& database_pool_wait_seconds;  // pool
+    prometheus::Family<prometheus::Counter>& database_reconnects_total;     // pool
+
+    // Outbox and publisher
+    prometheus::Gauge& outbox_backlog_events;
+    prometheus::Gauge& outbox_oldest_event_age_seconds;
+    prometheus::Counter& events_published_total;
+    prometheus::Counter& publish_errors_total;
+    prometheus::Histogram& publish_batch_size;
+    prometheus::Gauge& publisher_lanes_owned;
+
+    // Worker
+    prometheus::Family<prometheus::Counter>& events_consumed_total;  // type, status
+    prometheus::Histogram& worker_processing_duration_seconds;
+    prometheus::Histogram& worker_batch_size;
+    prometheus::Family<prometheus::Counter>& worker_retries_total;  // type
+    prometheus::Counter& worker_rewinds_total;
+    prometheus::Counter& dlq_messages_total;
+    prometheus::Gauge& dead_letters_parked;
+    prometheus::Family<prometheus::Gauge>& lane_lag_events;  // lane
+    prometheus::Family<prometheus::Gauge>& lane_halted;      // lane
+
+    // events_consumed_total's status values.
+    static constexpr std::string_view consumed_statuses[] = {"processed", "failed",  "duplicate",
+                                                             "gap",       "foreign", "parked"};
+    prometheus::Counter& events_consumed(std::string_view status);
+};
+
+}  // namespace ledgerline

@@ -1,0 +1,45 @@
+#include "observe/trace.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace ledgerline {
+namespace {
+
+bool is_lower_hex(std::string_view text) {
+    return std::all_of(text.begin(), text.end(),
+                       [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+}
+
+bool is_zero(std::string_view text) { return text.find_first_not_of('0') == std::string_view::npos; }
+
+std::string new_span_id(Random& random) { return fmt::format("{:016x}", random.next() | 1); }
+
+}  // namespace
+
+std::optional<TraceContext> TraceContext::parse(std::string_view text) {
+    // version "-" trace-id "-" parent-id "-" flags
+    if (text.size() < 55 || text[2] != '-' || text[35] != '-' || text[52] != '-') return std::nullopt;
+    const auto version = text.substr(0, 2), trace_id = text.substr(3, 32), parent_id = text.substr(36, 16),
+               flags = text.substr(53, 2);
+    if (!is_lower_hex(version) || !is_lower_hex(trace_id) || !is_lower_hex(parent_id) || !is_lower_hex(flags))
+        return std::nullopt;
+    if (version == "ff" || is_zero(trace_id) || is_zero(parent_id)) return std::nullopt;
+    if (text.size() > 55 && (version == "00" || text[55] != '-')) return std::nullopt;
+    const char last = flags[1];
+    const int low_bits = last <= '9' ? last - '0' : last - 'a' + 10;
+    return TraceContext{std::string(trace_id), std::string(parent_id), (low_bits & 1) != 0};
+}
+
+TraceContext TraceContext::create(Random& random) {
+    return {fmt::format("{:016x}{:016x}", random.next(), random.next() | 1), new_span_id(random), true};
+}
+
+TraceContext TraceContext::child(Random& random) const { return {trace_id, new_span_id(random), sampled}; }
+
+std::string TraceContext::to_string() const {
+    return fmt::format("00-{}-{}-{}", trace_id, parent_id, sampled ? "01" : "00");
+}
+
+}  // namespace ledgerline

@@ -1,0 +1,28 @@
+#include "pg/session.h"
+
+namespace ledgerline::pg {
+
+Session::Session(ConnectionConfig config, Metrics& metrics, std::string_view pool)
+    : config_(std::move(config)),
+      reconnects_total_(metrics.database_reconnects_total.Add({{"pool", std::string(pool)}})) {}
+
+Result<void> Session::open_if_needed() {
+    if (connection_) return {};
+    auto opened = Connection::open(config_);
+    if (!opened) {
+        Error error = std::move(opened).error();
+        if (opened_before_) error.disposition = Disposition::retry;
+        return std::unexpected(std::move(error));
+    }
+    if (opened_before_) reconnects_total_.Increment();
+    opened_before_ = true;
+    connection_.emplace(std::move(*opened));
+    return {};
+}
+
+void Session::settle() {
+    connection_->rollback();
+    if (!connection_->usable()) connection_.reset();
+}
+
+}  // namespace ledgerline::pg

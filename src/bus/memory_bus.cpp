@@ -1,0 +1,174 @@
+#include "bus/memory_bus.h"
+
+#include <algorithm>
+
+namespace ledgerline {
+namespace {
+
+std::size_t size_of(const Message& message) {
+    std::size_t bytes = message.key.size() + message.value.size();
+    for (const auto& [name, value] : message.headers) bytes += name.size() + value.size();
+    return bytes;
+}
+
+}  // namespace
+
+class MemoryBus::MemoryProducer final : public Producer {
+public:
+    explicit MemoryProducer(MemoryBus& bus) : bus_(bus) {}
+
+    Result<std::vector<bool>> publish(std::span<const Outgoing> messages, SteadyTime) override {
+        std::vector<bool> delivered;
+        delivered.reserve(messages.size());
+        {
+            std::lock_guard lock(bus_.mutex_);
+            for (const Outgoing& outgoing : messages) delivered.push_back(bus_.append(outgoing));
+        }
+        bus_.changed_.notify_all();
+        return delivered;
+    }
+
+private:
+    MemoryBus& bus_;
+};
+
+class MemoryBus::MemoryConsumer final : public Consumer {
+public:
+    explicit MemoryConsumer(MemoryBus& bus) : bus_(bus) {
+        {
+            std::lock_guard lock(bus_.mutex_);
+            self_ = bus_.members_.emplace(bus_.members_.end());
+            bus_.share_out();
+        }
+        bus_.changed_.notify_all();
+    }
+
+    ~MemoryConsumer() override {
+        {
+            std::lock_guard lock(bus_.mutex_);
+            bus_.members_.erase(self_);
+            bus_.share_out();
+        }
+        bus_.changed_.notify_all();
+    }
+
+    Result<Polled> poll(milliseconds wait, std::size_t messages_max) override {
+        Polled polled;
+        std::unique_lock lock(bus_.mutex_);
+        bus_.changed_.wait_for(lock, wait, [this] { return bus_.has_report(*self_); });
+        bus_.report_assignment(*self_, polled);
+        bus_.report_messages(*self_, messages_max, polled);
+        return polled;
+    }
+
+    void commit(int partition, std::int64_t next_offset) override {
+        bool space_freed = false;
+        {
+            std::lock_guard lock(bus_.mutex_);
+            space_freed = bus_.commit(*self_, partition, next_offset);
+        }
+        if (space_freed && bus_.options_.space_freed) bus_.options_.space_freed->notify();
+    }
+
+private:
+    MemoryBus& bus_;
+    std::list<Member>::iterator self_;
+};
+
+MemoryBus::MemoryBus(Options options) : options_(std::move(options)) {
+    LEDGERLINE_ASSERT(options_.partitions > 0 && options_.messages_max > 0);
+    partitions_.resize(static_cast<std::size_t>(options_.partitions));
+    for (Partition& partition : partitions_) partition.committed = options_.first_offset;
+}
+
+std::unique_ptr<Producer> MemoryBus::make_producer() { return std::make_unique<MemoryProducer>(*this); }
+std::unique_ptr<Consumer> MemoryBus::make_consumer() { return std::make_unique<MemoryConsumer>(*this); }
+
+bool MemoryBus::is_full(const Partition& partition) const {
+    return partition.messages.size() >= options_.messages_max || partition.bytes >= options_.bytes_max;
+}
+
+bool MemoryBus::append(const Outgoing& outgoing) {
+    if (outgoing.partition < 0 || outgoing.partition >= options_.partitions) return false;
+    Partition& partition = partitions_[static_cast<std::size_t>(outgoing.partition)];
+    if (is_full(partition)) {
+        partition.refused = true;
+        return false;
+    }
+    partition.bytes += size_of(outgoing.message);
+    partition.messages.push_back(outgoing.message);
+    return true;
+}
+
+void MemoryBus::share_out() {
+    // By range: the first (partitions mod members) members get one partition more than the others.
+    std::size_t next = 0, member_index = 0;
+    for (const Member& member : members_) {
+        const std::size_t share =
+            partitions_.size() / members_.size() + (member_index++ < partitions_.size() % members_.size() ? 1 : 0);
+        for (const std::size_t end = next + share; next < end; ++next) {
+            Partition& partition = partitions_[next];
+            if (partition.owner == &member) continue;
+            partition.owner = &member;
+            ++partition.generation;
+        }
+    }
+    for (; next < partitions_.size(); ++next) partitions_[next].owner = nullptr;
+}
+
+bool MemoryBus::holds(const Member& member, int partition) const {
+    const auto held = member.held.find(partition);
+    const Partition& log = partitions_[static_cast<std::size_t>(partition)];
+    return held != member.held.end() && log.owner == &member && log.generation == held->second.generation;
+}
+
+bool MemoryBus::has_report(const Member& member) const {
+    for (int i = 0; i < options_.partitions; ++i) {
+        const Partition& partition = partitions_[static_cast<std::size_t>(i)];
+        const bool held = holds(member, i);
+        if (held && member.held.at(i).position < partition.end()) return true;
+        if (!held && (partition.owner == &member || member.held.contains(i))) return true;
+    }
+    return false;
+}
+
+void MemoryBus::report_assignment(Member& member, Polled& polled) const {
+    for (int i = 0; i < options_.partitions; ++i) {
+        if (holds(member, i)) continue;
+        if (member.held.erase(i) > 0) polled.revoked.push_back(i);
+        const Partition& partition = partitions_[static_cast<std::size_t>(i)];
+        if (partition.owner != &member) continue;
+        member.held[i] = {partition.generation, partition.committed};
+        polled.assigned.push_back(i);
+    }
+}
+
+void MemoryBus::report_messages(Member& member, std::size_t messages_max, Polled& polled) const {
+    for (int step = 0; step < options_.partitions; ++step) {
+        const int i = (member.first_partition + step) % options_.partitions;
+        const auto held = member.held.find(i);
+        if (held == member.held.end()) continue;
+        const Partition& partition = partitions_[static_cast<std::size_t>(i)];
+        std::int64_t& position = held->second.position;
+        for (; position < partition.end() && polled.messages.size() < messages_max; ++position)
+            polled.messages.push_back({options_.topic, i, position,
+                                       partition.messages[static_cast<std::size_t>(position - partition.committed)]});
+        if (position == partition.end()) polled.ended.push_back(i);
+    }
+    member.first_partition = (member.first_partition + 1) % options_.partitions;
+}
+
+bool MemoryBus::commit(Member& member, int partition_number, std::int64_t next_offset) {
+    // A partition that has changed hands meanwhile is its new owner's to commit.
+    if (partition_number < 0 || partition_number >= options_.partitions || !holds(member, partition_number))
+        return false;
+    Partition& partition = partitions_[static_cast<std::size_t>(partition_number)];
+    const std::int64_t upto = std::min(next_offset, member.held.at(partition_number).position);
+    for (; partition.committed < upto; ++partition.committed) {
+        partition.bytes -= size_of(partition.messages.front());
+        partition.messages.pop_front();
+    }
+    return partition.refused && !is_full(partition) && std::exchange(partition.refused, false);
+}
+
+}  // namespace ledgerline

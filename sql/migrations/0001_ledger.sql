@@ -168,7 +168,8 @@ CREATE TABLE dead_letters (
     payload           text NOT NULL,
     payload_encoding  text NOT NULL CHECK (payload_encoding IN ('utf8', 'base64')),
     value_sha256      bytea NOT NULL,
-    headers           jsonb NOT NULL DEFAULT '{}',
+    -- An array of [name, value].
+    headers           jsonb NOT NULL DEFAULT '[]',
     error_class       text NOT NULL CHECK (error_class IN ('permanent', 'unknown', 'foreign')),
     error_code        text NOT NULL,
     error_message     text NOT NULL,

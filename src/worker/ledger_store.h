@@ -23,6 +23,7 @@ struct LaneState {
     int lane = 0;
     std::int64_t applied_seq = 0;
     std::int64_t published_seq = 0;
+    std::int64_t last_seq = 0;
     std::int64_t failing_seq = 0;  // 0: none
     int attempts = 0;              // of failing_seq, for unknown reasons
     std::string streak_code;       // the reason for which the lane's last events were buried in a row

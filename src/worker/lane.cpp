@@ -1,0 +1,73 @@
+#include "worker/lane.h"
+
+#include <algorithm>
+
+namespace ledgerline {
+namespace {
+
+// Events in one apply transaction. Larger ones gain nothing and hold account locks for longer.
+constexpr std::size_t kBatchMax = 500;
+
+}  // namespace
+
+Lane::Lane(int id, Backoff backoff) : id_(id), backoff_(backoff), batch_max_(kBatchMax) {}
+
+void Lane::load(const LaneState& state) {
+    state_ = state;
+    while (!pending_.empty() && pending_.front().ref.seq <= state.applied_seq) pending_.pop_front();
+    if (!pending_.empty() && pending_.front().ref.seq != state.applied_seq + 1) pending_.clear();
+}
+
+Lane::Claim Lane::take(const Announcement& announcement, Incoming& incoming) {
+    const std::int64_t next = state_.applied_seq + static_cast<std::int64_t>(pending_.size()) + 1;
+    if (announcement.seq <= state_.applied_seq) return Claim::duplicate;
+    if (announcement.seq > next) return Claim::beyond;
+    if (announcement.seq < next) {
+        const Pending& kept = pending_[static_cast<std::size_t>(announcement.seq - state_.applied_seq - 1)];
+        return kept.ref.event_id == announcement.event_id ? Claim::duplicate : Claim::beyond;
+    }
+    if (pending_.size() >= lane_pending_max) return Claim::overflow;
+    pending_.push_back({{announcement.seq, announcement.event_id}, announcement.traceparent, std::move(incoming)});
+    return Claim::next;
+}
+
+std::vector<EventRef> Lane::batch() const {
+    std::vector<EventRef> refs;
+    for (std::size_t i = 0; i < std::min(batch_max_, pending_.size()); ++i) refs.push_back(pending_[i].ref);
+    return refs;
+}
+
+void Lane::advance(std::size_t count, int streak, std::string streak_code) {
+    LEDGERLINE_ASSERT(count <= pending_.size());
+    state_.streak = streak;
+    state_.streak_code = std::move(streak_code);
+    state_.applied_seq += static_cast<std::int64_t>(count);
+    pending_.erase(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(count));
+}
+
+bool Lane::narrow() {
+    const std::size_t size = std::min(batch_max_, pending_.size());
+    if (size <= 1) return false;
+    batch_max_ = size / 2;
+    return true;
+}
+
+void Lane::widen() { batch_max_ = std::min(batch_max_ * 2, kBatchMax); }
+
+std::optional<std::int64_t> Lane::committable_offset() const {
+    return pending_.empty() ? next_offset_ : pending_.front().incoming.offset;
+}
+
+milliseconds Lane::pause(SteadyTime now) {
+    const milliseconds delay = backoff_.next();
+    paused_until_ = now + delay;
+    return delay;
+}
+
+bool Lane::rewind_due() {
+    if (!gap_ || !pending_.empty()) return false;
+    gap_ = false;
+    return std::exchange(rewound_at_, state_.applied_seq) != state_.applied_seq;
+}
+
+}  // namespace ledgerline

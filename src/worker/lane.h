@@ -1,0 +1,95 @@
+// Lane: what one worker knows about one lane, in memory. It sorts incoming messages by what they claim and keeps the
+// run of events that follows the apply cursor. No I/O: what it says is a claim until the store has proven it.
+//
+// Not thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/backoff.h"
+#include "bus/bus.h"
+#include "worker/ledger_store.h"
+
+namespace ledgerline {
+
+// Messages of one lane that a worker holds at most. What comes on top is dropped: the bus is asked for it again later.
+inline constexpr std::size_t lane_pending_max = 2000;
+
+class Lane {
+public:
+    struct Pending {
+        EventRef ref;
+        std::string traceparent;
+        Incoming incoming;
+    };
+
+    enum class Claim {
+        next,       // kept: it continues the run
+        duplicate,  // applied already, or kept already
+        beyond,     // leaves a gap, or stands where another event is kept: proof decides between loss and forgery
+        overflow,   // would continue the run, but the lane is full: dropped
+    };
+
+    Lane(int id, Backoff backoff);
+
+    int id() const { return id_; }
+    const LaneState& state() const { return state_; }
+    const std::deque<Pending>& pending() const { return pending_; }
+
+    // Takes over what the database says, and drops what it makes obsolete.
+    void load(const LaneState& state);
+
+    // Sorts one message. It is moved from only when it is kept.
+    Claim take(const Announcement& announcement, Incoming& incoming);
+
+    // The refs of the next batch: the head of the run, at most as many as the bisection allows.
+    std::vector<EventRef> batch() const;
+
+    // The first `count` pending events are dealt with; the cursor stands behind them. streak counts the last events
+    // that were buried in a row for the unknown reason streak_code.
+    void advance(std::size_t count, int streak = 0, std::string streak_code = {});
+    // Drops the pending events from index on: they no longer continue the run.
+    void cut(std::size_t index) { pending_.resize(index); }
+
+    // Bisection: a failed batch is halved until its guilty event stands alone; each success doubles again.
+    bool narrow();
+    void widen();
+
+    // The first offset of this partition not yet seen, for the group's commit.
+    void saw(std::int64_t offset) { next_offset_ = offset + 1; }
+    std::optional<std::int64_t> committable_offset() const;
+
+    // Pausing after a failure, with growing delays. A success ends it.
+    milliseconds pause(SteadyTime now);
+    void pause_for(SteadyTime now, milliseconds delay) { paused_until_ = now + delay; }
+    bool paused(SteadyTime now) const { return now < paused_until_; }
+    SteadyTime paused_until() const { return paused_until_; }
+    void succeeded() {
+        backoff_.reset();
+        paused_until_ = {};
+    }
+
+    // A message was dropped because something before it is missing.
+    void note_gap() { gap_ = true; }
+    // Whether the bus must be asked for what follows the cursor: true once for each position of the cursor at which a
+    // gap was noted, and not while the run before the gap is still waiting. Should that be lost as well, silence finds
+    // it.
+    bool rewind_due();
+
+private:
+    int id_;
+    Backoff backoff_;
+    LaneState state_;
+    std::deque<Pending> pending_;
+    std::size_t batch_max_;
+    std::optional<std::int64_t> next_offset_;
+    bool gap_ = false;
+    std::int64_t rewound_at_ = -1;
+    SteadyTime paused_until_{};
+};
+
+}  // namespace ledgerline

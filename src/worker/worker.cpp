@@ -1,0 +1,373 @@
+#include "worker/worker.h"
+
+#include <algorithm>
+
+#include "observe/log.h"
+#include "observe/trace.h"
+#include "pg/sqlstate.h"
+
+namespace ledgerline {
+namespace {
+
+constexpr char kNotProven[] = "not_proven";
+constexpr char kNotProvenReason[] = "no event of ours has this lane, seq and event_id";
+
+std::string trace_id_of(const std::string& traceparent) {
+    const auto context = TraceContext::parse(traceparent);
+    return context ? context->trace_id : "";
+}
+
+void log_outcome(const Applied& outcome) {
+    const auto& [event, posting] = outcome;
+    log::info(posting.refusal ? "transaction refused" : "transaction processed",
+              {{"trace_id", trace_id_of(event.traceparent)},
+               {"event_id", event.event_id},
+               {"transaction_id", event.transaction_id},
+               {"account_id", event.account_id},
+               {"lane", event.lane},
+               {"seq", event.seq},
+               {"failure_code", posting.refusal ? code_of(*posting.refusal) : std::string_view()}});
+}
+
+}  // namespace
+
+Worker::Worker(WorkerConfig config, Consumer& consumer, LedgerStore& store, const Clock& clock, Random& random,
+               UuidGenerator& ids, Metrics& metrics, std::function<void()> on_outcome)
+    : config_(config),
+      consumer_(consumer),
+      store_(store),
+      clock_(clock),
+      random_(random),
+      ids_(ids),
+      metrics_(metrics),
+      on_outcome_(std::move(on_outcome)),
+      outage_backoff_(config.backoff, random) {}
+
+Result<milliseconds> Worker::step() {
+    const SteadyTime now = clock_.steady_now();
+    if (now < paused_until_) return std::chrono::ceil<milliseconds>(paused_until_ - now);
+    const auto done = round();
+    if (done) {
+        outage_backoff_.reset();
+        return milliseconds(0);
+    }
+    if (done.error().disposition == Disposition::stop) return std::unexpected(done.error());
+
+    const milliseconds delay = outage_backoff_.next();
+    paused_until_ = clock_.steady_now() + delay;
+    metrics_.worker_retries_total.Add({{"type", "transient"}}).Increment();
+    log::warn("worker pauses",
+              {{"reason", done.error().message}, {"code", done.error().code}, {"delay_ms", delay.count()}});
+    return delay;
+}
+
+// What was polled is kept in inbox_, pending runs, doubtful_ and foreign_, so that a failure anywhere below loses
+// nothing: the next round goes on where this one stopped.
+Result<void> Worker::round() {
+    LEDGERLINE_CHECK(load_lanes(true));
+    if (inbox_.empty() && doubtful_.empty() && foreign_.empty()) LEDGERLINE_CHECK(poll());
+    LEDGERLINE_CHECK(load_lanes(false));
+    for (Incoming& incoming : std::exchange(inbox_, {})) sort(std::move(incoming));
+    LEDGERLINE_CHECK(settle_doubtful());
+    LEDGERLINE_CHECK(write_foreign());
+    for (auto& [id, lane] : lanes_) {
+        LEDGERLINE_CHECK(apply_pending(lane));
+        if (lane.rewind_due()) LEDGERLINE_CHECK(ask_rewind(lane, "gap"));
+    }
+    LEDGERLINE_CHECK(check_tails());
+    commit_offsets();
+    return {};
+}
+
+// Tails are read before a poll and compared after it: only what was published before must be in what the poll brings.
+Result<void> Worker::load_lanes(bool may_check_tails) {
+    const SteadyTime now = clock_.steady_now();
+    const bool check_tails = may_check_tails && now >= tail_check_due_;
+    if (lanes_.empty() || (lanes_loaded_ && !check_tails)) return {};
+    std::vector<int> ids;
+    for (const auto& [id, lane] : lanes_) ids.push_back(id);
+    LEDGERLINE_TRY(const auto states, store_.load(ids));
+    for (const LaneState& state : states) {
+        lanes_.at(state.lane).load(state);
+        metrics_.lane_lag_events.Add({{"lane", std::to_string(state.lane)}})
+            .Set(static_cast<double>(state.last_seq - state.applied_seq));
+        if (check_tails) tails_[state.lane] = state.published_seq;
+    }
+    if (check_tails) tail_check_due_ = now + config_.tail_check_interval;
+    lanes_loaded_ = true;
+    return {};
+}
+
+Result<void> Worker::poll() {
+    milliseconds wait = config_.poll_wait;
+    for (const auto& [id, lane] : lanes_) {
+        if (lane.pending().empty()) continue;
+        const auto left = std::chrono::ceil<milliseconds>(lane.paused_until() - clock_.steady_now());
+        wait = std::clamp(left, milliseconds(0), wait);
+    }
+    LEDGERLINE_TRY(Polled polled, consumer_.poll(wait, config_.messages_max));
+    for (const int partition : polled.revoked) {
+        lanes_.erase(partition);
+        committed_.erase(partition);
+        tails_.erase(partition);
+    }
+    for (const int partition : polled.assigned) {
+        lanes_.try_emplace(partition, partition, Backoff(config_.backoff, random_));
+        lanes_loaded_ = false;
+        tail_check_due_ = {};
+        tails_.clear();
+    }
+    inbox_ = std::move(polled.messages);
+    ended_ = std::move(polled.ended);
+    return {};
+}
+
+void Worker::sort(Incoming incoming) {
+    const auto lane = lanes_.find(incoming.partition);
+    if (lane == lanes_.end()) return;  // revoked meanwhile: the new owner gets it
+    lane->second.saw(incoming.offset);
+    const auto announcement = decode(incoming.message);
+    if (!announcement) return add_foreign(std::move(incoming), announcement.error().code, announcement.error().message);
+    if (announcement->lane != incoming.partition)
+        return add_foreign(std::move(incoming), "wrong_partition",
+                           "the message claims lane " + std::to_string(announcement->lane));
+    switch (lane->second.take(*announcement, incoming)) {
+        case Lane::Claim::next:
+            break;
+        case Lane::Claim::duplicate:
+            metrics_.events_consumed("duplicate").Increment();
+            break;
+        case Lane::Claim::overflow:
+            metrics_.events_consumed("gap").Increment();
+            lane->second.note_gap();
+            break;
+        case Lane::Claim::beyond:
+            doubtful_[lane->first].push_back({*announcement, std::move(incoming)});
+            break;
+    }
+}
+
+void Worker::add_foreign(Incoming incoming, std::string code, std::string message) {
+    foreign_.push_back({ids_.next(), std::move(incoming), std::move(code), std::move(message)});
+}
+
+Result<void> Worker::settle_doubtful() {
+    while (!doubtful_.empty()) {
+        const auto [id, messages] = *doubtful_.begin();
+        std::vector<EventRef> refs;
+        for (const Doubtful& doubtful : messages)
+            refs.push_back({doubtful.announcement.seq, doubtful.announcement.event_id});
+        LEDGERLINE_TRY(const auto proven, store_.prove(id, refs));
+        for (std::size_t i = 0; i < refs.size(); ++i) {
+            if (!proven[i]) {
+                add_foreign(messages[i].incoming, kNotProven, kNotProvenReason);
+                continue;
+            }
+            metrics_.events_consumed("gap").Increment();
+            if (const auto lane = lanes_.find(id); lane != lanes_.end()) lane->second.note_gap();
+        }
+        doubtful_.erase(id);
+    }
+    return {};
+}
+
+Result<void> Worker::write_foreign() {
+    if (foreign_.empty()) return {};
+    LEDGERLINE_TRY(const std::size_t written, store_.bury_foreign(foreign_));
+    metrics_.dlq_messages_total.Increment(static_cast<double>(written));
+    for (const ForeignMessage& letter : foreign_) {
+        metrics_.events_consumed("foreign").Increment();
+        log::error("foreign message buried", {{"dead_letter_id", letter.letter_id},
+                                              {"lane", letter.incoming.partition},
+                                              {"offset", letter.incoming.offset},
+                                              {"code", letter.error_code},
+                                              {"reason", letter.error_message}});
+    }
+    foreign_.clear();
+    return {};
+}
+
+Result<void> Worker::apply_pending(Lane& lane) {
+    while (!lane.pending().empty() && !lane.paused(clock_.steady_now())) LEDGERLINE_CHECK(apply_batch(lane));
+    return {};
+}
+
+Result<void> Worker::apply_batch(Lane& lane) {
+    const std::vector<EventRef> refs = lane.batch();
+    const SteadyTime started = clock_.steady_now();
+    const auto result = store_.apply(lane.id(), lane.state().applied_seq, refs);
+    if (!result) return handle_failure(lane, result.error());
+    switch (result->status) {
+        case ApplyResult::Status::cursor_moved:
+            return reload(lane);
+        case ApplyResult::Status::not_proven:
+            return drop_unproven(lane, refs);
+        case ApplyResult::Status::version_unknown:
+            if (lane.narrow()) return {};
+            lane.pause_for(clock_.steady_now(), config_.version_retry_interval);
+            log::error("lane waits for a newer worker: unknown schema_version",
+                       {{"lane", lane.id()}, {"seq", refs.front().seq}, {"event_id", refs.front().event_id}});
+            return {};
+        case ApplyResult::Status::applied:
+            break;
+    }
+    metrics_.worker_batch_size.Observe(static_cast<double>(refs.size()));
+    metrics_.worker_processing_duration_seconds.Observe(
+        std::chrono::duration<double>(clock_.steady_now() - started).count());
+    lane.advance(refs.size());
+    lane.widen();
+    lane.succeeded();
+    set_halted(lane, false);
+    record(result->outcomes);
+    return {};
+}
+
+void Worker::record(const std::vector<Applied>& outcomes) {
+    on_outcome_();
+    const auto refused =
+        std::count_if(outcomes.begin(), outcomes.end(), [](const Applied& o) { return o.posting.refusal; });
+    metrics_.events_consumed("failed").Increment(static_cast<double>(refused));
+    metrics_.events_consumed("processed").Increment(static_cast<double>(std::ssize(outcomes) - refused));
+    for (const Applied& outcome : outcomes) log_outcome(outcome);
+}
+
+// A forged message stood in a real event's place. Everything before it stays; it and what follows it is taken out, and
+// the real one asked for.
+Result<void> Worker::drop_unproven(Lane& lane, std::span<const EventRef> refs) {
+    LEDGERLINE_TRY(const auto proven, store_.prove(lane.id(), refs));
+    const auto first = std::find(proven.begin(), proven.end(), false);
+    if (first == proven.end()) return reload(lane);
+    const auto index = static_cast<std::size_t>(first - proven.begin());
+    for (std::size_t i = index; i < lane.pending().size(); ++i) {
+        const Lane::Pending& pending = lane.pending()[i];
+        if (i < proven.size() && !proven[i]) add_foreign(pending.incoming, kNotProven, kNotProvenReason);
+    }
+    lane.cut(index);
+    lane.note_gap();
+    return write_foreign();
+}
+
+Result<void> Worker::handle_failure(Lane& lane, const Error& error) {
+    if (error.disposition == Disposition::stop) return std::unexpected(error);
+    if (error.disposition == Disposition::retry) {
+        // Without a connection no lane can go on.
+        if (error.code == pg::connection_lost) return std::unexpected(error);
+        const milliseconds delay = lane.pause(clock_.steady_now());
+        metrics_.worker_retries_total.Add({{"type", "transient"}}).Increment();
+        log::warn("lane pauses",
+                  {{"lane", lane.id()}, {"code", error.code}, {"reason", error.message}, {"delay_ms", delay.count()}});
+        return {};
+    }
+    if (lane.narrow()) return {};
+    if (pg::classify(error.code) == pg::FailureClass::permanent) return bury(lane, error, "permanent", 1, 0);
+    return handle_unknown(lane, error);
+}
+
+Result<void> Worker::handle_unknown(Lane& lane, const Error& error) {
+    LEDGERLINE_TRY(const int attempts, store_.count_attempt(lane.id(), lane.state().applied_seq));
+    if (attempts == 0) return reload(lane);
+    metrics_.worker_retries_total.Add({{"type", "unknown"}}).Increment();
+    if (attempts < config_.unknown_attempts_max) {
+        const milliseconds delay = lane.pause(clock_.steady_now());
+        log::warn("event failed for an unknown reason", {{"lane", lane.id()},
+                                                         {"seq", lane.state().applied_seq + 1},
+                                                         {"attempts", attempts},
+                                                         {"code", error.code},
+                                                         {"reason", error.message},
+                                                         {"delay_ms", delay.count()}});
+        return {};
+    }
+    const std::int64_t applied_seq = lane.state().applied_seq;
+    LEDGERLINE_CHECK(reload(lane));
+    const LaneState& state = lane.state();
+    if (state.applied_seq != applied_seq || lane.pending().empty()) return {};  // somebody else dealt with it
+    const int streak = state.streak_code == error.code ? state.streak + 1 : 1;
+    if (streak < config_.streak_max) return bury(lane, error, "unknown", attempts, streak);
+    set_halted(lane, true);
+    lane.pause_for(clock_.steady_now(), config_.halted_retry_interval);
+    log::error("lane halted: its events fail one after the other for the same unknown reason",
+               {{"lane", lane.id()}, {"seq", state.applied_seq + 1}, {"code", error.code}, {"reason", error.message}});
+    return {};
+}
+
+Result<void> Worker::bury(Lane& lane, const Error& error, const char* error_class, int attempts, int streak) {
+    const Lane::Pending& guilty = lane.pending().front();
+    BuriedEvent letter{ids_.next(), guilty.ref,    guilty.incoming, error_class,
+                       error.code,  error.message, attempts,        lane.state().first_failed_at,
+                       streak};
+    const auto buried = store_.bury(lane.id(), lane.state().applied_seq, letter);
+    if (!buried && buried.error().disposition == Disposition::refuse) {
+        lane.pause(clock_.steady_now());
+        log::error("dead letter cannot be written", {{"lane", lane.id()},
+                                                     {"seq", guilty.ref.seq},
+                                                     {"code", buried.error().code},
+                                                     {"reason", buried.error().message}});
+        return {};
+    }
+    if (!buried) return std::unexpected(buried.error());
+    if (!*buried) return reload(lane);
+    metrics_.dlq_messages_total.Increment();
+    metrics_.events_consumed("parked").Increment();
+    log::error("event buried", {{"dead_letter_id", letter.letter_id},
+                                {"trace_id", trace_id_of(guilty.traceparent)},
+                                {"event_id", guilty.ref.event_id},
+                                {"lane", lane.id()},
+                                {"seq", guilty.ref.seq},
+                                {"class", error_class},
+                                {"code", error.code},
+                                {"reason", error.message},
+                                {"attempts", attempts}});
+    lane.advance(1, streak, streak > 0 ? error.code : std::string());
+    lane.widen();
+    lane.succeeded();
+    on_outcome_();
+    return {};
+}
+
+Result<void> Worker::reload(Lane& lane) {
+    const int id = lane.id();
+    LEDGERLINE_TRY(const auto states, store_.load(std::span(&id, 1)));
+    LEDGERLINE_ASSERT(states.size() == 1);
+    lane.load(states.front());
+    return {};
+}
+
+Result<void> Worker::ask_rewind(const Lane& lane, const char* why) {
+    LEDGERLINE_TRY(const bool rewound, store_.rewind(lane.id(), lane.state().applied_seq));
+    if (!rewound) return {};
+    metrics_.worker_rewinds_total.Increment();
+    log::warn("bus lost events: rewind",
+              {{"lane", lane.id()}, {"applied_seq", lane.state().applied_seq}, {"why", why}});
+    return {};
+}
+
+Result<void> Worker::check_tails() {
+    const auto tails = std::exchange(tails_, {});
+    const auto ended = std::exchange(ended_, {});
+    for (const auto& [id, published_seq] : tails) {
+        const auto lane = lanes_.find(id);
+        if (lane == lanes_.end() || !lane->second.pending().empty() ||
+            lane->second.state().applied_seq >= published_seq)
+            continue;
+        if (std::find(ended.begin(), ended.end(), id) == ended.end()) continue;
+        LEDGERLINE_CHECK(ask_rewind(lane->second, "silence"));
+    }
+    return {};
+}
+
+void Worker::commit_offsets() {
+    for (const auto& [id, lane] : lanes_) {
+        const auto offset = lane.committable_offset();
+        if (!offset) continue;
+        const auto [last, is_new] = committed_.try_emplace(id, *offset);
+        if (!is_new && last->second == *offset) continue;
+        last->second = *offset;
+        consumer_.commit(id, *offset);
+    }
+}
+
+void Worker::set_halted(const Lane& lane, bool halted) {
+    metrics_.lane_halted.Add({{"lane", std::to_string(lane.id())}}).Set(halted ? 1 : 0);
+}
+
+}  // namespace ledgerline

@@ -1,0 +1,320 @@
+#include "worker/worker.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <deque>
+
+namespace ledgerline {
+namespace {
+
+Uuid event_id(std::int64_t seq) {
+    Uuid id;
+    id.bytes[0] = 0xee;
+    id.bytes[15] = static_cast<std::uint8_t>(seq);
+    return id;
+}
+
+Event event(std::int64_t seq) {
+    Event made;
+    made.event_id = event_id(seq);
+    made.lane = 0;
+    made.seq = seq;
+    made.amount_cents = 1;
+    made.currency = "EUR";
+    return made;
+}
+
+// Hands out what the test queues, one element a poll.
+class ScriptedConsumer final : public Consumer {
+public:
+    Result<Polled> poll(milliseconds, std::size_t) override {
+        if (polls.empty()) return Polled{{}, {}, {}, {0}};
+        Polled next = std::move(polls.front());
+        polls.pop_front();
+        return next;
+    }
+    void commit(int, std::int64_t next_offset) override { committed = next_offset; }
+
+    void deliver(const std::vector<std::int64_t>& seqs) {
+        Polled polled;
+        for (const auto seq : seqs) polled.messages.push_back({"transactions", 0, offset++, encode(event(seq))});
+        polls.push_back(std::move(polled));
+    }
+    void deliver(Message message) {
+        polls.push_back({{}, {}, {{"transactions", 0, offset++, std::move(message)}}, {}});
+    }
+
+    std::deque<Polled> polls{{{0}, {}, {}, {}}};
+    std::int64_t offset = 0;
+    std::int64_t committed = -1;
+};
+
+// One lane whose events 1..last_seq are proven. Fails where the test says so.
+class FakeStore final : public LedgerStore {
+public:
+    Result<std::vector<LaneState>> load(std::span<const int>) override {
+        if (down) return failure(Disposition::retry, "08006", "down");
+        return std::vector{state};
+    }
+    Result<ApplyResult> apply(int, std::int64_t applied_seq, std::span<const EventRef> refs) override {
+        ++apply_calls;
+        if (down) return failure(Disposition::retry, "08006", "down");
+        if (!lane_error.empty()) return failure(Disposition::retry, lane_error, "lane");
+        if (applied_seq != state.applied_seq) return ApplyResult{ApplyResult::Status::cursor_moved, {}};
+        ApplyResult result;
+        for (const EventRef& ref : refs) {
+            if (ref.event_id != event_id(ref.seq) || ref.seq > state.last_seq)
+                return ApplyResult{ApplyResult::Status::not_proven, {}};
+            if (ref.seq == version_unknown_seq) return ApplyResult{ApplyResult::Status::version_unknown, {}};
+            if (std::count(guilty.begin(), guilty.end(), ref.seq))
+                return failure(Disposition::refuse, guilty_code, "bad row");
+            result.outcomes.push_back({event(ref.seq), {}});
+        }
+        state.applied_seq = refs.back().seq;
+        state.attempts = state.streak = 0;
+        for (const EventRef& ref : refs) applied.push_back(ref.seq);
+        return result;
+    }
+    Result<std::vector<bool>> prove(int, std::span<const EventRef> refs) override {
+        std::vector<bool> flags;
+        for (const EventRef& ref : refs)
+            flags.push_back(ref.event_id == event_id(ref.seq) && ref.seq <= state.last_seq);
+        return flags;
+    }
+    Result<int> count_attempt(int, std::int64_t) override { return ++state.attempts; }
+    Result<bool> bury(int, std::int64_t applied_seq, const BuriedEvent& letter) override {
+        if (applied_seq != state.applied_seq) return false;
+        state.applied_seq = letter.ref.seq;
+        state.attempts = 0;
+        state.streak = letter.streak;
+        state.streak_code = letter.error_code;
+        buried.push_back(letter);
+        return true;
+    }
+    Result<std::size_t> bury_foreign(std::span<const ForeignMessage> letters) override {
+        if (down) return failure(Disposition::retry, "08006", "down");
+        for (const auto& letter : letters) foreign.push_back(letter.error_code);
+        return letters.size();
+    }
+    Result<bool> rewind(int, std::int64_t applied_seq) override {
+        rewinds.push_back(applied_seq);
+        return std::exchange(state.published_seq, std::min(state.published_seq, applied_seq)) > applied_seq;
+    }
+
+    LaneState state{.lane = 0, .applied_seq = 0, .published_seq = 0, .last_seq = 100};
+    bool down = false;
+    std::string lane_error;
+    std::vector<std::int64_t> guilty;
+    std::string guilty_code = "22003";
+    std::int64_t version_unknown_seq = 0;
+    int apply_calls = 0;
+    std::vector<std::int64_t> applied, rewinds;
+    std::vector<BuriedEvent> buried;
+    std::vector<std::string> foreign;
+};
+
+class WorkerTest : public testing::Test {
+protected:
+    // Steps until nothing is left to deliver and no failure is waited for, at most `rounds` times.
+    void run(int rounds = 50) {
+        for (int i = 0; i < rounds; ++i) {
+            const auto idle = worker.step();
+            ASSERT_TRUE(idle) << idle.error().message;
+            clock.advance(milliseconds(100));
+        }
+    }
+
+    ManualClock clock;
+    SeededRandom random{7};
+    UuidGenerator ids{clock, random};
+    Metrics metrics{"test"};
+    ScriptedConsumer consumer;
+    FakeStore store;
+    int outcomes = 0;
+    Worker worker{WorkerConfig{}, consumer, store, clock, random, ids, metrics, [this] { ++outcomes; }};
+};
+
+using Seqs = std::vector<std::int64_t>;
+
+TEST_F(WorkerTest, AppliesARunInOneBatchAndCommitsTheOffset) {
+    consumer.deliver({1, 2, 3});
+    run();
+    EXPECT_EQ(store.applied, (Seqs{1, 2, 3}));
+    EXPECT_EQ(store.apply_calls, 1);
+    EXPECT_EQ(consumer.committed, 3);
+    EXPECT_EQ(outcomes, 1);
+}
+
+TEST_F(WorkerTest, DropsDuplicates) {
+    consumer.deliver({1, 2});
+    consumer.deliver({2, 1, 2, 3, 3});
+    run();
+    EXPECT_EQ(store.applied, (Seqs{1, 2, 3}));
+    EXPECT_TRUE(store.rewinds.empty());
+}
+
+TEST_F(WorkerTest, AsksOnceForWhatIsMissingBeforeAGap) {
+    store.state.published_seq = 5;
+    consumer.deliver({1, 3, 4, 5});
+    consumer.deliver({4, 5});
+    run(4);
+    EXPECT_EQ(store.applied, (Seqs{1}));
+    EXPECT_EQ(store.rewinds, (Seqs{1}));
+    consumer.deliver({2, 3, 4, 5});
+    run();
+    EXPECT_EQ(store.applied, (Seqs{1, 2, 3, 4, 5}));
+    EXPECT_TRUE(store.foreign.empty());
+}
+
+TEST_F(WorkerTest, TakesSilenceForAGap) {
+    store.state.published_seq = 4;
+    run();
+    EXPECT_EQ(store.rewinds, (Seqs{0}));
+}
+
+TEST_F(WorkerTest, BelievesThatSilenceIsALossOnlyWhenThePartitionEnded) {
+    store.state.published_seq = 4;
+    for (int i = 0; i < 60; ++i) consumer.polls.push_back({});
+    run();
+    EXPECT_TRUE(store.rewinds.empty());
+}
+
+TEST_F(WorkerTest, BuriesMessagesThatAnnounceNothingOfOurs) {
+    Message garbage = encode(event(1));
+    garbage.value.resize(20);
+    consumer.deliver(garbage);
+    Event beyond_the_end = event(101);
+    consumer.deliver(encode(beyond_the_end));
+    Event elsewhere = event(1);
+    elsewhere.lane = 5;
+    consumer.deliver(encode(elsewhere));
+    consumer.deliver({1});
+    run();
+    EXPECT_EQ(store.foreign, (std::vector<std::string>{"undecodable", "not_proven", "wrong_partition"}));
+    EXPECT_EQ(store.applied, (Seqs{1}));
+    EXPECT_EQ(consumer.committed, 4);
+}
+
+TEST_F(WorkerTest, AForgedEventInARealOnesPlaceIsBuriedAndTheRealOneAskedFor) {
+    store.state.published_seq = 3;
+    Event forged = event(2);
+    forged.event_id = event_id(99);
+    consumer.polls.push_back({{},
+                              {},
+                              {{"transactions", 0, 0, encode(event(1))},
+                               {"transactions", 0, 1, encode(forged)},
+                               {"transactions", 0, 2, encode(event(3))}},
+                              {}});
+    run(3);
+    EXPECT_EQ(store.applied, (Seqs{1}));
+    EXPECT_EQ(store.foreign, (std::vector<std::string>{"not_proven"}));
+    EXPECT_EQ(store.rewinds, (Seqs{1}));
+    consumer.deliver({2, 3});
+    run();
+    EXPECT_EQ(store.applied, (Seqs{1, 2, 3}));
+}
+
+TEST_F(WorkerTest, BuriesTheGuiltyEventAlone) {
+    for (const std::int64_t guilty : {1, 4, 7}) {
+        store = FakeStore{};
+        store.state.last_seq = 7;
+        store.guilty = {guilty};
+        ScriptedConsumer events;
+        Worker fresh{WorkerConfig{}, events, store, clock, random, ids, metrics, [] {}};
+        events.deliver({1, 2, 3, 4, 5, 6, 7});
+        for (int i = 0; i < 50; ++i) ASSERT_TRUE(fresh.step());
+        ASSERT_EQ(store.buried.size(), 1u);
+        EXPECT_EQ(store.buried[0].ref.seq, guilty);
+        EXPECT_EQ(store.buried[0].error_class, "permanent");
+        EXPECT_EQ(store.applied.size(), 6u);
+        EXPECT_EQ(store.state.applied_seq, 7);
+    }
+}
+
+TEST_F(WorkerTest, TriesAnUnknownFailureFiveTimesAndBuriesIt) {
+    store.guilty = {2};
+    store.guilty_code = "P0001";
+    consumer.deliver({1, 2, 3});
+    run(500);
+    ASSERT_EQ(store.buried.size(), 1u);
+    EXPECT_EQ(store.buried[0].attempts, 5);
+    EXPECT_EQ(store.buried[0].error_class, "unknown");
+    EXPECT_EQ(store.applied, (Seqs{1, 3}));
+}
+
+TEST_F(WorkerTest, HaltsALaneWhoseEventsFailInARowAndGoesOnWhenTheyNoLongerDo) {
+    store.guilty = {1, 2, 3, 4};
+    store.guilty_code = "P0001";
+    consumer.deliver({1, 2, 3, 4, 5});
+    run(2000);
+    EXPECT_EQ(store.buried.size(), 2u) << "the third in a row is an outage";
+    EXPECT_EQ(store.state.applied_seq, 2);
+    EXPECT_NE(metrics.to_text().find("lane_halted{lane=\"0\"} 1"), std::string::npos);
+    store.guilty.clear();
+    run(1000);
+    EXPECT_EQ(store.applied, (Seqs{3, 4, 5}));
+    EXPECT_NE(metrics.to_text().find("lane_halted{lane=\"0\"} 0"), std::string::npos);
+}
+
+TEST_F(WorkerTest, AnOutagePausesAndBuriesNothing) {
+    consumer.deliver({1, 2, 3});
+    run(1);
+    store.down = true;
+    run(300);
+    store.down = false;
+    run(200);
+    EXPECT_EQ(store.applied, (Seqs{1, 2, 3}));
+    EXPECT_TRUE(store.buried.empty());
+}
+
+TEST_F(WorkerTest, ATransientFailureOfALaneIsRetriedForEver) {
+    store.lane_error = "40P01";
+    consumer.deliver({1, 2});
+    run(1000);
+    EXPECT_TRUE(store.applied.empty());
+    EXPECT_TRUE(store.buried.empty());
+    store.lane_error.clear();
+    run(200);
+    EXPECT_EQ(store.applied, (Seqs{1, 2}));
+}
+
+TEST_F(WorkerTest, AnUnknownVersionWaitsForANewerWorker) {
+    store.version_unknown_seq = 3;
+    consumer.deliver({1, 2, 3, 4});
+    run(300);
+    EXPECT_EQ(store.applied, (Seqs{1, 2}));
+    EXPECT_TRUE(store.buried.empty());
+    store.version_unknown_seq = 0;
+    run(300);
+    EXPECT_EQ(store.applied, (Seqs{1, 2, 3, 4}));
+}
+
+TEST_F(WorkerTest, GoesOnWhereAnotherWorkerMovedTheCursor) {
+    consumer.deliver({1, 2, 3});
+    ASSERT_TRUE(worker.step());
+    ASSERT_TRUE(store.applied.empty());
+    store.state.applied_seq = 2;
+    run();
+    EXPECT_EQ(store.applied, (Seqs{3}));
+}
+
+TEST_F(WorkerTest, AFatalFailureEndsTheRole) {
+    class BrokenStore final : public LedgerStore {
+        std::unexpected<Error> broken() { return failure(Disposition::stop, "42P01", "no such table"); }
+        Result<std::vector<LaneState>> load(std::span<const int>) override { return broken(); }
+        Result<ApplyResult> apply(int, std::int64_t, std::span<const EventRef>) override { return broken(); }
+        Result<std::vector<bool>> prove(int, std::span<const EventRef>) override { return broken(); }
+        Result<int> count_attempt(int, std::int64_t) override { return broken(); }
+        Result<bool> bury(int, std::int64_t, const BuriedEvent&) override { return broken(); }
+        Result<std::size_t> bury_foreign(std::span<const ForeignMessage>) override { return broken(); }
+        Result<bool> rewind(int, std::int64_t) override { return broken(); }
+    } broken;
+    Worker doomed{WorkerConfig{}, consumer, broken, clock, random, ids, metrics, [] {}};
+    const auto step = doomed.step();
+    ASSERT_FALSE(step);
+    EXPECT_EQ(step.error().code, "42P01");
+}
+
+}  // namespace
+}  // namespace ledgerline

@@ -1,0 +1,17 @@
+#include "http/message.h"
+
+#include <algorithm>
+
+namespace ledgerline::http {
+
+const std::string* Request::header(std::string_view name) const {
+    const auto found = std::ranges::find(headers, name, &Header::first);
+    return found == headers.end() ? nullptr : &found->second;
+}
+
+std::string_view Request::path_param(std::string_view name) const {
+    const auto found = std::ranges::find(path_params, name, &std::pair<std::string, std::string>::first);
+    return found == path_params.end() ? std::string_view() : std::string_view(found->second);
+}
+
+}  // namespace ledgerline::http

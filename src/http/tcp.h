@@ -1,0 +1,39 @@
+// TcpConnection: one blocking TCP connection whose every call has a deadline. What the client stands on.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "base/result.h"
+
+namespace ledgerline::http {
+
+// Not thread-safe. Errors have Disposition::retry and the code "io"; deadlines are on the steady clock.
+class TcpConnection {
+public:
+    TcpConnection() = default;
+    ~TcpConnection() { close(); }
+    TcpConnection(TcpConnection&& other) noexcept;
+    TcpConnection& operator=(TcpConnection&& other) noexcept;
+
+    // Tries the host's addresses in the resolver's order.
+    static Result<TcpConnection> connect(const std::string& host, std::uint16_t port, SteadyTime deadline);
+
+    bool is_open() const { return socket_ >= 0; }
+    // Whether the server has closed an idle connection, or sent what nobody asked for.
+    bool is_stale() const;
+    // Sends until the server begins to answer; the number of bytes sent. An error says that nothing was sent at all;
+    // a failure or the deadline in between ends the sending early, and the next receive() tells why.
+    Result<std::size_t> send(std::string_view data, SteadyTime deadline);
+    // Up to capacity bytes, at least one; 0 at the end.
+    Result<std::size_t> receive(char* data, std::size_t capacity, SteadyTime deadline);
+    void close();
+
+private:
+    explicit TcpConnection(int socket) : socket_(socket) {}
+    int socket_ = -1;
+};
+
+}  // namespace ledgerline::http

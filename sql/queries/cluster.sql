@@ -1,0 +1,7 @@
+-- The private cluster that `ledgerline up` keeps (src/pg/private_cluster.cpp).
+
+-- name: database_exists
+SELECT EXISTS (SELECT FROM pg_database WHERE datname = 'ledgerline')
+
+-- name: create_database
+CREATE DATABASE ledgerline

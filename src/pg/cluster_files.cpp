@@ -1,0 +1,207 @@
+#include "pg/cluster_files.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sodium.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <vector>
+
+namespace ledgerline::pg {
+namespace {
+
+constexpr const char* kSocketFile = "/.s.PGSQL.5432";
+constexpr std::size_t kNameHashBytes = 8;
+constexpr std::size_t kPasswordWords = 3;  // of 64 random bits
+constexpr std::streamoff kTailBytes = 2000;
+constexpr std::size_t kSmallFileBytesMax = 65536;
+
+std::unexpected<Error> unusable(const std::filesystem::path& path, std::string_view doing) {
+    return failure(Disposition::stop, "data_dir_unusable",
+                   fmt::format("cannot {} {}: {}", doing, path.string(), std::strerror(errno)));
+}
+
+// Sixteen hexadecimal digits that stand for the path, the same every time.
+std::string hash_of(std::string_view path) {
+    unsigned char hash[crypto_generichash_BYTES_MIN];
+    crypto_generichash(hash, sizeof hash, reinterpret_cast<const unsigned char*>(path.data()), path.size(), nullptr, 0);
+    std::string hex;
+    for (std::size_t i = 0; i < kNameHashBytes; ++i) hex += fmt::format("{:02x}", hash[i]);
+    return hex;
+}
+
+// Whether PostgreSQL's settings and the URL can hold the path as it is, and a socket address is long enough for it.
+bool suits_socket(const std::string& directory) {
+    constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-";
+    return directory.size() + std::strlen(kSocketFile) < sizeof(sockaddr_un::sun_path) &&
+           directory.find_first_not_of(kPlain) == std::string::npos;
+}
+
+Result<void> write_all(int descriptor, std::string_view text, const std::filesystem::path& path) {
+    while (!text.empty()) {
+        const ssize_t written = write(descriptor, text.data(), text.size());
+        if (written < 0 && errno == EINTR) continue;
+        if (written <= 0) return unusable(path, "write");
+        text.remove_prefix(static_cast<std::size_t>(written));
+    }
+    return {};
+}
+
+Result<void> give_to(int descriptor, const OsUser* user, const std::filesystem::path& path) {
+    if (user && fchown(descriptor, user->uid, user->gid) != 0) return unusable(path, "change the owner of");
+    return {};
+}
+
+// mkdir -p. With a user, what is made can be entered by everybody, whatever the umask is.
+Result<void> make_parents(const std::filesystem::path& directory, const OsUser* user) {
+    std::filesystem::path walked;
+    for (const auto& part : directory) {
+        walked /= part;
+        if (mkdir(walked.c_str(), 0755) == 0) {
+            if (user && chmod(walked.c_str(), 0755) != 0) return unusable(walked, "open up");
+        } else if (errno != EEXIST) {
+            return unusable(walked, "make directory");
+        }
+    }
+    return {};
+}
+
+// Whether the directory holds nothing, or what we put there.
+bool is_ours(const std::filesystem::path& directory) {
+    std::error_code ignored;
+    return std::filesystem::is_empty(directory, ignored) || std::filesystem::exists(directory / "lock", ignored);
+}
+
+}  // namespace
+
+Result<ClusterPaths> ClusterPaths::of(const std::filesystem::path& data_dir) {
+    std::error_code error;
+    const auto canonical = std::filesystem::canonical(data_dir, error);
+    if (error)
+        return failure(Disposition::stop, "data_dir_unusable",
+                       fmt::format("cannot open the data directory {}: {}", data_dir.string(), error.message()));
+    ClusterPaths paths;
+    paths.data_dir = canonical;
+    paths.cluster = canonical / "postgres";
+    paths.password = canonical / "password";
+    paths.log = canonical / "postgres.log";
+    paths.initdb_log = canonical / "initdb.log";
+    paths.cluster_name = "ledgerline-" + hash_of(canonical.string());
+    const std::string inside = (canonical / "run").string();
+    paths.socket_dir = suits_socket(inside) ? inside : "/tmp/" + paths.cluster_name;
+    return paths;
+}
+
+std::string ClusterPaths::url(std::string_view secret, std::string_view database) const {
+    return fmt::format("postgresql://ledgerline:{}@/{}?host={}&port=5432", secret, database, socket_dir.string());
+}
+
+Result<void> make_data_dir(const std::filesystem::path& data_dir, const OsUser* user) {
+    const auto absolute = std::filesystem::absolute(data_dir).lexically_normal();
+    LEDGERLINE_CHECK(make_parents(absolute.has_filename() ? absolute.parent_path() : absolute, user));
+    if (mkdir(absolute.c_str(), 0700) != 0 && errno != EEXIST) return unusable(absolute, "make directory");
+    if (!user || !is_ours(absolute)) return {};
+    struct stat status{};
+    if (stat(absolute.c_str(), &status) != 0) return unusable(absolute, "look at");
+    if (status.st_uid != geteuid() || (status.st_mode & S_IXOTH)) return {};
+    // Ours and closed: the cluster's user may pass through, nobody else.
+    if (chown(absolute.c_str(), geteuid(), user->gid) != 0 || chmod(absolute.c_str(), 0710) != 0)
+        return unusable(absolute, "open up");
+    return {};
+}
+
+Result<void> make_socket_dir(const std::filesystem::path& directory, const OsUser* user) {
+    if (mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) return unusable(directory, "make directory");
+    const int descriptor = open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (descriptor < 0) return unusable(directory, "open");
+    struct stat status{};
+    const uid_t owner = user ? user->uid : geteuid();
+    Result<void> made;
+    if (fstat(descriptor, &status) != 0)
+        made = unusable(directory, "look at");
+    else if (status.st_uid != owner && status.st_uid != geteuid())
+        made = failure(Disposition::stop, "socket_dir_taken",
+                       fmt::format("{} belongs to another user: remove it", directory.string()));
+    else if (fchmod(descriptor, 0700) != 0)
+        made = unusable(directory, "close");
+    else
+        made = give_to(descriptor, user, directory);
+    close(descriptor);
+    LEDGERLINE_CHECK(std::move(made));
+    std::error_code ignored;
+    std::filesystem::remove(directory.string() + kSocketFile, ignored);
+    std::filesystem::remove(directory.string() + kSocketFile + ".lock", ignored);
+    return {};
+}
+
+Result<void> write_private_file(const std::filesystem::path& path, std::string_view text, const OsUser* user) {
+    const std::string fresh = path.string() + ".new";
+    unlink(fresh.c_str());
+    const int descriptor = open(fresh.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (descriptor < 0) return unusable(fresh, "write");
+    auto written = write_all(descriptor, text, fresh);
+    if (written) written = give_to(descriptor, user, fresh);
+    if (written && fsync(descriptor) != 0) written = unusable(fresh, "sync");
+    close(descriptor);
+    LEDGERLINE_CHECK(std::move(written));
+    if (rename(fresh.c_str(), path.c_str()) != 0) return unusable(path, "replace");
+    return sync_directory(path.parent_path());
+}
+
+Result<std::string> read_small_file(const std::filesystem::path& path) {
+    std::ifstream file(path);
+    if (!file) return unusable(path, "read");
+    std::string text(kSmallFileBytesMax, '\0');
+    file.read(text.data(), static_cast<std::streamsize>(text.size()));
+    text.resize(static_cast<std::size_t>(file.gcount()));
+    return text;
+}
+
+Result<void> sync_directory(const std::filesystem::path& directory) {
+    const int descriptor = open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (descriptor < 0) return unusable(directory, "open");
+    const bool synced = fsync(descriptor) == 0;
+    close(descriptor);
+    if (!synced) return unusable(directory, "sync");
+    return {};
+}
+
+std::string make_password(Random& random) {
+    std::string password;
+    for (std::size_t i = 0; i < kPasswordWords; ++i) password += fmt::format("{:016x}", random.next());
+    return password;
+}
+
+Result<int> open_log(const std::filesystem::path& path) {
+    const int descriptor = open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (descriptor < 0) return unusable(path, "write");
+    return descriptor;
+}
+
+void rotate_log(const std::filesystem::path& path) {
+    std::error_code error;
+    if (std::filesystem::file_size(path, error) <= log_bytes_max || error) return;
+    // The writer keeps its descriptor, which appends: a copy is kept and the file emptied. Lines written in between
+    // are lost.
+    std::filesystem::copy_file(path, path.string() + ".1", std::filesystem::copy_options::overwrite_existing, error);
+    std::filesystem::resize_file(path, 0, error);
+}
+
+std::string log_tail(const std::filesystem::path& path) {
+    std::ifstream file(path, std::ios::ate);
+    const std::streamoff size = file ? static_cast<std::streamoff>(file.tellg()) : 0;
+    file.seekg(std::max<std::streamoff>(0, size - kTailBytes));
+    std::string tail(static_cast<std::size_t>(std::min(size, kTailBytes)), '\0');
+    file.read(tail.data(), static_cast<std::streamsize>(tail.size()));
+    tail.resize(static_cast<std::size_t>(std::max<std::streamsize>(0, file.gcount())));
+    while (!tail.empty() && tail.back() == '\n') tail.pop_back();
+    return tail;
+}
+
+}  // namespace ledgerline::pg

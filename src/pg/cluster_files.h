@@ -1,0 +1,59 @@
+// What lies in the data directory of `ledgerline up`, and how it is written.
+//
+//   lock                 who runs on it (data_dir_lock.h)
+//   password             of the database's superuser, mode 0600
+//   postgres/            the cluster itself, owned by the user that it runs as
+//   postgres.log[.1]     PostgreSQL's own log, at most two files of log_bytes_max
+//   initdb.log           what initdb said
+//   run/                 the unix socket, unless the path is too long for one
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <string_view>
+
+#include "base/random.h"
+#include "base/result.h"
+#include "pg/os_user.h"
+
+namespace ledgerline::pg {
+
+inline constexpr std::uintmax_t log_bytes_max = 16u << 20;
+
+struct ClusterPaths {
+    std::filesystem::path data_dir;  // absolute, without symbolic links
+    std::filesystem::path cluster;
+    std::filesystem::path password;
+    std::filesystem::path log;
+    std::filesystem::path initdb_log;
+    std::filesystem::path socket_dir;
+    std::string cluster_name;  // shown in the titles of the cluster's processes
+
+    // Of an existing directory.
+    static Result<ClusterPaths> of(const std::filesystem::path& data_dir);
+    // For libpq.
+    std::string url(std::string_view secret, std::string_view database) const;
+};
+
+// Makes the data directory when it is missing, and its parents. With a user, everything made can be entered by it, and
+// so can an empty or already used data directory that is closed to it.
+Result<void> make_data_dir(const std::filesystem::path& data_dir, const OsUser* user);
+
+// Makes the directory of the socket, closed to everybody but the owner, and clears it of sockets of dead servers.
+Result<void> make_socket_dir(const std::filesystem::path& directory, const OsUser* user);
+
+// Replaces the file at once, durably, mode 0600, owned by user or, when null, by us.
+Result<void> write_private_file(const std::filesystem::path& path, std::string_view text, const OsUser* user);
+Result<std::string> read_small_file(const std::filesystem::path& path);
+Result<void> sync_directory(const std::filesystem::path& directory);
+
+std::string make_password(Random& random);
+
+// Opens a log for appending. The descriptor is the caller's; -1 with the reason as an error.
+Result<int> open_log(const std::filesystem::path& path);
+// Moves what a log over the limit holds to path.1 and empties it under its writer.
+void rotate_log(const std::filesystem::path& path);
+// The last lines of a log, for messages.
+std::string log_tail(const std::filesystem::path& path);
+
+}  // namespace ledgerline::pg

@@ -1,0 +1,31 @@
+// The operating system's processes of one cluster: the postmaster that an earlier ledgerline left, and the children of
+// a postmaster that died.
+//
+// A process belongs to the cluster when it is a postgres of the cluster's user and its working directory is the
+// cluster's (PostgreSQL goes there at start and stays), or, where that may not be looked at, when its command line
+// names the cluster.
+#pragma once
+
+#include <sys/types.h>
+
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "pg/cluster_files.h"
+
+namespace ledgerline::pg {
+
+std::vector<pid_t> cluster_processes(const ClusterPaths& paths, uid_t owner);
+
+struct EndDeadlines {
+    milliseconds by_itself{20000};  // after a fast shutdown was asked for
+    milliseconds at_once{5000};     // after an immediate one was, and again after the kill
+};
+
+// Ends every process of the cluster: asks for a fast shutdown, then for an immediate one, then kills. When it succeeds
+// there is none, and a lock file that they left is removed if it would stop the next postmaster for no reason (its pid
+// belongs to a stranger now). The caller holds the data directory's lock, so nobody starts new ones.
+Result<void> end_cluster_processes(const ClusterPaths& paths, uid_t owner, EndDeadlines deadlines = {});
+
+}  // namespace ledgerline::pg

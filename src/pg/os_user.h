@@ -1,0 +1,32 @@
+// The operating system's user that the private cluster runs as. PostgreSQL refuses to run as root.
+//
+// Thread-safe: no state.
+#pragma once
+
+#include <sys/types.h>
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+namespace ledgerline::pg {
+
+struct OsUser {
+    std::string name;
+    uid_t uid = 0;
+    gid_t gid = 0;
+    std::vector<gid_t> groups;
+};
+
+// Null when this process is not root: the cluster then runs as the user that we are. As root: the user called wanted;
+// with an empty name "postgres", or else "nobody". Refuses root itself and names that do not exist (Disposition::stop).
+Result<std::optional<OsUser>> cluster_user(const std::string& wanted);
+
+// Whether user can pass through every directory from the root down to directory, which exists and is absolute. The
+// error (code "data_dir_unreachable", Disposition::stop) names the directory that is closed and the user.
+Result<void> check_reachable(const std::filesystem::path& directory, const OsUser& user);
+
+}  // namespace ledgerline::pg

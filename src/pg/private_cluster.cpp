@@ -1,0 +1,120 @@
+#include "pg/private_cluster.h"
+
+#include <fmt/format.h>
+
+#include <optional>
+#include <system_error>
+
+#include "observe/log.h"
+#include "pg/cluster_files.h"
+#include "pg/cluster_setup.h"
+#include "pg/connection.h"
+#include "pg/data_dir_lock.h"
+#include "pg/os_user.h"
+#include "pg/postgres_binaries.h"
+#include "pg/postmaster_supervisor.h"
+#include "sql/queries.h"
+
+namespace ledgerline::pg {
+namespace {
+
+constexpr std::string_view kDatabase = "ledgerline";
+constexpr std::string_view kFirstDatabase = "postgres";  // initdb makes it
+
+void tell(const PrivateClusterConfig& config, const std::string& what) {
+    log::info(what);
+    if (config.on_progress) config.on_progress(what);
+}
+
+Result<void> create_database(const std::string& url) {
+    LEDGERLINE_TRY(auto connection,
+                   Connection::open(
+                       {.url = url, .application_name = "ledgerline-setup", .statement_timeout = milliseconds(60000)}));
+    LEDGERLINE_TRY(const Rows found, connection.query(sql::cluster_database_exists));
+    if (found.boolean(0, 0)) return {};
+    LEDGERLINE_CHECK(connection.query(sql::cluster_create_database));
+    return {};
+}
+
+}  // namespace
+
+// What exists while the cluster runs.
+struct PrivateCluster::Running {
+    DataDirLock lock;
+    ClusterPaths paths;
+    std::optional<OsUser> user;
+    PostgresBinaries binaries{};
+    std::string password{};
+    std::unique_ptr<PostmasterSupervisor> supervisor{};
+};
+
+PrivateCluster::PrivateCluster(PrivateClusterConfig config, Random& random)
+    : config_(std::move(config)), random_(random) {}
+PrivateCluster::~PrivateCluster() { stop(); }
+
+Result<void> PrivateCluster::start() {
+    if (running_) return {};
+    LEDGERLINE_TRY(auto running, prepare());
+    tell(config_, "starting PostgreSQL in " + running->paths.data_dir.string());
+    running->supervisor = std::make_unique<PostmasterSupervisor>(
+        SupervisorConfig{.paths = running->paths,
+                         .bin_dir = running->binaries.directory,
+                         .user = running->user,
+                         .probe_url = running->paths.url(running->password, kFirstDatabase),
+                         .start_timeout = config_.start_timeout,
+                         .stop_timeout = config_.stop_timeout},
+        random_);
+    LEDGERLINE_CHECK(running->supervisor->start());
+    LEDGERLINE_CHECK(create_database(running->paths.url(running->password, kFirstDatabase)));
+    url_ = running->paths.url(running->password, kDatabase);
+    running_ = std::move(running);
+    return {};
+}
+
+Result<std::unique_ptr<PrivateCluster::Running>> PrivateCluster::prepare() {
+    LEDGERLINE_TRY(auto user, cluster_user(config_.os_user));
+    const OsUser* os_user = user ? &*user : nullptr;
+    LEDGERLINE_CHECK(make_data_dir(config_.data_dir, os_user));
+    LEDGERLINE_TRY(auto paths, ClusterPaths::of(config_.data_dir));
+    if (os_user) LEDGERLINE_CHECK(check_reachable(paths.data_dir, *os_user));
+    LEDGERLINE_TRY(auto lock, DataDirLock::acquire(paths.data_dir));
+    LEDGERLINE_TRY(auto binaries, find_postgres(config_.bin_dir, cluster_major(paths)));
+    if (cluster_major(paths) == 0) {
+        tell(config_, fmt::format("creating a PostgreSQL {} cluster in {}{}", binaries.major, paths.data_dir.string(),
+                                  user ? " as user " + user->name : ""));
+        LEDGERLINE_CHECK(create_cluster(paths, binaries, os_user, random_, config_.init_timeout, config_.durable));
+    }
+    LEDGERLINE_CHECK(write_settings(paths, os_user, {config_.connections_max, config_.durable}));
+    LEDGERLINE_TRY(auto password, read_small_file(paths.password));
+    return std::make_unique<Running>(
+        Running{std::move(lock), std::move(paths), std::move(user), std::move(binaries), std::move(password)});
+}
+
+void PrivateCluster::stop() {
+    if (!running_) return;
+    running_->supervisor->stop();
+    running_.reset();
+}
+
+std::string PrivateCluster::url() const {
+    LEDGERLINE_ASSERT(!url_.empty());
+    return url_;
+}
+int PrivateCluster::postmaster_pid() const { return running_ ? running_->supervisor->postmaster_pid() : 0; }
+unsigned PrivateCluster::restarts() const { return running_ ? running_->supervisor->restarts() : 0; }
+bool PrivateCluster::wait_restarts(unsigned count, milliseconds at_most) const {
+    return running_ && running_->supervisor->wait_restarts(count, at_most);
+}
+
+Result<std::string> database_url(const std::filesystem::path& data_dir) {
+    const auto paths = ClusterPaths::of(data_dir);
+    if (!paths || cluster_major(*paths) == 0) {
+        return failure(
+            Disposition::refuse, "no_cluster",
+            fmt::format("there is no database of ledgerline in {} that this user can see", data_dir.string()));
+    }
+    LEDGERLINE_TRY(const auto password, read_small_file(paths->password));
+    return paths->url(password, kDatabase);
+}
+
+}  // namespace ledgerline::pg

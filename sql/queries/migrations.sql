@@ -7,11 +7,17 @@ FROM schema_migrations ORDER BY level
 -- name: table_exists
 SELECT to_regclass('schema_migrations') IS NOT NULL
 
+-- name: begin
+BEGIN; SET LOCAL statement_timeout = 0
+
+-- name: commit
+COMMIT
+
 -- name: record
 INSERT INTO schema_migrations (level, name, checksum, compatible_from) VALUES ($1, $2, $3, $4)
 
--- name: lock
-SELECT pg_advisory_lock(7105421377)
+-- name: try_lock
+SELECT pg_try_advisory_lock(7105421377)
 
 -- name: unlock
 SELECT pg_advisory_unlock(7105421377)

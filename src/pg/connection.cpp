@@ -4,8 +4,9 @@
 #include <libpq-fe.h>
 #include <poll.h>
 
-#include <charconv>
 #include <unordered_set>
+
+#include "pg/connect.h"
 
 namespace ledgerline::pg {
 namespace {
@@ -13,185 +14,10 @@ namespace {
 // How much longer than the server's statement_timeout the client waits before it gives the connection up.
 constexpr milliseconds kServerGrace{2000};
 
-std::string trimmed(const char* message) {
-    std::string text = message ? message : "";
-    while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
-    for (char& c : text)
-        if (c == '\n') c = ' ';
-    return text;
-}
-
-Error error_of(std::string_view sqlstate, std::string message) {
-    return {disposition_of(classify(sqlstate)), std::string(sqlstate), std::move(message)};
-}
-
-// Waits until the connecting socket is ready. False when the deadline passes first.
-bool wait_socket(PGconn* raw, short events, SteadyTime deadline) {
-    while (true) {
-        const auto left = std::chrono::ceil<milliseconds>(deadline - std::chrono::steady_clock::now());
-        if (left.count() <= 0) return false;
-        pollfd socket{PQsocket(raw), events, 0};
-        const int ready = poll(&socket, 1, static_cast<int>(left.count()));
-        if (ready > 0) return true;
-        if (ready == 0) return false;
-        if (errno != EINTR) return false;
-    }
-}
-
-// PQconnectStart and its polling. Host names are resolved by the system's resolver, which keeps deadlines of its own.
-Result<PGconn*> connect(const ConnectionConfig& config) {
-    const std::string settings = fmt::format(
-        "-c statement_timeout={} -c lock_timeout={} -c idle_in_transaction_session_timeout={} -c timezone=UTC "
-        "-c synchronous_commit={} -c client_min_messages=warning",
-        config.statement_timeout.count(), config.lock_timeout.count(), config.idle_in_transaction_timeout.count(),
-        config.durable_commits ? "on" : "off");
-    const char* keywords[] = {"dbname",           "application_name", "options",
-                              "client_encoding",  "keepalives_idle",  "keepalives_interval",
-                              "keepalives_count", "tcp_user_timeout", nullptr};
-    const char* values[] = {
-        config.url.c_str(), config.application_name.c_str(), settings.c_str(), "UTF8", "5", "2", "3", "10000", nullptr};
-    PGconn* raw = PQconnectStartParams(keywords, values, 1);
-    if (!raw) return failure(Disposition::retry, std::string(connection_lost), "out of memory");
-
-    const auto deadline = std::chrono::steady_clock::now() + config.connect_timeout;
-    PostgresPollingStatusType status = PGRES_POLLING_WRITING;
-    while (PQstatus(raw) != CONNECTION_BAD && status != PGRES_POLLING_OK && status != PGRES_POLLING_FAILED) {
-        if (!wait_socket(raw, status == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline)) break;
-        status = PQconnectPoll(raw);
-    }
-    if (status == PGRES_POLLING_OK && PQstatus(raw) == CONNECTION_OK) return raw;
-
-    std::string message = trimmed(PQerrorMessage(raw));
-    if (message.empty()) message = "no answer within " + std::to_string(config.connect_timeout.count()) + " ms";
-    PQfinish(raw);
-    // libpq keeps no SQLSTATE of a failed connect; these two need an operator.
-    std::string_view code = connection_lost;
-    if (message.find("authentication failed") != std::string::npos) code = "28P01";
-    if (message.find("database \"") != std::string::npos && message.find("does not exist") != std::string::npos)
-        code = "3D000";
-    return std::unexpected(error_of(code, "cannot connect to PostgreSQL: " + message));
-}
-
-void append_array_item(std::string_view item, std::string& out) {
-    out.push_back('"');
-    for (const char c : item) {
-        if (c == '"' || c == '\\') out.push_back('\\');
-        out.push_back(c);
-    }
-    out.push_back('"');
-}
-
-// "{a,b}" of items, each written by append.
-template <class Items, class Append>
-std::string array_text(const Items& items, Append append) {
-    std::string out = "{";
-    for (const auto& item : items) {
-        if (out.size() > 1) out.push_back(',');
-        append(item, out);
-    }
-    out.push_back('}');
-    return out;
-}
+// Nulls in a row, between results, that end the wait for a pipeline's end: libpq gives at most two.
+constexpr int kNullsMax = 8;
 
 }  // namespace
-
-// Params
-// ---------------------------------------------------------------------------------------------------------------
-
-Params& Params::add(std::string_view text) {
-    values_.emplace_back(std::string(text));
-    return *this;
-}
-Params& Params::add(std::int64_t number) { return add(std::string_view(std::to_string(number))); }
-Params& Params::add(bool boolean) { return add(std::string_view(boolean ? "t" : "f")); }
-Params& Params::add(const Uuid& id) { return add(std::string_view(id.to_string())); }
-Params& Params::add(WallTime time) { return add(std::string_view(format_rfc3339(time))); }
-Params& Params::add_null() {
-    values_.emplace_back(std::nullopt);
-    return *this;
-}
-Params& Params::add_bytes(std::string_view bytes) {
-    std::string text = "\\x";
-    for (const char c : bytes) text += fmt::format("{:02x}", static_cast<unsigned char>(c));
-    return add(std::string_view(text));
-}
-Params& Params::add_array(std::span<const std::string> items) {
-    return add(std::string_view(array_text(items, append_array_item)));
-}
-Params& Params::add_array(std::span<const std::optional<std::string>> items) {
-    return add(std::string_view(array_text(items, [](const auto& item, std::string& out) {
-        if (item)
-            append_array_item(*item, out);
-        else
-            out += "NULL";
-    })));
-}
-Params& Params::add_array(std::span<const std::int64_t> items) {
-    return add(std::string_view(array_text(items, [](auto item, std::string& out) { out += std::to_string(item); })));
-}
-Params& Params::add_array(std::span<const Uuid> items) {
-    return add(std::string_view(array_text(items, [](const Uuid& id, std::string& out) { out += id.to_string(); })));
-}
-
-// Rows
-// -----------------------------------------------------------------------------------------------------------------
-
-Rows::Rows(pg_result* result) : result_(result) {}
-void Rows::Free::operator()(pg_result* result) const { PQclear(result); }
-std::size_t Rows::size() const { return static_cast<std::size_t>(PQntuples(result_.get())); }
-std::int64_t Rows::affected() const {
-    std::int64_t count = 0;
-    const std::string_view text = PQcmdTuples(result_.get());
-    std::from_chars(text.data(), text.data() + text.size(), count);
-    return count;
-}
-bool Rows::is_null(std::size_t row, int column) const {
-    LEDGERLINE_ASSERT(row < size() && column < PQnfields(result_.get()));
-    return PQgetisnull(result_.get(), static_cast<int>(row), column);
-}
-std::string_view Rows::text(std::size_t row, int column) const {
-    LEDGERLINE_ASSERT(row < size() && column < PQnfields(result_.get()));
-    const int at = static_cast<int>(row);
-    return {PQgetvalue(result_.get(), at, column), static_cast<std::size_t>(PQgetlength(result_.get(), at, column))};
-}
-std::int64_t Rows::int64(std::size_t row, int column) const {
-    const std::string_view digits = text(row, column);
-    std::int64_t number = 0;
-    const auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), number);
-    LEDGERLINE_ASSERT(parsed.ec == std::errc() && parsed.ptr == digits.data() + digits.size());
-    return number;
-}
-bool Rows::boolean(std::size_t row, int column) const { return text(row, column) == "t"; }
-Uuid Rows::uuid(std::size_t row, int column) const {
-    const auto id = Uuid::parse(text(row, column));
-    LEDGERLINE_ASSERT(id);
-    return *id;
-}
-WallTime Rows::time(std::size_t row, int column) const {
-    return WallTime(std::chrono::microseconds(int64(row, column)));
-}
-std::string Rows::bytes(std::size_t row, int column) const {
-    std::size_t length = 0;
-    unsigned char* raw = PQunescapeBytea(reinterpret_cast<const unsigned char*>(text(row, column).data()), &length);
-    std::string out(reinterpret_cast<char*>(raw), length);
-    PQfreemem(raw);
-    return out;
-}
-std::optional<std::string> Rows::optional_text(std::size_t row, int column) const {
-    if (is_null(row, column)) return std::nullopt;
-    return std::string(text(row, column));
-}
-std::optional<std::int64_t> Rows::optional_int64(std::size_t row, int column) const {
-    if (is_null(row, column)) return std::nullopt;
-    return int64(row, column);
-}
-std::optional<Uuid> Rows::optional_uuid(std::size_t row, int column) const {
-    if (is_null(row, column)) return std::nullopt;
-    return uuid(row, column);
-}
-
-// Connection
-// -----------------------------------------------------------------------------------------------------------
 
 struct Connection::Prepared {
     std::unordered_set<std::string_view> names;
@@ -207,17 +33,14 @@ Connection::~Connection() = default;
 
 Result<Connection> Connection::open(const ConnectionConfig& config) {
     LEDGERLINE_TRY(PGconn * raw, connect(config));
-    PQsetnonblocking(raw, 1);
     return Connection(raw, config);
 }
 
 int Connection::backend_pid() const { return PQbackendPID(raw_.get()); }
 
-SteadyTime Connection::call_deadline() const { return std::chrono::steady_clock::now() + call_timeout_; }
-
 std::unexpected<Error> Connection::lost(std::string_view doing) {
     usable_ = false;
-    std::string message = trimmed(PQerrorMessage(raw_.get()));
+    std::string message = one_line(PQerrorMessage(raw_.get()));
     if (message.empty()) message = "no answer in time";
     return std::unexpected(error_of(connection_lost, fmt::format("{}: {}", doing, message)));
 }
@@ -226,7 +49,7 @@ std::unexpected<Error> Connection::server_error(const pg_result* result) {
     const char* sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     if (!sqlstate) return lost("connection to PostgreSQL lost");
     const char* message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-    Error error = error_of(sqlstate, trimmed(message));
+    Error error = error_of(sqlstate, one_line(message));
     // The session's plans or prepared statements are not what we think: only a new session helps.
     if (error.code == "26000" || error.code == "0A000") usable_ = false;
     // FATAL and PANIC end the session.
@@ -274,7 +97,10 @@ Result<Rows> Connection::query(const Statement& statement, const Params& params)
 
 Result<std::vector<Rows>> Connection::pipeline(std::span<const Call> calls) {
     if (!usable_) return lost("the connection to PostgreSQL is gone");
-    const SteadyTime deadline = call_deadline();
+    // The server would take the text up to there for the whole.
+    for (const Call& call : calls)
+        if (!call.params.storable()) return failure(Disposition::refuse, "22021", "a text holds U+0000");
+    const SteadyTime deadline = std::chrono::steady_clock::now() + call_timeout_;
     if (!PQenterPipelineMode(raw_.get())) return lost("entering pipeline mode");
 
     std::vector<bool> prepares;
@@ -292,10 +118,11 @@ Result<std::vector<Rows>> Connection::pipeline(std::span<const Call> calls) {
     LEDGERLINE_CHECK(flush(deadline));
 
     auto results = receive(calls, prepares, deadline);
-    if (usable_) {
-        LEDGERLINE_CHECK(drain_to_sync(deadline));
-        if (!PQexitPipelineMode(raw_.get())) return lost("leaving pipeline mode");
-    }
+    if (!usable_) return results;
+    auto end = drain_to_sync(deadline);
+    // What only commit finds wrong, deferred constraints among it, comes after every statement has succeeded.
+    if (results && !end) results = std::unexpected(std::move(end).error());
+    if (usable_ && !PQexitPipelineMode(raw_.get())) return lost("leaving pipeline mode");
     return results;
 }
 
@@ -309,35 +136,44 @@ Result<std::vector<Rows>> Connection::receive(std::span<const Call> calls, const
             Rows rows(raw);
             const auto status = PQresultStatus(raw);
             if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) return server_error(raw);
+            // Without an error: the transaction had failed before.
+            if (calls[i].statement.name == commit.name && std::string_view(PQcmdStatus(raw)) == "ROLLBACK")
+                return std::unexpected(error_of("25P02", "the transaction had failed and was rolled back"));
             if (part == 0)
                 prepared_->names.insert(calls[i].statement.name);
             else
                 results.push_back(std::move(rows));
             // Each command's results end with a null.
             LEDGERLINE_TRY(pg_result * end, next_result(deadline));
-            LEDGERLINE_ASSERT(!end);
+            if (!end) continue;
+            const Rows unexpected(end);
+            return lost("a result too many from PostgreSQL");
         }
     }
     return results;
 }
 
 Result<void> Connection::drain_to_sync(SteadyTime deadline) {
+    Result<void> outcome;
+    int nulls = 0;
     while (true) {
         LEDGERLINE_TRY(pg_result * raw, next_result(deadline));
         if (!raw) {
-            if (PQstatus(raw_.get()) != CONNECTION_OK) return lost("reading from PostgreSQL");
+            if (PQstatus(raw_.get()) != CONNECTION_OK || ++nulls > kNullsMax) return lost("reading from PostgreSQL");
             continue;
         }
+        nulls = 0;
         const Rows rows(raw);
-        if (PQresultStatus(raw) == PGRES_PIPELINE_SYNC) return {};
-        if (PQresultStatus(raw) == PGRES_FATAL_ERROR && PQstatus(raw_.get()) != CONNECTION_OK)
-            return lost("connection to PostgreSQL lost");
+        if (PQresultStatus(raw) == PGRES_PIPELINE_SYNC) return outcome;
+        if (PQresultStatus(raw) != PGRES_FATAL_ERROR) continue;
+        if (outcome) outcome = server_error(raw);
+        if (!usable_) return outcome;
     }
 }
 
-Result<void> Connection::run_script(const std::string& sql) {
+Result<void> Connection::run_script(const std::string& sql, milliseconds at_most) {
     if (!usable_) return lost("the connection to PostgreSQL is gone");
-    const SteadyTime deadline = call_deadline();
+    const SteadyTime deadline = std::chrono::steady_clock::now() + (at_most.count() > 0 ? at_most : call_timeout_);
     if (!PQsendQuery(raw_.get(), sql.c_str())) return lost("sending to PostgreSQL");
     LEDGERLINE_CHECK(flush(deadline));
     Result<void> outcome;

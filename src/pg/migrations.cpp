@@ -3,14 +3,18 @@
 #include <fmt/format.h>
 #include <sodium.h>
 
-#include <algorithm>
 #include <map>
+#include <thread>
 
 #include "pg/connection.h"
 #include "sql/queries.h"
 
 namespace ledgerline::pg {
 namespace {
+
+// Of one migration: building an index on a large table takes its time.
+constexpr milliseconds kMigrationTimeout{6 * 3600 * 1000};
+constexpr milliseconds kLockTryInterval{50};
 
 struct Applied {
     std::string name, checksum, applied_at;
@@ -38,15 +42,15 @@ Result<std::map<int, Applied>> load_applied(Connection& connection) {
 }
 
 Result<void> apply(Connection& connection, const Migration& migration) {
-    LEDGERLINE_CHECK(connection.run_script("BEGIN; SET LOCAL statement_timeout = 0"));
-    auto done = connection.run_script(std::string(migration.sql));
+    LEDGERLINE_CHECK(connection.run_script(std::string(sql::migrations_begin.sql)));
+    auto done = connection.run_script(std::string(migration.sql), kMigrationTimeout);
     if (done) {
         Params params;
         params.add(migration.level).add(migration.name).add(checksum_of(migration.sql)).add(migration.compatible_from);
         if (auto recorded = connection.query(sql::migrations_record, params); !recorded)
             done = std::unexpected(std::move(recorded).error());
     }
-    if (done) done = connection.run_script("COMMIT");
+    if (done) done = connection.run_script(std::string(sql::migrations_commit.sql), kMigrationTimeout);
     if (!done) {
         connection.rollback();
         done.error().message = fmt::format("migration {}: {}", migration.name, done.error().message);
@@ -54,29 +58,49 @@ Result<void> apply(Connection& connection, const Migration& migration) {
     return done;
 }
 
+Result<void> check_unchanged(const std::map<int, Applied>& applied, std::span<const Migration> migrations) {
+    for (const Migration& migration : migrations) {
+        const auto found = applied.find(migration.level);
+        if (found == applied.end() || found->second.checksum == checksum_of(migration.sql)) continue;
+        return failure(Disposition::stop, "migration_changed",
+                       fmt::format("migration {} was applied with another text than this binary has: the database "
+                                   "belongs to another build",
+                                   migration.name));
+    }
+    return {};
+}
+
 Result<std::vector<int>> apply_missing(Connection& connection, std::span<const Migration> migrations) {
     LEDGERLINE_CHECK(connection.query(sql::migrations_create_table));
     LEDGERLINE_TRY(const auto applied, load_applied(connection));
+    LEDGERLINE_CHECK(check_unchanged(applied, migrations));
     std::vector<int> levels;
     for (const Migration& migration : migrations) {
-        const auto found = applied.find(migration.level);
-        if (found == applied.end()) {
-            LEDGERLINE_CHECK(apply(connection, migration));
-            levels.push_back(migration.level);
-        } else if (found->second.checksum != checksum_of(migration.sql)) {
-            return failure(Disposition::stop, "migration_changed",
-                           fmt::format("migration {} was applied with another text than this binary has: the database "
-                                       "belongs to another build",
-                                       migration.name));
-        }
+        if (applied.contains(migration.level)) continue;
+        LEDGERLINE_CHECK(apply(connection, migration));
+        levels.push_back(migration.level);
     }
     return levels;
 }
 
+// Tries again and again rather than waiting in the server, where lock_timeout and statement_timeout would end it.
+Result<void> lock(Connection& connection, milliseconds at_most) {
+    const auto deadline = std::chrono::steady_clock::now() + at_most;
+    while (true) {
+        LEDGERLINE_TRY(const Rows rows, connection.query(sql::migrations_try_lock));
+        if (rows.boolean(0, 0)) return {};
+        if (std::chrono::steady_clock::now() >= deadline)
+            return failure(Disposition::retry, "migration_running",
+                           "another process is migrating this database: try again when it is done");
+        std::this_thread::sleep_for(kLockTryInterval);
+    }
+}
+
 }  // namespace
 
-Result<std::vector<int>> migrate_up(Connection& connection, std::span<const Migration> migrations) {
-    LEDGERLINE_CHECK(connection.query(sql::migrations_lock));
+Result<std::vector<int>> migrate_up(Connection& connection, std::span<const Migration> migrations,
+                                    milliseconds lock_timeout) {
+    LEDGERLINE_CHECK(lock(connection, lock_timeout));
     auto levels = apply_missing(connection, migrations);
     // A session that is no longer usable has lost its advisory lock with it.
     if (connection.usable()) LEDGERLINE_CHECK(connection.query(sql::migrations_unlock));

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/result.h"
 
 namespace ledgerline::pg {
@@ -32,8 +33,11 @@ struct MigrationStatus {
 };
 
 // Applies what is missing, each migration in a transaction of its own, under an advisory lock. Returns the levels
-// applied. Refuses (code "migration_changed") when an applied migration has another text than this binary's.
-Result<std::vector<int>> migrate_up(Connection& connection, std::span<const Migration> migrations);
+// applied. Refuses (code "migration_changed", Disposition::stop) before it changes anything when an applied migration
+// has another text than this binary's. Waits for another migrator at most lock_timeout ("migration_running",
+// Disposition::retry). A migration itself may take hours, whatever the connection's timeouts are.
+Result<std::vector<int>> migrate_up(Connection& connection, std::span<const Migration> migrations,
+                                    milliseconds lock_timeout = milliseconds(60000));
 
 // Applied and missing ones, by level. A database without any is not an error.
 Result<std::vector<MigrationStatus>> migration_status(Connection& connection, std::span<const Migration> migrations);

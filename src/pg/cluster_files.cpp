@@ -19,7 +19,7 @@ namespace {
 constexpr const char* kSocketFile = "/.s.PGSQL.5432";
 constexpr std::size_t kNameHashBytes = 8;
 constexpr std::size_t kPasswordWords = 3;  // of 64 random bits
-constexpr std::streamoff kTailBytes = 2000;
+constexpr std::uintmax_t kTailBytes = 2000;
 constexpr std::size_t kSmallFileBytesMax = 65536;
 
 std::unexpected<Error> unusable(const std::filesystem::path& path, std::string_view doing) {
@@ -140,6 +140,11 @@ Result<void> make_socket_dir(const std::filesystem::path& directory, const OsUse
     return {};
 }
 
+void remove_socket_dir(const std::filesystem::path& directory) {
+    // What somebody else put there keeps it.
+    rmdir(directory.c_str());
+}
+
 Result<void> write_private_file(const std::filesystem::path& path, std::string_view text, const OsUser* user) {
     const std::string fresh = path.string() + ".new";
     unlink(fresh.c_str());
@@ -185,22 +190,30 @@ Result<int> open_log(const std::filesystem::path& path) {
 }
 
 void rotate_log(const std::filesystem::path& path) {
+    if (log_bytes(path) <= log_bytes_max) return;
     std::error_code error;
-    if (std::filesystem::file_size(path, error) <= log_bytes_max || error) return;
     // The writer keeps its descriptor, which appends: a copy is kept and the file emptied. Lines written in between
     // are lost.
     std::filesystem::copy_file(path, path.string() + ".1", std::filesystem::copy_options::overwrite_existing, error);
     std::filesystem::resize_file(path, 0, error);
 }
 
-std::string log_tail(const std::filesystem::path& path) {
-    std::ifstream file(path, std::ios::ate);
-    const std::streamoff size = file ? static_cast<std::streamoff>(file.tellg()) : 0;
-    file.seekg(std::max<std::streamoff>(0, size - kTailBytes));
-    std::string tail(static_cast<std::size_t>(std::min(size, kTailBytes)), '\0');
+std::uintmax_t log_bytes(const std::filesystem::path& path) {
+    std::error_code error;
+    const auto bytes = std::filesystem::file_size(path, error);
+    return error ? 0 : bytes;
+}
+
+std::string log_tail(const std::filesystem::path& path, std::uintmax_t after_bytes) {
+    const std::uintmax_t size = log_bytes(path);
+    const std::uintmax_t start = std::max(std::min(after_bytes, size), size > kTailBytes ? size - kTailBytes : 0);
+    std::ifstream file(path, std::ios::binary);
+    file.seekg(static_cast<std::streamoff>(start));
+    std::string tail(size - start, '\0');
     file.read(tail.data(), static_cast<std::streamsize>(tail.size()));
     tail.resize(static_cast<std::size_t>(std::max<std::streamsize>(0, file.gcount())));
     while (!tail.empty() && tail.back() == '\n') tail.pop_back();
+    std::replace(tail.begin(), tail.end(), '\n', ' ');
     return tail;
 }
 

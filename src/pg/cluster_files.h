@@ -42,6 +42,9 @@ Result<void> make_data_dir(const std::filesystem::path& data_dir, const OsUser* 
 // Makes the directory of the socket, closed to everybody but the owner, and clears it of sockets of dead servers.
 Result<void> make_socket_dir(const std::filesystem::path& directory, const OsUser* user);
 
+// Of a stopped cluster.
+void remove_socket_dir(const std::filesystem::path& directory);
+
 // Replaces the file at once, durably, mode 0600, owned by user or, when null, by us.
 Result<void> write_private_file(const std::filesystem::path& path, std::string_view text, const OsUser* user);
 Result<std::string> read_small_file(const std::filesystem::path& path);
@@ -53,7 +56,8 @@ std::string make_password(Random& random);
 Result<int> open_log(const std::filesystem::path& path);
 // Moves what a log over the limit holds to path.1 and empties it under its writer.
 void rotate_log(const std::filesystem::path& path);
-// The last lines of a log, for messages.
-std::string log_tail(const std::filesystem::path& path);
+// The end of what was added to a log after its first so many bytes, on one line, for messages.
+std::string log_tail(const std::filesystem::path& path, std::uintmax_t after_bytes);
+std::uintmax_t log_bytes(const std::filesystem::path& path);
 
 }  // namespace ledgerline::pg

@@ -7,8 +7,10 @@
 #include <cerrno>
 #include <charconv>
 #include <csignal>
+#include <cstdlib>
 #include <fstream>
 #include <iterator>
+#include <span>
 #include <thread>
 
 #include "observe/log.h"
@@ -17,6 +19,17 @@ namespace ledgerline::pg {
 namespace {
 
 constexpr milliseconds kLookAgain{20};
+
+struct Step {
+    int number;  // of the signal
+    milliseconds at_most;
+};
+// A living postmaster writes out what is in memory first.
+constexpr Step kEndPostmaster[] = {
+    {SIGINT, milliseconds(20000)}, {SIGQUIT, milliseconds(5000)}, {SIGKILL, milliseconds(5000)}};
+// Without one its children end by themselves, unless they are busy or frozen, and have nothing left to lose.
+constexpr Step kEndOrphans[] = {
+    {SIGINT, milliseconds(1000)}, {SIGQUIT, milliseconds(1000)}, {SIGKILL, milliseconds(5000)}};
 
 pid_t parse_pid(std::string_view digits) {
     pid_t pid = 0;
@@ -56,11 +69,15 @@ pid_t postmaster_of(const ClusterPaths& paths) {
     return text ? parse_pid(text->substr(0, text->find('\n'))) : 0;
 }
 
+bool contains(const std::vector<pid_t>& pids, pid_t pid) {
+    return std::find(pids.begin(), pids.end(), pid) != pids.end();
+}
+
 void signal_all(const std::vector<pid_t>& pids, pid_t postmaster, int number) {
     // A living postmaster passes a shutdown on to its children in the right order.
-    const bool lives = std::find(pids.begin(), pids.end(), postmaster) != pids.end();
+    const bool passes_on = contains(pids, postmaster) && number != SIGKILL;
     for (const pid_t pid : pids)
-        if (!lives || pid == postmaster || number == SIGKILL) kill(pid, number);
+        if (!passes_on || pid == postmaster) kill(pid, number);
 }
 
 bool wait_none(const ClusterPaths& paths, uid_t owner, milliseconds at_most) {
@@ -72,12 +89,17 @@ bool wait_none(const ClusterPaths& paths, uid_t owner, milliseconds at_most) {
     return true;
 }
 
+// PostgreSQL judges a stale lock file by its pid alone: without one (the machine crashed while it was written), or with
+// one that another program has by now, it would refuse to start.
 void remove_misleading_lock(const ClusterPaths& paths) {
-    const pid_t pid = postmaster_of(paths);
-    if (pid == 0 || (kill(pid, 0) != 0 && errno == ESRCH)) return;
-    log::warn("removing the lock file of a dead postmaster, whose pid another program has now", {{"pid", pid}});
     std::error_code ignored;
-    std::filesystem::remove(paths.cluster / "postmaster.pid", ignored);
+    const auto file = paths.cluster / "postmaster.pid";
+    if (!std::filesystem::exists(file, ignored)) return;
+    const pid_t pid = std::abs(postmaster_of(paths));  // negative: PostgreSQL's single-user mode
+    if (pid != 0 && kill(pid, 0) != 0 && errno == ESRCH) return;
+    log::warn("removing the lock file of a dead postmaster, which would keep the next one from starting",
+              {{"pid", pid}});
+    std::filesystem::remove(file, ignored);
 }
 
 }  // namespace
@@ -95,17 +117,16 @@ std::vector<pid_t> cluster_processes(const ClusterPaths& paths, uid_t owner) {
     return pids;
 }
 
-Result<void> end_cluster_processes(const ClusterPaths& paths, uid_t owner, EndDeadlines deadlines) {
-    const struct {
-        int number;
-        milliseconds at_most;
-    } steps[] = {{SIGINT, deadlines.by_itself}, {SIGQUIT, deadlines.at_once}, {SIGKILL, deadlines.at_once}};
+Result<void> end_cluster_processes(const ClusterPaths& paths, uid_t owner) {
+    const pid_t postmaster = postmaster_of(paths);
+    const std::span<const Step> steps =
+        contains(cluster_processes(paths, owner), postmaster) ? std::span(kEndPostmaster) : std::span(kEndOrphans);
     for (const auto& [number, at_most] : steps) {
         const auto pids = cluster_processes(paths, owner);
         if (!pids.empty())
             log::warn("ending processes that an earlier run of the cluster left",
                       {{"processes", pids.size()}, {"pid", pids.front()}, {"signal", number}});
-        signal_all(pids, postmaster_of(paths), number);
+        signal_all(pids, postmaster, number);
         if (wait_none(paths, owner, at_most)) {
             remove_misleading_lock(paths);
             return {};

@@ -10,7 +10,6 @@
 
 #include <vector>
 
-#include "base/clock.h"
 #include "base/result.h"
 #include "pg/cluster_files.h"
 
@@ -18,14 +17,10 @@ namespace ledgerline::pg {
 
 std::vector<pid_t> cluster_processes(const ClusterPaths& paths, uid_t owner);
 
-struct EndDeadlines {
-    milliseconds by_itself{20000};  // after a fast shutdown was asked for
-    milliseconds at_once{5000};     // after an immediate one was, and again after the kill
-};
-
-// Ends every process of the cluster: asks for a fast shutdown, then for an immediate one, then kills. When it succeeds
-// there is none, and a lock file that they left is removed if it would stop the next postmaster for no reason (its pid
-// belongs to a stranger now). The caller holds the data directory's lock, so nobody starts new ones.
-Result<void> end_cluster_processes(const ClusterPaths& paths, uid_t owner, EndDeadlines deadlines = {});
+// Ends every process of the cluster: asks for a fast shutdown, then for an immediate one, then kills, which takes half
+// a minute at most. When it succeeds there is none, and a lock file that they left is removed if it would stop the next
+// postmaster for no reason. The caller holds the data directory's lock, so nobody
+// starts new ones.
+Result<void> end_cluster_processes(const ClusterPaths& paths, uid_t owner);
 
 }  // namespace ledgerline::pg

@@ -33,6 +33,7 @@ Result<void> make_empty_dir(const std::filesystem::path& directory, const OsUser
 }
 
 Result<void> run_initdb(const ClusterPaths& paths, ProgramStart start, milliseconds at_most) {
+    const auto log_bytes_before = log_bytes(paths.initdb_log);
     LEDGERLINE_TRY(const int log, open_log(paths.initdb_log));
     start.output = log;
     auto initdb = ChildProcess::start(start);
@@ -43,7 +44,7 @@ Result<void> run_initdb(const ClusterPaths& paths, ProgramStart start, milliseco
     return failure(Disposition::stop, "initdb_failed",
                    fmt::format("initdb failed: {}: {}",
                                ended ? initdb->outcome() : fmt::format("not done after {} ms", at_most.count()),
-                               log_tail(paths.initdb_log)));
+                               log_tail(paths.initdb_log, log_bytes_before)));
 }
 
 }  // namespace

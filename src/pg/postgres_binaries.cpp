@@ -54,8 +54,14 @@ void add_subdirectories(const std::filesystem::path& root, std::string_view pref
         if (entry.path().filename().string().starts_with(prefix)) out.push_back(entry.path() / "bin");
 }
 
+// Empty when none was chosen.
+std::filesystem::path chosen_place(const std::filesystem::path& configured) {
+    const char* variable = std::getenv("LEDGERLINE_PG_BINDIR");
+    return configured.empty() && variable ? variable : configured;
+}
+
 std::vector<std::filesystem::path> places(const std::filesystem::path& configured) {
-    if (!configured.empty()) return {configured};
+    if (const auto chosen = chosen_place(configured); !chosen.empty()) return {chosen};
     std::vector<std::filesystem::path> out;
     add_subdirectories(kDebianRoot, "", out);
     add_subdirectories(kRpmRoot, kRpmPrefix, out);
@@ -81,12 +87,12 @@ Result<PostgresBinaries> find_postgres(const std::filesystem::path& configured, 
     }
     if (best) return *best;
     const std::string version = major ? std::to_string(major) : fmt::format("{} or newer", postgres_major_min);
-    const std::string place =
-        configured.empty() ? "in /usr/lib/postgresql/*/bin, /usr/pgsql-*/bin and PATH" : "in " + configured.string();
+    const auto chosen = chosen_place(configured);
+    const std::string where = chosen.empty() ? "/usr/lib/postgresql/*/bin, /usr/pgsql-*/bin or PATH" : chosen.string();
     return failure(Disposition::stop, "postgres_missing",
-                   fmt::format("PostgreSQL {} (initdb, postgres) was not found {}. Install it, on Debian with "
+                   fmt::format("PostgreSQL {} (initdb, postgres) was not found in {}. Install it, on Debian with "
                                "'apt-get install postgresql-{}', or set LEDGERLINE_PG_BINDIR",
-                               version, place, major ? major : postgres_major_min));
+                               version, where, major ? major : postgres_major_min));
 }
 
 }  // namespace ledgerline::pg

@@ -133,6 +133,7 @@ Result<void> PostmasterSupervisor::run_once() {
 
 Result<ChildProcess> PostmasterSupervisor::spawn() {
     rotate_log(config_.paths.log);
+    log_bytes_before_ = log_bytes(config_.paths.log);
     LEDGERLINE_TRY(const int log, open_log(config_.paths.log));
     ProgramStart start;
     start.arguments = {(config_.bin_dir / "postgres").string(), "-D", config_.paths.cluster.string()};
@@ -159,7 +160,7 @@ Result<void> PostmasterSupervisor::wait_ready(ChildProcess& postmaster) {
     }
     return failure(Disposition::stop, "cluster_start_failed",
                    fmt::format("PostgreSQL does not start: {}. The end of {}: {}", postmaster.outcome(),
-                               config_.paths.log.string(), log_tail(config_.paths.log)));
+                               config_.paths.log.string(), log_tail(config_.paths.log, log_bytes_before_)));
 }
 
 void PostmasterSupervisor::watch(ChildProcess& postmaster) {

@@ -59,7 +59,8 @@ private:
     void set_phase(Phase phase, int pid);
 
     SupervisorConfig config_;
-    Backoff backoff_;
+    Backoff backoff_;                      // of the thread
+    std::uintmax_t log_bytes_before_ = 0;  // of the thread: before the postmaster under way was started
     std::thread thread_;
     mutable std::mutex mutex_;
     mutable std::condition_variable changed_;

@@ -93,6 +93,7 @@ Result<std::unique_ptr<PrivateCluster::Running>> PrivateCluster::prepare() {
 void PrivateCluster::stop() {
     if (!running_) return;
     running_->supervisor->stop();
+    remove_socket_dir(running_->paths.socket_dir);
     running_.reset();
 }
 

@@ -42,7 +42,7 @@ public:
     // data_dir_in_use (names the pid that runs on it), data_dir_unreachable (names the directory and the user),
     // data_dir_unusable, postgres_missing, no_such_user, initdb_failed, cluster_start_failed.
     Result<void> start();
-    // Ends the sessions and stops the cluster, within stop_timeout and ten seconds. Does nothing when it is stopped.
+    // Ends the sessions and stops the cluster, within stop_timeout and half a minute. Does nothing when it is stopped.
     void stop();
 
     // The libpq URL of its database. After start() has succeeded once.

@@ -92,7 +92,8 @@ std::string TestCluster::create_database() {
     make_template();
     const std::string name = fmt::format("test_{}", ++databases_);
     // The session that migrated the template may still be ending; PostgreSQL waits up to five seconds for it.
-    must(connect("postgres").run_script(fmt::format("CREATE DATABASE {} TEMPLATE {}", name, kTemplate)));
+    must(connect("postgres")
+             .run_script(fmt::format("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy", name, kTemplate)));
     return name;
 }
 

@@ -8,6 +8,7 @@
 #include <boost/url/url_view.hpp>
 #include <optional>
 
+#include "http/chars.h"
 #include "http/tcp.h"
 
 namespace ledgerline::http {
@@ -18,33 +19,16 @@ using ResponseParser = beast::response_parser<beast::string_body>;
 
 constexpr std::size_t kReadBytes = 16 * 1024;
 
-std::string lower(std::string_view text) {
-    std::string result(text);
-    for (char& c : result)
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    return result;
-}
-
-bool is_token(std::string_view text) {
-    constexpr std::string_view marks = "!#$%&'*+-.^_`|~";
-    return !text.empty() && std::ranges::all_of(text, [&](char c) {
-        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || marks.contains(c);
-    });
-}
-
-bool has_control(std::string_view text, unsigned char least) {
-    return std::ranges::any_of(text, [&](unsigned char c) { return c < least || c == 0x7f; });
-}
-
 Result<void> check(const ClientRequest& request) {
     const auto refuse = [](const char* what) {
         return failure(Disposition::refuse, std::string(client_bad_request), what);
     };
     if (!is_token(request.method)) return refuse("method must be a token");
-    if (!request.target.starts_with('/') || has_control(request.target, 0x21))
+    if (!request.target.starts_with('/') || has_byte_below(request.target, 0x21))
         return refuse("target must begin with / and hold neither spaces nor control characters");
     for (const auto& [name, value] : request.headers)
-        if (!is_token(name) || has_control(value, 0x20)) return refuse("a header holds a character HTTP cannot carry");
+        if (!is_token(name) || has_byte_below(value, 0x20))
+            return refuse("a header holds a character HTTP cannot carry");
     return {};
 }
 
@@ -157,7 +141,7 @@ std::string percent_encode(std::string_view text) {
     constexpr std::string_view digits = "0123456789ABCDEF", marks = "-._~";
     std::string encoded;
     for (const char c : text) {
-        if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || marks.contains(c)) {
+        if (is_digit(c) || is_letter(c) || marks.contains(c)) {
             encoded += c;
         } else {
             const auto byte = static_cast<unsigned char>(c);

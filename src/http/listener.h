@@ -2,6 +2,12 @@
 //
 // It trusts nobody: a request whose framing could be read in two ways is answered 400 and the connection closed, and
 // everything a client can make us hold is limited below. Beyond a limit the answer is early and cheap.
+//
+// The requests of one connection are answered one after the other, in order. What a client pipelines meanwhile waits in
+// the kernel; at most one block of 16 KiB of it is read ahead.
+//
+// A body that its call does not take is refused (400 unexpected_body), an empty one is not. Before a refusal, a body of
+// known length up to 64 KiB is read and dropped, so that the connection can be kept; otherwise it is closed.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +30,6 @@ struct ListenerConfig {
     std::size_t connections_max = 4096;
     std::size_t header_bytes_max = 16 * 1024;  // request line and headers: 431 beyond
     std::size_t headers_max = 100;
-    std::size_t pipelined_requests_max = 64;                   // read ahead on one connection
     std::size_t body_bytes_in_flight_max = 256 * 1024 * 1024;  // of all requests together: 503 beyond
     milliseconds request_timeout{30'000};                      // from a request's first byte to its last: 408 beyond
     milliseconds idle_timeout{60'000};                         // between requests
@@ -34,15 +39,20 @@ struct ListenerConfig {
 
 class Listener {
 public:
-    // Router, clock, random and metrics must outlive it.
+    // Router, clock, random and metrics must outlive it. The router may not change any more.
     Listener(ListenerConfig config, const Router& router, const Clock& clock, Random& random, Metrics& metrics);
     ~Listener();
 
-    // Binds and listens; requests are answered from then on. Error "address_in_use" or "bad_address".
+    // Binds and listens; requests are answered from then on. To be called once.
+    // Error "address_in_use", "bad_address" or "listen_failed", Disposition::stop.
     Result<void> start();
     std::uint16_t port() const;
 
-    // Stops accepting, lets requests under way end, at most until grace has passed, then closes everything. Repeatable.
+    // Stops accepting, lets requests under way end, at most until grace has passed, then closes everything: handlers
+    // that wait on an Asio operation then see operation_aborted. Repeatable.
+    //
+    // A handler that even then does not end is left suspended until the listener is destroyed. Posting to its executor
+    // stays allowed until then, so whoever resumes handlers is stopped after stop() and before the destructor.
     void stop(milliseconds grace);
 
 private:

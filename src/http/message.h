@@ -35,7 +35,8 @@ struct Response {
     int status = 200;
     std::string content_type = "application/json";
     std::string body;
-    std::vector<Header> headers;
+    std::vector<Header> headers;  // besides Content-Type, Content-Length, Connection, Date and X-Request-Id
+    std::string problem_code;     // of a problem document, for the log and the metrics; "" otherwise
 };
 
 }  // namespace ledgerline::http

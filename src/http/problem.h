@@ -19,10 +19,38 @@ struct Problem {
     json::Object extensions;      // further members, such as account_id of reference_taken
 };
 
-// {type, title, status, code, detail, field?, ...extensions}. type is "about:blank"-free: "/problems/<code>".
+// {type, title, status, code, detail, field?, ...extensions}. type is "/problems/<code>".
 json::Value to_json(const Problem& problem);
 Response to_response(const Problem& problem);
 // "Bad Request" for 400, and so on.
 std::string_view reason_phrase(int status);
+
+// The codes of the problems that the edge answers with by itself. The OpenAPI document lists them among its own.
+namespace edge_code {
+inline constexpr std::string_view malformed_request = "malformed_request";                    // 400
+inline constexpr std::string_view invalid_target = "invalid_target";                          // 400
+inline constexpr std::string_view unexpected_body = "unexpected_body";                        // 400
+inline constexpr std::string_view unauthorized = "unauthorized";                              // 401
+inline constexpr std::string_view forbidden = "forbidden";                                    // 403
+inline constexpr std::string_view route_not_found = "route_not_found";                        // 404
+inline constexpr std::string_view method_not_allowed = "method_not_allowed";                  // 405
+inline constexpr std::string_view request_timeout = "request_timeout";                        // 408
+inline constexpr std::string_view body_too_large = "body_too_large";                          // 413
+inline constexpr std::string_view unsupported_media_type = "unsupported_media_type";          // 415
+inline constexpr std::string_view expectation_failed = "expectation_failed";                  // 417
+inline constexpr std::string_view headers_too_large = "headers_too_large";                    // 431
+inline constexpr std::string_view internal_error = "internal_error";                          // 500
+inline constexpr std::string_view overloaded = "overloaded";                                  // 503
+inline constexpr std::string_view too_many_connections = "too_many_connections";              // 503
+inline constexpr std::string_view http_version_not_supported = "http_version_not_supported";  // 505
+
+inline constexpr std::string_view all[] = {
+    malformed_request,         invalid_target,     unexpected_body, unauthorized,   forbidden,
+    route_not_found,           method_not_allowed, request_timeout, body_too_large, unsupported_media_type,
+    expectation_failed,        headers_too_large,  internal_error,  overloaded,     too_many_connections,
+    http_version_not_supported};
+}  // namespace edge_code
+
+Problem edge_problem(int status, std::string_view code, std::string detail, std::string_view field = "");
 
 }  // namespace ledgerline::http

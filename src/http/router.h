@@ -35,13 +35,15 @@ public:
         std::vector<std::pair<std::string, std::string>> path_params;
     };
     // The route, or the problem to answer with: 404 "route_not_found", or 405 "method_not_allowed" with Allow.
-    // HEAD is answered by the GET route (the session leaves the body out). Literal segments win over parameters.
+    // HEAD is answered by the GET route (the session leaves the body out). Literal segments win over parameters, from
+    // left to right, whatever methods the two patterns have.
     std::variant<Match, Response> match(std::string_view method, std::string_view path) const;
 
     const std::vector<Route>& routes() const { return routes_; }
 
 private:
     std::vector<Route> routes_;
+    std::vector<std::vector<std::string>> segments_;  // of the route's pattern at the same index
 };
 
 }  // namespace ledgerline::http

@@ -1,0 +1,68 @@
+#include "http/api_keys.h"
+
+#include <sodium.h>
+
+#include "base/result.h"
+#include "http/chars.h"
+#include "http/problem.h"
+
+namespace ledgerline::http {
+namespace {
+
+Response unauthorized() {
+    Response response = to_response(edge_problem(
+        401, edge_code::unauthorized, "One API key must be sent, as X-API-Key or as Authorization: Bearer."));
+    response.headers.emplace_back("WWW-Authenticate", "Bearer");
+    return response;
+}
+
+// The key that the request carries; nothing when there is none, several, or none that could be one.
+std::optional<std::string_view> key_of(const Request& request) {
+    const auto count = [&](std::string_view name) { return std::ranges::count(request.headers, name, &Header::first); };
+    const bool own_header = count("x-api-key") > 0;
+    const std::string_view name = own_header ? "x-api-key" : "authorization";
+    if (count(name) != 1) return std::nullopt;
+    std::string_view key = *request.header(name);
+    if (!own_header) {
+        constexpr std::string_view scheme = "bearer ";
+        if (!equal_ignoring_case(key.substr(0, scheme.size()), scheme)) return std::nullopt;
+        key = trimmed(key.substr(scheme.size()));
+    }
+    if (key.empty() || !is_visible_ascii(key)) return std::nullopt;
+    return key;
+}
+
+}  // namespace
+
+ApiKeys::ApiKeys(std::span<const std::string> keys) {
+    LEDGERLINE_ASSERT(sodium_init() >= 0);
+    for (const std::string& key : keys) {
+        LEDGERLINE_ASSERT(!key.empty());
+        hashes_.push_back(hash_of(key));
+    }
+}
+
+std::optional<Response> ApiKeys::refuse(const Request& request) const {
+    if (hashes_.empty()) return std::nullopt;
+    const auto key = key_of(request);
+    if (!key) return unauthorized();
+    if (knows(*key)) return std::nullopt;
+    return to_response(edge_problem(403, edge_code::forbidden, "This API key is not known."));
+}
+
+ApiKeys::Hash ApiKeys::hash_of(std::string_view key) {
+    Hash hash;
+    crypto_generichash(hash.data(), hash.size(), reinterpret_cast<const unsigned char*>(key.data()), key.size(),
+                       nullptr, 0);
+    return hash;
+}
+
+bool ApiKeys::knows(std::string_view key) const {
+    const Hash wanted = hash_of(key);
+    bool found = false;
+    // All are compared, so that the time taken tells nothing about which one it was.
+    for (const Hash& hash : hashes_) found |= sodium_memcmp(hash.data(), wanted.data(), hash.size()) == 0;
+    return found;
+}
+
+}  // namespace ledgerline::http

@@ -1,0 +1,37 @@
+// Edge: what the sessions of one listener share. Safe to use from every HTTP thread.
+#pragma once
+
+#include <atomic>
+
+#include "base/uuid.h"
+#include "http/admission.h"
+#include "http/api_keys.h"
+#include "http/byte_budget.h"
+#include "http/listener.h"
+
+namespace ledgerline::http {
+
+struct Edge {
+    Edge(ListenerConfig settings, const Router& router, const Clock& its_clock, Random& its_random,
+         Metrics& its_metrics)
+        : config(std::move(settings)),
+          clock(its_clock),
+          random(its_random),
+          metrics(its_metrics),
+          ids(its_clock, its_random),
+          keys(config.api_keys),
+          admission(router, keys),
+          bodies(config.body_bytes_in_flight_max) {}
+
+    const ListenerConfig config;
+    const Clock& clock;
+    Random& random;
+    Metrics& metrics;
+    UuidGenerator ids;
+    const ApiKeys keys;
+    const Admission admission;
+    ByteBudget bodies;
+    std::atomic<bool> draining = false;  // no request is begun any more
+};
+
+}  // namespace ledgerline::http

@@ -1,0 +1,26 @@
+// Exchange: one request on its way through the edge, and what the edge knows about it besides.
+#pragma once
+
+#include <string>
+
+#include "http/byte_budget.h"
+#include "http/head.h"
+#include "http/message.h"
+#include "http/router.h"
+
+namespace ledgerline::http {
+
+struct Exchange {
+    explicit Exchange(ByteBudget& budget) : body_share(budget) {}
+
+    Request request;
+    Framing framing;
+    const Route* route = nullptr;  // null until one is found
+    bool close = false;            // the connection ends with this answer
+    bool handled = false;          // the handler ran: the answer is not the edge's own
+    SteadyTime complete_at;        // when the last byte had come, or the edge refused
+    std::string failure;           // what the handler threw; for the log only
+    ByteBudget::Share body_share;  // held until the answer is sent
+};
+
+}  // namespace ledgerline::http

@@ -1,0 +1,42 @@
+// Head: a screened request head, taken apart, and the framing that it promises.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "http/message.h"
+#include "http/problem.h"
+
+namespace ledgerline::http {
+
+// Where a request's body ends, and what becomes of the connection after it.
+struct Framing {
+    enum class Body { none, length, chunked };
+    enum class Expect { none, go_ahead, unknown };  // go_ahead: 100-continue
+
+    int minor_version = 1;  // of HTTP/1
+    Body body = Body::none;
+    std::uint64_t content_length = 0;
+    bool keep_alive = true;
+    Expect expect = Expect::none;
+};
+
+struct Head {
+    std::string method;
+    std::string target;           // origin form ("/path?query") or "*"; an absolute form has been made into one
+    std::vector<Header> headers;  // names in lower case, values trimmed
+    Framing framing;
+};
+
+// text: the lines that HeadScreen let through. A problem, to be answered before the connection is closed, when two
+// readers could take the head differently (RFC 9112, sections 3, 5, 6 and 11.2), or when it is not HTTP/1.0 or 1.1.
+// head then holds what could be understood: its headers, if nothing else, name the request.
+std::optional<Problem> parse_head(std::string_view text, Head& head);
+
+// One header or trailer line without its line end. Nothing when it is not name, colon, value.
+std::optional<Header> parse_field(std::string_view line);
+
+}  // namespace ledgerline::http

@@ -1,0 +1,73 @@
+#include "http/meter.h"
+
+#include <algorithm>
+#include <array>
+#include <string>
+
+#include "observe/log.h"
+
+namespace ledgerline::http {
+namespace {
+
+// Labels are bounded: a client may invent methods, and each would be a time series of its own.
+constexpr std::array<std::string_view, 7> known_methods{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
+
+const prometheus::Histogram::BucketBoundaries kSeconds{0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
+                                                       0.25,   0.5,   1,      2.5,   5,    10,    30};
+
+std::string_view method_label(std::string_view method) {
+    const auto known = std::ranges::find(known_methods, method);
+    return known == known_methods.end() ? "other" : *known;
+}
+
+std::string route_label(const Route* route) { return route ? route->name : "none"; }
+
+void log_answer(const Exchange& exchange, const Response& response, std::chrono::microseconds duration) {
+    const Request& request = exchange.request;
+    // The method is the client's text; the log gets the label, which is bounded.
+    log::write(response.status >= 500 ? log::Level::error : log::Level::debug, "request answered",
+               {{"request_id", request.request_id},
+                {"trace_id", request.trace.trace_id},
+                {"method", method_label(request.method)},
+                {"route", route_label(exchange.route)},
+                {"status", response.status},
+                {"code", response.problem_code},
+                {"duration_us", duration.count()},
+                {"reason", exchange.failure}});
+}
+
+}  // namespace
+
+void Meter::record(const Exchange& exchange, const Response& response, SteadyTime now) {
+    const std::string_view method = method_label(exchange.request.method);
+    const auto duration = now - exchange.complete_at;
+    counter_of({method, exchange.route, response.status}).Increment();
+    histogram_of({method, exchange.route}).Observe(std::chrono::duration<double>(duration).count());
+    if (!exchange.handled && !response.problem_code.empty()) record_refusal(response.problem_code);
+    log_answer(exchange, response, std::chrono::duration_cast<std::chrono::microseconds>(duration));
+}
+
+void Meter::record_refusal(std::string_view reason) {
+    metrics_.http_rejected_total.Add({{"reason", std::string(reason)}}).Increment();
+}
+
+prometheus::Counter& Meter::counter_of(const Answer& answer) {
+    prometheus::Counter*& counter = counters_[answer];
+    if (!counter) {
+        const auto& [method, route, status] = answer;
+        counter = &metrics_.http_requests_total.Add(
+            {{"method", std::string(method)}, {"route", route_label(route)}, {"status", std::to_string(status)}});
+    }
+    return *counter;
+}
+
+prometheus::Histogram& Meter::histogram_of(const Call& call) {
+    const auto& [method, route] = call;
+    prometheus::Histogram*& histogram = histograms_[call];
+    if (!histogram)
+        histogram = &metrics_.http_request_duration_seconds.Add(
+            {{"method", std::string(method)}, {"route", route_label(route)}}, kSeconds);
+    return *histogram;
+}
+
+}  // namespace ledgerline::http

@@ -1,0 +1,36 @@
+// Meter: the metrics and the log line of each answer. Not thread-safe: each thread has its own, which spares the
+// registry's locks.
+#pragma once
+
+#include <map>
+#include <string_view>
+#include <tuple>
+#include <utility>
+
+#include "http/exchange.h"
+#include "observe/metrics.h"
+
+namespace ledgerline::http {
+
+class Meter {
+public:
+    // The metrics must outlive it.
+    explicit Meter(Metrics& metrics) : metrics_(metrics) {}
+
+    // Counts and logs an answer that is about to be sent.
+    void record(const Exchange& exchange, const Response& response, SteadyTime now);
+    // Counts what was refused at the edge. reason: one of edge_code.
+    void record_refusal(std::string_view reason);
+
+private:
+    using Call = std::pair<std::string_view, const Route*>;          // method label, route
+    using Answer = std::tuple<std::string_view, const Route*, int>;  // method label, route, status
+    prometheus::Counter& counter_of(const Answer& answer);
+    prometheus::Histogram& histogram_of(const Call& call);
+
+    Metrics& metrics_;
+    std::map<Answer, prometheus::Counter*> counters_;
+    std::map<Call, prometheus::Histogram*> histograms_;
+};
+
+}  // namespace ledgerline::http

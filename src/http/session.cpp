@@ -1,0 +1,252 @@
+#include "http/session.h"
+
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "http/body.h"
+#include "http/chars.h"
+#include "http/screen.h"
+#include "http/wire.h"
+#include "observe/log.h"
+
+namespace ledgerline::http {
+namespace {
+
+namespace asio = boost::asio;
+
+// A body up to this size is read and dropped before a refusal, which keeps the connection.
+constexpr std::uint64_t kSkippedBodyBytesMax = 64 * 1024;
+// How long and for how much a closed connection is listened to, so that the client sees the last answer.
+constexpr milliseconds kLinger{2000};
+constexpr std::size_t kLingerBytesMax = 16 * 1024 * 1024;
+constexpr std::size_t kRequestIdCharsMax = 128;
+constexpr int kRetryAfterSeconds = 1;
+
+Response problem(int status, std::string_view code, std::string_view detail) {
+    return to_response(edge_problem(status, code, std::string(detail)));
+}
+
+Response busy(std::string_view code, std::string_view detail) {
+    Problem made = edge_problem(503, code, std::string(detail));
+    made.retry_after_seconds = kRetryAfterSeconds;
+    return to_response(made);
+}
+
+Response internal_error() {
+    return problem(500, edge_code::internal_error, "The request failed; the log says why under its request id.");
+}
+
+}  // namespace
+
+Session::Session(Edge& edge, Meter& meter, asio::ip::tcp::socket socket)
+    : edge_(edge), meter_(meter), stream_(std::make_shared<Stream>(std::move(socket))) {}
+
+void Session::drain() {
+    if (waiting_) stream_->interrupt();
+}
+
+void Session::abort() {
+    aborted_ = true;
+    abort_signal_.emit(asio::cancellation_type::terminal);
+    stream_->close();
+}
+
+asio::awaitable<void> Session::run() {
+    bool open = true;
+    while (open && co_await await_request()) open = co_await serve_one();
+    if (!open) co_await finish();
+    stream_->close();
+}
+
+asio::awaitable<void> Session::turn_away() {
+    meter_.record_refusal(edge_code::too_many_connections);
+    const Response response = busy(edge_code::too_many_connections, "The server has as many connections as it takes.");
+    stream_->set_deadline(kLinger);
+    co_await stream_->write(wire_head(response, edge_.ids.next().to_string(), edge_.clock.wall_now(), After::close),
+                            response.body);
+    co_await finish();
+    stream_->close();
+}
+
+// Whether a request has begun. Idle connections are closed without a word.
+asio::awaitable<bool> Session::await_request() {
+    stream_->set_deadline(edge_.config.idle_timeout);
+    while (stream_->buffered().empty()) {
+        // What was sent before we drained is still answered.
+        if (edge_.draining && !stream_->has_unread()) co_return false;
+        waiting_ = true;
+        const Io io = co_await stream_->read();
+        waiting_ = false;
+        if (io != Io::done && io != Io::interrupted) co_return false;
+    }
+    co_return true;
+}
+
+// Whether the connection stays open for another request.
+asio::awaitable<bool> Session::serve_one() {
+    Exchange exchange(edge_.bodies);
+    exchange.request.received_at = edge_.clock.steady_now();
+    stream_->set_deadline(edge_.config.request_timeout);
+    Step stop = co_await receive(exchange);
+    stream_->clear_deadline();
+    exchange.complete_at = edge_.clock.steady_now();
+    if (stop && !stop->answer) co_return false;
+    Response response = stop ? *std::move(stop->answer) : co_await handle(exchange);
+    co_return co_await answer(exchange, std::move(response));
+}
+
+asio::awaitable<Session::Step> Session::receive(Exchange& exchange) {
+    std::string target;
+    if (Step stop = co_await read_head(exchange, target)) co_return stop;
+    if (auto refusal = edge_.admission.refuse(target, exchange))
+        co_return co_await skip_body(exchange, *std::move(refusal));
+    co_return co_await read_body(exchange);
+}
+
+asio::awaitable<Session::Step> Session::read_head(Exchange& exchange, std::string& target) {
+    HeadScreen screen({edge_.config.header_bytes_max, edge_.config.headers_max});
+    while (true) {
+        const auto seen = screen.look(stream_->buffered());
+        if (!seen) {
+            identify(exchange.request);
+            co_return refuse(exchange, to_response(seen.error()));
+        }
+        if (!*seen) {
+            const Io io = co_await stream_->read();
+            if (io == Io::timed_out) identify(exchange.request);
+            if (io != Io::done) co_return stopped(exchange, io);
+            continue;
+        }
+        Head head;
+        const auto problem = parse_head((*seen)->head, head);
+        stream_->consume((*seen)->bytes_used);
+        exchange.request.method = std::move(head.method);
+        exchange.request.headers = std::move(head.headers);
+        exchange.framing = head.framing;
+        exchange.close = !head.framing.keep_alive;
+        target = std::move(head.target);
+        identify(exchange.request);
+        if (problem) co_return refuse(exchange, to_response(*problem));
+        co_return std::nullopt;
+    }
+}
+
+// The request id and the trace: the client's own where they are well formed.
+void Session::identify(Request& request) {
+    const std::string* id = request.header("x-request-id");
+    const bool usable = id && !id->empty() && id->size() <= kRequestIdCharsMax && is_visible_ascii(*id);
+    request.request_id = usable ? *id : edge_.ids.next().to_string();
+
+    const std::string* parent = request.header("traceparent");
+    const auto trace = parent ? TraceContext::parse(*parent) : std::nullopt;
+    request.trace = trace ? trace->child(edge_.random) : TraceContext::create(edge_.random);
+}
+
+// Reads over the body of a request that is refused, where that is worth more than a new connection.
+asio::awaitable<Session::Step> Session::skip_body(Exchange& exchange, Response refusal) {
+    const Framing& framing = exchange.framing;
+    const bool client_waits = framing.expect != Framing::Expect::none && stream_->buffered().empty();
+    if (framing.body == Framing::Body::none) co_return Stop{std::move(refusal)};
+    if (framing.body == Framing::Body::chunked || client_waits || framing.content_length > kSkippedBodyBytesMax)
+        co_return refuse(exchange, std::move(refusal));
+
+    BodyDecoder decoder(framing, kSkippedBodyBytesMax);
+    std::string dropped;
+    while (true) {
+        std::size_t used = 0;
+        const auto state = decoder.decode(stream_->buffered(), dropped, used);
+        stream_->consume(used);
+        dropped.clear();
+        if (state == BodyDecoder::State::done) co_return Stop{std::move(refusal)};
+        if (const Io io = co_await stream_->read(); io != Io::done) co_return stopped(exchange, io);
+    }
+}
+
+asio::awaitable<Session::Step> Session::read_body(Exchange& exchange) {
+    if (Step stop = co_await say_continue(exchange)) co_return stop;
+    const std::size_t bytes_max = exchange.route->body_bytes_max;
+    std::string& body = exchange.request.body;
+    BodyDecoder decoder(exchange.framing, bytes_max);
+    while (true) {
+        std::size_t used = 0;
+        const auto state = decoder.decode(stream_->buffered(), body, used);
+        stream_->consume(used);
+        if (!exchange.body_share.grow_to(body.size()))
+            co_return refuse(exchange, busy(edge_code::overloaded, "Too much is under way."));
+        switch (state) {
+            case BodyDecoder::State::done:
+                co_return std::nullopt;
+            case BodyDecoder::State::malformed:
+                co_return refuse(exchange, problem(400, edge_code::malformed_request,
+                                                   "The chunked body is malformed, or its extras are too long."));
+            case BodyDecoder::State::too_large:
+                co_return refuse(exchange, bytes_max == 0
+                                               ? problem(400, edge_code::unexpected_body, "This call takes no body.")
+                                               : problem(413, edge_code::body_too_large,
+                                                         "The body may have " + std::to_string(bytes_max) + " bytes."));
+            case BodyDecoder::State::more:
+                break;
+        }
+        if (const Io io = co_await stream_->read(); io != Io::done) co_return stopped(exchange, io);
+    }
+}
+
+// A client that asked, and has not begun to send the body yet, is told that it is wanted.
+asio::awaitable<Session::Step> Session::say_continue(const Exchange& exchange) {
+    const Framing& framing = exchange.framing;
+    if (framing.expect != Framing::Expect::go_ahead || framing.body == Framing::Body::none) co_return std::nullopt;
+    if (!stream_->buffered().empty()) co_return std::nullopt;
+    const Io io = co_await stream_->write("HTTP/1.1 100 Continue\r\n\r\n", "");
+    co_return io == Io::done ? Step() : Step(Stop{});
+}
+
+asio::awaitable<Response> Session::handle(Exchange& exchange) {
+    exchange.handled = true;
+    try {
+        Response response = co_await exchange.route->handler(exchange.request);
+        if (is_writable(response)) co_return response;
+        exchange.failure = "the handler's status or headers cannot be written";
+    } catch (const std::exception& exception) {
+        if (aborted_) throw;
+        exchange.failure = exception.what();
+    } catch (...) {
+        if (aborted_) throw;
+        exchange.failure = "unknown exception";
+    }
+    co_return internal_error();
+}
+
+// Whether the connection stays open.
+asio::awaitable<bool> Session::answer(Exchange& exchange, Response response) {
+    meter_.record(exchange, response, edge_.clock.steady_now());
+    const bool close = exchange.close || edge_.draining;
+    const After after = close                                 ? After::close
+                        : exchange.framing.minor_version == 0 ? After::keep_open_1_0
+                                                              : After::keep_open;
+    const std::string head = wire_head(response, exchange.request.request_id, edge_.clock.wall_now(), after);
+    const bool bodiless = exchange.request.method == "HEAD" || response.status == 204 || response.status == 304;
+    stream_->set_deadline(edge_.config.write_timeout);
+    const Io io = co_await stream_->write(head, bodiless ? std::string_view() : response.body);
+    if (io != Io::done) stream_->close();
+    co_return io == Io::done && !close;
+}
+
+asio::awaitable<void> Session::finish() {
+    stream_->set_deadline(kLinger);
+    co_await stream_->linger(kLingerBytesMax);
+}
+
+// A refusal after which nobody knows where the next request begins.
+Session::Stop Session::refuse(Exchange& exchange, Response response) {
+    exchange.close = true;
+    return Stop{std::move(response)};
+}
+
+Session::Stop Session::stopped(Exchange& exchange, Io io) {
+    if (io != Io::timed_out) return Stop{};
+    return refuse(exchange, problem(408, edge_code::request_timeout,
+                                    "The whole request must arrive within " +
+                                        std::to_string(edge_.config.request_timeout.count()) + " ms."));
+}
+
+}  // namespace ledgerline::http

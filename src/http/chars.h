@@ -1,7 +1,10 @@
-// Character classes of RFC 9110, section 5.6, and lower case, in ASCII whatever the locale.
+// Characters and small texts of RFC 9110, section 5.6, in ASCII whatever the locale.
 #pragma once
 
 #include <algorithm>
+#include <charconv>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -44,6 +47,15 @@ constexpr std::string_view trimmed(std::string_view text) {
 
 constexpr bool equal_ignoring_case(std::string_view a, std::string_view b) {
     return std::ranges::equal(a, b, {}, to_lower, to_lower);
+}
+
+// The port 1 to 65535 that text names; nothing for any other text.
+inline std::optional<std::uint16_t> parse_port(std::string_view text) {
+    std::uint16_t port = 0;
+    const char* const end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data(), end, port);
+    if (error != std::errc() || stop != end || port == 0) return std::nullopt;
+    return port;
 }
 
 inline std::string lower(std::string_view text) {

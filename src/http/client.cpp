@@ -122,8 +122,9 @@ Result<BaseUrl> BaseUrl::parse(std::string_view text) {
     base.host = parsed->host_address();
     if (base.host.empty()) return refuse("it has no host");
     if (parsed->has_port() && !parsed->port().empty()) {
-        if (parsed->port_number() == 0) return refuse("its port is not 1 to 65535");
-        base.port = parsed->port_number();
+        const auto port = parse_port(parsed->port());
+        if (!port) return refuse("its port is not 1 to 65535");
+        base.port = *port;
     }
     base.prefix = std::string(parsed->encoded_path().data(), parsed->encoded_path().size());
     while (base.prefix.ends_with('/')) base.prefix.pop_back();

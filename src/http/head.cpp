@@ -1,6 +1,5 @@
 #include "http/head.h"
 
-#include <array>
 #include <boost/url/authority_view.hpp>
 #include <boost/url/parse.hpp>
 #include <charconv>
@@ -86,7 +85,7 @@ Single single_of(const Head& head, std::string_view name) {
 bool is_authority(std::string_view text) {
     const auto parsed = boost::urls::parse_authority(text);
     if (!parsed || parsed->has_userinfo() || parsed->encoded_host().empty()) return false;
-    return !parsed->has_port() || parsed->port().empty() || parsed->port_number() != 0;
+    return !parsed->has_port() || parsed->port().empty() || parse_port(parsed->port());
 }
 
 Trouble check_host(const Head& head) {

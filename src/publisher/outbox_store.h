@@ -33,6 +33,14 @@ struct Advance {
     std::int64_t to = 0;
 };
 
+// What waits in all lanes together.
+struct Backlog {
+    std::int64_t unpublished_events = 0;
+    std::chrono::seconds oldest_unapplied_age{0};
+
+    bool operator==(const Backlog&) const = default;
+};
+
 class OutboxStore {
 public:
     virtual ~OutboxStore() = default;
@@ -58,6 +66,8 @@ public:
 
     // Records that publishing a lane failed, for whoever asks what a waiting event waits for.
     virtual Result<void> record_failure(const Lease& lease, const std::string& owner, const std::string& error) = 0;
+
+    virtual Result<Backlog> backlog() = 0;
 };
 
 }  // namespace ledgerline

@@ -1,0 +1,147 @@
+#include "publisher/pg_outbox_store.h"
+
+#include <algorithm>
+
+#include "sql/queries.h"
+
+namespace ledgerline {
+namespace {
+
+pg::ConnectionConfig without_durable_commits(pg::ConnectionConfig config) {
+    config.durable_commits = false;
+    return config;
+}
+
+Event event_of(const pg::Rows& rows, std::size_t row) {
+    Event event;
+    event.event_id = rows.uuid(row, 0);
+    event.lane = static_cast<int>(rows.int64(row, 1));
+    event.seq = rows.int64(row, 2);
+    event.schema_version = static_cast<int>(rows.int64(row, 3));
+    event.occurred_at = rows.time(row, 4);
+    event.traceparent = rows.text(row, 5);
+    event.transaction_id = rows.uuid(row, 6);
+    event.account_id = rows.uuid(row, 7);
+    event.amount_cents = rows.int64(row, 8);
+    event.currency = rows.text(row, 9);
+    const auto type = parse_transaction_type(rows.text(row, 10));
+    LEDGERLINE_ASSERT(type);
+    event.type = *type;
+    event.idempotency_key = rows.text(row, 11);
+    event.metadata = rows.optional_text(row, 12);
+    return event;
+}
+
+// The first characters of an error that may come from anywhere: bytes that PostgreSQL would not take are replaced.
+std::string storable(const std::string& error) {
+    std::string text = error.substr(0, PgOutboxStore::error_chars_max);
+    std::replace_if(text.begin(), text.end(), [](unsigned char c) { return c == 0 || c >= 0x80; }, '?');
+    return text;
+}
+
+template <class Items, class Member>
+std::vector<std::int64_t> column(const Items& items, Member member) {
+    std::vector<std::int64_t> values;
+    values.reserve(items.size());
+    for (const auto& item : items) values.push_back(item.*member);
+    return values;
+}
+
+}  // namespace
+
+PgOutboxStore::PgOutboxStore(pg::ConnectionConfig config, Metrics& metrics)
+    : session_(without_durable_commits(std::move(config)), metrics, "publisher") {}
+
+Result<std::vector<Lease>> PgOutboxStore::renew(const std::string& owner, milliseconds term) {
+    return session_.run([&](pg::Connection& connection) -> Result<std::vector<Lease>> {
+        const pg::Params self = pg::Params().add(owner);
+        const pg::Params self_and_term = pg::Params().add(owner).add(term.count());
+        LEDGERLINE_TRY(const auto results, connection.pipeline({{pg::begin, {}},
+                                                                {sql::publisher_durably, {}},
+                                                                {sql::publisher_announce, self_and_term},
+                                                                {sql::publisher_forget_dead, {}},
+                                                                {sql::publisher_extend, self_and_term},
+                                                                {sql::publisher_give_up_excess, self},
+                                                                {sql::publisher_take_free, self_and_term},
+                                                                {sql::publisher_leases, self},
+                                                                {pg::commit, {}}}));
+        const pg::Rows& rows = results[results.size() - 2];
+        std::vector<Lease> leases;
+        for (std::size_t row = 0; row < rows.size(); ++row)
+            leases.push_back({static_cast<int>(rows.int64(row, 0)), rows.int64(row, 1), rows.int64(row, 2)});
+        return leases;
+    });
+}
+
+Result<void> PgOutboxStore::expire_others(const std::string& owner) {
+    return session_.run([&](pg::Connection& connection) -> Result<void> {
+        const pg::Params self = pg::Params().add(owner);
+        LEDGERLINE_CHECK(connection.pipeline({{pg::begin, {}},
+                                              {sql::publisher_durably, {}},
+                                              {sql::publisher_free_others, self},
+                                              {sql::publisher_forget_others, self},
+                                              {pg::commit, {}}}));
+        return {};
+    });
+}
+
+Result<void> PgOutboxStore::release(const std::string& owner) {
+    return session_.run([&](pg::Connection& connection) -> Result<void> {
+        const pg::Params self = pg::Params().add(owner);
+        LEDGERLINE_CHECK(connection.pipeline({{pg::begin, {}},
+                                              {sql::publisher_durably, {}},
+                                              {sql::publisher_free_own, self},
+                                              {sql::publisher_forget_self, self},
+                                              {pg::commit, {}}}));
+        return {};
+    });
+}
+
+Result<std::vector<Event>> PgOutboxStore::read(std::span<const Lease> leases, std::size_t events_max) {
+    return session_.run([&](pg::Connection& connection) -> Result<std::vector<Event>> {
+        pg::Params params;
+        params.add_array(column(leases, &Lease::lane))
+            .add_array(column(leases, &Lease::published_seq))
+            .add(static_cast<std::int64_t>(events_max));
+        LEDGERLINE_TRY(const pg::Rows rows, connection.query(sql::publisher_read, params));
+        std::vector<Event> events;
+        events.reserve(rows.size());
+        for (std::size_t row = 0; row < rows.size(); ++row) events.push_back(event_of(rows, row));
+        return events;
+    });
+}
+
+Result<std::vector<bool>> PgOutboxStore::advance(const std::string& owner, std::span<const Advance> advances) {
+    return session_.run([&](pg::Connection& connection) -> Result<std::vector<bool>> {
+        pg::Params params;
+        params.add(owner)
+            .add_array(column(advances, &Advance::lane))
+            .add_array(column(advances, &Advance::epoch))
+            .add_array(column(advances, &Advance::from))
+            .add_array(column(advances, &Advance::to));
+        LEDGERLINE_TRY(const pg::Rows rows, connection.query(sql::publisher_advance, params));
+        std::vector<bool> moved(advances.size(), false);
+        for (std::size_t row = 0; row < rows.size(); ++row)
+            for (std::size_t i = 0; i < advances.size(); ++i)
+                if (advances[i].lane == rows.int64(row, 0)) moved[i] = true;
+        return moved;
+    });
+}
+
+Result<void> PgOutboxStore::record_failure(const Lease& lease, const std::string& owner, const std::string& error) {
+    return session_.run([&](pg::Connection& connection) -> Result<void> {
+        pg::Params params;
+        params.add(lease.lane).add(owner).add(lease.epoch).add(storable(error));
+        LEDGERLINE_CHECK(connection.query(sql::publisher_record_failure, params));
+        return {};
+    });
+}
+
+Result<Backlog> PgOutboxStore::backlog() {
+    return session_.run([&](pg::Connection& connection) -> Result<Backlog> {
+        LEDGERLINE_TRY(const pg::Rows rows, connection.query(sql::publisher_backlog));
+        return Backlog{rows.int64(0, 0), std::chrono::seconds(rows.int64(0, 1))};
+    });
+}
+
+}  // namespace ledgerline

@@ -1,0 +1,31 @@
+// PgOutboxStore: the publisher's database. See outbox_store.h for what each call promises.
+#pragma once
+
+#include "observe/metrics.h"
+#include "pg/session.h"
+#include "publisher/outbox_store.h"
+
+namespace ledgerline {
+
+class PgOutboxStore final : public OutboxStore {
+public:
+    // Characters of an error that are kept with its lane.
+    static constexpr std::size_t error_chars_max = 500;
+
+    // Connects when it is first used. Its commits are not durable, whatever config says, except for those that change
+    // who owns a lane: a cursor move that a crash undoes only makes messages come twice.
+    PgOutboxStore(pg::ConnectionConfig config, Metrics& metrics);
+
+    Result<std::vector<Lease>> renew(const std::string& owner, milliseconds term) override;
+    Result<void> expire_others(const std::string& owner) override;
+    Result<void> release(const std::string& owner) override;
+    Result<std::vector<Event>> read(std::span<const Lease> leases, std::size_t events_max) override;
+    Result<std::vector<bool>> advance(const std::string& owner, std::span<const Advance> advances) override;
+    Result<void> record_failure(const Lease& lease, const std::string& owner, const std::string& error) override;
+    Result<Backlog> backlog() override;
+
+private:
+    pg::Session session_;
+};
+
+}  // namespace ledgerline

@@ -84,8 +84,8 @@ Result<pg_result*> Connection::next_result(SteadyTime deadline) {
 Result<void> Connection::send(const Call& call) {
     std::vector<const char*> values(call.params.size());
     for (std::size_t i = 0; i < values.size(); ++i) values[i] = call.params.value(i);
-    if (!PQsendQueryPrepared(raw_.get(), call.statement.name.data(), static_cast<int>(values.size()), values.data(),
-                             nullptr, nullptr, 0))
+    if (!PQsendQueryPrepared(raw_.get(), std::string(call.statement.name).c_str(), static_cast<int>(values.size()),
+                             values.data(), nullptr, nullptr, 0))
         return lost("sending to PostgreSQL");
     return {};
 }
@@ -109,8 +109,8 @@ Result<std::vector<Rows>> Connection::pipeline(std::span<const Call> calls) {
         const bool prepare =
             !prepared_->names.contains(call.statement.name) && preparing.insert(call.statement.name).second;
         prepares.push_back(prepare);
-        if (prepare &&
-            !PQsendPrepare(raw_.get(), call.statement.name.data(), std::string(call.statement.sql).c_str(), 0, nullptr))
+        if (prepare && !PQsendPrepare(raw_.get(), std::string(call.statement.name).c_str(),
+                                      std::string(call.statement.sql).c_str(), 0, nullptr))
             return lost("sending to PostgreSQL");
         LEDGERLINE_CHECK(send(call));
     }

@@ -18,7 +18,7 @@ constexpr Statement kInsert{"test_insert", "INSERT INTO numbers VALUES ($1)"};
 
 class ConnectionTest : public testing::Test {
 protected:
-    Connection open(ConnectionConfig config) {
+    Connection open(const ConnectionConfig& config) {
         auto opened = Connection::open(config);
         EXPECT_TRUE(opened) << opened.error().message;
         return std::move(*opened);

@@ -1,0 +1,37 @@
+# Short names for what one does here. Each target runs as root and as an ordinary user.
+.DEFAULT_GOAL := help
+.PHONY: help bootstrap build test demo stop lint fmt clean
+
+PRESET ?= release
+# Test programs start PostgreSQL clusters of their own.
+TEST_JOBS ?= 2
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+bootstrap: ## Install the packages that are missing (Debian 12)
+	@scripts/bootstrap
+
+build: bootstrap ## Build build/release/ledgerline (PRESET=release, debug, asan or tsan)
+	@cmake --preset $(PRESET) --log-level=WARNING
+	@cmake --build --preset $(PRESET) --target ledgerline
+
+test: bootstrap ## Build everything and run every test, on PostgreSQL clusters of their own
+	@cmake --preset $(PRESET) --log-level=WARNING
+	@cmake --build --preset $(PRESET)
+	@ctest --preset $(PRESET) --parallel $(TEST_JOBS)
+
+demo: build ## Start it, send it a sample of money movements, show what came out, leave it running
+	@scripts/demo start
+
+stop: ## End what make demo left running
+	@scripts/demo stop
+
+lint: bootstrap ## Check the format, clang-tidy's rules and the shell scripts
+	@scripts/lint
+
+fmt: bootstrap ## Format the C++ sources
+	@scripts/lint --fix-format
+
+clean: ## Remove what was built
+	rm -rf build

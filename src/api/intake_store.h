@@ -8,6 +8,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
@@ -35,12 +36,12 @@ struct IntakeItem {
 struct IntakeResult {
     enum class Status {
         created,
-        replayed,    // the key is known and the body the same: existing holds the transaction
+        replayed,    // the key is known and the body the same
         key_reused,  // the key is known with another body
         account_not_found,
         account_suspended,
         currency_mismatch,
-        failed,  // the database refuses this one row: error says why
+        failed,  // the database refuses this one row: error says why (set by IntakeBatcher, which isolates the row)
     };
     Status status = Status::failed;
     Uuid transaction_id;           // created or replayed
@@ -51,6 +52,8 @@ struct IntakeResult {
     std::string error;             // failed
 };
 
+inline constexpr std::string_view outcome_unknown = "outcome_unknown";
+
 class IntakeStore {
 public:
     virtual ~IntakeStore() = default;
@@ -59,9 +62,13 @@ public:
     // order, reads status and keys in a statement that begins after that, numbers the new rows in the order of items,
     // and commits. A key that occurs twice among the items is accepted once; the later ones replay it or are refused.
     //
-    // Error with Disposition::retry and code "outcome_unknown": the commit was sent and its fate is not known; run the
-    // same items again. Any other error: nothing was stored.
+    // Error with Disposition::retry and code outcome_unknown: the commit was sent and its fate is not known; run the
+    // same items again. Any other error: nothing was stored. Disposition::refuse: at least one of the items is at
+    // fault.
     virtual Result<std::vector<IntakeResult>> accept(std::span<const IntakeItem> items) = 0;
+
+    // Whether the database can be reached just now.
+    virtual Result<void> ping() = 0;
 };
 
 }  // namespace ledgerline

@@ -1,0 +1,209 @@
+-- What the API reads and writes besides accepting transactions (src/api). Columns come in the order of src/api/records.h.
+--
+-- Pages are read newest first: the rows before a position, which is the greatest possible id on the first page. The page
+-- itself is found in an index; what else belongs to its rows is looked up row by row (LATERAL ... LIMIT 1), so that the
+-- cost follows the length of the page, not that of the tables.
+
+-- name: ping
+SELECT 1
+
+-- Accounts -----------------------------------------------------------------------------------------------------------
+
+-- name: create_account
+-- Nothing comes back when the id (an earlier try of ours) or the reference exists already.
+INSERT INTO accounts (id, currency, reference, min_balance_cents, metadata, lane, created_at, updated_at)
+SELECT $1::uuid, $2::text, $3::text, $4::bigint, $5::jsonb,
+       ((uuid_hash($1::uuid) & 2147483647) % (SELECT count(*) FROM lane_intake))::integer, now(), now()
+ON CONFLICT DO NOTHING
+RETURNING id, reference, currency, balance_cents, min_balance_cents, status, metadata::text, lane,
+       unix_micros(created_at), unix_micros(updated_at)
+
+-- name: account_by_id
+SELECT id, reference, currency, balance_cents, min_balance_cents, status, metadata::text, lane,
+       unix_micros(created_at), unix_micros(updated_at)
+FROM accounts WHERE id = $1::uuid
+
+-- name: account_by_reference
+SELECT id, reference, currency, balance_cents, min_balance_cents, status, metadata::text, lane,
+       unix_micros(created_at), unix_micros(updated_at)
+FROM accounts WHERE reference = $1::text AND ($2::text IS NULL OR status = $2) AND id < $3::uuid
+
+-- name: accounts_page
+SELECT id, reference, currency, balance_cents, min_balance_cents, status, metadata::text, lane,
+       unix_micros(created_at), unix_micros(updated_at)
+FROM accounts WHERE id < $1::uuid ORDER BY id DESC LIMIT $2::bigint
+
+-- name: accounts_active
+SELECT id, reference, currency, balance_cents, min_balance_cents, status, metadata::text, lane,
+       unix_micros(created_at), unix_micros(updated_at)
+FROM accounts WHERE id < $1::uuid AND status = 'ACTIVE' ORDER BY id DESC LIMIT $2::bigint
+
+-- name: accounts_suspended
+SELECT id, reference, currency, balance_cents, min_balance_cents, status, metadata::text, lane,
+       unix_micros(created_at), unix_micros(updated_at)
+FROM accounts WHERE id < $1::uuid AND status = 'SUSPENDED' ORDER BY id DESC LIMIT $2::bigint
+
+-- name: set_account_status
+-- Waits for the worker's transaction that holds the account, if there is one: what follows sees the new status.
+UPDATE accounts
+SET status = $2::text, updated_at = CASE WHEN status = $2::text THEN updated_at ELSE now() END
+WHERE id = $1::uuid
+RETURNING id, reference, currency, balance_cents, min_balance_cents, status, metadata::text, lane,
+       unix_micros(created_at), unix_micros(updated_at)
+
+-- name: entries_page
+SELECT o.transaction_id, o.seq, t.type, t.amount_cents, o.balance_after_cents, unix_micros(o.processed_at)
+FROM (SELECT transaction_id, seq, balance_after_cents, processed_at FROM outcomes
+      WHERE account_id = $1::uuid AND outcome = 'PROCESSED' AND seq < $2::bigint
+      ORDER BY seq DESC LIMIT $3::bigint) o
+CROSS JOIN LATERAL (SELECT type, amount_cents FROM accepted WHERE id = o.transaction_id LIMIT 1) t
+ORDER BY o.seq DESC
+
+-- Transactions -------------------------------------------------------------------------------------------------------
+
+-- name: transactions_by_id
+SELECT s.id, s.account_id, s.amount_cents, s.currency, s.type, s.status, s.idempotency_key, s.metadata::text,
+       s.failure_code, s.failure_reason, s.dead_letter_id, s.lane, s.seq, unix_micros(s.created_at),
+       unix_micros(s.updated_at)
+FROM (SELECT DISTINCT unnest($1::uuid[]) AS id) page
+CROSS JOIN LATERAL (SELECT * FROM transaction_states WHERE id = page.id LIMIT 1) s
+ORDER BY s.id DESC
+
+-- name: transactions_page
+SELECT s.id, s.account_id, s.amount_cents, s.currency, s.type, s.status, s.idempotency_key, s.metadata::text,
+       s.failure_code, s.failure_reason, s.dead_letter_id, s.lane, s.seq, unix_micros(s.created_at),
+       unix_micros(s.updated_at)
+FROM (SELECT id FROM accepted WHERE id < $1::uuid ORDER BY id DESC LIMIT $2::bigint) page
+CROSS JOIN LATERAL (SELECT * FROM transaction_states WHERE id = page.id LIMIT 1) s
+ORDER BY s.id DESC
+
+-- name: transactions_processed
+SELECT s.id, s.account_id, s.amount_cents, s.currency, s.type, s.status, s.idempotency_key, s.metadata::text,
+       s.failure_code, s.failure_reason, s.dead_letter_id, s.lane, s.seq, unix_micros(s.created_at),
+       unix_micros(s.updated_at)
+FROM (SELECT transaction_id AS id FROM outcomes WHERE transaction_id < $1::uuid AND outcome = 'PROCESSED'
+      ORDER BY transaction_id DESC LIMIT $2::bigint) page
+CROSS JOIN LATERAL (SELECT * FROM transaction_states WHERE id = page.id LIMIT 1) s
+ORDER BY s.id DESC
+
+-- name: transactions_failed
+SELECT s.id, s.account_id, s.amount_cents, s.currency, s.type, s.status, s.idempotency_key, s.metadata::text,
+       s.failure_code, s.failure_reason, s.dead_letter_id, s.lane, s.seq, unix_micros(s.created_at),
+       unix_micros(s.updated_at)
+FROM (SELECT transaction_id AS id FROM outcomes WHERE transaction_id < $1::uuid AND outcome = 'FAILED'
+      ORDER BY transaction_id DESC LIMIT $2::bigint) page
+CROSS JOIN LATERAL (SELECT * FROM transaction_states WHERE id = page.id LIMIT 1) s
+ORDER BY s.id DESC
+
+-- name: transactions_pending
+SELECT id, account_id, amount_cents, currency, type, status, idempotency_key, metadata::text, failure_code,
+       failure_reason, dead_letter_id, lane, seq, unix_micros(created_at), unix_micros(updated_at)
+FROM transactions WHERE status = 'PENDING' AND id < $1::uuid ORDER BY id DESC LIMIT $2::bigint
+
+-- name: transactions_processing
+SELECT id, account_id, amount_cents, currency, type, status, idempotency_key, metadata::text, failure_code,
+       failure_reason, dead_letter_id, lane, seq, unix_micros(created_at), unix_micros(updated_at)
+FROM transactions WHERE status = 'PROCESSING' AND id < $1::uuid ORDER BY id DESC LIMIT $2::bigint
+
+-- name: account_transactions_page
+SELECT s.id, s.account_id, s.amount_cents, s.currency, s.type, s.status, s.idempotency_key, s.metadata::text,
+       s.failure_code, s.failure_reason, s.dead_letter_id, s.lane, s.seq, unix_micros(s.created_at),
+       unix_micros(s.updated_at)
+FROM (SELECT id FROM accepted WHERE account_id = $3::uuid AND id < $1::uuid
+      ORDER BY id DESC LIMIT $2::bigint) page
+CROSS JOIN LATERAL (SELECT * FROM transaction_states WHERE id = page.id LIMIT 1) s
+ORDER BY s.id DESC
+
+-- name: account_transactions_processed
+SELECT s.id, s.account_id, s.amount_cents, s.currency, s.type, s.status, s.idempotency_key, s.metadata::text,
+       s.failure_code, s.failure_reason, s.dead_letter_id, s.lane, s.seq, unix_micros(s.created_at),
+       unix_micros(s.updated_at)
+FROM (SELECT t.id FROM accepted t
+      CROSS JOIN LATERAL (SELECT FROM outcomes o
+                          WHERE o.transaction_id = t.id AND o.outcome = 'PROCESSED' LIMIT 1) decided
+      WHERE t.account_id = $3::uuid AND t.id < $1::uuid ORDER BY t.id DESC LIMIT $2::bigint) page
+CROSS JOIN LATERAL (SELECT * FROM transaction_states WHERE id = page.id LIMIT 1) s
+ORDER BY s.id DESC
+
+-- name: account_transactions_failed
+SELECT s.id, s.account_id, s.amount_cents, s.currency, s.type, s.status, s.idempotency_key, s.metadata::text,
+       s.failure_code, s.failure_reason, s.dead_letter_id, s.lane, s.seq, unix_micros(s.created_at),
+       unix_micros(s.updated_at)
+FROM (SELECT transaction_id AS id FROM outcomes
+      WHERE account_id = $3::uuid AND transaction_id < $1::uuid AND outcome = 'FAILED'
+      ORDER BY transaction_id DESC LIMIT $2::bigint) page
+CROSS JOIN LATERAL (SELECT * FROM transaction_states WHERE id = page.id LIMIT 1) s
+ORDER BY s.id DESC
+
+-- name: account_transactions_pending
+SELECT id, account_id, amount_cents, currency, type, status, idempotency_key, metadata::text, failure_code,
+       failure_reason, dead_letter_id, lane, seq, unix_micros(created_at), unix_micros(updated_at)
+FROM transactions WHERE status = 'PENDING' AND account_id = $3::uuid AND id < $1::uuid ORDER BY id DESC LIMIT $2::bigint
+
+-- name: account_transactions_processing
+SELECT id, account_id, amount_cents, currency, type, status, idempotency_key, metadata::text, failure_code,
+       failure_reason, dead_letter_id, lane, seq, unix_micros(created_at), unix_micros(updated_at)
+FROM transactions WHERE status = 'PROCESSING' AND account_id = $3::uuid AND id < $1::uuid
+ORDER BY id DESC LIMIT $2::bigint
+
+-- name: applied_seqs
+SELECT lane, applied_seq FROM lane_apply ORDER BY lane
+
+-- Dead letters -------------------------------------------------------------------------------------------------------
+
+-- name: dead_letter_by_id
+SELECT id, event_id, transaction_id, account_id, lane, seq, topic, partition, "offset", encode(message_key, 'escape'),
+       payload, payload_encoding, headers::text, error_class, error_code, error_message, attempts,
+       unix_micros(first_failed_at), unix_micros(last_failed_at), state, unix_micros(decided_at), decided_by
+FROM dead_letters WHERE id = $1::uuid
+
+-- name: dead_letters_page
+SELECT id, event_id, transaction_id, account_id, lane, seq, topic, partition, "offset", encode(message_key, 'escape'),
+       payload, payload_encoding, headers::text, error_class, error_code, error_message, attempts,
+       unix_micros(first_failed_at), unix_micros(last_failed_at), state, unix_micros(decided_at), decided_by
+FROM dead_letters
+WHERE id < $1::uuid AND ($3::text IS NULL OR state = $3) AND ($4::text IS NULL OR error_class = $4)
+  AND ($5::text IS NULL OR error_code = $5) AND ($6::uuid IS NULL OR account_id = $6)
+ORDER BY id DESC LIMIT $2::bigint
+
+-- name: lock_lane_of_dead_letter
+SELECT lane FROM lane_intake
+WHERE lane = (SELECT lane FROM dead_letters WHERE id = $1::uuid AND transaction_id IS NOT NULL)
+FOR NO KEY UPDATE
+
+-- name: replay_dead_letter
+-- Changes nothing unless the letter is parked and has a transaction. The new event is the lane's next one.
+WITH decided AS (
+    UPDATE dead_letters SET state = 'REPLAYED', decided_at = now(), decided_by = $4::text
+    WHERE id = $1::uuid AND state = 'PARKED' AND transaction_id IS NOT NULL
+    RETURNING id, lane, transaction_id
+), moved AS (
+    UPDATE lane_intake i SET last_seq = i.last_seq + 1 FROM decided d WHERE i.lane = d.lane
+    RETURNING i.lane, i.last_seq
+)
+INSERT INTO replayed_events (lane, seq, event_id, transaction_id, schema_version, traceparent, dead_letter_id, created_at)
+SELECT m.lane, m.last_seq, $2::uuid, t.id, t.schema_version, $3::text, d.id, clock_timestamp()
+FROM decided d JOIN moved m ON m.lane = d.lane JOIN accepted t ON t.id = d.transaction_id
+
+-- name: discard_dead_letter
+-- Changes nothing unless the letter is parked. Its place in the lane gets the outcome; the cursor has passed it already.
+WITH decided AS (
+    UPDATE dead_letters SET state = 'DISCARDED', decided_at = now(), decided_by = $2::text
+    WHERE id = $1::uuid AND state = 'PARKED'
+    RETURNING lane, seq, event_id, transaction_id, account_id
+)
+INSERT INTO outcomes (lane, seq, event_id, transaction_id, account_id, outcome, failure_code, failure_reason, processed_at)
+SELECT lane, seq, event_id, transaction_id, account_id, 'FAILED', 'discarded', 'discarded: its dead letter was discarded',
+       now()
+FROM decided WHERE transaction_id IS NOT NULL
+
+-- Lanes --------------------------------------------------------------------------------------------------------------
+
+-- name: lanes
+SELECT c.lane, c.last_seq, c.published_seq, c.applied_seq, c.owner, unix_micros(c.lease_expires_at),
+       (extract(epoch FROM clock_timestamp() - e.created_at) * 1000)::bigint, c.publish_attempts, c.last_error,
+       a.failing_seq, a.attempts
+FROM lane_cursors c
+JOIN lane_apply a USING (lane)
+LEFT JOIN LATERAL (SELECT created_at FROM lane_events WHERE lane = c.lane AND seq = c.applied_seq + 1 LIMIT 1) e ON true
+ORDER BY c.lane

@@ -1,0 +1,52 @@
+-- How transactions are accepted (src/api/pg_intake_store.cpp).
+
+-- name: no_seq_scan
+-- A plan made while a table was small must not stay with the session once it has grown: every look-up of intake is by
+-- index, so plans that read whole tables are never wanted.
+SET LOCAL enable_seqscan = off
+
+-- name: lock_lanes
+-- Ascending, whatever order the items have: two batches that share lanes cannot deadlock.
+SELECT lane, last_seq
+FROM lane_intake
+WHERE lane IN (SELECT a.lane FROM accounts a WHERE a.id = ANY ($1::uuid[]))
+ORDER BY lane
+FOR NO KEY UPDATE
+
+-- name: read_batch
+-- Runs as a statement of its own after the lanes are locked, so that its snapshot holds every key committed before.
+SELECT a.lane, a.status = 'SUSPENDED', a.currency, k.id, k.same_body, k.lane, k.seq, unix_micros(k.created_at),
+       unix_micros((SELECT clock_timestamp()))
+FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::jsonb[]) WITH ORDINALITY
+         AS item (account_id, amount_cents, currency, type, idempotency_key, metadata, ordinal)
+LEFT JOIN LATERAL (
+    SELECT lane, status, currency FROM accounts WHERE id = item.account_id LIMIT 1
+) a ON true
+LEFT JOIN LATERAL (
+    SELECT id, lane, seq, created_at,
+           amount_cents = item.amount_cents AND currency = item.currency AND type = item.type
+               AND metadata IS NOT DISTINCT FROM item.metadata AS same_body
+    FROM accepted
+    WHERE account_id = item.account_id AND idempotency_key = item.idempotency_key
+    LIMIT 1
+) k ON true
+ORDER BY item.ordinal
+
+-- name: insert
+INSERT INTO accepted (id, account_id, amount_cents, currency, type, idempotency_key, metadata, lane, seq, event_id,
+                      traceparent, created_at)
+SELECT id, account_id, amount_cents, currency, type, idempotency_key, metadata, lane, seq, event_id, traceparent,
+       $12::timestamptz
+FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::jsonb[], $8::integer[],
+            $9::bigint[], $10::uuid[], $11::text[])
+         AS item (id, account_id, amount_cents, currency, type, idempotency_key, metadata, lane, seq, event_id,
+                  traceparent)
+
+-- name: move_cursors
+UPDATE lane_intake
+SET last_seq = last_seq + moved.rows
+FROM unnest($1::integer[], $2::bigint[]) AS moved (lane, rows)
+WHERE lane_intake.lane = moved.lane
+
+-- name: ping
+SELECT 1

@@ -1,0 +1,226 @@
+#include "api/account_endpoints.h"
+
+#include <fmt/format.h>
+
+#include <limits>
+#include <utility>
+
+#include "api/fields.h"
+#include "api/responses.h"
+#include "api/transaction_request.h"
+#include "base/money.h"
+#include "sql/queries.h"
+
+namespace ledgerline {
+namespace {
+
+constexpr std::size_t kReferenceCharsMax = 255;
+constexpr std::string_view kStatuses[] = {"ACTIVE", "SUSPENDED"};
+
+struct NewAccount {
+    Uuid id;
+    std::string currency;
+    std::optional<std::string> reference;
+    std::int64_t min_balance_cents = 0;
+    std::optional<std::string> metadata;
+};
+
+std::expected<NewAccount, http::Problem> parse_account(const json::Value& body) {
+    Fields fields(body, "");
+    fields.require("currency");
+    NewAccount account;
+    account.currency = fields.currency("currency").value_or("");
+    account.reference = fields.text("reference", kReferenceCharsMax);
+    account.min_balance_cents = fields.integer("min_balance_cents", min_balance_cents_min, 0).value_or(0);
+    const json::Value metadata = fields.object("metadata");
+    if (!metadata.is_null()) account.metadata = json::serialize(metadata);
+    if (auto broken = fields.finish()) return std::unexpected(std::move(*broken));
+    return account;
+}
+
+std::expected<std::string, http::Problem> parse_status(const json::Value& body) {
+    Fields fields(body, "");
+    fields.require("status");
+    auto status = fields.choice("status", kStatuses).value_or("");
+    if (auto broken = fields.finish()) return std::unexpected(std::move(*broken));
+    return status;
+}
+
+// The account that holds the reference, and whether it is the one that was to be created.
+struct Creation {
+    AccountRecord account;
+    bool created = false;
+};
+
+Result<Creation> create_account(pg::Connection& connection, const NewAccount& account) {
+    pg::Params params;
+    params.add(account.id).add(account.currency).add(account.reference).add(account.min_balance_cents);
+    params.add(account.metadata);
+    LEDGERLINE_TRY(auto inserted, connection.query(sql::api_create_account, params));
+    if (!inserted.empty()) return Creation{read_account(inserted, 0), true};
+
+    pg::Params by_id;
+    by_id.add(account.id);
+    LEDGERLINE_TRY(auto own, connection.query(sql::api_account_by_id, by_id));
+    if (!own.empty()) return Creation{read_account(own, 0), true};
+
+    pg::Params by_reference;
+    by_reference.add(account.reference).add_null().add(greatest_id());
+    LEDGERLINE_TRY(auto other, connection.query(sql::api_account_by_reference, by_reference));
+    if (!other.empty()) return Creation{read_account(other, 0), false};
+    return failure(Disposition::refuse, "account_conflict", "a new account collides with one that cannot be seen");
+}
+
+const pg::Statement& accounts_page(const std::optional<std::string>& status) {
+    if (!status) return sql::api_accounts_page;
+    return *status == "ACTIVE" ? sql::api_accounts_active : sql::api_accounts_suspended;
+}
+
+Result<std::vector<AccountRecord>> list_accounts(pg::Connection& connection, const ListQuery& query,
+                                                 const std::optional<std::string>& reference,
+                                                 const std::optional<std::string>& status) {
+    const Uuid after = query.after_id().value_or(greatest_id());
+    pg::Params params;
+    if (reference) {
+        params.add(*reference).add(status).add(after);
+        LEDGERLINE_TRY(auto rows, connection.query(sql::api_account_by_reference, params));
+        return read_all(rows, read_account);
+    }
+    params.add(after).add(query.limit() + 1);
+    LEDGERLINE_TRY(auto rows, connection.query(accounts_page(status), params));
+    return read_all(rows, read_account);
+}
+
+// Nothing when there is no such account.
+Result<std::optional<AccountRecord>> find_account(pg::Connection& connection, const Uuid& id) {
+    pg::Params params;
+    params.add(id);
+    LEDGERLINE_TRY(auto rows, connection.query(sql::api_account_by_id, params));
+    if (rows.empty()) return std::nullopt;
+    return read_account(rows, 0);
+}
+
+http::Response not_found() {
+    return http::to_response(problem(ProblemCode::account_not_found, "There is no account with this id."));
+}
+
+http::Response account_response(const Result<std::optional<AccountRecord>>& account) {
+    if (!account) return http::to_response(problem_of(account.error()));
+    if (!*account) return not_found();
+    return record_response(200, **account);
+}
+
+http::Response creation_response(const Result<Creation>& creation) {
+    if (!creation) return http::to_response(problem_of(creation.error()));
+    if (!creation->created) {
+        auto taken = problem(ProblemCode::reference_taken, "Another account has this reference.", "reference");
+        taken.extensions.emplace_back("account_id", creation->account.id.to_string());
+        return http::to_response(taken);
+    }
+    auto response = record_response(201, creation->account);
+    response.headers.emplace_back("Location", "/v1/accounts/" + creation->account.id.to_string());
+    return response;
+}
+
+}  // namespace
+
+void AccountEndpoints::add_routes(http::Router& router) {
+    using http::Request;
+    router.add({.method = "POST",
+                .pattern = "/v1/accounts",
+                .name = "create_account",
+                .handler = [this](const Request& request) { return create(request); },
+                .body_bytes_max = body_bytes_max});
+    router.add({.method = "GET",
+                .pattern = "/v1/accounts",
+                .name = "list_accounts",
+                .handler = [this](const Request& request) { return list(request); }});
+    router.add({.method = "GET",
+                .pattern = "/v1/accounts/{id}",
+                .name = "get_account",
+                .handler = [this](const Request& request) { return get(request); }});
+    router.add({.method = "PATCH",
+                .pattern = "/v1/accounts/{id}",
+                .name = "set_account_status",
+                .handler = [this](const Request& request) { return set_status(request); },
+                .body_bytes_max = body_bytes_max});
+    router.add({.method = "GET",
+                .pattern = "/v1/accounts/{id}/entries",
+                .name = "list_entries",
+                .handler = [this](const Request& request) { return entries(request); }});
+}
+
+AccountEndpoints::Answer AccountEndpoints::create(const http::Request& request) {
+    if (auto wrong = check_parameters(request, {})) co_return http::to_response(*wrong);
+    const auto body = parse_body(request);
+    if (!body) co_return http::to_response(body.error());
+    auto account = parse_account(*body);
+    if (!account) co_return http::to_response(account.error());
+    account->id = ids_.next();
+    const auto creation =
+        co_await database_.run([&](pg::Connection& connection) { return create_account(connection, *account); });
+    co_return creation_response(creation);
+}
+
+AccountEndpoints::Answer AccountEndpoints::get(const http::Request& request) {
+    if (auto wrong = check_parameters(request, {})) co_return http::to_response(*wrong);
+    const auto id = path_id(request);
+    if (!id) co_return http::to_response(id.error());
+    const auto account =
+        co_await database_.run([&](pg::Connection& connection) { return find_account(connection, *id); });
+    co_return account_response(account);
+}
+
+AccountEndpoints::Answer AccountEndpoints::list(const http::Request& request) {
+    constexpr std::string_view filters[] = {"reference", "status"};
+    ListQuery query(request, "accounts", filters);
+    const auto reference = query.text("reference", kReferenceCharsMax);
+    const auto status = query.choice("status", kStatuses);
+    if (query.problem()) co_return http::to_response(*query.problem());
+    auto accounts = co_await database_.run(
+        [&](pg::Connection& connection) { return list_accounts(connection, query, reference, status); });
+    if (!accounts) co_return http::to_response(problem_of(accounts.error()));
+    co_return page_response("accounts", std::move(*accounts), query, [](const AccountRecord& each) { return each.id; });
+}
+
+AccountEndpoints::Answer AccountEndpoints::set_status(const http::Request& request) {
+    if (auto wrong = check_parameters(request, {})) co_return http::to_response(*wrong);
+    const auto id = path_id(request);
+    if (!id) co_return http::to_response(id.error());
+    const auto body = parse_body(request);
+    if (!body) co_return http::to_response(body.error());
+    const auto status = parse_status(*body);
+    if (!status) co_return http::to_response(status.error());
+    const auto account =
+        co_await database_.run([&](pg::Connection& connection) -> Result<std::optional<AccountRecord>> {
+            pg::Params params;
+            params.add(*id).add(*status);
+            LEDGERLINE_TRY(auto rows, connection.query(sql::api_set_account_status, params));
+            if (rows.empty()) return std::nullopt;
+            return read_account(rows, 0);
+        });
+    co_return account_response(account);
+}
+
+AccountEndpoints::Answer AccountEndpoints::entries(const http::Request& request) {
+    const auto id = path_id(request);
+    if (!id) co_return http::to_response(id.error());
+    ListQuery query(request, fmt::format("entries/{}", id->to_string()), {});
+    if (query.problem()) co_return http::to_response(*query.problem());
+    using Entries = std::optional<std::vector<EntryRecord>>;
+    auto entries = co_await database_.run([&](pg::Connection& connection) -> Result<Entries> {
+        LEDGERLINE_TRY(const auto account, find_account(connection, *id));
+        if (!account) return std::nullopt;
+        pg::Params params;
+        params.add(*id)
+            .add(query.after_seq().value_or(std::numeric_limits<std::int64_t>::max()))
+            .add(query.limit() + 1);
+        LEDGERLINE_TRY(auto rows, connection.query(sql::api_entries_page, params));
+        return read_all(rows, read_entry);
+    });
+    if (!entries) co_return http::to_response(problem_of(entries.error()));
+    if (!*entries) co_return not_found();
+    co_return page_response("entries", std::move(**entries), query, [](const EntryRecord& each) { return each.seq; });
+}
+
+}  // namespace ledgerline

@@ -1,0 +1,32 @@
+// /v1/accounts: create, look up, list, suspend; and the statement of one account.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+
+#include "api/database.h"
+#include "base/uuid.h"
+#include "http/router.h"
+
+namespace ledgerline {
+
+class AccountEndpoints {
+public:
+    // Both must outlive it.
+    AccountEndpoints(Database& database, UuidGenerator& ids) : database_(database), ids_(ids) {}
+
+    // This must outlive the router.
+    void add_routes(http::Router& router);
+
+private:
+    using Answer = boost::asio::awaitable<http::Response>;
+    Answer create(const http::Request& request);
+    Answer get(const http::Request& request);
+    Answer list(const http::Request& request);
+    Answer set_status(const http::Request& request);
+    Answer entries(const http::Request& request);
+
+    Database& database_;
+    UuidGenerator& ids_;
+};
+
+}  // namespace ledgerline

@@ -1,0 +1,87 @@
+#include "api/api.h"
+
+#include <utility>
+
+#include "api/account_endpoints.h"
+#include "api/dead_letter_endpoints.h"
+#include "api/pg_intake_store.h"
+#include "api/transaction_endpoints.h"
+
+namespace ledgerline {
+namespace {
+
+pg::ConnectionConfig connection_config(const ApiConfig& config, const char* role) {
+    pg::ConnectionConfig connection;
+    connection.url = config.database_url;
+    connection.application_name = std::string("ledgerline ") + role;
+    connection.connect_timeout = config.connect_timeout;
+    connection.statement_timeout = config.statement_timeout;
+    connection.lock_timeout = config.lock_timeout;
+    return connection;
+}
+
+DatabaseConfig database_config(const ApiConfig& config) {
+    DatabaseConfig database;
+    database.connection = connection_config(config, "api");
+    database.threads = config.database_threads;
+    return database;
+}
+
+}  // namespace
+
+struct Api::Parts {
+    Parts(const ApiConfig& config, const Clock& clock, Random& random, Metrics& metrics, UuidGenerator& ids,
+          Wakeup& publisher_wakeup, IntakeBatcher::OnFatal on_fatal)
+        : intake_store(connection_config(config, "intake"), metrics),
+          intake(intake_store, config.intake, clock, random, metrics, publisher_wakeup, std::move(on_fatal)),
+          database(database_config(config), clock, random, metrics),
+          outcome_store(connection_config(config, "watcher"), metrics),
+          watcher(outcome_store, config.watcher, clock),
+          accounts(database, ids),
+          transactions(intake, database, watcher, ids, clock),
+          dead_letters(database, ids, publisher_wakeup, watcher.wakeup()),
+          operations(database, intake, metrics, config.version, config.dependencies) {}
+
+    PgIntakeStore intake_store;
+    IntakeBatcher intake;
+    Database database;
+    PgOutcomeStore outcome_store;
+    OutcomeWatcher watcher;
+    AccountEndpoints accounts;
+    TransactionEndpoints transactions;
+    DeadLetterEndpoints dead_letters;
+    OperationsEndpoints operations;
+};
+
+Api::Api(ApiConfig config, const Clock& clock, Random& random, Metrics& metrics, UuidGenerator& ids,
+         Wakeup& publisher_wakeup, std::function<void(const Error&)> on_fatal)
+    : parts_(std::make_unique<Parts>(config, clock, random, metrics, ids, publisher_wakeup, std::move(on_fatal))) {}
+Api::~Api() { stop(); }
+
+void Api::add_routes(http::Router& router) {
+    parts_->accounts.add_routes(router);
+    parts_->transactions.add_routes(router);
+    parts_->dead_letters.add_routes(router);
+    parts_->operations.add_routes(router);
+}
+
+void Api::start() {
+    parts_->intake.start();
+    parts_->database.start();
+    parts_->watcher.start();
+}
+
+void Api::begin_stop() {
+    parts_->operations.set_not_ready();
+    parts_->watcher.stop();
+}
+
+void Api::stop() {
+    begin_stop();
+    parts_->intake.stop();
+    parts_->database.stop();
+}
+
+Wakeup& Api::outcome_wakeup() { return parts_->watcher.wakeup(); }
+
+}  // namespace ledgerline

@@ -1,0 +1,65 @@
+// Api: everything between the HTTP edge and the database. Owns intake, the database threads and the outcome watcher,
+// and gives the router its calls.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "api/database.h"
+#include "api/intake.h"
+#include "api/operations_endpoints.h"
+#include "api/outcome_watcher.h"
+#include "base/clock.h"
+#include "base/random.h"
+#include "base/uuid.h"
+#include "base/wakeup.h"
+#include "http/router.h"
+#include "observe/metrics.h"
+#include "pg/connection.h"
+
+namespace ledgerline {
+
+struct ApiConfig {
+    std::string database_url;
+    std::string version;
+    IntakeConfig intake;
+    WatcherConfig watcher;
+    unsigned database_threads = 4;
+    // Of one statement, and of waiting for one lock. Below intake.request_timeout, so that a frozen server is noticed
+    // in time for another try.
+    milliseconds statement_timeout{5'000};
+    milliseconds lock_timeout{3'000};
+    milliseconds connect_timeout{3'000};
+    std::vector<Dependency> dependencies;  // what /readyz asks for besides the database
+};
+
+class Api {
+public:
+    // on_fatal is called when the database says that intake can never succeed; the process should end. All references
+    // must outlive it.
+    Api(ApiConfig config, const Clock& clock, Random& random, Metrics& metrics, UuidGenerator& ids,
+        Wakeup& publisher_wakeup, std::function<void(const Error&)> on_fatal);
+    ~Api();
+
+    // The router must not be used once this is gone.
+    void add_routes(http::Router& router);
+
+    // To be called once, before the first request.
+    void start();
+    // First step of a shutdown: /readyz says no, and whoever waits for outcomes is answered with the current state.
+    // Requests are still served. Repeatable.
+    void begin_stop();
+    // Second step, once no requests are under way: lets batches end and answers what is left. Repeatable.
+    void stop();
+
+    // To be notified whenever outcomes were written in this process. Thread-safe.
+    Wakeup& outcome_wakeup();
+
+private:
+    struct Parts;
+    std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace ledgerline

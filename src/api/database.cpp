@@ -1,0 +1,117 @@
+#include "api/database.h"
+
+#include <pthread.h>
+
+#include "api/intake_queue.h"
+
+namespace ledgerline {
+namespace {
+
+constexpr const char* kPool = "api";
+const prometheus::Histogram::BucketBoundaries kWaitSeconds{0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025,
+                                                           0.05,   0.1,   0.25,   0.5,   1,    5};
+
+Error not_run(std::string_view code, std::string message) {
+    return {Disposition::retry, std::string(code), std::move(message)};
+}
+
+// The session was lost, rather than one statement refused by a working one.
+bool is_connection_lost(const Error& error) {
+    return error.disposition == Disposition::retry && error.code == pg::connection_lost;
+}
+
+}  // namespace
+
+struct Database::Server {
+    pg::Session session;
+    Backoff backoff;
+    // While the database is away, work is answered at once with the reason, and a connect is tried now and then only.
+    SteadyTime closed_until{};
+    Error closed_because{};
+};
+
+Database::Database(DatabaseConfig config, const Clock& clock, Random& random, Metrics& metrics)
+    : config_(std::move(config)),
+      clock_(clock),
+      random_(random),
+      metrics_(metrics),
+      wait_seconds_(metrics.database_pool_wait_seconds.Add({{"pool", kPool}}, kWaitSeconds)) {}
+
+void Database::start() {
+    LEDGERLINE_ASSERT(threads_.empty() && !stopping_);
+    for (unsigned i = 0; i < config_.threads; ++i) {
+        threads_.emplace_back([this] { serve(); });
+        pthread_setname_np(threads_.back().native_handle(), "api-database");
+    }
+}
+
+void Database::stop() {
+    std::deque<Job> left;
+    {
+        std::lock_guard lock(mutex_);
+        stopping_ = true;
+        left.swap(queue_);
+    }
+    changed_.notify_all();
+    for (Job& job : left)
+        job.run([](const Work&) -> Result<void> {
+            return std::unexpected(not_run(shutting_down, "this server is shutting down"));
+        });
+    for (std::thread& thread : threads_) thread.join();
+    threads_.clear();
+}
+
+void Database::submit(std::move_only_function<void(Runner)> run) {
+    Error refusal;
+    {
+        std::lock_guard lock(mutex_);
+        if (stopping_) {
+            refusal = not_run(shutting_down, "this server is shutting down");
+        } else if (queue_.size() >= config_.queue_max) {
+            refusal = not_run(overloaded, "too many requests wait for the database");
+        } else {
+            queue_.push_back({std::move(run), clock_.steady_now()});
+        }
+    }
+    if (refusal.code.empty())
+        changed_.notify_one();
+    else
+        run([&](const Work&) -> Result<void> { return std::unexpected(refusal); });
+}
+
+std::optional<Database::Job> Database::next_job() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return !queue_.empty() || stopping_; });
+    if (stopping_) return std::nullopt;
+    Job job = std::move(queue_.front());
+    queue_.pop_front();
+    return job;
+}
+
+void Database::serve() {
+    Server server{pg::Session(config_.connection, metrics_, kPool), Backoff(config_.backoff, random_)};
+    while (auto job = next_job()) {
+        job->run([&](const Work& work) { return run_on(server, job->queued_at, work); });
+    }
+}
+
+Result<void> Database::run_on(Server& server, SteadyTime queued_at, const Work& work) {
+    const SteadyTime now = clock_.steady_now();
+    wait_seconds_.Observe(std::chrono::duration<double>(now - queued_at).count());
+    if (now - queued_at > config_.queue_wait_max)
+        return std::unexpected(not_run(overloaded, "waited too long for the database"));
+    if (now < server.closed_until) return std::unexpected(server.closed_because);
+
+    auto ran = server.session.run(work);
+    // The session may have been lost long before it was used: that is no outage yet.
+    if (!ran && is_connection_lost(ran.error())) ran = server.session.run(work);
+    if (!ran && is_connection_lost(ran.error())) {
+        server.closed_because = ran.error();
+        server.closed_until = clock_.steady_now() + server.backoff.next();
+    } else {
+        server.backoff.reset();
+    }
+    return ran;
+}
+
+}  // namespace ledgerline

@@ -1,0 +1,97 @@
+// Database: how coroutines use PostgreSQL. A few threads with one session each run what coroutines give them.
+//
+// Everything given to it may be run a second time when the connection is lost meanwhile, so it must be safe to repeat
+// even where its first run has committed: reads are, and each write names what it expects or what it makes.
+//
+// Errors besides those of the work itself (all Disposition::retry):
+//   overloaded     the queue is full, or the work waited in it for too long: it was not run
+//   shutting_down  stop() was called: it was not run
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "api/resume.h"
+#include "base/backoff.h"
+#include "base/clock.h"
+#include "base/result.h"
+#include "observe/metrics.h"
+#include "pg/session.h"
+
+namespace ledgerline {
+
+struct DatabaseConfig {
+    pg::ConnectionConfig connection;
+    unsigned threads = 4;
+    std::size_t queue_max = 2'000;
+    milliseconds queue_wait_max{5'000};
+    Backoff::Limits backoff{milliseconds(50), milliseconds(1'000)};
+};
+
+class Database {
+public:
+    // clock, random and metrics must outlive it.
+    Database(DatabaseConfig config, const Clock& clock, Random& random, Metrics& metrics);
+    ~Database() { stop(); }
+    Database(const Database&) = delete;
+    Database& operator=(const Database&) = delete;
+
+    // To be called once, and before run().
+    void start();
+    // Lets what runs end, and answers what waits. Repeatable.
+    void stop();
+
+    // Runs work(pg::Connection&), which returns a Result, on one of the threads. Thread-safe.
+    template <class Work>
+    auto run(Work work) -> boost::asio::awaitable<std::invoke_result_t<Work&, pg::Connection&>> {
+        using R = std::invoke_result_t<Work&, pg::Connection&>;
+        co_return co_await suspend_for<R>([&](Resume<R> resume) {
+            submit([work = std::move(work), resume = std::move(resume)](Runner run) mutable {
+                std::optional<R> result;
+                auto ran = run([&](pg::Connection& connection) -> Result<void> {
+                    result = work(connection);
+                    if (!*result) return std::unexpected(result->error());
+                    return {};
+                });
+                resume(ran ? std::move(*result) : R(std::unexpected(std::move(ran).error())));
+            });
+        });
+    }
+
+private:
+    using Work = std::function<Result<void>(pg::Connection&)>;
+    // Runs the work on a session, or tells why that was not possible.
+    using Runner = std::function<Result<void>(const Work&)>;
+    struct Job {
+        std::move_only_function<void(Runner)> run;
+        SteadyTime queued_at;
+    };
+
+    void submit(std::move_only_function<void(Runner)> run);
+    void serve();
+    std::optional<Job> next_job();
+    struct Server;  // what one thread keeps between its jobs
+    Result<void> run_on(Server& server, SteadyTime queued_at, const Work& work);
+
+    const DatabaseConfig config_;
+    const Clock& clock_;
+    Random& random_;
+    Metrics& metrics_;
+    prometheus::Histogram& wait_seconds_;
+
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::deque<Job> queue_;
+    bool stopping_ = false;
+    std::vector<std::thread> threads_;
+};
+
+}  // namespace ledgerline

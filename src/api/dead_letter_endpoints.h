@@ -1,0 +1,36 @@
+// /v1/dead-letters: operators look at what could not be applied, and decide: replay or discard.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+
+#include "api/database.h"
+#include "base/uuid.h"
+#include "base/wakeup.h"
+#include "http/router.h"
+
+namespace ledgerline {
+
+class DeadLetterEndpoints {
+public:
+    // All must outlive it. publisher_wakeup is notified after a replay, outcome_wakeup after a discard.
+    DeadLetterEndpoints(Database& database, UuidGenerator& ids, Wakeup& publisher_wakeup, Wakeup& outcome_wakeup)
+        : database_(database), ids_(ids), publisher_wakeup_(publisher_wakeup), outcome_wakeup_(outcome_wakeup) {}
+
+    // This must outlive the router.
+    void add_routes(http::Router& router);
+
+private:
+    using Answer = boost::asio::awaitable<http::Response>;
+    enum class Decision { replay, discard };
+
+    Answer get(const http::Request& request);
+    Answer list(const http::Request& request);
+    Answer decide(const http::Request& request, Decision decision);
+
+    Database& database_;
+    UuidGenerator& ids_;
+    Wakeup& publisher_wakeup_;
+    Wakeup& outcome_wakeup_;
+};
+
+}  // namespace ledgerline

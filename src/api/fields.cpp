@@ -1,0 +1,147 @@
+#include "api/fields.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/money.h"
+
+namespace ledgerline {
+
+std::size_t code_points(std::string_view utf8) {
+    return static_cast<std::size_t>(
+        std::ranges::count_if(utf8, [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+}
+
+bool has_control_characters(std::string_view utf8) {
+    for (std::size_t i = 0; i < utf8.size(); ++i) {
+        const auto byte = static_cast<unsigned char>(utf8[i]);
+        if (byte < 0x20 || byte == 0x7f) return true;
+        // U+0080 to U+009F are C2 80 to C2 9F.
+        if (byte == 0xc2 && i + 1 < utf8.size() && static_cast<unsigned char>(utf8[i + 1]) < 0xa0) return true;
+    }
+    return false;
+}
+
+Fields::Fields(const json::Value& value, std::string path) : value_(value), path_(std::move(path)) {
+    if (value.if_object()) return;
+    problem_ = problem(
+        ProblemCode::invalid_field,
+        path_.empty() ? "The body must be a JSON object." : fmt::format("{} must be a JSON object.", path_), path_);
+}
+
+std::string Fields::path_of(std::string_view name) const {
+    return path_.empty() ? std::string(name) : fmt::format("{}.{}", path_, name);
+}
+
+const json::Value* Fields::read(std::string_view name) {
+    read_.push_back(name);
+    if (problem_) return nullptr;
+    const json::Value* member = value_.find(name);
+    return member && !member->is_null() ? member : nullptr;
+}
+
+void Fields::complain(ProblemCode code, std::string_view name, std::string_view rule) {
+    if (problem_) return;
+    std::string path = path_of(name);
+    std::string detail = fmt::format("{} {}.", path, rule);
+    problem_ = problem(code, std::move(detail), std::move(path));
+}
+
+std::optional<std::string> Fields::text(std::string_view name, std::size_t code_points_max) {
+    const json::Value* member = read(name);
+    if (!member) return std::nullopt;
+    const std::string* string = member->if_string();
+    if (!string) {
+        complain(ProblemCode::invalid_field, name, "must be a string");
+    } else if (string->empty()) {
+        complain(ProblemCode::invalid_field, name, "must not be empty");
+    } else if (code_points(*string) > code_points_max) {
+        complain(ProblemCode::invalid_field, name, fmt::format("must have at most {} characters", code_points_max));
+    } else if (has_control_characters(*string)) {
+        complain(ProblemCode::invalid_field, name, "must not hold control characters");
+    } else {
+        return *string;
+    }
+    return std::nullopt;
+}
+
+std::optional<std::int64_t> Fields::integer(std::string_view name, std::int64_t least, std::int64_t most) {
+    const json::Value* member = read(name);
+    if (!member) return std::nullopt;
+    const auto number = member->if_int64();
+    if (number && *number >= least && *number <= most) return number;
+    if (!member->if_number()) {
+        complain(ProblemCode::invalid_field, name, "must be a number");
+    } else if (member->if_number()->text.find_first_of(".eE") != std::string::npos) {
+        complain(ProblemCode::invalid_field, name, "must be an integer, written without fraction and exponent");
+    } else {
+        complain(ProblemCode::invalid_field, name, fmt::format("must be an integer from {} to {}", least, most));
+    }
+    return std::nullopt;
+}
+
+std::optional<Uuid> Fields::uuid(std::string_view name) {
+    const json::Value* member = read(name);
+    if (!member) return std::nullopt;
+    const std::string* string = member->if_string();
+    const auto id = string ? Uuid::parse(*string) : std::nullopt;
+    if (!id) complain(ProblemCode::invalid_field, name, "must be a UUID in its 36-character form");
+    return id;
+}
+
+std::optional<std::string> Fields::currency(std::string_view name) {
+    const json::Value* member = read(name);
+    if (!member) return std::nullopt;
+    const std::string* string = member->if_string();
+    if (string && is_currency(*string)) return *string;
+    complain(ProblemCode::invalid_field, name, "must be a currency code of ISO 4217, such as \"EUR\"");
+    return std::nullopt;
+}
+
+std::optional<std::string> Fields::choice(std::string_view name, std::span<const std::string_view> choices) {
+    const json::Value* member = read(name);
+    if (!member) return std::nullopt;
+    const std::string* string = member->if_string();
+    if (string && std::ranges::find(choices, *string) != choices.end()) return *string;
+    complain(ProblemCode::invalid_field, name, fmt::format("must be one of {}", fmt::join(choices, ", ")));
+    return std::nullopt;
+}
+
+json::Value Fields::object(std::string_view name) {
+    const json::Value* member = read(name);
+    if (!member) return {};
+    if (member->if_object()) return *member;
+    complain(ProblemCode::invalid_field, name, "must be a JSON object");
+    return {};
+}
+
+const json::Array& Fields::array(std::string_view name, std::size_t least, std::size_t most) {
+    static const json::Array empty;
+    const json::Value* member = read(name);
+    if (!member) return empty;
+    const json::Array* items = member->if_array();
+    if (items && items->size() >= least && items->size() <= most) return *items;
+    complain(ProblemCode::invalid_field, name, fmt::format("must be an array of {} to {} items", least, most));
+    return empty;
+}
+
+void Fields::require(std::string_view name) {
+    const json::Value* member = value_.find(name);
+    if (!member || member->is_null()) complain(ProblemCode::missing_field, name, "is required");
+}
+
+std::optional<http::Problem> Fields::finish() {
+    if (problem_) return problem_;
+    for (const auto& [name, member] : *value_.if_object()) {
+        if (std::ranges::find(read_, name) == read_.end()) {
+            complain(ProblemCode::unknown_field, name, "is not a field of this request");
+            break;
+        }
+    }
+    return problem_;
+}
+
+}  // namespace ledgerline

@@ -1,0 +1,30 @@
+// The request headers that the API gives a meaning to.
+#pragma once
+
+#include <expected>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "api/problem_code.h"
+#include "base/clock.h"
+#include "http/message.h"
+
+namespace ledgerline {
+
+// In code points.
+inline constexpr std::size_t idempotency_key_chars_max = 255;
+inline constexpr std::chrono::seconds wait_max{30};
+
+// The Idempotency-Key header: as a structured-field string (RFC 8941, section 3.3.3) when it begins with a quote,
+// otherwise as it stands. Nothing when there is none; a problem when it is malformed or repeated.
+std::expected<std::optional<std::string>, http::Problem> read_idempotency_key(const http::Request& request);
+
+// The wait preference of the Prefer header (RFC 7240, section 4.3), at most wait_max. Nothing when there is none that
+// is well formed.
+std::optional<std::chrono::seconds> read_wait(const http::Request& request);
+
+// A problem unless the body is declared as application/json.
+std::optional<http::Problem> check_content_type(const http::Request& request);
+
+}  // namespace ledgerline

@@ -1,0 +1,63 @@
+// ListQuery: the query parameters of a list call, and its cursors.
+//
+// A cursor is opaque to clients: the position after which the next page begins, and a hash of the filters it was given
+// out for, so that it cannot be carried over to another list by mistake. It is not a secret.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/problem_code.h"
+#include "base/uuid.h"
+#include "http/message.h"
+
+namespace ledgerline {
+
+inline constexpr std::int64_t page_rows_max = 1000;
+inline constexpr std::int64_t page_rows_default = 50;
+
+// A problem when request has a query parameter that is not among names, or one twice. For calls without any: {}.
+std::optional<http::Problem> check_parameters(const http::Request& request, std::span<const std::string_view> names);
+
+class ListQuery {
+public:
+    // route: the name of the list and what its path says, such as "entries/<account id>". filters: the parameters it
+    // knows besides limit and cursor. request must outlive this.
+    ListQuery(const http::Request& request, std::string_view route, std::span<const std::string_view> filters);
+
+    // The value of a filter; nothing when it is not given. Each complains about a value that breaks its rule.
+    std::optional<std::string> text(std::string_view name, std::size_t code_points_max);
+    std::optional<std::string> choice(std::string_view name, std::span<const std::string_view> choices);
+    std::optional<Uuid> uuid(std::string_view name);
+
+    // The first problem. To be asked once the filters have been read.
+    const std::optional<http::Problem>& problem() const { return problem_; }
+
+    std::int64_t limit() const { return limit_; }
+    // The position that the cursor names: that of the last row of the page before. Nothing on the first page.
+    const std::optional<Uuid>& after_id() const { return after_id_; }
+    const std::optional<std::int64_t>& after_seq() const { return after_seq_; }
+
+    std::string cursor_after(const Uuid& id) const;
+    std::string cursor_after(std::int64_t seq) const;
+
+private:
+    const std::string* find(std::string_view name) const;
+    void complain(ProblemCode code, std::string_view name, std::string detail);
+    void read_limit();
+    void read_cursor();
+    std::string encode(char kind, std::string position) const;
+
+    const http::Request& request_;
+    std::uint64_t filters_hash_ = 0;
+    std::int64_t limit_ = page_rows_default;
+    std::optional<Uuid> after_id_;
+    std::optional<std::int64_t> after_seq_;
+    std::optional<http::Problem> problem_;
+};
+
+}  // namespace ledgerline

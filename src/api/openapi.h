@@ -1,0 +1,11 @@
+// The OpenAPI 3.1 document of the API: src/api/openapi.json, embedded at build. openapi_test.cpp holds it against the
+// router's routes and the problem codes.
+#pragma once
+
+#include <string_view>
+
+namespace ledgerline {
+
+extern const std::string_view openapi_document;
+
+}  // namespace ledgerline

@@ -1,0 +1,171 @@
+#include "api/outcome_watcher.h"
+
+#include <algorithm>
+#include <unordered_map>
+#include <utility>
+
+#include "observe/log.h"
+#include "sql/queries.h"
+
+namespace ledgerline {
+namespace {
+
+// How long the watcher sleeps when nobody waits: the first waiter wakes it.
+constexpr milliseconds kIdle{60'000};
+
+std::size_t count_open(const std::vector<TransactionRecord>& records) {
+    return static_cast<std::size_t>(
+        std::ranges::count_if(records, [](const TransactionRecord& record) { return !record.settled(); }));
+}
+
+}  // namespace
+
+PgOutcomeStore::PgOutcomeStore(pg::ConnectionConfig config, Metrics& metrics)
+    : session_(std::move(config), metrics, "watcher") {}
+
+Result<std::map<int, std::int64_t>> PgOutcomeStore::applied_seqs() {
+    return session_.run([](pg::Connection& connection) -> Result<std::map<int, std::int64_t>> {
+        LEDGERLINE_TRY(auto rows, connection.query(sql::api_applied_seqs));
+        std::map<int, std::int64_t> applied;
+        for (std::size_t row = 0; row < rows.size(); ++row)
+            applied[static_cast<int>(rows.int64(row, 0))] = rows.int64(row, 1);
+        return applied;
+    });
+}
+
+Result<std::vector<TransactionRecord>> PgOutcomeStore::read(std::span<const Uuid> ids) {
+    return session_.run([&](pg::Connection& connection) -> Result<std::vector<TransactionRecord>> {
+        pg::Params params;
+        params.add_array(ids);
+        LEDGERLINE_TRY(auto rows, connection.query(sql::api_transactions_by_id, params));
+        std::vector<TransactionRecord> records;
+        for (std::size_t row = 0; row < rows.size(); ++row) records.push_back(read_transaction(rows, row));
+        return records;
+    });
+}
+
+OutcomeWatcher::OutcomeWatcher(OutcomeStore& store, WatcherConfig config, const Clock& clock)
+    : store_(store),
+      config_(config),
+      clock_(clock),
+      delay_(config.poll_min),
+      loop_("outcome-watcher", wakeup_, [this] { return tick(); }, [](const Error&) {}) {}
+
+void OutcomeWatcher::start() { loop_.start(); }
+
+void OutcomeWatcher::stop() {
+    {
+        std::lock_guard lock(mutex_);
+        stopped_ = true;
+    }
+    loop_.stop();
+    take_new_waits();
+    if (!waits_.empty()) update(ids_to_read({}, SteadyTime::max()));
+    answer_finished(SteadyTime::max());
+}
+
+boost::asio::awaitable<OutcomeWatcher::Settled> OutcomeWatcher::settle(std::vector<TransactionRecord> records,
+                                                                       SteadyTime deadline) {
+    co_return co_await suspend_for<Settled>(
+        [&](Resume<Settled> resume) { watch(std::move(records), deadline, std::move(resume)); });
+}
+
+void OutcomeWatcher::watch(std::vector<TransactionRecord> records, SteadyTime deadline, Resume<Settled> settled) {
+    const std::size_t open = count_open(records);
+    bool refused = false;
+    {
+        std::lock_guard lock(mutex_);
+        refused = stopped_ || watched_ + records.size() > config_.transactions_max;
+        if (!refused && open > 0) {
+            watched_ += records.size();
+            new_waits_.push_back({std::move(records), open, deadline, std::move(settled)});
+        }
+    }
+    if (refused || open == 0)
+        settled({std::move(records), !refused});
+    else
+        wakeup_.notify();
+}
+
+Result<milliseconds> OutcomeWatcher::tick() {
+    take_new_waits();
+    if (waits_.empty()) return kIdle;
+
+    const SteadyTime now = clock_.steady_now();
+    bool progressed = false;
+    auto applied = store_.applied_seqs();
+    if (applied) {
+        progressed = update(ids_to_read(*applied, now));
+        failing_ = false;
+    } else if (!std::exchange(failing_, true)) {
+        log::warn("cannot look for outcomes", {{"code", applied.error().code}, {"reason", applied.error().message}});
+    }
+    answer_finished(now);
+    return next_delay(progressed, now);
+}
+
+void OutcomeWatcher::take_new_waits() {
+    std::lock_guard lock(mutex_);
+    std::ranges::move(new_waits_, std::back_inserter(waits_));
+    new_waits_.clear();
+}
+
+// Those that the cursors have passed, and those whose waiter must be answered now.
+std::vector<Uuid> OutcomeWatcher::ids_to_read(const std::map<int, std::int64_t>& applied, SteadyTime now) const {
+    std::vector<Uuid> ids;
+    for (const Wait& wait : waits_) {
+        for (const TransactionRecord& record : wait.records) {
+            if (record.settled()) continue;
+            const auto cursor = applied.find(record.lane);
+            const bool passed = cursor != applied.end() && record.seq <= cursor->second;
+            if (passed || wait.deadline <= now) ids.push_back(record.id);
+        }
+    }
+    return ids;
+}
+
+// Reads ids and hands what was found to the waits. Whether anything was settled.
+bool OutcomeWatcher::update(std::span<const Uuid> ids) {
+    if (ids.empty()) return false;
+    auto found = store_.read(ids);
+    if (!found) return false;
+    std::unordered_map<Uuid, const TransactionRecord*> by_id;
+    for (const TransactionRecord& record : *found) by_id.emplace(record.id, &record);
+
+    bool progressed = false;
+    for (Wait& wait : waits_) {
+        for (TransactionRecord& record : wait.records) {
+            const auto now = by_id.find(record.id);
+            if (record.settled() || now == by_id.end()) continue;
+            record = *now->second;
+            if (!record.settled()) continue;
+            --wait.open;
+            progressed = true;
+        }
+    }
+    return progressed;
+}
+
+void OutcomeWatcher::answer_finished(SteadyTime now) {
+    std::vector<Wait> finished;
+    const auto is_over = [now](const Wait& wait) { return wait.open == 0 || wait.deadline <= now; };
+    const auto over = std::partition(waits_.begin(), waits_.end(), std::not_fn(is_over));
+    std::move(over, waits_.end(), std::back_inserter(finished));
+    waits_.erase(over, waits_.end());
+    for (Wait& wait : finished) {
+        {
+            std::lock_guard lock(mutex_);
+            watched_ -= wait.records.size();
+        }
+        wait.settled({std::move(wait.records), true});
+    }
+}
+
+milliseconds OutcomeWatcher::next_delay(bool progressed, SteadyTime now) {
+    delay_ = progressed ? config_.poll_min : std::min(delay_ * 2, config_.poll_max);
+    milliseconds delay = waits_.empty() ? kIdle : delay_;
+    for (const Wait& wait : waits_) delay = std::min(delay, std::chrono::ceil<milliseconds>(wait.deadline - now));
+    return std::max(delay, milliseconds(1));
+}
+
+}  // namespace ledgerline

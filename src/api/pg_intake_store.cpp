@@ -1,0 +1,211 @@
+#include "api/pg_intake_store.h"
+
+#include <map>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+
+#include "sql/queries.h"
+
+namespace ledgerline {
+namespace {
+
+using Status = IntakeResult::Status;
+
+// Columns of intake_read_batch.
+enum : int { account_lane, suspended, account_currency, key_id, same_body, key_lane, key_seq, key_created_at, read_at };
+
+std::optional<std::string> metadata_text(const IntakeItem& item) {
+    if (item.metadata.is_null()) return std::nullopt;
+    return json::serialize(item.metadata);
+}
+
+bool same_request(const IntakeItem& a, const IntakeItem& b) {
+    return a.amount_cents == b.amount_cents && a.currency == b.currency && a.type == b.type &&
+           json::equivalent(a.metadata, b.metadata);
+}
+
+// The items as columns, for unnest.
+struct Columns {
+    std::vector<Uuid> transaction_ids, account_ids, event_ids;
+    std::vector<std::int64_t> amounts_cents, lanes, seqs;
+    std::vector<std::string> currencies, types, keys;
+    std::vector<std::optional<std::string>> metadata, traceparents;
+
+    void append(const IntakeItem& item) {
+        transaction_ids.push_back(item.transaction_id);
+        account_ids.push_back(item.account_id);
+        event_ids.push_back(item.event_id);
+        amounts_cents.push_back(item.amount_cents);
+        currencies.push_back(item.currency);
+        types.emplace_back(name_of(item.type));
+        keys.push_back(item.idempotency_key);
+        metadata.push_back(metadata_text(item));
+        traceparents.push_back(item.traceparent.empty() ? std::nullopt : std::optional(item.traceparent));
+    }
+};
+
+// One batch on its way through the two round trips.
+class Batch {
+public:
+    explicit Batch(std::span<const IntakeItem> items) : items_(items), results_(items.size()) {
+        for (const IntakeItem& item : items) all_.append(item);
+    }
+
+    std::vector<pg::Call> read_calls() const {
+        pg::Params accounts, items;
+        accounts.add_array(all_.account_ids);
+        items.add_array(all_.account_ids).add_array(all_.amounts_cents).add_array(all_.currencies);
+        items.add_array(all_.types).add_array(all_.keys).add_array(all_.metadata);
+        return {{pg::begin, {}},
+                {sql::intake_no_seq_scan, {}},
+                {sql::intake_lock_lanes, std::move(accounts)},
+                {sql::intake_read_batch, std::move(items)}};
+    }
+
+    // Decides every item in arrival order; the new ones get their place in their lane.
+    void decide(const pg::Rows& lanes, const pg::Rows& read) {
+        LEDGERLINE_ASSERT(read.size() == items_.size());
+        for (std::size_t row = 0; row < lanes.size(); ++row)
+            last_seq_[static_cast<int>(lanes.int64(row, 0))] = lanes.int64(row, 1);
+        for (std::size_t i = 0; i < items_.size(); ++i) {
+            if (!decide_known_key(i, read) && !decide_account(i, read) && !decide_repeated_key(i)) number(i, read);
+        }
+    }
+
+    bool has_new_rows() const { return !new_.transaction_ids.empty(); }
+
+    std::vector<pg::Call> write_calls() const {
+        pg::Params rows, cursors;
+        rows.add_array(new_.transaction_ids).add_array(new_.account_ids).add_array(new_.amounts_cents);
+        rows.add_array(new_.currencies).add_array(new_.types).add_array(new_.keys).add_array(new_.metadata);
+        rows.add_array(new_.lanes).add_array(new_.seqs).add_array(new_.event_ids).add_array(new_.traceparents);
+        rows.add(accepted_at_);
+        std::vector<std::int64_t> lanes, counts;
+        for (const auto& [lane, count] : new_rows_) {
+            lanes.push_back(lane);
+            counts.push_back(count);
+        }
+        cursors.add_array(lanes).add_array(counts);
+        return {
+            {sql::intake_insert, std::move(rows)}, {sql::intake_move_cursors, std::move(cursors)}, {pg::commit, {}}};
+    }
+
+    std::vector<IntakeResult> take_results() { return std::move(results_); }
+
+private:
+    struct Key {
+        Uuid account_id;
+        std::string_view text;
+        bool operator==(const Key&) const = default;
+    };
+    struct KeyHash {
+        std::size_t operator()(const Key& key) const {
+            return std::hash<Uuid>()(key.account_id) ^ std::hash<std::string_view>()(key.text);
+        }
+    };
+
+    Key key_of(std::size_t i) const { return {items_[i].account_id, items_[i].idempotency_key}; }
+
+    // A key that was committed before. A row under our own id was stored by an earlier try of this very batch.
+    bool decide_known_key(std::size_t i, const pg::Rows& read) {
+        if (read.is_null(i, key_id)) return false;
+        IntakeResult& result = results_[i];
+        result.transaction_id = read.uuid(i, key_id);
+        if (result.transaction_id == items_[i].transaction_id) {
+            result.status = Status::created;
+            result.lane = static_cast<int>(read.int64(i, key_lane));
+            result.seq = read.int64(i, key_seq);
+            result.created_at = read.time(i, key_created_at);
+        } else {
+            result.status = read.boolean(i, same_body) ? Status::replayed : Status::key_reused;
+        }
+        return true;
+    }
+
+    // An account that was created after the lanes were locked may belong to a lane we do not hold: it counts as
+    // unknown.
+    bool decide_account(std::size_t i, const pg::Rows& read) {
+        IntakeResult& result = results_[i];
+        if (read.is_null(i, account_lane) || !last_seq_.contains(static_cast<int>(read.int64(i, account_lane)))) {
+            result.status = Status::account_not_found;
+        } else if (read.boolean(i, suspended)) {
+            result.status = Status::account_suspended;
+        } else if (read.text(i, account_currency) != items_[i].currency) {
+            result.status = Status::currency_mismatch;
+            result.account_currency = read.text(i, account_currency);
+        } else {
+            return false;
+        }
+        return true;
+    }
+
+    // A key that an earlier item of this batch has taken. An item that was refused takes none.
+    bool decide_repeated_key(std::size_t i) {
+        const auto [leader, is_first] = leaders_.try_emplace(key_of(i), i);
+        if (is_first) return false;
+        const IntakeItem& first = items_[leader->second];
+        results_[i].status = same_request(first, items_[i]) ? Status::replayed : Status::key_reused;
+        results_[i].transaction_id = first.transaction_id;
+        return true;
+    }
+
+    void number(std::size_t i, const pg::Rows& read) {
+        IntakeResult& result = results_[i];
+        result.status = Status::created;
+        result.transaction_id = items_[i].transaction_id;
+        result.lane = static_cast<int>(read.int64(i, account_lane));
+        result.seq = ++last_seq_[result.lane];
+        result.created_at = accepted_at_ = read.time(i, read_at);
+        ++new_rows_[result.lane];
+        new_.append(items_[i]);
+        new_.lanes.push_back(result.lane);
+        new_.seqs.push_back(result.seq);
+    }
+
+    std::span<const IntakeItem> items_;
+    std::vector<IntakeResult> results_;
+    Columns all_;
+    Columns new_;
+    WallTime accepted_at_;                  // by the database's clock: one for the whole batch
+    std::map<int, std::int64_t> last_seq_;  // of the lanes we hold
+    std::map<int, std::int64_t> new_rows_;  // by lane
+    std::unordered_map<Key, std::size_t, KeyHash> leaders_;
+};
+
+// An error of the round trip that holds COMMIT. The server's own error answers mean that it has rolled back, but for
+// the one that ends the session, which may have come after the commit.
+Error commit_error(Error error, const pg::Connection& connection) {
+    const bool answered = error.code == "26000" || error.code == "0A000";
+    if (connection.usable() || answered) return error;
+    return {Disposition::retry, std::string(outcome_unknown), std::move(error.message)};
+}
+
+Result<std::vector<IntakeResult>> run_batch(pg::Connection& connection, std::span<const IntakeItem> items) {
+    Batch batch(items);
+    LEDGERLINE_TRY(auto read, connection.pipeline(batch.read_calls()));
+    batch.decide(read[2], read[3]);
+    if (batch.has_new_rows()) {
+        auto written = connection.pipeline(batch.write_calls());
+        if (!written) return std::unexpected(commit_error(std::move(written).error(), connection));
+    }
+    return batch.take_results();
+}
+
+}  // namespace
+
+PgIntakeStore::PgIntakeStore(pg::ConnectionConfig config, Metrics& metrics)
+    : session_(std::move(config), metrics, "intake") {}
+
+Result<std::vector<IntakeResult>> PgIntakeStore::accept(std::span<const IntakeItem> items) {
+    return session_.run([&](pg::Connection& connection) { return run_batch(connection, items); });
+}
+
+Result<void> PgIntakeStore::ping() {
+    return session_.run([](pg::Connection& connection) -> Result<void> {
+        LEDGERLINE_CHECK(connection.query(sql::intake_ping));
+        return {};
+    });
+}
+
+}  // namespace ledgerline

@@ -1,0 +1,87 @@
+#include "api/problem_code.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "observe/log.h"
+
+namespace ledgerline {
+namespace {
+
+using enum ProblemCode;
+
+constexpr int kRetrySoonSeconds = 1;
+constexpr int kRetryOutageSeconds = 2;
+
+// In the order of the enum.
+constexpr ProblemKind kKinds[] = {
+    {invalid_json, "invalid_json", 400, 0},
+    {unknown_field, "unknown_field", 400, 0},
+    {missing_field, "missing_field", 400, 0},
+    {invalid_field, "invalid_field", 400, 0},
+    {invalid_id, "invalid_id", 400, 0},
+    {unknown_parameter, "unknown_parameter", 400, 0},
+    {duplicate_parameter, "duplicate_parameter", 400, 0},
+    {invalid_parameter, "invalid_parameter", 400, 0},
+    {use_cursor, "use_cursor", 400, 0},
+    {invalid_cursor, "invalid_cursor", 400, 0},
+    {missing_idempotency_key, "missing_idempotency_key", 400, 0},
+    {invalid_idempotency_key, "invalid_idempotency_key", 400, 0},
+    {idempotency_key_mismatch, "idempotency_key_mismatch", 400, 0},
+    {account_not_found, "account_not_found", 404, 0},
+    {transaction_not_found, "transaction_not_found", 404, 0},
+    {dead_letter_not_found, "dead_letter_not_found", 404, 0},
+    {reference_taken, "reference_taken", 409, 0},
+    {dead_letter_decided, "dead_letter_decided", 409, 0},
+    {foreign_dead_letter, "foreign_dead_letter", 409, 0},
+    {unsupported_media_type, "unsupported_media_type", 415, 0},
+    {idempotency_key_reused, "idempotency_key_reused", 422, 0},
+    {account_suspended, "account_suspended", 422, 0},
+    {currency_mismatch, "currency_mismatch", 422, 0},
+    {internal_error, "internal_error", 500, 0},
+    {overloaded, "overloaded", 503, kRetrySoonSeconds},
+    {database_unavailable, "database_unavailable", 503, kRetryOutageSeconds},
+    {outcome_unknown, "outcome_unknown", 503, kRetrySoonSeconds},
+    {shutting_down, "shutting_down", 503, kRetryOutageSeconds},
+    {not_ready, "not_ready", 503, kRetryOutageSeconds},
+};
+
+}  // namespace
+
+std::span<const ProblemKind> problem_kinds() { return kKinds; }
+
+const ProblemKind& kind_of(ProblemCode code) {
+    const ProblemKind& kind = kKinds[static_cast<std::size_t>(code)];
+    LEDGERLINE_ASSERT(kind.code == code);
+    return kind;
+}
+
+http::Problem problem(ProblemCode code, std::string detail, std::string field) {
+    const ProblemKind& kind = kind_of(code);
+    http::Problem document;
+    document.status = kind.status;
+    document.code = kind.name;
+    document.detail = std::move(detail);
+    document.field = std::move(field);
+    document.retry_after_seconds = kind.retry_after_seconds;
+    return document;
+}
+
+http::Problem problem_of(const Error& error) {
+    if (error.code == kind_of(overloaded).name)
+        return problem(overloaded, "Too much work is waiting. Nothing was stored; try again later.");
+    if (error.code == kind_of(shutting_down).name)
+        return problem(shutting_down, "This server is shutting down. Nothing was stored; try again.");
+    if (error.code == kind_of(outcome_unknown).name)
+        return problem(outcome_unknown,
+                       "The transaction may have been accepted; repeat the request with the same idempotency key.");
+    if (error.disposition != Disposition::refuse) {
+        log::warn("a request failed because of the database", {{"code", error.code}, {"reason", error.message}});
+        return problem(database_unavailable,
+                       "The database cannot be used just now. Nothing was stored; try again later.");
+    }
+    log::error("the database refused a statement", {{"code", error.code}, {"reason", error.message}});
+    return problem(internal_error, "The database refused this request. Nothing was stored.");
+}
+
+}  // namespace ledgerline

@@ -1,0 +1,64 @@
+// The problem codes of the API: what each means to a client, in one table. The OpenAPI document lists them too.
+//
+// The edge has codes of its own for what never reaches a handler (route_not_found, body_too_large, ...).
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "http/problem.h"
+
+namespace ledgerline {
+
+enum class ProblemCode {
+    invalid_json,
+    unknown_field,
+    missing_field,
+    invalid_field,
+    invalid_id,
+    unknown_parameter,
+    duplicate_parameter,
+    invalid_parameter,
+    use_cursor,
+    invalid_cursor,
+    missing_idempotency_key,
+    invalid_idempotency_key,
+    idempotency_key_mismatch,
+    account_not_found,
+    transaction_not_found,
+    dead_letter_not_found,
+    reference_taken,
+    dead_letter_decided,
+    foreign_dead_letter,
+    unsupported_media_type,
+    idempotency_key_reused,
+    account_suspended,
+    currency_mismatch,
+    internal_error,
+    overloaded,
+    database_unavailable,
+    outcome_unknown,
+    shutting_down,
+    not_ready,
+};
+
+struct ProblemKind {
+    ProblemCode code;
+    std::string_view name;  // as it travels
+    int status;
+    int retry_after_seconds;  // 0: another try would not help
+};
+
+std::span<const ProblemKind> problem_kinds();
+const ProblemKind& kind_of(ProblemCode code);
+
+// field: the member, parameter or header at fault; may be empty.
+http::Problem problem(ProblemCode code, std::string detail, std::string field = {});
+
+// For failures of the queue, the pool and the database. Whatever its cause, it stored nothing, unless its code is
+// outcome_unknown.
+http::Problem problem_of(const Error& error);
+
+}  // namespace ledgerline

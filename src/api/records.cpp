@@ -1,0 +1,209 @@
+#include "api/records.h"
+
+#include "api/json_object.h"
+
+namespace ledgerline {
+namespace {
+
+// Reads one row's columns in their order.
+class RowReader {
+public:
+    RowReader(const pg::Rows& rows, std::size_t row) : rows_(rows), row_(row) {}
+
+    std::string text() { return std::string(rows_.text(row_, column_++)); }
+    std::int64_t int64() { return rows_.int64(row_, column_++); }
+    int lane() { return static_cast<int>(int64()); }
+    Uuid uuid() { return rows_.uuid(row_, column_++); }
+    WallTime time() { return rows_.time(row_, column_++); }
+    std::optional<std::string> optional_text() { return rows_.optional_text(row_, column_++); }
+    std::optional<std::int64_t> optional_int64() { return rows_.optional_int64(row_, column_++); }
+    std::optional<Uuid> optional_uuid() { return rows_.optional_uuid(row_, column_++); }
+    std::optional<WallTime> optional_time() {
+        if (rows_.is_null(row_, column_)) return ++column_, std::nullopt;
+        return time();
+    }
+
+private:
+    const pg::Rows& rows_;
+    const std::size_t row_;
+    int column_ = 0;
+};
+
+}  // namespace
+
+// The designated initializers below are evaluated in order, which is the order of the queries' columns.
+
+AccountRecord read_account(const pg::Rows& rows, std::size_t row) {
+    RowReader in(rows, row);
+    return {.id = in.uuid(),
+            .reference = in.optional_text(),
+            .currency = in.text(),
+            .balance_cents = in.int64(),
+            .min_balance_cents = in.int64(),
+            .status = in.text(),
+            .metadata = in.optional_text(),
+            .lane = in.lane(),
+            .created_at = in.time(),
+            .updated_at = in.time()};
+}
+
+TransactionRecord read_transaction(const pg::Rows& rows, std::size_t row) {
+    RowReader in(rows, row);
+    return {.id = in.uuid(),
+            .account_id = in.uuid(),
+            .amount_cents = in.int64(),
+            .currency = in.text(),
+            .type = in.text(),
+            .status = in.text(),
+            .idempotency_key = in.text(),
+            .metadata = in.optional_text(),
+            .failure_code = in.optional_text(),
+            .failure_reason = in.optional_text(),
+            .dead_letter_id = in.optional_uuid(),
+            .lane = in.lane(),
+            .seq = in.int64(),
+            .created_at = in.time(),
+            .updated_at = in.time()};
+}
+
+EntryRecord read_entry(const pg::Rows& rows, std::size_t row) {
+    RowReader in(rows, row);
+    return {.transaction_id = in.uuid(),
+            .seq = in.int64(),
+            .type = in.text(),
+            .amount_cents = in.int64(),
+            .balance_after_cents = in.int64(),
+            .processed_at = in.time()};
+}
+
+DeadLetterRecord read_dead_letter(const pg::Rows& rows, std::size_t row) {
+    RowReader in(rows, row);
+    return {.id = in.uuid(),
+            .event_id = in.optional_uuid(),
+            .transaction_id = in.optional_uuid(),
+            .account_id = in.optional_uuid(),
+            .lane = in.optional_int64(),
+            .seq = in.optional_int64(),
+            .topic = in.text(),
+            .partition = in.int64(),
+            .offset = in.int64(),
+            .key = in.optional_text(),
+            .payload = in.text(),
+            .payload_encoding = in.text(),
+            .headers = in.text(),
+            .error_class = in.text(),
+            .error_code = in.text(),
+            .error_message = in.text(),
+            .attempts = in.int64(),
+            .first_failed_at = in.time(),
+            .last_failed_at = in.time(),
+            .state = in.text(),
+            .decided_at = in.optional_time(),
+            .decided_by = in.optional_text()};
+}
+
+LaneRecord read_lane(const pg::Rows& rows, std::size_t row) {
+    RowReader in(rows, row);
+    return {.lane = in.lane(),
+            .last_seq = in.int64(),
+            .published_seq = in.int64(),
+            .applied_seq = in.int64(),
+            .owner = in.optional_text(),
+            .lease_expires_at = in.optional_time(),
+            .oldest_waiting_age_ms = in.optional_int64(),
+            .publish_attempts = in.int64(),
+            .last_error = in.optional_text(),
+            .failing_seq = in.optional_int64(),
+            .attempts = in.int64()};
+}
+
+void append_json(const AccountRecord& record, std::string& out) {
+    JsonObject(out)
+        .add("id", record.id)
+        .add("reference", record.reference)
+        .add("currency", record.currency)
+        .add("balance_cents", record.balance_cents)
+        .add("min_balance_cents", record.min_balance_cents)
+        .add("status", record.status)
+        .add_raw("metadata", record.metadata)
+        .add("lane", record.lane)
+        .add("created_at", record.created_at)
+        .add("updated_at", record.updated_at)
+        .close();
+}
+
+void append_json(const TransactionRecord& record, std::string& out) {
+    JsonObject(out)
+        .add("id", record.id)
+        .add("account_id", record.account_id)
+        .add("amount_cents", record.amount_cents)
+        .add("currency", record.currency)
+        .add("type", record.type)
+        .add("status", record.status)
+        .add("idempotency_key", record.idempotency_key)
+        .add_raw("metadata", record.metadata)
+        .add("failure_code", record.failure_code)
+        .add("failure_reason", record.failure_reason)
+        .add("dead_letter_id", record.dead_letter_id)
+        .add("lane", record.lane)
+        .add("seq", record.seq)
+        .add("created_at", record.created_at)
+        .add("updated_at", record.updated_at)
+        .close();
+}
+
+void append_json(const EntryRecord& record, std::string& out) {
+    JsonObject(out)
+        .add("transaction_id", record.transaction_id)
+        .add("seq", record.seq)
+        .add("type", record.type)
+        .add("amount_cents", record.amount_cents)
+        .add("balance_after_cents", record.balance_after_cents)
+        .add("processed_at", record.processed_at)
+        .close();
+}
+
+void append_json(const DeadLetterRecord& record, std::string& out) {
+    JsonObject(out)
+        .add("id", record.id)
+        .add("state", record.state)
+        .add("event_id", record.event_id)
+        .add("transaction_id", record.transaction_id)
+        .add("account_id", record.account_id)
+        .add("lane", record.lane)
+        .add("seq", record.seq)
+        .add("topic", record.topic)
+        .add("partition", record.partition)
+        .add("offset", record.offset)
+        .add("key", record.key)
+        .add("payload", record.payload)
+        .add("payload_encoding", record.payload_encoding)
+        .add_raw("headers", record.headers)
+        .add("error_class", record.error_class)
+        .add("error_code", record.error_code)
+        .add("error_message", record.error_message)
+        .add("attempts", record.attempts)
+        .add("first_failed_at", record.first_failed_at)
+        .add("last_failed_at", record.last_failed_at)
+        .add("decided_at", record.decided_at)
+        .add("decided_by", record.decided_by)
+        .close();
+}
+
+void append_json(const LaneRecord& record, std::string& out) {
+    JsonObject(out)
+        .add("lane", record.lane)
+        .add("last_seq", record.last_seq)
+        .add("published_seq", record.published_seq)
+        .add("applied_seq", record.applied_seq)
+        .add("owner", record.owner)
+        .add("lease_expires_at", record.lease_expires_at)
+        .add("oldest_waiting_age_ms", record.oldest_waiting_age_ms)
+        .add("publish_attempts", record.publish_attempts)
+        .add("last_error", record.last_error)
+        .add("failing_seq", record.failing_seq)
+        .add("attempts", record.attempts)
+        .close();
+}
+
+}  // namespace ledgerline

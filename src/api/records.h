@@ -1,0 +1,114 @@
+// The API's records: rows as the queries of sql/queries/api.sql give them, and as JSON text for clients.
+//
+// Every member is always there, null where it has no value. Metadata passes through as the JSON text that the database
+// holds, so numbers of any size stay exact.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "base/uuid.h"
+#include "pg/connection.h"
+
+namespace ledgerline {
+
+struct AccountRecord {
+    Uuid id;
+    std::optional<std::string> reference;
+    std::string currency;
+    std::int64_t balance_cents = 0;
+    std::int64_t min_balance_cents = 0;
+    std::string status;
+    std::optional<std::string> metadata;  // JSON text of an object
+    int lane = 0;
+    WallTime created_at;
+    WallTime updated_at;
+};
+
+struct TransactionRecord {
+    Uuid id;
+    Uuid account_id;
+    std::int64_t amount_cents = 0;
+    std::string currency;
+    std::string type;
+    std::string status;
+    std::string idempotency_key;
+    std::optional<std::string> metadata;  // JSON text of an object
+    std::optional<std::string> failure_code;
+    std::optional<std::string> failure_reason;
+    std::optional<Uuid> dead_letter_id;
+    // Those of the event that decided it or will decide it.
+    int lane = 0;
+    std::int64_t seq = 0;
+    WallTime created_at;
+    WallTime updated_at;
+
+    // Whether nothing more happens to it by itself.
+    bool settled() const { return status == "PROCESSED" || status == "FAILED" || dead_letter_id; }
+};
+
+struct EntryRecord {
+    Uuid transaction_id;
+    std::int64_t seq = 0;
+    std::string type;
+    std::int64_t amount_cents = 0;
+    std::int64_t balance_after_cents = 0;
+    WallTime processed_at;
+};
+
+struct DeadLetterRecord {
+    Uuid id;
+    std::optional<Uuid> event_id;
+    std::optional<Uuid> transaction_id;
+    std::optional<Uuid> account_id;
+    std::optional<std::int64_t> lane;
+    std::optional<std::int64_t> seq;
+    std::string topic;
+    std::int64_t partition = 0;
+    std::int64_t offset = 0;
+    std::optional<std::string> key;  // of the message; text, or base64 where it is not valid UTF-8
+    std::string payload;
+    std::string payload_encoding;
+    std::string headers;  // JSON text
+    std::string error_class;
+    std::string error_code;
+    std::string error_message;
+    std::int64_t attempts = 0;
+    WallTime first_failed_at;
+    WallTime last_failed_at;
+    std::string state;
+    std::optional<WallTime> decided_at;
+    std::optional<std::string> decided_by;
+};
+
+struct LaneRecord {
+    int lane = 0;
+    std::int64_t last_seq = 0;
+    std::int64_t published_seq = 0;
+    std::int64_t applied_seq = 0;
+    std::optional<std::string> owner;
+    std::optional<WallTime> lease_expires_at;
+    std::optional<std::int64_t> oldest_waiting_age_ms;  // of the event after applied_seq
+    std::int64_t publish_attempts = 0;
+    std::optional<std::string> last_error;
+    std::optional<std::int64_t> failing_seq;
+    std::int64_t attempts = 0;
+};
+
+AccountRecord read_account(const pg::Rows& rows, std::size_t row);
+TransactionRecord read_transaction(const pg::Rows& rows, std::size_t row);
+EntryRecord read_entry(const pg::Rows& rows, std::size_t row);
+DeadLetterRecord read_dead_letter(const pg::Rows& rows, std::size_t row);
+LaneRecord read_lane(const pg::Rows& rows, std::size_t row);
+
+// Append the record as a JSON object.
+void append_json(const AccountRecord& record, std::string& out);
+void append_json(const TransactionRecord& record, std::string& out);
+void append_json(const EntryRecord& record, std::string& out);
+void append_json(const DeadLetterRecord& record, std::string& out);
+void append_json(const LaneRecord& record, std::string& out);
+
+}  // namespace ledgerline

@@ -1,0 +1,82 @@
+// Answers of the API: JSON text, and pages of records.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "api/json_object.h"
+#include "api/list_query.h"
+#include "api/records.h"
+#include "http/message.h"
+#include "http/problem.h"
+
+namespace ledgerline {
+
+// Bodies may be larger than this in no call but the batch.
+inline constexpr std::size_t body_bytes_max = 64 * 1024;
+inline constexpr std::size_t batch_body_bytes_max = 1024 * 1024;
+
+inline http::Response json_response(int status, std::string body) {
+    http::Response response;
+    response.status = status;
+    response.body = std::move(body);
+    return response;
+}
+
+template <class Record>
+http::Response record_response(int status, const Record& record) {
+    std::string body;
+    append_json(record, body);
+    return json_response(status, std::move(body));
+}
+
+// {"<name>": [...], "limit": n, "next_cursor": ...}. rows are what a query with LIMIT limit + 1 gave: the one beyond
+// the limit tells that there is a next page. position(record) is what a cursor holds.
+template <class Record, class Position>
+http::Response page_response(std::string_view name, std::vector<Record> rows, const ListQuery& query,
+                             Position position) {
+    const auto limit = static_cast<std::size_t>(query.limit());
+    std::optional<std::string> next_cursor;
+    if (rows.size() > limit) {
+        rows.resize(limit);
+        next_cursor = query.cursor_after(position(rows.back()));
+    }
+    std::string body;
+    JsonObject page(body);
+    page.begin(name);
+    body.push_back('[');
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+        if (i > 0) body.push_back(',');
+        append_json(rows[i], body);
+    }
+    body.push_back(']');
+    page.add("limit", query.limit()).add("next_cursor", next_cursor).close();
+    return json_response(200, std::move(body));
+}
+
+// Every row that a query gave.
+template <class Record>
+std::vector<Record> read_all(const pg::Rows& rows, Record (*read)(const pg::Rows&, std::size_t)) {
+    std::vector<Record> records;
+    records.reserve(rows.size());
+    for (std::size_t row = 0; row < rows.size(); ++row) records.push_back(read(rows, row));
+    return records;
+}
+
+// The id in the path, or the problem with it.
+inline std::expected<Uuid, http::Problem> path_id(const http::Request& request) {
+    if (const auto id = Uuid::parse(request.path_param("id"))) return *id;
+    return std::unexpected(
+        problem(ProblemCode::invalid_id, "The id in the path must be a UUID in its 36-character form.", "id"));
+}
+
+// Greater than every id that there is: where the first page begins.
+inline Uuid greatest_id() {
+    Uuid id;
+    id.bytes.fill(0xff);
+    return id;
+}
+
+}  // namespace ledgerline

@@ -1,0 +1,263 @@
+#include "api/transaction_endpoints.h"
+
+#include <fmt/format.h>
+
+#include <unordered_map>
+#include <utility>
+
+#include "api/fields.h"
+#include "api/header_fields.h"
+#include "api/responses.h"
+#include "sql/queries.h"
+
+namespace ledgerline {
+namespace {
+
+constexpr std::string_view kStatuses[] = {"PENDING", "PROCESSING", "PROCESSED", "FAILED"};
+
+// As intake has just stored it: nothing can have happened to it yet that the client must know.
+TransactionRecord new_transaction(const IntakeItem& item, const IntakeResult& result) {
+    TransactionRecord record;
+    record.id = item.transaction_id;
+    record.account_id = item.account_id;
+    record.amount_cents = item.amount_cents;
+    record.currency = item.currency;
+    record.type = name_of(item.type);
+    record.status = "PENDING";
+    record.idempotency_key = item.idempotency_key;
+    if (!item.metadata.is_null()) record.metadata = json::serialize(item.metadata);
+    record.lane = result.lane;
+    record.seq = result.seq;
+    record.created_at = record.updated_at = result.created_at;
+    return record;
+}
+
+http::Problem refusal(const IntakeResult& result) {
+    using Status = IntakeResult::Status;
+    switch (result.status) {
+        case Status::key_reused:
+            return problem(ProblemCode::idempotency_key_reused,
+                           "This idempotency key belongs to a transaction of this account with another body.",
+                           "idempotency_key");
+        case Status::account_not_found:
+            return problem(ProblemCode::account_not_found, "There is no account with this id.", "account_id");
+        case Status::account_suspended:
+            return problem(ProblemCode::account_suspended, "The account is suspended.", "account_id");
+        case Status::currency_mismatch:
+            return problem(ProblemCode::currency_mismatch,
+                           fmt::format("The account is kept in {}.", result.account_currency), "currency");
+        case Status::failed:
+            return problem(ProblemCode::internal_error, "The database refused this transaction. Nothing was stored.");
+        case Status::created:
+        case Status::replayed:
+            break;
+    }
+    LEDGERLINE_ASSERT(false);
+}
+
+void prefix_field(http::Problem& wrong, std::size_t index) {
+    wrong.field = wrong.field.empty() ? fmt::format("transactions[{}]", index)
+                                      : fmt::format("transactions[{}].{}", index, wrong.field);
+}
+
+Result<std::vector<TransactionRecord>> read_transactions(pg::Connection& connection, std::span<const Uuid> ids) {
+    pg::Params params;
+    params.add_array(ids);
+    LEDGERLINE_TRY(auto rows, connection.query(sql::api_transactions_by_id, params));
+    return read_all(rows, read_transaction);
+}
+
+const pg::Statement& page_statement(const std::optional<std::string>& status, bool of_account) {
+    if (!status) return of_account ? sql::api_account_transactions_page : sql::api_transactions_page;
+    if (*status == "PENDING") return of_account ? sql::api_account_transactions_pending : sql::api_transactions_pending;
+    if (*status == "PROCESSING")
+        return of_account ? sql::api_account_transactions_processing : sql::api_transactions_processing;
+    if (*status == "PROCESSED")
+        return of_account ? sql::api_account_transactions_processed : sql::api_transactions_processed;
+    return of_account ? sql::api_account_transactions_failed : sql::api_transactions_failed;
+}
+
+}  // namespace
+
+void TransactionEndpoints::add_routes(http::Router& router) {
+    using http::Request;
+    router.add({.method = "POST",
+                .pattern = "/v1/transactions",
+                .name = "create_transaction",
+                .handler = [this](const Request& request) { return post(request); },
+                .body_bytes_max = body_bytes_max});
+    router.add({.method = "POST",
+                .pattern = "/v1/transactions/batch",
+                .name = "create_transactions",
+                .handler = [this](const Request& request) { return post_batch(request); },
+                .body_bytes_max = batch_body_bytes_max});
+    router.add({.method = "GET",
+                .pattern = "/v1/transactions",
+                .name = "list_transactions",
+                .handler = [this](const Request& request) { return list(request); }});
+    router.add({.method = "GET",
+                .pattern = "/v1/transactions/{id}",
+                .name = "get_transaction",
+                .handler = [this](const Request& request) { return get(request); }});
+}
+
+boost::asio::awaitable<TransactionEndpoints::Outcomes> TransactionEndpoints::accept(const http::Request& request,
+                                                                                    BatchItems items) {
+    std::vector<IntakeItem> well_formed;
+    for (auto& item : items) {
+        if (!item) continue;
+        item->transaction_id = ids_.next();
+        item->event_id = ids_.next();
+        item->traceparent = request.trace.to_string();
+        well_formed.push_back(*item);
+    }
+    const IntakeAnswers answers = co_await intake_.accept(std::move(well_formed));
+
+    Outcomes outcomes;
+    outcomes.items.reserve(items.size());
+    auto answer = answers.begin();
+    for (auto& item : items) {
+        if (!item) {
+            outcomes.items.push_back(std::unexpected(std::move(item).error()));
+            continue;
+        }
+        const Result<IntakeResult>& result = *answer++;
+        if (!result) {
+            outcomes.items.push_back(std::unexpected(problem_of(result.error())));
+        } else if (result->status == IntakeResult::Status::created) {
+            outcomes.items.push_back(Accepted{new_transaction(*item, *result), false});
+        } else if (result->status == IntakeResult::Status::replayed) {
+            Accepted& replayed = outcomes.items.emplace_back().value();
+            replayed.transaction.id = result->transaction_id;
+            replayed.replayed = true;
+        } else {
+            outcomes.items.push_back(std::unexpected(refusal(*result)));
+        }
+    }
+    co_await load_replayed(outcomes.items);
+    if (const auto wait = read_wait(request)) {
+        if (co_await wait_for(outcomes.items, *wait)) outcomes.waited = *wait;
+    }
+    co_return outcomes;
+}
+
+// Replaces the ids of replayed transactions by their current state.
+boost::asio::awaitable<void> TransactionEndpoints::load_replayed(std::vector<Outcome>& outcomes) {
+    std::vector<Uuid> ids;
+    for (const Outcome& outcome : outcomes)
+        if (outcome && outcome->replayed) ids.push_back(outcome->transaction.id);
+    if (ids.empty()) co_return;
+    const auto found =
+        co_await database_.run([&](pg::Connection& connection) { return read_transactions(connection, ids); });
+    std::unordered_map<Uuid, const TransactionRecord*> by_id;
+    if (found)
+        for (const TransactionRecord& record : *found) by_id.emplace(record.id, &record);
+    for (Outcome& outcome : outcomes) {
+        if (!outcome || !outcome->replayed) continue;
+        const auto record = by_id.find(outcome->transaction.id);
+        if (record != by_id.end())
+            outcome->transaction = *record->second;
+        else
+            outcome = std::unexpected(found ? problem(ProblemCode::internal_error, "The transaction cannot be read.")
+                                            : problem_of(found.error()));
+    }
+}
+
+// Waits until all accepted transactions are settled, at most for wait. False when that was not possible.
+boost::asio::awaitable<bool> TransactionEndpoints::wait_for(std::vector<Outcome>& outcomes, std::chrono::seconds wait) {
+    std::vector<TransactionRecord> records;
+    for (const Outcome& outcome : outcomes)
+        if (outcome) records.push_back(outcome->transaction);
+    auto settled = co_await watcher_.settle(std::move(records), clock_.steady_now() + wait);
+    auto next = settled.records.begin();
+    for (Outcome& outcome : outcomes)
+        if (outcome) outcome->transaction = std::move(*next++);
+    co_return settled.waited;
+}
+
+TransactionEndpoints::Answer TransactionEndpoints::post(const http::Request& request) {
+    if (auto wrong = check_parameters(request, {})) co_return http::to_response(*wrong);
+    const auto key = read_idempotency_key(request);
+    if (!key) co_return http::to_response(key.error());
+    const auto body = parse_body(request);
+    if (!body) co_return http::to_response(body.error());
+    BatchItems items;
+    items.push_back(parse_transaction(*body, "", *key));
+    if (!items[0]) co_return http::to_response(items[0].error());
+
+    auto outcomes = co_await accept(request, std::move(items));
+    const Outcome& outcome = outcomes.items[0];
+    if (!outcome) co_return http::to_response(outcome.error());
+    auto response = record_response(201, outcome->transaction);
+    response.headers.emplace_back("Location", "/v1/transactions/" + outcome->transaction.id.to_string());
+    if (outcome->replayed) response.headers.emplace_back("Idempotent-Replayed", "true");
+    if (outcomes.waited)
+        response.headers.emplace_back("Preference-Applied", fmt::format("wait={}", outcomes.waited->count()));
+    co_return response;
+}
+
+TransactionEndpoints::Answer TransactionEndpoints::post_batch(const http::Request& request) {
+    if (auto wrong = check_parameters(request, {})) co_return http::to_response(*wrong);
+    const auto body = parse_body(request);
+    if (!body) co_return http::to_response(body.error());
+    auto items = parse_batch(*body);
+    if (!items) co_return http::to_response(items.error());
+    std::vector<bool> malformed;
+    for (const auto& item : *items) malformed.push_back(!item);
+
+    auto outcomes = co_await accept(request, std::move(*items));
+    std::string text = R"({"results":[)";
+    for (std::size_t i = 0; i < outcomes.items.size(); ++i) {
+        Outcome& outcome = outcomes.items[i];
+        if (i > 0) text.push_back(',');
+        JsonObject result(text);
+        if (outcome) {
+            result.add("status", 201).add("replayed", outcome->replayed).begin("transaction");
+            append_json(outcome->transaction, text);
+        } else {
+            // The fields of malformed items are named from the body's root already.
+            if (!malformed[i]) prefix_field(outcome.error(), i);
+            result.add("status", outcome.error().status).begin("problem");
+            json::serialize(http::to_json(outcome.error()), text);
+        }
+        result.close();
+    }
+    text += "]}";
+    auto response = json_response(200, std::move(text));
+    if (outcomes.waited)
+        response.headers.emplace_back("Preference-Applied", fmt::format("wait={}", outcomes.waited->count()));
+    co_return response;
+}
+
+TransactionEndpoints::Answer TransactionEndpoints::get(const http::Request& request) {
+    if (auto wrong = check_parameters(request, {})) co_return http::to_response(*wrong);
+    const auto id = path_id(request);
+    if (!id) co_return http::to_response(id.error());
+    const auto found = co_await database_.run(
+        [&](pg::Connection& connection) { return read_transactions(connection, std::span(&*id, 1)); });
+    if (!found) co_return http::to_response(problem_of(found.error()));
+    if (found->empty())
+        co_return http::to_response(
+            problem(ProblemCode::transaction_not_found, "There is no transaction with this id."));
+    co_return record_response(200, found->front());
+}
+
+TransactionEndpoints::Answer TransactionEndpoints::list(const http::Request& request) {
+    constexpr std::string_view filters[] = {"account_id", "status"};
+    ListQuery query(request, "transactions", filters);
+    const auto account_id = query.uuid("account_id");
+    const auto status = query.choice("status", kStatuses);
+    if (query.problem()) co_return http::to_response(*query.problem());
+    auto page = co_await database_.run([&](pg::Connection& connection) -> Result<std::vector<TransactionRecord>> {
+        pg::Params params;
+        params.add(query.after_id().value_or(greatest_id())).add(query.limit() + 1);
+        if (account_id) params.add(*account_id);
+        LEDGERLINE_TRY(auto rows, connection.query(page_statement(status, account_id.has_value()), params));
+        return read_all(rows, read_transaction);
+    });
+    if (!page) co_return http::to_response(problem_of(page.error()));
+    co_return page_response("transactions", std::move(*page), query,
+                            [](const TransactionRecord& each) { return each.id; });
+}
+
+}  // namespace ledgerline

@@ -1,0 +1,60 @@
+// /v1/transactions: post one or many, look up, list.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <chrono>
+#include <expected>
+#include <optional>
+#include <vector>
+
+#include "api/database.h"
+#include "api/intake.h"
+#include "api/outcome_watcher.h"
+#include "api/transaction_request.h"
+#include "base/clock.h"
+#include "base/uuid.h"
+#include "http/router.h"
+
+namespace ledgerline {
+
+class TransactionEndpoints {
+public:
+    // All must outlive it.
+    TransactionEndpoints(IntakeBatcher& intake, Database& database, OutcomeWatcher& watcher, UuidGenerator& ids,
+                         const Clock& clock)
+        : intake_(intake), database_(database), watcher_(watcher), ids_(ids), clock_(clock) {}
+
+    // This must outlive the router.
+    void add_routes(http::Router& router);
+
+private:
+    using Answer = boost::asio::awaitable<http::Response>;
+    // What became of one item of a request.
+    struct Accepted {
+        TransactionRecord transaction;
+        bool replayed = false;
+    };
+    using Outcome = std::expected<Accepted, http::Problem>;
+    struct Outcomes {
+        std::vector<Outcome> items;
+        std::optional<std::chrono::seconds> waited;
+    };
+
+    Answer post(const http::Request& request);
+    Answer post_batch(const http::Request& request);
+    Answer get(const http::Request& request);
+    Answer list(const http::Request& request);
+
+    // Has the well-formed items accepted, in order, and waits for their outcomes as far as the request prefers that.
+    boost::asio::awaitable<Outcomes> accept(const http::Request& request, BatchItems items);
+    boost::asio::awaitable<void> load_replayed(std::vector<Outcome>& outcomes);
+    boost::asio::awaitable<bool> wait_for(std::vector<Outcome>& outcomes, std::chrono::seconds wait);
+
+    IntakeBatcher& intake_;
+    Database& database_;
+    OutcomeWatcher& watcher_;
+    UuidGenerator& ids_;
+    const Clock& clock_;
+};
+
+}  // namespace ledgerline

@@ -1,0 +1,29 @@
+// What a client asks for when it posts a transaction: the JSON of one, checked against every rule that needs no
+// database.
+#pragma once
+
+#include <expected>
+#include <optional>
+#include <string>
+
+#include "api/intake_store.h"
+#include "api/problem_code.h"
+#include "base/json.h"
+#include "http/message.h"
+
+namespace ledgerline {
+
+// The body as JSON: 415 unless it is declared as JSON, 400 unless it is JSON.
+std::expected<json::Value, http::Problem> parse_body(const http::Request& request);
+
+// path: where value stands, "" for the body itself. header_key: the Idempotency-Key header. The ids and the traceparent
+// are left for the caller to fill in.
+std::expected<IntakeItem, http::Problem> parse_transaction(const json::Value& value, std::string path,
+                                                           const std::optional<std::string>& header_key);
+
+// The items of {"transactions": [...]}, each on its own merits.
+using BatchItems = std::vector<std::expected<IntakeItem, http::Problem>>;
+inline constexpr std::size_t batch_items_max = 1000;
+std::expected<BatchItems, http::Problem> parse_batch(const json::Value& body);
+
+}  // namespace ledgerline

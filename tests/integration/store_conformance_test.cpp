@@ -1,0 +1,14 @@
+#include "pg_database_under_test.h"
+#include "support/outbox_store_conformance.h"
+
+namespace ledgerline::test {
+namespace {
+
+const auto kinds = testing::Values(memory_database_kind(), pg_database_kind());
+std::string name_of_kind(const testing::TestParamInfo<DatabaseKind>& param) { return param.param.name; }
+
+}  // namespace
+
+INSTANTIATE_TEST_SUITE_P(Stores, OutboxStoreConformance, kinds, name_of_kind);
+
+}  // namespace ledgerline::test

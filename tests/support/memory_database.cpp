@@ -1,0 +1,383 @@
+#include "support/memory_database.h"
+
+#include <algorithm>
+
+namespace ledgerline::test {
+namespace {
+
+std::unexpected<Error> unique_violation(std::string what) {
+    return failure(Disposition::refuse, "23505", "duplicate key: " + std::move(what));
+}
+
+bool is_event_of(const MemoryTables::Lane& lane, const EventRef& ref) {
+    const auto found = lane.events.find(ref.seq);
+    return found != lane.events.end() && found->second.event_id == ref.event_id;
+}
+
+}  // namespace
+
+// Outbox
+// ---------------------------------------------------------------------------------------------------------------
+
+class MemoryOutboxStore final : public OutboxStore {
+public:
+    explicit MemoryOutboxStore(MemoryDatabase& database) : database_(database), tables_(database.tables) {}
+
+    Result<std::vector<Lease>> renew(const std::string& owner, milliseconds term) override {
+        std::lock_guard lock(database_.mutex_);
+        const WallTime now = database_.clock_.wall_now(), expires_at = now + term;
+        tables_.publishers[owner] = expires_at;
+        const auto live = std::count_if(tables_.publishers.begin(), tables_.publishers.end(),
+                                        [now](const auto& publisher) { return publisher.second > now; });
+        const auto share = (std::ssize(tables_.lanes) + live - 1) / live;
+        std::ptrdiff_t held = 0;
+        for (auto& [number, lane] : tables_.lanes) {
+            if (lane.owner != owner) continue;
+            lane.lease_expires_at = expires_at;
+            if (++held > share) lane.owner.clear();
+        }
+        std::vector<Lease> leases;
+        for (auto& [number, lane] : tables_.lanes) {
+            const bool free = lane.owner.empty() || (lane.owner != owner && lane.lease_expires_at < now);
+            if (free && held < share) {
+                lane.owner = owner;
+                ++lane.epoch;
+                lane.lease_expires_at = expires_at;
+                ++held;
+            }
+            if (lane.owner == owner) leases.push_back({number, lane.epoch, lane.published_seq});
+        }
+        return leases;
+    }
+
+    Result<void> expire_others(const std::string& owner) override {
+        std::lock_guard lock(database_.mutex_);
+        for (auto& [number, lane] : tables_.lanes)
+            if (lane.owner != owner) lane.owner.clear();
+        std::erase_if(tables_.publishers, [&](const auto& publisher) { return publisher.first != owner; });
+        return {};
+    }
+
+    Result<void> release(const std::string& owner) override {
+        std::lock_guard lock(database_.mutex_);
+        for (auto& [number, lane] : tables_.lanes)
+            if (lane.owner == owner) lane.owner.clear();
+        tables_.publishers.erase(owner);
+        return {};
+    }
+
+    Result<std::vector<Event>> read(std::span<const Lease> leases, std::size_t events_max) override {
+        std::lock_guard lock(database_.mutex_);
+        std::map<int, std::int64_t> cursors;
+        for (const Lease& lease : leases) cursors[lease.lane] = lease.published_seq;
+        std::vector<Event> events;
+        for (const auto& [number, published_seq] : cursors) {
+            const auto& of_lane = tables_.lanes.at(number).events;
+            std::size_t taken = 0;
+            for (auto event = of_lane.upper_bound(published_seq); event != of_lane.end() && taken < events_max;
+                 ++event, ++taken)
+                events.push_back(event->second);
+        }
+        return events;
+    }
+
+    Result<std::vector<bool>> advance(const std::string& owner, std::span<const Advance> advances) override {
+        std::lock_guard lock(database_.mutex_);
+        std::vector<bool> moved;
+        for (const Advance& advance : advances) {
+            MemoryTables::Lane& lane = tables_.lanes.at(advance.lane);
+            moved.push_back(lane.owner == owner && lane.epoch == advance.epoch && lane.published_seq == advance.from);
+            if (!moved.back()) continue;
+            lane.published_seq = advance.to;
+            lane.publish_attempts = 0;
+            lane.last_error.clear();
+        }
+        return moved;
+    }
+
+    Result<void> record_failure(const Lease& lease, const std::string& owner, const std::string& error) override {
+        std::lock_guard lock(database_.mutex_);
+        MemoryTables::Lane& lane = tables_.lanes.at(lease.lane);
+        if (lane.owner != owner || lane.epoch != lease.epoch) return {};
+        ++lane.publish_attempts;
+        lane.last_error = error;
+        return {};
+    }
+
+    Result<Backlog> backlog() override {
+        std::lock_guard lock(database_.mutex_);
+        Backlog backlog;
+        for (const auto& [number, lane] : tables_.lanes) {
+            const std::int64_t announced = std::max(lane.published_seq, lane.applied_seq);
+            backlog.unpublished_events += std::max(std::int64_t{0}, lane.last_seq - announced);
+            const auto oldest = lane.events.find(lane.applied_seq + 1);
+            if (oldest == lane.events.end()) continue;
+            const auto age =
+                std::chrono::floor<std::chrono::seconds>(database_.clock_.wall_now() - oldest->second.occurred_at);
+            backlog.oldest_unapplied_age = std::max(backlog.oldest_unapplied_age, age);
+        }
+        return backlog;
+    }
+
+private:
+    MemoryDatabase& database_;
+    MemoryTables& tables_;
+};
+
+// Ledger
+// ---------------------------------------------------------------------------------------------------------------
+
+class MemoryLedgerStore final : public LedgerStore {
+public:
+    explicit MemoryLedgerStore(MemoryDatabase& database) : database_(database), tables_(database.tables) {}
+
+    Result<std::vector<LaneState>> load(std::span<const int> lanes) override {
+        std::lock_guard lock(database_.mutex_);
+        std::vector<LaneState> states;
+        for (const int number : std::set<int>(lanes.begin(), lanes.end())) {
+            const MemoryTables::Lane& lane = tables_.lanes.at(number);
+            states.push_back({number, lane.applied_seq, lane.published_seq, lane.last_seq, lane.failing_seq,
+                              lane.attempts, lane.streak_code, lane.streak, lane.first_failed_at});
+        }
+        return states;
+    }
+
+    Result<ApplyResult> apply(int number, std::int64_t applied_seq, std::span<const EventRef> refs) override {
+        using Status = ApplyResult::Status;
+        LEDGERLINE_ASSERT(!refs.empty() && refs.front().seq == applied_seq + 1);
+        std::lock_guard lock(database_.mutex_);
+        MemoryTables::Lane& lane = tables_.lanes.at(number);
+        if (lane.applied_seq != applied_seq) return ApplyResult{Status::cursor_moved, {}};
+        for (const EventRef& ref : refs)
+            if (!is_event_of(lane, ref)) return ApplyResult{Status::not_proven, {}};
+        for (const EventRef& ref : refs)
+            if (lane.events.at(ref.seq).schema_version != event_schema_version)
+                return ApplyResult{Status::version_unknown, {}};
+
+        ApplyResult result;
+        std::map<Uuid, AccountState> accounts;
+        std::set<Uuid> decided;
+        for (const EventRef& ref : refs) {
+            const Event& event = lane.events.at(ref.seq);
+            if (const auto poison = tables_.poisoned.find(event.transaction_id); poison != tables_.poisoned.end())
+                return failure(Disposition::refuse, poison->second, "the row is refused");
+            if (tables_.decided.contains(event.transaction_id) || !decided.insert(event.transaction_id).second)
+                return unique_violation("outcomes_transaction_once");
+            if (lane.outcomes.contains(ref.seq)) return unique_violation("outcomes_lane_seq_once");
+            AccountState& account =
+                accounts.try_emplace(event.account_id, tables_.accounts.at(event.account_id).state).first->second;
+            result.outcomes.push_back({event, post(event, account)});
+        }
+        commit(lane, refs.back().seq, result.outcomes, accounts);
+        return result;
+    }
+
+    Result<std::vector<bool>> prove(int number, std::span<const EventRef> refs) override {
+        std::lock_guard lock(database_.mutex_);
+        std::vector<bool> flags;
+        for (const EventRef& ref : refs) flags.push_back(is_event_of(tables_.lanes.at(number), ref));
+        return flags;
+    }
+
+    Result<int> count_attempt(int number, std::int64_t applied_seq) override {
+        std::lock_guard lock(database_.mutex_);
+        MemoryTables::Lane& lane = tables_.lanes.at(number);
+        if (lane.applied_seq != applied_seq) return 0;
+        if (lane.failing_seq != applied_seq + 1) {
+            lane.failing_seq = applied_seq + 1;
+            lane.attempts = 0;
+            lane.first_failed_at = database_.clock_.wall_now();
+        }
+        return ++lane.attempts;
+    }
+
+    Result<bool> bury(int number, std::int64_t applied_seq, const BuriedEvent& letter) override {
+        LEDGERLINE_ASSERT(letter.ref.seq == applied_seq + 1);
+        std::lock_guard lock(database_.mutex_);
+        MemoryTables::Lane& lane = tables_.lanes.at(number);
+        if (lane.applied_seq != applied_seq || !is_event_of(lane, letter.ref)) return false;
+        tables_.letters.push_back({letter.letter_id, letter.ref, number, lane.events.at(letter.ref.seq).transaction_id,
+                                   letter.incoming, letter.error_class, letter.error_code, letter.attempts, true});
+        move_cursor(lane, letter.ref.seq);
+        lane.streak = letter.streak;
+        if (letter.streak > 0) lane.streak_code = letter.error_code;
+        return true;
+    }
+
+    Result<std::size_t> bury_foreign(std::span<const ForeignMessage> letters) override {
+        std::lock_guard lock(database_.mutex_);
+        std::size_t written = 0;
+        for (const ForeignMessage& letter : letters) {
+            const auto is_same = [&](const MemoryTables::Letter& known) {
+                return !known.ref && known.incoming.topic == letter.incoming.topic &&
+                       known.incoming.partition == letter.incoming.partition &&
+                       known.incoming.offset == letter.incoming.offset &&
+                       known.incoming.message.value == letter.incoming.message.value;
+            };
+            if (std::any_of(tables_.letters.begin(), tables_.letters.end(), is_same)) continue;
+            tables_.letters.push_back({letter.letter_id, std::nullopt, letter.incoming.partition, Uuid(),
+                                       letter.incoming, "foreign", letter.error_code, 1, true});
+            ++written;
+        }
+        return written;
+    }
+
+    Result<bool> rewind(int number, std::int64_t applied_seq) override {
+        std::lock_guard lock(database_.mutex_);
+        MemoryTables::Lane& lane = tables_.lanes.at(number);
+        if (lane.published_seq <= applied_seq) return false;
+        lane.published_seq = applied_seq;
+        ++lane.epoch;
+        return true;
+    }
+
+private:
+    static void move_cursor(MemoryTables::Lane& lane, std::int64_t applied_seq) {
+        lane.applied_seq = applied_seq;
+        lane.failing_seq = 0;
+        lane.attempts = lane.streak = 0;
+        lane.first_failed_at.reset();
+        lane.streak_code.clear();
+    }
+
+    void commit(MemoryTables::Lane& lane, std::int64_t applied_seq, const std::vector<Applied>& outcomes,
+                const std::map<Uuid, AccountState>& accounts) {
+        for (const Applied& outcome : outcomes) {
+            lane.outcomes.emplace(outcome.event.seq, outcome);
+            tables_.decided.insert(outcome.event.transaction_id);
+        }
+        for (const auto& [id, state] : accounts) tables_.accounts.at(id).state.balance_cents = state.balance_cents;
+        move_cursor(lane, applied_seq);
+    }
+
+    MemoryDatabase& database_;
+    MemoryTables& tables_;
+};
+
+// Intake
+// ---------------------------------------------------------------------------------------------------------------
+
+class MemoryIntakeStore final : public IntakeStore {
+public:
+    explicit MemoryIntakeStore(MemoryDatabase& database) : database_(database), tables_(database.tables) {}
+
+    Result<std::vector<IntakeResult>> accept(std::span<const IntakeItem> items) override {
+        std::lock_guard lock(database_.mutex_);
+        for (const IntakeItem& item : items)
+            if (tables_.event_ids.contains(item.event_id) && !tables_.transaction_ids.contains(item.transaction_id))
+                return unique_violation("event_id");
+        std::set<Uuid> fresh;
+        std::vector<IntakeResult> results;
+        for (const IntakeItem& item : items) results.push_back(accept_one(item, fresh));
+        return results;
+    }
+
+    Result<void> ping() override { return {}; }
+
+private:
+    // fresh: the transactions that this call has stored. Those under the same id that an earlier one has stored are
+    // created, not replayed: the earlier call was the first try of the same batch.
+    IntakeResult accept_one(const IntakeItem& item, std::set<Uuid>& fresh) {
+        using Status = IntakeResult::Status;
+        IntakeResult result;
+        const auto taken = tables_.accepted.find({item.account_id, item.idempotency_key});
+        if (taken != tables_.accepted.end()) {
+            const Event& event = taken->second;
+            result.transaction_id = event.transaction_id;
+            result.status = is_same_request(event, item) ? Status::replayed : Status::key_reused;
+            if (event.transaction_id == item.transaction_id && !fresh.contains(item.transaction_id))
+                result = created(event);
+            return result;
+        }
+        const auto account = tables_.accounts.find(item.account_id);
+        if (account == tables_.accounts.end()) {
+            result.status = Status::account_not_found;
+        } else if (account->second.state.suspended) {
+            result.status = Status::account_suspended;
+        } else if (account->second.state.currency != item.currency) {
+            result.status = Status::currency_mismatch;
+            result.account_currency = account->second.state.currency;
+        } else {
+            fresh.insert(item.transaction_id);
+            result = created(store(item, account->second.lane));
+        }
+        return result;
+    }
+
+    static IntakeResult created(const Event& event) {
+        IntakeResult result;
+        result.status = IntakeResult::Status::created;
+        result.transaction_id = event.transaction_id;
+        result.lane = event.lane;
+        result.seq = event.seq;
+        result.created_at = event.occurred_at;
+        return result;
+    }
+
+    static bool is_same_request(const Event& event, const IntakeItem& item) {
+        const auto metadata = event.metadata ? json::parse(*event.metadata) : json::Value();
+        return event.amount_cents == item.amount_cents && event.currency == item.currency && event.type == item.type &&
+               metadata && json::equivalent(*metadata, item.metadata);
+    }
+
+    const Event& store(const IntakeItem& item, int lane_number) {
+        MemoryTables::Lane& lane = tables_.lanes.at(lane_number);
+        Event event;
+        event.event_id = item.event_id;
+        event.lane = lane_number;
+        event.seq = ++lane.last_seq;
+        event.occurred_at = database_.clock_.wall_now();
+        event.traceparent = item.traceparent;
+        event.transaction_id = item.transaction_id;
+        event.account_id = item.account_id;
+        event.amount_cents = item.amount_cents;
+        event.currency = item.currency;
+        event.type = item.type;
+        event.idempotency_key = item.idempotency_key;
+        if (!item.metadata.is_null()) event.metadata = json::serialize(item.metadata);
+        lane.events.emplace(event.seq, event);
+        tables_.transaction_ids.insert(event.transaction_id);
+        tables_.event_ids.insert(event.event_id);
+        return tables_.accepted.emplace(std::pair(event.account_id, event.idempotency_key), event).first->second;
+    }
+
+    MemoryDatabase& database_;
+    MemoryTables& tables_;
+};
+
+// The database
+// ---------------------------------------------------------------------------------------------------------------
+
+MemoryDatabase::MemoryDatabase(const Clock& clock, int lanes) : clock_(clock) {
+    for (int lane = 0; lane < lanes; ++lane) tables.lanes[lane];
+}
+
+std::unique_ptr<OutboxStore> MemoryDatabase::make_outbox_store() { return std::make_unique<MemoryOutboxStore>(*this); }
+std::unique_ptr<LedgerStore> MemoryDatabase::make_ledger_store() { return std::make_unique<MemoryLedgerStore>(*this); }
+std::unique_ptr<IntakeStore> MemoryDatabase::make_intake_store() { return std::make_unique<MemoryIntakeStore>(*this); }
+
+void MemoryDatabase::insert(const Event& event) {
+    std::lock_guard lock(mutex_);
+    MemoryTables::Lane& lane = tables.lanes.at(event.lane);
+    lane.events.emplace(event.seq, event);
+    lane.last_seq = std::max(lane.last_seq, event.seq);
+    tables.transaction_ids.insert(event.transaction_id);
+    tables.event_ids.insert(event.event_id);
+    tables.accepted.emplace(std::pair(event.account_id, event.idempotency_key), event);
+}
+
+void MemoryDatabase::replay(const Uuid& letter_id, const Uuid& new_event_id) {
+    std::lock_guard lock(mutex_);
+    const auto letter = std::find_if(tables.letters.begin(), tables.letters.end(),
+                                     [&](const MemoryTables::Letter& candidate) { return candidate.id == letter_id; });
+    LEDGERLINE_ASSERT(letter != tables.letters.end() && letter->parked && letter->ref);
+    letter->parked = false;
+    MemoryTables::Lane& lane = tables.lanes.at(letter->lane);
+    Event event = lane.events.at(letter->ref->seq);
+    event.event_id = new_event_id;
+    event.seq = ++lane.last_seq;
+    lane.events.emplace(event.seq, event);
+    tables.event_ids.insert(new_event_id);
+}
+
+}  // namespace ledgerline::test

@@ -1,0 +1,136 @@
+#include <fmt/format.h>
+
+#include "base/money.h"
+#include "cli/account_ref.h"
+#include "cli/commands.h"
+#include "cli/exit_code.h"
+#include "cli/server_command.h"
+
+namespace ledgerline::cli {
+namespace {
+
+struct Options {
+    ServerOptions server;
+    OutputOptions output;
+    std::string account;
+    std::string reference;
+    std::string status;
+    std::string currency;
+    std::string metadata;
+    std::int64_t min_balance_cents = 0;
+    std::int64_t limit = 50;
+};
+
+const Field kAccountFields[] = {{"id", "id"},
+                                {"reference", "reference"},
+                                {"status", "status"},
+                                {"currency", "currency"},
+                                {"balance_cents", "balance_cents", Align::right},
+                                {"min_balance_cents", "min_balance_cents", Align::right},
+                                {"created_at", "created_at"}};
+
+const Field kEntryFields[] = {{"seq", "seq", Align::right},
+                              {"type", "type"},
+                              {"amount_cents", "amount_cents", Align::right},
+                              {"balance_after_cents", "balance_after_cents", Align::right},
+                              {"processed_at", "processed_at"},
+                              {"transaction_id", "transaction_id"}};
+
+Result<int> list(const Environment& environment, const Options& options, Server& server) {
+    LEDGERLINE_CHECK(print_pages(environment, options.output, server, "/v1/accounts",
+                                 query_of("reference", options.reference) + query_of("status", options.status),
+                                 "accounts", options.limit, kAccountFields));
+    return exit_ok;
+}
+
+Result<int> show(const Environment& environment, const Options& options, Server& server) {
+    LEDGERLINE_TRY(const std::string id, resolve_account(server, options.account));
+    LEDGERLINE_TRY(const json::Value account, server.get("/v1/accounts/" + id));
+    print_object(environment, options.output, account);
+    return exit_ok;
+}
+
+Result<int> create(const Environment& environment, const Options& options, Server& server) {
+    json::Object body = {{"currency", options.currency}, {"min_balance_cents", options.min_balance_cents}};
+    if (!options.reference.empty()) body.emplace_back("reference", options.reference);
+    if (!options.metadata.empty()) {
+        auto metadata = json::parse(options.metadata);
+        if (!metadata)
+            return failure(Disposition::refuse, std::string(bad_usage), "--metadata: " + metadata.error().message);
+        body.emplace_back("metadata", *std::move(metadata));
+    }
+    LEDGERLINE_TRY(const json::Value account, server.send("POST", "/v1/accounts", body));
+    print_object(environment, options.output, account);
+    return exit_ok;
+}
+
+Result<int> set_status(const Environment& environment, const Options& options, Server& server, const char* status) {
+    LEDGERLINE_TRY(const std::string id, resolve_account(server, options.account));
+    LEDGERLINE_TRY(const json::Value account,
+                   server.send("PATCH", "/v1/accounts/" + id, json::Object{{"status", status}}));
+    print_object(environment, options.output, account);
+    return exit_ok;
+}
+
+Result<int> entries(const Environment& environment, const Options& options, Server& server) {
+    LEDGERLINE_TRY(const std::string id, resolve_account(server, options.account));
+    LEDGERLINE_CHECK(print_pages(environment, options.output, server, "/v1/accounts/" + id + "/entries", "", "entries",
+                                 options.limit, kEntryFields));
+    return exit_ok;
+}
+
+void declare_status(Command& family, const Environment& environment, const char* name, const char* description,
+                    const char* status) {
+    Command command = family.add(name, description);
+    const auto options = declare_server_command<Options>(
+        command, environment,
+        [status](const Environment& e, const Options& o, Server& s) { return set_status(e, o, s, status); });
+    command.positional("ACCOUNT", "The account's id or reference", options->account);
+}
+
+void declare_list(Command& family, const Environment& environment) {
+    Command command = family.add("list", "List accounts, newest first");
+    const auto options = declare_server_command<Options>(command, environment, list);
+    command.option({"--reference", "REFERENCE", "Only the account with this reference", no_variable},
+                   options->reference);
+    command.choice({"--status", "", "Only accounts of this status", no_variable}, options->status,
+                   {"ACTIVE", "SUSPENDED"});
+    command.option({"--limit", "N", "How many at most", no_variable}, options->limit, 1, list_limit_max);
+    command.notes("Example:\n  ledgerline accounts list --status SUSPENDED --limit 1000 -o json");
+}
+
+void declare_create(Command& family, const Environment& environment) {
+    Command command = family.add("create", "Create an account");
+    const auto options = declare_server_command<Options>(command, environment, create);
+    command.option({"--currency", "CODE", "ISO 4217 code of the currency it is kept in", no_variable, true},
+                   options->currency);
+    command.option({"--reference", "REFERENCE", "Your own name for it, unique", no_variable}, options->reference);
+    command.option(
+        {"--min-balance-cents", "CENTS", "The floor that a debit may not cross; fixed for ever", no_variable},
+        options->min_balance_cents, min_balance_cents_min, 0);
+    command.option({"--metadata", "JSON", "An object to keep with it", no_variable}, options->metadata);
+    command.notes("Example:\n  ledgerline accounts create --currency EUR --reference alice --min-balance-cents -50000");
+}
+
+}  // namespace
+
+void declare_accounts(Command& parent, const Environment& environment) {
+    Command family = parent.add("accounts", "List, show, create, suspend and activate accounts; print statements");
+    declare_list(family, environment);
+
+    Command show_command = family.add("show", "Show one account");
+    const auto shown = declare_server_command<Options>(show_command, environment, show);
+    show_command.positional("ACCOUNT", "The account's id or reference", shown->account);
+
+    declare_create(family, environment);
+    declare_status(family, environment, "suspend", "Refuse all further debits and credits of an account", "SUSPENDED");
+    declare_status(family, environment, "activate", "Lift a suspension", "ACTIVE");
+
+    Command entries_command = family.add("entries", "Print an account's statement, newest entry first");
+    const auto stated = declare_server_command<Options>(entries_command, environment, entries);
+    entries_command.positional("ACCOUNT", "The account's id or reference", stated->account);
+    entries_command.option({"--limit", "N", "How many at most", no_variable}, stated->limit, 1, list_limit_max);
+    entries_command.notes("Example:\n  ledgerline accounts entries alice --limit 10");
+}
+
+}  // namespace ledgerline::cli

@@ -1,0 +1,56 @@
+#include "cli/cli.h"
+
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "cli/commands.h"
+#include "cli/exit_code.h"
+#include "cli/output.h"
+#include "cli/version.h"
+
+namespace ledgerline::cli {
+namespace {
+
+constexpr const char* kNotes =
+    "'ledgerline COMMAND --help' shows a command's flags, with their defaults and the environment variables that set\n"
+    "them. Durations are written 500ms, 30s, 10m or 2h. With -o json stdout carries one JSON document; for lists, one\n"
+    "object a line.\n\n"
+    "Exit codes:\n"
+    "  0    done; every check held\n"
+    "  1    a check failed, or the operation was refused\n"
+    "  2    bad usage or bad input: nothing was done\n"
+    "  3    a service cannot be reached, or did not come back in time\n"
+    "  4    the installation must be mended first: schema, rights, credentials\n"
+    "  130  interrupted";
+
+void declare_up(Command& parent, const Environment& environment, const RoleCommands& roles) {
+    Command command =
+        parent.add("up", "Run everything in this process, with a database of its own unless one is given");
+    auto texts = std::make_shared<UpTexts>();
+    declare_up_options(command, *texts);
+    command.action([&environment, &roles, texts] {
+        const auto options = up_options_of(*texts);
+        return options ? roles.up(*options) : report(environment, options.error());
+    });
+}
+
+}  // namespace
+
+int run(const Environment& environment, int argc, const char* const* argv, const RoleCommands& roles) {
+    CommandLine line("ledgerline", "Takes money movements over HTTP and applies each one exactly once, in order.",
+                     fmt::format("ledgerline {}", version));
+    Command root = line.root();
+    root.notes(kNotes);
+    if (roles.up) declare_up(root, environment, roles);
+    declare_migrate(root, environment);
+    declare_accounts(root, environment);
+    declare_transactions(root, environment);
+    declare_dead_letters(root, environment);
+    declare_lanes(root, environment);
+    declare_database_url(root, environment);
+    declare_version(root, environment);
+    return line.run(environment, argc, argv);
+}
+
+}  // namespace ledgerline::cli

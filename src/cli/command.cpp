@@ -1,0 +1,208 @@
+#include "cli/command.h"
+
+#include <fmt/format.h>
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <algorithm>
+#include <charconv>
+
+#include "cli/command_words.h"
+#include "cli/duration.h"
+#include "cli/exit_code.h"
+
+namespace ledgerline::cli {
+namespace {
+
+constexpr std::size_t kHelpColumn = 34;
+constexpr std::size_t kHelpWidth = 76;  // of the right column
+
+std::string wrapped(const std::string& text, std::size_t width) {
+    std::string out;
+    std::size_t line = 0;
+    for (std::size_t at = 0; at < text.size();) {
+        const std::size_t end = std::min(text.find(' ', at), text.size());
+        if (line > 0 && line + 1 + (end - at) > width) out += '\n', line = 0;
+        if (line > 0) out += ' ', ++line;
+        out.append(text, at, end - at);
+        line += end - at;
+        at = end + 1;
+    }
+    return out;
+}
+
+class HelpFormatter final : public CLI::Formatter {
+public:
+    HelpFormatter() {
+        column_width(kHelpColumn);
+        label("OPTIONS", "options");
+        label("SUBCOMMAND", "command");
+        label("SUBCOMMANDS", "command");
+        label("Positionals", "Arguments");
+    }
+    std::string make_option_opts(const CLI::Option* option) const override {
+        return option->get_option_text().empty() ? "" : " " + option->get_option_text();
+    }
+    std::string make_option_desc(const CLI::Option* option) const override {
+        return wrapped(option->get_description(), kHelpWidth);
+    }
+};
+
+std::string variable_of(const OptionText& text) {
+    if (text.variable == no_variable) return "";
+    if (!text.variable.empty()) return text.variable;
+    std::string name = "LEDGERLINE_" + text.flags.substr(text.flags.rfind("--") + 2);
+    for (char& c : name) c = c == '-' ? '_' : (c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c);
+    return name;
+}
+
+// "How many rows (default: 500; env: LEDGERLINE_BATCH)"
+std::string description_of(const OptionText& text, const std::string& default_text) {
+    std::string facts;
+    const auto add = [&](const std::string& fact) { facts += (facts.empty() ? "" : "; ") + fact; };
+    if (text.required) add("required");
+    if (!default_text.empty()) add("default: " + default_text);
+    if (const std::string variable = variable_of(text); !variable.empty()) add("env: " + variable);
+    return facts.empty() ? text.help : fmt::format("{} ({})", text.help, facts);
+}
+
+}  // namespace
+
+// Options ------------------------------------------------------------------------------------------------------------
+
+// assign returns the rule that the value breaks, "" when it was taken.
+CLI::Option* Command::add_text(const OptionText& text, const std::string& default_text,
+                               std::function<std::string(const std::string&)> assign) {
+    const std::string name = text.flags.substr(text.flags.rfind("--"));
+    CLI::Option* option = app_->add_option_function<std::string>(
+        text.flags,
+        [name, assign = std::move(assign)](const std::string& value) {
+            if (const std::string rule = assign(value); !rule.empty())
+                throw CLI::ValidationError(fmt::format("{} must be {}, not '{}'", name, rule, value));
+        },
+        description_of(text, default_text));
+    option->option_text(text.value)->required(text.required);
+    set_variable(option, text);
+    return option;
+}
+
+void Command::set_variable(CLI::Option* option, const OptionText& text) {
+    if (std::string name = variable_of(text); !name.empty())
+        shared_->variables.push_back({app_, option, std::move(name)});
+}
+
+void Command::option(const OptionText& text, std::string& target) {
+    add_text(text, target, [&target](const std::string& value) {
+        target = value;
+        return "";
+    });
+}
+
+void Command::option(const OptionText& text, std::vector<std::string>& target) {
+    CLI::Option* option = app_->add_option(text.flags, target, description_of(text, ""));
+    option->option_text(text.value)->required(text.required)->allow_extra_args(false);
+    set_variable(option, text);
+}
+
+void Command::option(const OptionText& text, std::int64_t& target, std::int64_t least, std::int64_t most) {
+    const std::string default_text = text.required ? "" : std::to_string(target);
+    add_text(text, default_text, [&target, least, most](const std::string& value) -> std::string {
+        std::int64_t number = 0;
+        const auto parsed = std::from_chars(value.data(), value.data() + value.size(), number);
+        if (parsed.ec != std::errc() || parsed.ptr != value.data() + value.size() || number < least || number > most)
+            return fmt::format("a whole number from {} to {}", least, most);
+        target = number;
+        return "";
+    });
+}
+
+void Command::option(const OptionText& text, milliseconds& target, milliseconds least, milliseconds most) {
+    add_text(text, format_duration(target), [&target, least, most](const std::string& value) -> std::string {
+        const auto duration = parse_duration(value);
+        if (!duration || *duration < least || *duration > most)
+            return fmt::format("a duration from {} to {}, such as 500ms, 30s, 10m or 2h", format_duration(least),
+                               format_duration(most));
+        target = *duration;
+        return "";
+    });
+}
+
+void Command::choice(const OptionText& text, std::string& target, std::initializer_list<std::string_view> choices) {
+    const std::vector<std::string> known(choices.begin(), choices.end());
+    OptionText shown = text;
+    shown.value = fmt::format("{}", fmt::join(known, "|"));
+    add_text(shown, target, [&target, known](const std::string& value) -> std::string {
+        if (std::find(known.begin(), known.end(), value) == known.end())
+            return fmt::format("one of {}", fmt::join(known, ", "));
+        target = value;
+        return "";
+    });
+}
+
+void Command::flag(const OptionText& text, bool& target) {
+    CLI::Option* option = app_->add_flag(text.flags, target, description_of(text, ""));
+    set_variable(option, text);
+}
+
+void Command::positional(const std::string& name, const std::string& help, std::string& target) {
+    app_->add_option(name, target, help)->required();
+}
+
+void Command::positionals(const std::string& name, const std::string& help, std::vector<std::string>& target) {
+    app_->add_option(name, target, help)->required()->option_text("...");
+}
+
+// Commands -----------------------------------------------------------------------------------------------------------
+
+Command Command::add(const std::string& name, const std::string& description) {
+    CLI::App* app = app_->add_subcommand(name, description);
+    app->group("Commands");
+    app->get_help_ptr()->description("Print this help and leave");
+    app_->require_subcommand(1);
+    return Command(app, shared_);
+}
+
+void Command::notes(const std::string& text) { app_->footer(text); }
+
+void Command::action(std::function<int()> action) {
+    app_->final_callback([shared = shared_, action = std::move(action)] { shared->chosen = action; });
+}
+
+CommandLine::CommandLine(const std::string& name, const std::string& description, const std::string& version)
+    : app_(std::make_unique<CLI::App>(description, name)) {
+    app_->formatter(std::make_shared<HelpFormatter>());
+    app_->get_help_ptr()->description("Print this help and leave");
+    app_->set_version_flag("--version", version)->description("Print the version and leave");
+}
+
+CommandLine::~CommandLine() = default;
+
+Command CommandLine::root() { return Command(app_.get(), &shared_); }
+
+int CommandLine::run(const Environment& environment, int argc, const char* const* argv) {
+    const CommandWords words = follow(*app_, {argv + 1, argv + argc});
+    if (!words.complaint.empty()) {
+        environment.err << words.complaint << '\n';
+        return exit_usage;
+    }
+    // Only the named command's variables are read: a bad value must not stop the others.
+    for (const auto& variable : shared_.variables)
+        if (variable.app == words.level) variable.option->envname(variable.name);
+    try {
+        app_->parse(argc, argv);
+    } catch (const CLI::CallForHelp&) {
+        environment.out << app_->help();
+        return exit_ok;
+    } catch (const CLI::CallForVersion& version) {
+        environment.out << version.what() << '\n';
+        return exit_ok;
+    } catch (const CLI::ParseError& error) {
+        const std::string reason = words.lacks_command ? "a command is missing" : error.what();
+        environment.err << fmt::format("{}: {} (see {} --help)\n", words.command, reason, words.command);
+        return exit_usage;
+    }
+    return shared_.chosen ? shared_.chosen() : exit_ok;
+}
+
+}  // namespace ledgerline::cli

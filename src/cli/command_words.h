@@ -1,0 +1,23 @@
+// What a command line means before it is parsed: which command it names, and whether all its words and flags exist.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace CLI {
+class App;
+}
+
+namespace ledgerline::cli {
+
+struct CommandWords {
+    const CLI::App* level;       // the innermost command that is named
+    std::string command;         // its full name: "ledgerline accounts show"
+    std::string complaint;       // one line that names an unknown command or flag, and the one that was probably meant
+    bool lacks_command = false;  // the level is a family, and no command of it is named
+};
+
+// Follows the arguments down the levels of the command line, as the parser will. Ends at the first complaint.
+CommandWords follow(const CLI::App& root, const std::vector<std::string>& arguments);
+
+}  // namespace ledgerline::cli

@@ -1,0 +1,17 @@
+// The commands. Each function declares one command, or one family of commands, below parent. The environment must
+// outlive the parsing and the command.
+#pragma once
+
+#include "cli/command.h"
+
+namespace ledgerline::cli {
+
+void declare_migrate(Command& parent, const Environment& environment);
+void declare_accounts(Command& parent, const Environment& environment);
+void declare_transactions(Command& parent, const Environment& environment);
+void declare_dead_letters(Command& parent, const Environment& environment);
+void declare_lanes(Command& parent, const Environment& environment);
+void declare_database_url(Command& parent, const Environment& environment);
+void declare_version(Command& parent, const Environment& environment);
+
+}  // namespace ledgerline::cli

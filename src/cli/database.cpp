@@ -1,0 +1,32 @@
+#include "cli/database.h"
+
+#include "cli/exit_code.h"
+#include "pg/private_cluster.h"
+
+namespace ledgerline::cli {
+
+void declare_database_options(Command& command, DatabaseOptions& options) {
+    command.option({"--database-url", "URL", "The database, as libpq takes it", "DATABASE_URL"}, options.url);
+    command.option(
+        {"--data-dir", "DIR", "Or: the data directory of a running 'ledgerline up' that keeps its own database"},
+        options.data_dir);
+}
+
+Result<std::string> database_url_of(const DatabaseOptions& options) {
+    if (!options.url.empty()) return options.url;
+    if (options.data_dir.empty())
+        return failure(Disposition::refuse, std::string(bad_usage),
+                       "which database? Give --database-url (or DATABASE_URL) or --data-dir");
+    return pg::database_url(options.data_dir);
+}
+
+Result<pg::Connection> connect(const DatabaseOptions& options, milliseconds statement_timeout) {
+    LEDGERLINE_TRY(const std::string url, database_url_of(options));
+    pg::ConnectionConfig config;
+    config.url = url;
+    config.application_name = "ledgerline-cli";
+    config.statement_timeout = statement_timeout;
+    return pg::Connection::open(config);
+}
+
+}  // namespace ledgerline::cli

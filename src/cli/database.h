@@ -1,0 +1,25 @@
+// Which database a command works on, and the session it works with.
+#pragma once
+
+#include <string>
+
+#include "cli/command.h"
+#include "pg/connection.h"
+
+namespace ledgerline::cli {
+
+struct DatabaseOptions {
+    std::string url;
+    std::string data_dir;
+};
+
+// --database-url (DATABASE_URL) and --data-dir.
+void declare_database_options(Command& command, DatabaseOptions& options);
+
+// The URL given, or that of the private cluster under the data directory. Error bad_usage: neither is given.
+Result<std::string> database_url_of(const DatabaseOptions& options);
+
+// Opens a session for a command. statement_timeout bounds each statement.
+Result<pg::Connection> connect(const DatabaseOptions& options, milliseconds statement_timeout);
+
+}  // namespace ledgerline::cli

@@ -1,0 +1,85 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "cli/commands.h"
+#include "cli/database.h"
+#include "cli/exit_code.h"
+#include "cli/output.h"
+#include "pg/migrations.h"
+#include "sql/migrations.h"
+
+namespace ledgerline::cli {
+namespace {
+
+constexpr milliseconds kLockWaitMax{600'000};  // for another migration under way
+
+struct Options {
+    DatabaseOptions database;
+    OutputOptions output;
+};
+
+Result<int> up(const Environment& environment, const Options& options) {
+    LEDGERLINE_TRY(pg::Connection connection, connect(options.database, kLockWaitMax));
+    LEDGERLINE_TRY(const std::vector<int> applied, pg::migrate_up(connection, sql::migrations));
+    if (options.output.json()) {
+        json::Array levels;
+        for (const int level : applied) levels.emplace_back(level);
+        print_object(environment, options.output,
+                     json::Object{{"applied", std::move(levels)}, {"level", std::rbegin(sql::migrations)->level}});
+        return exit_ok;
+    }
+    for (const int level : applied) environment.out << fmt::format("applied migration {}\n", level);
+    environment.out << fmt::format("the schema is at level {}\n", std::rbegin(sql::migrations)->level);
+    return exit_ok;
+}
+
+const Field kStatusFields[] = {
+    {"level", "level", Align::right}, {"name", "name"}, {"state", "state"}, {"applied_at", "applied_at"}};
+
+Result<int> status(const Environment& environment, const Options& options) {
+    LEDGERLINE_TRY(pg::Connection connection, connect(options.database, kLockWaitMax));
+    LEDGERLINE_TRY(const auto statuses, pg::migration_status(connection, sql::migrations));
+    std::vector<json::Value> rows;
+    for (const pg::MigrationStatus& migration : statuses) {
+        const char* state = !migration.known ? "applied by a newer binary" : migration.applied ? "applied" : "missing";
+        rows.push_back(
+            json::Object{{"level", migration.level},
+                         {"name", migration.name},
+                         {"state", state},
+                         {"applied_at", migration.applied ? json::Value(migration.applied_at) : json::Value()}});
+    }
+    print_list(environment, options.output, kStatusFields, rows);
+    const bool complete = std::ranges::all_of(statuses, &pg::MigrationStatus::applied);
+    return complete ? exit_ok : exit_refused;
+}
+
+using Work = Result<int> (*)(const Environment&, const Options&);
+
+void declare(Command& family, const Environment& environment, const char* name, const char* description,
+             const char* notes, Work work) {
+    Command command = family.add(name, description);
+    auto options = std::make_shared<Options>();
+    declare_database_options(command, options->database);
+    declare_output_option(command, options->output);
+    command.notes(notes);
+    command.action([&environment, options, work] {
+        const auto code = work(environment, *options);
+        return code ? *code : report(environment, code.error());
+    });
+}
+
+}  // namespace
+
+void declare_migrate(Command& parent, const Environment& environment) {
+    Command family = parent.add("migrate", "Bring the database's schema up to date, or show where it is");
+    declare(family, environment, "up", "Apply the migrations that are missing",
+            "Safe to run from several places at once: one after the other gets the lock.\n\n"
+            "Example:\n  ledgerline migrate up --database-url postgresql://ledgerline@db/ledgerline",
+            up);
+    declare(family, environment, "status", "List the migrations and which of them are applied",
+            "Exit code 1 when one is missing.", status);
+}
+
+}  // namespace ledgerline::cli

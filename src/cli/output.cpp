@@ -1,0 +1,88 @@
+#include "cli/output.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "cli/exit_code.h"
+
+namespace ledgerline::cli {
+namespace {
+
+constexpr std::int64_t kPageMax = 1000;  // of the API
+
+void print_json(const Environment& environment, const json::Value& value) {
+    environment.out << json::serialize(value) << '\n';
+}
+
+}  // namespace
+
+void declare_output_option(Command& command, OutputOptions& options) {
+    command.choice({"-o,--output", "", "How to print the result"}, options.format, {"table", "json"});
+}
+
+int report(const Environment& environment, const Error& error) {
+    environment.err << "ledgerline: " << error.message << '\n';
+    return exit_code_of(error);
+}
+
+std::string cell_of(const json::Value* value) {
+    if (!value || value->is_null()) return "";
+    if (const std::string* text = value->if_string()) return *text;
+    return json::serialize(*value);
+}
+
+void print_object(const Environment& environment, const OutputOptions& output, const json::Value& object) {
+    if (output.json() || !object.if_object()) return print_json(environment, object);
+    std::size_t widest = 0;
+    for (const auto& [name, value] : *object.if_object()) widest = std::max(widest, width_of(name));
+    for (const auto& [name, value] : *object.if_object())
+        environment.out << name << std::string(widest - width_of(name) + 2, ' ') << cell_of(&value) << '\n';
+}
+
+void print_list(const Environment& environment, const OutputOptions& output, std::span<const Field> fields,
+                const std::vector<json::Value>& objects) {
+    if (output.json()) {
+        for (const json::Value& object : objects) print_json(environment, object);
+        return;
+    }
+    std::vector<Column> columns;
+    for (const Field& field : fields) columns.push_back({field.title, field.align});
+    Table table(std::move(columns));
+    for (const json::Value& object : objects) {
+        std::vector<std::string> cells;
+        for (const Field& field : fields) cells.push_back(cell_of(object.find(field.member)));
+        table.add(std::move(cells));
+    }
+    table.print(environment.out);
+}
+
+Result<void> print_pages(const Environment& environment, const OutputOptions& output, Server& server,
+                         const std::string& path, const std::string& filters, const std::string& member,
+                         std::int64_t limit, std::span<const Field> fields) {
+    std::vector<json::Value> for_table;
+    std::string cursor;
+    for (std::int64_t left = limit; left > 0;) {
+        LEDGERLINE_TRY(json::Value page, server.get(fmt::format("{}?limit={}{}{}", path, std::min(left, kPageMax),
+                                                                filters, query_of("cursor", cursor))));
+        const json::Value* found = page.find(member);
+        const json::Array* objects = found ? found->if_array() : nullptr;
+        if (!objects) return failure(Disposition::refuse, "bad_answer", "the server's answer has no member " + member);
+        if (output.json())
+            print_list(environment, output, fields, *objects);
+        else
+            for_table.insert(for_table.end(), objects->begin(), objects->end());
+        left -= static_cast<std::int64_t>(objects->size());
+        cursor = text_of(page, "next_cursor");
+        if (cursor.empty() || objects->empty()) break;
+    }
+    if (!output.json()) print_list(environment, output, fields, for_table);
+    if (!cursor.empty()) environment.err << fmt::format("There are more than {}: raise --limit to see them.\n", limit);
+    return {};
+}
+
+std::string query_of(std::string_view name, std::string_view value) {
+    return value.empty() ? "" : fmt::format("&{}={}", name, http::percent_encode(value));
+}
+
+}  // namespace ledgerline::cli

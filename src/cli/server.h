@@ -1,0 +1,67 @@
+// Server: the HTTP API as the commands call it.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/json.h"
+#include "base/result.h"
+#include "cli/command.h"
+#include "http/client.h"
+
+namespace ledgerline::cli {
+
+struct ServerOptions {
+    std::string url = "http://127.0.0.1:8080";
+    std::string api_key_file;
+    milliseconds timeout{30'000};  // of one call
+};
+
+// --url, --api-key-file and --timeout. The key itself may also come in LEDGERLINE_API_KEY, never as an argument: those
+// can be read by everybody on the machine.
+void declare_server_options(Command& command, ServerOptions& options);
+
+// One answer of the API, whatever its status.
+struct Answer {
+    int status = 0;
+    json::Value body;  // null when there is none
+    std::optional<milliseconds> retry_after;
+
+    bool ok() const { return status >= 200 && status < 300; }
+    // Whether the same request may succeed later: 408, 429 and 5xx.
+    bool retryable() const;
+    // What the problem document says. Disposition::retry when it is retryable, refuse otherwise.
+    Error error() const;
+};
+
+// Not thread-safe: one thread at a time.
+class Server {
+public:
+    // Makes no connection yet. Error bad_usage: the URL or the key file cannot be used.
+    static Result<Server> open(const ServerOptions& options);
+
+    // Any answer that is JSON. Errors are those of http::Client, and "bad_answer" (retry: a proxy may have spoken for
+    // a server that is away).
+    Result<Answer> call(std::string_view method, std::string target, std::string body = {},
+                        std::vector<http::Header> headers = {});
+    // The body of a successful answer; the problem as an error otherwise.
+    Result<json::Value> get(std::string target);
+    Result<json::Value> send(std::string_view method, std::string target, const json::Value& body);
+
+    void set_timeout(milliseconds timeout) { timeout_ = timeout; }
+
+private:
+    Server(http::BaseUrl base, std::string api_key, milliseconds timeout);
+
+    std::string url_;
+    std::string api_key_;
+    milliseconds timeout_;
+    http::Client client_;
+};
+
+// The member's string; "" when it is missing, null or something else.
+std::string text_of(const json::Value& object, std::string_view member);
+
+}  // namespace ledgerline::cli

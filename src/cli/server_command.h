@@ -1,0 +1,31 @@
+// What all commands that speak to the API have in common.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "cli/command.h"
+#include "cli/output.h"
+#include "cli/server.h"
+
+namespace ledgerline::cli {
+
+// Declares the server's and the output's flags of command and makes work its action. Options is a default-constructible
+// struct with the members server and output; its remaining flags are for the caller to declare on what is returned.
+template <class Options>
+std::shared_ptr<Options> declare_server_command(
+    Command& command, const Environment& environment,
+    std::function<Result<int>(const Environment&, const Options&, Server&)> work) {
+    auto options = std::make_shared<Options>();
+    declare_server_options(command, options->server);
+    declare_output_option(command, options->output);
+    command.action([&environment, options, work = std::move(work)] {
+        auto server = Server::open(options->server);
+        if (!server) return report(environment, server.error());
+        const Result<int> code = work(environment, *options, *server);
+        return code ? *code : report(environment, code.error());
+    });
+    return options;
+}
+
+}  // namespace ledgerline::cli

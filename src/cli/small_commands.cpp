@@ -1,0 +1,42 @@
+// database-url and version.
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "cli/commands.h"
+#include "cli/exit_code.h"
+#include "cli/output.h"
+#include "cli/version.h"
+#include "pg/private_cluster.h"
+#include "sql/migrations.h"
+
+namespace ledgerline::cli {
+
+void declare_database_url(Command& parent, const Environment& environment) {
+    Command command = parent.add("database-url", "Print the URL of the database that 'ledgerline up' keeps, for psql");
+    auto data_dir = std::make_shared<std::string>();
+    command.option({"--data-dir", "DIR", "The data directory of 'ledgerline up'", "", true}, *data_dir);
+    command.notes("Example:\n  psql \"$(ledgerline database-url --data-dir ./data)\"");
+    command.action([&environment, data_dir] {
+        const auto url = pg::database_url(*data_dir);
+        if (!url) return report(environment, url.error());
+        environment.out << *url << '\n';
+        return exit_ok;
+    });
+}
+
+void declare_version(Command& parent, const Environment& environment) {
+    Command command = parent.add("version", "Print the version");
+    auto output = std::make_shared<OutputOptions>();
+    declare_output_option(command, *output);
+    command.action([&environment, output] {
+        const int schema_level = std::rbegin(sql::migrations)->level;
+        if (output->json())
+            print_object(environment, *output, json::Object{{"version", version}, {"schema_level", schema_level}});
+        else
+            environment.out << fmt::format("ledgerline {} (schema level {})\n", version, schema_level);
+        return exit_ok;
+    });
+}
+
+}  // namespace ledgerline::cli

@@ -1,0 +1,131 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/money.h"
+#include "cli/account_ref.h"
+#include "cli/commands.h"
+#include "cli/exit_code.h"
+#include "cli/server_command.h"
+
+namespace ledgerline::cli {
+namespace {
+
+constexpr milliseconds kWaitMax{30'000};  // of the API
+
+struct Options {
+    ServerOptions server;
+    OutputOptions output;
+    std::string transaction;
+    std::string account;
+    std::string status;
+    std::string type;
+    std::string currency;
+    std::string key;
+    std::string metadata;
+    std::int64_t amount_cents = 0;
+    std::int64_t limit = 50;
+    milliseconds wait{10'000};
+};
+
+const Field kTransactionFields[] = {{"id", "id"},
+                                    {"account_id", "account_id"},
+                                    {"type", "type"},
+                                    {"amount_cents", "amount_cents", Align::right},
+                                    {"currency", "currency"},
+                                    {"status", "status"},
+                                    {"failure_code", "failure_code"},
+                                    {"idempotency_key", "idempotency_key"},
+                                    {"created_at", "created_at"}};
+
+Result<int> list(const Environment& environment, const Options& options, Server& server) {
+    std::string id;
+    if (!options.account.empty()) {
+        LEDGERLINE_TRY(id, resolve_account(server, options.account));
+    }
+    LEDGERLINE_CHECK(print_pages(environment, options.output, server, "/v1/transactions",
+                                 query_of("account_id", id) + query_of("status", options.status), "transactions",
+                                 options.limit, kTransactionFields));
+    return exit_ok;
+}
+
+Result<int> show(const Environment& environment, const Options& options, Server& server) {
+    LEDGERLINE_TRY(const json::Value transaction,
+                   server.get("/v1/transactions/" + http::percent_encode(options.transaction)));
+    print_object(environment, options.output, transaction);
+    return exit_ok;
+}
+
+Result<json::Object> body_of(const Options& options, Server& server) {
+    json::Value metadata;
+    if (!options.metadata.empty()) {
+        auto parsed = json::parse(options.metadata);
+        if (!parsed)
+            return failure(Disposition::refuse, std::string(bad_usage), "--metadata: " + parsed.error().message);
+        metadata = *std::move(parsed);
+    }
+    LEDGERLINE_TRY(const std::string account_id, resolve_account(server, options.account));
+    json::Object body = {{"account_id", account_id},
+                         {"amount_cents", options.amount_cents},
+                         {"currency", options.currency},
+                         {"type", options.type},
+                         {"idempotency_key", options.key}};
+    if (!metadata.is_null()) body.emplace_back("metadata", std::move(metadata));
+    return body;
+}
+
+Result<int> post(const Environment& environment, const Options& options, Server& server) {
+    LEDGERLINE_TRY(const json::Object body, body_of(options, server));
+    std::vector<http::Header> headers;
+    if (options.wait.count() > 0) {
+        headers.emplace_back("Prefer",
+                             fmt::format("wait={}", std::chrono::ceil<std::chrono::seconds>(options.wait).count()));
+        server.set_timeout(std::max(options.server.timeout, options.wait + options.server.timeout));
+    }
+    LEDGERLINE_TRY(const Answer answer,
+                   server.call("POST", "/v1/transactions", json::serialize(body), std::move(headers)));
+    if (!answer.ok()) return std::unexpected(answer.error());
+    print_object(environment, options.output, answer.body);
+    return text_of(answer.body, "status") == "FAILED" ? exit_refused : exit_ok;
+}
+
+void declare_post(Command& family, const Environment& environment) {
+    Command command = family.add("post", "Post one transaction");
+    const auto options = declare_server_command<Options>(command, environment, post);
+    command.option({"--account", "ACCOUNT", "The account's id or reference", no_variable, true}, options->account);
+    command.choice({"--type", "", "Direction", no_variable, true}, options->type, {"CREDIT", "DEBIT"});
+    command.option({"--amount-cents", "CENTS", "Amount in minor units", no_variable, true}, options->amount_cents, 1,
+                   amount_cents_max);
+    command.option({"--currency", "CODE", "ISO 4217 code, the account's own", no_variable, true}, options->currency);
+    command.option({"--key", "KEY", "Idempotency key: the same key never moves money twice", no_variable, true},
+                   options->key);
+    command.option({"--metadata", "JSON", "An object to keep with it", no_variable}, options->metadata);
+    command.option({"--wait", "TIME", "How long to wait until it is decided; 0 leaves at once", no_variable},
+                   options->wait, milliseconds(0), kWaitMax);
+    command.notes(
+        "Example:\n"
+        "  ledgerline tx post --account alice --type CREDIT --amount-cents 1250 --currency EUR --key invoice-7\n\n"
+        "Exit code 1 when the transaction was refused or ended FAILED.");
+}
+
+}  // namespace
+
+void declare_transactions(Command& parent, const Environment& environment) {
+    Command family = parent.add("tx", "List, show and post transactions");
+    Command list_command = family.add("list", "List transactions, newest first");
+    const auto listed = declare_server_command<Options>(list_command, environment, list);
+    list_command.option({"--account", "ACCOUNT", "Only those of the account with this id or reference", no_variable},
+                        listed->account);
+    list_command.choice({"--status", "", "Only transactions of this status", no_variable}, listed->status,
+                        {"PENDING", "PROCESSING", "PROCESSED", "FAILED"});
+    list_command.option({"--limit", "N", "How many at most", no_variable}, listed->limit, 1, list_limit_max);
+    list_command.notes("Example:\n  ledgerline tx list --account alice --status FAILED");
+
+    Command show_command = family.add("show", "Show one transaction");
+    const auto shown = declare_server_command<Options>(show_command, environment, show);
+    show_command.positional("ID", "The transaction's id", shown->transaction);
+
+    declare_post(family, environment);
+}
+
+}  // namespace ledgerline::cli

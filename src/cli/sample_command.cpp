@@ -1,0 +1,35 @@
+#include <memory>
+
+#include "base/money.h"
+#include "cli/commands.h"
+#include "cli/exit_code.h"
+#include "cli/output.h"
+#include "cli/sample.h"
+
+namespace ledgerline::cli {
+
+void declare_sample(Command& parent, const Environment& environment) {
+    Command command = parent.add("sample", "Print an import file of made-up, bank-like transactions");
+    auto settings = std::make_shared<SampleSettings>();
+    command.option({"--seed", "N", "The same seed gives the same file", no_variable}, settings->seed, 0, INT64_MAX);
+    command.option({"--accounts", "N", "Accounts", no_variable}, settings->accounts, 1, 10'000'000);
+    command.option({"--transactions", "N", "Rows", no_variable}, settings->transactions, 0, 1'000'000'000);
+    command.option({"--currency", "CODE", "ISO 4217 code", no_variable}, settings->currency);
+    command.notes(
+        "About one row in two thousand is a debit that the balance does not cover: it ends FAILED "
+        "insufficient_balance.\n\n"
+        "Example:\n  ledgerline sample --accounts 1000 --transactions 20000 > sample.csv && ledgerline import "
+        "sample.csv");
+    command.action([&environment, settings] {
+        if (!is_currency(settings->currency))
+            return report(environment,
+                          {Disposition::refuse, std::string(bad_usage), "--currency must be an ISO 4217 code"});
+        Sample sample(*settings);
+        environment.out << sample_header << '\n';
+        while (const auto row = sample.next()) environment.out << csv_line(*row, settings->currency);
+        environment.out.flush();
+        return environment.out ? exit_ok : exit_refused;
+    });
+}
+
+}  // namespace ledgerline::cli

@@ -44,6 +44,7 @@ int run(const Environment& environment, int argc, const char* const* argv, const
     root.notes(kNotes);
     if (roles.up) declare_up(root, environment, roles);
     declare_migrate(root, environment);
+    declare_import(root, environment);
     declare_accounts(root, environment);
     declare_transactions(root, environment);
     declare_dead_letters(root, environment);

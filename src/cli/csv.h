@@ -1,0 +1,57 @@
+// CsvReader: reads comma-separated values (RFC 4180) one record after the other, of files of any length.
+//
+// Tolerated besides: a UTF-8 byte order mark, lines that end in LF alone, a last line without an end, empty lines (they
+// are no records). What a field may hold is not its business.
+#pragma once
+
+#include <cstdint>
+#include <istream>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+
+namespace ledgerline::cli {
+
+struct CsvRecord {
+    std::uint64_t line = 0;           // on which it begins, from 1
+    std::vector<std::string> fields;  // unquoted; incomplete when there is a defect
+    std::string raw;                  // as it stands in the file, without the end of its line
+    std::string defect;               // the rule of quoting that it breaks; empty when it breaks none
+};
+
+// Not thread-safe.
+class CsvReader {
+public:
+    static constexpr std::size_t record_bytes_max = 64 * 1024;
+
+    // The stream must outlive it.
+    explicit CsvReader(std::istream& in);
+
+    // Reads the next record; false at the end. A record with a defect is read to the end of its line. Error
+    // "malformed_file", after which nothing more can be read: a quote that is never closed, a record over
+    // record_bytes_max, or a failed read.
+    Result<bool> next(CsvRecord& record);
+
+private:
+    enum class FieldEnd { comma, line, malformed };
+
+    int peek();  // -1 at the end
+    int take();
+    bool take_line_end();
+    void skip_empty_lines();
+    FieldEnd read_field(CsvRecord& record);
+    FieldEnd read_quoted(CsvRecord& record, std::string& field);
+    FieldEnd read_plain(CsvRecord& record, std::string& field);
+    FieldEnd spoil(CsvRecord& record, std::string defect);
+
+    std::istream& in_;
+    std::vector<char> buffer_;
+    std::size_t at_ = 0;
+    std::size_t end_ = 0;
+    std::uint64_t line_ = 1;
+    std::string* raw_ = nullptr;  // of the record being read
+    std::string broken_;          // why the file cannot be read on
+};
+
+}  // namespace ledgerline::cli

@@ -1,0 +1,223 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <memory>
+
+#include "cli/commands.h"
+#include "cli/exit_code.h"
+#include "cli/import_run.h"
+#include "cli/interrupts.h"
+#include "cli/output.h"
+#include "cli/progress.h"
+
+namespace ledgerline::cli {
+namespace {
+
+constexpr std::size_t kBadRowsShown = 20;
+constexpr std::int64_t kConnectionsMax = 64;
+constexpr std::int64_t kBatchRowsMax = 1000;  // of the API
+
+struct Options {
+    std::string file;
+    ImportSettings settings;
+    OutputOptions output;
+    bool skip_invalid = false;
+    std::string rejects;
+};
+
+void list_bad_rows(const Environment& environment, const std::string& file, const FileCheck& check) {
+    const std::size_t shown = std::min(check.bad_rows.size(), kBadRowsShown);
+    for (std::size_t i = 0; i < shown; ++i) {
+        const BadRow& bad = check.bad_rows[i];
+        environment.err << fmt::format("{}:{}: {}{}\n", file, bad.line,
+                                       bad.column.empty() ? "" : fmt::format("column '{}' ", bad.column), bad.rule);
+    }
+    if (check.bad_lines.size() > shown)
+        environment.err << fmt::format("... and {} more bad rows\n", check.bad_lines.size() - shown);
+}
+
+// The rejected rows under the file's header, byte for byte, so that they can be mended and imported.
+Result<void> write_rejects(std::istream& in, const std::string& path, const FileCheck& check) {
+    std::ofstream out(path, std::ios::binary | std::ios::trunc);
+    out << check.header << '\n';
+    CsvReader csv(in);
+    CsvRecord record;
+    for (auto bad_line = check.bad_lines.begin(); bad_line != check.bad_lines.end();) {
+        LEDGERLINE_TRY(const bool more, csv.next(record));
+        if (!more) break;
+        if (record.line != *bad_line) continue;
+        out << record.raw << '\n';
+        ++bad_line;
+    }
+    if (!out.flush()) return failure(Disposition::refuse, std::string(bad_usage), fmt::format("cannot write {}", path));
+    return {};
+}
+
+void rewind(std::ifstream& file) {
+    file.clear();
+    file.seekg(0);
+}
+
+json::Value json_of(const std::map<std::string, std::int64_t>& counts) {
+    json::Object object;
+    for (const auto& [code, count] : counts) object.emplace_back(code, count);
+    return object;
+}
+
+std::int64_t sum_of(const std::map<std::string, std::int64_t>& counts) {
+    std::int64_t sum = 0;
+    for (const auto& [code, count] : counts) sum += count;
+    return sum;
+}
+
+double rate_of(const ImportOutcome& outcome) {
+    return outcome.seconds > 0 ? static_cast<double>(outcome.counts.settled()) / outcome.seconds : 0;
+}
+
+void print_json(const Environment& environment, const OutputOptions& output, const FileCheck& check,
+                const ImportOutcome& outcome) {
+    const ImportCounts& counts = outcome.counts;
+    const auto good_rows = static_cast<std::int64_t>(check.good_rows);
+    print_object(environment, output,
+                 json::Object{{"complete", counts.settled() == good_rows},
+                              {"rows", good_rows},
+                              {"rejected", static_cast<std::int64_t>(check.bad_lines.size())},
+                              {"processed", counts.processed},
+                              {"refused", sum_of(counts.refused)},
+                              {"refused_by_reason", json_of(counts.refused)},
+                              {"refused_at_intake", sum_of(counts.refused_at_intake)},
+                              {"refused_at_intake_by_reason", json_of(counts.refused_at_intake)},
+                              {"dead_lettered", counts.dead_lettered},
+                              {"replayed", counts.replayed},
+                              {"seconds", json::Number{fmt::format("{:.3f}", outcome.seconds)}},
+                              {"rows_per_second", json::Number{fmt::format("{:.0f}", rate_of(outcome))}}});
+}
+
+void print_table(const Environment& environment, const FileCheck& check, const ImportOutcome& outcome) {
+    const ImportCounts& counts = outcome.counts;
+    Table table({{"result"}, {"rows", Align::right}});
+    table.add({"processed", grouped(counts.processed)});
+    for (const auto& [code, count] : counts.refused) table.add({"refused: " + code, grouped(count)});
+    for (const auto& [code, count] : counts.refused_at_intake)
+        table.add({"refused at intake: " + code, grouped(count)});
+    table.add({"dead-lettered", grouped(counts.dead_lettered)});
+    if (!check.bad_lines.empty()) table.add({"rejected", grouped(static_cast<std::int64_t>(check.bad_lines.size()))});
+    table.print(environment.out);
+    environment.out << fmt::format("{} of {} rows settled in {:.1f} s ({}/s), {} of them replayed\n",
+                                   grouped(counts.settled()), grouped(static_cast<std::int64_t>(check.good_rows)),
+                                   outcome.seconds, grouped(static_cast<std::int64_t>(rate_of(outcome))),
+                                   grouped(counts.replayed));
+}
+
+int finish(const Environment& environment, const Options& options, const FileCheck& check,
+           const ImportOutcome& outcome) {
+    if (options.output.json())
+        print_json(environment, options.output, check, outcome);
+    else
+        print_table(environment, check, outcome);
+    for (const IntakeRefusal& refusal : outcome.counts.intake_refusals)
+        environment.err << fmt::format("{}:{}: refused: {} ({})\n", options.file, refusal.line, refusal.detail,
+                                       refusal.code);
+
+    const char* advice = "Run the same command again to go on: nothing is posted twice.\n";
+    if (outcome.error) {
+        environment.err << fmt::format("ledgerline: {}\n{}", outcome.error->message, advice);
+        return exit_code_of(*outcome.error);
+    }
+    if (outcome.interrupted && outcome.counts.settled() < static_cast<std::int64_t>(check.good_rows)) {
+        environment.err << "Interrupted. " << advice;
+        return exit_interrupted;
+    }
+    const bool clean = outcome.counts.dead_lettered == 0 && outcome.counts.refused_at_intake.empty();
+    return clean ? exit_ok : exit_refused;
+}
+
+ImportOutcome send(const Environment& environment, const Options& options, const FileCheck& check, std::istream& file) {
+    Interrupts interrupts;
+    Progress progress(environment, "importing", "rows", static_cast<std::int64_t>(check.good_rows));
+    bool seen = false;
+    ImportSettings settings = options.settings;
+    settings.wait_interrupt = [&](milliseconds at_most) {
+        const bool came = interrupts.wait(at_most);
+        if (came && std::exchange(seen, true)) _exit(exit_interrupted);
+        return came;
+    };
+    settings.on_interrupt = [&] {
+        progress.clear();
+        environment.err << "Stopping when the batches under way are settled (once more leaves at once).\n"
+                        << std::flush;
+    };
+    settings.on_progress = [&](std::int64_t settled) { progress.update(settled); };
+    return run_import(environment, settings, check, file);
+}
+
+Result<int> import_file(const Environment& environment, const Options& options) {
+    std::ifstream file(options.file, std::ios::binary);
+    if (!file) return failure(Disposition::refuse, std::string(bad_usage), fmt::format("cannot read {}", options.file));
+    LEDGERLINE_CHECK(Server::open(options.settings.server));
+    auto check = check_file(file);
+    if (!check) {
+        check.error().message = fmt::format("{}: {}", options.file, check.error().message);
+        return std::unexpected(std::move(check).error());
+    }
+    if (!check->bad_lines.empty()) {
+        list_bad_rows(environment, options.file, *check);
+        if (!options.skip_invalid) {
+            environment.err << "Nothing was sent. --skip-invalid imports the other rows.\n";
+            return exit_usage;
+        }
+        rewind(file);
+        const std::string path = options.rejects.empty() ? options.file + ".rejected.csv" : options.rejects;
+        LEDGERLINE_CHECK(write_rejects(file, path, *check));
+        environment.err << fmt::format("The rejected rows are in {}.\n", path);
+    }
+    rewind(file);
+    const ImportOutcome outcome = send(environment, options, *check, file);
+    return finish(environment, options, *check, outcome);
+}
+
+constexpr const char* kNotes =
+    "The first line names the columns, in any order: reference (becomes the idempotency key), account (the account's\n"
+    "reference), type (CREDIT or DEBIT), amount_cents and currency. Other columns go to the transaction's metadata, "
+    "empty\n"
+    "ones left out. Accounts that are missing are created in the currency of their first row.\n\n"
+    "The whole file is checked before the first row is sent. Each account's rows are applied in the order of the "
+    "file.\n"
+    "An import that was interrupted, or is run again, changes nothing twice and ends with the same numbers; "
+    "'replayed'\n"
+    "counts the rows that the server knew before. A server that is away or busy is waited for.\n\n"
+    "Examples:\n"
+    "  ledgerline import payments.csv\n"
+    "  ledgerline import payments.csv --skip-invalid --rejects bad.csv -o json\n\n"
+    "Exit codes: 0 when every row is settled (a refusal by the rules of the ledger is a result); 1 when rows were "
+    "refused\n"
+    "at intake or dead-lettered; 2 when the file has bad rows and nothing was sent; 3 when it gave up; 130 "
+    "interrupted.";
+
+}  // namespace
+
+void declare_import(Command& parent, const Environment& environment) {
+    Command command = parent.add("import", "Send the rows of a CSV file and wait until every one is settled");
+    auto options = std::make_shared<Options>();
+    command.positional("FILE", "The CSV file", options->file);
+    declare_server_options(command, options->settings.server);
+    declare_output_option(command, options->output);
+    command.option({"--connections", "N", "Connections to the server at once"}, options->settings.connections, 1,
+                   kConnectionsMax);
+    command.option({"--batch", "ROWS", "Rows of one request at most"}, options->settings.batch_rows, 1, kBatchRowsMax);
+    command.option({"--give-up", "TIME", "Give up when nothing has moved for so long"}, options->settings.give_up,
+                   milliseconds(0), milliseconds(std::chrono::hours(24)));
+    command.flag({"--skip-invalid", "", "Import the good rows and write the bad ones to a file", no_variable},
+                 options->skip_invalid);
+    command.option(
+        {"--rejects", "FILE", "Where --skip-invalid writes the bad rows (default: FILE.rejected.csv)", no_variable},
+        options->rejects);
+    command.notes(kNotes);
+    command.action([&environment, options] {
+        const auto code = import_file(environment, *options);
+        return code ? *code : report(environment, code.error());
+    });
+}
+
+}  // namespace ledgerline::cli

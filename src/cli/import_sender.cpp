@@ -1,0 +1,138 @@
+#include "cli/import_sender.h"
+
+#include <fmt/format.h>
+
+namespace ledgerline::cli {
+namespace {
+
+constexpr Backoff::Limits kBackoff{.base = milliseconds(100), .cap = milliseconds(5000)};
+
+std::string body_of(const Batch& batch) {
+    std::string body = R"({"transactions":[)";
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+        if (i > 0) body += ',';
+        body += batch[i].body;
+    }
+    return body + "]}";
+}
+
+bool true_member(const json::Value& object, std::string_view member) {
+    const json::Value* value = object.find(member);
+    return value && value->if_bool() && *value->if_bool();
+}
+
+// What became of one row, as its item of the answer says; nothing while it is undecided.
+struct ItemEnd {
+    std::optional<RowEnd> end;
+    std::string reason;  // why it must be sent again, when there is no end
+};
+
+// Whether the request may have been accepted although this is what came of it.
+bool may_have_been_accepted(const Error& error) {
+    // The client and the API use the same code for it; a 5xx without our code is a gateway's word.
+    return error.code == http::client_outcome_unknown || error.code == "bad_answer" || error.code.starts_with("http_5");
+}
+
+ItemEnd end_of(const json::Value& item, BatchRow& row) {
+    const json::Value* status = item.find("status");
+    Answer answer{static_cast<int>(status ? status->if_int64().value_or(0) : 0), {}, {}};
+    if (!answer.ok()) {
+        if (const json::Value* problem = item.find("problem")) answer.body = *problem;
+        const Error error = answer.error();
+        if (answer.retryable()) {
+            row.may_be_ours |= may_have_been_accepted(error);
+            return {std::nullopt, error.message};
+        }
+        return {RowEnd{.intake_refusal = IntakeRefusal{row.line, error.code, text_of(answer.body, "detail")}}, {}};
+    }
+    const json::Value* transaction = item.find("transaction");
+    if (!transaction) return {std::nullopt, "an accepted row without a transaction in the answer"};
+    const std::string state = text_of(*transaction, "status");
+    if (!row.known) row.known = true_member(item, "replayed") && !row.may_be_ours;
+    RowEnd end{.replayed = *row.known};
+    end.dead_lettered = !text_of(*transaction, "dead_letter_id").empty();
+    if (state == "FAILED") end.failure_code = text_of(*transaction, "failure_code");
+    if (state == "PROCESSED" || !end.failure_code.empty() || end.dead_lettered) return {std::move(end), {}};
+    return {std::nullopt, "rows are accepted but not decided yet"};
+}
+
+}  // namespace
+
+ImportSender::ImportSender(Server server, Random& random, ImportState& state)
+    : server_(std::move(server)), state_(state), backoff_(kBackoff, random) {}
+
+bool ImportSender::wait(std::optional<milliseconds> retry_after, const std::string& reason) {
+    return state_.wait(std::max(backoff_.next(), retry_after.value_or(milliseconds(0))), reason);
+}
+
+std::optional<Answer> ImportSender::call(const std::string& target, const std::string& body,
+                                         std::vector<http::Header> headers, bool& may_have_arrived) {
+    while (!state_.stopping()) {
+        auto answer = server_.call("POST", target, body, headers);
+        if (answer && !answer->retryable()) return *std::move(answer);
+        const Error error = answer ? answer->error() : answer.error();
+        if (!answer && error.disposition != Disposition::retry) {
+            state_.fail(error);
+            return std::nullopt;
+        }
+        may_have_arrived |= may_have_been_accepted(error);
+        if (!wait(answer ? answer->retry_after : std::nullopt, error.message)) return std::nullopt;
+    }
+    return std::nullopt;
+}
+
+std::optional<std::string> ImportSender::ensure_account(const ImportAccount& account) {
+    const json::Value body = json::Object{{"reference", account.reference}, {"currency", account.currency}};
+    bool may_have_arrived = false;
+    const auto answer = call("/v1/accounts", json::serialize(body), {}, may_have_arrived);
+    if (!answer) return std::nullopt;
+    backoff_.reset();
+    const std::string id = text_of(answer->body, answer->status == 409 ? "account_id" : "id");
+    if (id.empty()) {
+        Error error = answer->error();
+        error.message = fmt::format("account '{}': {}", account.reference, error.message);
+        state_.fail(std::move(error));
+        return std::nullopt;
+    }
+    state_.account_ready();
+    return id;
+}
+
+void ImportSender::settle(Batch batch) {
+    while (!batch.empty()) {
+        bool may_have_arrived = false;
+        const auto answer = call("/v1/transactions/batch", body_of(batch), {{"Prefer", "wait=30"}}, may_have_arrived);
+        if (!answer) return;
+        if (may_have_arrived)
+            for (BatchRow& row : batch) row.may_be_ours = true;
+        if (!answer->ok()) return state_.fail(answer->error());
+        const json::Value* found = answer->body.find("results");
+        const json::Array* results = found ? found->if_array() : nullptr;
+        if (!results || results->size() != batch.size())
+            return state_.fail(
+                {Disposition::refuse, "bad_answer", "the server's answer does not have a result for each row"});
+
+        const std::size_t before = batch.size();
+        const std::string reason = take_results(*results, batch);
+        if (batch.size() < before) backoff_.reset();
+        if (!batch.empty() && !wait(std::nullopt, reason)) return;
+    }
+}
+
+std::string ImportSender::take_results(const json::Array& results, Batch& batch) {
+    Batch left;
+    std::string reason;
+    for (std::size_t i = 0; i < results.size(); ++i) {
+        ItemEnd item = end_of(results[i], batch[i]);
+        if (item.end) {
+            state_.count(*item.end);
+            continue;
+        }
+        reason = std::move(item.reason);
+        left.push_back(std::move(batch[i]));
+    }
+    batch = std::move(left);
+    return reason;
+}
+
+}  // namespace ledgerline::cli

@@ -1,0 +1,40 @@
+// Progress: how far something is, on stderr: a bar on a terminal, a line every few seconds elsewhere.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "cli/environment.h"
+
+namespace ledgerline::cli {
+
+// Not thread-safe.
+class Progress {
+public:
+    static constexpr milliseconds line_every{5000};
+
+    // what: "importing"; unit: "rows". The environment must outlive it.
+    Progress(const Environment& environment, std::string what, std::string unit, std::int64_t total);
+    ~Progress() { clear(); }
+    Progress(const Progress&) = delete;
+    Progress& operator=(const Progress&) = delete;
+
+    // Shows it, if it is time to.
+    void update(std::int64_t done);
+    // Takes the bar off the terminal, so that other output can follow.
+    void clear();
+
+private:
+    std::string bar(std::int64_t done) const;
+    std::string facts(std::int64_t done) const;
+
+    const Environment& environment_;
+    const std::string what_;
+    const std::string unit_;
+    const std::int64_t total_;
+    const SteadyTime begun_at_;
+    SteadyTime shown_at_;
+    bool drawn_ = false;
+};
+
+}  // namespace ledgerline::cli

@@ -45,6 +45,7 @@ int run(const Environment& environment, int argc, const char* const* argv, const
     if (roles.up) declare_up(root, environment, roles);
     declare_migrate(root, environment);
     declare_import(root, environment);
+    declare_verify(root, environment);
     declare_accounts(root, environment);
     declare_transactions(root, environment);
     declare_dead_letters(root, environment);

@@ -8,6 +8,7 @@ namespace ledgerline::cli {
 
 void declare_migrate(Command& parent, const Environment& environment);
 void declare_import(Command& parent, const Environment& environment);
+void declare_verify(Command& parent, const Environment& environment);
 void declare_accounts(Command& parent, const Environment& environment);
 void declare_transactions(Command& parent, const Environment& environment);
 void declare_dead_letters(Command& parent, const Environment& environment);

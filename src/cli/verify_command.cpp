@@ -1,0 +1,127 @@
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "cli/commands.h"
+#include "cli/database.h"
+#include "cli/exit_code.h"
+#include "cli/output.h"
+#include "cli/progress.h"
+#include "cli/verify.h"
+#include "pg/migrations.h"
+#include "sql/migrations.h"
+
+namespace ledgerline::cli {
+namespace {
+
+constexpr milliseconds kStatementTimeout{300'000};
+
+struct Options {
+    DatabaseOptions database;
+    OutputOptions output;
+    std::int64_t listed = 20;
+    std::int64_t stretch = 10'000;
+};
+
+json::Value json_of(const Violation& violation) {
+    json::Object object;
+    if (violation.lane >= 0) object.emplace_back("lane", violation.lane);
+    if (violation.seq > 0) object.emplace_back("seq", violation.seq);
+    if (!violation.id.empty()) object.emplace_back("id", violation.id);
+    object.emplace_back("detail", violation.detail);
+    return object;
+}
+
+json::Value json_of(const VerifyReport& report, double seconds) {
+    json::Array checks;
+    for (std::size_t i = 0; i < check_count; ++i) {
+        const auto check = static_cast<Check>(i);
+        const VerifyReport::Finding& finding = report.finding(check);
+        json::Array listed;
+        for (const Violation& violation : finding.listed) listed.push_back(json_of(violation));
+        checks.push_back(json::Object{{"name", name_of(check)},
+                                      {"claim", claim_of(check)},
+                                      {"ok", finding.violated == 0},
+                                      {"examined", finding.examined},
+                                      {"unit", unit_of(check)},
+                                      {"violations", finding.violated},
+                                      {"listed", std::move(listed)}});
+    }
+    return json::Object{
+        {"ok", report.ok()}, {"checks", std::move(checks)}, {"seconds", json::Number{fmt::format("{:.3f}", seconds)}}};
+}
+
+std::string line_of(const Violation& violation) {
+    std::string line = "        ";
+    if (violation.lane >= 0) line += fmt::format("lane {} ", violation.lane);
+    if (violation.seq > 0) line += fmt::format("seq {} ", violation.seq);
+    if (!violation.id.empty()) line += violation.id + " ";
+    line.back() = ':';
+    return line + ' ' + violation.detail;
+}
+
+void print_text(const Environment& environment, const VerifyReport& report, double seconds) {
+    for (std::size_t i = 0; i < check_count; ++i) {
+        const auto check = static_cast<Check>(i);
+        const VerifyReport::Finding& finding = report.finding(check);
+        const std::string count = fmt::format("{} {}", grouped(finding.examined), unit_of(check));
+        environment.out << fmt::format("{:<6}  {:<70} {:>22}\n", finding.violated == 0 ? "ok" : "FAILED",
+                                       claim_of(check), count);
+        for (const Violation& violation : finding.listed) environment.out << line_of(violation) << '\n';
+        const auto listed = static_cast<std::int64_t>(finding.listed.size());
+        if (finding.violated > listed)
+            environment.out << fmt::format("        ... and {} more\n", grouped(finding.violated - listed));
+    }
+    environment.out << fmt::format("{} in {:.1f} s\n", report.ok() ? "Everything holds" : "The ledger is damaged",
+                                   seconds);
+}
+
+Result<int> run(const Environment& environment, const Options& options) {
+    LEDGERLINE_TRY(pg::Connection connection, connect(options.database, kStatementTimeout));
+    LEDGERLINE_CHECK(pg::check_schema(connection, sql::migrations));
+    const SteadyTime begun_at = environment.clock.steady_now();
+    std::unique_ptr<Progress> progress;
+    VerifySettings settings;
+    settings.stretch_seqs = options.stretch;
+    settings.listed_max = static_cast<std::size_t>(options.listed);
+    settings.on_progress = [&](std::int64_t done, std::int64_t total) {
+        if (!progress) progress = std::make_unique<Progress>(environment, "verifying", "events", total);
+        progress->update(done);
+    };
+    const auto report = verify(connection, settings);
+    progress.reset();
+    if (!report) return std::unexpected(report.error());
+
+    const double seconds = std::chrono::duration<double>(environment.clock.steady_now() - begun_at).count();
+    if (options.output.json())
+        print_object(environment, options.output, json_of(*report, seconds));
+    else
+        print_text(environment, *report, seconds);
+    return report->ok() ? exit_ok : exit_refused;
+}
+
+}  // namespace
+
+void declare_verify(Command& parent, const Environment& environment) {
+    Command command = parent.add("verify", "Recompute every balance from the entries and say what holds");
+    auto options = std::make_shared<Options>();
+    declare_database_options(command, options->database);
+    declare_output_option(command, options->output);
+    command.option({"--list", "N", "How many violations of each kind to list; all are counted"}, options->listed, 0,
+                   100'000);
+    command.option({"--stretch", "SEQS", "How much of a lane to read at once"}, options->stretch, 1, 1'000'000);
+    command.notes(
+        "It only reads, and may run while the system is at work: each statement is short, and what it judges are rows "
+        "that\n"
+        "never change. Refusals for suspension are taken as they are.\n\n"
+        "Examples:\n"
+        "  ledgerline verify --database-url postgresql://ledgerline@db/ledgerline\n"
+        "  ledgerline verify --data-dir ./data -o json\n\n"
+        "Exit code 1 when something does not hold.");
+    command.action([&environment, options] {
+        const auto code = run(environment, *options);
+        return code ? *code : report(environment, code.error());
+    });
+}
+
+}  // namespace ledgerline::cli

@@ -51,7 +51,8 @@ public:
     // First step of a shutdown: /readyz says no, and whoever waits for outcomes is answered with the current state.
     // Requests are still served. Repeatable.
     void begin_stop();
-    // Second step, once no requests are under way: lets batches end and answers what is left. Repeatable.
+    // Second step, after the listener's stop() and before its destruction: lets batches end and answers what is left.
+    // Repeatable.
     void stop();
 
     // To be notified whenever outcomes were written in this process. Thread-safe.

@@ -111,23 +111,4 @@ std::optional<std::chrono::seconds> read_wait(const http::Request& request) {
     return std::nullopt;
 }
 
-std::optional<http::Problem> check_content_type(const http::Request& request) {
-    const std::string* type = request.header("content-type");
-    const auto parts = split(type ? *type : std::string_view(), ';');
-    bool supported = equal_ignoring_case(parts.front(), "application/json");
-    for (std::size_t i = 1; i < parts.size(); ++i) {
-        const auto equals = parts[i].find('=');
-        std::string_view charset = equals == std::string_view::npos ? "" : trim(parts[i].substr(equals + 1));
-        if (charset.size() >= 2 && charset.starts_with('"') && charset.ends_with('"'))
-            charset = charset.substr(1, charset.size() - 2);
-        // JSON is UTF-8 (RFC 8259, section 8.1), of which US-ASCII is a part.
-        if (equal_ignoring_case(trim(parts[i].substr(0, equals)), "charset"))
-            supported =
-                supported && (equal_ignoring_case(charset, "utf-8") || equal_ignoring_case(charset, "us-ascii"));
-    }
-    if (supported) return std::nullopt;
-    return problem(ProblemCode::unsupported_media_type, "Content-Type must be application/json, in UTF-8.",
-                   "Content-Type");
-}
-
 }  // namespace ledgerline

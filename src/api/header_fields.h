@@ -24,7 +24,4 @@ std::expected<std::optional<std::string>, http::Problem> read_idempotency_key(co
 // is well formed.
 std::optional<std::chrono::seconds> read_wait(const http::Request& request);
 
-// A problem unless the body is declared as application/json.
-std::optional<http::Problem> check_content_type(const http::Request& request);
-
 }  // namespace ledgerline

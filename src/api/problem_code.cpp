@@ -34,7 +34,6 @@ constexpr ProblemKind kKinds[] = {
     {reference_taken, "reference_taken", 409, 0},
     {dead_letter_decided, "dead_letter_decided", 409, 0},
     {foreign_dead_letter, "foreign_dead_letter", 409, 0},
-    {unsupported_media_type, "unsupported_media_type", 415, 0},
     {idempotency_key_reused, "idempotency_key_reused", 422, 0},
     {account_suspended, "account_suspended", 422, 0},
     {currency_mismatch, "currency_mismatch", 422, 0},

@@ -1,6 +1,6 @@
 // The problem codes of the API: what each means to a client, in one table. The OpenAPI document lists them too.
 //
-// The edge has codes of its own for what never reaches a handler (route_not_found, body_too_large, ...).
+// The edge has codes of its own for what never reaches a handler (http::edge_code).
 #pragma once
 
 #include <span>
@@ -32,7 +32,6 @@ enum class ProblemCode {
     reference_taken,
     dead_letter_decided,
     foreign_dead_letter,
-    unsupported_media_type,
     idempotency_key_reused,
     account_suspended,
     currency_mismatch,

@@ -28,7 +28,6 @@ std::string read_key(Fields& fields, const std::optional<std::string>& header_ke
 }  // namespace
 
 std::expected<json::Value, http::Problem> parse_body(const http::Request& request) {
-    if (auto wrong = check_content_type(request)) return std::unexpected(std::move(*wrong));
     auto body = json::parse(request.body);
     if (!body)
         return std::unexpected(

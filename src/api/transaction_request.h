@@ -13,7 +13,7 @@
 
 namespace ledgerline {
 
-// The body as JSON: 415 unless it is declared as JSON, 400 unless it is JSON.
+// The body as JSON. The edge has seen to it that it is declared as such.
 std::expected<json::Value, http::Problem> parse_body(const http::Request& request);
 
 // path: where value stands, "" for the body itself. header_key: the Idempotency-Key header. The ids and the traceparent

@@ -1,1 +1,188 @@
+// /v1/dead-letters over HTTP and on real PostgreSQL.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 
+#include <future>
+#include <set>
+
+#include "support/api_server.h"
+
+namespace ledgerline {
+namespace {
+
+using test::Answer;
+
+class DeadLettersApi : public testing::Test {
+protected:
+    std::string post(const std::string& key) const {
+        return server_.post("/v1/transactions", server_.transaction(account_, key)).at("id");
+    }
+    Answer decide(const std::string& letter, const std::string& decision, const std::string& body = "") const {
+        return server_.post("/v1/dead-letters/" + letter + "/" + decision, body);
+    }
+    std::string foreign_letter() const {
+        const std::string id = "00000000-0000-7000-8000-000000000001";
+        server_.database().run(
+            "INSERT INTO dead_letters (id, topic, partition, \"offset\", message_key, payload, payload_encoding, "
+            "value_sha256, error_class, error_code, error_message, attempts, first_failed_at, last_failed_at) VALUES "
+            "('" +
+            id +
+            "', 'transactions', 0, 1, '\\x00ff', '/w==', 'base64', '\\x01', 'foreign', 'undecodable', 'no JSON', 1, "
+            "now(), now())");
+        return id;
+    }
+
+    test::ApiServer server_;
+    const std::string account_ = server_.account();
+};
+
+TEST_F(DeadLettersApi, ShowsALetter) {
+    const std::string transaction = post("k");
+    const std::string id = server_.park(transaction);
+    const Answer letter = server_.get("/v1/dead-letters/" + id);
+    EXPECT_EQ(letter.status, 200);
+    EXPECT_EQ(letter.at("id"), id);
+    EXPECT_EQ(letter.at("state"), "PARKED");
+    EXPECT_EQ(letter.at("transaction_id"), transaction);
+    EXPECT_EQ(letter.at("account_id"), account_);
+    EXPECT_EQ(letter.at("seq"), "1");
+    EXPECT_EQ(letter.at("key"), "key");
+    EXPECT_EQ(letter.at("payload"), "{}");
+    EXPECT_EQ(letter.at("headers"), "[]");
+    EXPECT_EQ(letter.at("error_class"), "permanent");
+    EXPECT_EQ(letter.at("decided_at"), "null");
+    EXPECT_EQ(server_.get("/v1/dead-letters/" + foreign_letter()).at("event_id"), "null");
+    EXPECT_EQ(server_.get("/v1/dead-letters/7").code(), "invalid_id");
+    EXPECT_EQ(server_.get("/v1/dead-letters/00000000-0000-7000-8000-000000000000").code(), "dead_letter_not_found");
+}
+
+TEST_F(DeadLettersApi, ReplayPutsANewEventAtTheEndOfTheLane) {
+    const std::string transaction = post("k");
+    const std::string id = server_.park(transaction);
+    post("later");
+    const Answer replayed = decide(id, "replay", R"({"by":"ann"})");
+    EXPECT_EQ(replayed.status, 200);
+    EXPECT_EQ(replayed.at("state"), "REPLAYED");
+    EXPECT_EQ(replayed.at("decided_by"), "ann");
+    EXPECT_NE(replayed.at("decided_at"), "null");
+    EXPECT_EQ(
+        server_.database().value("SELECT seq || ' ' || schema_version FROM replayed_events WHERE dead_letter_id = '" +
+                                 id + "' AND transaction_id = '" + transaction + "'"),
+        "3 1");
+    EXPECT_EQ(server_.database().value("SELECT count(DISTINCT event_id) FROM lane_events"), "3");
+    EXPECT_EQ(server_.database().value("SELECT max(last_seq) FROM lane_intake"), "3");
+
+    const Answer waiting = server_.get("/v1/transactions/" + transaction);
+    EXPECT_EQ(waiting.at("status"), "PENDING");
+    EXPECT_EQ(waiting.at("seq"), "3");
+    EXPECT_EQ(waiting.at("dead_letter_id"), "null");
+    // The next one follows on.
+    EXPECT_EQ(server_.get("/v1/transactions/" + post("last")).at("seq"), "4");
+}
+
+TEST_F(DeadLettersApi, DiscardFailsTheTransaction) {
+    const std::string transaction = post("k");
+    const std::string id = server_.park(transaction);
+    auto waiting = std::async(std::launch::async, [&] { return decide(id, "discard"); });
+    const Answer discarded = waiting.get();
+    EXPECT_EQ(discarded.status, 200);
+    EXPECT_EQ(discarded.at("state"), "DISCARDED");
+    EXPECT_EQ(discarded.at("decided_by"), "api");
+    const Answer failed = server_.get("/v1/transactions/" + transaction);
+    EXPECT_EQ(failed.at("status"), "FAILED");
+    EXPECT_EQ(failed.at("failure_code"), "discarded");
+    EXPECT_EQ(failed.at("seq"), "1");
+}
+
+TEST_F(DeadLettersApi, RepeatingADecisionChangesNothingAndTheOtherOneIsRefused) {
+    const std::string replayed = server_.park(post("a")), discarded = server_.park(post("b"));
+    const Answer first = decide(replayed, "replay");
+    EXPECT_EQ(json::serialize(decide(replayed, "replay", R"({"by":"somebody else"})").body),
+              json::serialize(first.body));
+    const Answer other = decide(replayed, "discard");
+    EXPECT_EQ(other.status, 409);
+    EXPECT_EQ(other.code(), "dead_letter_decided");
+    EXPECT_EQ(other.at("state"), "REPLAYED");
+
+    decide(discarded, "discard");
+    EXPECT_EQ(decide(discarded, "discard").status, 200);
+    EXPECT_EQ(decide(discarded, "replay").code(), "dead_letter_decided");
+    EXPECT_EQ(server_.database().value("SELECT (SELECT count(*) FROM replayed_events) || ' ' || (SELECT count(*) FROM "
+                                       "outcomes) || ' ' || max(last_seq) FROM lane_intake"),
+              "1 1 3");
+}
+
+TEST_F(DeadLettersApi, ManyDecisionsAtOnceAreOne) {
+    const std::string id = server_.park(post("k"));
+    std::vector<std::future<Answer>> operators;
+    for (int i = 0; i < 8; ++i)
+        operators.push_back(
+            std::async(std::launch::async, [&, i] { return decide(id, i % 2 == 0 ? "replay" : "discard"); }));
+    std::multiset<int> statuses;
+    for (auto& each : operators) statuses.insert(each.get().status);
+    EXPECT_EQ(statuses.count(200), 4u);
+    EXPECT_EQ(statuses.count(409), 4u);
+    EXPECT_EQ(
+        server_.database().value("SELECT (SELECT count(*) FROM replayed_events) + (SELECT count(*) FROM outcomes)"),
+        "1");
+}
+
+TEST_F(DeadLettersApi, ForeignLettersCanOnlyBeDiscarded) {
+    const std::string id = foreign_letter();
+    const Answer replay = decide(id, "replay");
+    EXPECT_EQ(replay.status, 409);
+    EXPECT_EQ(replay.code(), "foreign_dead_letter");
+    EXPECT_EQ(decide(id, "discard").at("state"), "DISCARDED");
+    EXPECT_EQ(server_.database().value("SELECT count(*) FROM outcomes"), "0");
+    EXPECT_EQ(decide(id, "replay").status, 409);
+}
+
+TEST_F(DeadLettersApi, ATransactionParkedAgainIsANewLetter) {
+    const std::string transaction = post("k");
+    const std::string first = server_.park(transaction);
+    decide(first, "replay");
+    const std::string second = server_.park(transaction);
+    EXPECT_EQ(server_.get("/v1/transactions/" + transaction).at("dead_letter_id"), second);
+    EXPECT_EQ(decide(second, "replay").at("state"), "REPLAYED");
+    server_.apply(transaction);
+    EXPECT_EQ(server_.get("/v1/transactions/" + transaction).at("status"), "PROCESSED");
+    EXPECT_EQ(server_.get("/v1/transactions/" + transaction).at("seq"), "3");
+}
+
+TEST_F(DeadLettersApi, RefusesMalformedDecisions) {
+    const std::string id = server_.park(post("k"));
+    for (const char* body : {"[]", "{", R"({"by":7})", R"({"by":""})", R"({"who":"me"})"})
+        EXPECT_EQ(decide(id, "replay", body).status, 400) << body;
+    EXPECT_EQ(decide("7", "discard").code(), "invalid_id");
+    EXPECT_EQ(decide("00000000-0000-7000-8000-000000000000", "replay").code(), "dead_letter_not_found");
+    EXPECT_EQ(server_.get("/v1/dead-letters/" + id).at("state"), "PARKED");
+    EXPECT_EQ(decide(id, "replay", "{}").status, 200);
+}
+
+TEST_F(DeadLettersApi, ListsLettersByFilter) {
+    const std::string first = server_.park(post("a")), second = server_.park(post("b")), foreign = foreign_letter();
+    decide(first, "discard");
+    const auto ids = [&](const std::string& query) {
+        const Answer page = server_.get("/v1/dead-letters" + query);
+        EXPECT_EQ(page.status, 200) << query;
+        std::vector<std::string> found;
+        for (const json::Value& each : *page.body.find("dead_letters")->if_array())
+            found.push_back(*each.find("id")->if_string());
+        return found;
+    };
+    using testing::ElementsAre;
+    EXPECT_THAT(ids(""), ElementsAre(second, first, foreign));
+    EXPECT_THAT(ids("?state=PARKED"), ElementsAre(second, foreign));
+    EXPECT_THAT(ids("?state=DISCARDED"), ElementsAre(first));
+    EXPECT_THAT(ids("?error_class=foreign"), ElementsAre(foreign));
+    EXPECT_THAT(ids("?error_code=23514&state=PARKED"), ElementsAre(second));
+    EXPECT_THAT(ids("?account_id=" + account_), ElementsAre(second, first));
+    EXPECT_THAT(ids("?error_code=none"), ElementsAre());
+    const std::string cursor = server_.get("/v1/dead-letters?limit=1").at("next_cursor");
+    EXPECT_THAT(ids("?limit=1&cursor=" + cursor), ElementsAre(first));
+    EXPECT_EQ(server_.get("/v1/dead-letters?state=parked").code(), "invalid_parameter");
+}
+
+}  // namespace
+}  // namespace ledgerline

@@ -1,1 +1,75 @@
+// Lanes, health, readiness, metrics and the OpenAPI document over HTTP.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 
+#include "api/openapi.h"
+#include "support/api_server.h"
+
+namespace ledgerline {
+namespace {
+
+using test::Answer;
+using testing::HasSubstr;
+
+TEST(OperationsApi, ShowsTheLanes) {
+    test::ApiServer server;
+    const std::string account = server.account();
+    const Answer made = server.post("/v1/transactions", server.transaction(account, "a"));
+    server.post("/v1/transactions", server.transaction(account, "b"));
+    server.apply(made.at("id"));
+    const std::string lane = "lanes." + made.at("lane");
+    const Answer lanes = server.get("/v1/lanes");
+    EXPECT_EQ(lanes.status, 200);
+    EXPECT_EQ(lanes.body.find("lanes")->if_array()->size(), 12u);
+    EXPECT_EQ(lanes.at(lane + ".lane"), made.at("lane"));
+    EXPECT_EQ(lanes.at(lane + ".last_seq"), "2");
+    EXPECT_EQ(lanes.at(lane + ".published_seq"), "1");
+    EXPECT_EQ(lanes.at(lane + ".applied_seq"), "1");
+    EXPECT_EQ(lanes.at(lane + ".owner"), "null");
+    EXPECT_GE(std::stoll(lanes.at(lane + ".oldest_waiting_age_ms")), 0);
+    const std::string idle = made.at("lane") == "0" ? "lanes.1" : "lanes.0";
+    EXPECT_EQ(lanes.at(idle + ".oldest_waiting_age_ms"), "null");
+}
+
+TEST(OperationsApi, ServesItsDocument) {
+    test::ApiServer server;
+    const Answer document = server.get("/openapi.json");
+    EXPECT_EQ(document.status, 200);
+    EXPECT_EQ(document.at("openapi"), "3.1.0");
+    EXPECT_EQ(document.header("content-type"), "application/json");
+}
+
+TEST(OperationsApi, ServesMetrics) {
+    test::ApiServer server;
+    const std::string account = server.account();
+    server.post("/v1/transactions", server.transaction(account, "a"));
+    server.post("/v1/transactions", server.transaction(account, "a"));
+    server.post("/v1/transactions", server.transaction(account, "a", 7));
+    const Answer metrics = server.get("/metrics");
+    EXPECT_EQ(metrics.header("content-type"), "text/plain; version=0.0.4; charset=utf-8");
+    const std::string text = *metrics.body.if_string();
+    EXPECT_THAT(text, HasSubstr("intake_rows_total{result=\"created\"} 1\n"));
+    EXPECT_THAT(text, HasSubstr("intake_rows_total{result=\"replayed\"} 1\n"));
+    EXPECT_THAT(text, HasSubstr("intake_rows_total{result=\"refused\"} 1\n"));
+    EXPECT_THAT(text, HasSubstr("intake_batch_size_count 3\n"));
+    EXPECT_THAT(text, HasSubstr("database_pool_wait_seconds_count{pool=\"api\"}"));
+}
+
+TEST(OperationsApi, IsReadyWhenEverythingItNeedsIsThere) {
+    bool worker_is_there = false;
+    ApiConfig config;
+    config.dependencies.push_back({"worker", [&] { return worker_is_there; }});
+    test::ApiServer server(config);
+    EXPECT_EQ(server.get("/health").at("status"), "ok");
+    EXPECT_EQ(server.get("/livez").status, 200);
+    const Answer missing = server.get("/readyz");
+    EXPECT_EQ(missing.status, 503);
+    EXPECT_EQ(missing.code(), "not_ready");
+    EXPECT_EQ(missing.at("missing"), R"(["worker"])");
+    EXPECT_NE(missing.header("retry-after"), "");
+    worker_is_there = true;
+    EXPECT_EQ(server.get("/readyz").at("status"), "ready");
+}
+
+}  // namespace
+}  // namespace ledgerline

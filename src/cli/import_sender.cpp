@@ -7,6 +7,9 @@ namespace {
 
 constexpr Backoff::Limits kBackoff{.base = milliseconds(100), .cap = milliseconds(5000)};
 
+// Times that one row may be answered 500 before it counts as refused.
+constexpr int kInternalErrorsMax = 5;
+
 std::string body_of(const Batch& batch) {
     std::string body = R"({"transactions":[)";
     for (std::size_t i = 0; i < batch.size(); ++i) {
@@ -27,10 +30,11 @@ struct ItemEnd {
     std::string reason;  // why it must be sent again, when there is no end
 };
 
-// Whether the request may have been accepted although this is what came of it.
+// Whether the request may have been accepted although this is what came of it. The client and the API use the same code
+// for it; other answers of 500 to 504 without a problem document are a gateway's word.
 bool may_have_been_accepted(const Error& error) {
-    // The client and the API use the same code for it; a 5xx without our code is a gateway's word.
-    return error.code == http::client_outcome_unknown || error.code == "bad_answer" || error.code.starts_with("http_5");
+    return error.code == http::client_outcome_unknown || error.code == "bad_answer" || error.code == "internal_error" ||
+           error.code.starts_with("http_5");
 }
 
 ItemEnd end_of(const json::Value& item, BatchRow& row) {
@@ -39,7 +43,9 @@ ItemEnd end_of(const json::Value& item, BatchRow& row) {
     if (!answer.ok()) {
         if (const json::Value* problem = item.find("problem")) answer.body = *problem;
         const Error error = answer.error();
-        if (answer.retryable()) {
+        // A row that the server fails at again and again is not the server's bad moment.
+        if (answer.status == 500) ++row.internal_errors;
+        if (answer.retryable() && row.internal_errors < kInternalErrorsMax) {
             row.may_be_ours |= may_have_been_accepted(error);
             return {std::nullopt, error.message};
         }

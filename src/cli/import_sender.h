@@ -19,8 +19,9 @@ namespace ledgerline::cli {
 // One row as it is sent.
 struct BatchRow {
     std::uint64_t line = 0;
-    std::string body;                // JSON
-    bool may_be_ours = false;        // an earlier try may have been accepted, so that a replay would say nothing
+    std::string body;          // JSON
+    bool may_be_ours = false;  // an earlier try may have been accepted, so that a replay would say nothing
+    int internal_errors = 0;
     std::optional<bool> known = {};  // whether the server had it before this import; set once it is accepted
 };
 using Batch = std::vector<BatchRow>;

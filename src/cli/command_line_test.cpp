@@ -1,0 +1,122 @@
+// The command line as its users type it.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <sstream>
+
+#include "cli/cli.h"
+#include "cli/exit_code.h"
+
+namespace ledgerline::cli {
+namespace {
+
+struct Outcome {
+    int code;
+    std::string out, err;
+};
+
+Outcome call(std::vector<const char*> arguments, const RoleCommands& roles = {}) {
+    std::ostringstream out, err;
+    const SystemClock clock;
+    SeededRandom random(1);
+    arguments.insert(arguments.begin(), "ledgerline");
+    const Environment environment{out, err, false, clock, random};
+    const int code = run(environment, static_cast<int>(arguments.size()), arguments.data(), roles);
+    return {code, out.str(), err.str()};
+}
+
+std::string complaint(std::vector<const char*> arguments) {
+    const Outcome outcome = call(std::move(arguments));
+    EXPECT_EQ(outcome.code, exit_usage);
+    EXPECT_EQ(outcome.out, "");
+    EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
+    return outcome.err;
+}
+
+struct Variable {
+    Variable(const char* name, const char* value) : name_(name) { setenv(name, value, 1); }
+    ~Variable() { unsetenv(name_); }
+    const char* name_;
+};
+
+TEST(CommandLine, SuggestsTheRightCommandOrFlag) {
+    EXPECT_EQ(complaint({"imprt", "x.csv"}), "ledgerline: there is no command 'imprt'. Did you mean 'import'?\n");
+    EXPECT_EQ(complaint({"accounts", "lst"}), "ledgerline accounts: there is no command 'lst'. Did you mean 'list'?\n");
+    EXPECT_EQ(complaint({"import", "x.csv", "--bach", "5"}),
+              "ledgerline import: there is no flag '--bach'. Did you mean '--batch'?\n");
+    EXPECT_EQ(complaint({"import", "--bach=5", "x.csv"}),
+              "ledgerline import: there is no flag '--bach'. Did you mean '--batch'?\n");
+    EXPECT_EQ(complaint({"version", "--frobnicate"}),
+              "ledgerline version: there is no flag '--frobnicate' (see ledgerline version --help)\n");
+}
+
+TEST(CommandLine, TellsAValueFromACommand) {
+    EXPECT_EQ(complaint({"sample", "--currency", "verify", "--accounts", "0"}),
+              "ledgerline sample: --accounts must be a whole number from 1 to 10000000, not '0' (see ledgerline sample "
+              "--help)\n");
+}
+
+TEST(CommandLine, NamesWhatIsMissingOrTooMuch) {
+    EXPECT_EQ(complaint({}), "ledgerline: a command is missing (see ledgerline --help)\n");
+    EXPECT_EQ(complaint({"dlq"}), "ledgerline dlq: a command is missing (see ledgerline dlq --help)\n");
+    EXPECT_EQ(complaint({"import"}), "ledgerline import: FILE is required (see ledgerline import --help)\n");
+    EXPECT_EQ(complaint({"import", "/nowhere/x.csv"}), "ledgerline: cannot read /nowhere/x.csv\n");
+    EXPECT_NE(complaint({"version", "extra"}).find("extra"), std::string::npos);
+    EXPECT_EQ(complaint({"verify"}),
+              "ledgerline: which database? Give --database-url (or DATABASE_URL) or --data-dir\n");
+}
+
+TEST(CommandLine, HelpShowsDefaultsVariablesAndExamples) {
+    const Outcome help = call({"import", "--help"});
+    EXPECT_EQ(help.code, exit_ok);
+    EXPECT_EQ(help.err, "");
+    for (const char* part :
+         {"--connections N", "(default: 4; env: LEDGERLINE_CONNECTIONS)", "default: 10m", "Examples:", "Exit codes:"})
+        EXPECT_NE(help.out.find(part), std::string::npos) << part << " in\n" << help.out;
+    EXPECT_NE(call({"--help"}).out.find("Exit codes:"), std::string::npos);
+}
+
+TEST(CommandLine, ReadsItsOwnVariablesOnly) {
+    const Variable batch("LEDGERLINE_BATCH", "none");
+    EXPECT_EQ(call({"version"}).code, exit_ok);
+    EXPECT_EQ(complaint({"import", "x.csv"}),
+              "ledgerline import: --batch must be a whole number from 1 to 1000, not 'none' (see ledgerline import "
+              "--help)\n");
+}
+
+TEST(CommandLine, AFlagWinsOverItsVariable) {
+    const Variable output("LEDGERLINE_OUTPUT", "json");
+    EXPECT_TRUE(call({"version"}).out.starts_with("{\"version\":"));
+    EXPECT_TRUE(call({"version", "-o", "table"}).out.starts_with("ledgerline "));
+}
+
+TEST(CommandLine, SaysThatTheServerIsAway) {
+    const Outcome outcome = call({"lanes", "--url", "http://127.0.0.1:1"});
+    EXPECT_EQ(outcome.code, exit_unavailable);
+    EXPECT_NE(outcome.err.find("http://127.0.0.1:1"), std::string::npos) << outcome.err;
+    EXPECT_EQ(call({"lanes", "--url", "ftp://x"}).code, exit_usage);
+    EXPECT_EQ(call({"lanes", "--api-key-file", "/nowhere/key"}).code, exit_usage);
+}
+
+TEST(CommandLine, UpExistsOnlyWhereItIsProvided) {
+    EXPECT_EQ(call({"up"}).code, exit_usage);
+    UpOptions seen;
+    const RoleCommands roles{.up = [&](const UpOptions& options) {
+        seen = options;
+        return 42;
+    }};
+    EXPECT_EQ(call({"up", "--listen", "[::1]:0", "--data-dir", "d", "--startup-timeout", "2m", "--log-format", "plain"},
+                   roles)
+                  .code,
+              42);
+    EXPECT_EQ(seen.host, "::1");
+    EXPECT_EQ(seen.port, 0);
+    EXPECT_EQ(seen.data_dir, "d");
+    EXPECT_EQ(seen.startup_timeout, milliseconds(120'000));
+    EXPECT_EQ(seen.log_format, log::Format::plain);
+    for (const char* bad : {"8080", ":8080", "host:", "host:x", "host:65536", "::1:80"})
+        EXPECT_EQ(call({"up", "--listen", bad}, roles).code, exit_usage) << bad;
+}
+
+}  // namespace
+}  // namespace ledgerline::cli

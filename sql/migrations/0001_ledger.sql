@@ -212,16 +212,17 @@ SELECT lane, seq, event_id, schema_version, transaction_id, traceparent, created
 --
 -- What waits in a lane is a short range at its end, but the planner takes "seq > cursor" for a third of the table. OFFSET
 -- 0 keeps it from turning the look-ups of the lanes into one pass over all rows: it must read each lane's range through
--- the index on (lane, seq).
+-- the index on (lane, seq). The decided branches are planned on their own, without the ORDER BY around them: theirs lets
+-- "ORDER BY id DESC LIMIT 50" read 50 rows.
 CREATE VIEW transactions AS
-SELECT t.id, t.account_id, t.amount_cents, t.currency, t.type, 'PROCESSED'::text AS status, t.idempotency_key,
+(SELECT t.id, t.account_id, t.amount_cents, t.currency, t.type, 'PROCESSED'::text AS status, t.idempotency_key,
        NULL::text AS failure_reason, NULL::text AS failure_code, t.metadata, o.lane, o.seq, NULL::uuid AS dead_letter_id,
        t.created_at, o.processed_at AS updated_at
-FROM outcomes o JOIN accepted t ON t.id = o.transaction_id WHERE o.outcome = 'PROCESSED'
+FROM outcomes o JOIN accepted t ON t.id = o.transaction_id WHERE o.outcome = 'PROCESSED' ORDER BY t.id DESC)
 UNION ALL
-SELECT t.id, t.account_id, t.amount_cents, t.currency, t.type, 'FAILED', t.idempotency_key,
+(SELECT t.id, t.account_id, t.amount_cents, t.currency, t.type, 'FAILED', t.idempotency_key,
        o.failure_reason, o.failure_code, t.metadata, o.lane, o.seq, NULL, t.created_at, o.processed_at
-FROM outcomes o JOIN accepted t ON t.id = o.transaction_id WHERE o.outcome = 'FAILED'
+FROM outcomes o JOIN accepted t ON t.id = o.transaction_id WHERE o.outcome = 'FAILED' ORDER BY t.id DESC)
 UNION ALL
 SELECT t.id, t.account_id, t.amount_cents, t.currency, t.type, 'PENDING', t.idempotency_key,
        NULL, NULL, t.metadata, t.lane, t.seq, NULL, t.created_at, t.created_at

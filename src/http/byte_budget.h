@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <utility>
 
 namespace ledgerline::http {
 
@@ -16,9 +17,9 @@ public:
         explicit Share(ByteBudget& budget) : budget_(budget) {}
         Share(const Share&) = delete;
         Share& operator=(const Share&) = delete;
-        ~Share() { budget_.held_ -= bytes_; }
+        ~Share() { release(); }
 
-        // False, and nothing changed, when the budget would be exceeded.
+        // False, and nothing changed, when the budget would be exceeded. bytes: not less than before.
         bool grow_to(std::size_t bytes) {
             const std::size_t more = bytes - bytes_;
             if (budget_.held_.fetch_add(more) + more > budget_.bytes_max_) {
@@ -28,6 +29,7 @@ public:
             bytes_ = bytes;
             return true;
         }
+        void release() { budget_.held_ -= std::exchange(bytes_, 0); }
 
     private:
         ByteBudget& budget_;

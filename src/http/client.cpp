@@ -127,6 +127,7 @@ Result<BaseUrl> BaseUrl::parse(std::string_view text) {
         base.port = *port;
     }
     base.prefix = std::string(parsed->encoded_path().data(), parsed->encoded_path().size());
+    if (!base.prefix.empty() && !base.prefix.starts_with('/')) return refuse("its port is not a number");
     while (base.prefix.ends_with('/')) base.prefix.pop_back();
     return base;
 }

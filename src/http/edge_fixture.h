@@ -22,6 +22,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/json.h"
+#include "base/uuid.h"
 #include "http/chars.h"
 #include "http/client.h"
 #include "http/listener.h"

@@ -20,7 +20,12 @@ struct Exchange {
     bool handled = false;          // the handler ran: the answer is not the edge's own
     SteadyTime complete_at;        // when the last byte had come, or the edge refused
     std::string failure;           // what the handler threw; for the log only
-    ByteBudget::Share body_share;  // held until the answer is sent
+    ByteBudget::Share body_share;  // as large as request.body
+
+    void drop_body() {
+        std::string().swap(request.body);
+        body_share.release();
+    }
 };
 
 }  // namespace ledgerline::http

@@ -92,6 +92,7 @@ asio::awaitable<bool> Session::serve_one() {
     exchange.complete_at = edge_.clock.steady_now();
     if (stop && !stop->answer) co_return false;
     Response response = stop ? *std::move(stop->answer) : co_await handle(exchange);
+    exchange.drop_body();
     co_return co_await answer(exchange, std::move(response));
 }
 

@@ -1,8 +1,4 @@
-// What the edge answers to good and to bad requests, over real sockets.
-#include "http/listener.h"
-
-#include <algorithm>
-
+// Heads that two readers could take differently, or that are beyond a limit: over real sockets.
 #include "http/edge_fixture.h"
 
 namespace ledgerline::http {

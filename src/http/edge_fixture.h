@@ -48,6 +48,7 @@ public:
         co_await timer->async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
         const std::lock_guard lock(mutex_);
         if (!open_) ++aborted_;
+        std::erase(waiting_, timer);  // a timer must not outlive its executor
         changed_.notify_all();
     }
 

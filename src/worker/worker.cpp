@@ -93,7 +93,12 @@ Result<void> Worker::load_lanes(bool may_check_tails) {
             .Set(static_cast<double>(state.last_seq - state.applied_seq));
         if (check_tails) tails_[state.lane] = state.published_seq;
     }
-    if (check_tails) tail_check_due_ = now + config_.tail_check_interval;
+    if (check_tails) {
+        tail_check_due_ = now + config_.tail_check_interval;
+        // Offsets are handed over again now and then: a commit may have been lost, and a bus may keep what is not
+        // committed, until it is full.
+        committed_.clear();
+    }
     lanes_loaded_ = true;
     return {};
 }

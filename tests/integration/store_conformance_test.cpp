@@ -1,4 +1,6 @@
 #include "pg_database_under_test.h"
+#include "support/intake_store_conformance.h"
+#include "support/ledger_store_conformance.h"
 #include "support/outbox_store_conformance.h"
 
 namespace ledgerline::test {
@@ -9,6 +11,8 @@ std::string name_of_kind(const testing::TestParamInfo<DatabaseKind>& param) { re
 
 }  // namespace
 
+INSTANTIATE_TEST_SUITE_P(Stores, IntakeStoreConformance, kinds, name_of_kind);
+INSTANTIATE_TEST_SUITE_P(Stores, LedgerStoreConformance, kinds, name_of_kind);
 INSTANTIATE_TEST_SUITE_P(Stores, OutboxStoreConformance, kinds, name_of_kind);
 
 }  // namespace ledgerline::test

@@ -42,6 +42,8 @@ std::string_view name_of(Level level) {
             return "warn";
         case Level::error:
             return "error";
+        case Level::off:
+            break;
     }
     LEDGERLINE_ASSERT(false);
 }

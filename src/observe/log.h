@@ -14,7 +14,7 @@
 
 namespace ledgerline::log {
 
-enum class Level { debug, info, warn, error };
+enum class Level { debug, info, warn, error, off };  // off: only for configure(), nothing is written
 enum class Format { json, plain };
 
 struct Field {

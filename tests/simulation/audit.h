@@ -1,0 +1,28 @@
+// The auditor: recomputes from what was accepted what must have come of it, without the code it judges.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "support/memory_database.h"
+
+namespace ledgerline::test {
+
+// What a client was told to be created, in the order in which it was told.
+struct Receipt {
+    Uuid transaction_id;
+    int lane = 0;
+    std::int64_t seq = 0;
+};
+
+// What is wrong with a ledger that has come to rest; empty when the promises hold:
+//   - everything in a receipt is there, each lane's receipts in ascending order, the lanes dense and their cursors at
+//     the end (G1, G3, G4);
+//   - each event has one outcome or one letter, each transaction one outcome or one parked letter (G1, G2, G5);
+//   - outcomes and balances are those of a plain recomputation in lane order, never below the floor (G2, G3).
+// opening_cents: each account's balance before the first event.
+std::vector<std::string> audit(const MemoryTables& tables, const std::map<Uuid, std::int64_t>& opening_cents,
+                               const std::vector<Receipt>& receipts);
+
+}  // namespace ledgerline::test

@@ -1,0 +1,96 @@
+#include "faulty_bus.h"
+
+#include <algorithm>
+
+namespace ledgerline::test {
+namespace {
+
+// Likelihoods, in thousandths: of a call, or of a message.
+constexpr unsigned kCallFails = 20;
+constexpr unsigned kHeldUp = 30;
+constexpr unsigned kRefused = 15;
+constexpr unsigned kLostThoughAcknowledged = 15;
+constexpr unsigned kRepeated = 20;
+constexpr unsigned kSwapped = 15;
+constexpr unsigned kForged = 10;
+constexpr unsigned kTruncated = 15;
+constexpr unsigned kCommitLost = 100;
+
+void set_header(Message& message, const std::string& name, const std::string& value) {
+    for (auto& [header, text] : message.headers)
+        if (header == name) text = value;
+}
+
+}  // namespace
+
+Result<std::vector<bool>> FaultyProducer::publish(std::span<const Outgoing> messages, SteadyTime deadline) {
+    if (faults_.happen(kCallFails)) return failure(Disposition::retry, "bus_down", "simulated outage of the bus");
+    faults_.maybe_interleave(kHeldUp);
+
+    std::vector<bool> delivered(messages.size(), false);
+    std::vector<Sent> sent;
+    for (std::size_t i = 0; i < messages.size(); ++i) {
+        if (faults_.happen(kRefused)) continue;
+        if (faults_.happen(kLostThoughAcknowledged)) {
+            delivered[i] = true;
+            continue;
+        }
+        if (faults_.happen(kForged)) sent.push_back({forge(messages[i]), std::nullopt});
+        sent.push_back({messages[i], i});
+        if (faults_.happen(kRepeated)) sent.push_back({messages[i], std::nullopt});
+        if (sent.size() > 1 && faults_.happen(kSwapped)) std::swap(sent[sent.size() - 2], sent.back());
+    }
+    std::vector<Outgoing> batch;
+    for (const Sent& one : sent) batch.push_back(one.outgoing);
+    LEDGERLINE_TRY(const auto taken, bus_->publish(batch, deadline));
+    for (std::size_t i = 0; i < sent.size(); ++i)
+        if (sent[i].index) delivered[*sent[i].index] = taken[i];
+
+    faults_.maybe_interleave(kHeldUp);
+    if (faults_.happen(kCallFails)) return failure(Disposition::retry, "bus_down", "simulated loss of the answer");
+    return delivered;
+}
+
+// Something like model that nobody accepted.
+Outgoing FaultyProducer::forge(const Outgoing& model) {
+    Outgoing forged = model;
+    const std::int64_t seq = std::stoll(*model.message.header("seq"));
+    switch (faults_.random().below(5)) {
+        case 0:  // another event in its place
+            forged.message.value.replace(forged.message.value.find(R"("event_id":")") + 12, 8, "deadbeef");
+            break;
+        case 1:  // the same event elsewhere in its lane
+            set_header(forged.message, "seq",
+                       std::to_string(seq + 1 + static_cast<std::int64_t>(faults_.random().below(3))));
+            break;
+        case 2:  // in another lane's partition
+            forged.partition = (forged.partition + 1) % lanes_;
+            break;
+        case 3:  // claiming to belong to the lane of the partition it is in
+            forged.partition = (forged.partition + 1) % lanes_;
+            set_header(forged.message, "lane", std::to_string(forged.partition));
+            break;
+        default:
+            forged.message.value = "nonsense";
+    }
+    return forged;
+}
+
+Result<Polled> FaultyConsumer::poll(milliseconds wait, std::size_t messages_max) {
+    if (faults_.happen(kCallFails)) return failure(Disposition::retry, "bus_down", "simulated outage of the bus");
+    auto polled = bus_->poll(wait, messages_max);
+    if (!polled || polled->messages.empty()) return polled;
+    // The log of one partition was cut off before it was read.
+    if (faults_.happen(kTruncated)) {
+        const int partition = polled->messages.front().partition;
+        std::erase_if(polled->messages, [&](const Incoming& incoming) { return incoming.partition == partition; });
+    }
+    std::erase_if(polled->messages, [&](const Incoming&) { return faults_.happen(kLostThoughAcknowledged); });
+    return polled;
+}
+
+void FaultyConsumer::commit(int partition, std::int64_t next_offset) {
+    if (!faults_.happen(kCommitLost)) bus_->commit(partition, next_offset);
+}
+
+}  // namespace ledgerline::test

@@ -1,0 +1,200 @@
+#include "simulation.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "faulty_bus.h"
+#include "faulty_stores.h"
+
+namespace ledgerline::test {
+namespace {
+
+constexpr std::size_t kPartitionMessagesMax = 40;  // small, so that partitions fill up
+constexpr std::size_t kPollMessagesMax = 25;
+constexpr int kHealStepsMax = 20'000;
+// SQLSTATEs: of a row that can never be written, and of a failure that the worker does not know.
+constexpr const char* kBadRow = "22003";
+constexpr const char* kUnknownFailure = "P0002";
+
+}  // namespace
+
+struct Simulation::PublisherProcess {
+    PublisherProcess(Simulation& world, std::string owner)
+        : store(world.database_.make_outbox_store(), world.faults_),
+          producer(world.bus_.make_producer(), world.faults_, kLanes),
+          publisher({std::move(owner)}, store, producer, world.clock_, world.random_, world.metrics_) {}
+
+    FaultyOutboxStore store;
+    FaultyProducer producer;
+    Publisher publisher;
+    bool running = false;
+};
+
+struct Simulation::WorkerProcess {
+    explicit WorkerProcess(Simulation& world)
+        : store(world.database_.make_ledger_store(), world.faults_),
+          consumer(world.bus_.make_consumer(), world.faults_),
+          worker({.messages_max = kPollMessagesMax, .poll_wait = milliseconds(0)}, consumer, store, world.clock_,
+                 world.random_, world.ids_, world.metrics_, [] {}) {}
+
+    FaultyLedgerStore store;
+    FaultyConsumer consumer;
+    Worker worker;
+    bool running = false;
+};
+
+Simulation::Simulation(std::uint64_t seed)
+    : random_(seed), bus_({.partitions = kLanes, .messages_max = kPartitionMessagesMax}) {
+    intake_ = std::make_unique<FaultyIntakeStore>(database_.make_intake_store(), faults_);
+    for (std::size_t i = 0; i < 2; ++i) {
+        restart_publisher(i);
+        restart_worker(i);
+    }
+    faults_.interleave = [this] {
+        if (draw(3) == 0) clock_.advance(Publisher::lease_term + milliseconds(1));
+        for (std::uint64_t left = draw(8); left > 0; --left) step_anything();
+    };
+    open_accounts();
+}
+
+Simulation::~Simulation() = default;
+
+void Simulation::open_accounts() {
+    for (std::size_t i = 0; i < kAccounts; ++i) {
+        const Uuid id = ids_.next();
+        const auto floor = -static_cast<std::int64_t>(draw(3)) * 500;
+        const auto balance = static_cast<std::int64_t>(draw(1000));
+        database_.tables.accounts[id] = {{id, "EUR", balance, floor, false}, static_cast<int>(draw(kLanes))};
+        accounts_.push_back(id);
+        opening_cents_[id] = balance;
+    }
+}
+
+void Simulation::run(int steps) {
+    for (int step = 0; step < steps; ++step) {
+        step_anything();
+        let_time_pass();
+    }
+}
+
+void Simulation::step_anything() {
+    const std::uint64_t what = draw(1000);
+    if (what < 250) return accept_batch();
+    if (what < 580) return step_publisher(what % 2);
+    if (what < 960) return step_worker(what % 2);
+    if (what < 975) return replay_a_letter();
+    if (what < 985) return restart_publisher(what % 2);
+    if (what < 995) return restart_worker(what % 2);
+    clock_.advance(std::chrono::seconds(draw(20)));
+}
+
+// A client sends a batch again until it knows what became of it, or gives up.
+void Simulation::accept_batch() {
+    if (unanswered_.empty() || faults_.happen(200)) {
+        unanswered_.clear();
+        for (std::uint64_t left = 1 + draw(8); left > 0; --left) unanswered_.push_back(make_item());
+    }
+    const auto results = intake_->accept(unanswered_);
+    if (!results) return;
+    for (std::size_t i = 0; i < unanswered_.size(); ++i) {
+        const IntakeResult& result = (*results)[i];
+        if (result.status != IntakeResult::Status::created) continue;
+        receipts_.push_back({result.transaction_id, result.lane, result.seq});
+        if (draw(10) == 0) repeatable_.push_back(unanswered_[i]);
+        if (draw(40) == 0) database_.tables.poisoned[result.transaction_id] = draw(2) == 0 ? kBadRow : kUnknownFailure;
+    }
+    unanswered_.clear();
+}
+
+IntakeItem Simulation::make_item() {
+    if (!repeatable_.empty() && draw(10) == 0) {
+        // The same key once more, with the same body or another one.
+        IntakeItem item = repeatable_[draw(repeatable_.size())];
+        item.transaction_id = ids_.next();
+        item.event_id = ids_.next();
+        if (draw(3) == 0) ++item.amount_cents;
+        return item;
+    }
+    IntakeItem item;
+    item.transaction_id = ids_.next();
+    item.event_id = ids_.next();
+    item.account_id = accounts_[draw(accounts_.size())];
+    item.amount_cents = 1 + static_cast<std::int64_t>(draw(400));
+    item.currency = "EUR";
+    item.type = draw(2) == 0 ? TransactionType::credit : TransactionType::debit;
+    item.idempotency_key = item.transaction_id.to_string();
+    return item;
+}
+
+// A process that is held up in the middle of a step cannot begin another one: `running` guards that.
+void Simulation::step_publisher(std::size_t index) {
+    PublisherProcess& process = *publishers_[index];
+    if (std::exchange(process.running, true)) return;
+    const auto idle = process.publisher.step();
+    EXPECT_TRUE(idle) << idle.error().message;
+    process.running = false;
+}
+
+void Simulation::step_worker(std::size_t index) {
+    WorkerProcess& process = *workers_[index];
+    if (std::exchange(process.running, true)) return;
+    const auto idle = process.worker.step();
+    EXPECT_TRUE(idle) << idle.error().message;
+    process.running = false;
+}
+
+void Simulation::restart_publisher(std::size_t index) {
+    if (publishers_[index] && publishers_[index]->running) return;
+    publishers_[index] = std::make_unique<PublisherProcess>(*this, fmt::format("publisher-{}", ++starts_));
+}
+
+void Simulation::restart_worker(std::size_t index) {
+    if (workers_[index] && workers_[index]->running) return;
+    workers_[index].reset();
+    workers_[index] = std::make_unique<WorkerProcess>(*this);
+}
+
+// An operator mends what was wrong, or not, and replays.
+void Simulation::replay_a_letter() {
+    auto& letters = database_.tables.letters;
+    const auto letter =
+        std::find_if(letters.begin(), letters.end(), [](const MemoryTables::Letter& l) { return l.ref && l.parked; });
+    if (letter == letters.end()) return;
+    if (draw(2) == 0) database_.tables.poisoned.erase(letter->transaction_id);
+    database_.replay(letter->id, ids_.next());
+}
+
+void Simulation::let_time_pass() { clock_.advance(milliseconds(draw(30))); }
+
+bool Simulation::heal() {
+    faults_.heal();
+    // What failed for an unknown reason does so no longer; rows that are bad stay bad.
+    std::erase_if(database_.tables.poisoned, [](const auto& poison) { return poison.second == kUnknownFailure; });
+    for (int step = 0; step < kHealStepsMax && !at_rest(); ++step) {
+        step_publisher(draw(2));
+        step_worker(draw(2));
+        let_time_pass();
+    }
+    return at_rest();
+}
+
+bool Simulation::at_rest() const {
+    return std::all_of(database_.tables.lanes.begin(), database_.tables.lanes.end(), [](const auto& numbered) {
+        const MemoryTables::Lane& lane = numbered.second;
+        return lane.published_seq == lane.last_seq && lane.applied_seq == lane.last_seq;
+    });
+}
+
+std::vector<std::string> Simulation::audit() const { return test::audit(database_.tables, opening_cents_, receipts_); }
+
+std::string Simulation::describe_lanes() const {
+    std::string text;
+    for (const auto& [number, lane] : database_.tables.lanes)
+        text += fmt::format("lane {}: last {}, published {}, applied {}, owner {}, error {}\n", number, lane.last_seq,
+                            lane.published_seq, lane.applied_seq, lane.owner, lane.last_error);
+    return text;
+}
+
+}  // namespace ledgerline::test

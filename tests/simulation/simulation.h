@@ -1,0 +1,79 @@
+// Simulation: the whole pipeline in one thread, on a database in memory, a faulty bus and a clock turned by hand.
+//
+// Everything that happens is drawn from the seed, so that the same seed tells the same story again. Real are the
+// publisher, the worker, the posting rules and the codecs; two processes of each run against each other.
+#pragma once
+
+#include <array>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "audit.h"
+#include "bus/memory_bus.h"
+#include "faults.h"
+#include "observe/metrics.h"
+#include "publisher/publisher.h"
+#include "support/memory_database.h"
+#include "worker/worker.h"
+
+namespace ledgerline::test {
+
+class Simulation {
+public:
+    explicit Simulation(std::uint64_t seed);
+    ~Simulation();
+
+    // Clients, publishers and workers run and crash for that many steps, in a world full of faults.
+    void run(int steps);
+    // Ends the faults and the intake, and lets the pipeline come to rest. False: it does not.
+    bool heal();
+    // What is wrong at rest. Empty: nothing.
+    std::vector<std::string> audit() const;
+
+    std::size_t accepted() const { return database_.tables.accepted.size(); }
+    std::size_t letters() const { return database_.tables.letters.size(); }
+    std::string describe_lanes() const;
+
+private:
+    static constexpr int kLanes = 4;
+    static constexpr std::size_t kAccounts = 12;
+
+    // One process of each kind. Destroying it is a crash: nothing is released or committed.
+    struct PublisherProcess;
+    struct WorkerProcess;
+
+    void open_accounts();
+    void step_anything();
+    void accept_batch();
+    IntakeItem make_item();
+    void step_publisher(std::size_t index);
+    void step_worker(std::size_t index);
+    void restart_publisher(std::size_t index);
+    void restart_worker(std::size_t index);
+    void replay_a_letter();
+    void let_time_pass();
+    bool at_rest() const;
+    std::uint64_t draw(std::uint64_t bound) { return random_.below(bound); }
+
+    SeededRandom random_;
+    ManualClock clock_;
+    UuidGenerator ids_{clock_, random_};
+    Metrics metrics_{"simulation"};
+    Faults faults_{random_};
+    MemoryDatabase database_{clock_, kLanes};
+    MemoryBus bus_;
+    std::unique_ptr<IntakeStore> intake_;
+    std::array<std::unique_ptr<PublisherProcess>, 2> publishers_;
+    std::array<std::unique_ptr<WorkerProcess>, 2> workers_;
+    unsigned starts_ = 0;  // of publishers: each start has a name of its own
+
+    std::vector<Uuid> accounts_;
+    std::map<Uuid, std::int64_t> opening_cents_;
+    std::vector<IntakeItem> repeatable_;  // some that were sent before
+    std::vector<IntakeItem> unanswered_;  // a batch whose fate the client does not know
+    std::vector<Receipt> receipts_;
+};
+
+}  // namespace ledgerline::test

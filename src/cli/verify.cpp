@@ -144,8 +144,9 @@ private:
                                            "the dead letter has no event"});
         LEDGERLINE_TRY(const Rows decided, connection_.query(sql::verify_decided_above_cursor, params));
         for (std::size_t row = 0; row < decided.size(); ++row)
-            report_.violate(Check::outcomes, {lane, decided.int64(row, 0), std::string(decided.text(row, 1)),
-                                              fmt::format("has an {} above the lane's cursor", decided.text(row, 2))});
+            report_.violate(Check::outcomes,
+                            {lane, decided.int64(row, 0), std::string(decided.text(row, 1)),
+                             fmt::format("has a decision above the lane's cursor: {}", decided.text(row, 2))});
         LEDGERLINE_TRY(const Rows events, connection_.query(sql::verify_events_above_last, params));
         for (std::size_t row = 0; row < events.size(); ++row)
             report_.violate(Check::dense, {lane, events.int64(row, 0), std::string(events.text(row, 1)),

@@ -1,0 +1,355 @@
+// verify on a ledger that is right, and on copies of it that are damaged by hand in every way it should notice.
+#include "cli/verify.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "support/test_database.h"
+
+namespace ledgerline::cli {
+namespace {
+
+// Accounts 1 (floor 0) and 2 (floor -500) live in lane 0, account 3 in lane 1. Transaction n has the id 1000 + n, its
+// event 2000 + n, its dead letter 3000 + n.
+constexpr const char* kScene = R"sql(
+CREATE FUNCTION id(n integer) RETURNS uuid LANGUAGE sql
+    AS $$ SELECT ('00000000-0000-7000-8000-' || lpad(n::text, 12, '0'))::uuid $$;
+
+CREATE FUNCTION accept(n integer, account integer, in_lane integer, at_seq bigint, of_type text, amount bigint,
+                       in_currency text DEFAULT 'EUR') RETURNS void LANGUAGE sql AS $$
+    INSERT INTO accepted (id, account_id, amount_cents, currency, type, idempotency_key, lane, seq, event_id, created_at)
+    VALUES (id(1000 + n), id(account), amount, in_currency, of_type, 'key ' || n, in_lane, at_seq, id(2000 + n), now()) $$;
+
+CREATE FUNCTION decide(n integer, balance_after bigint, code text DEFAULT NULL) RETURNS void LANGUAGE sql AS $$
+    INSERT INTO outcomes (lane, seq, event_id, transaction_id, account_id, outcome, balance_after_cents, failure_code,
+                          processed_at)
+    SELECT lane, seq, event_id, id, account_id, CASE WHEN code IS NULL THEN 'PROCESSED' ELSE 'FAILED' END,
+           balance_after, code, now()
+    FROM accepted WHERE id = id(1000 + n) $$;
+
+CREATE FUNCTION bury(n integer, in_state text) RETURNS void LANGUAGE sql AS $$
+    INSERT INTO dead_letters (id, event_id, transaction_id, account_id, lane, seq, topic, partition, "offset", payload,
+                              payload_encoding, value_sha256, error_class, error_code, error_message, attempts,
+                              first_failed_at, last_failed_at, state, decided_at)
+    SELECT id(3000 + n), event_id, id, account_id, lane, seq, 'transactions', lane, n, '{}', 'utf8', ''::bytea,
+           'permanent', '22003', 'by hand', 1, now(), now(), in_state, CASE WHEN in_state <> 'PARKED' THEN now() END
+    FROM accepted WHERE id = id(1000 + n) $$;
+
+INSERT INTO accounts (id, currency, balance_cents, min_balance_cents, lane, created_at, updated_at)
+VALUES (id(1), 'EUR', 20, 0, 0, now(), now()), (id(2), 'EUR', -300, -500, 0, now(), now()),
+       (id(3), 'CZK', 400, 0, 1, now(), now());
+
+SELECT accept(1, 1, 0, 1, 'CREDIT', 1000), decide(1, 1000);
+SELECT accept(2, 2, 0, 2, 'DEBIT', 300), decide(2, -300);
+SELECT accept(3, 1, 0, 3, 'DEBIT', 1001), decide(3, 1000, 'insufficient_balance');
+SELECT accept(4, 1, 0, 4, 'DEBIT', 1000), decide(4, 0);
+SELECT accept(5, 2, 0, 5, 'CREDIT', 50), bury(5, 'PARKED');
+SELECT accept(6, 1, 0, 6, 'CREDIT', 70), bury(6, 'DISCARDED'), decide(6, NULL, 'discarded');
+SELECT accept(7, 1, 0, 7, 'CREDIT', 20), bury(7, 'REPLAYED');
+SELECT accept(8, 2, 0, 8, 'DEBIT', 1), decide(8, -300, 'account_suspended');
+INSERT INTO replayed_events (lane, seq, event_id, transaction_id, dead_letter_id, created_at)
+VALUES (0, 9, id(2907), id(1007), id(3007), now());
+INSERT INTO outcomes (lane, seq, event_id, transaction_id, account_id, outcome, balance_after_cents, processed_at)
+VALUES (0, 9, id(2907), id(1007), id(1), 'PROCESSED', 20, now());
+SELECT accept(10, 1, 0, 10, 'CREDIT', 5), accept(11, 1, 0, 11, 'CREDIT', 5);
+UPDATE lane_intake SET last_seq = 11 WHERE lane = 0;
+UPDATE lane_publish SET published_seq = 10 WHERE lane = 0;
+UPDATE lane_apply SET applied_seq = 9 WHERE lane = 0;
+
+SELECT accept(21, 3, 1, 1, 'CREDIT', 500, 'CZK'), decide(21, 500);
+SELECT accept(22, 3, 1, 2, 'DEBIT', 10, 'EUR'), decide(22, 500, 'currency_mismatch');
+SELECT accept(23, 3, 1, 3, 'DEBIT', 100, 'CZK'), decide(23, 400);
+UPDATE lane_intake SET last_seq = 3 WHERE lane = 1;
+UPDATE lane_publish SET published_seq = 3 WHERE lane = 1;
+UPDATE lane_apply SET applied_seq = 3 WHERE lane = 1;
+)sql";
+
+std::string id(int n) {
+    const std::string digits = std::to_string(n);
+    return "00000000-0000-7000-8000-" + std::string(12 - digits.size(), '0') + digits;
+}
+
+struct Damage {
+    const char* name;
+    const char* sql;
+    std::set<Check> broken;  // exactly these do not hold any more
+    const char* detail;      // is part of what is said
+    int id = 0;              // of what it is said about; 0: nothing
+};
+
+void PrintTo(const Damage& damage, std::ostream* out) { *out << damage.name; }
+
+// All tests share one database. Each does its damage in a transaction that it rolls back, and verifies inside of it.
+class Verify : public testing::Test {
+protected:
+    static void SetUpTestSuite() {
+        if (database_) return;
+        database_ = new test::TestDatabase();
+        database_->run(kScene);
+    }
+    static void TearDownTestSuite() {
+        delete database_;
+        database_ = nullptr;
+    }
+
+    ~Verify() override { connection_.rollback(); }
+
+    VerifyReport report(const VerifySettings& settings = {}) {
+        auto report = verify(connection_, settings);
+        EXPECT_TRUE(report) << report.error().message;
+        return *std::move(report);
+    }
+
+    // Constraints and triggers stand in the way of most damage.
+    void damage(const std::string& sql) {
+        const auto done = connection_.run_script("BEGIN; SET LOCAL session_replication_role = replica; " + sql);
+        ASSERT_TRUE(done) << done.error().message;
+    }
+
+    static std::set<Check> broken(const VerifyReport& report) {
+        std::set<Check> checks;
+        for (std::size_t i = 0; i < check_count; ++i)
+            if (report.finding(static_cast<Check>(i)).violated > 0) checks.insert(static_cast<Check>(i));
+        return checks;
+    }
+
+    static inline test::TestDatabase* database_ = nullptr;
+    pg::Connection connection_ = database_->connect();
+};
+
+std::string text_of(const VerifyReport& report) {
+    std::string text;
+    for (std::size_t i = 0; i < check_count; ++i)
+        for (const Violation& violation : report.finding(static_cast<Check>(i)).listed)
+            text += std::string(name_of(static_cast<Check>(i))) + ": lane " + std::to_string(violation.lane) + " seq " +
+                    std::to_string(violation.seq) + " " + violation.id + ": " + violation.detail + "\n";
+    return text;
+}
+
+TEST_F(Verify, FindsNothingWrongWithARightLedger) {
+    const VerifyReport found = report();
+    EXPECT_TRUE(found.ok()) << text_of(found);
+    const auto examined = [&](Check check) { return found.finding(check).examined; };
+    EXPECT_EQ(examined(Check::cursors), 12);
+    EXPECT_EQ(examined(Check::dense), 14);
+    EXPECT_EQ(examined(Check::settled), 12) << "two still wait";
+    EXPECT_EQ(examined(Check::outcomes), 10);
+    EXPECT_EQ(examined(Check::entries), 6);
+    EXPECT_EQ(examined(Check::refusals), 4);
+    EXPECT_EQ(examined(Check::discards), 1);
+    EXPECT_EQ(examined(Check::replays), 1);
+    EXPECT_EQ(examined(Check::balances), 3);
+}
+
+TEST_F(Verify, SaysTheSameWhateverTheStretch) {
+    damage("UPDATE accounts SET balance_cents = 21 WHERE id = id(1); DELETE FROM accepted WHERE id = id(1010)");
+    const std::string expected = text_of(report());
+    for (const std::int64_t seqs : {1, 2, 3, 11})
+        EXPECT_EQ(text_of(report({.stretch_seqs = seqs, .listed_max = 20, .on_progress = {}})), expected) << seqs;
+}
+
+TEST_F(Verify, CountsMoreThanItLists) {
+    damage("DELETE FROM outcomes WHERE outcome = 'FAILED'");
+    const VerifyReport found = report({.stretch_seqs = 10'000, .listed_max = 2, .on_progress = {}});
+    EXPECT_EQ(found.finding(Check::settled).violated, 3);
+    EXPECT_EQ(found.finding(Check::settled).listed.size(), 2u);
+}
+
+TEST_F(Verify, TellsHowFarItIs) {
+    std::vector<std::pair<std::int64_t, std::int64_t>> told;
+    report({.stretch_seqs = 10, .listed_max = 1, .on_progress = [&](std::int64_t done, std::int64_t total) {
+                told.emplace_back(done, total);
+            }});
+    using Told = std::pair<std::int64_t, std::int64_t>;
+    EXPECT_THAT(told, testing::ElementsAre(Told(10, 14), Told(11, 14), Told(14, 14)));
+}
+
+class VerifyDamage : public Verify, public testing::WithParamInterface<Damage> {};
+
+TEST_P(VerifyDamage, IsNamed) {
+    damage(GetParam().sql);
+    const VerifyReport found = report();
+    EXPECT_EQ(broken(found), GetParam().broken) << text_of(found);
+    const std::string about = GetParam().id == 0 ? "" : id(GetParam().id);
+    EXPECT_THAT(text_of(found), testing::HasSubstr(about + ": " + GetParam().detail));
+}
+
+using enum Check;
+const Damage kDamages[] = {
+    {"BalanceChanged",
+     "UPDATE accounts SET balance_cents = 21 WHERE id = id(1)",
+     {balances},
+     "the account's balance is 21, but its entries make 20",
+     1},
+    {"AmountChanged",
+     "UPDATE accepted SET amount_cents = 999 WHERE id = id(1001)",
+     {entries, Check::floor, balances},
+     "balance_after is 1000, but the entries make 999",
+     1001},
+    {"BalanceAfterChanged",
+     "UPDATE outcomes SET balance_after_cents = 5 WHERE transaction_id = id(1004)",
+     {entries},
+     "balance_after is 5, but the entries make 0",
+     1004},
+    {"BalanceAfterOfARefusalChanged",
+     "UPDATE outcomes SET balance_after_cents = 999 WHERE transaction_id = id(1003)",
+     {entries},
+     "balance_after is 999, but the entries make 1000",
+     1003},
+    {"CurrencyChanged",
+     "UPDATE accepted SET currency = 'USD' WHERE id = id(1001)",
+     {entries},
+     "an amount in USD was posted to an account in EUR",
+     1001},
+    {"FloorCrossed",
+     "ALTER TABLE accounts DROP CONSTRAINT accounts_balance_not_below_floor; "
+     "UPDATE accounts SET min_balance_cents = -200 WHERE id = id(2)",
+     {Check::floor},
+     "the balance fell to -300, below the floor -200",
+     1002},
+    {"RefusedThoughCovered",
+     "UPDATE accepted SET amount_cents = 1000 WHERE id = id(1003)",
+     {refusals},
+     "refused for insufficient balance, but DEBIT of 1000 from 1000 keeps the floor 0",
+     1003},
+    {"RefusedForOverflowWithoutOne",
+     "UPDATE outcomes SET failure_code = 'balance_overflow' WHERE transaction_id = id(1003)",
+     {refusals},
+     "refused for balance overflow, but the balance would have been -1",
+     1003},
+    {"RefusedForItsOwnCurrency",
+     "UPDATE accepted SET currency = 'CZK' WHERE id = id(1022)",
+     {refusals},
+     "refused for its currency, but both are CZK",
+     1022},
+    {"RefusedForNoKnownReason",
+     "UPDATE outcomes SET failure_code = 'because' WHERE transaction_id = id(1003)",
+     {refusals},
+     "refused for an unknown reason 'because'",
+     1003},
+    {"OutcomeLost",
+     "DELETE FROM outcomes WHERE transaction_id = id(1003)",
+     {settled},
+     "applied, but there is neither an outcome nor a dead letter",
+     1003},
+    {"EntryLost",
+     "DELETE FROM outcomes WHERE transaction_id = id(1004)",
+     {settled, entries, balances},
+     "applied, but there is neither an outcome nor a dead letter",
+     1004},
+    {"ParkedLetterLost",
+     "DELETE FROM dead_letters WHERE id = id(3005)",
+     {settled},
+     "applied, but there is neither an outcome nor a dead letter",
+     1005},
+    {"OutcomeAboveCursor",
+     "SELECT decide(10, 25)",
+     {outcomes},
+     "has a decision above the lane's cursor: outcome",
+     1010},
+    {"LetterAboveCursor",
+     "SELECT bury(10, 'PARKED')",
+     {outcomes},
+     "has a decision above the lane's cursor: dead letter",
+     1010},
+    {"OutcomeOfABuriedEvent",
+     "SELECT decide(5, -300, 'account_suspended')",
+     {outcomes},
+     "has an outcome although the event is a dead letter",
+     1005},
+    {"WaitingEventLost", "DELETE FROM accepted WHERE id = id(1010)", {dense}, "there is no event with this seq"},
+    {"LastEventLost", "DELETE FROM accepted WHERE id = id(1011)", {dense}, "there is no event with this seq"},
+    {"AppliedEventLost",
+     "DELETE FROM accepted WHERE id = id(1003)",
+     {dense, outcomes},
+     "the outcome has no event",
+     1003},
+    {"BuriedEventLost", "DELETE FROM accepted WHERE id = id(1005)", {dense}, "the dead letter has no event", 3005},
+    {"SeqTwice",
+     "ALTER TABLE accepted DROP CONSTRAINT accepted_lane_seq_once; UPDATE accepted SET seq = 10 WHERE id = id(1011)",
+     {dense},
+     "another event, outcome or letter has the same seq"},
+    {"OutcomeTwice",
+     "ALTER TABLE outcomes DROP CONSTRAINT outcomes_lane_seq_once; "
+     "ALTER TABLE outcomes DROP CONSTRAINT outcomes_transaction_once; SELECT decide(4, 0)",
+     {dense},
+     "another event, outcome or letter has the same seq",
+     2004},
+    {"EventAboveLast",
+     "UPDATE lane_intake SET last_seq = 10 WHERE lane = 0",
+     {dense},
+     "the event is outside of the lane's sequence",
+     2011},
+    {"EventOfNoLane", "SELECT accept(30, 1, 77, 1, 'CREDIT', 1)", {dense}, "there is no such lane", 2030},
+    {"OutcomeOfAnotherAccount",
+     "UPDATE outcomes SET account_id = id(2) WHERE transaction_id = id(1004)",
+     {identity},
+     "the outcome is that of another event",
+     1004},
+    {"OutcomeOfAnotherEvent",
+     "UPDATE outcomes SET event_id = id(2001) WHERE transaction_id = id(1004)",
+     {identity},
+     "the outcome is that of another event",
+     1004},
+    {"LetterOfAnotherEvent",
+     "UPDATE dead_letters SET event_id = id(99) WHERE id = id(3005)",
+     {identity},
+     "the dead letter is that of another event",
+     3005},
+    {"AccountMoved",
+     "UPDATE accounts SET lane = 1 WHERE id = id(2)",
+     {identity, balances},
+     "account 00000000-0000-7000-8000-000000000002 does not exist in this lane",
+     1002},
+    {"AccountOfNoLane",
+     "UPDATE accounts SET lane = 99 WHERE id = id(3)",
+     {identity, balances},
+     "the account's lane does not exist",
+     3},
+    {"DiscardWithoutLetter",
+     "DELETE FROM dead_letters WHERE id = id(3006)",
+     {discards},
+     "discarded without a discarded dead letter",
+     1006},
+    {"DiscardedLetterWithoutDiscard",
+     "DELETE FROM outcomes WHERE transaction_id = id(1006)",
+     {discards},
+     "the dead letter is discarded, but the transaction is not",
+     3006},
+    {"ReplayWithoutLetter",
+     "DELETE FROM dead_letters WHERE id = id(3007)",
+     {settled, replays},
+     "the event replays a dead letter that does not exist",
+     1007},
+    {"ReplayOfALetterNotReplayed",
+     "UPDATE dead_letters SET state = 'PARKED', decided_at = NULL WHERE id = id(3007)",
+     {replays},
+     "the event replays a dead letter that was not replayed, or another's",
+     1007},
+    {"ReplayLost",
+     "DELETE FROM replayed_events",
+     {dense, outcomes, settled, balances},
+     "the dead letter is replayed, but no later event replays it",
+     3007},
+    {"PublishedAhead",
+     "UPDATE lane_publish SET published_seq = 12 WHERE lane = 0",
+     {cursors},
+     "published_seq is 12, but the last event is 11"},
+    {"AppliedAhead",
+     "UPDATE lane_apply SET applied_seq = 4 WHERE lane = 1",
+     {cursors},
+     "applied_seq is 4, but the last event is 3"},
+    {"AppliedTooFar",
+     "UPDATE lane_apply SET applied_seq = 10 WHERE lane = 0",
+     {settled},
+     "applied, but there is neither an outcome nor a dead letter",
+     1010},
+    {"CursorLost", "DELETE FROM lane_apply WHERE lane = 5", {cursors}, "a stage has no cursor in this lane"},
+};
+INSTANTIATE_TEST_SUITE_P(EachWay, VerifyDamage, testing::ValuesIn(kDamages),
+                         [](const auto& info) { return std::string(info.param.name); });
+
+}  // namespace
+}  // namespace ledgerline::cli

@@ -1,0 +1,181 @@
+// The commands against a real API and database, as their users type them.
+#include <gmock/gmock.h>
+
+#include <sstream>
+
+#include "cli/cli.h"
+#include "cli/exit_code.h"
+#include "support/api_server.h"
+
+namespace ledgerline::cli {
+namespace {
+
+using testing::HasSubstr;
+
+struct Outcome {
+    int code = 0;
+    std::string out, err;
+
+    // The member of the one JSON document in out; "missing" when there is none.
+    std::string at(std::string_view path) const {
+        const auto body = json::parse(out.substr(0, out.find('\n')));
+        return body ? test::Answer{code, {}, *body}.at(path) : "no JSON: " + out + err;
+    }
+    std::ptrdiff_t lines() const { return std::count(out.begin(), out.end(), '\n'); }
+};
+
+class Commands : public testing::Test {
+protected:
+    // The server's or the database's address is added.
+    Outcome call(std::vector<std::string> arguments) {
+        const std::string& family = arguments.front();
+        const bool on_database = family == "migrate" || family == "verify";
+        arguments.push_back(on_database ? "--database-url" : "--url");
+        arguments.push_back(on_database ? server_.database().url() : server_.url());
+        return call_as_is(arguments);
+    }
+
+    Outcome call_as_is(const std::vector<std::string>& arguments) {
+        std::vector<const char*> argv = {"ledgerline"};
+        for (const std::string& argument : arguments) argv.push_back(argument.c_str());
+        std::ostringstream out, err;
+        const Environment environment{out, err, false, clock_, random_};
+        const int code = run(environment, static_cast<int>(argv.size()), argv.data(), {});
+        return {code, out.str(), err.str()};
+    }
+
+    std::string post(const std::string& key, const std::string& type = "CREDIT") {
+        const Outcome posted = call({"tx", "post", "--account", "alice", "--type", type, "--amount-cents", "100",
+                                     "--currency", "EUR", "--key", key, "--wait", "0", "-o", "json"});
+        EXPECT_EQ(posted.code, exit_ok) << posted.err;
+        return posted.at("id");
+    }
+
+    test::ApiServer server_;
+    SystemClock clock_;
+    SystemRandom random_;
+};
+
+TEST_F(Commands, AccountsFromCreationToStatement) {
+    const Outcome created = call({"accounts", "create", "--currency", "EUR", "--reference", "alice",
+                                  "--min-balance-cents", "-500", "--metadata", R"({"tier":1})", "-o", "json"});
+    ASSERT_EQ(created.code, exit_ok) << created.err;
+    EXPECT_EQ(created.at("min_balance_cents"), "-500");
+    EXPECT_EQ(created.at("metadata.tier"), "1");
+    const std::string id = created.at("id");
+
+    const Outcome taken = call({"accounts", "create", "--currency", "EUR", "--reference", "alice"});
+    EXPECT_EQ(taken.code, exit_refused);
+    EXPECT_THAT(taken.err, HasSubstr("HTTP 409, reference_taken"));
+
+    EXPECT_EQ(call({"accounts", "show", "alice", "-o", "json"}).at("id"), id) << "by its reference";
+    EXPECT_EQ(call({"accounts", "show", id, "-o", "json"}).at("reference"), "alice") << "by its id";
+    EXPECT_EQ(call({"accounts", "show", "bob"}).code, exit_refused);
+
+    EXPECT_EQ(call({"accounts", "suspend", "alice", "-o", "json"}).at("status"), "SUSPENDED");
+    EXPECT_EQ(call({"accounts", "list", "--status", "ACTIVE", "-o", "json"}).lines(), 0);
+    EXPECT_EQ(call({"accounts", "activate", "alice", "-o", "json"}).at("status"), "ACTIVE");
+
+    server_.apply(post("k1"));
+    const Outcome entries = call({"accounts", "entries", "alice", "-o", "json"});
+    EXPECT_EQ(entries.lines(), 1);
+    EXPECT_EQ(entries.at("amount_cents"), "100");
+}
+
+TEST_F(Commands, TablesHaveTitlesAndAlignedNumbers) {
+    server_.account(R"("currency":"EUR","reference":"alice")");
+    const Outcome listed = call({"accounts", "list"});
+    EXPECT_EQ(listed.code, exit_ok);
+    EXPECT_EQ(listed.lines(), 2);
+    EXPECT_THAT(listed.out, HasSubstr("balance_cents"));
+    EXPECT_THAT(call({"accounts", "show", "alice"}).out, HasSubstr("\nreference          alice\n"));
+}
+
+TEST_F(Commands, ListsGoOverPagesAndSayWhenThereIsMore) {
+    for (int i = 0; i < 5; ++i) server_.account();
+    EXPECT_EQ(call({"accounts", "list", "--limit", "5", "-o", "json"}).lines(), 5);
+    const Outcome some = call({"accounts", "list", "--limit", "3", "-o", "json"});
+    EXPECT_EQ(some.lines(), 3);
+    EXPECT_EQ(some.err, "There are more than 3: raise --limit to see them.\n");
+}
+
+TEST_F(Commands, TransactionsArePostedOnce) {
+    server_.account(R"("currency":"EUR","reference":"alice")");
+    const std::string id = post("k1");
+    EXPECT_EQ(post("k1"), id);
+    EXPECT_EQ(call({"tx", "list", "--account", "alice", "--status", "PENDING", "-o", "json"}).lines(), 1);
+    EXPECT_EQ(call({"tx", "show", id, "-o", "json"}).at("idempotency_key"), "k1");
+
+    server_.apply(id, "FAILED");
+    const Outcome failed = call({"tx", "post", "--account", "alice", "--type", "CREDIT", "--amount-cents", "100",
+                                 "--currency", "EUR", "--key", "k1"});
+    EXPECT_EQ(failed.code, exit_refused) << "it ended FAILED";
+    EXPECT_THAT(failed.out, HasSubstr("FAILED"));
+
+    const Outcome reused = call({"tx", "post", "--account", "alice", "--type", "CREDIT", "--amount-cents", "101",
+                                 "--currency", "EUR", "--key", "k1"});
+    EXPECT_EQ(reused.code, exit_refused);
+    EXPECT_THAT(reused.err, HasSubstr("idempotency_key_reused"));
+    EXPECT_EQ(call({"tx", "post", "--account", "alice", "--type", "CREDIT", "--amount-cents", "1", "--currency", "EUR",
+                    "--key", "k2", "--metadata", "{"})
+                  .code,
+              exit_usage);
+}
+
+TEST_F(Commands, DeadLettersAreReplayedOrDiscarded) {
+    server_.account(R"("currency":"EUR","reference":"alice")");
+    const std::string first = server_.park(post("k1")), second = server_.park(post("k2"));
+    EXPECT_EQ(call({"dlq", "list", "--state", "PARKED", "-o", "json"}).lines(), 2);
+    EXPECT_EQ(call({"dlq", "show", first, "-o", "json"}).at("state"), "PARKED");
+
+    EXPECT_EQ(call({"dlq", "replay", first, "-o", "json"}).at("state"), "REPLAYED");
+    EXPECT_EQ(call({"dlq", "replay", first}).code, exit_ok) << "again";
+    const Outcome mixed = call({"dlq", "discard", first, second, "-o", "json"});
+    EXPECT_EQ(mixed.code, exit_refused) << "the first is replayed";
+    EXPECT_THAT(mixed.err, HasSubstr(first));
+    EXPECT_EQ(mixed.lines(), 1);
+    EXPECT_EQ(mixed.at("state"), "DISCARDED") << "the second is decided all the same";
+
+    const Outcome verified = call({"verify", "-o", "json"});
+    EXPECT_EQ(verified.code, exit_ok) << verified.out;
+    EXPECT_EQ(verified.at("ok"), "true");
+}
+
+TEST_F(Commands, LanesShowTheirCursors) {
+    server_.account(R"("currency":"EUR","reference":"alice")");
+    post("k1");
+    const Outcome lanes = call({"lanes", "-o", "json"});
+    EXPECT_EQ(lanes.code, exit_ok);
+    EXPECT_EQ(lanes.lines(), 12);
+    EXPECT_THAT(lanes.out, HasSubstr(R"("last_seq":1)"));
+    EXPECT_EQ(call({"lanes"}).lines(), 13);
+}
+
+TEST_F(Commands, MigrateTellsWhereTheSchemaIs) {
+    EXPECT_EQ(call({"migrate", "status"}).code, exit_ok);
+    EXPECT_EQ(call({"migrate", "up", "-o", "json"}).at("applied"), "[]");
+    server_.database().run("DELETE FROM schema_migrations");
+    const Outcome missing = call({"migrate", "status", "-o", "json"});
+    EXPECT_EQ(missing.code, exit_refused);
+    EXPECT_EQ(missing.at("state"), "missing");
+    EXPECT_EQ(call({"verify"}).code, exit_broken) << "a schema that this binary does not know";
+}
+
+TEST_F(Commands, VerifyNamesDamageAndFails) {
+    server_.account(R"("currency":"EUR","reference":"alice")");
+    server_.database().run("UPDATE accounts SET balance_cents = 7");
+    const Outcome damaged = call({"verify"});
+    EXPECT_EQ(damaged.code, exit_refused);
+    EXPECT_THAT(damaged.out, HasSubstr("FAILED  every balance is the sum of the account's entries"));
+    EXPECT_THAT(damaged.out, HasSubstr("the account's balance is 7, but its entries make 0"));
+    EXPECT_THAT(damaged.out, HasSubstr("The ledger is damaged"));
+}
+
+TEST_F(Commands, ADatabaseThatIsAwayIsSaidSo) {
+    const Outcome away = call_as_is({"verify", "--database-url", "postgresql://127.0.0.1:1/none"});
+    EXPECT_EQ(away.code, exit_unavailable);
+    EXPECT_THAT(away.err, HasSubstr("cannot connect to PostgreSQL"));
+}
+
+}  // namespace
+}  // namespace ledgerline::cli

@@ -157,6 +157,11 @@ TEST_F(Verify, CountsMoreThanItLists) {
     EXPECT_EQ(found.finding(Check::settled).listed.size(), 2u);
 }
 
+TEST_F(Verify, TellsAMistakeOnceWhereItBegins) {
+    damage("UPDATE accepted SET amount_cents = 999 WHERE id = id(1001)");
+    EXPECT_EQ(report().finding(Check::entries).violated, 1) << "the later entries are wrong by the same amount";
+}
+
 TEST_F(Verify, TellsHowFarItIs) {
     std::vector<std::pair<std::int64_t, std::int64_t>> told;
     report({.stretch_seqs = 10, .listed_max = 1, .on_progress = [&](std::int64_t done, std::int64_t total) {
@@ -331,6 +336,12 @@ const Damage kDamages[] = {
     {"ReplayLost",
      "DELETE FROM replayed_events",
      {dense, outcomes, settled, balances},
+     "the dead letter is replayed, but no later event replays it",
+     3007},
+    {"ReplayBeforeItsLetter",
+     "UPDATE accepted SET seq = 9 WHERE id = id(1007); UPDATE dead_letters SET seq = 9 WHERE id = id(3007); "
+     "UPDATE replayed_events SET seq = 7; UPDATE outcomes SET seq = 7 WHERE event_id = id(2907)",
+     {settled},
      "the dead letter is replayed, but no later event replays it",
      3007},
     {"PublishedAhead",

@@ -291,7 +291,7 @@ SELECT e.event_id, 'transaction', t.id, 'transaction.created',
 FROM lane_cursors c
      CROSS JOIN LATERAL (SELECT * FROM lane_events l
                          WHERE l.lane = c.lane AND l.seq > c.announced_seq AND l.seq <= c.last_seq OFFSET 0) e
-     JOIN accepted t ON t.id = e.transaction_id;
+     CROSS JOIN LATERAL (SELECT * FROM accepted a WHERE a.id = e.transaction_id OFFSET 0) t;
 
 CREATE VIEW processed_events AS
 SELECT event_id, transaction_id, processed_at, outcome, balance_after_cents, failure_code, lane, seq FROM outcomes;

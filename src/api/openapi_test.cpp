@@ -1,0 +1,127 @@
+// The OpenAPI document against what it describes.
+#include "api/openapi.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "api/api.h"
+#include "api/problem_code.h"
+#include "api/records.h"
+#include "base/json.h"
+#include "http/problem.h"
+
+namespace ledgerline {
+namespace {
+
+using Names = std::set<std::string>;
+
+class OpenApi : public testing::Test {
+protected:
+    OpenApi() : document_(json::parse(openapi_document).value()) {
+        api_.add_routes(router_);
+        for (const auto& [path, methods] : *document_.find("paths")->if_object())
+            for (const auto& [method, operation] : *methods.if_object()) {
+                std::string upper = method;
+                std::ranges::transform(upper, upper.begin(), [](char c) { return static_cast<char>(std::toupper(c)); });
+                operations_.emplace(upper + ' ' + path, &operation);
+            }
+    }
+
+    const json::Value& schema(std::string_view name) const {
+        return *document_.find("components")->find("schemas")->find(name);
+    }
+    Names properties_of(std::string_view name) const {
+        Names names;
+        for (const auto& [property, rule] : *schema(name).find("properties")->if_object()) names.insert(property);
+        return names;
+    }
+    template <class Record>
+    static Names members_of(const Record& record) {
+        std::string text;
+        append_json(record, text);
+        Names names;
+        const auto value = json::parse(text);
+        for (const auto& [name, member] : *value->if_object()) names.insert(name);
+        return names;
+    }
+
+    SystemClock clock_;
+    SystemRandom random_;
+    UuidGenerator ids_{clock_, random_};
+    Metrics metrics_{"test"};
+    Wakeup publisher_wakeup_;
+    Api api_{ApiConfig{}, clock_, random_, metrics_, ids_, publisher_wakeup_, [](const Error&) {}};
+    http::Router router_;
+    const json::Value document_;
+    std::map<std::string, const json::Value*> operations_;  // by "GET /path"
+};
+
+TEST_F(OpenApi, DescribesEveryRouteAndNoOther) {
+    Names routes, described;
+    for (const http::Route& route : router_.routes()) routes.insert(route.method + ' ' + route.pattern);
+    for (const auto& [name, operation] : operations_) described.insert(name);
+    EXPECT_EQ(described, routes);
+}
+
+TEST_F(OpenApi, NamesOperationsAsTheRoutesAreNamed) {
+    for (const http::Route& route : router_.routes()) {
+        const json::Value& operation = *operations_.at(route.method + ' ' + route.pattern);
+        EXPECT_EQ(*operation.find("operationId")->if_string(), route.name);
+        // No key needed: security is an empty list.
+        EXPECT_EQ(operation.find("security") == nullptr, route.needs_key) << route.name;
+        EXPECT_EQ(operation.find("requestBody") != nullptr, route.body_bytes_max > 0) << route.name;
+    }
+}
+
+TEST_F(OpenApi, ListsEveryProblemCodeAndNoOther) {
+    Names codes(std::begin(http::edge_code::all), std::end(http::edge_code::all)), listed;
+    for (const ProblemKind& kind : problem_kinds()) codes.emplace(kind.name);
+    for (const json::Value& code : *schema("ProblemCode").find("enum")->if_array()) listed.insert(*code.if_string());
+    EXPECT_EQ(listed, codes);
+}
+
+TEST_F(OpenApi, DescribesTheRecordsMemberByMember) {
+    EXPECT_EQ(properties_of("Account"), members_of(AccountRecord{}));
+    EXPECT_EQ(properties_of("Transaction"), members_of(TransactionRecord{}));
+    EXPECT_EQ(properties_of("Entry"), members_of(EntryRecord{}));
+    EXPECT_EQ(properties_of("Lane"), members_of(LaneRecord{}));
+    DeadLetterRecord letter;
+    letter.headers = "[]";
+    EXPECT_EQ(properties_of("DeadLetter"), members_of(letter));
+}
+
+void collect_references(const json::Value& value, Names& references) {
+    if (const json::Array* items = value.if_array())
+        for (const json::Value& item : *items) collect_references(item, references);
+    if (!value.if_object()) return;
+    for (const auto& [name, member] : *value.if_object()) {
+        if (name == "$ref") references.insert(*member.if_string());
+        collect_references(member, references);
+    }
+}
+
+TEST_F(OpenApi, RefersToWhatThereIsAndDefinesNothingInVain) {
+    Names used, defined;
+    collect_references(document_, used);
+    for (const char* kind : {"schemas", "parameters", "responses"})
+        for (const auto& [name, component] : *document_.find("components")->find(kind)->if_object())
+            defined.insert(std::string("#/components/") + kind + "/" + name);
+    EXPECT_EQ(used, defined);
+}
+
+TEST(ProblemCodes, AreInTheOrderOfTheEnumAndNamedOnce) {
+    Names names;
+    for (const ProblemKind& kind : problem_kinds()) {
+        EXPECT_EQ(&kind_of(kind.code), &kind);
+        EXPECT_TRUE(names.emplace(kind.name).second) << kind.name;
+        // Who is told to come back is told when.
+        EXPECT_EQ(kind.retry_after_seconds > 0, kind.status == 503) << kind.name;
+    }
+}
+
+}  // namespace
+}  // namespace ledgerline

@@ -1,0 +1,204 @@
+// import and verify on the whole pipeline: generated files always, a real one where LEDGERLINE_TEST_BANK_DIR names it.
+#include "cli/import_run.h"
+
+#include <atomic>
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+#include <thread>
+
+#include "base/wakeup.h"
+#include "cli/sample.h"
+#include "cli/verify.h"
+#include "support/balance_model.h"
+#include "support/pipeline.h"
+
+namespace ledgerline::cli {
+namespace {
+
+std::string sample_file(const SampleSettings& settings) {
+    std::string text = std::string(sample_header) + "\n";
+    Sample sample(settings);
+    while (const auto row = sample.next()) text += csv_line(*row, settings.currency);
+    return text;
+}
+
+class ImportPipeline : public testing::Test {
+protected:
+    ImportPipeline() : ImportPipeline(test::TestCluster::shared()) {}
+    explicit ImportPipeline(test::TestCluster& cluster) : pipeline_(cluster) {
+        settings_.server.url = pipeline_.api().url();
+        settings_.wait_interrupt = [this](milliseconds at_most) {
+            tick_.wait(at_most);
+            return interrupt_.exchange(false);
+        };
+        settings_.on_progress = [this](std::int64_t settled) {
+            if (settled >= interrupt_after_) interrupt_ = true;
+        };
+        settings_.on_interrupt = [] {};
+    }
+
+    ImportOutcome import(std::istream& file) {
+        const auto check = check_file(file);
+        EXPECT_TRUE(check) << check.error().message;
+        file.clear();
+        file.seekg(0);
+        return run_import(environment_, settings_, *check, file);
+    }
+    ImportOutcome import(const std::string& text) {
+        std::istringstream file(text);
+        return import(file);
+    }
+
+    std::map<std::string, std::int64_t> balances() const {
+        pg::Connection connection = pipeline_.database().connect();
+        const pg::Statement read{"test_balances", "SELECT reference, balance_cents FROM accounts"};
+        std::map<std::string, std::int64_t> balances;
+        const auto rows = connection.query(read);
+        EXPECT_TRUE(rows) << rows.error().message;
+        for (std::size_t row = 0; row < rows->size(); ++row)
+            balances[std::string(rows->text(row, 0))] = rows->int64(row, 1);
+        return balances;
+    }
+
+    VerifyReport verified() const {
+        pg::Connection connection = pipeline_.database().connect();
+        auto report = verify(connection, {});
+        EXPECT_TRUE(report) << report.error().message;
+        return *std::move(report);
+    }
+
+    static void expect_ok(const VerifyReport& report) {
+        for (std::size_t i = 0; i < check_count; ++i)
+            for (const Violation& violation : report.finding(static_cast<Check>(i)).listed)
+                ADD_FAILURE() << name_of(static_cast<Check>(i)) << ": lane " << violation.lane << " seq "
+                              << violation.seq << ' ' << violation.id << ": " << violation.detail;
+    }
+
+    void expect_result_of(const test::BalanceModel& model, const ImportOutcome& outcome) {
+        EXPECT_FALSE(outcome.error) << outcome.error->message;
+        const std::map<std::string, std::int64_t> refused = {
+            {"insufficient_balance", static_cast<std::int64_t>(model.refused.size())}};
+        EXPECT_EQ(outcome.counts.processed, model.processed);
+        EXPECT_EQ(outcome.counts.refused, refused);
+        EXPECT_EQ(outcome.counts.refused_at_intake.size(), 0u);
+        EXPECT_EQ(outcome.counts.dead_lettered, 0);
+        EXPECT_EQ(balances(), model.balances);
+        expect_ok(verified());
+    }
+
+    SystemClock clock_;
+    SystemRandom random_;
+    std::ostringstream out_, err_;
+    Environment environment_{out_, err_, false, clock_, random_};
+    test::Pipeline pipeline_;
+    Wakeup tick_;
+    std::atomic<bool> interrupt_ = false;
+    std::int64_t interrupt_after_ = INT64_MAX;  // rows settled
+    ImportSettings settings_;
+};
+
+TEST_F(ImportPipeline, EndsWithTheBalancesOfTheFile) {
+    const std::string text = sample_file({.seed = 5, .accounts = 300, .transactions = 6000});
+    std::istringstream file(text);
+    const auto model = test::BalanceModel::of(file);
+    const ImportOutcome first = import(text);
+    expect_result_of(model, first);
+    EXPECT_EQ(first.counts.replayed, 0);
+
+    const ImportOutcome again = import(text);
+    expect_result_of(model, again);
+    EXPECT_EQ(again.counts.replayed, 6000);
+}
+
+TEST_F(ImportPipeline, GoesOnAfterAnInterrupt) {
+    const std::string text = sample_file({.seed = 6, .accounts = 100, .transactions = 4000});
+    std::istringstream file(text);
+    const auto model = test::BalanceModel::of(file);
+    settings_.batch_rows = 20;
+    interrupt_after_ = 500;
+    const ImportOutcome stopped = import(text);
+    EXPECT_TRUE(stopped.interrupted);
+    expect_ok(verified());
+
+    interrupt_after_ = INT64_MAX;
+    interrupt_ = false;
+    settings_.batch_rows = 500;
+    expect_result_of(model, import(text));
+}
+
+// The cursor tables are updated all the time, and verify reads them all the time: neither may let them grow.
+TEST_F(ImportPipeline, IsVerifiedWhileItRuns) {
+    const std::string text = sample_file({.seed = 7, .accounts = 200, .transactions = 8000});
+    std::atomic<bool> done = false;
+    std::thread verifier([&] {
+        do {
+            expect_ok(verified());
+        } while (!done);
+    });
+    settings_.batch_rows = 25;
+    const ImportOutcome outcome = import(text);
+    done = true;
+    verifier.join();
+    EXPECT_FALSE(outcome.error);
+    EXPECT_LT(std::stoll(pipeline_.database().value("SELECT pg_total_relation_size('lane_intake') + "
+                                                    "pg_total_relation_size('lane_publish') + "
+                                                    "pg_total_relation_size('lane_apply')")),
+              3'000'000);
+}
+
+struct OwnCluster {
+    test::TestCluster cluster{{.durable = true}};
+};
+class ImportThroughACrash : private OwnCluster, public ImportPipeline {
+protected:
+    ImportThroughACrash() : ImportPipeline(cluster) {}
+    void kill_postmaster() { cluster.kill_postmaster(); }
+    void wait_back() { cluster.wait_back(); }
+};
+
+TEST_F(ImportThroughACrash, WaitsForTheDatabaseAndLosesNothing) {
+    const std::string text = sample_file({.seed = 8, .accounts = 100, .transactions = 4000});
+    std::istringstream file(text);
+    const auto model = test::BalanceModel::of(file);
+    settings_.batch_rows = 20;
+    bool killed = false;
+    settings_.on_progress = [&](std::int64_t settled) {
+        if (settled < 500 || std::exchange(killed, true)) return;
+        kill_postmaster();
+    };
+    const ImportOutcome outcome = import(text);
+    EXPECT_TRUE(killed);
+    wait_back();
+    expect_result_of(model, outcome);
+    EXPECT_EQ(pipeline_.database().value("SELECT count(*) FROM dead_letters"), "0");
+}
+
+TEST_F(ImportPipeline, ARealBanksYear) {
+    const char* directory = std::getenv("LEDGERLINE_TEST_BANK_DIR");
+    if (!directory) GTEST_SKIP() << "skipped: LEDGERLINE_TEST_BANK_DIR is not set";
+    std::ifstream file(std::string(directory) + "/czech-bank-1993.csv", std::ios::binary);
+    std::ifstream expected(std::string(directory) + "/czech-bank-1993.expected.csv");
+    ASSERT_TRUE(file && expected);
+    std::map<std::string, std::int64_t> expected_balances;
+    std::string line;
+    for (std::getline(expected, line); std::getline(expected, line);)
+        expected_balances[line.substr(0, line.find(','))] = std::stoll(line.substr(line.find(',') + 1));
+
+    const ImportOutcome first = import(file);
+    EXPECT_FALSE(first.error);
+    EXPECT_EQ(first.counts.processed, 14'118);
+    EXPECT_EQ(first.counts.refused, (std::map<std::string, std::int64_t>{{"insufficient_balance", 7}}));
+    EXPECT_EQ(balances(), expected_balances);
+
+    file.clear();
+    file.seekg(0);
+    const ImportOutcome again = import(file);
+    EXPECT_EQ(again.counts.replayed, 14'125);
+    EXPECT_EQ(again.counts.processed, 14'118);
+    EXPECT_EQ(balances(), expected_balances);
+    expect_ok(verified());
+}
+
+}  // namespace
+}  // namespace ledgerline::cli

@@ -148,7 +148,7 @@ TEST_F(ImportPipeline, IsVerifiedWhileItRuns) {
 }
 
 struct OwnCluster {
-    test::TestCluster cluster{{.durable = true}};
+    test::TestCluster cluster;
 };
 class ImportThroughACrash : private OwnCluster, public ImportPipeline {
 protected:

@@ -89,6 +89,25 @@ protected:
         return ChildProcess::start(start).value();
     }
 
+    // Another process that owns a cluster on the directory, and the pid of its postmaster.
+    std::pair<ChildProcess, pid_t> start_owner() {
+        int output[2];
+        LEDGERLINE_ASSERT(pipe2(output, O_CLOEXEC) == 0);
+        ProgramStart start;
+        start.arguments = {CLUSTER_OWNER, dir().string()};
+        start.output = output[1];
+        auto owner = ChildProcess::start(start).value();
+        close(output[1]);
+        // Its log comes the same way.
+        FILE* lines = fdopen(output[0], "r");
+        char line[1024] = {};
+        while (std::fgets(line, sizeof line, lines) && line[0] == '{') continue;
+        std::fclose(lines);
+        const pid_t postmaster = std::atoi(line);
+        EXPECT_GT(postmaster, 0) << line;
+        return {std::move(owner), postmaster};
+    }
+
     test::TempDir temp_;
     SystemRandom random_;
 };
@@ -178,27 +197,21 @@ TEST_F(PrivateClusterTest, ComesBackThoughAFrozenChildOfItIsLeft) {
     EXPECT_EQ(value_of(cluster.url(), "SELECT one FROM kept"), "1");
 }
 
-TEST_F(PrivateClusterTest, EndsWithItsOwnerAndTakesTheNextOne) {
+TEST_F(PrivateClusterTest, EndsWithAKilledOwner) {
     make();
-    int output[2];
-    ASSERT_EQ(pipe2(output, O_CLOEXEC), 0);
-    ProgramStart start;
-    start.arguments = {CLUSTER_OWNER, dir().string()};
-    start.output = output[1];
-    auto owner = ChildProcess::start(start).value();
-    close(output[1]);
-    // Its log comes the same way.
-    FILE* lines = fdopen(output[0], "r");
-    char line[1024] = {};
-    while (std::fgets(line, sizeof line, lines) && line[0] == '{') continue;
-    std::fclose(lines);
-    const pid_t postmaster = std::atoi(line);
-    ASSERT_GT(postmaster, 0) << line;
+    auto [owner, postmaster] = start_owner();
+    owner.signal(SIGKILL);
+    ASSERT_TRUE(owner.wait(kPatience));
+    EXPECT_TRUE(wait_gone(postmaster));
+    EXPECT_FALSE(std::filesystem::exists(pid_file())) << "it was shut down in order";
+}
 
+TEST_F(PrivateClusterTest, StartsWhileThePostmasterOfAKilledOwnerMayStillBeEnding) {
+    make();
+    auto [owner, postmaster] = start_owner();
     EXPECT_THAT(start_failure(config()).message, HasSubstr("pid " + std::to_string(owner.pid())));
     owner.signal(SIGKILL);
     ASSERT_TRUE(owner.wait(kPatience));
-    // At once, while the old postmaster may still be ending.
     expect_kept();
     EXPECT_TRUE(wait_gone(postmaster));
 }

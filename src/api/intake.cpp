@@ -165,11 +165,13 @@ void IntakeBatcher::lose_database(const Error& error) {
     if (error.disposition == Disposition::stop && !std::exchange(broken_, true)) on_fatal_(error);
 }
 
+// Whoever is told that the database is reachable finds the queue open.
 void IntakeBatcher::reach_database() {
     backoff_.reset();
-    if (reachable_.exchange(true)) return;
-    log::info("intake reaches the database again");
+    if (reachable_) return;
     queue_.accept_again();
+    reachable_ = true;
+    log::info("intake reaches the database again");
 }
 
 void IntakeBatcher::probe_database() {

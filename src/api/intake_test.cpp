@@ -1,0 +1,356 @@
+// IntakeBatcher on a store whose answers the tests write.
+#include "api/intake.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <condition_variable>
+#include <deque>
+#include <future>
+#include <mutex>
+
+namespace ledgerline {
+namespace {
+
+using Status = IntakeResult::Status;
+using testing::Contains;
+using testing::Each;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+using Keys = std::vector<std::string>;
+
+Error transient(std::string code) { return {Disposition::retry, std::move(code), "away"}; }
+
+// Answers every batch as the script says, and notes the keys it was asked for. While it is closed, it holds each batch.
+class ScriptedStore final : public IntakeStore {
+public:
+    Result<std::vector<IntakeResult>> accept(std::span<const IntakeItem> items) override {
+        std::unique_lock lock(mutex_);
+        Keys keys;
+        for (const IntakeItem& item : items) keys.push_back(item.idempotency_key);
+        batches_.push_back(keys);
+        changed_.notify_all();
+        changed_.wait(lock, [this] { return open_; });
+        for (const std::string& key : keys)
+            if (key == guilty_) return failure(Disposition::refuse, "23514", "a check failed");
+        if (!failures_.empty()) {
+            Error error = failures_.front();
+            failures_.pop_front();
+            return std::unexpected(error);
+        }
+        std::vector<IntakeResult> results;
+        for (const IntakeItem& item : items) {
+            IntakeResult result;
+            result.status = item.amount_cents > 0 ? Status::created : Status::account_not_found;
+            result.transaction_id = item.transaction_id;
+            result.seq = ++seq_;
+            results.push_back(result);
+        }
+        return results;
+    }
+    Result<void> ping() override {
+        std::lock_guard lock(mutex_);
+        ++pings_;
+        changed_.notify_all();
+        if (!away_) return {};
+        return std::unexpected(transient("08006"));
+    }
+
+    void close() {
+        set([this] { open_ = false; });
+    }
+    void open() {
+        set([this] { open_ = true; });
+    }
+    void go_away() {
+        set([this] { away_ = true; });
+    }
+    void come_back() {
+        set([this] { away_ = false; });
+    }
+    void set_guilty(std::string key) {
+        set([&] { guilty_ = std::move(key); });
+    }
+    void fail_next(Error error) {
+        set([&] { failures_.push_back(std::move(error)); });
+    }
+
+    std::vector<Keys> batches() {
+        std::lock_guard lock(mutex_);
+        return batches_;
+    }
+    void await_batches(std::size_t count) {
+        std::unique_lock lock(mutex_);
+        changed_.wait(lock, [&] { return batches_.size() >= count; });
+    }
+    void await_pings(int count) {
+        std::unique_lock lock(mutex_);
+        changed_.wait(lock, [&] { return pings_ >= count; });
+    }
+
+private:
+    void set(const std::function<void()>& change) {
+        std::lock_guard lock(mutex_);
+        change();
+        changed_.notify_all();
+    }
+
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    bool open_ = true;
+    bool away_ = false;
+    std::string guilty_;
+    std::deque<Error> failures_;
+    std::vector<Keys> batches_;
+    std::int64_t seq_ = 0;
+    int pings_ = 0;
+};
+
+class IntakeTest : public testing::Test {
+protected:
+    // The deadline that tests do not come near.
+    static constexpr milliseconds kLong{600'000};
+
+    ~IntakeTest() override {
+        store_.open();
+        if (batcher_) batcher_->stop();
+    }
+
+    void start(IntakeConfig config = {}) {
+        config.backoff = {milliseconds(1), milliseconds(2)};
+        batcher_.emplace(store_, config, clock_, random_, metrics_, publisher_, [this](const Error& error) {
+            std::lock_guard lock(mutex_);
+            fatal_.push_back(error.code);
+        });
+        batcher_->start();
+    }
+    static IntakeConfig with(milliseconds request_timeout, std::size_t batch_rows_max = 500,
+                             std::size_t queue_rows_max = 20'000) {
+        IntakeConfig config;
+        config.request_timeout = request_timeout;
+        config.batch_rows_max = batch_rows_max;
+        config.queue_rows_max = queue_rows_max;
+        return config;
+    }
+
+    std::future<IntakeAnswers> submit(const Keys& keys, std::int64_t amount_cents = 1) {
+        std::vector<IntakeItem> items;
+        for (const std::string& key : keys) {
+            IntakeItem& item = items.emplace_back();
+            item.idempotency_key = key;
+            item.amount_cents = amount_cents;
+        }
+        auto promise = std::make_shared<std::promise<IntakeAnswers>>();
+        auto answered = promise->get_future();
+        batcher_->submit(std::move(items),
+                         [promise](IntakeAnswers answers) { promise->set_value(std::move(answers)); });
+        return answered;
+    }
+    // "created", the code of the error, ...: one word an answer.
+    static Keys words(std::future<IntakeAnswers> answered) {
+        Keys words;
+        for (const auto& answer : answered.get()) {
+            if (!answer)
+                words.push_back(answer.error().code);
+            else if (answer->status == Status::created)
+                words.push_back("created");
+            else
+                words.push_back(answer->status == Status::failed ? "failed" : "refused");
+        }
+        return words;
+    }
+
+    SystemClock clock_;
+    SeededRandom random_{1};
+    Metrics metrics_{"test"};
+    Wakeup publisher_;
+    ScriptedStore store_;
+    std::mutex mutex_;
+    Keys fatal_;
+    std::optional<IntakeBatcher> batcher_;
+};
+
+TEST_F(IntakeTest, AnswersEachRequestWithItsOwnRows) {
+    start();
+    EXPECT_THAT(words(submit({"a", "b"})), ElementsAre("created", "created"));
+    EXPECT_THAT(words(submit({"c"}, 0)), ElementsAre("refused"));
+    EXPECT_THAT(words(submit({})), IsEmpty());
+    EXPECT_THAT(metrics_.to_text(), HasSubstr("intake_rows_total{result=\"created\"} 2\n"));
+    EXPECT_THAT(metrics_.to_text(), HasSubstr("intake_rows_total{result=\"refused\"} 1\n"));
+}
+
+TEST_F(IntakeTest, TakesWhateverWaitsWhenABatchIsDone) {
+    start();
+    store_.close();
+    auto first = submit({"a"});
+    store_.await_batches(1);
+    auto second = submit({"b", "c"}), third = submit({"d"});
+    store_.open();
+    EXPECT_THAT(words(std::move(third)), ElementsAre("created"));
+    EXPECT_THAT(store_.batches(), ElementsAre(Keys{"a"}, Keys{"b", "c", "d"}));
+}
+
+TEST_F(IntakeTest, SplitsBatchesInOrderOfArrival) {
+    start(with(kLong, 3));
+    store_.close();
+    auto first = submit({"a"});
+    store_.await_batches(1);
+    auto second = submit({"b", "c", "d", "e", "f", "g", "h"}), third = submit({"i"});
+    store_.open();
+    EXPECT_EQ(words(std::move(second)), Keys(7, "created"));
+    EXPECT_THAT(words(std::move(third)), ElementsAre("created"));
+    EXPECT_THAT(store_.batches(), ElementsAre(Keys{"a"}, Keys{"b", "c", "d"}, Keys{"e", "f", "g"}, Keys{"h", "i"}));
+}
+
+TEST_F(IntakeTest, RefusesWhatExceedsTheQueueBeforeItIsStored) {
+    start(with(kLong, 1, 3));
+    store_.close();
+    auto running = submit({"a"});
+    store_.await_batches(1);
+    auto waiting = submit({"b", "c"});
+    EXPECT_THAT(words(submit({"d", "e"})), Each("overloaded"));
+    auto fits = submit({"f"});
+    store_.open();
+    EXPECT_THAT(words(std::move(fits)), ElementsAre("created"));
+    EXPECT_THAT(store_.batches(), testing::Not(Contains(Contains("d"))));
+}
+
+TEST_F(IntakeTest, WakesThePublisherOnlyForNewRows) {
+    start();
+    EXPECT_THAT(words(submit({"a"})), ElementsAre("created"));
+    publisher_.wait(kLong);  // returns, because it was notified
+    EXPECT_THAT(words(submit({"b"}, 0)), ElementsAre("refused"));
+    const SteadyTime begun = clock_.steady_now();
+    publisher_.wait(milliseconds(1));
+    EXPECT_GE(clock_.steady_now() - begun, milliseconds(1)) << "notified although nothing was stored";
+}
+
+TEST_F(IntakeTest, OneGuiltyRowFailsAloneAndTheOthersKeepTheirOrder) {
+    start();
+    store_.close();
+    auto first = submit({"warm up"});
+    store_.await_batches(1);
+    store_.set_guilty("d");
+    auto before = submit({"a", "b"}), with_guilty = submit({"c", "d", "e"}), after = submit({"f"});
+    store_.open();
+    EXPECT_THAT(words(std::move(before)), Each("created"));
+    EXPECT_THAT(words(std::move(with_guilty)), ElementsAre("created", "failed", "created"));
+    EXPECT_THAT(words(std::move(after)), ElementsAre("created"));
+    // Halves of halves, always the earlier one first.
+    EXPECT_THAT(store_.batches(), ElementsAre(Keys{"warm up"}, Keys{"a", "b", "c", "d", "e", "f"}, Keys{"a", "b", "c"},
+                                              Keys{"d", "e", "f"}, Keys{"d"}, Keys{"e", "f"}));
+}
+
+TEST_F(IntakeTest, RunsABatchOfUnknownFateAgainBeforeAnythingElse) {
+    start();
+    store_.fail_next({Disposition::retry, std::string(outcome_unknown), "cut"});
+    store_.fail_next(transient("08006"));
+    store_.close();
+    auto first = submit({"a", "b"});
+    store_.await_batches(1);
+    store_.open();
+    EXPECT_THAT(words(std::move(first)), ElementsAre("created", "created"));
+    EXPECT_THAT(store_.batches(), Each(Keys{"a", "b"}));
+    EXPECT_GE(store_.batches().size(), 3u);
+    EXPECT_TRUE(batcher_->database_reachable());
+}
+
+TEST_F(IntakeTest, AFateThatStaysUnknownIsSaidAtTheDeadline) {
+    start(with(milliseconds(30)));
+    for (int i = 0; i < 10'000; ++i) store_.fail_next({Disposition::retry, std::string(outcome_unknown), "cut"});
+    EXPECT_THAT(words(submit({"a"})), ElementsAre(outcome_unknown));
+}
+
+TEST_F(IntakeTest, ARowInFlightAtItsDeadlineIsOfUnknownFateAndAWaitingOneIsNotStored) {
+    start(with(milliseconds(30), 1));
+    store_.close();
+    auto running = submit({"a", "b"});
+    EXPECT_THAT(words(std::move(running)), ElementsAre(outcome_unknown, "overloaded"));
+    store_.open();
+    EXPECT_THAT(words(submit({"c"})), ElementsAre("created"));
+    EXPECT_THAT(store_.batches(), ElementsAre(Keys{"a"}, Keys{"c"}));
+}
+
+TEST_F(IntakeTest, TriesAgainAfterContention) {
+    start();
+    for (const char* code : {"40001", "40P01", "55P03", "40P01"}) store_.fail_next(transient(code));
+    EXPECT_THAT(words(submit({"a"})), ElementsAre("created"));
+    EXPECT_EQ(store_.batches().size(), 5u);
+}
+
+TEST_F(IntakeTest, ASessionLostLongAgoIsNoOutage) {
+    start();
+    store_.fail_next(transient("08006"));
+    EXPECT_THAT(words(submit({"a"})), ElementsAre("created"));
+    EXPECT_TRUE(batcher_->database_reachable());
+}
+
+TEST_F(IntakeTest, AnOutageIsAnsweredAtOnceUntilTheDatabaseIsBack) {
+    start();
+    store_.go_away();
+    store_.fail_next(transient("08006"));
+    store_.fail_next(transient("57P03"));
+    store_.close();
+    auto first = submit({"a"});
+    store_.await_batches(1);
+    auto waiting = submit({"b"});
+    store_.open();
+    EXPECT_THAT(words(std::move(first)), ElementsAre("database_unavailable"));
+    EXPECT_THAT(words(std::move(waiting)), ElementsAre("database_unavailable"));
+    EXPECT_FALSE(batcher_->database_reachable());
+    EXPECT_THAT(words(submit({"c"})), ElementsAre("database_unavailable"));
+    store_.await_pings(3);
+    EXPECT_EQ(store_.batches().size(), 2u) << "nothing is sent during an outage but pings";
+    store_.come_back();
+    while (!batcher_->database_reachable()) std::this_thread::yield();
+    EXPECT_THAT(words(submit({"d"})), ElementsAre("created"));
+    EXPECT_THAT(fatal_, IsEmpty());
+}
+
+TEST_F(IntakeTest, SaysOnceThatNothingCanSucceed) {
+    start();
+    store_.fail_next({Disposition::stop, "42P01", "no table"});
+    EXPECT_THAT(words(submit({"a"})), ElementsAre("database_unavailable"));
+    EXPECT_THAT(words(submit({"b"})), ElementsAre("database_unavailable"));
+    batcher_->stop();
+    EXPECT_THAT(fatal_, ElementsAre("42P01"));
+}
+
+TEST_F(IntakeTest, StopLetsTheBatchUnderWayEndAndAnswersTheRest) {
+    start(with(kLong, 1));
+    store_.close();
+    auto running = submit({"a"});
+    store_.await_batches(1);
+    auto waiting = submit({"b"});
+    auto stopped = std::async(std::launch::async, [this] { batcher_->stop(); });
+    EXPECT_THAT(words(std::move(waiting)), ElementsAre("shutting_down"));
+    store_.open();
+    EXPECT_THAT(words(std::move(running)), ElementsAre("created"));
+    stopped.get();
+    EXPECT_THAT(words(submit({"c"})), ElementsAre("shutting_down"));
+    batcher_->stop();
+}
+
+// Many threads at once: everyone is answered, and each client's rows are in its order.
+TEST_F(IntakeTest, KeepsEachClientsOrder) {
+    start(with(kLong, 7));
+    constexpr int kClients = 8, kRows = 60;
+    std::vector<std::future<void>> clients;
+    for (int client = 0; client < kClients; ++client)
+        clients.push_back(std::async(std::launch::async, [&, client] {
+            std::vector<std::future<IntakeAnswers>> answers;
+            for (int row = 0; row < kRows; ++row) answers.push_back(submit({std::to_string(client * kRows + row)}));
+            std::int64_t last = 0;
+            for (auto& answer : answers) {
+                const std::int64_t seq = answer.get()[0]->seq;
+                EXPECT_GT(seq, last);
+                last = seq;
+            }
+        }));
+    for (auto& client : clients) client.get();
+}
+
+}  // namespace
+}  // namespace ledgerline

@@ -1,0 +1,126 @@
+// What requests say: headers, fields, query parameters and cursors.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "api/fields.h"
+#include "api/header_fields.h"
+#include "api/list_query.h"
+#include "api/transaction_request.h"
+
+namespace ledgerline {
+namespace {
+
+using std::chrono::seconds;
+using testing::HasSubstr;
+using testing::Optional;
+
+http::Request with_headers(std::vector<http::Header> headers) {
+    http::Request request;
+    request.headers = std::move(headers);
+    return request;
+}
+
+std::optional<seconds> wait_of(std::vector<std::string> values) {
+    http::Request request;
+    for (std::string& value : values) request.headers.emplace_back("prefer", std::move(value));
+    return read_wait(request);
+}
+
+TEST(PreferWait, IsReadAsRfc7240Says) {
+    EXPECT_THAT(wait_of({"wait=5"}), Optional(seconds(5)));
+    EXPECT_THAT(wait_of({"WAIT = \"5\""}), Optional(seconds(5)));
+    EXPECT_THAT(wait_of({"respond-async, wait=10; foo=\"a,b\", return=minimal"}), Optional(seconds(10)));
+    EXPECT_THAT(wait_of({"foo=\"x, wait=7\"", "wait=3"}), Optional(seconds(3)));
+    EXPECT_THAT(wait_of({"wait=0"}), Optional(seconds(0)));
+}
+
+TEST(PreferWait, IsCutToTheLongestOne) {
+    EXPECT_THAT(wait_of({"wait=31"}), Optional(wait_max));
+    EXPECT_THAT(wait_of({"wait=99999999999999999999999999"}), Optional(wait_max));
+}
+
+TEST(PreferWait, IsIgnoredWhenMalformed) {
+    for (const char* value :
+         {"wait", "wait=", "wait=-1", "wait=1.5", "wait=soon", "wait=\"", "await=5", "", ",;,", "\""})
+        EXPECT_EQ(wait_of({value}), std::nullopt) << value;
+    // The first one counts.
+    EXPECT_EQ(wait_of({"wait=soon, wait=5"}), std::nullopt);
+    EXPECT_THAT(wait_of({"wait=4, wait=5"}), Optional(seconds(4)));
+}
+
+TEST(IdempotencyKeyHeader, IsTakenAsItStandsOrAsAStructuredString) {
+    const auto read = [](std::string value) {
+        return read_idempotency_key(with_headers({{"idempotency-key", std::move(value)}})).value();
+    };
+    EXPECT_EQ(read_idempotency_key(with_headers({})).value(), std::nullopt);
+    EXPECT_THAT(read("abc-1"), Optional(std::string("abc-1")));
+    EXPECT_THAT(read("\"abc-1\""), Optional(std::string("abc-1")));
+    EXPECT_THAT(read(R"("a\"b\\c")"), Optional(std::string("a\"b\\c")));
+    EXPECT_THAT(read("a\"b"), Optional(std::string("a\"b")));
+    EXPECT_THAT(read("schl\u00fcssel"), Optional(std::string("schl\u00fcssel")));
+}
+
+TEST(IdempotencyKeyHeader, IsRefusedWhenMalformed) {
+    const std::string wrong[] = {
+        "\"",    "\"open",    "\"a\"b", "\"a\\b\"", "\"a\\", "\"\"", "\"ü\"", "\xff", std::string(256, 'k'),
+        "a\x7f", "\"a\"; b=1"};
+    for (const std::string& value : wrong)
+        EXPECT_FALSE(read_idempotency_key(with_headers({{"idempotency-key", value}}))) << value;
+    EXPECT_FALSE(read_idempotency_key(with_headers({{"idempotency-key", "a"}, {"idempotency-key", "a"}})));
+}
+
+TEST(Text, IsCountedInCodePoints) {
+    EXPECT_EQ(code_points(""), 0u);
+    EXPECT_EQ(code_points("aü€\U0001F4B6"), 4u);
+    EXPECT_TRUE(has_control_characters("a\tb"));
+    EXPECT_TRUE(has_control_characters("\u0080"));
+    EXPECT_TRUE(has_control_characters("x\u009f"));
+    EXPECT_FALSE(has_control_characters("\u00a0 ü €"));
+}
+
+std::string first_problem(std::string_view text) {
+    const auto item = parse_transaction(json::parse(text).value(), "transactions[3]", std::nullopt);
+    return item ? "" : item.error().code + ' ' + item.error().field + ": " + item.error().detail;
+}
+
+TEST(Fields, NameTheFieldAndTheRule) {
+    EXPECT_EQ(first_problem("[]"), "invalid_field transactions[3]: transactions[3] must be a JSON object.");
+    EXPECT_EQ(first_problem("{}"), "missing_field transactions[3].account_id: transactions[3].account_id is required.");
+    constexpr std::string_view start =
+        R"({"account_id":"0190a000-0000-7000-8000-00000000002A","currency":"EUR","type":"DEBIT","idempotency_key":"k",)";
+    const auto with = [&](std::string_view rest) { return first_problem(std::string(start) + std::string(rest)); };
+    EXPECT_EQ(with(R"("amount_cents":1})"), "");
+    EXPECT_EQ(with(R"("amount_cents":1,"metadata":null})"), "");
+    EXPECT_THAT(with(R"("amount_cents":1.0})"), HasSubstr("without fraction and exponent"));
+    EXPECT_THAT(with(R"("amount_cents":0})"), HasSubstr("from 1 to 1000000000000000"));
+    EXPECT_THAT(with(R"("amount_cents":"1"})"), HasSubstr("must be a number"));
+    EXPECT_THAT(with(R"("amount_cents":1,"x\"y":2})"), HasSubstr("unknown_field transactions[3].x\"y"));
+}
+
+TEST(Fields, TheFirstBrokenRuleCounts) {
+    EXPECT_THAT(first_problem(R"({"account_id":1,"amount_cents":0,"currency":"?","type":"?","zzz":1})"),
+                HasSubstr("transactions[3].account_id"));
+}
+
+TEST(ListQuery, CursorsGoRoundAndBelongToRouteAndFilters) {
+    constexpr std::string_view filters[] = {"status", "account_id"};
+    http::Request request;
+    request.query = {{"status", "FAILED"}, {"limit", "7"}};
+    const ListQuery first(request, "transactions", filters);
+    EXPECT_EQ(first.problem(), std::nullopt);
+    EXPECT_EQ(first.limit(), 7);
+    EXPECT_EQ(first.after_id(), std::nullopt);
+    const Uuid id = *Uuid::parse("0190a000-0000-7000-8000-00000000002a");
+
+    request.query = {{"cursor", first.cursor_after(id)}, {"status", "FAILED"}};
+    EXPECT_EQ(ListQuery(request, "transactions", filters).after_id(), id);
+    EXPECT_EQ(ListQuery(request, "others", filters).problem()->code, "invalid_cursor");
+    request.query[1].second = "PENDING";
+    EXPECT_EQ(ListQuery(request, "transactions", filters).problem()->code, "invalid_cursor");
+
+    request.query = {{"cursor", first.cursor_after(std::int64_t{42})}, {"status", "FAILED"}};
+    EXPECT_EQ(ListQuery(request, "transactions", filters).after_seq(), 42);
+}
+
+}  // namespace
+}  // namespace ledgerline

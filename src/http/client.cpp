@@ -166,7 +166,8 @@ struct Client::Impl {
 
     // The number of bytes sent, over the kept connection or else a new one.
     Result<std::size_t> send(std::string_view text, SteadyTime deadline) {
-        if (connection.is_open() && !connection.is_stale())
+        // A kept connection that the server has closed shows its end before anything is sent.
+        if (connection.is_open())
             if (const auto sent = connection.send(text, deadline); sent && *sent > 0) return sent;
         LEDGERLINE_CHECK(reconnect(deadline));
         auto sent = connection.send(text, deadline);

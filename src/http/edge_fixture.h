@@ -202,11 +202,13 @@ protected:
             response.headers.emplace_back("Location", "/a\r\nSet-Cookie: b");
             co_return response;
         });
-        add("GET", "/large", "large", [](const Request&) -> boost::asio::awaitable<Response> {
+        const auto large = [](const Request&) -> boost::asio::awaitable<Response> {
             Response response;
             response.body.assign(64 * 1024 * 1024, ' ');
             co_return response;
-        });
+        };
+        add("GET", "/large", "large", large);
+        add("POST", "/large", "large_with_body", large, kThingBytesMax);
         const auto wait = [this](const Request& request) { return wait_at_gate(request); };
         add("GET", "/wait", "wait", wait);
         add("POST", "/wait", "wait_with_body", wait, kThingBytesMax);

@@ -49,21 +49,26 @@ TEST_F(Limits, AClientThatAlwaysSendsALittleIsGivenUpToo) {
     EXPECT_TRUE(response->status == 408 || response->status == 431);
 }
 
-TEST_F(Limits, TheDeadlineIsEachRequestsOwn) {
-    config.request_timeout = milliseconds(500);
+TEST_F(Limits, ADeadlineEndsWithItsRequest) {
+    config.request_timeout = kShort;
     start();
-    RawConnection connection = connect();
-    for (int i = 0; i < 3; ++i) {
-        connection.send(get("/echo/a"));
-        EXPECT_EQ(connection.receive()->status, 200);
-    }
-    connection.send("GET");
-    expect_timed_out(connection);
+    RawConnection kept = connect();
+    kept.send(get("/echo/a"));
+    EXPECT_EQ(kept.receive()->status, 200);
+    // Another connection that times out tells that the first one's deadline has passed, too.
+    RawConnection other = connect();
+    other.send("GET");
+    expect_timed_out(other);
+    kept.send(get("/echo/a"));
+    const auto response = kept.receive();
+    ASSERT_TRUE(response);
+    EXPECT_EQ(response->status, 200);
+    kept.send("GET");
+    expect_timed_out(kept);
 }
 
 TEST_F(Limits, TheHandlerMayTakeLongerThanTheRequest) {
     config.request_timeout = kShort;
-    config.idle_timeout = kShort;
     start();
     RawConnection waiting = connect();
     waiting.send(get("/wait"));
@@ -77,7 +82,7 @@ TEST_F(Limits, TheHandlerMayTakeLongerThanTheRequest) {
 }
 
 TEST_F(Limits, IdleConnectionsAreClosedWithoutAWord) {
-    config.idle_timeout = kShort;
+    config.idle_timeout = milliseconds(500);  // long enough for a busy machine to send the request below
     start();
     RawConnection silent = connect();
     EXPECT_TRUE(silent.closed());
@@ -153,6 +158,15 @@ TEST_F(Limits, BodiesBeyondTheBudgetAreRefused) {
 
     gate.open();
     EXPECT_EQ(holder.receive()->status, 200);
+    EXPECT_EQ(answer_to(post("/things", std::string(60'000, ' ')))->status, 200);
+}
+
+TEST_F(Limits, ABodyLeavesTheBudgetBeforeItsAnswerIsSent) {
+    config.body_bytes_in_flight_max = 100'000;
+    start();
+    RawConnection slow = connect();
+    slow.send(post("/large", std::string(60'000, ' ')));
+    ASSERT_TRUE(slow.receive(true));  // and the 64 MiB that follow are left unread
     EXPECT_EQ(answer_to(post("/things", std::string(60'000, ' ')))->status, 200);
 }
 

@@ -72,11 +72,6 @@ Result<TcpConnection> TcpConnection::connect(const std::string& host, std::uint1
     return std::unexpected(last.error());
 }
 
-bool TcpConnection::is_stale() const {
-    pollfd entry{socket_, POLLIN, 0};
-    return poll(&entry, 1, 0) != 0;
-}
-
 Result<std::size_t> TcpConnection::send(std::string_view data, SteadyTime deadline) {
     std::size_t sent = 0;
     while (sent < data.size()) {

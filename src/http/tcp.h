@@ -22,8 +22,6 @@ public:
     static Result<TcpConnection> connect(const std::string& host, std::uint16_t port, SteadyTime deadline);
 
     bool is_open() const { return socket_ >= 0; }
-    // Whether the server has closed an idle connection, or sent what nobody asked for.
-    bool is_stale() const;
     // Sends until the server begins to answer; the number of bytes sent. An error says that nothing was sent at all;
     // a failure or the deadline in between ends the sending early, and the next receive() tells why.
     Result<std::size_t> send(std::string_view data, SteadyTime deadline);

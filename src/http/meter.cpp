@@ -24,8 +24,10 @@ std::string route_label(const Route* route) { return route ? route->name : "none
 
 void log_answer(const Exchange& exchange, const Response& response, std::chrono::microseconds duration) {
     const Request& request = exchange.request;
+    // 505 is the client's fault, whatever its class: it must not be a way to fill the log.
+    const bool ours = response.status >= 500 && response.status != 505;
     // The method is the client's text; the log gets the label, which is bounded.
-    log::write(response.status >= 500 ? log::Level::error : log::Level::debug, "request answered",
+    log::write(ours ? log::Level::error : log::Level::debug, "request answered",
                {{"request_id", request.request_id},
                 {"trace_id", request.trace.trace_id},
                 {"method", method_label(request.method)},

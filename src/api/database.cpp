@@ -22,20 +22,12 @@ bool is_connection_lost(const Error& error) {
 
 }  // namespace
 
-struct Database::Server {
-    pg::Session session;
-    Backoff backoff;
-    // While the database is away, work is answered at once with the reason, and a connect is tried now and then only.
-    SteadyTime closed_until{};
-    Error closed_because{};
-};
-
 Database::Database(DatabaseConfig config, const Clock& clock, Random& random, Metrics& metrics)
     : config_(std::move(config)),
       clock_(clock),
-      random_(random),
       metrics_(metrics),
-      wait_seconds_(metrics.database_pool_wait_seconds.Add({{"pool", kPool}}, kWaitSeconds)) {}
+      wait_seconds_(metrics.database_pool_wait_seconds.Add({{"pool", kPool}}, kWaitSeconds)),
+      backoff_(config_.backoff, random) {}
 
 void Database::start() {
     LEDGERLINE_ASSERT(threads_.empty() && !stopping_);
@@ -89,29 +81,44 @@ std::optional<Database::Job> Database::next_job() {
 }
 
 void Database::serve() {
-    Server server{pg::Session(config_.connection, metrics_, kPool), Backoff(config_.backoff, random_)};
-    while (auto job = next_job()) {
-        job->run([&](const Work& work) { return run_on(server, job->queued_at, work); });
-    }
+    pg::Session session(config_.connection, metrics_, kPool);
+    while (auto job = next_job()) job->run([&](const Work& work) { return run_on(session, job->queued_at, work); });
 }
 
-Result<void> Database::run_on(Server& server, SteadyTime queued_at, const Work& work) {
+Result<void> Database::run_on(pg::Session& session, SteadyTime queued_at, const Work& work) {
     const SteadyTime now = clock_.steady_now();
     wait_seconds_.Observe(std::chrono::duration<double>(now - queued_at).count());
     if (now - queued_at > config_.queue_wait_max)
         return std::unexpected(not_run(overloaded, "waited too long for the database"));
-    if (now < server.closed_until) return std::unexpected(server.closed_because);
+    if (auto reason = outage(now)) return std::unexpected(std::move(*reason));
 
-    auto ran = server.session.run(work);
+    auto ran = session.run(work);
     // The session may have been lost long before it was used: that is no outage yet.
-    if (!ran && is_connection_lost(ran.error())) ran = server.session.run(work);
-    if (!ran && is_connection_lost(ran.error())) {
-        server.closed_because = ran.error();
-        server.closed_until = clock_.steady_now() + server.backoff.next();
-    } else {
-        server.backoff.reset();
-    }
+    if (!ran && is_connection_lost(ran.error())) ran = session.run(work);
+    if (!ran && is_connection_lost(ran.error()))
+        note_outage(ran.error());
+    else
+        note_success();
     return ran;
+}
+
+std::optional<Error> Database::outage(SteadyTime now) {
+    std::lock_guard lock(mutex_);
+    return now < away_until_ ? away_because_ : std::nullopt;
+}
+
+void Database::note_outage(const Error& error) {
+    std::lock_guard lock(mutex_);
+    away_because_ = error;
+    away_until_ = clock_.steady_now() + backoff_.next();
+}
+
+void Database::note_success() {
+    std::lock_guard lock(mutex_);
+    if (!away_because_) return;
+    away_because_.reset();
+    away_until_ = {};
+    backoff_.reset();
 }
 
 }  // namespace ledgerline

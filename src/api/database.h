@@ -78,12 +78,13 @@ private:
     void submit(std::move_only_function<void(Runner)> run);
     void serve();
     std::optional<Job> next_job();
-    struct Server;  // what one thread keeps between its jobs
-    Result<void> run_on(Server& server, SteadyTime queued_at, const Work& work);
+    Result<void> run_on(pg::Session& session, SteadyTime queued_at, const Work& work);
+    std::optional<Error> outage(SteadyTime now);
+    void note_outage(const Error& error);
+    void note_success();
 
     const DatabaseConfig config_;
     const Clock& clock_;
-    Random& random_;
     Metrics& metrics_;
     prometheus::Histogram& wait_seconds_;
 
@@ -91,6 +92,10 @@ private:
     std::condition_variable changed_;
     std::deque<Job> queue_;
     bool stopping_ = false;
+    // While the database is away, work is answered at once with the reason, and a connect is tried now and then only.
+    Backoff backoff_;
+    SteadyTime away_until_{};
+    std::optional<Error> away_because_;
     std::vector<std::thread> threads_;
 };
 

@@ -1,0 +1,202 @@
+// The API while PostgreSQL is killed, stopped, frozen, or refuses to write.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <signal.h>
+
+#include <atomic>
+#include <future>
+#include <set>
+#include <thread>
+
+#include "support/api_server.h"
+
+namespace ledgerline {
+namespace {
+
+using test::Answer;
+
+class OutagesApi : public testing::Test {
+protected:
+    Answer post(const std::string& key) const {
+        return server_.post("/v1/transactions", server_.transaction(account_, key));
+    }
+    // Repeats a request as a client does, until it is not refused for an outage.
+    Answer post_until_answered(const std::string& key) const {
+        while (true) {
+            Answer answer = post(key);
+            if (answer.status != 503) return answer;
+            EXPECT_NE(answer.header("retry-after"), "");
+        }
+    }
+    void await_ready() const {
+        while (server_.get("/readyz").status != 200) std::this_thread::yield();
+    }
+
+    test::TestCluster cluster_;
+    test::ApiServer server_{{}, cluster_};
+    const std::string account_ = server_.account();
+};
+
+TEST_F(OutagesApi, ARestartIsSurvivedByItself) {
+    EXPECT_EQ(post("a").status, 201);
+    cluster_.stop();
+    const Answer away = post("b");
+    EXPECT_EQ(away.status, 503);
+    EXPECT_EQ(away.code(), "database_unavailable");
+    EXPECT_NE(away.header("retry-after"), "");
+    EXPECT_EQ(server_.get("/v1/accounts/" + account_).code(), "database_unavailable");
+    EXPECT_EQ(server_.get("/readyz").at("missing"), R"(["database"])");
+    EXPECT_EQ(server_.get("/health").status, 200);
+    EXPECT_EQ(server_.get("/livez").status, 200);
+    cluster_.start();
+    await_ready();
+    EXPECT_EQ(server_.get("/v1/transactions").at("transactions.0.idempotency_key"), "a");
+    EXPECT_EQ(post("b").at("seq"), "2");
+}
+
+// Sessions that were lost while nothing was asked of them are no outage to the first request after it.
+TEST_F(OutagesApi, ARestartBetweenTwoRequestsIsNotNoticed) {
+    EXPECT_EQ(post("a").status, 201);
+    cluster_.stop();
+    cluster_.start();
+    EXPECT_EQ(post("b").status, 201);
+    EXPECT_EQ(server_.get("/v1/transactions").status, 200);
+}
+
+// Clients repeat what was refused. However often the server is killed: one transaction a key, in dense lanes.
+TEST_F(OutagesApi, KillsOfTheServerLoseAndDoubleNothing) {
+    constexpr int kClients = 6, kRows = 40, kKills = 3;
+    std::atomic<int> answered = 0;
+    std::vector<std::future<std::set<std::string>>> clients;
+    for (int client = 0; client < kClients; ++client)
+        clients.push_back(std::async(std::launch::async, [&, client] {
+            std::set<std::string> ids;
+            for (int row = 0; row < kRows; ++row) {
+                const Answer answer = post_until_answered(fmt::format("{}-{}", client, row));
+                EXPECT_EQ(answer.status, 201);
+                ids.insert(answer.at("id"));
+                ++answered;
+            }
+            return ids;
+        }));
+    for (int kill = 1; kill <= kKills; ++kill) {
+        while (answered < kill * kClients * kRows / (kKills + 1)) std::this_thread::yield();
+        cluster_.kill_postmaster();
+        cluster_.wait_back();
+    }
+    std::set<std::string> ids;
+    for (auto& client : clients) ids.merge(client.get());
+    EXPECT_EQ(ids.size(), std::size_t{kClients * kRows});
+    EXPECT_EQ(server_.database().value("SELECT count(*) || ' ' || max(seq) FROM accepted"),
+              fmt::format("{0} {0}", kClients * kRows));
+    EXPECT_EQ(server_.database().value("SELECT max(last_seq) FROM lane_intake"), std::to_string(kClients * kRows));
+}
+
+// The session is ended while the batch is being written. Intake runs the same batch again: created, not replayed.
+TEST_F(OutagesApi, ACutDuringTheCommitIsHiddenFromTheClient) {
+    server_.database().run(
+        "CREATE FUNCTION stall() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_advisory_xact_lock(1); RETURN "
+        "NEW; END $$; CREATE TRIGGER stall BEFORE INSERT ON accepted FOR EACH ROW EXECUTE FUNCTION stall()");
+    auto holder = server_.database().connect();
+    ASSERT_TRUE(holder.run_script("SELECT pg_advisory_lock(1)"));
+    auto posted = std::async(std::launch::async, [&] { return post("a"); });
+    const std::string stalled =
+        " FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    while (server_.database().value("SELECT count(*)" + stalled) == "0") std::this_thread::yield();
+    server_.database().run("SELECT pg_terminate_backend(pid)" + stalled);
+    ASSERT_TRUE(holder.run_script("SELECT pg_advisory_unlock(1)"));
+    const Answer answer = posted.get();
+    EXPECT_EQ(answer.status, 201);
+    EXPECT_EQ(answer.header("idempotent-replayed"), "");
+    EXPECT_EQ(server_.database().value("SELECT count(*) FROM accepted"), "1");
+}
+
+// As a standby or an administrator has it.
+TEST_F(OutagesApi, AReadOnlyDatabaseRefusesWritesAndServesReads) {
+    EXPECT_EQ(post("a").status, 201);
+    server_.database().run(
+        "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = on', current_database()); "
+        "END $$; SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> "
+        "pg_backend_pid()");
+    EXPECT_EQ(post("b").code(), "database_unavailable");
+    EXPECT_EQ(server_.post("/v1/accounts", R"({"currency":"EUR"})").code(), "database_unavailable");
+    EXPECT_EQ(server_.get("/v1/transactions").at("transactions.0.idempotency_key"), "a");
+}
+
+// Somebody holds the lane for ever: no request waits for ever, and what was not accepted is not stored later either.
+TEST_F(OutagesApi, ALaneHeldForLongIsAnsweredAtTheDeadline) {
+    ApiConfig config;
+    config.intake.request_timeout = milliseconds(500);
+    config.lock_timeout = milliseconds(100);
+    test::ApiServer server(config, cluster_);
+    const std::string account = server.account();
+    auto holder = server.database().connect();
+    ASSERT_TRUE(holder.run_script("BEGIN; SELECT FROM lane_intake FOR NO KEY UPDATE"));
+    const Answer late = server.post("/v1/transactions", server.transaction(account, "a"));
+    EXPECT_EQ(late.status, 503);
+    EXPECT_THAT(late.code(), testing::AnyOf("overloaded", "outcome_unknown"));
+    ASSERT_TRUE(holder.run_script("ROLLBACK"));
+    EXPECT_EQ(server.post("/v1/transactions", server.transaction(account, "b")).status, 201);
+}
+
+// The session that intake uses stands still, as behind a cut network. It is given up, and another one goes on.
+TEST_F(OutagesApi, AFrozenSessionIsGivenUp) {
+    ApiConfig config;
+    config.intake.request_timeout = milliseconds(500);
+    config.statement_timeout = milliseconds(100);
+    test::ApiServer server(config, cluster_);
+    const std::string account = server.account();
+    EXPECT_EQ(server.post("/v1/transactions", server.transaction(account, "a")).status, 201);
+    const pid_t frozen =
+        std::stoi(server.database().value("SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND "
+                                          "application_name = 'ledgerline intake'"));
+    ASSERT_EQ(kill(frozen, SIGSTOP), 0);
+    EXPECT_EQ(server.post("/v1/transactions", server.transaction(account, "b")).code(), "outcome_unknown");
+    Answer answer;
+    do answer = server.post("/v1/transactions", server.transaction(account, "c"));
+    while (answer.status == 503);
+    EXPECT_EQ(answer.status, 201);
+    ASSERT_EQ(kill(frozen, SIGCONT), 0);
+    // Nothing of it comes back to life in a second copy.
+    const Answer again = server.post("/v1/transactions", server.transaction(account, "b"));
+    EXPECT_EQ(again.status, 201);
+    EXPECT_EQ(
+        server.database().value("SELECT count(*) || ' ' || count(DISTINCT idempotency_key) || ' ' || max(seq) FROM "
+                                "accepted"),
+        "3 3 3");
+}
+
+// At the limit of the queue requests are refused early, and what was accepted is all there.
+TEST_F(OutagesApi, OverloadIsRefusedAndNothingOfItStored) {
+    ApiConfig config;
+    config.intake.queue_rows_max = 3;
+    config.intake.batch_rows_max = 1;
+    test::ApiServer server(config, cluster_);
+    const std::string account = server.account();
+    std::vector<std::future<Answer>> clients;
+    for (int client = 0; client < 40; ++client)
+        clients.push_back(std::async(std::launch::async, [&, client] {
+            return server.post("/v1/transactions", server.transaction(account, std::to_string(client)));
+        }));
+    int created = 0;
+    for (auto& client : clients) {
+        const Answer answer = client.get();
+        created += answer.status == 201;
+        if (answer.status == 201) continue;
+        EXPECT_EQ(answer.code(), "overloaded");
+        EXPECT_EQ(answer.header("retry-after"), "1");
+    }
+    EXPECT_EQ(server.database().value("SELECT count(*) FROM accepted"), std::to_string(created));
+    EXPECT_EQ(
+        server
+            .post("/v1/transactions/batch",
+                  R"({"transactions":[1,)" + server.transaction(account, "w") + "," + server.transaction(account, "x") +
+                      "," + server.transaction(account, "y") + "," + server.transaction(account, "z") + "]}")
+            .at("results.4.problem.code"),
+        "overloaded");
+}
+
+}  // namespace
+}  // namespace ledgerline

@@ -197,6 +197,12 @@ int CommandLine::run(const Environment& environment, int argc, const char* const
     } catch (const CLI::CallForVersion& version) {
         environment.out << version.what() << '\n';
         return exit_ok;
+    } catch (const CLI::ArgumentMismatch& error) {
+        // "--url: 1 required TEXT missing"
+        const std::string_view message = error.what();
+        environment.err << fmt::format("{}: {} needs a value (see {} --help)\n", words.command,
+                                       message.substr(0, message.find(':')), words.command);
+        return exit_usage;
     } catch (const CLI::ParseError& error) {
         const std::string reason = words.lacks_command ? "a command is missing" : error.what();
         environment.err << fmt::format("{}: {} (see {} --help)\n", words.command, reason, words.command);

@@ -61,6 +61,7 @@ TEST(CommandLine, NamesWhatIsMissingOrTooMuch) {
     EXPECT_EQ(complaint({"dlq"}), "ledgerline dlq: a command is missing (see ledgerline dlq --help)\n");
     EXPECT_EQ(complaint({"import"}), "ledgerline import: FILE is required (see ledgerline import --help)\n");
     EXPECT_EQ(complaint({"import", "/nowhere/x.csv"}), "ledgerline: cannot read /nowhere/x.csv\n");
+    EXPECT_EQ(complaint({"lanes", "--url"}), "ledgerline lanes: --url needs a value (see ledgerline lanes --help)\n");
     EXPECT_NE(complaint({"version", "extra"}).find("extra"), std::string::npos);
     EXPECT_EQ(complaint({"verify"}),
               "ledgerline: which database? Give --database-url (or DATABASE_URL) or --data-dir\n");

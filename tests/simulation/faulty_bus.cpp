@@ -80,12 +80,15 @@ Result<Polled> FaultyConsumer::poll(milliseconds wait, std::size_t messages_max)
     if (faults_.happen(kCallFails)) return failure(Disposition::retry, "bus_down", "simulated outage of the bus");
     auto polled = bus_->poll(wait, messages_max);
     if (!polled || polled->messages.empty()) return polled;
-    // The log of one partition was cut off before it was read.
+    // The log of one partition is cut off behind what was about to be read. It is gone from the bus itself, too: left
+    // there unseen, it would fill the partition for ever.
     if (faults_.happen(kTruncated)) {
         const int partition = polled->messages.front().partition;
-        std::erase_if(polled->messages, [&](const Incoming& incoming) { return incoming.partition == partition; });
+        const auto is_cut = [partition](const Incoming& incoming) { return incoming.partition == partition; };
+        const auto last = std::find_if(polled->messages.rbegin(), polled->messages.rend(), is_cut);
+        bus_->commit(partition, last->offset + 1);
+        std::erase_if(polled->messages, is_cut);
     }
-    std::erase_if(polled->messages, [&](const Incoming&) { return faults_.happen(kLostThoughAcknowledged); });
     return polled;
 }
 

@@ -13,11 +13,11 @@ bootstrap: ## Install the packages that are missing (Debian 12)
 	@scripts/bootstrap
 
 build: bootstrap ## Build build/release/ledgerline (PRESET=release, debug, asan or tsan)
-	@cmake --preset $(PRESET) --log-level=WARNING
+	@cmake --preset $(PRESET) >/dev/null
 	@cmake --build --preset $(PRESET) --target ledgerline
 
 test: bootstrap ## Build everything and run every test, on PostgreSQL clusters of their own
-	@cmake --preset $(PRESET) --log-level=WARNING
+	@cmake --preset $(PRESET) >/dev/null
 	@cmake --build --preset $(PRESET)
 	@ctest --preset $(PRESET) --parallel $(TEST_JOBS)
 

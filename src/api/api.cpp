@@ -53,7 +53,7 @@ struct Api::Parts {
     OperationsEndpoints operations;
 };
 
-Api::Api(ApiConfig config, const Clock& clock, Random& random, Metrics& metrics, UuidGenerator& ids,
+Api::Api(const ApiConfig& config, const Clock& clock, Random& random, Metrics& metrics, UuidGenerator& ids,
          Wakeup& publisher_wakeup, std::function<void(const Error&)> on_fatal)
     : parts_(std::make_unique<Parts>(config, clock, random, metrics, ids, publisher_wakeup, std::move(on_fatal))) {}
 Api::~Api() { stop(); }

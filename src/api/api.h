@@ -39,7 +39,7 @@ class Api {
 public:
     // on_fatal is called when the database says that intake can never succeed; the process should end. All references
     // must outlive it.
-    Api(ApiConfig config, const Clock& clock, Random& random, Metrics& metrics, UuidGenerator& ids,
+    Api(const ApiConfig& config, const Clock& clock, Random& random, Metrics& metrics, UuidGenerator& ids,
         Wakeup& publisher_wakeup, std::function<void(const Error&)> on_fatal);
     ~Api();
 

@@ -53,22 +53,18 @@ void Database::stop() {
     threads_.clear();
 }
 
-void Database::submit(std::move_only_function<void(Runner)> run) {
-    Error refusal;
-    {
-        std::lock_guard lock(mutex_);
-        if (stopping_) {
-            refusal = not_run(shutting_down, "this server is shutting down");
-        } else if (queue_.size() >= config_.queue_max) {
-            refusal = not_run(overloaded, "too many requests wait for the database");
-        } else {
-            queue_.push_back({std::move(run), clock_.steady_now()});
-        }
-    }
-    if (refusal.code.empty())
-        changed_.notify_one();
-    else
-        run([&](const Work&) -> Result<void> { return std::unexpected(refusal); });
+void Database::submit(RunJob run) {
+    const auto refusal = try_queue(run);
+    if (!refusal) return changed_.notify_one();
+    run([&](const Work&) -> Result<void> { return std::unexpected(*refusal); });
+}
+
+std::optional<Error> Database::try_queue(RunJob& run) {
+    std::lock_guard lock(mutex_);
+    if (stopping_) return not_run(shutting_down, "this server is shutting down");
+    if (queue_.size() >= config_.queue_max) return not_run(overloaded, "too many requests wait for the database");
+    queue_.push_back({std::move(run), clock_.steady_now()});
+    return std::nullopt;
 }
 
 std::optional<Database::Job> Database::next_job() {

@@ -54,7 +54,7 @@ public:
     auto run(Work work) -> boost::asio::awaitable<std::invoke_result_t<Work&, pg::Connection&>> {
         using R = std::invoke_result_t<Work&, pg::Connection&>;
         co_return co_await suspend_for<R>([&](Resume<R> resume) {
-            submit([work = std::move(work), resume = std::move(resume)](Runner run) mutable {
+            submit([work = std::move(work), resume = std::move(resume)](const Runner& run) mutable {
                 std::optional<R> result;
                 auto ran = run([&](pg::Connection& connection) -> Result<void> {
                     result = work(connection);
@@ -70,12 +70,15 @@ private:
     using Work = std::function<Result<void>(pg::Connection&)>;
     // Runs the work on a session, or tells why that was not possible.
     using Runner = std::function<Result<void>(const Work&)>;
+    using RunJob = std::move_only_function<void(const Runner&)>;
     struct Job {
-        std::move_only_function<void(Runner)> run;
+        RunJob run;
         SteadyTime queued_at;
     };
 
-    void submit(std::move_only_function<void(Runner)> run);
+    void submit(RunJob run);
+    // The reason when the job is refused. Otherwise it has taken it.
+    std::optional<Error> try_queue(RunJob& run);
     void serve();
     std::optional<Job> next_job();
     Result<void> run_on(pg::Session& session, SteadyTime queued_at, const Work& work);

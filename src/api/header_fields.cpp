@@ -46,7 +46,10 @@ std::optional<std::string> parse_sf_string(std::string_view text) {
     std::string out;
     std::size_t i = 1;
     for (; i < text.size() && text[i] != '"'; ++i) {
-        if (text[i] == '\\' && (++i == text.size() || (text[i] != '"' && text[i] != '\\'))) return std::nullopt;
+        if (text[i] == '\\') {
+            ++i;
+            if (i == text.size() || (text[i] != '"' && text[i] != '\\')) return std::nullopt;
+        }
         if (text[i] < 0x20 || text[i] > 0x7e) return std::nullopt;
         out.push_back(text[i]);
     }

@@ -19,31 +19,27 @@ IntakeAnswers answer_all(std::size_t rows, const Error& error) {
 }
 
 void IntakeQueue::push(std::vector<IntakeItem> items, SteadyTime deadline, Resume<IntakeAnswers> answered) {
-    const std::size_t count = items.size();
-    std::optional<Error> refusal;
-    {
-        std::lock_guard lock(mutex_);
-        refusal = refusal_;
-        if (!refusal && rows_ + count > rows_max_)
-            refusal = Error{Disposition::retry, std::string(overloaded), "too many transactions wait to be accepted"};
-        if (!refusal && count > 0) {
-            auto request = std::make_shared<Request>();
-            request->answers.resize(count);
-            request->items = std::move(items);
-            request->unanswered = count;
-            request->deadline = deadline;
-            request->answered = std::move(answered);
-            waiting_.push_back(request);
-            deadlines_.push_back(std::move(request));
-            rows_ += count;
-        }
-    }
-    if (refusal)
-        answered(answer_all(count, *refusal));
-    else if (count == 0)
-        answered({});
-    else
-        changed_.notify_one();
+    if (items.empty()) return answered({});
+    if (const auto refusal = try_push(items, deadline, answered)) return answered(answer_all(items.size(), *refusal));
+    changed_.notify_one();
+}
+
+std::optional<Error> IntakeQueue::try_push(std::vector<IntakeItem>& items, SteadyTime deadline,
+                                           Resume<IntakeAnswers>& answered) {
+    std::lock_guard lock(mutex_);
+    if (refusal_) return refusal_;
+    if (rows_ + items.size() > rows_max_)
+        return Error{Disposition::retry, std::string(overloaded), "too many transactions wait to be accepted"};
+    auto request = std::make_shared<Request>();
+    request->items = std::move(items);
+    request->answers.resize(request->items.size());
+    request->unanswered = request->items.size();
+    request->deadline = deadline;
+    request->answered = std::move(answered);
+    rows_ += request->items.size();
+    waiting_.push_back(request);
+    deadlines_.push_back(std::move(request));
+    return std::nullopt;
 }
 
 std::optional<IntakeQueue::Batch> IntakeQueue::take(std::size_t rows_max) {

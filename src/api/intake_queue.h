@@ -77,6 +77,9 @@ private:
     };
     using AnsweredList = std::vector<Answered>;
 
+    // The reason when the rows are refused. Otherwise it has taken both.
+    std::optional<Error> try_push(std::vector<IntakeItem>& items, SteadyTime deadline, Resume<IntakeAnswers>& answered);
+
     // These need mutex_.
     void fill(Request& request, std::size_t row, Result<IntakeResult> answer, AnsweredList& done);
     void fail_waiting(Request& request, const Error& error, AnsweredList& done);

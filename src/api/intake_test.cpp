@@ -188,6 +188,8 @@ TEST_F(IntakeTest, TakesWhateverWaitsWhenABatchIsDone) {
     store_.await_batches(1);
     auto second = submit({"b", "c"}), third = submit({"d"});
     store_.open();
+    EXPECT_THAT(words(std::move(first)), ElementsAre("created"));
+    EXPECT_THAT(words(std::move(second)), ElementsAre("created", "created"));
     EXPECT_THAT(words(std::move(third)), ElementsAre("created"));
     EXPECT_THAT(store_.batches(), ElementsAre(Keys{"a"}, Keys{"b", "c", "d"}));
 }
@@ -199,6 +201,7 @@ TEST_F(IntakeTest, SplitsBatchesInOrderOfArrival) {
     store_.await_batches(1);
     auto second = submit({"b", "c", "d", "e", "f", "g", "h"}), third = submit({"i"});
     store_.open();
+    EXPECT_THAT(words(std::move(first)), ElementsAre("created"));
     EXPECT_EQ(words(std::move(second)), Keys(7, "created"));
     EXPECT_THAT(words(std::move(third)), ElementsAre("created"));
     EXPECT_THAT(store_.batches(), ElementsAre(Keys{"a"}, Keys{"b", "c", "d"}, Keys{"e", "f", "g"}, Keys{"h", "i"}));
@@ -213,6 +216,8 @@ TEST_F(IntakeTest, RefusesWhatExceedsTheQueueBeforeItIsStored) {
     EXPECT_THAT(words(submit({"d", "e"})), Each("overloaded"));
     auto fits = submit({"f"});
     store_.open();
+    EXPECT_THAT(words(std::move(running)), ElementsAre("created"));
+    EXPECT_THAT(words(std::move(waiting)), ElementsAre("created", "created"));
     EXPECT_THAT(words(std::move(fits)), ElementsAre("created"));
     EXPECT_THAT(store_.batches(), testing::Not(Contains(Contains("d"))));
 }
@@ -235,6 +240,7 @@ TEST_F(IntakeTest, OneGuiltyRowFailsAloneAndTheOthersKeepTheirOrder) {
     store_.set_guilty("d");
     auto before = submit({"a", "b"}), with_guilty = submit({"c", "d", "e"}), after = submit({"f"});
     store_.open();
+    EXPECT_THAT(words(std::move(first)), ElementsAre("created"));
     EXPECT_THAT(words(std::move(before)), Each("created"));
     EXPECT_THAT(words(std::move(with_guilty)), ElementsAre("created", "failed", "created"));
     EXPECT_THAT(words(std::move(after)), ElementsAre("created"));

@@ -27,7 +27,7 @@ protected:
             for (const auto& [method, operation] : *methods.if_object()) {
                 std::string upper = method;
                 std::ranges::transform(upper, upper.begin(), [](char c) { return static_cast<char>(std::toupper(c)); });
-                operations_.emplace(upper + ' ' + path, &operation);
+                operations_.emplace(upper.append(" ").append(path), &operation);
             }
     }
 

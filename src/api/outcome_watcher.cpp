@@ -72,19 +72,18 @@ boost::asio::awaitable<OutcomeWatcher::Settled> OutcomeWatcher::settle(std::vect
 
 void OutcomeWatcher::watch(std::vector<TransactionRecord> records, SteadyTime deadline, Resume<Settled> settled) {
     const std::size_t open = count_open(records);
-    bool refused = false;
-    {
-        std::lock_guard lock(mutex_);
-        refused = stopped_ || watched_ + records.size() > config_.transactions_max;
-        if (!refused && open > 0) {
-            watched_ += records.size();
-            new_waits_.push_back({std::move(records), open, deadline, std::move(settled)});
-        }
-    }
-    if (refused || open == 0)
-        settled({std::move(records), !refused});
-    else
-        wakeup_.notify();
+    Wait wait{std::move(records), open, deadline, std::move(settled)};
+    if (open == 0) return wait.settled({std::move(wait.records), true});
+    if (!try_add(wait)) return wait.settled({std::move(wait.records), false});
+    wakeup_.notify();
+}
+
+bool OutcomeWatcher::try_add(Wait& wait) {
+    std::lock_guard lock(mutex_);
+    if (stopped_ || watched_ + wait.records.size() > config_.transactions_max) return false;
+    watched_ += wait.records.size();
+    new_waits_.push_back(std::move(wait));
+    return true;
 }
 
 Result<milliseconds> OutcomeWatcher::tick() {

@@ -64,7 +64,7 @@ public:
 
     struct Settled {
         std::vector<TransactionRecord> records;
-        bool waited = false;  // false: too many wait already, or stop() was called
+        bool waited = false;  // false: not settled, but too many wait already, or stop() was called
     };
     // Waits until each of records is settled, or deadline. Returns them in the same order, as they were last seen.
     // Thread-safe.
@@ -83,6 +83,8 @@ private:
         Resume<Settled> settled;
     };
 
+    // Takes the wait, unless it returns false.
+    bool try_add(Wait& wait);
     Result<milliseconds> tick();
     void take_new_waits();
     std::vector<Uuid> ids_to_read(const std::map<int, std::int64_t>& applied, SteadyTime now) const;

@@ -22,7 +22,7 @@ protected:
         std::vector<std::string> found;
         std::string cursor;
         while (true) {
-            const Answer page = server_.get("/v1/transactions?limit=2" + query + cursor);
+            const Answer page = server_.get(fmt::format("/v1/transactions?limit=2{}{}", query, cursor));
             EXPECT_EQ(page.status, 200) << json::serialize(page.body);
             for (const json::Value& each : *page.body.find("transactions")->if_array())
                 found.push_back(*each.find("idempotency_key")->if_string());

@@ -15,10 +15,9 @@ Error not_run(std::string_view code, std::string message) {
     return {Disposition::retry, std::string(code), std::move(message)};
 }
 
-// The session was lost, rather than one statement refused by a working one.
-bool is_connection_lost(const Error& error) {
-    return error.disposition == Disposition::retry && error.code == pg::connection_lost;
-}
+// The session was lost or could not be had, rather than one statement refused by a working one: connection exceptions
+// (08), and the server's own word that it shuts down, has crashed or starts up (57P01, 57P02, 57P03).
+bool is_connection_lost(const Error& error) { return error.code.starts_with("08") || error.code.starts_with("57P0"); }
 
 }  // namespace
 

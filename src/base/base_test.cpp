@@ -1,0 +1,86 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "base/backoff.h"
+#include "base/clock.h"
+#include "base/loop.h"
+#include "base/money.h"
+
+namespace ledgerline {
+namespace {
+
+TEST(Clock, FormatsRfc3339InUtcWithMicroseconds) {
+    EXPECT_EQ(format_rfc3339(WallTime(std::chrono::microseconds(0))), "1970-01-01T00:00:00.000000Z");
+    EXPECT_EQ(format_rfc3339(WallTime(std::chrono::microseconds(1'700'000'000'000'001))),
+              "2023-11-14T22:13:20.000001Z");
+}
+
+TEST(Currency, KnowsIso4217) {
+    for (const char* code : {"EUR", "USD", "CZK", "JPY", "AED", "ZWG"}) EXPECT_TRUE(is_currency(code)) << code;
+    for (const char* code : {"", "eur", "EU", "EURO", "ABC", "XXX", "XTS"}) EXPECT_FALSE(is_currency(code)) << code;
+}
+
+TEST(Random, BelowStaysBelow) {
+    SeededRandom random(3);
+    std::uint64_t largest = 0;
+    for (int i = 0; i < 1000; ++i) largest = std::max(largest, random.below(10));
+    EXPECT_EQ(largest, 9u);
+}
+
+TEST(Backoff, GrowsUpToItsCapWithFullJitter) {
+    SeededRandom random(5);
+    Backoff backoff({milliseconds(10), milliseconds(200)}, random);
+    milliseconds largest{0};
+    for (int i = 0; i < 100; ++i) {
+        const milliseconds delay = backoff.next();
+        EXPECT_LE(delay.count(), std::min(200, i < 5 ? 10 << i : 200));
+        largest = std::max(largest, delay);
+    }
+    EXPECT_GT(largest.count(), 100);
+    backoff.reset();
+    EXPECT_LE(backoff.next().count(), 10);
+}
+
+TEST(LoopThread, RunsUntilStoppedAndToleratesRepetition) {
+    Wakeup wakeup, stepped;
+    std::atomic<int> steps = 0;
+    LoopThread loop(
+        "loop", wakeup,
+        [&]() -> Result<milliseconds> {
+            ++steps;
+            stepped.notify();
+            return std::chrono::hours(1);
+        },
+        [](const Error&) { FAIL(); });
+    loop.start();
+    loop.start();
+    while (steps < 1) stepped.wait(std::chrono::seconds(10));
+    wakeup.notify();
+    while (steps < 2) stepped.wait(std::chrono::seconds(10));
+    loop.stop();
+    loop.stop();
+    EXPECT_GE(steps, 2);
+}
+
+TEST(LoopThread, HandsOverTheFailureThatEndsIt) {
+    const auto failing_with = [](LoopThread::Step step) {
+        Wakeup wakeup, ended;
+        std::string message;
+        LoopThread loop("loop", wakeup, std::move(step), [&](const Error& error) {
+            message = error.message;
+            ended.notify();
+        });
+        loop.start();
+        ended.wait(std::chrono::seconds(10));
+        loop.stop();
+        return message;
+    };
+    EXPECT_EQ(failing_with([]() -> Result<milliseconds> { return failure(Disposition::stop, "42P01", "gone"); }),
+              "gone");
+    EXPECT_EQ(failing_with([]() -> Result<milliseconds> { throw std::runtime_error("bad"); }), "bad");
+}
+
+}  // namespace
+}  // namespace ledgerline

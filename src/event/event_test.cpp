@@ -1,0 +1,75 @@
+#include "event/event.h"
+
+#include <gtest/gtest.h>
+
+#include "base/json.h"
+
+namespace ledgerline {
+namespace {
+
+Event sample() {
+    Event event;
+    event.event_id = *Uuid::parse("0190a6e2-7b1c-7def-8abc-0123456789ab");
+    event.transaction_id = *Uuid::parse("0190a6e2-7b1c-7def-8abc-0123456789ac");
+    event.account_id = *Uuid::parse("0190a6e2-7b1c-7def-8abc-0123456789ad");
+    event.lane = 4;
+    event.seq = 17;
+    event.occurred_at = WallTime(std::chrono::seconds(1'700'000'000));
+    event.traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    event.amount_cents = 1050;
+    event.currency = "EUR";
+    event.type = TransactionType::debit;
+    event.idempotency_key = "key \"1\"";
+    event.metadata = R"({"order":7})";
+    return event;
+}
+
+TEST(Event, EncodesTheDocumentedShape) {
+    const Message message = encode(sample());
+    EXPECT_EQ(message.key, "0190a6e2-7b1c-7def-8abc-0123456789ad");
+    EXPECT_EQ(
+        message.value,
+        R"({"event_id":"0190a6e2-7b1c-7def-8abc-0123456789ab","event_type":"transaction.created","schema_version":1,)"
+        R"("occurred_at":"2023-11-14T22:13:20.000000Z","trace_id":"4bf92f3577b34da6a3ce929d0e0e4736",)"
+        R"("idempotency_key":"key \"1\"","aggregate_id":"0190a6e2-7b1c-7def-8abc-0123456789ac","payload":{)"
+        R"("transaction_id":"0190a6e2-7b1c-7def-8abc-0123456789ac","account_id":"0190a6e2-7b1c-7def-8abc-0123456789ad",)"
+        R"("amount_cents":1050,"currency":"EUR","type":"DEBIT","idempotency_key":"key \"1\"","metadata":{"order":7}}})");
+    EXPECT_TRUE(json::parse(message.value));
+    EXPECT_EQ(*message.header("ce_id"), "0190a6e2-7b1c-7def-8abc-0123456789ab");
+    EXPECT_EQ(*message.header("ce_type"), "transaction.created");
+    EXPECT_EQ(*message.header("ce_specversion"), "1.0");
+    EXPECT_EQ(*message.header("lane"), "4");
+    EXPECT_EQ(*message.header("seq"), "17");
+}
+
+TEST(Event, DecodesWhatItEncodes) {
+    const auto announcement = decode(encode(sample()));
+    ASSERT_TRUE(announcement);
+    EXPECT_EQ(announcement->lane, 4);
+    EXPECT_EQ(announcement->seq, 17);
+    EXPECT_EQ(announcement->event_id, sample().event_id);
+    EXPECT_EQ(announcement->traceparent, sample().traceparent);
+}
+
+TEST(Event, RefusesWhatCannotBeRead) {
+    const auto damaged = [](auto damage) {
+        Message message = encode(sample());
+        damage(message);
+        return decode(message);
+    };
+    EXPECT_TRUE(damaged([](Message&) {}));
+    EXPECT_FALSE(damaged([](Message& m) { m.value.pop_back(); }));
+    EXPECT_FALSE(damaged([](Message& m) { m.value = "[]"; }));
+    EXPECT_FALSE(damaged([](Message& m) { m.value = R"({"event_id":7,"event_type":"transaction.created"})"; }));
+    EXPECT_FALSE(damaged([](Message& m) { m.value = R"({"event_id":"0190a6e2-7b1c-7def-8abc-0123456789ab"})"; }));
+    EXPECT_FALSE(damaged([](Message& m) { m.headers.clear(); }));
+    for (const char* bad : {"", "x", "-1", "1.0", "99999999999999999999"}) {
+        EXPECT_FALSE(damaged([&](Message& m) {
+            for (auto& [name, value] : m.headers)
+                if (name == "seq") value = bad;
+        })) << bad;
+    }
+}
+
+}  // namespace
+}  // namespace ledgerline

@@ -1,0 +1,40 @@
+#include "observe/trace.h"
+
+#include <gtest/gtest.h>
+
+#include "observe/metrics.h"
+
+namespace ledgerline {
+namespace {
+
+TEST(TraceContext, ReadsAndWritesTraceparent) {
+    const auto context = TraceContext::parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+    ASSERT_TRUE(context);
+    EXPECT_EQ(context->trace_id, "4bf92f3577b34da6a3ce929d0e0e4736");
+    EXPECT_TRUE(context->sampled);
+    SeededRandom random(1);
+    const auto child = context->child(random);
+    EXPECT_EQ(child.trace_id, context->trace_id);
+    EXPECT_NE(child.parent_id, context->parent_id);
+    EXPECT_TRUE(TraceContext::parse(child.to_string()));
+    EXPECT_TRUE(TraceContext::parse(TraceContext::create(random).to_string()));
+}
+
+TEST(TraceContext, ReadsLaterVersionsByTheirFirstFields) {
+    EXPECT_TRUE(TraceContext::parse("01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more"));
+}
+
+TEST(TraceContext, RefusesWhatBreaksTheSpecification) {
+    for (const char* text : {"", "00", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7",
+                             "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+                             "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+                             "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
+                             "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
+                             "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more",
+                             "00-4bf92f3577b34da6a3ce929d0e0e473g-00f067aa0ba902b7-01",
+                             "00_4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"})
+        EXPECT_FALSE(TraceContext::parse(text)) << text;
+}
+
+}  // namespace
+}  // namespace ledgerline

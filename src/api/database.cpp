@@ -15,10 +15,6 @@ Error not_run(std::string_view code, std::string message) {
     return {Disposition::retry, std::string(code), std::move(message)};
 }
 
-// The session was lost or could not be had, rather than one statement refused by a working one: connection exceptions
-// (08), and the server's own word that it shuts down, has crashed or starts up (57P01, 57P02, 57P03).
-bool is_connection_lost(const Error& error) { return error.code.starts_with("08") || error.code.starts_with("57P0"); }
-
 }  // namespace
 
 Database::Database(DatabaseConfig config, const Clock& clock, Random& random, Metrics& metrics)
@@ -89,8 +85,8 @@ Result<void> Database::run_on(pg::Session& session, SteadyTime queued_at, const 
 
     auto ran = session.run(work);
     // The session may have been lost long before it was used: that is no outage yet.
-    if (!ran && is_connection_lost(ran.error())) ran = session.run(work);
-    if (!ran && is_connection_lost(ran.error()))
+    if (!ran && pg::is_session_lost(ran.error().code)) ran = session.run(work);
+    if (!ran && pg::is_session_lost(ran.error().code))
         note_outage(ran.error());
     else
         note_success();

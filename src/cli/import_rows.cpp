@@ -16,7 +16,7 @@ namespace {
 constexpr std::string_view kRequired[] = {"reference", "account", "type", "amount_cents", "currency"};
 constexpr std::size_t kNameCodePointsMax = 255;  // of references and keys, as the API has it
 
-std::unexpected<Error> bad_header(std::string message) {
+std::unexpected<Error> bad_header(const std::string& message) {
     return failure(Disposition::refuse, std::string(bad_usage), "line 1: " + message);
 }
 

@@ -72,7 +72,7 @@ bool ImportSender::wait(std::optional<milliseconds> retry_after, const std::stri
 }
 
 std::optional<Answer> ImportSender::call(const std::string& target, const std::string& body,
-                                         std::vector<http::Header> headers, bool& may_have_arrived) {
+                                         const std::vector<http::Header>& headers, bool& may_have_arrived) {
     while (!state_.stopping()) {
         auto answer = server_.call("POST", target, body, headers);
         if (answer && !answer->retryable()) return *std::move(answer);
@@ -93,7 +93,7 @@ std::optional<std::string> ImportSender::ensure_account(const ImportAccount& acc
     const auto answer = call("/v1/accounts", json::serialize(body), {}, may_have_arrived);
     if (!answer) return std::nullopt;
     backoff_.reset();
-    const std::string id = text_of(answer->body, answer->status == 409 ? "account_id" : "id");
+    std::string id = text_of(answer->body, answer->status == 409 ? "account_id" : "id");
     if (id.empty()) {
         Error error = answer->error();
         error.message = fmt::format("account '{}': {}", account.reference, error.message);

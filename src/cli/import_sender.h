@@ -42,8 +42,8 @@ public:
 
 private:
     // One request; a passing failure is waited out. Nothing when the import ends.
-    std::optional<Answer> call(const std::string& target, const std::string& body, std::vector<http::Header> headers,
-                               bool& may_have_arrived);
+    std::optional<Answer> call(const std::string& target, const std::string& body,
+                               const std::vector<http::Header>& headers, bool& may_have_arrived);
     // Takes the settled rows out of the batch. Returns why the others must be sent again, "" when there are none.
     std::string take_results(const json::Array& results, Batch& batch);
     bool wait(std::optional<milliseconds> retry_after, const std::string& reason);

@@ -90,7 +90,7 @@ private:
         router_.add({"POST", pattern, name, std::move(handler), kBodyBytesMax, false});
     }
 
-    static http::Response answer(int status, json::Value body) {
+    static http::Response answer(int status, const json::Value& body) {
         http::Response response;
         response.status = status;
         response.body = json::serialize(body);

@@ -110,7 +110,7 @@ private:
 }  // namespace
 
 Result<BaseUrl> BaseUrl::parse(std::string_view text) {
-    const auto refuse = [](std::string why) {
+    const auto refuse = [](const std::string& why) {
         return failure(Disposition::refuse, "bad_url", "the URL must be http://host[:port][/prefix]: " + why);
     };
     const auto parsed = boost::urls::parse_uri(text);

@@ -164,7 +164,7 @@ std::optional<Header> parse_field(std::string_view line) {
 }
 
 std::optional<Problem> parse_head(std::string_view text, Head& head) {
-    const Trouble line_trouble = parse_request_line(take_line(text), head);
+    Trouble line_trouble = parse_request_line(take_line(text), head);
     // The headers are read whatever is wrong with the request line: they may name the request.
     if (Trouble trouble = parse_fields(text, head)) return line_trouble ? line_trouble : trouble;
     if (line_trouble) return line_trouble;

@@ -63,9 +63,10 @@ void Shard::adopt(asio::ip::tcp::socket socket, bool turn_away) {
 void Shard::begin(asio::ip::tcp::socket socket, bool turn_away) {
     const auto session = std::make_shared<Session>(edge_, meter_, std::move(socket));
     sessions_.insert(session);
-    asio::co_spawn(context_, turn_away ? session->turn_away() : session->run(),
-                   asio::bind_cancellation_slot(
-                       session->abort_slot(), [this, session](std::exception_ptr failure) { end(session, failure); }));
+    asio::co_spawn(
+        context_, turn_away ? session->turn_away() : session->run(),
+        asio::bind_cancellation_slot(session->abort_slot(),
+                                     [this, session](const std::exception_ptr& failure) { end(session, failure); }));
 }
 
 void Shard::end(const std::shared_ptr<Session>& session, const std::exception_ptr& failure) {

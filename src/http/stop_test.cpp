@@ -94,7 +94,7 @@ TEST_F(Stops, AHandlerThatCannotBeAbortedIsLeftSuspended) {
     Deaf deaf;
     const auto guard = std::make_shared<int>();
     router.add({"GET", "/deaf", "deaf", [&deaf, guard](const Request&) -> boost::asio::awaitable<Response> {
-                    const auto held = guard;
+                    const auto held = guard;  // NOLINT(performance-unnecessary-copy-initialization)
                     co_await deaf.wait();
                     ADD_FAILURE() << "the handler went on after the listener had stopped";
                     co_return Response();

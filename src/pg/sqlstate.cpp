@@ -48,6 +48,8 @@ FailureClass classify(std::string_view sqlstate) {
     return found;
 }
 
+bool is_session_lost(std::string_view sqlstate) { return sqlstate.starts_with("08") || sqlstate.starts_with("57P0"); }
+
 std::string_view name_of(FailureClass failure_class) {
     switch (failure_class) {
         case FailureClass::transient:

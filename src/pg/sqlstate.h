@@ -20,6 +20,10 @@ FailureClass classify(std::string_view sqlstate);
 std::string_view name_of(FailureClass failure_class);
 Disposition disposition_of(FailureClass failure_class);
 
+// Whether the session is gone or could not be had, rather than one statement refused by a working session: connection
+// exceptions, and the server's own word that it shuts down, has crashed or starts up.
+bool is_session_lost(std::string_view sqlstate);
+
 // Codes of failures that the client sees without the server's help.
 inline constexpr std::string_view connection_lost = "08006";
 inline constexpr std::string_view call_timed_out = "57014";

@@ -32,6 +32,11 @@ TEST(Sqlstate, IsUnknownOtherwise) {
         EXPECT_EQ(name_of(classify(sqlstate)), "unknown") << sqlstate;
 }
 
+TEST(Sqlstate, TellsALostSessionFromARefusedStatement) {
+    for (const char* sqlstate : {"08006", "08P01", "57P01", "57P02", "57P03"}) EXPECT_TRUE(is_session_lost(sqlstate));
+    for (const char* sqlstate : {"57014", "40P01", "53300", "25P03", ""}) EXPECT_FALSE(is_session_lost(sqlstate));
+}
+
 TEST(Sqlstate, SaysWhatToDo) {
     EXPECT_EQ(disposition_of(FailureClass::transient), Disposition::retry);
     EXPECT_EQ(disposition_of(FailureClass::permanent), Disposition::refuse);

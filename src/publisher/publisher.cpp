@@ -89,7 +89,7 @@ void Publisher::adopt(std::span<const Lease> leases) {
             log::info("publisher: lane goes on from another place",
                       {{"lane", lease.lane}, {"seq", lease.published_seq}, {"epoch", lease.epoch}});
         lane.lease = lease;
-        held.emplace(lease.lane, std::move(lane));
+        held.emplace(lease.lane, lane);
     }
     if (held.size() != lanes_.size())
         log::info("publisher: lanes changed hands", {{"held", held.size()}, {"before", lanes_.size()}});

@@ -26,7 +26,7 @@ struct LaneState {
     std::int64_t last_seq = 0;
     std::int64_t failing_seq = 0;  // 0: none
     int attempts = 0;              // of failing_seq, for unknown reasons
-    std::string streak_code{};       // the reason for which the lane's last events were buried in a row
+    std::string streak_code{};     // the reason for which the lane's last events were buried in a row
     int streak = 0;
     std::optional<WallTime> first_failed_at{};  // of failing_seq
 };

@@ -256,7 +256,7 @@ Result<void> Worker::handle_failure(Lane& lane, const Error& error) {
     if (error.disposition == Disposition::stop) return std::unexpected(error);
     if (error.disposition == Disposition::retry) {
         // Without a connection no lane can go on.
-        if (error.code == pg::connection_lost) return std::unexpected(error);
+        if (pg::is_session_lost(error.code)) return std::unexpected(error);
         const milliseconds delay = lane.pause(clock_.steady_now());
         metrics_.worker_retries_total.Add({{"type", "transient"}}).Increment();
         log::warn("lane pauses",

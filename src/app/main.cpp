@@ -2,6 +2,7 @@
 
 #include <iostream>
 
+#include "app/up.h"
 #include "base/clock.h"
 #include "base/random.h"
 #include "cli/cli.h"
@@ -12,5 +13,6 @@ int main(int argc, char** argv) {
     const SystemClock clock;
     SystemRandom random;
     const cli::Environment environment{std::cout, std::cerr, isatty(STDERR_FILENO) == 1, clock, random};
-    return cli::run(environment, argc, argv, {});
+    const auto up = [&](const cli::UpOptions& options) { return app::run_up(environment, options); };
+    return cli::run(environment, argc, argv, {.up = up});
 }

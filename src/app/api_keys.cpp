@@ -1,0 +1,38 @@
+#include "app/api_keys.h"
+
+#include <algorithm>
+#include <fstream>
+
+namespace ledgerline::app {
+namespace {
+
+constexpr std::size_t kKeyCharsMin = 16;
+
+std::unexpected<Error> bad_file(const std::string& path, const std::string& why) {
+    return failure(Disposition::refuse, "bad_api_keys_file", "--api-keys-file " + path + ": " + why);
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> read_api_keys(const std::string& path) {
+    std::ifstream file(path);
+    if (!file) return bad_file(path, "cannot be read");
+    std::vector<std::string> keys;
+    std::string line;
+    for (int number = 1; std::getline(file, line); ++number) {
+        while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.pop_back();
+        if (line.empty() || line.starts_with('#')) continue;
+        const std::string where = "line " + std::to_string(number) + ": ";
+        if (!std::all_of(line.begin(), line.end(), [](char c) { return c > 0x20 && c < 0x7f; }))
+            return bad_file(path, where + "a key has visible ASCII characters only");
+        if (line.size() < kKeyCharsMin)
+            return bad_file(path, where + "a key has at least " + std::to_string(kKeyCharsMin) + " characters");
+        keys.push_back(line);
+    }
+    if (keys.empty()) return bad_file(path, "holds no key");
+    return keys;
+}
+
+bool is_loopback(const std::string& host) { return host == "localhost" || host == "::1" || host.starts_with("127."); }
+
+}  // namespace ledgerline::app

@@ -75,5 +75,6 @@ WHERE lane = $1 AND owner = $2 AND epoch = $3
 
 -- name: backlog
 SELECT coalesce(sum(greatest(c.last_seq - c.announced_seq, 0)), 0)::bigint,
-       coalesce(extract(epoch FROM now() - min(e.created_at)), 0)::bigint
+       coalesce(extract(epoch FROM now() - min(e.created_at)), 0)::bigint,
+       (SELECT count(*) FROM dead_letters WHERE state = 'PARKED')
 FROM lane_cursors c LEFT JOIN lane_events e ON e.lane = c.lane AND e.seq = c.applied_seq + 1

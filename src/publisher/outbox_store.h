@@ -33,10 +33,11 @@ struct Advance {
     std::int64_t to = 0;
 };
 
-// What waits in all lanes together.
+// What waits in all lanes together, and the dead letters that wait for a decision, foreign ones included.
 struct Backlog {
     std::int64_t unpublished_events = 0;
     std::chrono::seconds oldest_unapplied_age{0};
+    std::int64_t dead_letters_parked = 0;
 
     bool operator==(const Backlog&) const = default;
 };

@@ -140,7 +140,7 @@ Result<void> PgOutboxStore::record_failure(const Lease& lease, const std::string
 Result<Backlog> PgOutboxStore::backlog() {
     return session_.run([&](pg::Connection& connection) -> Result<Backlog> {
         LEDGERLINE_TRY(const pg::Rows rows, connection.query(sql::publisher_backlog));
-        return Backlog{rows.int64(0, 0), std::chrono::seconds(rows.int64(0, 1))};
+        return Backlog{rows.int64(0, 0), std::chrono::seconds(rows.int64(0, 1)), rows.int64(0, 2)};
     });
 }
 

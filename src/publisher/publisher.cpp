@@ -101,6 +101,7 @@ Result<void> Publisher::measure_backlog() {
     LEDGERLINE_TRY(const Backlog backlog, store_.backlog());
     metrics_.outbox_backlog_events.Set(static_cast<double>(backlog.unpublished_events));
     metrics_.outbox_oldest_event_age_seconds.Set(static_cast<double>(backlog.oldest_unapplied_age.count()));
+    metrics_.dead_letters_parked.Set(static_cast<double>(backlog.dead_letters_parked));
     backlog_at_ = clock_.steady_now() + backlog_interval;
     return {};
 }

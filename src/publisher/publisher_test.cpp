@@ -320,5 +320,12 @@ TEST_F(PublisherTest, MeasuresTheBacklog) {
     EXPECT_EQ(metrics_.outbox_backlog_events.Value(), 0);
 }
 
+TEST_F(PublisherTest, MeasuresTheParkedDeadLetters) {
+    database_.tables.letters.resize(3);
+    database_.tables.letters[1].parked = false;
+    step();
+    EXPECT_EQ(metrics_.dead_letters_parked.Value(), 2);
+}
+
 }  // namespace
 }  // namespace ledgerline

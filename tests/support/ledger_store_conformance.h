@@ -38,6 +38,12 @@ protected:
         return {"transactions", kLane, offset, {"key", std::move(value), {{"lane", "3"}, {"lane", "4"}}}};
     }
 
+    // As the publisher's measurement tells it.
+    std::int64_t parked() {
+        const auto backlog = database_->make_outbox_store()->backlog();
+        return backlog ? backlog->dead_letters_parked : -1;
+    }
+
     BuriedEvent letter(const Event& event) {
         BuriedEvent letter;
         letter.letter_id = new_id();
@@ -248,6 +254,7 @@ TEST_P(LedgerStoreConformance, BuryingMovesTheCursorOverTheEvent) {
     EXPECT_TRUE(store_->bury(kLane, 0, letter(events[0])).value_or(false));
     EXPECT_EQ(state().applied_seq, 1);
     EXPECT_EQ(database_->letters(), 1u);
+    EXPECT_EQ(parked(), 1);
     EXPECT_TRUE(database_->outcomes(kLane).empty());
     EXPECT_FALSE(store_->bury(kLane, 0, letter(events[0])).value_or(true)) << "the cursor has moved";
     EXPECT_EQ(apply(std::span(events).subspan(1), 1).status, Status::applied);
@@ -288,6 +295,7 @@ TEST_P(LedgerStoreConformance, ForeignMessagesAreWrittenOnceAndMoveNothing) {
     other_value.incoming.message.value = "other nonsense";
     EXPECT_EQ(store_->bury_foreign(std::vector{again, other_value}).value_or(0), 1u);
     EXPECT_EQ(database_->letters(), 3u);
+    EXPECT_EQ(parked(), 3);
     EXPECT_EQ(state().applied_seq, 0);
 }
 

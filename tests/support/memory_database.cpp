@@ -116,6 +116,7 @@ public:
                 std::chrono::floor<std::chrono::seconds>(database_.clock_.wall_now() - oldest->second.occurred_at);
             backlog.oldest_unapplied_age = std::max(backlog.oldest_unapplied_age, age);
         }
+        backlog.dead_letters_parked = std::ranges::count_if(tables_.letters, &MemoryTables::Letter::parked);
         return backlog;
     }
 

@@ -220,7 +220,7 @@ TEST_P(OutboxStoreConformance, AFailureIsShownUntilTheCursorMoves) {
 }
 
 TEST_P(OutboxStoreConformance, TheBacklogIsWhatFollowsTheCursors) {
-    EXPECT_EQ(store_->backlog().value_or(Backlog{-1, {}}), Backlog{});
+    EXPECT_EQ(store_->backlog().value_or(Backlog{-1, {}, 0}), Backlog{});
     insert_credits(open_account(1), 1, 1, 5);
     insert_credits(open_account(2), 2, 1, 2);
     advance("a", lease_of(1, renew("a")), 3);

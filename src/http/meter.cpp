@@ -1,5 +1,7 @@
 #include "http/meter.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <string>
@@ -12,6 +14,9 @@ namespace {
 // Labels are bounded: a client may invent methods, and each would be a time series of its own.
 constexpr std::array<std::string_view, 7> known_methods{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
 
+// Routes that machines ask for every few seconds: at the default level they would drown the requests of clients.
+constexpr std::array<std::string_view, 4> probe_routes{"health", "livez", "readyz", "metrics"};
+
 const prometheus::Histogram::BucketBoundaries kSeconds{0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
                                                        0.25,   0.5,   1,      2.5,   5,    10,    30};
 
@@ -22,19 +27,30 @@ std::string_view method_label(std::string_view method) {
 
 std::string route_label(const Route* route) { return route ? route->name : "none"; }
 
-void log_answer(const Exchange& exchange, const Response& response, std::chrono::microseconds duration) {
+log::Level level_of(const Exchange& exchange, const Response& response) {
+    // 505 is the client's fault, whatever its class.
+    if (response.status >= 500 && response.status != 505) return log::Level::error;
+    const bool probe = std::ranges::find(probe_routes, route_label(exchange.route)) != probe_routes.end();
+    return probe ? log::Level::debug : log::Level::info;
+}
+
+log::Field duration_field(SteadyTime::duration duration) {
+    log::Field field("duration_ms", 0);
+    field.value = json::Number{fmt::format("{:.3f}", std::chrono::duration<double, std::milli>(duration).count())};
+    return field;
+}
+
+void log_answer(const Exchange& exchange, const Response& response, SteadyTime::duration duration) {
     const Request& request = exchange.request;
-    // 505 is the client's fault, whatever its class: it must not be a way to fill the log.
-    const bool ours = response.status >= 500 && response.status != 505;
     // The method is the client's text; the log gets the label, which is bounded.
-    log::write(ours ? log::Level::error : log::Level::debug, "request answered",
+    log::write(level_of(exchange, response), "request answered",
                {{"request_id", request.request_id},
                 {"trace_id", request.trace.trace_id},
                 {"method", method_label(request.method)},
                 {"route", route_label(exchange.route)},
                 {"status", response.status},
                 {"code", response.problem_code},
-                {"duration_us", duration.count()},
+                duration_field(duration),
                 {"reason", exchange.failure}});
 }
 
@@ -46,7 +62,7 @@ void Meter::record(const Exchange& exchange, const Response& response, SteadyTim
     counter_of({method, exchange.route, response.status}).Increment();
     histogram_of({method, exchange.route}).Observe(std::chrono::duration<double>(duration).count());
     if (!exchange.handled && !response.problem_code.empty()) record_refusal(response.problem_code);
-    log_answer(exchange, response, std::chrono::duration_cast<std::chrono::microseconds>(duration));
+    log_answer(exchange, response, duration);
 }
 
 void Meter::record_refusal(std::string_view reason) {

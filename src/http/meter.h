@@ -17,7 +17,8 @@ public:
     // The metrics must outlive it.
     explicit Meter(Metrics& metrics) : metrics_(metrics) {}
 
-    // Counts and logs an answer that is about to be sent.
+    // Counts and logs an answer that is about to be sent. The log line is an error for what went wrong here, debug for
+    // probes, otherwise info: at the default level each request of a client can be found by its trace_id.
     void record(const Exchange& exchange, const Response& response, SteadyTime now);
     // Counts what was refused at the edge. reason: one of edge_code.
     void record_refusal(std::string_view reason);

@@ -91,6 +91,8 @@ Result<void> Worker::load_lanes(bool may_check_tails) {
         lanes_.at(state.lane).load(state);
         metrics_.lane_lag_events.Add({{"lane", std::to_string(state.lane)}})
             .Set(static_cast<double>(state.last_seq - state.applied_seq));
+        // There before a lane ever halts: an alert cannot see a series that begins at 1 rise.
+        metrics_.lane_halted.Add({{"lane", std::to_string(state.lane)}});
         if (check_tails) tails_[state.lane] = state.published_seq;
     }
     if (check_tails) {

@@ -14,6 +14,7 @@ Lane::Lane(int id, Backoff backoff) : id_(id), backoff_(backoff), batch_max_(kBa
 
 void Lane::load(const LaneState& state) {
     state_ = state;
+    loaded_ = true;
     while (!pending_.empty() && pending_.front().ref.seq <= state.applied_seq) pending_.pop_front();
     if (!pending_.empty() && pending_.front().ref.seq != state.applied_seq + 1) pending_.clear();
 }
@@ -39,6 +40,9 @@ std::vector<EventRef> Lane::batch() const {
 
 void Lane::advance(std::size_t count, int streak, std::string streak_code) {
     LEDGERLINE_ASSERT(count <= pending_.size());
+    state_.failing_seq = 0;
+    state_.attempts = 0;
+    state_.first_failed_at.reset();
     state_.streak = streak;
     state_.streak_code = std::move(streak_code);
     state_.applied_seq += static_cast<std::int64_t>(count);

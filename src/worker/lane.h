@@ -38,6 +38,8 @@ public:
 
     int id() const { return id_; }
     const LaneState& state() const { return state_; }
+    // Whether the database has the lane: a topic may have more partitions than there are lanes.
+    bool loaded() const { return loaded_; }
     const std::deque<Pending>& pending() const { return pending_; }
 
     // Takes over what the database says, and drops what it makes obsolete.
@@ -84,6 +86,7 @@ private:
     int id_;
     Backoff backoff_;
     LaneState state_;
+    bool loaded_ = false;
     std::deque<Pending> pending_;
     std::size_t batch_max_;
     std::optional<std::int64_t> next_offset_;

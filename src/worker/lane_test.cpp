@@ -51,6 +51,15 @@ TEST_F(LaneTest, ReportsAGapOnceForEachPositionAndOnlyAfterTheRunBeforeItIsAppli
     EXPECT_TRUE(lane.rewind_due());
 }
 
+TEST_F(LaneTest, ForgetsTheFailuresOfAnEventThatIsDealtWith) {
+    lane.load({.lane = 3, .failing_seq = 1, .attempts = 5, .first_failed_at = WallTime()});
+    take(1);
+    lane.advance(1);
+    EXPECT_EQ(lane.state().failing_seq, 0);
+    EXPECT_EQ(lane.state().attempts, 0);
+    EXPECT_FALSE(lane.state().first_failed_at);
+}
+
 TEST_F(LaneTest, DropsWhatAReloadMakesObsolete) {
     for (int seq = 1; seq <= 5; ++seq) take(seq);
     lane.load({.lane = 3, .applied_seq = 3});

@@ -78,6 +78,7 @@ class LedgerStore {
 public:
     virtual ~LedgerStore() = default;
 
+    // Lanes that do not exist are left out.
     virtual Result<std::vector<LaneState>> load(std::span<const int> lanes) = 0;
 
     // Applies a contiguous run of events: refs[0].seq == applied_seq + 1. Compares and sets the lane's cursor, proves

@@ -114,7 +114,12 @@ Result<void> Worker::poll() {
     }
     LEDGERLINE_TRY(Polled polled, consumer_.poll(wait, config_.messages_max));
     for (const int partition : polled.revoked) {
-        lanes_.erase(partition);
+        if (const auto lane = lanes_.find(partition); lane != lanes_.end()) {
+            // What the new owner measures must not be contradicted by what was true when this one left.
+            metrics_.lane_lag_events.Add({{"lane", std::to_string(partition)}}).Set(0);
+            set_halted(lane->second, false);
+            lanes_.erase(lane);
+        }
         committed_.erase(partition);
         tails_.erase(partition);
     }
@@ -138,6 +143,8 @@ void Worker::sort(Incoming incoming) {
     if (announcement->lane != incoming.partition)
         return add_foreign(std::move(incoming), "wrong_partition",
                            "the message claims lane " + std::to_string(announcement->lane));
+    if (!lane->second.loaded())
+        return add_foreign(std::move(incoming), "wrong_partition", "the partition belongs to no lane");
     switch (lane->second.take(*announcement, incoming)) {
         case Lane::Claim::next:
             break;

@@ -257,6 +257,28 @@ TEST_F(WorkerTest, HaltsALaneWhoseEventsFailInARowAndGoesOnWhenTheyNoLongerDo) {
     EXPECT_NE(metrics.to_text().find("lane_halted{lane=\"0\"} 0"), std::string::npos);
 }
 
+TEST_F(WorkerTest, APartitionBeyondTheLanesHoldsOnlyForeignMessages) {
+    consumer.polls = {{{0, 1}, {}, {}, {}}};
+    Event forged = event(1);
+    forged.lane = 1;
+    consumer.polls.push_back({{}, {}, {{"transactions", 1, 0, encode(forged)}}, {}});
+    run();
+    EXPECT_EQ(store.foreign, std::vector<std::string>{"wrong_partition"});
+    EXPECT_TRUE(store.applied.empty());
+}
+
+TEST_F(WorkerTest, SaysNothingOfALaneItGaveUp) {
+    store.guilty = {1, 2, 3};
+    store.guilty_code = "P0001";
+    consumer.deliver({1, 2, 3});
+    run(2000);
+    EXPECT_NE(metrics.to_text().find("lane_halted{lane=\"0\"} 1"), std::string::npos);
+    consumer.polls.push_back({{}, {0}, {}, {}});
+    run(200);
+    EXPECT_NE(metrics.to_text().find("lane_halted{lane=\"0\"} 0"), std::string::npos);
+    EXPECT_NE(metrics.to_text().find("lane_lag_events{lane=\"0\"} 0"), std::string::npos);
+}
+
 TEST_F(WorkerTest, AnOutagePausesAndBuriesNothing) {
     consumer.deliver({1, 2, 3});
     run(1);

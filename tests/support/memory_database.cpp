@@ -136,7 +136,9 @@ public:
         std::lock_guard lock(database_.mutex_);
         std::vector<LaneState> states;
         for (const int number : std::set<int>(lanes.begin(), lanes.end())) {
-            const MemoryTables::Lane& lane = tables_.lanes.at(number);
+            const auto found = tables_.lanes.find(number);
+            if (found == tables_.lanes.end()) continue;
+            const MemoryTables::Lane& lane = found->second;
             states.push_back({number, lane.applied_seq, lane.published_seq, lane.last_seq, lane.failing_seq,
                               lane.attempts, lane.streak_code, lane.streak, lane.first_failed_at});
         }

@@ -42,4 +42,9 @@ std::string TraceContext::to_string() const {
     return fmt::format("00-{}-{}-{}", trace_id, parent_id, sampled ? "01" : "00");
 }
 
+std::string trace_id_of(std::string_view traceparent) {
+    const auto context = TraceContext::parse(traceparent);
+    return context ? context->trace_id : std::string();
+}
+
 }  // namespace ledgerline

@@ -23,4 +23,7 @@ struct TraceContext {
     std::string to_string() const;
 };
 
+// The trace id of a traceparent; empty when it is none.
+std::string trace_id_of(std::string_view traceparent);
+
 }  // namespace ledgerline

@@ -4,18 +4,12 @@
 
 #include "observe/log.h"
 #include "observe/trace.h"
-#include "pg/sqlstate.h"
 
 namespace ledgerline {
 namespace {
 
 constexpr char kNotProven[] = "not_proven";
 constexpr char kNotProvenReason[] = "no event of ours has this lane, seq and event_id";
-
-std::string trace_id_of(const std::string& traceparent) {
-    const auto context = TraceContext::parse(traceparent);
-    return context ? context->trace_id : "";
-}
 
 void log_outcome(const Applied& outcome) {
     const auto& [event, posting] = outcome;
@@ -259,83 +253,6 @@ Result<void> Worker::drop_unproven(Lane& lane, std::span<const EventRef> refs) {
     lane.cut(index);
     lane.note_gap();
     return write_foreign();
-}
-
-Result<void> Worker::handle_failure(Lane& lane, const Error& error) {
-    if (error.disposition == Disposition::stop) return std::unexpected(error);
-    if (error.disposition == Disposition::retry) {
-        // Without a connection no lane can go on.
-        if (pg::is_session_lost(error.code)) return std::unexpected(error);
-        const milliseconds delay = lane.pause(clock_.steady_now());
-        metrics_.worker_retries_total.Add({{"type", "transient"}}).Increment();
-        log::warn("lane pauses",
-                  {{"lane", lane.id()}, {"code", error.code}, {"reason", error.message}, {"delay_ms", delay.count()}});
-        return {};
-    }
-    if (lane.narrow()) return {};
-    if (pg::classify(error.code) == pg::FailureClass::permanent) return bury(lane, error, "permanent", 1, 0);
-    return handle_unknown(lane, error);
-}
-
-Result<void> Worker::handle_unknown(Lane& lane, const Error& error) {
-    LEDGERLINE_TRY(const int attempts, store_.count_attempt(lane.id(), lane.state().applied_seq));
-    if (attempts == 0) return reload(lane);
-    metrics_.worker_retries_total.Add({{"type", "unknown"}}).Increment();
-    if (attempts < config_.unknown_attempts_max) {
-        const milliseconds delay = lane.pause(clock_.steady_now());
-        log::warn("event failed for an unknown reason", {{"lane", lane.id()},
-                                                         {"seq", lane.state().applied_seq + 1},
-                                                         {"attempts", attempts},
-                                                         {"code", error.code},
-                                                         {"reason", error.message},
-                                                         {"delay_ms", delay.count()}});
-        return {};
-    }
-    const std::int64_t applied_seq = lane.state().applied_seq;
-    LEDGERLINE_CHECK(reload(lane));
-    const LaneState& state = lane.state();
-    if (state.applied_seq != applied_seq || lane.pending().empty()) return {};  // somebody else dealt with it
-    const int streak = state.streak_code == error.code ? state.streak + 1 : 1;
-    if (streak < config_.streak_max) return bury(lane, error, "unknown", attempts, streak);
-    set_halted(lane, true);
-    lane.pause_for(clock_.steady_now(), config_.halted_retry_interval);
-    log::error("lane halted: its events fail one after the other for the same unknown reason",
-               {{"lane", lane.id()}, {"seq", state.applied_seq + 1}, {"code", error.code}, {"reason", error.message}});
-    return {};
-}
-
-Result<void> Worker::bury(Lane& lane, const Error& error, const char* error_class, int attempts, int streak) {
-    const Lane::Pending& guilty = lane.pending().front();
-    BuriedEvent letter{ids_.next(), guilty.ref,    guilty.incoming, error_class,
-                       error.code,  error.message, attempts,        lane.state().first_failed_at,
-                       streak};
-    const auto buried = store_.bury(lane.id(), lane.state().applied_seq, letter);
-    if (!buried && buried.error().disposition == Disposition::refuse) {
-        lane.pause(clock_.steady_now());
-        log::error("dead letter cannot be written", {{"lane", lane.id()},
-                                                     {"seq", guilty.ref.seq},
-                                                     {"code", buried.error().code},
-                                                     {"reason", buried.error().message}});
-        return {};
-    }
-    if (!buried) return std::unexpected(buried.error());
-    if (!*buried) return reload(lane);
-    metrics_.dlq_messages_total.Increment();
-    metrics_.events_consumed("parked").Increment();
-    log::error("event buried", {{"dead_letter_id", letter.letter_id},
-                                {"trace_id", trace_id_of(guilty.traceparent)},
-                                {"event_id", guilty.ref.event_id},
-                                {"lane", lane.id()},
-                                {"seq", guilty.ref.seq},
-                                {"class", error_class},
-                                {"code", error.code},
-                                {"reason", error.message},
-                                {"attempts", attempts}});
-    lane.advance(1, streak, streak > 0 ? error.code : std::string());
-    lane.widen();
-    lane.succeeded();
-    on_outcome_();
-    return {};
 }
 
 Result<void> Worker::reload(Lane& lane) {

@@ -1,0 +1,28 @@
+// KafkaConfig: where the broker is, how to log in, and how topics and group are called.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "base/result.h"
+
+namespace ledgerline {
+
+struct KafkaConfig {
+    std::string brokers;  // HOST:PORT[,HOST:PORT...]
+    // Client properties by their librdkafka names (security.protocol, sasl.*, ssl.*, ...), checked by the client when it
+    // is made. May hold secrets: never logged.
+    std::map<std::string, std::string> properties;
+    std::string topic = "transactions";
+    std::string dead_letter_topic = "transactions.dlq";
+    std::string group = "transaction-workers";
+    std::string client_id = "ledgerline";
+    int partitions = 0;          // one a lane
+    int replication_factor = 0;  // of topics that are created; 0: the broker's default
+};
+
+// Checks a property that a user names: error bad_usage, refuse, for one that Ledgerline sets itself because the lane
+// protocol's speed rests on it (enable.idempotence, acks, enable.auto.commit, ...).
+Result<void> check_kafka_property(const std::string& name);
+
+}  // namespace ledgerline

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/failpoint.h"
 #include "observe/log.h"
 
 namespace ledgerline {
@@ -53,8 +54,10 @@ Result<milliseconds> Publisher::run_round() {
     if (leases.empty()) return idle_after(0);
     LEDGERLINE_TRY(std::vector<Run> runs, read(leases));
     if (runs.empty()) return idle_after(0);
+    failpoint("publisher.read");
     LEDGERLINE_TRY(const bool taken, produce(runs));
     if (!taken) return idle_after(0);
+    failpoint("publisher.produced");
     LEDGERLINE_CHECK(settle(runs));
 
     std::size_t published = 0;

@@ -5,6 +5,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "base/failpoint.h"
 #include "base/json.h"
 #include "sql/queries.h"
 
@@ -169,6 +170,7 @@ Result<ApplyResult> PgLedgerStore::apply(int lane, std::int64_t applied_seq, std
 
         std::unordered_map<Uuid, AccountState> accounts;
         std::vector<Applied> outcomes = decide(events, lane, accounts);
+        failpoint("worker.proven");
         LEDGERLINE_CHECK(connection.pipeline(
             {write_accounts(outcomes, accounts), write_outcomes(lane, outcomes), {pg::commit, {}}}));
         return ApplyResult{Status::applied, std::move(outcomes)};

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/failpoint.h"
 #include "observe/log.h"
 #include "observe/trace.h"
 
@@ -219,6 +220,7 @@ Result<void> Worker::apply_batch(Lane& lane) {
         case ApplyResult::Status::applied:
             break;
     }
+    failpoint("worker.committed");
     metrics_.worker_batch_size.Observe(static_cast<double>(refs.size()));
     metrics_.worker_processing_duration_seconds.Observe(
         std::chrono::duration<double>(clock_.steady_now() - started).count());

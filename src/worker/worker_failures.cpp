@@ -1,4 +1,5 @@
 // What the worker does about a batch that the database refused (pg/sqlstate.h sorts the failures).
+#include "base/failpoint.h"
 #include "observe/log.h"
 #include "observe/trace.h"
 #include "pg/sqlstate.h"
@@ -54,6 +55,7 @@ Result<void> Worker::bury(Lane& lane, const Error& error, const char* error_clas
     BuriedEvent letter{ids_.next(), guilty.ref,    guilty.incoming, error_class,
                        error.code,  error.message, attempts,        lane.state().first_failed_at,
                        streak};
+    failpoint("worker.burying");
     const auto buried = store_.bury(lane.id(), lane.state().applied_seq, letter);
     if (!buried && buried.error().disposition == Disposition::refuse) {
         lane.pause(clock_.steady_now());
@@ -65,6 +67,7 @@ Result<void> Worker::bury(Lane& lane, const Error& error, const char* error_clas
     }
     if (!buried) return std::unexpected(buried.error());
     if (!*buried) return reload(lane);
+    failpoint("worker.buried");
     metrics_.dlq_messages_total.Increment();
     metrics_.events_consumed("parked").Increment();
     log::error("event buried", {{"dead_letter_id", letter.letter_id},

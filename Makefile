@@ -1,13 +1,15 @@
 # Short names for what one does here. Each target runs as root and as an ordinary user.
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap build test demo stop lint fmt clean
+.PHONY: help bootstrap build test demo stop kafka kafka-stop lint fmt clean
 
 PRESET ?= release
 # Test programs start PostgreSQL clusters of their own.
 TEST_JOBS ?= 2
+KAFKA_DIR ?= .kafka
+KAFKA_PORT ?= 9092
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 bootstrap: ## Install the packages that are missing (Debian 12)
 	@scripts/bootstrap
@@ -26,6 +28,12 @@ demo: build ## Start it, send it a sample of money movements, show what came out
 
 stop: ## End what make demo left running
 	@scripts/demo stop
+
+kafka: bootstrap ## Start a Kafka broker on loopback (KAFKA_DIR=.kafka, KAFKA_PORT=9092)
+	@scripts/kafka start --dir $(KAFKA_DIR) --port $(KAFKA_PORT)
+
+kafka-stop: ## End that broker; its data stays
+	@scripts/kafka stop --dir $(KAFKA_DIR)
 
 lint: bootstrap ## Check the format, clang-tidy's rules and the shell scripts
 	@scripts/lint

@@ -87,6 +87,7 @@ std::string url_of(const std::string& host, std::uint16_t port) {
 Result<void> serve(const cli::Environment& environment, const UpOptions& options, std::vector<std::string> api_keys,
                    const std::string& database_url, int lanes, TerminationSignals& signals) {
     Metrics metrics(cli::version);
+    if (options.database_url.empty()) metrics.watch_data_dir(options.data_dir);
     UuidGenerator ids(environment.clock, environment.random);
     Wakeup publisher_wakeup;
     const auto on_fatal = [&signals](const Error& error) { signals.fail(error); };

@@ -41,6 +41,11 @@ Metrics::Metrics(std::string_view version)
       database_pool_wait_seconds(
           histograms(registry_, "database_pool_wait_seconds", "Wait for a database connection of the pool")),
       database_reconnects_total(counters(registry_, "database_reconnects_total", "Database connections made anew")),
+      database_up(gauges(registry_, "database_up", "0 while the last attempt to connect failed, else 1")),
+      data_dir_free_bytes(
+          gauges(registry_, "data_dir_free_bytes", "Space left in the file system of the private cluster").Add({})),
+      data_dir_size_bytes(
+          gauges(registry_, "data_dir_size_bytes", "Size of the file system of the private cluster").Add({})),
       outbox_backlog_events(gauges(registry_, "outbox_backlog_events", "Accepted events not yet published").Add({})),
       outbox_oldest_event_age_seconds(
           gauges(registry_, "outbox_oldest_event_age_seconds", "Age of the oldest event not yet applied").Add({})),
@@ -50,6 +55,9 @@ Metrics::Metrics(std::string_view version)
       publish_batch_size(histograms(registry_, "publish_batch_size", "Events in one publish round").Add({}, kRows)),
       publisher_lanes_owned(
           gauges(registry_, "publisher_lanes_owned", "Lanes this process holds the lease of").Add({})),
+      publisher_lanes_with_hole(
+          gauges(registry_, "publisher_lanes_with_hole", "Lanes that stop because their next event is missing")
+              .Add({})),
       events_consumed_total(
           counters(registry_, "events_consumed_total", "Messages taken from the bus, by what came of them")),
       worker_processing_duration_seconds(
@@ -75,7 +83,15 @@ Metrics::Metrics(std::string_view version)
     for (const char* result : {"created", "replayed", "refused", "failed"}) intake_rows_total.Add({{"result", result}});
 }
 
-std::string Metrics::to_text() const { return prometheus::TextSerializer().Serialize(registry_.Collect()); }
+std::string Metrics::to_text() const {
+    std::error_code unreadable;
+    const auto space = std::filesystem::space(data_dir_, unreadable);
+    if (!unreadable) {
+        data_dir_free_bytes.Set(static_cast<double>(space.available));
+        data_dir_size_bytes.Set(static_cast<double>(space.capacity));
+    }
+    return prometheus::TextSerializer().Serialize(registry_.Collect());
+}
 
 prometheus::Counter& Metrics::events_consumed(std::string_view status) {
     return events_consumed_total.Add({{"type", "transaction.created"}, {"status", std::string(status)}});

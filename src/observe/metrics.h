@@ -9,6 +9,7 @@
 #include <prometheus/histogram.h>
 #include <prometheus/registry.h>
 
+#include <filesystem>
 #include <string>
 #include <string_view>
 
@@ -16,6 +17,7 @@ namespace ledgerline {
 
 class Metrics {
     prometheus::Registry registry_;
+    std::filesystem::path data_dir_;
 
 public:
     explicit Metrics(std::string_view version);
@@ -24,6 +26,9 @@ public:
 
     // The whole registry in Prometheus' text format (version 0.0.4).
     std::string to_text() const;
+
+    // From now on to_text() measures the file system of this directory. Before the first to_text().
+    void watch_data_dir(std::filesystem::path data_dir) { data_dir_ = std::move(data_dir); }
 
     // HTTP edge
     prometheus::Family<prometheus::Counter>& http_requests_total;              // method, route, status
@@ -40,6 +45,9 @@ public:
     // Database
     prometheus::Family<prometheus::Histogram>& database_pool_wait_seconds;  // pool
     prometheus::Family<prometheus::Counter>& database_reconnects_total;     // pool
+    prometheus::Family<prometheus::Gauge>& database_up;                     // pool
+    prometheus::Gauge& data_dir_free_bytes;  // 0, and so is the size, in a process without a private cluster
+    prometheus::Gauge& data_dir_size_bytes;
 
     // Outbox and publisher
     prometheus::Gauge& outbox_backlog_events;
@@ -48,6 +56,7 @@ public:
     prometheus::Counter& publish_errors_total;
     prometheus::Histogram& publish_batch_size;
     prometheus::Gauge& publisher_lanes_owned;
+    prometheus::Gauge& publisher_lanes_with_hole;
 
     // Worker
     prometheus::Family<prometheus::Counter>& events_consumed_total;  // type, status

@@ -4,11 +4,15 @@ namespace ledgerline::pg {
 
 Session::Session(ConnectionConfig config, Metrics& metrics, std::string_view pool)
     : config_(std::move(config)),
-      reconnects_total_(metrics.database_reconnects_total.Add({{"pool", std::string(pool)}})) {}
+      reconnects_total_(metrics.database_reconnects_total.Add({{"pool", std::string(pool)}})),
+      up_(metrics.database_up.Add({{"pool", std::string(pool)}})) {
+    up_.Set(1);
+}
 
 Result<void> Session::open_if_needed() {
     if (connection_) return {};
     auto opened = Connection::open(config_);
+    up_.Set(opened ? 1 : 0);
     if (!opened) {
         Error error = std::move(opened).error();
         if (opened_before_) error.disposition = Disposition::retry;

@@ -49,6 +49,7 @@ private:
 
     ConnectionConfig config_;
     prometheus::Counter& reconnects_total_;
+    prometheus::Gauge& up_;
     std::optional<Connection> connection_;
     bool opened_before_ = false;
 };

@@ -43,6 +43,7 @@ void Publisher::release() {
     lanes_.clear();
     renew_at_ = {};
     metrics_.publisher_lanes_owned.Set(0);
+    count_holes();
 }
 
 // One round. Its errors are the store's; those of the bus are dealt with inside.
@@ -98,6 +99,12 @@ void Publisher::adopt(std::span<const Lease> leases) {
         log::info("publisher: lanes changed hands", {{"held", held.size()}, {"before", lanes_.size()}});
     lanes_ = std::move(held);
     metrics_.publisher_lanes_owned.Set(static_cast<double>(lanes_.size()));
+    count_holes();
+}
+
+void Publisher::count_holes() {
+    const auto holes = std::ranges::count_if(lanes_, [](const auto& entry) { return entry.second.at_hole; });
+    metrics_.publisher_lanes_with_hole.Set(static_cast<double>(holes));
 }
 
 Result<void> Publisher::measure_backlog() {
@@ -143,6 +150,8 @@ Result<std::vector<Publisher::Run>> Publisher::read(std::span<const Lease> lease
 
 Result<void> Publisher::halt_at_hole(Lane& lane, const Event& found) {
     metrics_.publish_errors_total.Increment();
+    lane.at_hole = true;
+    count_holes();
     return fail_lane(lane, {Disposition::stop, "lane_hole",
                             fmt::format("event {} is missing: after it comes {}. The lane stops here until it is back",
                                         lane.lease.published_seq + 1, found.seq)});
@@ -197,11 +206,13 @@ Result<void> Publisher::settle(std::vector<Run>& runs) {
         for (std::size_t i = 0; i < advances.size(); ++i) {
             Lane& lane = lanes_.at(advances[i].lane);
             lane.backoff.reset();
+            lane.at_hole = false;
             if ((*moved)[i])
                 lane.lease.published_seq = advances[i].to;
             else
                 renew_at_ = {};  // rewound or lost
         }
+        count_holes();
     }
     for (Run& run : runs)
         if (run.acknowledged == 0)

@@ -64,6 +64,7 @@ private:
         Lease lease;
         Backoff backoff;
         SteadyTime retry_at{};
+        bool at_hole = false;
     };
     // The events of one lane in this round, and how far they got.
     struct Run {
@@ -75,6 +76,7 @@ private:
     Result<milliseconds> run_round();
     Result<void> renew_leases();
     void adopt(std::span<const Lease> leases);
+    void count_holes();
     Result<void> measure_backlog();
     std::vector<Lease> lanes_to_read() const;
     Result<std::vector<Run>> read(std::span<const Lease> leases);

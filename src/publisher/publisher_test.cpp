@@ -182,8 +182,10 @@ TEST_F(PublisherTest, AHoleStopsItsLaneUntilItIsMendedAndNoOther) {
     EXPECT_EQ(lane(1).published_seq, 1);
     EXPECT_THAT(lane(0).last_error, testing::HasSubstr("event 3 is missing"));
     EXPECT_GE(metrics_.publish_errors_total.Value(), 1);
+    EXPECT_EQ(metrics_.publisher_lanes_with_hole.Value(), 1);
     accept(0, {3});
     run(50);
+    EXPECT_EQ(metrics_.publisher_lanes_with_hole.Value(), 0);
     EXPECT_EQ(lane(0).published_seq, 5);
 }
 

@@ -23,6 +23,7 @@ protected:
         });
     }
     double reconnects() { return metrics_.database_reconnects_total.Add({{"pool", "test"}}).Value(); }
+    double up() { return metrics_.database_up.Add({{"pool", "test"}}).Value(); }
 
     TestDatabase database_;
     Metrics metrics_{"test"};
@@ -34,6 +35,7 @@ TEST_F(SessionTest, KeepsItsConnection) {
     ASSERT_TRUE(pid) << pid.error().message;
     EXPECT_EQ(read_number(session_, kPid).value_or(0), *pid);
     EXPECT_EQ(reconnects(), 0);
+    EXPECT_EQ(up(), 1);
 }
 
 TEST_F(SessionTest, OpensAnotherConnectionAfterItsOwnWasEnded) {
@@ -91,6 +93,7 @@ TEST_F(SessionTest, AMissingDatabaseIsFatalOnlyBeforeTheFirstSuccess) {
     ASSERT_FALSE(read_number(session, kOne));
     const auto later = read_number(session, kOne);
     ASSERT_FALSE(later);
+    EXPECT_EQ(up(), 0);
     EXPECT_EQ(later.error().disposition, Disposition::retry);
 
     pg::Session fresh(config, metrics_, "test");

@@ -78,3 +78,23 @@ SELECT coalesce(sum(greatest(c.last_seq - c.announced_seq, 0)), 0)::bigint,
        coalesce(extract(epoch FROM now() - min(e.created_at)), 0)::bigint,
        (SELECT count(*) FROM dead_letters WHERE state = 'PARKED')
 FROM lane_cursors c LEFT JOIN lane_events e ON e.lane = c.lane AND e.seq = c.applied_seq + 1
+
+-- name: unannounced_letters
+-- Each letter belongs to the owner of one lane; a foreign one, which has none, goes by its partition.
+SELECT d.id, d.topic, d.partition, d."offset", coalesce(d.message_key, ''), substring(v.value FROM 1 FOR $4::integer),
+       length(v.value), d.headers::text, d.error_class, d.error_code, d.error_message, d.attempts,
+       unix_micros(d.first_failed_at), unix_micros(d.last_failed_at)
+FROM (SELECT * FROM dead_letters l
+      WHERE l.announced_at IS NULL AND l.id > $2::uuid
+        AND abs(coalesce(l.lane, l.partition)) % (SELECT count(*) FROM lane_publish)
+            IN (SELECT lane FROM lane_publish WHERE owner = $1)
+      ORDER BY l.id LIMIT $3::bigint) d
+CROSS JOIN LATERAL (SELECT CASE d.payload_encoding WHEN 'base64' THEN decode(d.payload, 'base64')
+                           ELSE convert_to(d.payload, 'UTF8') END AS value) v
+ORDER BY d.id
+
+-- name: mark_announced
+UPDATE dead_letters SET announced_at = now() WHERE id = ANY ($1::uuid[]) AND announced_at IS NULL
+
+-- name: count_unannounced
+SELECT count(*) FROM dead_letters WHERE announced_at IS NULL

@@ -70,6 +70,10 @@ Metrics::Metrics(std::string_view version)
           counters(registry_, "worker_rewinds_total", "Rewinds asked for because the bus lost events").Add({})),
       dlq_messages_total(counters(registry_, "dlq_messages_total", "Dead letters written").Add({})),
       dead_letters_parked(gauges(registry_, "dead_letters_parked", "Dead letters that wait for a decision").Add({})),
+      dlq_announced_total(
+          counters(registry_, "dlq_announced_total", "Dead letters acknowledged on their topic").Add({})),
+      dead_letters_unannounced(
+          gauges(registry_, "dead_letters_unannounced", "Dead letters not yet on their topic").Add({})),
       lane_lag_events(gauges(registry_, "lane_lag_events", "Accepted events not yet applied, by lane")),
       lane_halted(gauges(registry_, "lane_halted", "1 while a lane is halted by repeated unknown failures")) {
     BuildGauge()

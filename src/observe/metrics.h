@@ -66,6 +66,12 @@ public:
     prometheus::Counter& worker_rewinds_total;
     prometheus::Counter& dlq_messages_total;
     prometheus::Gauge& dead_letters_parked;
+
+    // Feed of dead letters
+    prometheus::Counter& dlq_announced_total;
+    prometheus::Gauge& dead_letters_unannounced;
+
+    // Lanes
     prometheus::Family<prometheus::Gauge>& lane_lag_events;  // lane
     prometheus::Family<prometheus::Gauge>& lane_halted;      // lane
 

@@ -122,11 +122,16 @@ private:
         return text;
     }
 
-    // An array of [name, value]: order and repetition are kept.
+    // An array of [name, value], or [name, value, "base64"] with both encoded where one is no text: order and
+    // repetition are kept.
     static std::string headers_json(const std::vector<Header>& headers) {
         json::Array array;
-        const auto text = [](const std::string& bytes) { return is_storable_text(bytes) ? bytes : base64(bytes); };
-        for (const auto& [name, value] : headers) array.push_back(json::Array{text(name), text(value)});
+        for (const auto& [name, value] : headers) {
+            if (is_storable_text(name) && is_storable_text(value))
+                array.push_back(json::Array{name, value});
+            else
+                array.push_back(json::Array{base64(name), base64(value), "base64"});
+        }
         return json::serialize(json::Value(std::move(array)));
     }
 };

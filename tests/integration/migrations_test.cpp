@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "pg/connection.h"
+#include "sql/migrations.h"
 #include "sql/queries.h"
 #include "support/test_database.h"
 
@@ -120,6 +121,25 @@ TEST_F(MigrationsTest, ShowsWhatIsAppliedMissingAndUnknown) {
     EXPECT_FALSE(statuses[1].applied);
     EXPECT_EQ(statuses[2].name, "0002_second");
     EXPECT_FALSE(statuses[2].known);
+}
+
+TEST_F(MigrationsTest, LettersOfTheFirstSchemaWaitToBeAnnouncedAfterTheUpgrade) {
+    auto connection = database_.connect();
+    const std::span all(sql::migrations);
+    ASSERT_TRUE(migrate_up(connection, all.first(1)));
+    // As binaries of level 1 write them, before and after the upgrade.
+    const auto bury = [&](int offset) {
+        database_.run(
+            "INSERT INTO dead_letters (id, topic, partition, \"offset\", payload, payload_encoding, "
+            "value_sha256, error_class, error_code, error_message, attempts, first_failed_at, "
+            "last_failed_at) VALUES (gen_random_uuid(), 'transactions', 0, " +
+            std::to_string(offset) + ", 'x', 'utf8', '\\x01', 'foreign', 'undecodable', '', 1, now(), now())");
+    };
+    bury(1);
+    ASSERT_TRUE(migrate_up(connection, all));
+    EXPECT_TRUE(check_schema(connection, all.first(1))) << "level 1 goes on working";
+    bury(2);
+    EXPECT_EQ(connection.query(sql::publisher_count_unannounced).value().int64(0, 0), 2);
 }
 
 TEST_F(MigrationsTest, TellsBinariesThatAreTooOldOrTooNew) {

@@ -4,6 +4,7 @@
 
 #include "api/pg_intake_store.h"
 #include "observe/metrics.h"
+#include "publisher/pg_dead_letter_store.h"
 #include "publisher/pg_outbox_store.h"
 #include "support/test_database.h"
 #include "worker/pg_ledger_store.h"
@@ -27,6 +28,9 @@ public:
     }
     std::unique_ptr<IntakeStore> make_intake_store() override {
         return std::make_unique<PgIntakeStore>(database_.config(), metrics_);
+    }
+    std::unique_ptr<DeadLetterStore> make_dead_letter_store() override {
+        return std::make_unique<PgDeadLetterStore>(database_.config(), metrics_);
     }
 
     void add_account(const AccountState& account, int lane) override {

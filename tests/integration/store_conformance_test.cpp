@@ -1,4 +1,5 @@
 #include "pg_database_under_test.h"
+#include "support/dead_letter_store_conformance.h"
 #include "support/intake_store_conformance.h"
 #include "support/ledger_store_conformance.h"
 #include "support/outbox_store_conformance.h"
@@ -11,6 +12,7 @@ std::string name_of_kind(const testing::TestParamInfo<DatabaseKind>& param) { re
 
 }  // namespace
 
+INSTANTIATE_TEST_SUITE_P(Stores, DeadLetterStoreConformance, kinds, name_of_kind);
 INSTANTIATE_TEST_SUITE_P(Stores, IntakeStoreConformance, kinds, name_of_kind);
 INSTANTIATE_TEST_SUITE_P(Stores, LedgerStoreConformance, kinds, name_of_kind);
 INSTANTIATE_TEST_SUITE_P(Stores, OutboxStoreConformance, kinds, name_of_kind);

@@ -36,6 +36,7 @@ public:
     virtual std::unique_ptr<OutboxStore> make_outbox_store() = 0;
     virtual std::unique_ptr<LedgerStore> make_ledger_store() = 0;
     virtual std::unique_ptr<IntakeStore> make_intake_store() = 0;
+    virtual std::unique_ptr<DeadLetterStore> make_dead_letter_store() = 0;
 
     virtual void add_account(const AccountState& account, int lane) = 0;
     virtual void suspend(const Uuid& account_id) = 0;

@@ -200,7 +200,9 @@ public:
         MemoryTables::Lane& lane = tables_.lanes.at(number);
         if (lane.applied_seq != applied_seq || !is_event_of(lane, letter.ref)) return false;
         tables_.letters.push_back({letter.letter_id, letter.ref, number, lane.events.at(letter.ref.seq).transaction_id,
-                                   letter.incoming, letter.error_class, letter.error_code, letter.attempts, true});
+                                   letter.incoming, letter.error_class, letter.error_code, letter.attempts, true,
+                                   letter.error_message, letter.first_failed_at.value_or(database_.clock_.wall_now()),
+                                   database_.clock_.wall_now()});
         move_cursor(lane, letter.ref.seq);
         lane.streak = letter.streak;
         if (letter.streak > 0) lane.streak_code = letter.error_code;
@@ -219,7 +221,8 @@ public:
             };
             if (std::any_of(tables_.letters.begin(), tables_.letters.end(), is_same)) continue;
             tables_.letters.push_back({letter.letter_id, std::nullopt, letter.incoming.partition, Uuid(),
-                                       letter.incoming, "foreign", letter.error_code, 1, true});
+                                       letter.incoming, "foreign", letter.error_code, 1, true, letter.error_message,
+                                       database_.clock_.wall_now(), database_.clock_.wall_now()});
             ++written;
         }
         return written;

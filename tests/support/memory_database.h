@@ -17,6 +17,7 @@
 #include "api/intake_store.h"
 #include "base/clock.h"
 #include "ledger/posting.h"
+#include "publisher/dead_letter_store.h"
 #include "publisher/outbox_store.h"
 #include "worker/ledger_store.h"
 
@@ -52,6 +53,9 @@ struct MemoryTables {
         std::string error_class, error_code;
         int attempts = 1;
         bool parked = true;
+        std::string error_message{};
+        WallTime first_failed_at{}, last_failed_at{};
+        bool announced = false;
     };
 
     std::map<int, Lane> lanes;
@@ -75,6 +79,7 @@ public:
     std::unique_ptr<OutboxStore> make_outbox_store();
     std::unique_ptr<LedgerStore> make_ledger_store();
     std::unique_ptr<IntakeStore> make_intake_store();
+    std::unique_ptr<DeadLetterStore> make_dead_letter_store();
 
     MemoryTables tables;
 
@@ -87,6 +92,7 @@ private:
     friend class MemoryOutboxStore;
     friend class MemoryLedgerStore;
     friend class MemoryIntakeStore;
+    friend class MemoryDeadLetterStore;
 
     const Clock& clock_;
     std::mutex mutex_;

@@ -8,6 +8,7 @@ public:
     std::unique_ptr<OutboxStore> make_outbox_store() override { return database_.make_outbox_store(); }
     std::unique_ptr<LedgerStore> make_ledger_store() override { return database_.make_ledger_store(); }
     std::unique_ptr<IntakeStore> make_intake_store() override { return database_.make_intake_store(); }
+    std::unique_ptr<DeadLetterStore> make_dead_letter_store() override { return database_.make_dead_letter_store(); }
 
     void add_account(const AccountState& account, int lane) override {
         database_.tables.accounts[account.id] = {account, lane};

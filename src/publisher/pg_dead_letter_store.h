@@ -1,0 +1,25 @@
+// PgDeadLetterStore: the feed's database. See dead_letter_store.h for what each call promises.
+#pragma once
+
+#include "observe/metrics.h"
+#include "pg/session.h"
+#include "publisher/dead_letter_store.h"
+
+namespace ledgerline {
+
+class PgDeadLetterStore final : public DeadLetterStore {
+public:
+    // Connects when it is first used. Its commits are not durable, whatever config says: a mark that a crash undoes
+    // only makes a letter come twice.
+    PgDeadLetterStore(pg::ConnectionConfig config, Metrics& metrics);
+
+    Result<std::vector<DeadLetter>> read_unannounced(const std::string& owner, const Uuid& after,
+                                                     std::size_t letters_max) override;
+    Result<void> mark_announced(std::span<const Uuid> ids) override;
+    Result<std::int64_t> count_unannounced() override;
+
+private:
+    pg::Session session_;
+};
+
+}  // namespace ledgerline

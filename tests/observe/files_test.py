@@ -1,0 +1,115 @@
+"""infra/ and docs/runbooks as files: what they promise each other. Needs promtool, and no server."""
+
+import collections
+import re
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+import definitions as defined
+
+
+def promtool(*arguments):
+    if not shutil.which("promtool"):
+        raise AssertionError("promtool is missing: run scripts/bootstrap")
+    done = subprocess.run(["promtool", *map(str, arguments)], capture_output=True, text=True, timeout=120)
+    return done.returncode, done.stdout + done.stderr
+
+
+class PrometheusTest(unittest.TestCase):
+    def test_the_configuration_is_valid_with_each_list_of_targets(self):
+        lists = list(defined.PROMETHEUS.glob("targets.*.yml"))
+        self.assertTrue(lists)
+        for targets in lists:
+            with self.subTest(targets.name), tempfile.TemporaryDirectory() as directory:
+                shutil.copytree(defined.PROMETHEUS, directory, dirs_exist_ok=True)
+                shutil.copyfile(targets, f"{directory}/targets.yml")
+                code, output = promtool("check", "config", "--lint=all", "--lint-fatal", f"{directory}/prometheus.yml")
+                self.assertEqual(code, 0, output)
+
+    def test_the_rules_pass_their_unit_tests(self):
+        code, output = promtool("test", "rules", *defined.PROMETHEUS.glob("tests/*.yml"))
+        self.assertEqual(code, 0, output)
+
+    def test_each_alert_is_seen_to_fire_and_to_be_silent(self):
+        text = "".join(path.read_text() for path in defined.PROMETHEUS.glob("tests/*.yml"))
+        fires = set(re.findall(r"alertname: (\w+)\n +exp_alerts:\n", text))
+        silent = set(re.findall(r"alertname: (\w+), exp_alerts: \[\]", text))
+        self.assertEqual(fires, set(defined.alert_names()))
+        self.assertEqual(silent, set(defined.alert_names()))
+
+    def test_every_series_asked_for_exists(self):
+        known = defined.exported_names() | defined.recorded_names() | defined.BUILT_IN
+        for rule, expression in defined.expressions_in_rules():
+            with self.subTest(rule):
+                self.assertLessEqual(defined.metrics_in(expression), known)
+
+    def test_every_expression_is_read_by_these_tests(self):
+        rules = defined.alert_names() + list(defined.recorded_names())
+        read = [rule for rule, _ in defined.expressions_in_rules()]
+        self.assertEqual(collections.Counter(read), collections.Counter(rules))
+
+
+class RunbooksTest(unittest.TestCase):
+    def test_each_alert_has_its_page_and_each_page_its_alert(self):
+        pages = {path.stem for path in defined.RUNBOOKS.glob("*.md")} - {"README"}
+        self.assertEqual(pages, set(defined.alert_names()))
+
+    def test_each_rule_names_its_page(self):
+        for text in defined.rule_texts():
+            alerts = re.findall(r"- alert: (\w+)\n(?:(?! *- alert).*\n)*? *runbook_url: (\S+)\n", text)
+            self.assertEqual(len(alerts), text.count("- alert: "))
+            for alert, url in alerts:
+                self.assertEqual(url, f"docs/runbooks/{alert}.md")
+
+    def test_the_list_of_runbooks_names_each_page(self):
+        listed = re.findall(r"\]\((\w+)\.md\)", (defined.RUNBOOKS / "README.md").read_text())
+        self.assertEqual(sorted(listed), sorted(set(defined.alert_names())))
+
+
+class DashboardsTest(unittest.TestCase):
+    def test_ids_are_unique(self):
+        dashboards = defined.dashboards()
+        self.assertTrue(dashboards)
+        self.assertEqual(len({board["uid"] for board in dashboards.values()}), len(dashboards))
+        for name, board in dashboards.items():
+            ids = [panel["id"] for panel in board["panels"]]
+            self.assertEqual(len(ids), len(set(ids)), name)
+
+    def test_panels_do_not_overlap(self):
+        for name, board in defined.dashboards().items():
+            taken = set()
+            for panel in board["panels"]:
+                at = panel["gridPos"]
+                cells = {(x, y) for x in range(at["x"], at["x"] + at["w"]) for y in range(at["y"], at["y"] + at["h"])}
+                self.assertFalse(cells & taken, f"{name}: {panel['title']}")
+                self.assertLessEqual(at["x"] + at["w"], 24, f"{name}: {panel['title']}")
+                taken |= cells
+
+    def test_every_data_source_is_provisioned(self):
+        provisioned = (defined.ROOT / "infra/grafana/provisioning/datasources/ledgerline.yml").read_text()
+        known = set(re.findall(r"^ +uid: (\w+)$", provisioned, re.MULTILINE))
+        for path in defined.DASHBOARDS.glob("*.json"):
+            text = path.read_text()
+            used = set(re.findall(r'"uid": "(\w+)"}', text)) | set(re.findall(r'\\"datasource\\":\\"(\w+)\\"', text))
+            self.assertLessEqual(used, known, path.name)
+
+    def test_every_series_asked_for_exists(self):
+        known = defined.exported_names() | defined.recorded_names() | defined.BUILT_IN
+        for name, board in defined.dashboards().items():
+            for title, expression in defined.panel_queries(board):
+                with self.subTest(f"{name}: {title}"):
+                    asked = defined.metrics_in(expression)
+                    self.assertTrue(asked)
+                    self.assertLessEqual(asked, known)
+
+    def test_every_dashboard_leads_to_traces(self):
+        for name, board in defined.dashboards().items():
+            links = [link["url"] for panel in board["panels"]
+                     for link in panel.get("fieldConfig", {}).get("defaults", {}).get("links", [])]
+            self.assertTrue(any('"datasource":"jaeger"' in link for link in links), name)
+
+
+if __name__ == "__main__":
+    unittest.main()

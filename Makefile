@@ -1,6 +1,6 @@
 # Short names for what one does here. Each target runs as root and as an ordinary user.
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap build test demo stop kafka kafka-stop lint fmt clean
+.PHONY: help bootstrap build test test-faults demo stop kafka kafka-stop lint fmt clean
 
 PRESET ?= release
 # Test programs start PostgreSQL clusters of their own.
@@ -22,6 +22,11 @@ test: bootstrap ## Build everything and run every test, on PostgreSQL clusters o
 	@cmake --preset $(PRESET) >/dev/null
 	@cmake --build --preset $(PRESET)
 	@ctest --preset $(PRESET) --parallel $(TEST_JOBS)
+
+test-faults: bootstrap ## Build everything and run the fault tests with all their rounds (about 25 minutes)
+	@cmake --preset $(PRESET) >/dev/null
+	@cmake --build --preset $(PRESET)
+	@ctest --preset $(PRESET) --build-config faults --label-regex faults
 
 demo: build ## Start it, send it a sample of money movements, show what came out, leave it running
 	@scripts/demo start

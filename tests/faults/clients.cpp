@@ -1,0 +1,285 @@
+#include "faults/clients.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace ledgerline::test {
+namespace {
+
+constexpr int kPercent = 100;
+constexpr std::uint64_t kAmountMax = 500;
+constexpr std::int64_t kFloorsCents[] = {0, 0, -1'000, -100'000};
+constexpr int kSharedOfEach = 2;
+constexpr milliseconds kBackoffMin{10};
+constexpr milliseconds kBackoffMax{300};
+
+const json::Value& member(const json::Value& value, std::string_view name) {
+    static const json::Value none;
+    const json::Value* found = value.find(name);
+    return found ? *found : none;
+}
+
+std::string text_of(const json::Value& value) { return value.if_string() ? *value.if_string() : ""; }
+
+json::Value parse(const std::string& body) {
+    auto parsed = json::parse(body);
+    return parsed ? *std::move(parsed) : json::Value();
+}
+
+bool is_later(int status) { return status == 503 || status == 429; }
+
+}  // namespace
+
+Client::Client(ClientPlan plan, int number, LoadCounters& counters)
+    : plan_(std::move(plan)),
+      number_(number),
+      counters_(counters),
+      random_(plan_.seed * 1'000 + static_cast<std::uint64_t>(number)),
+      port_(static_cast<std::size_t>(number) % plan_.ports.size()) {
+    for (const std::uint16_t port : plan_.ports)
+        apis_.emplace_back(http::BaseUrl{.host = "127.0.0.1", .port = port, .prefix = ""});
+}
+
+void Client::open_accounts() {
+    for (int i = 0; i < plan_.accounts; ++i)
+        own_.push_back(open_account(kFloorsCents[random_.below(std::size(kFloorsCents))]));
+}
+
+// A reference makes the opening repeatable: when it is taken, the account is ours.
+std::string Client::open_account(std::int64_t floor_cents) {
+    const auto response = insist(
+        "/v1/accounts", fmt::format(R"({{"currency":"{}","reference":"{}-{}-{}","min_balance_cents":{}}})",
+                                    load_currency, plan_.name, number_, evidence_.floors_cents.size(), floor_cents));
+    const json::Value document = response ? parse(response->body) : json::Value();
+    const std::string id = text_of(member(document, "id")) + text_of(member(document, "account_id"));
+    if (id.empty()) violation("an account cannot be opened: " + json::serialize(document));
+    evidence_.floors_cents[id] = floor_cents;
+    return id;
+}
+
+void Client::step() {
+    fate_unknown_ = false;
+    const auto dice = static_cast<int>(random_.below(kPercent));
+    if (dice < plan_.batch_percent) return send_batch();
+    if (dice < plan_.batch_percent + plan_.repeated_percent) return send_repeated();
+    if (dice < plan_.batch_percent + plan_.repeated_percent + plan_.refused_percent) return send_wrong();
+    send_single(random_item());
+}
+
+void Client::post(const std::string& account_id, std::int64_t amount_cents, bool credit) {
+    fate_unknown_ = false;
+    send_single({account_id, fmt::format("{}-{}-{}", plan_.name, number_, next_key_++), amount_cents, credit});
+}
+
+// Every third one moves money of an account that all clients use.
+Client::Item Client::random_item() {
+    const bool shared = !shared_.empty() && random_.below(3) == 0;
+    const auto& accounts = shared ? shared_ : own_;
+    return {accounts[random_.below(accounts.size())], fmt::format("{}-{}-{}", plan_.name, number_, next_key_++),
+            static_cast<std::int64_t>(1 + random_.below(kAmountMax)), random_.below(2) == 0};
+}
+
+std::string Client::body_of(const Item& item, const char* currency) {
+    return fmt::format(R"({{"account_id":"{}","amount_cents":{},"currency":"{}","type":"{}","idempotency_key":"{}"}})",
+                       item.account_id, item.amount_cents, currency, item.credit ? "CREDIT" : "DEBIT", item.key);
+}
+
+void Client::send_single(const Item& item) {
+    const SteadyTime begun = SystemClock().steady_now();
+    ++counters_.offered;
+    const auto response = insist("/v1/transactions", body_of(item));
+    if (!response) {
+        evidence_.refused_keys.insert(item.key);
+        return;
+    }
+    latencies_.push_back(std::chrono::duration_cast<milliseconds>(SystemClock().steady_now() - begun));
+    if (judge(item, response->status, parse(response->body)) == Verdict::refused)
+        violation(fmt::format("{} was refused with {}: {}", item.key, response->status, response->body));
+}
+
+// The whole batch is sent again until each item has a definite answer: items keep their order so.
+void Client::send_batch() {
+    std::vector<Item> items(1 + random_.below(static_cast<std::uint64_t>(plan_.batch_items_max)));
+    std::ranges::generate(items, [this] { return random_item(); });
+    std::string body = R"({"transactions":[)";
+    for (const Item& item : items) body += (body.ends_with('[') ? "" : ",") + body_of(item);
+    body += "]}";
+
+    const SteadyTime begun = SystemClock().steady_now();
+    std::vector<Verdict> verdicts(items.size(), Verdict::later);
+    for (int tries = 0; std::ranges::count(verdicts, Verdict::later) > 0; ++tries) {
+        counters_.offered += std::ssize(items);
+        const auto response = insist("/v1/transactions/batch", body);
+        if (!response) break;
+        const json::Value document = parse(response->body);
+        const json::Array* results = member(document, "results").if_array();
+        if (response->status != 200 || !results || results->size() != items.size())
+            return violation(fmt::format("a batch was answered with {}: {}", response->status, response->body));
+        for (std::size_t i = 0; i < items.size(); ++i) {
+            if (verdicts[i] != Verdict::later) continue;
+            const auto status = static_cast<int>(member((*results)[i], "status").if_int64().value_or(0));
+            verdicts[i] = judge(items[i], status, member((*results)[i], status == 201 ? "transaction" : "problem"));
+            if (verdicts[i] == Verdict::refused)
+                violation(fmt::format("{} was refused: {}", items[i].key, json::serialize((*results)[i])));
+        }
+        if (std::ranges::count(verdicts, Verdict::later) == 0) break;
+        if (response->body.contains("\"overloaded\"")) ++counters_.early;
+        if (response->body.contains("\"outcome_unknown\"")) fate_unknown_ = true;
+        if (may_give_up()) break;
+        if (SystemClock().steady_now() - begun > definite_within)
+            return violation("a batch has no definite answer: " + items.front().key);
+        back_off(tries);
+    }
+    for (std::size_t i = 0; i < items.size(); ++i)
+        if (verdicts[i] == Verdict::later) evidence_.refused_keys.insert(items[i].key);
+    latencies_.push_back(std::chrono::duration_cast<milliseconds>(SystemClock().steady_now() - begun));
+}
+
+// A key that is known already, with its own body or with another one.
+void Client::send_repeated() {
+    if (by_key_.empty()) return;
+    auto known = by_key_.begin();
+    std::advance(known, static_cast<std::ptrdiff_t>(random_.below(by_key_.size())));
+    const ToldTransaction& told = known->second;
+    Item item{told.account_id, told.key, told.amount_cents, told.credit};
+    const bool same = random_.below(2) == 0;
+    if (!same) ++item.amount_cents;
+    const auto response = insist("/v1/transactions", body_of(item));
+    if (!response) return;
+    if (!same) {
+        if (response->status != 422) violation(fmt::format("{} reused: {}", item.key, response->body));
+        return;
+    }
+    if (judge(item, response->status, parse(response->body)) != Verdict::accepted)
+        violation(fmt::format("{} repeated: {} {}", item.key, response->status, response->body));
+}
+
+void Client::send_wrong() {
+    Item item = random_item();
+    const char* currency = load_currency;
+    int expected = 400;
+    switch (random_.below(3)) {
+        case 0:
+            item.amount_cents = -item.amount_cents;
+            break;
+        case 1:
+            currency = "USD";
+            expected = 422;
+            break;
+        default:
+            item.account_id = "00000000-0000-7000-8000-000000000000";
+            expected = 404;
+    }
+    const auto response = insist("/v1/transactions", body_of(item, currency));
+    if (!response) return;
+    evidence_.refused_keys.insert(item.key);
+    if (response->status != expected)
+        violation(fmt::format("{} should be refused with {}: {}", item.key, expected, response->body));
+}
+
+Client::Verdict Client::judge(const Item& item, int status, const json::Value& document) {
+    if (status == 201) {
+        remember(item, document);
+        return Verdict::accepted;
+    }
+    return is_later(status) ? Verdict::later : Verdict::refused;
+}
+
+void Client::remember(const Item& item, const json::Value& transaction) {
+    const ToldTransaction told{item.account_id, item.key, item.amount_cents, item.credit,
+                               text_of(member(transaction, "id"))};
+    const auto [known, is_new] = by_key_.try_emplace(item.key, told);
+    if (!is_new && known->second.id != told.id)
+        return violation(fmt::format("{} is {} and was {}", item.key, told.id, known->second.id));
+    if (!is_new) return;
+    evidence_.accepted.push_back(told);
+    ++counters_.accepted;
+}
+
+std::optional<http::ClientResponse> Client::try_once(const std::string& target, const std::string& body) {
+    auto response =
+        apis_[port_].send({.method = "POST", .target = target, .headers = {}, .body = body}, request_timeout);
+    if (response && !is_later(response->status)) return *std::move(response);
+    const bool unknown =
+        response ? response->body.contains("\"outcome_unknown\"") : http::may_have_been_executed(response.error());
+    fate_unknown_ |= unknown;
+    if (unknown)
+        ++counters_.unknown;
+    else if (!response)
+        ++counters_.unreachable;
+    else
+        ++(response->status == 429 || response->body.contains("\"overloaded\"") ? counters_.early : counters_.later);
+    port_ = (port_ + 1) % apis_.size();
+    return std::nullopt;
+}
+
+std::optional<http::ClientResponse> Client::insist(const std::string& target, const std::string& body) {
+    const SteadyTime begun = SystemClock().steady_now();
+    for (int tries = 0; SystemClock().steady_now() - begun < definite_within; ++tries) {
+        if (auto response = try_once(target, body)) return response;
+        if (may_give_up()) return std::nullopt;
+        back_off(tries);
+    }
+    violation("no definite answer: " + body.substr(0, 200));
+    return std::nullopt;
+}
+
+void Client::violation(const std::string& text) { evidence_.violations.push_back("client: " + text); }
+
+void Client::back_off(int tries) {
+    const milliseconds most = std::min(kBackoffMax, kBackoffMin * (1 << std::min(tries, 6)));
+    std::this_thread::sleep_for(milliseconds(1 + random_.below(static_cast<std::uint64_t>(most.count()))));
+}
+
+Load::Load(const ClientPlan& plan, int clients) : pause_(plan.pause) {
+    for (int number = 0; number < clients; ++number)
+        clients_.push_back(std::make_unique<Client>(plan, number, counters_));
+}
+
+void Load::prepare() {
+    std::vector<std::string> shared;
+    for (int i = 0; i < kSharedOfEach; ++i)
+        for (const std::int64_t floor_cents : {0, -5'000}) shared.push_back(clients_[0]->open_account(floor_cents));
+    for (const auto& client : clients_) {
+        client->open_accounts();
+        client->share_accounts(shared);
+    }
+}
+
+void Load::start() {
+    stopping_ = false;
+    for (const auto& client : clients_)
+        threads_.emplace_back([this, &client] {
+            while (!stopping_) {
+                client->step();
+                if (pause_.count() > 0) std::this_thread::sleep_for(pause_);
+            }
+        });
+}
+
+void Load::stop() {
+    stopping_ = true;
+    threads_.clear();
+}
+
+bool Load::wait_accepted(std::int64_t more, milliseconds at_most) const {
+    const std::int64_t wanted = counters_.accepted + more;
+    return wait_until([&] { return counters_.accepted >= wanted; }, at_most);
+}
+
+std::vector<Evidence> Load::evidence() const {
+    std::vector<Evidence> all;
+    for (const auto& client : clients_) all.push_back(client->evidence());
+    return all;
+}
+
+milliseconds Load::latency_percentile(double fraction) const {
+    std::vector<milliseconds> all;
+    for (const auto& client : clients_) all.insert(all.end(), client->latencies().begin(), client->latencies().end());
+    if (all.empty()) return milliseconds(0);
+    std::ranges::sort(all);
+    return all[static_cast<std::size_t>(fraction * static_cast<double>(all.size() - 1))];
+}
+
+}  // namespace ledgerline::test

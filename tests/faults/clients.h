@@ -1,0 +1,162 @@
+// Clients: what callers of the API do in a fault test, and what they remember of it.
+//
+// Each client keeps at it until it has a definite answer: it repeats a request with the same idempotency key, at
+// another API process when there is one, whenever the answer is missing, unknown or "later". What it was told is the
+// auditor's evidence.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/json.h"
+#include "base/random.h"
+#include "faults/process.h"
+#include "http/client.h"
+
+namespace ledgerline::test {
+
+inline constexpr const char* load_currency = "EUR";
+inline constexpr milliseconds request_timeout{12'000};   // longer than the API's own
+inline constexpr milliseconds definite_within{180'000};  // of one request, however often it is repeated
+
+// A transaction that was answered with 201.
+struct ToldTransaction {
+    std::string account_id;
+    std::string key;
+    std::int64_t amount_cents = 0;
+    bool credit = true;
+    std::string id;
+};
+
+// What one client was told.
+struct Evidence {
+    std::map<std::string, std::int64_t> floors_cents;  // of the accounts it opened, by id
+    // In the order in which the client came to know: of accounts that only this client uses, the order of acceptance.
+    std::vector<ToldTransaction> accepted;
+    std::set<std::string> refused_keys;  // of requests that were refused for good: nothing may be stored of them
+    std::vector<std::string> violations;
+};
+
+// How clients fared; counted while they run. Thread-safe.
+struct LoadCounters {
+    std::atomic<std::int64_t> offered = 0;   // transactions, counted at every try
+    std::atomic<std::int64_t> accepted = 0;  // transactions
+    std::atomic<std::int64_t> early = 0;     // requests refused with 429 or 503 overloaded
+    std::atomic<std::int64_t> later = 0;     // requests refused with another 503
+    std::atomic<std::int64_t> unknown = 0;   // requests without an answer, or with outcome_unknown
+    std::atomic<std::int64_t> unreachable = 0;
+};
+
+struct ClientPlan {
+    std::vector<std::uint16_t> ports{};  // of the API's processes; each client begins with another one
+    std::uint64_t seed = 1;
+    std::string name = "c";  // begins every idempotency key: another one for each load on the same accounts
+    int accounts = 4;        // that each client opens for itself
+    int batch_items_max = 20;
+    int batch_percent = 20;    // of requests
+    int repeated_percent = 8;  // of requests: an old key again, with the same or another body
+    int refused_percent = 4;   // of requests: wrong on purpose
+    milliseconds pause{0};     // between requests
+    // False: a request that was refused with 429 or 503 is given up, unless it may have been accepted by then.
+    bool insist = true;
+};
+
+// Not thread-safe.
+class Client {
+public:
+    Client(ClientPlan plan, int number, LoadCounters& counters);
+
+    // Opens its accounts, with random floors.
+    void open_accounts();
+    // From now on also uses accounts that others opened.
+    void share_accounts(std::vector<std::string> ids) { shared_ = std::move(ids); }
+    // One request of any kind.
+    void step();
+    // One transaction of an account, until its answer is definite.
+    void post(const std::string& account_id, std::int64_t amount_cents, bool credit);
+    // An account of its own that nothing else in the load touches.
+    std::string open_account(std::int64_t floor_cents);
+
+    const std::string& own_account() const { return own_.front(); }
+    const Evidence& evidence() const { return evidence_; }
+    // How long each answered request took, from its first try to its definite answer.
+    const std::vector<milliseconds>& latencies() const { return latencies_; }
+
+private:
+    struct Item {
+        std::string account_id;
+        std::string key;
+        std::int64_t amount_cents = 0;
+        bool credit = true;
+    };
+    // Of one transaction, as far as it is known.
+    enum class Verdict { accepted, refused, later };
+
+    Item random_item();
+    void send_single(const Item& item);
+    void send_batch();
+    void send_repeated();
+    void send_wrong();
+    // The response of one try; nothing when none came or it says no more than "later".
+    std::optional<http::ClientResponse> try_once(const std::string& target, const std::string& body);
+    // Tries until a response is definite; nothing, and a violation, when that takes too long.
+    std::optional<http::ClientResponse> insist(const std::string& target, const std::string& body);
+    Verdict judge(const Item& item, int status, const json::Value& document);
+    void remember(const Item& item, const json::Value& transaction);
+    void violation(const std::string& text);
+    void back_off(int tries);
+    bool may_give_up() const { return !plan_.insist && !fate_unknown_; }
+    static std::string body_of(const Item& item, const char* currency = load_currency);
+
+    const ClientPlan plan_;
+    const int number_;
+    LoadCounters& counters_;
+    SeededRandom random_;
+    std::size_t port_;
+    std::vector<http::Client> apis_;
+    std::vector<std::string> own_;
+    std::vector<std::string> shared_;
+    std::int64_t next_key_ = 0;
+    std::map<std::string, ToldTransaction> by_key_;  // of those that may be repeated
+    bool fate_unknown_ = false;                      // of the request under way, at any of its tries
+    Evidence evidence_;
+    std::vector<milliseconds> latencies_;
+};
+
+// Clients at work, each on a thread of its own.
+class Load {
+public:
+    Load(const ClientPlan& plan, int clients);
+    ~Load() { stop(); }
+
+    // Opens the accounts: every client's own ones, and two of each that all use. start() then sets the clients to work
+    // until stop(), which lets each settle its last request.
+    void prepare();
+    void start();
+    void stop();
+
+    // Waits until so many more transactions were accepted than when it was called.
+    bool wait_accepted(std::int64_t more, milliseconds at_most = patience) const;
+
+    const LoadCounters& counters() const { return counters_; }
+    // After stop().
+    std::vector<Evidence> evidence() const;
+    milliseconds latency_percentile(double fraction) const;
+    // For transactions that the test itself posts before start() or after stop().
+    Client& client(std::size_t number) { return *clients_[number]; }
+
+private:
+    LoadCounters counters_;
+    std::vector<std::unique_ptr<Client>> clients_;
+    const milliseconds pause_;
+    std::atomic<bool> stopping_ = false;
+    std::vector<std::jthread> threads_;
+};
+
+}  // namespace ledgerline::test

@@ -1,0 +1,57 @@
+// FaultTest: what all fault tests do: bring a stack up, put load on it, and have the auditor look at the end.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "faults/stack.h"
+
+namespace ledgerline::test {
+
+// How often a test does what it does: few in `make test` (LEDGERLINE_FAULTS=few), many in `make test-faults`.
+// LEDGERLINE_FAULT_ROUNDS overrides both.
+struct Rounds {
+    int few = 1;
+    int many = 1;
+};
+int fault_rounds(Rounds rounds);
+
+struct Layout {
+    int apis = 1;
+    int publishers = 1;
+    int workers = 1;
+    std::uint16_t database_port = 0;  // 0: the server's own
+    bool with_failpoints = false;
+};
+
+class FaultTest : public testing::Test {
+protected:
+    FaultTest();
+
+    Stack& stack() { return stack_; }
+    // Starts the roles and waits until they are ready.
+    void start_stack(const Layout& layout);
+
+    // Opens the accounts and sets the clients to work on all APIs.
+    void start_load(ClientPlan plan, int clients);
+    Load& load() { return *load_; }
+    const LoadCounters& load_counters() const { return load_->counters(); }
+    // Ends the load, expects every role to run and the audit to find nothing.
+    void finish(const Injected& injected = {});
+
+    // From LEDGERLINE_FAULT_SEED, or the system's; printed, so that a failed run can be repeated.
+    Random& random() { return random_; }
+    std::int64_t random_between(std::int64_t least, std::int64_t most);
+    // Lets the system work on by itself for so long: a moment of a fault, never something that a test relies on.
+    static void pause(std::int64_t ms);
+
+private:
+    SeededRandom random_;
+    Stack stack_;
+    std::unique_ptr<Load> load_;
+};
+
+}  // namespace ledgerline::test

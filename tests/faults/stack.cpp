@@ -1,0 +1,101 @@
+#include "faults/stack.h"
+
+#include <fmt/format.h>
+
+namespace ledgerline::test {
+namespace {
+
+constexpr milliseconds kReadyCall{2'000};
+constexpr milliseconds kStopped{90'000};
+
+std::filesystem::path make_log_dir() {
+    const auto* test = testing::UnitTest::GetInstance()->current_test_info();
+    const auto dir = std::filesystem::current_path() / "fault-logs" /
+                     fmt::format("{}.{}", test ? test->test_suite_name() : "suite", test ? test->name() : "all");
+    std::filesystem::remove_all(dir);
+    std::filesystem::create_directories(dir);
+    return dir;
+}
+
+std::vector<std::string> with_failpoints_set(const std::string& failpoints) {
+    return failpoints.empty() ? std::vector<std::string>{} : std::vector{"LEDGERLINE_FAILPOINTS=" + failpoints};
+}
+
+}  // namespace
+
+Role::Role(std::string kind, Process::Command command, std::uint16_t port, bool with_failpoints)
+    : kind_(std::move(kind)),
+      process_(fmt::format("{}:{}", kind_, port), std::move(command)),
+      port_(port),
+      with_failpoints_(with_failpoints) {}
+
+void Role::start(const std::string& failpoints) {
+    LEDGERLINE_ASSERT(with_failpoints_ || failpoints.empty());
+    process_.start(with_failpoints_set(failpoints));
+}
+
+void Role::stop() {
+    EXPECT_EQ(process_.end(SIGTERM, kStopped), "exit code 0") << process_.name() << ": " << process_.log_tail();
+}
+
+bool Role::ready() const {
+    http::Client client({.host = "127.0.0.1", .port = port_, .prefix = ""});
+    const auto response = client.send({.method = "GET", .target = "/readyz", .headers = {}, .body = ""}, kReadyCall);
+    return response && response->status == 200;
+}
+
+void Role::wait_ready() const {
+    EXPECT_TRUE(wait_until([this] { return ready(); })) << process_.name() << ": " << process_.log_tail();
+}
+
+Stack::Stack() : dir_(make_log_dir()), postgres_(dir_ / "postgres.log") { postgres_.create_database(database_); }
+
+Stack::~Stack() {
+    roles_.clear();
+    if (testing::Test::HasFailure())
+        note("the logs are in " + dir_.string());
+    else
+        std::filesystem::remove_all(dir_);
+}
+
+Role& Stack::add(const std::string& kind, std::uint16_t database_port, bool with_failpoints) {
+    const std::uint16_t port = free_port();
+    Process::Command command{
+        .arguments = {with_failpoints ? LEDGERLINE_PROGRAM_WITH_FAILPOINTS : LEDGERLINE_PROGRAM, kind, "--database-url",
+                      postgres_.url(database_, database_port), "--listen", fmt::format("127.0.0.1:{}", port)},
+        .log = dir_ / fmt::format("{}-{}.log", kind, roles_.size())};
+    roles_.push_back(std::make_unique<Role>(kind, std::move(command), port, with_failpoints));
+    return *roles_.back();
+}
+
+std::vector<Role*> Stack::all(const std::string& kind) {
+    std::vector<Role*> found;
+    for (const auto& role : roles_)
+        if (role->kind() == kind) found.push_back(role.get());
+    return found;
+}
+
+std::vector<std::uint16_t> Stack::api_ports() {
+    std::vector<std::uint16_t> ports;
+    for (const auto& role : roles_)
+        if (role->kind() == "api" || role->kind() == "up") ports.push_back(role->port());
+    return ports;
+}
+
+void Stack::expect_running() {
+    for (const auto& role : roles_)
+        EXPECT_TRUE(role->process().running())
+            << role->process().name() << " ended: " << role->process().outcome() << "\n"
+            << role->process().log_tail();
+}
+
+void Stack::expect_sound(const std::vector<Evidence>& evidence, const Injected& injected) {
+    const auto findings = audit(postgres_, database_, evidence, injected);
+    for (const std::string& finding : findings) ADD_FAILURE() << finding;
+    std::size_t accepted = 0;
+    for (const Evidence& client : evidence) accepted += client.accepted.size();
+    note(fmt::format("audited {} transactions: {}", accepted,
+                     findings.empty() ? "sound" : fmt::format("{} findings", findings.size())));
+}
+
+}  // namespace ledgerline::test

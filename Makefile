@@ -1,6 +1,6 @@
 # Short names for what one does here. Each target runs as root and as an ordinary user.
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap build test test-faults demo stop kafka kafka-stop lint fmt clean
+.PHONY: help bootstrap build test test-faults demo stop kafka kafka-stop stack stack-down seed e2e lint fmt clean
 
 PRESET ?= release
 # Test programs start PostgreSQL clusters of their own.
@@ -9,7 +9,7 @@ KAFKA_DIR ?= .kafka
 KAFKA_PORT ?= 9092
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 bootstrap: ## Install the packages that are missing (Debian 12)
 	@scripts/bootstrap
@@ -39,6 +39,20 @@ kafka: bootstrap ## Start a Kafka broker on loopback (KAFKA_DIR=.kafka, KAFKA_PO
 
 kafka-stop: ## End that broker; its data stays
 	@scripts/kafka stop --dir $(KAFKA_DIR)
+
+stack: build ## Start the roles as processes of their own, on PostgreSQL and Kafka; print where each is
+	@scripts/stack start
+
+stack-down: ## End the stack; its data stays
+	@scripts/stack stop
+
+seed: build ## Send sample data to LEDGERLINE_URL (default: http://127.0.0.1:8080)
+	@scripts/seed
+
+e2e: bootstrap ## Run the end-to-end suite against LEDGERLINE_URL (default: http://127.0.0.1:8080)
+	@cmake --preset $(PRESET) >/dev/null
+	@cmake --build --preset $(PRESET) --target api_e2e
+	@LEDGERLINE_URL=$${LEDGERLINE_URL:-http://127.0.0.1:8080} build/$(PRESET)/tests/e2e/api_e2e
 
 lint: bootstrap ## Check the format, clang-tidy's rules and the shell scripts
 	@scripts/lint

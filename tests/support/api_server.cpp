@@ -2,32 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
-#include <ranges>
-
 namespace ledgerline::test {
-
-std::string Answer::header(std::string_view name) const {
-    for (const auto& [each, value] : headers)
-        if (each == name) return value;
-    return "";
-}
-
-std::string Answer::at(std::string_view path) const {
-    const json::Value* value = &body;
-    for (const auto part : std::views::split(path, '.')) {
-        const std::string_view name(part.begin(), part.end());
-        std::size_t index = 0;
-        if (const json::Array* array = value->if_array()) {
-            std::from_chars(name.data(), name.data() + name.size(), index);
-            value = index < array->size() ? &(*array)[index] : nullptr;
-        } else {
-            value = value->find(name);
-        }
-        if (!value) return "missing";
-    }
-    return value->if_string() ? *value->if_string() : json::serialize(*value);
-}
 
 ApiServer::ApiServer(ApiConfig config, TestCluster& cluster) : database_(cluster) {
     config.database_url = database_.url();
@@ -52,14 +27,13 @@ ApiServer::~ApiServer() {
 Answer ApiServer::call(const std::string& method, const std::string& target, const std::string& body,
                        std::vector<http::Header> headers) const {
     http::Client client({.host = "127.0.0.1", .port = listener_->port(), .prefix = ""});
-    const auto response =
+    auto response =
         client.send({.method = method, .target = target, .headers = std::move(headers), .body = body}, patience);
     if (!response) {
         ADD_FAILURE() << method << ' ' << target << ": " << response.error().message;
         return {};
     }
-    auto parsed = json::parse(response->body);
-    return {response->status, response->headers, parsed ? std::move(*parsed) : json::Value(response->body)};
+    return answer_of(*std::move(response));
 }
 
 std::string ApiServer::account(const std::string& fields) const {

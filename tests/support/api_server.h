@@ -9,27 +9,14 @@
 #include <vector>
 
 #include "api/api.h"
-#include "base/json.h"
-#include "http/client.h"
 #include "http/listener.h"
+#include "support/answer.h"
 #include "support/test_database.h"
 
 namespace ledgerline::test {
 
 // How long a test waits for what has to happen. Reached only by a test that fails.
 inline constexpr milliseconds patience{60'000};
-
-struct Answer {
-    int status = 0;
-    std::vector<http::Header> headers;
-    json::Value body;
-
-    std::string header(std::string_view name) const;  // "" when there is none
-    // The member at a path such as "results.0.transaction.id": texts and numbers as they are, null as "null", and
-    // "missing" where there is none.
-    std::string at(std::string_view path) const;
-    std::string code() const { return at("code"); }
-};
 
 class ApiServer {
 public:

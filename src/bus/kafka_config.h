@@ -3,6 +3,7 @@
 
 #include <map>
 #include <string>
+#include <string_view>
 
 #include "base/result.h"
 
@@ -10,8 +11,8 @@ namespace ledgerline {
 
 struct KafkaConfig {
     std::string brokers;  // HOST:PORT[,HOST:PORT...]
-    // Client properties by their librdkafka names (security.protocol, sasl.*, ssl.*, ...), checked by the client when it
-    // is made. May hold secrets: never logged.
+    // Client properties by their librdkafka names (security.protocol, sasl.*, ssl.*, ...), checked by the client when
+    // it is made. May hold secrets: never logged.
     std::map<std::string, std::string> properties;
     std::string topic = "transactions";
     std::string dead_letter_topic = "transactions.dlq";
@@ -24,5 +25,8 @@ struct KafkaConfig {
 // Checks a property that a user names: error bad_usage, refuse, for one that Ledgerline sets itself because the lane
 // protocol's speed rests on it (enable.idempotence, acks, enable.auto.commit, ...).
 Result<void> check_kafka_property(const std::string& name);
+
+// Whether the property's value must never be shown.
+bool is_secret_kafka_property(std::string_view name);
 
 }  // namespace ledgerline

@@ -75,7 +75,25 @@ Metrics::Metrics(std::string_view version)
       dead_letters_unannounced(
           gauges(registry_, "dead_letters_unannounced", "Dead letters not yet on their topic").Add({})),
       lane_lag_events(gauges(registry_, "lane_lag_events", "Accepted events not yet applied, by lane")),
-      lane_halted(gauges(registry_, "lane_halted", "1 while a lane is halted by repeated unknown failures")) {
+      lane_halted(gauges(registry_, "lane_halted", "1 while a lane is halted by repeated unknown failures")),
+      kafka_reachable(gauges(registry_, "kafka_reachable", "1 while the Kafka broker answers")),
+      kafka_clients_abandoned_total(
+          counters(registry_, "kafka_clients_abandoned_total", "Kafka clients left behind: they could not be destroyed")
+              .Add({})),
+      kafka_producer_resets_total(
+          counters(registry_, "kafka_producer_resets_total", "Kafka producers made anew after a failed delivery")
+              .Add({})),
+      kafka_rebalances_total(
+          counters(registry_, "kafka_rebalances_total", "Assignments and revocations of partitions by the group")
+              .Add({})),
+      kafka_request_latency_seconds(gauges(registry_, "kafka_request_latency_seconds",
+                                           "99th percentile of request time at the slowest broker, by client")),
+      kafka_requests_waiting(
+          gauges(registry_, "kafka_requests_waiting", "Requests not yet sent or not yet answered, by client")),
+      kafka_messages_queued(
+          gauges(registry_, "kafka_messages_queued", "Messages in the producer not yet acknowledged, by client")),
+      kafka_consumer_lag_messages(gauges(registry_, "kafka_consumer_lag_messages",
+                                         "Messages of an assigned partition not yet taken, by partition")) {
     BuildGauge()
         .Name("ledgerline_build_info")
         .Help("Version of the binary")

@@ -75,6 +75,17 @@ public:
     prometheus::Family<prometheus::Gauge>& lane_lag_events;  // lane
     prometheus::Family<prometheus::Gauge>& lane_halted;      // lane
 
+    // Kafka; a process without it has no samples of those with labels, nor of kafka_reachable.
+    // client: publisher, dead-letters, worker or topics
+    prometheus::Family<prometheus::Gauge>& kafka_reachable;  // no labels
+    prometheus::Counter& kafka_clients_abandoned_total;
+    prometheus::Counter& kafka_producer_resets_total;
+    prometheus::Counter& kafka_rebalances_total;
+    prometheus::Family<prometheus::Gauge>& kafka_request_latency_seconds;  // client
+    prometheus::Family<prometheus::Gauge>& kafka_requests_waiting;         // client
+    prometheus::Family<prometheus::Gauge>& kafka_messages_queued;          // client
+    prometheus::Family<prometheus::Gauge>& kafka_consumer_lag_messages;    // partition
+
     // events_consumed_total's status values.
     static constexpr std::string_view consumed_statuses[] = {"processed", "failed",  "duplicate",
                                                              "gap",       "foreign", "parked"};

@@ -267,6 +267,7 @@ Result<void> Worker::reload(Lane& lane) {
 
 Result<void> Worker::ask_rewind(const Lane& lane, const char* why) {
     LEDGERLINE_TRY(const bool rewound, store_.rewind(lane.id(), lane.state().applied_seq));
+    tails_.erase(lane.id());  // what is missing is on its way
     if (!rewound) return {};
     metrics_.worker_rewinds_total.Increment();
     log::warn("bus lost events: rewind",
@@ -274,15 +275,17 @@ Result<void> Worker::ask_rewind(const Lane& lane, const char* why) {
     return {};
 }
 
+// A bus need not report the end of a quiet partition at every poll, so what was read of a lane waits for the next report.
 Result<void> Worker::check_tails() {
-    const auto tails = std::exchange(tails_, {});
-    const auto ended = std::exchange(ended_, {});
-    for (const auto& [id, published_seq] : tails) {
+    for (const int id : std::exchange(ended_, {})) {
+        const auto tail = tails_.find(id);
+        if (tail == tails_.end()) continue;
+        const std::int64_t published_seq = tail->second;
+        tails_.erase(tail);
         const auto lane = lanes_.find(id);
         if (lane == lanes_.end() || !lane->second.pending().empty() ||
             lane->second.state().applied_seq >= published_seq)
             continue;
-        if (std::find(ended.begin(), ended.end(), id) == ended.end()) continue;
         LEDGERLINE_CHECK(ask_rewind(lane->second, "silence"));
     }
     return {};

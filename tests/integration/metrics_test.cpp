@@ -12,6 +12,7 @@
 #include <set>
 #include <sstream>
 
+#include "bus/kafka_statistics.h"
 #include "support/pipeline.h"
 
 namespace ledgerline {
@@ -101,6 +102,13 @@ void post_settled(const test::ApiServer& api, const std::string& body, const std
     EXPECT_EQ(api.post("/v1/transactions", body, {{"Prefer", "wait=30"}}).at("status"), status);
 }
 
+// What a process on Kafka measures besides.
+void measure_kafka(Metrics& metrics) {
+    metrics.kafka_reachable.Add({}).Set(1);
+    metrics.kafka_consumer_lag_messages.Add({{"partition", "0"}}).Set(0);
+    record_kafka_statistics("{}", "worker", metrics);
+}
+
 // What has been measured when every part has worked: labels appear with their first sample.
 const std::string& metrics_after_work() {
     static const std::string text = [] {
@@ -115,6 +123,7 @@ const std::string& metrics_after_work() {
         EXPECT_EQ(api.post("/v1/transactions", api.transaction(account, "a", 501)).status, 422);
         EXPECT_EQ(api.call("BREW", "/v1/transactions").status, 405);
         EXPECT_EQ(api.post("/v1/transactions", "{").status, 400);
+        measure_kafka(pipeline.metrics());
         return *api.get("/metrics").body.if_string();
     }();
     return text;

@@ -22,6 +22,7 @@ public:
     ~Pipeline();
 
     const ApiServer& api() const { return api_; }
+    Metrics& metrics() { return api_.metrics(); }
     const TestDatabase& database() const { return api_.database(); }
 
 private:

@@ -1,0 +1,137 @@
+// KafkaClient: one handle of the Kafka client library (librdkafka), made from the user's properties and ours, with its
+// logs, errors and statistics turned into ours. What the producer, the consumer and the topic keeper stand on.
+//
+// Destroying a handle may never return once a partition it knew has vanished, so handles are given to the
+// KafkaReaper, which destroys them on threads of its own and counts those that it had to leave behind.
+#pragma once
+
+#include <librdkafka/rdkafka.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <list>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "bus/kafka_config.h"
+#include "observe/metrics.h"
+
+namespace ledgerline {
+
+template <auto destroy>
+struct KafkaDeleter {
+    template <class T>
+    void operator()(T* handle) const {
+        destroy(handle);
+    }
+};
+using KafkaPartitionList =
+    std::unique_ptr<rd_kafka_topic_partition_list_t, KafkaDeleter<rd_kafka_topic_partition_list_destroy>>;
+using KafkaMessage = std::unique_ptr<rd_kafka_message_t, KafkaDeleter<rd_kafka_message_destroy>>;
+using KafkaQueue = std::unique_ptr<rd_kafka_queue_t, KafkaDeleter<rd_kafka_queue_destroy>>;
+using KafkaEvent = std::unique_ptr<rd_kafka_event_t, KafkaDeleter<rd_kafka_event_destroy>>;
+using KafkaErrorPtr = std::unique_ptr<rd_kafka_error_t, KafkaDeleter<rd_kafka_error_destroy>>;
+using KafkaTopicHandle = std::unique_ptr<rd_kafka_topic_t, KafkaDeleter<rd_kafka_topic_destroy>>;
+
+// The library waits in whole milliseconds, by int. Zero when the deadline has passed.
+int kafka_wait_ms(SteadyTime now, SteadyTime deadline);
+
+// Lets one line of a kind through in each interval. Safe to use from any thread.
+class LogLimiter {
+public:
+    static constexpr std::chrono::seconds interval{30};
+    static constexpr std::size_t kinds_max = 64;
+
+    // The number of lines of that kind held back since the last one that was let through; nothing: hold this one back.
+    std::optional<std::uint64_t> admit(const std::string& kind, SteadyTime now);
+
+private:
+    struct Kind {
+        SteadyTime admitted_at;
+        std::uint64_t held_back = 0;
+    };
+    std::mutex mutex_;
+    std::map<std::string, Kind> kinds_;
+};
+
+// What a client tells its owner. Called on the thread that polls the client, from within the poll.
+class KafkaListener {
+public:
+    virtual ~KafkaListener() = default;
+    virtual void delivered(const rd_kafka_message_t&) {}
+    virtual void rebalanced(rd_kafka_t*, rd_kafka_resp_err_t, rd_kafka_topic_partition_list_t*) {}
+};
+
+// Destroys handles, each on a thread of its own. Safe to use from any thread.
+class KafkaReaper {
+public:
+    // A handle that takes longer is counted as left behind.
+    static constexpr milliseconds destroy_wait_max{5000};
+
+    explicit KafkaReaper(Metrics& metrics);
+    ~KafkaReaper();  // waits as any_left_behind() does
+    KafkaReaper(const KafkaReaper&) = delete;
+    KafkaReaper& operator=(const KafkaReaper&) = delete;
+
+    // Never blocks. What the handle's callbacks use lives as long as the handle.
+    void destroy(rd_kafka_t* handle, std::shared_ptr<void> used_by_callbacks);
+
+    // Counts those that take too long; call it now and then.
+    void look();
+
+    // Waits until all are destroyed, or have taken too long. Whether some have.
+    bool any_left_behind();
+
+private:
+    struct Burial {
+        SteadyTime begun_at;
+        bool counted = false;
+    };
+    // Shared with the threads, which may outlive the reaper.
+    struct State {
+        std::mutex mutex;
+        std::condition_variable done;
+        std::list<Burial> burials;
+    };
+    std::shared_ptr<State> state_ = std::make_shared<State>();
+    Metrics& metrics_;
+};
+
+class KafkaClient {
+public:
+    using Settings = std::vector<std::pair<const char*, std::string>>;
+
+    // role names the client in logs and metrics. settings are ours and win over the user's properties. Contacts brokers
+    // in the background only. Error bad_usage, refuse, names the property that the library does not take; it never
+    // shows a secret. listener may be null.
+    static Result<std::unique_ptr<KafkaClient>> open(rd_kafka_type_t type, const std::string& role,
+                                                     const KafkaConfig& config, const Settings& settings,
+                                                     KafkaListener* listener, Metrics& metrics, KafkaReaper& reaper);
+    // Leaves the handle to the reaper; never blocks.
+    ~KafkaClient();
+    KafkaClient(const KafkaClient&) = delete;
+    KafkaClient& operator=(const KafkaClient&) = delete;
+
+    rd_kafka_t* get() const { return handle_; }
+    // The client has met an error after which it can do nothing more.
+    bool is_fatal() const;
+    // The latest error the client reported; empty: none.
+    std::string last_error() const;
+
+private:
+    struct Callbacks;
+    KafkaClient(rd_kafka_t* handle, std::shared_ptr<Callbacks> callbacks, KafkaReaper& reaper);
+
+    rd_kafka_t* handle_;
+    std::shared_ptr<Callbacks> callbacks_;
+    KafkaReaper& reaper_;
+};
+
+}  // namespace ledgerline

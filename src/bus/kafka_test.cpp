@@ -1,0 +1,131 @@
+// What of the Kafka bus needs no broker.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "bus/kafka_bus.h"
+#include "bus/kafka_client.h"
+#include "bus/kafka_producer.h"
+#include "bus/kafka_statistics.h"
+
+namespace ledgerline {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+KafkaConfig config_with(const std::string& name, const std::string& value) {
+    KafkaConfig config;
+    config.brokers = "127.0.0.1:1";
+    config.partitions = 1;
+    config.properties[name] = value;
+    return config;
+}
+
+Error refusal_of(const std::string& name, const std::string& value) {
+    static const SystemClock clock;
+    static Metrics metrics("test");
+    const auto bus = KafkaBus::create(config_with(name, value), clock, metrics);
+    if (bus) {
+        ADD_FAILURE() << name << " was taken";
+        return {};
+    }
+    EXPECT_EQ(bus.error().code, "bad_usage");
+    EXPECT_EQ(bus.error().disposition, Disposition::refuse);
+    EXPECT_THAT(bus.error().message, HasSubstr(name));
+    return bus.error();
+}
+
+TEST(KafkaConfigTest, RefusesWhatLedgerlineSetsItself) {
+    for (const char* name : {"enable.idempotence", "acks", "request.required.acks", "enable.auto.commit",
+                             "message.timeout.ms", "group.instance.id", "allow.auto.create.topics", "bootstrap.servers",
+                             "max.in.flight", "partition.assignment.strategy", "log_cb"}) {
+        const auto checked = check_kafka_property(name);
+        ASSERT_FALSE(checked) << name;
+        EXPECT_EQ(checked.error().code, "bad_usage");
+        EXPECT_THAT(checked.error().message, HasSubstr(name));
+        refusal_of(name, "1");
+    }
+    EXPECT_TRUE(check_kafka_property("security.protocol"));
+    EXPECT_TRUE(check_kafka_property("sasl.password"));
+    EXPECT_TRUE(check_kafka_property("compression.codec"));
+}
+
+TEST(KafkaConfigTest, NamesThePropertyThatTheClientDoesNotTake) {
+    EXPECT_THAT(refusal_of("no.such.property", "1").message, HasSubstr("no Kafka property"));
+    EXPECT_THAT(refusal_of("security.protocol", "carrier-pigeon").message, HasSubstr("carrier-pigeon"));
+    EXPECT_THAT(refusal_of("socket.timeout.ms", "many").message, HasSubstr("socket.timeout.ms"));
+}
+
+TEST(KafkaConfigTest, NeverShowsASecret) {
+    for (const char* name : {"sasl.password", "ssl.key.password", "ssl.keystore.password", "ssl.key.pem",
+                             "sasl.oauthbearer.client.secret", "sasl.oauthbearer.config"})
+        EXPECT_TRUE(is_secret_kafka_property(name)) << name;
+    for (const char* name : {"sasl.username", "security.protocol", "ssl.ca.location"})
+        EXPECT_FALSE(is_secret_kafka_property(name)) << name;
+    KafkaConfig config = config_with("security.protocol", "ssl");
+    config.properties["ssl.key.pem"] = "hush-hush";
+    const SystemClock clock;
+    Metrics metrics("test");
+    const auto bus = KafkaBus::create(config, clock, metrics);
+    ASSERT_FALSE(bus);
+    EXPECT_THAT(bus.error().message, Not(HasSubstr("hush-hush")));
+}
+
+TEST(KafkaConfigTest, TellsOfSettingsThatDoNotGoTogether) {
+    static const SystemClock clock;
+    static Metrics metrics("test");
+    const auto bus = KafkaBus::create(config_with("security.protocol", "sasl_plaintext"), clock, metrics);
+    ASSERT_FALSE(bus);
+    EXPECT_EQ(bus.error().code, "bad_usage");
+}
+
+rd_kafka_message_t report(rd_kafka_resp_err_t error, std::int64_t offset) {
+    rd_kafka_message_t message{};
+    message.err = error;
+    message.offset = offset;
+    return message;
+}
+
+TEST(KafkaProducerTest, BelievesOnlyAnAcknowledgementWithAnOffset) {
+    EXPECT_TRUE(is_delivered(report(RD_KAFKA_RESP_ERR_NO_ERROR, 0)));
+    EXPECT_TRUE(is_delivered(report(RD_KAFKA_RESP_ERR_NO_ERROR, 17)));
+    EXPECT_FALSE(is_delivered(report(RD_KAFKA_RESP_ERR_NO_ERROR, RD_KAFKA_OFFSET_INVALID)));
+    EXPECT_FALSE(is_delivered(report(RD_KAFKA_RESP_ERR_NO_ERROR, RD_KAFKA_OFFSET_END)));
+    EXPECT_FALSE(is_delivered(report(RD_KAFKA_RESP_ERR__PURGE_INFLIGHT, 3)));
+}
+
+TEST(LogLimiterTest, LetsOneLineOfAKindThroughInEachInterval) {
+    LogLimiter limiter;
+    SteadyTime now(std::chrono::hours(1));
+    EXPECT_EQ(limiter.admit("a", now), 0u);
+    EXPECT_EQ(limiter.admit("a", now), std::nullopt);
+    EXPECT_EQ(limiter.admit("b", now), 0u);
+    now += LogLimiter::interval - milliseconds(1);
+    EXPECT_EQ(limiter.admit("a", now), std::nullopt);
+    now += milliseconds(1);
+    EXPECT_EQ(limiter.admit("a", now), 2u);
+    EXPECT_EQ(limiter.admit("a", now + LogLimiter::interval), 0u);
+}
+
+TEST(LogLimiterTest, RemembersABoundedNumberOfKinds) {
+    LogLimiter limiter;
+    for (std::size_t i = 0; i < LogLimiter::kinds_max; ++i) EXPECT_TRUE(limiter.admit(std::to_string(i), {}));
+    EXPECT_FALSE(limiter.admit("one more", {}));
+}
+
+TEST(KafkaStatisticsTest, TakesTheSlowestBrokerAndAllThatWaits) {
+    Metrics metrics("test");
+    record_kafka_statistics(R"({"msg_cnt":7,"brokers":{
+        "a":{"outbuf_cnt":1,"waitresp_cnt":2,"rtt":{"p99":1500}},
+        "b":{"outbuf_cnt":0,"waitresp_cnt":4,"rtt":{"p99":250000}}}})",
+                            "worker", metrics);
+    const prometheus::Labels worker{{"client", "worker"}};
+    EXPECT_DOUBLE_EQ(metrics.kafka_request_latency_seconds.Add(worker).Value(), 0.25);
+    EXPECT_DOUBLE_EQ(metrics.kafka_requests_waiting.Add(worker).Value(), 7);
+    EXPECT_DOUBLE_EQ(metrics.kafka_messages_queued.Add(worker).Value(), 7);
+    record_kafka_statistics("not json", "worker", metrics);
+    EXPECT_DOUBLE_EQ(metrics.kafka_messages_queued.Add(worker).Value(), 7);
+}
+
+}  // namespace
+}  // namespace ledgerline

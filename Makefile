@@ -1,6 +1,6 @@
 # Short names for what one does here. Each target runs as root and as an ordinary user.
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap build test test-faults demo stop kafka kafka-stop stack stack-down seed e2e lint fmt clean
+.PHONY: help bootstrap build test test-faults test-observe demo stop kafka kafka-stop stack stack-down seed e2e lint fmt clean
 
 PRESET ?= release
 # Test programs start PostgreSQL clusters of their own.
@@ -27,6 +27,9 @@ test-faults: bootstrap ## Build everything and run the fault tests with all thei
 	@cmake --preset $(PRESET) >/dev/null
 	@cmake --build --preset $(PRESET)
 	@ctest --preset $(PRESET) --build-config faults --label-regex faults
+
+test-observe: build ## Test dashboards and alerts on a live Prometheus, traces on a live Jaeger (about 5 minutes)
+	@scripts/test-observe
 
 demo: build ## Start it, send it a sample of money movements, show what came out, leave it running
 	@scripts/demo start

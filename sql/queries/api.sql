@@ -152,19 +152,75 @@ SELECT lane, applied_seq FROM lane_apply ORDER BY lane
 -- Dead letters -------------------------------------------------------------------------------------------------------
 
 -- name: dead_letter_by_id
-SELECT id, event_id, transaction_id, account_id, lane, seq, topic, partition, "offset", encode(message_key, 'escape'),
-       payload, payload_encoding, headers::text, error_class, error_code, error_message, attempts,
-       unix_micros(first_failed_at), unix_micros(last_failed_at), state, unix_micros(decided_at), decided_by
-FROM dead_letters WHERE id = $1::uuid
+SELECT l.id, l.event_id, l.transaction_id, l.account_id, l.lane, l.seq, l.topic, l.partition, l."offset",
+       encode(l.message_key, 'escape'), l.payload, l.payload_encoding, l.headers::text, l.error_class, l.error_code,
+       l.error_message, l.attempts, unix_micros(l.first_failed_at), unix_micros(l.last_failed_at), l.state,
+       unix_micros(l.decided_at), l.decided_by, unix_micros(l.announced_at), a.decision, unix_micros(a.decided_at),
+       a.decided_by, a.operator, a.key_fingerprint, a.bulk_id, a.reason, a.request_id
+FROM dead_letters l LEFT JOIN dead_letter_decisions a ON a.dead_letter_id = l.id
+WHERE l.id = $1::uuid
 
--- name: dead_letters_page
-SELECT id, event_id, transaction_id, account_id, lane, seq, topic, partition, "offset", encode(message_key, 'escape'),
-       payload, payload_encoding, headers::text, error_class, error_code, error_message, attempts,
-       unix_micros(first_failed_at), unix_micros(last_failed_at), state, unix_micros(decided_at), decided_by
+-- name: plan_for_these_parameters
+-- What a filter that is not given leaves out must be known when the plan is made, or no index is used.
+SET LOCAL plan_cache_mode = force_custom_plan
+
+-- name: begin_snapshot
+BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY
+
+-- name: dead_letters_newest
+-- The rows after the one with id $1. Letters are never deleted, so it is there.
+SELECT l.id, l.event_id, l.transaction_id, l.account_id, l.lane, l.seq, l.topic, l.partition, l."offset",
+       encode(l.message_key, 'escape'), l.payload, l.payload_encoding, l.headers::text, l.error_class, l.error_code,
+       l.error_message, l.attempts, unix_micros(l.first_failed_at), unix_micros(l.last_failed_at), l.state,
+       unix_micros(l.decided_at), l.decided_by, unix_micros(l.announced_at), a.decision, unix_micros(a.decided_at),
+       a.decided_by, a.operator, a.key_fingerprint, a.bulk_id, a.reason, a.request_id
+FROM (SELECT * FROM dead_letters
+      WHERE ($1::uuid IS NULL
+             OR (last_failed_at, id) < (SELECT p.last_failed_at, p.id FROM dead_letters p WHERE p.id = $1))
+        AND ($3::text IS NULL OR state = $3) AND ($4::text IS NULL OR error_class = $4)
+        AND ($5::text IS NULL OR error_code = $5) AND ($6::uuid IS NULL OR account_id = $6)
+        AND ($7::integer IS NULL OR (lane = $7 AND transaction_id IS NOT NULL))
+        AND ($8::timestamptz IS NULL OR last_failed_at >= $8) AND ($9::timestamptz IS NULL OR last_failed_at < $9)
+      ORDER BY last_failed_at DESC, id DESC LIMIT $2::bigint) l
+LEFT JOIN dead_letter_decisions a ON a.dead_letter_id = l.id
+ORDER BY l.last_failed_at DESC, l.id DESC
+
+-- name: dead_letters_oldest
+SELECT l.id, l.event_id, l.transaction_id, l.account_id, l.lane, l.seq, l.topic, l.partition, l."offset",
+       encode(l.message_key, 'escape'), l.payload, l.payload_encoding, l.headers::text, l.error_class, l.error_code,
+       l.error_message, l.attempts, unix_micros(l.first_failed_at), unix_micros(l.last_failed_at), l.state,
+       unix_micros(l.decided_at), l.decided_by, unix_micros(l.announced_at), a.decision, unix_micros(a.decided_at),
+       a.decided_by, a.operator, a.key_fingerprint, a.bulk_id, a.reason, a.request_id
+FROM (SELECT * FROM dead_letters
+      WHERE ($1::uuid IS NULL
+             OR (last_failed_at, id) > (SELECT p.last_failed_at, p.id FROM dead_letters p WHERE p.id = $1))
+        AND ($3::text IS NULL OR state = $3) AND ($4::text IS NULL OR error_class = $4)
+        AND ($5::text IS NULL OR error_code = $5) AND ($6::uuid IS NULL OR account_id = $6)
+        AND ($7::integer IS NULL OR (lane = $7 AND transaction_id IS NOT NULL))
+        AND ($8::timestamptz IS NULL OR last_failed_at >= $8) AND ($9::timestamptz IS NULL OR last_failed_at < $9)
+      ORDER BY last_failed_at, id LIMIT $2::bigint) l
+LEFT JOIN dead_letter_decisions a ON a.dead_letter_id = l.id
+ORDER BY l.last_failed_at, l.id
+
+-- name: dead_letters_groups
+SELECT error_class, error_code, count(*), unix_micros(min(last_failed_at)), unix_micros(max(last_failed_at))
 FROM dead_letters
-WHERE id < $1::uuid AND ($3::text IS NULL OR state = $3) AND ($4::text IS NULL OR error_class = $4)
-  AND ($5::text IS NULL OR error_code = $5) AND ($6::uuid IS NULL OR account_id = $6)
-ORDER BY id DESC LIMIT $2::bigint
+WHERE ($1::text IS NULL OR state = $1) AND ($2::text IS NULL OR error_class = $2)
+  AND ($3::text IS NULL OR error_code = $3) AND ($4::uuid IS NULL OR account_id = $4)
+  AND ($5::integer IS NULL OR (lane = $5 AND transaction_id IS NOT NULL))
+  AND ($6::timestamptz IS NULL OR last_failed_at >= $6) AND ($7::timestamptz IS NULL OR last_failed_at < $7)
+GROUP BY error_class, error_code ORDER BY count(*) DESC, error_class, error_code
+
+-- name: dead_letters_amounts
+SELECT t.currency, t.type, count(*), sum(t.amount_cents)::text
+FROM (SELECT transaction_id FROM dead_letters
+      WHERE transaction_id IS NOT NULL
+        AND ($1::text IS NULL OR state = $1) AND ($2::text IS NULL OR error_class = $2)
+        AND ($3::text IS NULL OR error_code = $3) AND ($4::uuid IS NULL OR account_id = $4)
+        AND ($5::integer IS NULL OR (lane = $5 AND transaction_id IS NOT NULL))
+        AND ($6::timestamptz IS NULL OR last_failed_at >= $6) AND ($7::timestamptz IS NULL OR last_failed_at < $7)) l
+JOIN accepted t ON t.id = l.transaction_id
+GROUP BY t.currency, t.type ORDER BY t.currency, t.type
 
 -- name: lock_lane_of_dead_letter
 SELECT lane FROM lane_intake
@@ -174,15 +230,19 @@ FOR NO KEY UPDATE
 -- name: replay_dead_letter
 -- Changes nothing unless the letter is parked and has a transaction. The new event is the lane's next one.
 WITH decided AS (
-    UPDATE dead_letters SET state = 'REPLAYED', decided_at = now(), decided_by = $4::text
+    UPDATE dead_letters SET state = 'REPLAYED', decided_at = now(), decided_by = $2::text
     WHERE id = $1::uuid AND state = 'PARKED' AND transaction_id IS NOT NULL
-    RETURNING id, lane, transaction_id
+    RETURNING id, lane, transaction_id, state, decided_at, decided_by
+), audited AS (
+    INSERT INTO dead_letter_decisions (dead_letter_id, decision, decided_at, decided_by, operator, key_fingerprint,
+                                       bulk_id, reason, request_id)
+    SELECT id, state, decided_at, decided_by, $3::text, $4::text, $5::uuid, $6::text, $7::text FROM decided
 ), moved AS (
     UPDATE lane_intake i SET last_seq = i.last_seq + 1 FROM decided d WHERE i.lane = d.lane
     RETURNING i.lane, i.last_seq
 )
 INSERT INTO replayed_events (lane, seq, event_id, transaction_id, schema_version, traceparent, dead_letter_id, created_at)
-SELECT m.lane, m.last_seq, $2::uuid, t.id, t.schema_version, $3::text, d.id, clock_timestamp()
+SELECT m.lane, m.last_seq, $8::uuid, t.id, t.schema_version, $9::text, d.id, clock_timestamp()
 FROM decided d JOIN moved m ON m.lane = d.lane JOIN accepted t ON t.id = d.transaction_id
 
 -- name: discard_dead_letter
@@ -190,7 +250,11 @@ FROM decided d JOIN moved m ON m.lane = d.lane JOIN accepted t ON t.id = d.trans
 WITH decided AS (
     UPDATE dead_letters SET state = 'DISCARDED', decided_at = now(), decided_by = $2::text
     WHERE id = $1::uuid AND state = 'PARKED'
-    RETURNING lane, seq, event_id, transaction_id, account_id
+    RETURNING id, lane, seq, event_id, transaction_id, account_id, state, decided_at, decided_by
+), audited AS (
+    INSERT INTO dead_letter_decisions (dead_letter_id, decision, decided_at, decided_by, operator, key_fingerprint,
+                                       bulk_id, reason, request_id)
+    SELECT id, state, decided_at, decided_by, $3::text, $4::text, $5::uuid, $6::text, $7::text FROM decided
 )
 INSERT INTO outcomes (lane, seq, event_id, transaction_id, account_id, outcome, failure_code, failure_reason, processed_at)
 SELECT lane, seq, event_id, transaction_id, account_id, 'FAILED', 'discarded', 'discarded: its dead letter was discarded',

@@ -4,20 +4,15 @@
 
 #include <utility>
 
-#include "api/fields.h"
+#include "api/dead_letter_filter.h"
+#include "api/decision_request.h"
 #include "api/responses.h"
-#include "api/transaction_request.h"
 #include "sql/queries.h"
 
 namespace ledgerline {
 namespace {
 
-constexpr std::string_view kStates[] = {"PARKED", "REPLAYED", "DISCARDED"};
-constexpr std::string_view kErrorClasses[] = {"permanent", "unknown", "foreign"};
-constexpr std::size_t kErrorCodeCharsMax = 100;
-constexpr std::size_t kByCharsMax = 100;
-// decided_by where the caller does not say who it is.
-constexpr const char* kDefaultBy = "api";
+constexpr std::string_view kOrders[] = {"newest", "oldest"};
 
 using Found = Result<std::optional<DeadLetterRecord>>;
 
@@ -34,11 +29,12 @@ Found find_letter(pg::Connection& connection, const Uuid& id) {
 }
 
 // One round trip. The lane is locked first, as intake does it, and the letter after that.
-Found replay_letter(pg::Connection& connection, const Uuid& id, const Uuid& event_id, const std::string& traceparent,
-                    const std::string& by) {
+Found replay_letter(pg::Connection& connection, const Uuid& id, const DecisionRequest& decision, const Uuid& event_id,
+                    const std::string& traceparent) {
     pg::Params letter, replay;
     letter.add(id);
-    replay.add(id).add(event_id).add(traceparent).add(by);
+    decision.add_to(replay, id);
+    replay.add(event_id).add(traceparent);
     LEDGERLINE_TRY(auto results, connection.pipeline({{pg::begin, {}},
                                                       {sql::api_lock_lane_of_dead_letter, letter},
                                                       {sql::api_replay_dead_letter, replay},
@@ -47,10 +43,10 @@ Found replay_letter(pg::Connection& connection, const Uuid& id, const Uuid& even
     return first_letter(results.back());
 }
 
-Found discard_letter(pg::Connection& connection, const Uuid& id, const std::string& by) {
+Found discard_letter(pg::Connection& connection, const Uuid& id, const DecisionRequest& decision) {
     pg::Params letter, discard;
     letter.add(id);
-    discard.add(id).add(by);
+    decision.add_to(discard, id);
     LEDGERLINE_TRY(auto results, connection.pipeline({{pg::begin, {}},
                                                       {sql::api_discard_dead_letter, discard},
                                                       {pg::commit, {}},
@@ -58,15 +54,27 @@ Found discard_letter(pg::Connection& connection, const Uuid& id, const std::stri
     return first_letter(results.back());
 }
 
-// Who decides: {"by": "..."}. The body may be left out.
-std::expected<std::string, http::Problem> parse_by(const http::Request& request) {
-    if (request.body.empty()) return kDefaultBy;
-    const auto body = parse_body(request);
-    if (!body) return std::unexpected(body.error());
-    Fields fields(*body, "");
-    auto by = fields.text("by", kByCharsMax).value_or(kDefaultBy);
-    if (auto broken = fields.finish()) return std::unexpected(std::move(*broken));
-    return by;
+Result<std::vector<DeadLetterRecord>> read_page(pg::Connection& connection, const pg::Statement& statement,
+                                                const ListQuery& query, const DeadLetterFilter& filter) {
+    pg::Params params;
+    params.add(query.after_id()).add(query.limit() + 1);
+    filter.add_to(params);
+    LEDGERLINE_TRY(
+        const auto results,
+        connection.pipeline(
+            {{pg::begin, {}}, {sql::api_plan_for_these_parameters, {}}, {statement, params}, {pg::commit, {}}}));
+    return read_all(results[2], read_dead_letter);
+}
+
+Result<DeadLetterSummary> summarize(pg::Connection& connection, const DeadLetterFilter& filter) {
+    pg::Params params;
+    filter.add_to(params);
+    LEDGERLINE_TRY(const auto results, connection.pipeline({{sql::api_begin_snapshot, {}},
+                                                            {sql::api_plan_for_these_parameters, {}},
+                                                            {sql::api_dead_letters_groups, params},
+                                                            {sql::api_dead_letters_amounts, params},
+                                                            {pg::commit, {}}}));
+    return read_summary(results[2], results[3]);
 }
 
 http::Response not_found() {
@@ -95,6 +103,10 @@ void DeadLetterEndpoints::add_routes(http::Router& router) {
                 .name = "list_dead_letters",
                 .handler = [this](const Request& request) { return list(request); }});
     router.add({.method = "GET",
+                .pattern = "/v1/dead-letters/summary",
+                .name = "summarize_dead_letters",
+                .handler = [this](const Request& request) { return summary(request); }});
+    router.add({.method = "GET",
                 .pattern = "/v1/dead-letters/{id}",
                 .name = "get_dead_letter",
                 .handler = [this](const Request& request) { return get(request); }});
@@ -122,42 +134,49 @@ DeadLetterEndpoints::Answer DeadLetterEndpoints::get(const http::Request& reques
 }
 
 DeadLetterEndpoints::Answer DeadLetterEndpoints::list(const http::Request& request) {
-    constexpr std::string_view filters[] = {"state", "error_class", "error_code", "account_id"};
-    ListQuery query(request, "dead-letters", filters);
-    const auto state = query.choice("state", kStates);
-    const auto error_class = query.choice("error_class", kErrorClasses);
-    const auto error_code = query.text("error_code", kErrorCodeCharsMax);
-    const auto account_id = query.uuid("account_id");
+    std::vector<std::string_view> parameters(std::begin(DeadLetterFilter::parameters),
+                                             std::end(DeadLetterFilter::parameters));
+    parameters.push_back("order");
+    ListQuery query(request, "dead-letters", parameters);
+    const auto filter = DeadLetterFilter::read(query);
+    const auto order = query.choice("order", kOrders);
     if (query.problem()) co_return http::to_response(*query.problem());
-    auto letters = co_await database_.run([&](pg::Connection& connection) -> Result<std::vector<DeadLetterRecord>> {
-        pg::Params params;
-        params.add(query.after_id().value_or(greatest_id())).add(query.limit() + 1);
-        params.add(state).add(error_class).add(error_code).add(account_id);
-        LEDGERLINE_TRY(auto rows, connection.query(sql::api_dead_letters_page, params));
-        return read_all(rows, read_dead_letter);
-    });
+    const pg::Statement& statement = order == "oldest" ? sql::api_dead_letters_oldest : sql::api_dead_letters_newest;
+    auto letters = co_await database_.run(
+        [&](pg::Connection& connection) { return read_page(connection, statement, query, filter); });
     if (!letters) co_return http::to_response(problem_of(letters.error()));
     co_return page_response("dead_letters", std::move(*letters), query,
                             [](const DeadLetterRecord& each) { return each.id; });
+}
+
+DeadLetterEndpoints::Answer DeadLetterEndpoints::summary(const http::Request& request) {
+    if (auto wrong = check_parameters(request, DeadLetterFilter::parameters)) co_return http::to_response(*wrong);
+    ListQuery query(request, "dead-letters/summary", DeadLetterFilter::parameters);
+    const auto filter = DeadLetterFilter::read(query);
+    if (query.problem()) co_return http::to_response(*query.problem());
+    const auto summary =
+        co_await database_.run([&](pg::Connection& connection) { return summarize(connection, filter); });
+    if (!summary) co_return http::to_response(problem_of(summary.error()));
+    co_return record_response(200, *summary);
 }
 
 DeadLetterEndpoints::Answer DeadLetterEndpoints::decide(const http::Request& request, Decision decision) {
     if (auto wrong = check_parameters(request, {})) co_return http::to_response(*wrong);
     const auto id = path_id(request);
     if (!id) co_return http::to_response(id.error());
-    const auto by = parse_by(request);
-    if (!by) co_return http::to_response(by.error());
+    const auto who = DecisionRequest::parse(request);
+    if (!who) co_return http::to_response(who.error());
 
     if (decision == Decision::replay) {
         const Uuid event_id = ids_.next();
         const std::string traceparent = request.trace.to_string();
         const Found letter = co_await database_.run(
-            [&](pg::Connection& connection) { return replay_letter(connection, *id, event_id, traceparent, *by); });
+            [&](pg::Connection& connection) { return replay_letter(connection, *id, *who, event_id, traceparent); });
         publisher_wakeup_.notify();
         co_return decision_response(letter, "REPLAYED");
     }
     const Found letter =
-        co_await database_.run([&](pg::Connection& connection) { return discard_letter(connection, *id, *by); });
+        co_await database_.run([&](pg::Connection& connection) { return discard_letter(connection, *id, *who); });
     outcome_wakeup_.notify();
     co_return decision_response(letter, "DISCARDED");
 }

@@ -25,6 +25,7 @@ private:
 
     Answer get(const http::Request& request);
     Answer list(const http::Request& request);
+    Answer summary(const http::Request& request);
     Answer decide(const http::Request& request, Decision decision);
 
     Database& database_;

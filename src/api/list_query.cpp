@@ -127,6 +127,26 @@ std::optional<Uuid> ListQuery::uuid(std::string_view name) {
     return id;
 }
 
+std::optional<std::int64_t> ListQuery::integer(std::string_view name, std::int64_t least, std::int64_t most) {
+    const std::string* value = find(name);
+    if (!value) return std::nullopt;
+    const auto number = value->empty() ? std::nullopt : parse_digits(*value);
+    if (number && *number >= least && *number <= most) return number;
+    complain(ProblemCode::invalid_parameter, name,
+             fmt::format("{} must be an integer from {} to {}.", name, least, most));
+    return std::nullopt;
+}
+
+std::optional<WallTime> ListQuery::time(std::string_view name) {
+    const std::string* value = find(name);
+    if (!value) return std::nullopt;
+    const auto time = parse_rfc3339(*value);
+    if (!time)
+        complain(ProblemCode::invalid_parameter, name,
+                 fmt::format("{} must be a time of RFC 3339, such as 2026-01-31T09:00:00Z.", name));
+    return time;
+}
+
 std::string ListQuery::cursor_after(const Uuid& id) const { return encode(kIdCursor, id.to_string()); }
 std::string ListQuery::cursor_after(std::int64_t seq) const { return encode(kSeqCursor, std::to_string(seq)); }
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "api/problem_code.h"
+#include "base/clock.h"
 #include "base/uuid.h"
 #include "http/message.h"
 
@@ -33,6 +34,8 @@ public:
     std::optional<std::string> text(std::string_view name, std::size_t code_points_max);
     std::optional<std::string> choice(std::string_view name, std::span<const std::string_view> choices);
     std::optional<Uuid> uuid(std::string_view name);
+    std::optional<std::int64_t> integer(std::string_view name, std::int64_t least, std::int64_t most);
+    std::optional<WallTime> time(std::string_view name);
 
     // The first problem. To be asked once the filters have been read.
     const std::optional<http::Problem>& problem() const { return problem_; }

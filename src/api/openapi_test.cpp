@@ -91,7 +91,15 @@ TEST_F(OpenApi, DescribesTheRecordsMemberByMember) {
     EXPECT_EQ(properties_of("Lane"), members_of(LaneRecord{}));
     DeadLetterRecord letter;
     letter.headers = "[]";
+    letter.decision.emplace();
     EXPECT_EQ(properties_of("DeadLetter"), members_of(letter));
+    std::string text;
+    append_json(letter, text);
+    Names audited;
+    for (const auto& [name, value] : *json::parse(text)->find("audit")->if_array()->front().if_object())
+        audited.insert(name);
+    EXPECT_EQ(properties_of("DeadLetterDecision"), audited);
+    EXPECT_EQ(properties_of("DeadLetterSummary"), members_of(DeadLetterSummary{}));
 }
 
 void collect_references(const json::Value& value, Names& references) {

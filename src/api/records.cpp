@@ -1,5 +1,7 @@
 #include "api/records.h"
 
+#include <algorithm>
+
 #include "api/json_object.h"
 
 namespace ledgerline {
@@ -22,8 +24,21 @@ public:
         if (rows_.is_null(row_, column_)) return ++column_, std::nullopt;
         return time();
     }
+    std::optional<DecisionRecord> optional_decision() {
+        if (rows_.is_null(row_, column_)) return column_ += kDecisionColumns, std::nullopt;
+        return DecisionRecord{.decision = text(),
+                              .decided_at = time(),
+                              .decided_by = text(),
+                              .operator_name = optional_text(),
+                              .key_fingerprint = optional_text(),
+                              .bulk_id = optional_uuid(),
+                              .reason = optional_text(),
+                              .request_id = text()};
+    }
 
 private:
+    static constexpr int kDecisionColumns = 8;
+
     const pg::Rows& rows_;
     const std::size_t row_;
     int column_ = 0;
@@ -99,7 +114,25 @@ DeadLetterRecord read_dead_letter(const pg::Rows& rows, std::size_t row) {
             .last_failed_at = in.time(),
             .state = in.text(),
             .decided_at = in.optional_time(),
-            .decided_by = in.optional_text()};
+            .decided_by = in.optional_text(),
+            .announced_at = in.optional_time(),
+            .decision = in.optional_decision()};
+}
+
+DeadLetterSummary read_summary(const pg::Rows& groups, const pg::Rows& amounts) {
+    DeadLetterSummary summary;
+    for (std::size_t row = 0; row < groups.size(); ++row) {
+        RowReader in(groups, row);
+        summary.groups.push_back({in.text(), in.text(), in.int64()});
+        const WallTime oldest = in.time(), newest = in.time();
+        summary.oldest_failed_at = std::min(summary.oldest_failed_at.value_or(oldest), oldest);
+        summary.newest_failed_at = std::max(summary.newest_failed_at.value_or(newest), newest);
+    }
+    for (std::size_t row = 0; row < amounts.size(); ++row) {
+        RowReader in(amounts, row);
+        summary.amounts.push_back({in.text(), in.text(), in.int64(), in.text()});
+    }
+    return summary;
 }
 
 LaneRecord read_lane(const pg::Rows& rows, std::size_t row) {
@@ -116,6 +149,54 @@ LaneRecord read_lane(const pg::Rows& rows, std::size_t row) {
             .failing_seq = in.optional_int64(),
             .attempts = in.int64()};
 }
+
+namespace {
+
+// A list, for a letter is decided at most once today.
+std::string audit_of(const std::optional<DecisionRecord>& decision) {
+    if (!decision) return "[]";
+    std::string out = "[";
+    JsonObject(out)
+        .add("decision", decision->decision)
+        .add("decided_at", decision->decided_at)
+        .add("decided_by", decision->decided_by)
+        .add("operator", decision->operator_name)
+        .add("key_fingerprint", decision->key_fingerprint)
+        .add("bulk_id", decision->bulk_id)
+        .add("reason", decision->reason)
+        .add("request_id", decision->request_id)
+        .close();
+    return out += ']';
+}
+
+void append_json(const DeadLetterSummary::Group& group, std::string& out) {
+    JsonObject(out)
+        .add("error_class", group.error_class)
+        .add("error_code", group.error_code)
+        .add("count", group.count)
+        .close();
+}
+
+void append_json(const DeadLetterSummary::Amount& amount, std::string& out) {
+    JsonObject(out)
+        .add("currency", amount.currency)
+        .add("type", amount.type)
+        .add("count", amount.count)
+        .add_raw("amount_cents", amount.amount_cents)
+        .close();
+}
+
+template <class Item>
+std::string array_of(const std::vector<Item>& items) {
+    std::string out = "[";
+    for (const Item& item : items) {
+        if (out.size() > 1) out += ',';
+        append_json(item, out);
+    }
+    return out += ']';
+}
+
+}  // namespace
 
 void append_json(const AccountRecord& record, std::string& out) {
     JsonObject(out)
@@ -187,6 +268,20 @@ void append_json(const DeadLetterRecord& record, std::string& out) {
         .add("last_failed_at", record.last_failed_at)
         .add("decided_at", record.decided_at)
         .add("decided_by", record.decided_by)
+        .add("announced_at", record.announced_at)
+        .add_raw("audit", audit_of(record.decision))
+        .close();
+}
+
+void append_json(const DeadLetterSummary& summary, std::string& out) {
+    JsonObject object(out);
+    std::int64_t count = 0;
+    for (const auto& group : summary.groups) count += group.count;
+    object.add("count", count)
+        .add("oldest_failed_at", summary.oldest_failed_at)
+        .add("newest_failed_at", summary.newest_failed_at)
+        .add_raw("groups", array_of(summary.groups))
+        .add_raw("amounts", array_of(summary.amounts))
         .close();
 }
 

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/uuid.h"
@@ -59,6 +60,18 @@ struct EntryRecord {
     WallTime processed_at;
 };
 
+// The audit row of a decision about a dead letter.
+struct DecisionRecord {
+    std::string decision;  // "REPLAYED", "DISCARDED"
+    WallTime decided_at;
+    std::string decided_by;
+    std::optional<std::string> operator_name;
+    std::optional<std::string> key_fingerprint;
+    std::optional<Uuid> bulk_id;
+    std::optional<std::string> reason;
+    std::string request_id;
+};
+
 struct DeadLetterRecord {
     Uuid id;
     std::optional<Uuid> event_id;
@@ -82,6 +95,27 @@ struct DeadLetterRecord {
     std::string state;
     std::optional<WallTime> decided_at;
     std::optional<std::string> decided_by;
+    std::optional<WallTime> announced_at;  // on the topic of dead letters
+    std::optional<DecisionRecord> decision;
+};
+
+// What a filter selects of the dead letters.
+struct DeadLetterSummary {
+    struct Group {
+        std::string error_class;
+        std::string error_code;
+        std::int64_t count = 0;
+    };
+    struct Amount {
+        std::string currency;
+        std::string type;
+        std::int64_t count = 0;
+        std::string amount_cents;  // decimal digits: a sum may be beyond 64 bits
+    };
+    std::vector<Group> groups;    // the largest one first
+    std::vector<Amount> amounts;  // of the letters that have a transaction
+    std::optional<WallTime> oldest_failed_at;
+    std::optional<WallTime> newest_failed_at;
 };
 
 struct LaneRecord {
@@ -103,12 +137,15 @@ TransactionRecord read_transaction(const pg::Rows& rows, std::size_t row);
 EntryRecord read_entry(const pg::Rows& rows, std::size_t row);
 DeadLetterRecord read_dead_letter(const pg::Rows& rows, std::size_t row);
 LaneRecord read_lane(const pg::Rows& rows, std::size_t row);
+// groups and amounts: what the two statements of a summary gave.
+DeadLetterSummary read_summary(const pg::Rows& groups, const pg::Rows& amounts);
 
 // Append the record as a JSON object.
 void append_json(const AccountRecord& record, std::string& out);
 void append_json(const TransactionRecord& record, std::string& out);
 void append_json(const EntryRecord& record, std::string& out);
 void append_json(const DeadLetterRecord& record, std::string& out);
+void append_json(const DeadLetterSummary& summary, std::string& out);
 void append_json(const LaneRecord& record, std::string& out);
 
 }  // namespace ledgerline

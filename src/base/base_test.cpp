@@ -82,5 +82,20 @@ TEST(LoopThread, HandsOverTheFailureThatEndsIt) {
     EXPECT_EQ(failing_with([]() -> Result<milliseconds> { throw std::runtime_error("bad"); }), "bad");
 }
 
+TEST(Time, ReadsWhatItWrites) {
+    const WallTime time(std::chrono::microseconds(1'700'000'000'123'456));
+    EXPECT_EQ(parse_rfc3339(format_rfc3339(time)), time);
+    const WallTime second(std::chrono::seconds(1'700'000'000));
+    EXPECT_EQ(parse_rfc3339("2023-11-14T22:13:20Z"), second);
+    EXPECT_EQ(parse_rfc3339("2023-11-14T22:13:20.5Z"), second + milliseconds(500));
+    EXPECT_EQ(parse_rfc3339("2023-11-15T00:13:20+02:00"), second);
+    EXPECT_EQ(parse_rfc3339("2023-11-14T16:43:20-05:30"), second);
+    for (const char* wrong : {"", "2023-11-14", "2023-11-14T22:13:20", "2023-11-14 22:13:20Z", "2023-02-29T00:00:00Z",
+                              "2023-13-01T00:00:00Z", "2023-11-14T24:00:00Z", "2023-11-14T22:13:20.Z",
+                              "2023-11-14T22:13:20.1234567Z", "2023-11-14T22:13:20Zx", "2023-11-14T22:13:20+0200",
+                              "-023-11-14T22:13:20Z", "1969-12-31T23:59:59Z", "2023-11-14T22:13:-1Z"})
+        EXPECT_FALSE(parse_rfc3339(wrong)) << wrong;
+}
+
 }  // namespace
 }  // namespace ledgerline

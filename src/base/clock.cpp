@@ -2,7 +2,61 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
+
 namespace ledgerline {
+namespace {
+
+constexpr int kYearMin = 1970;
+constexpr std::size_t kFractionDigitsMax = 6;
+
+// Takes one part after the other off the front of a time's text. After the first part that is not there, none is.
+class TimeReader {
+public:
+    explicit TimeReader(std::string_view text) : text_(text) {}
+
+    // That many decimal digits, of a number from least to most.
+    int number(std::size_t digits, int least, int most) {
+        int value = 0;
+        const std::string_view part = text_.substr(0, digits);
+        const auto parsed = std::from_chars(part.data(), part.data() + part.size(), value);
+        fine_ = fine_ && part.size() == digits && part[0] != '-' && parsed.ec == std::errc() &&
+                parsed.ptr == part.data() + digits && value >= least && value <= most;
+        if (fine_) text_.remove_prefix(digits);
+        return fine_ ? value : least;
+    }
+    void literal(char wanted) { fine_ = fine_ && take(wanted); }
+    bool take(char wanted) {
+        if (!text_.starts_with(wanted)) return false;
+        text_.remove_prefix(1);
+        return true;
+    }
+    // Microseconds.
+    int fraction() {
+        if (!take('.')) return 0;
+        const std::size_t digits = std::min(text_.find_first_not_of("0123456789"), text_.size());
+        fine_ = fine_ && digits > 0 && digits <= kFractionDigitsMax;
+        int micros = number(fine_ ? digits : 0, 0, 999'999);
+        for (std::size_t i = digits; i < kFractionDigitsMax; ++i) micros *= 10;
+        return micros;
+    }
+    std::chrono::minutes offset() {
+        if (take('Z')) return {};
+        const bool behind = take('-');
+        if (!behind) literal('+');
+        const int hours = number(2, 0, 23);
+        literal(':');
+        const std::chrono::minutes ahead = std::chrono::hours(hours) + std::chrono::minutes(number(2, 0, 59));
+        return behind ? -ahead : ahead;
+    }
+    bool ended() const { return fine_ && text_.empty(); }
+
+private:
+    std::string_view text_;
+    bool fine_ = true;
+};
+
+}  // namespace
 
 WallTime SystemClock::wall_now() const {
     return std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
@@ -33,6 +87,27 @@ std::string format_rfc3339(WallTime time) {
     return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}Z", static_cast<int>(date.year()),
                        static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), clock.hours().count(),
                        clock.minutes().count(), clock.seconds().count(), clock.subseconds().count());
+}
+
+std::optional<WallTime> parse_rfc3339(std::string_view text) {
+    using namespace std::chrono;
+    TimeReader in(text);
+    const year y(in.number(4, kYearMin, 9999));
+    in.literal('-');
+    const month m(static_cast<unsigned>(in.number(2, 1, 12)));
+    in.literal('-');
+    const day d(static_cast<unsigned>(in.number(2, 1, 31)));
+    in.literal('T');
+    const hours h(in.number(2, 0, 23));
+    in.literal(':');
+    const minutes min(in.number(2, 0, 59));
+    in.literal(':');
+    const seconds s(in.number(2, 0, 59));
+    const microseconds fraction(in.fraction());
+    const minutes offset = in.offset();
+    const year_month_day date(y, m, d);
+    if (!in.ended() || !date.ok()) return std::nullopt;
+    return WallTime(sys_days(date)) + h + min + s + fraction - offset;
 }
 
 }  // namespace ledgerline

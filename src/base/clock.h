@@ -5,7 +5,9 @@
 
 #include <chrono>
 #include <mutex>
+#include <optional>
 #include <string>
+#include <string_view>
 
 namespace ledgerline {
 
@@ -44,5 +46,7 @@ private:
 
 // "2026-11-23T09:20:00.123456Z" (RFC 3339, always UTC, always six digits).
 std::string format_rfc3339(WallTime time);
+// RFC 3339 with an offset from UTC and at most six digits of a second, years 1970 to 9999. Nothing for anything else.
+std::optional<WallTime> parse_rfc3339(std::string_view text);
 
 }  // namespace ledgerline

@@ -66,8 +66,11 @@ std::optional<Response> Admission::refuse(std::string_view target, Exchange& exc
     exchange.route = match.route;
     request.path_params = std::move(match.path_params);
 
-    if (match.route->needs_key)
-        if (auto refusal = keys_.refuse(request)) return refusal;
+    if (match.route->needs_key) {
+        auto admitted = keys_.admit(request);
+        if (!admitted) return std::move(admitted).error();
+        request.key_fingerprint = *std::move(admitted);
+    }
     if (exchange.framing.expect == Framing::Expect::unknown)
         return to_response(edge_problem(417, edge_code::expectation_failed, "Expect must be 100-continue.", "Expect"));
     return refuse_body(exchange);

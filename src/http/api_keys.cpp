@@ -42,12 +42,17 @@ ApiKeys::ApiKeys(std::span<const std::string> keys) {
     }
 }
 
-std::optional<Response> ApiKeys::refuse(const Request& request) const {
-    if (hashes_.empty()) return std::nullopt;
+std::expected<std::string, Response> ApiKeys::admit(const Request& request) const {
+    if (hashes_.empty()) return "";
     const auto key = key_of(request);
-    if (!key) return unauthorized();
-    if (knows(*key)) return std::nullopt;
-    return to_response(edge_problem(403, edge_code::forbidden, "This API key is not known."));
+    if (!key) return std::unexpected(unauthorized());
+    const Hash hash = hash_of(*key);
+    if (!knows(hash))
+        return std::unexpected(to_response(edge_problem(403, edge_code::forbidden, "This API key is not known.")));
+    std::string fingerprint(2 * fingerprint_bytes + 1, '\0');
+    sodium_bin2hex(fingerprint.data(), fingerprint.size(), hash.data(), fingerprint_bytes);
+    fingerprint.pop_back();  // the terminating zero
+    return fingerprint;
 }
 
 ApiKeys::Hash ApiKeys::hash_of(std::string_view key) {
@@ -57,8 +62,7 @@ ApiKeys::Hash ApiKeys::hash_of(std::string_view key) {
     return hash;
 }
 
-bool ApiKeys::knows(std::string_view key) const {
-    const Hash wanted = hash_of(key);
+bool ApiKeys::knows(const Hash& wanted) const {
     bool found = false;
     // All are compared, so that the time taken tells nothing about which one it was.
     for (const Hash& hash : hashes_) found |= sodium_memcmp(hash.data(), wanted.data(), hash.size()) == 0;

@@ -2,9 +2,10 @@
 #pragma once
 
 #include <array>
-#include <optional>
+#include <expected>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "http/message.h"
@@ -13,17 +14,21 @@ namespace ledgerline::http {
 
 class ApiKeys {
 public:
+    // Bytes of a key's hash that its fingerprint shows: enough to tell keys apart, and to match one against a key file.
+    static constexpr std::size_t fingerprint_bytes = 6;
+
     // Keeps only hashes. With no keys everybody may call, and credentials sent along are not looked at.
     explicit ApiKeys(std::span<const std::string> keys);
 
-    // Nothing when the request may go on; 401 when its key is missing or malformed, 403 when it is not one of ours.
-    // X-API-Key is the one that counts where both are sent, since gateways use Authorization for themselves.
-    std::optional<Response> refuse(const Request& request) const;
+    // The key's fingerprint when the request may go on ("" where there are no keys); 401 when its key is missing or
+    // malformed, 403 when it is not one of ours. X-API-Key is the one that counts where both are sent, since gateways
+    // use Authorization for themselves.
+    std::expected<std::string, Response> admit(const Request& request) const;
 
 private:
     using Hash = std::array<unsigned char, 32>;
     static Hash hash_of(std::string_view key);
-    bool knows(std::string_view key) const;
+    bool knows(const Hash& wanted) const;
 
     std::vector<Hash> hashes_;
 };

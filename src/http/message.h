@@ -21,8 +21,9 @@ struct Request {
     std::vector<std::pair<std::string, std::string>> path_params;  // by the names of the route's pattern
     std::vector<Header> headers;                                   // names in lower case, values trimmed
     std::string body;
-    std::string request_id;  // of ours, or the client's X-Request-Id where that is harmless
-    TraceContext trace;      // the client's traceparent, under a new span of ours; or a new trace
+    std::string request_id;       // of ours, or the client's X-Request-Id where that is harmless
+    std::string key_fingerprint;  // of the API key that let it in: 12 hex digits; "" where the server has no keys
+    TraceContext trace;           // the client's traceparent, under a new span of ours; or a new trace
     SteadyTime received_at;
 
     // The first header of that name (given in lower case); null when there is none.

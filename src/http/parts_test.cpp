@@ -12,8 +12,22 @@ namespace {
 int status_of(const ApiKeys& keys, std::vector<Header> headers) {
     Request request;
     request.headers = std::move(headers);
-    const auto refusal = keys.refuse(request);
-    return refusal ? refusal->status : 200;
+    const auto admitted = keys.admit(request);
+    return admitted ? 200 : admitted.error().status;
+}
+
+TEST(ApiKeys, AreToldApartByTheirFingerprints) {
+    const std::vector<std::string> known{"alpha", "beta"};
+    const ApiKeys keys(known);
+    const auto fingerprint = [&](const char* key) {
+        Request request;
+        request.headers = {{"x-api-key", key}};
+        return keys.admit(request).value_or("");
+    };
+    EXPECT_EQ(fingerprint("alpha").size(), 2 * ApiKeys::fingerprint_bytes);
+    EXPECT_EQ(fingerprint("alpha"), fingerprint("alpha"));
+    EXPECT_NE(fingerprint("alpha"), fingerprint("beta"));
+    EXPECT_EQ(ApiKeys({}).admit(Request{}).value_or("none"), "");
 }
 
 TEST(ApiKeys, TakeOneWellFormedKey) {

@@ -6,6 +6,7 @@
 #include <future>
 #include <set>
 
+#include "api/decision_request.h"
 #include "support/api_server.h"
 
 namespace ledgerline {
@@ -172,16 +173,118 @@ TEST_F(DeadLettersApi, ListsLettersByFilter) {
         return found;
     };
     using testing::ElementsAre;
-    EXPECT_THAT(ids(""), ElementsAre(second, first, foreign));
-    EXPECT_THAT(ids("?state=PARKED"), ElementsAre(second, foreign));
+    EXPECT_THAT(ids(""), ElementsAre(foreign, second, first)) << "by the time of the failure";
+    EXPECT_THAT(ids("?state=PARKED"), ElementsAre(foreign, second));
     EXPECT_THAT(ids("?state=DISCARDED"), ElementsAre(first));
     EXPECT_THAT(ids("?error_class=foreign"), ElementsAre(foreign));
     EXPECT_THAT(ids("?error_code=23514&state=PARKED"), ElementsAre(second));
     EXPECT_THAT(ids("?account_id=" + account_), ElementsAre(second, first));
     EXPECT_THAT(ids("?error_code=none"), ElementsAre());
+    EXPECT_THAT(ids("?order=oldest"), ElementsAre(first, second, foreign));
+    const std::string lane = server_.get("/v1/dead-letters/" + first).at("lane");
+    EXPECT_THAT(ids("?lane=" + lane), ElementsAre(second, first));
+    EXPECT_THAT(ids("?lane=" + std::to_string((std::stoi(lane) + 1) % 12)), ElementsAre());
+    const std::string failed_at = server_.get("/v1/dead-letters/" + second).at("last_failed_at");
+    EXPECT_THAT(ids("?failed_after=" + failed_at), ElementsAre(foreign, second));
+    EXPECT_THAT(ids("?failed_before=" + failed_at), ElementsAre(first));
+    EXPECT_THAT(ids("?state=PARKED&failed_before=2000-01-01T00:00:00Z"), ElementsAre());
     const std::string cursor = server_.get("/v1/dead-letters?limit=1").at("next_cursor");
-    EXPECT_THAT(ids("?limit=1&cursor=" + cursor), ElementsAre(first));
-    EXPECT_EQ(server_.get("/v1/dead-letters?state=parked").code(), "invalid_parameter");
+    EXPECT_THAT(ids("?limit=1&cursor=" + cursor), ElementsAre(second));
+    const std::string oldest = server_.get("/v1/dead-letters?limit=1&order=oldest").at("next_cursor");
+    EXPECT_THAT(ids("?order=oldest&limit=5&cursor=" + oldest), ElementsAre(second, foreign));
+    for (const std::string& other : {"?order=newest&cursor=" + oldest, "?lane=0&cursor=" + cursor,
+                                     "?failed_before=2100-01-01T00:00:00Z&cursor=" + cursor})
+        EXPECT_EQ(server_.get("/v1/dead-letters" + other).code(), "invalid_cursor") << other;
+    for (const char* wrong : {"state=parked", "lane=-1", "lane=x", "lane=", "failed_after=yesterday", "order=id",
+                              "failed_before=2023-11-14"})
+        EXPECT_EQ(server_.get(std::string("/v1/dead-letters?") + wrong).code(), "invalid_parameter") << wrong;
+}
+
+TEST_F(DeadLettersApi, SumsUpWhatAFilterSelects) {
+    const Answer none = server_.get("/v1/dead-letters/summary");
+    EXPECT_EQ(none.status, 200);
+    EXPECT_EQ(none.at("count"), "0");
+    EXPECT_EQ(none.at("newest_failed_at"), "null");
+
+    const std::string first = server_.park(post("a")), second = server_.park(post("b"));
+    foreign_letter();
+    const Answer all = server_.get("/v1/dead-letters/summary");
+    EXPECT_EQ(all.at("count"), "3");
+    EXPECT_EQ(all.at("groups.0.error_class"), "permanent");
+    EXPECT_EQ(all.at("groups.0.error_code"), "23514");
+    EXPECT_EQ(all.at("groups.0.count"), "2");
+    EXPECT_EQ(all.at("groups.1.error_class"), "foreign");
+    EXPECT_EQ(json::serialize(*all.body.find("amounts")),
+              R"([{"currency":"EUR","type":"CREDIT","count":2,"amount_cents":200}])");
+    EXPECT_EQ(all.at("oldest_failed_at"), server_.get("/v1/dead-letters/" + first).at("last_failed_at"));
+
+    decide(first, "discard");
+    const Answer parked = server_.get("/v1/dead-letters/summary?state=PARKED&account_id=" + account_);
+    EXPECT_EQ(parked.at("count"), "1");
+    EXPECT_EQ(parked.at("newest_failed_at"), server_.get("/v1/dead-letters/" + second).at("last_failed_at"));
+    EXPECT_EQ(server_.get("/v1/dead-letters/summary?limit=1").code(), "unknown_parameter");
+    EXPECT_EQ(server_.get("/v1/dead-letters/summary?lane=x").code(), "invalid_parameter");
+}
+
+TEST_F(DeadLettersApi, EveryDecisionIsOnRecord) {
+    const std::string replayed = server_.park(post("a")), discarded = server_.park(post("b")),
+                      foreign = foreign_letter();
+    EXPECT_EQ(server_.get("/v1/dead-letters/" + replayed).at("audit"), "[]");
+    const std::string bulk = "0190a6e2-7b1c-7def-8abc-0123456789ab";
+    const Answer answer = server_.post("/v1/dead-letters/" + replayed + "/replay",
+                                       R"({"reason":"the check is mended","bulk_id":")" + bulk + R"("})",
+                                       {{"X-Operator", "Ann Öst"}, {"X-Request-Id", "request-1"}});
+    EXPECT_EQ(answer.at("decided_by"), "Ann Öst");
+    for (const Answer& letter : {answer, server_.get("/v1/dead-letters/" + replayed)}) {
+        EXPECT_EQ(letter.at("audit.0.decision"), "REPLAYED");
+        EXPECT_EQ(letter.at("audit.0.decided_at"), letter.at("decided_at"));
+        EXPECT_EQ(letter.at("audit.0.decided_by"), "Ann Öst");
+        EXPECT_EQ(letter.at("audit.0.operator"), "Ann Öst");
+        EXPECT_EQ(letter.at("audit.0.key_fingerprint"), "null");
+        EXPECT_EQ(letter.at("audit.0.bulk_id"), bulk);
+        EXPECT_EQ(letter.at("audit.0.reason"), "the check is mended");
+        EXPECT_EQ(letter.at("audit.0.request_id"), "request-1");
+    }
+    for (const std::string& id : {discarded, foreign}) {
+        decide(id, "discard");
+        decide(id, "discard", R"({"by":"somebody else"})");
+        const Answer letter = server_.get("/v1/dead-letters/" + id);
+        EXPECT_EQ(letter.at("audit.0.decision"), "DISCARDED");
+        EXPECT_EQ(letter.at("audit.0.decided_by"), "api");
+        EXPECT_EQ(letter.at("audit.0.operator"), "null");
+    }
+    decide(replayed, "discard");
+    EXPECT_EQ(server_.database().value("SELECT count(*) FROM dead_letter_decisions"), "3") << "refusals decide nothing";
+}
+
+TEST_F(DeadLettersApi, TheKeyIsOnRecordByItsFingerprint) {
+    const std::string id = server_.park(post("a"));
+    http::Request request;
+    request.key_fingerprint = "0123456789ab";
+    const auto unnamed = DecisionRequest::parse(request);
+    ASSERT_TRUE(unnamed);
+    EXPECT_EQ(unnamed->decided_by(), "key:0123456789ab");
+    request.headers = {{"x-operator", "ann"}};
+    const auto named = DecisionRequest::parse(request);
+    ASSERT_TRUE(named);
+    EXPECT_EQ(named->decided_by(), "ann");
+    EXPECT_EQ(named->key_fingerprint, "0123456789ab");
+}
+
+TEST_F(DeadLettersApi, RefusesMalformedOperators) {
+    const std::string id = server_.park(post("k"));
+    const auto status = [&](std::vector<http::Header> headers, const std::string& body = "") {
+        return server_.post("/v1/dead-letters/" + id + "/replay", body, std::move(headers)).status;
+    };
+    EXPECT_EQ(status({{"X-Operator", ""}}), 400);
+    EXPECT_EQ(status({{"X-Operator", "a"}, {"X-Operator", "a"}}), 400);
+    EXPECT_EQ(status({{"X-Operator", "\xff"}}), 400);
+    EXPECT_EQ(status({{"X-Operator", std::string(101, 'a')}}), 400);
+    EXPECT_EQ(status({{"X-Operator", "ann"}}, R"({"by":"bob"})"), 400);
+    EXPECT_EQ(status({}, R"({"bulk_id":"7"})"), 400);
+    EXPECT_EQ(status({}, R"({"reason":""})"), 400);
+    EXPECT_EQ(server_.get("/v1/dead-letters/" + id).at("state"), "PARKED");
+    EXPECT_EQ(status({{"X-Operator", "ann"}}, R"({"by":"ann"})"), 200);
 }
 
 }  // namespace

@@ -195,8 +195,6 @@ TEST_P(QueryPlans, OfTheLookUps) {
     expect_bounded(sql::api_transactions_by_id,
                    array("SELECT id FROM accepted WHERE lane = 0 AND seq BETWEEN 50000 AND 50999", "uuid"));
     expect_bounded(sql::api_entries_page, fmt::format("{}, 9223372036854775807, 1001", kAccount));
-    expect_bounded(sql::api_dead_letters_page,
-                   "'ffffffff-ffff-ffff-ffff-ffffffffffff', 1001, 'PARKED', NULL, NULL, NULL");
     const std::string id = loaded_->database().value("SELECT id FROM dead_letters LIMIT 1");
     expect_bounded(sql::api_lock_lane_of_dead_letter, fmt::format("'{}'", id));
     expect_bounded(sql::api_lanes, "");

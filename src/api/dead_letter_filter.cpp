@@ -1,0 +1,28 @@
+#include "api/dead_letter_filter.h"
+
+#include <cstddef>
+
+namespace ledgerline {
+namespace {
+
+constexpr std::string_view kStates[] = {"PARKED", "REPLAYED", "DISCARDED"};
+constexpr std::string_view kErrorClasses[] = {"permanent", "unknown", "foreign"};
+constexpr std::size_t kErrorCodeCharsMax = 100;
+
+}  // namespace
+
+DeadLetterFilter DeadLetterFilter::read(ListQuery& query) {
+    return {.state = query.choice("state", kStates),
+            .error_class = query.choice("error_class", kErrorClasses),
+            .error_code = query.text("error_code", kErrorCodeCharsMax),
+            .account_id = query.uuid("account_id"),
+            .lane = query.integer("lane", 0, INT32_MAX),
+            .failed_after = query.time("failed_after"),
+            .failed_before = query.time("failed_before")};
+}
+
+void DeadLetterFilter::add_to(pg::Params& params) const {
+    params.add(state).add(error_class).add(error_code).add(account_id).add(lane).add(failed_after).add(failed_before);
+}
+
+}  // namespace ledgerline

@@ -1,0 +1,69 @@
+#include "api/decision_request.h"
+
+#include <algorithm>
+
+#include "api/fields.h"
+#include "api/problem_code.h"
+#include "api/transaction_request.h"
+
+namespace ledgerline {
+namespace {
+
+constexpr const char* kUnnamed = "api";
+constexpr const char* kOperatorHeader = "X-Operator";
+
+using OperatorName = std::expected<std::optional<std::string>, http::Problem>;
+
+std::unexpected<http::Problem> bad_operator(std::string rule) {
+    return std::unexpected(problem(ProblemCode::invalid_field, "X-Operator " + std::move(rule), kOperatorHeader));
+}
+
+OperatorName operator_of_header(const http::Request& request) {
+    const auto count = std::ranges::count(request.headers, "x-operator", &http::Header::first);
+    if (count == 0) return std::nullopt;
+    if (count > 1) return bad_operator("must be sent once.");
+    // The rules of a member of the body.
+    const json::Value header(json::Object{{"operator", *request.header("x-operator")}});
+    const auto text = json::parse(json::serialize(header));
+    if (!text) return bad_operator("must be UTF-8.");
+    Fields fields(*text, "");
+    auto name = fields.text("operator", DecisionRequest::operator_chars_max);
+    if (fields.finish()) return bad_operator("must have 1 to 100 characters, none of them a control character.");
+    return name;
+}
+
+}  // namespace
+
+std::expected<DecisionRequest, http::Problem> DecisionRequest::parse(const http::Request& request) {
+    DecisionRequest decision;
+    decision.request_id = request.request_id;
+    if (!request.key_fingerprint.empty()) decision.key_fingerprint = request.key_fingerprint;
+    auto from_header = operator_of_header(request);
+    if (!from_header) return std::unexpected(std::move(from_header).error());
+    decision.operator_name = *std::move(from_header);
+    if (request.body.empty()) return decision;
+
+    const auto body = parse_body(request);
+    if (!body) return std::unexpected(body.error());
+    Fields fields(*body, "");
+    auto by = fields.text("by", operator_chars_max);
+    decision.reason = fields.text("reason", reason_chars_max);
+    decision.bulk_id = fields.uuid("bulk_id");
+    if (by && decision.operator_name && *by != *decision.operator_name)
+        fields.complain(ProblemCode::invalid_field, "by", "must say what the header X-Operator says");
+    if (auto broken = fields.finish()) return std::unexpected(*std::move(broken));
+    if (by) decision.operator_name = std::move(by);
+    return decision;
+}
+
+std::string DecisionRequest::decided_by() const {
+    if (operator_name) return *operator_name;
+    return key_fingerprint ? "key:" + *key_fingerprint : kUnnamed;
+}
+
+void DecisionRequest::add_to(pg::Params& params, const Uuid& letter) const {
+    params.add(letter).add(decided_by()).add(operator_name).add(key_fingerprint).add(bulk_id).add(reason);
+    params.add(request_id);
+}
+
+}  // namespace ledgerline

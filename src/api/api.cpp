@@ -4,6 +4,7 @@
 
 #include "api/account_endpoints.h"
 #include "api/dead_letter_endpoints.h"
+#include "api/operations_endpoints.h"
 #include "api/pg_intake_store.h"
 #include "api/transaction_endpoints.h"
 
@@ -40,7 +41,19 @@ struct Api::Parts {
           accounts(database, ids),
           transactions(intake, database, watcher, ids, clock),
           dead_letters(database, ids, publisher_wakeup, watcher.wakeup()),
-          operations(database, intake, metrics, config.version, config.dependencies) {}
+          operations(database),
+          health(health_config(config, *this), metrics) {}
+
+    // The database comes first among what /readyz asks for.
+    static http::HealthConfig health_config(const ApiConfig& config, Parts& parts) {
+        http::Dependency database = database_dependency(parts.database);
+        database.check = [&parts, reachable = std::move(database.check)]() -> boost::asio::awaitable<bool> {
+            co_return co_await reachable() && parts.intake.database_reachable();
+        };
+        http::HealthConfig health{config.version, {std::move(database)}, config.alive};
+        health.dependencies.insert(health.dependencies.end(), config.dependencies.begin(), config.dependencies.end());
+        return health;
+    }
 
     PgIntakeStore intake_store;
     IntakeBatcher intake;
@@ -51,6 +64,7 @@ struct Api::Parts {
     TransactionEndpoints transactions;
     DeadLetterEndpoints dead_letters;
     OperationsEndpoints operations;
+    http::HealthEndpoints health;
 };
 
 Api::Api(const ApiConfig& config, const Clock& clock, Random& random, Metrics& metrics, UuidGenerator& ids,
@@ -63,6 +77,7 @@ void Api::add_routes(http::Router& router) {
     parts_->transactions.add_routes(router);
     parts_->dead_letters.add_routes(router);
     parts_->operations.add_routes(router);
+    parts_->health.add_routes(router);
 }
 
 void Api::start() {
@@ -72,7 +87,7 @@ void Api::start() {
 }
 
 void Api::begin_stop() {
-    parts_->operations.set_not_ready();
+    parts_->health.set_not_ready();
     parts_->watcher.stop();
 }
 

@@ -9,12 +9,12 @@
 
 #include "api/database.h"
 #include "api/intake.h"
-#include "api/operations_endpoints.h"
 #include "api/outcome_watcher.h"
 #include "base/clock.h"
 #include "base/random.h"
 #include "base/uuid.h"
 #include "base/wakeup.h"
+#include "http/health.h"
 #include "http/router.h"
 #include "observe/metrics.h"
 #include "pg/connection.h"
@@ -32,7 +32,8 @@ struct ApiConfig {
     milliseconds statement_timeout{5'000};
     milliseconds lock_timeout{3'000};
     milliseconds connect_timeout{3'000};
-    std::vector<Dependency> dependencies;  // what /readyz asks for besides the database
+    std::vector<http::Dependency> dependencies;  // what /readyz asks for besides the database
+    std::function<bool()> alive;                 // what /livez says; unset: yes
 };
 
 class Api {

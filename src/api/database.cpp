@@ -3,11 +3,11 @@
 #include <pthread.h>
 
 #include "api/intake_queue.h"
+#include "sql/queries.h"
 
 namespace ledgerline {
 namespace {
 
-constexpr const char* kPool = "api";
 const prometheus::Histogram::BucketBoundaries kWaitSeconds{0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025,
                                                            0.05,   0.1,   0.25,   0.5,   1,    5};
 
@@ -21,7 +21,7 @@ Database::Database(DatabaseConfig config, const Clock& clock, Random& random, Me
     : config_(std::move(config)),
       clock_(clock),
       metrics_(metrics),
-      wait_seconds_(metrics.database_pool_wait_seconds.Add({{"pool", kPool}}, kWaitSeconds)),
+      wait_seconds_(metrics.database_pool_wait_seconds.Add({{"pool", config_.pool}}, kWaitSeconds)),
       backoff_(config_.backoff, random) {}
 
 void Database::start() {
@@ -72,7 +72,7 @@ std::optional<Database::Job> Database::next_job() {
 }
 
 void Database::serve() {
-    pg::Session session(config_.connection, metrics_, kPool);
+    pg::Session session(config_.connection, metrics_, config_.pool);
     while (auto job = next_job()) job->run([&](const Work& work) { return run_on(session, job->queued_at, work); });
 }
 
@@ -110,6 +110,14 @@ void Database::note_success() {
     away_because_.reset();
     away_until_ = {};
     backoff_.reset();
+}
+
+http::Dependency database_dependency(Database& database) {
+    return {"database", [&database]() -> boost::asio::awaitable<bool> {
+                const auto answer =
+                    co_await database.run([](pg::Connection& connection) { return connection.query(sql::api_ping); });
+                co_return answer.has_value();
+            }};
 }
 
 }  // namespace ledgerline

@@ -14,6 +14,7 @@
 #include <functional>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <thread>
 #include <type_traits>
 #include <utility>
@@ -23,6 +24,7 @@
 #include "base/backoff.h"
 #include "base/clock.h"
 #include "base/result.h"
+#include "http/health.h"
 #include "observe/metrics.h"
 #include "pg/session.h"
 
@@ -30,6 +32,7 @@ namespace ledgerline {
 
 struct DatabaseConfig {
     pg::ConnectionConfig connection;
+    std::string pool = "api";  // label of its metrics
     unsigned threads = 4;
     std::size_t queue_max = 2'000;
     milliseconds queue_wait_max{5'000};
@@ -101,5 +104,8 @@ private:
     std::optional<Error> away_because_;
     std::vector<std::thread> threads_;
 };
+
+// "database", which is there when it answers a question just now. The database must outlive the dependency.
+http::Dependency database_dependency(Database& database);
 
 }  // namespace ledgerline

@@ -42,7 +42,6 @@ constexpr ProblemKind kKinds[] = {
     {database_unavailable, "database_unavailable", 503, kRetryOutageSeconds},
     {outcome_unknown, "outcome_unknown", 503, kRetrySoonSeconds},
     {shutting_down, "shutting_down", 503, kRetryOutageSeconds},
-    {not_ready, "not_ready", 503, kRetryOutageSeconds},
 };
 
 }  // namespace

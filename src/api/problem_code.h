@@ -40,7 +40,6 @@ enum class ProblemCode {
     database_unavailable,
     outcome_unknown,
     shutting_down,
-    not_ready,
 };
 
 struct ProblemKind {

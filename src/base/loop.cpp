@@ -14,9 +14,13 @@ void LoopThread::start() {
     pthread_setname_np(thread_.native_handle(), name_.c_str());
 }
 
-void LoopThread::stop() {
+void LoopThread::begin_stop() {
     stopping_ = true;
     wakeup_.notify();
+}
+
+void LoopThread::stop() {
+    begin_stop();
     if (thread_.joinable()) thread_.join();
 }
 

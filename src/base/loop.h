@@ -25,6 +25,8 @@ public:
     // Both may be called repeatedly. stop() returns when the step under way has ended.
     void start();
     void stop();
+    // Lets the loop end without waiting for it. Thread-safe.
+    void begin_stop();
 
 private:
     void run();

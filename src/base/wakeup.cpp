@@ -1,5 +1,7 @@
 #include "base/wakeup.h"
 
+#include <utility>
+
 namespace ledgerline {
 
 void Wakeup::notify() {
@@ -10,10 +12,10 @@ void Wakeup::notify() {
     changed_.notify_one();
 }
 
-void Wakeup::wait(milliseconds at_most) {
+bool Wakeup::wait(milliseconds at_most) {
     std::unique_lock lock(mutex_);
     changed_.wait_for(lock, at_most, [this] { return notified_; });
-    notified_ = false;
+    return std::exchange(notified_, false);
 }
 
 }  // namespace ledgerline

@@ -12,8 +12,9 @@ namespace ledgerline {
 class Wakeup {
 public:
     void notify();
-    // Returns at once if notify() was called since the last return, otherwise when it is, or after at_most.
-    void wait(milliseconds at_most);
+    // Returns at once if notify() was called since the last return, otherwise when it is, or after at_most. Returns
+    // whether it was called.
+    bool wait(milliseconds at_most);
 
 private:
     std::mutex mutex_;

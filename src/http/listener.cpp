@@ -51,17 +51,26 @@ struct Listener::Impl {
             shards.push_back(std::make_unique<Shard>(edge, count));
     }
 
-    Result<void> start() {
+    Result<void> bind() {
+        if (acceptor) return {};
         LEDGERLINE_TRY(const tcp::endpoint endpoint, endpoint_of(edge.config));
         boost::system::error_code error;
         auto made = std::make_unique<tcp::acceptor>(shards.front()->context());
         made->open(endpoint.protocol(), error);
         if (!error) made->set_option(tcp::acceptor::reuse_address(true), error);
         if (!error) made->bind(endpoint, error);
-        if (!error) made->listen(asio::socket_base::max_listen_connections, error);
         if (error) return listen_failure(edge.config, error);
         port = made->local_endpoint().port();
         acceptor = std::move(made);
+        return {};
+    }
+
+    Result<void> start() {
+        LEDGERLINE_CHECK(bind());
+        boost::system::error_code error;
+        acceptor->listen(asio::socket_base::max_listen_connections, error);
+        if (error) return listen_failure(edge.config, error);
+        accepting = true;
         asio::co_spawn(shards.front()->context(), accept(), [this](const std::exception_ptr& failure) {
             if (failure) log::error("no connections are accepted any more");
             accept_ended.set_value();
@@ -97,7 +106,7 @@ struct Listener::Impl {
 
     void stop(milliseconds grace) {
         const std::lock_guard lock(stop_mutex);
-        if (!acceptor || stopped) return;
+        if (!accepting || stopped) return;
         stopped = true;
         edge.draining = true;
         asio::post(shards.front()->context(), [this] {
@@ -120,6 +129,7 @@ struct Listener::Impl {
     std::unique_ptr<tcp::acceptor> acceptor;  // lives on the first shard
     std::promise<void> accept_ended;
     std::uint16_t port = 0;
+    bool accepting = false;
     std::mutex stop_mutex;
     bool stopped = false;
 };
@@ -128,6 +138,8 @@ Listener::Listener(ListenerConfig config, const Router& router, const Clock& clo
     : impl_(std::make_unique<Impl>(std::move(config), router, clock, random, metrics)) {}
 
 Listener::~Listener() { stop(milliseconds(0)); }
+
+Result<void> Listener::bind() { return impl_->bind(); }
 
 Result<void> Listener::start() { return impl_->start(); }
 

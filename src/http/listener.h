@@ -39,13 +39,17 @@ struct ListenerConfig {
 
 class Listener {
 public:
-    // Router, clock, random and metrics must outlive it. The router may not change any more.
+    // Router, clock, random and metrics must outlive it. The router may not change any more
+    // from start() on.
     Listener(ListenerConfig config, const Router& router, const Clock& clock, Random& random, Metrics& metrics);
     ~Listener();
 
-    // Binds and listens; requests are answered from then on. To be called once.
-    // Error "address_in_use", "bad_address" or "listen_failed", Disposition::stop.
+    // Takes the address, so that one in use is known before anything slow is begun. Connections are refused until
+    // start(). May be left out. Error "address_in_use", "bad_address" or "listen_failed", Disposition::stop.
+    Result<void> bind();
+    // Listens; requests are answered from then on. To be called once. Errors as of bind().
     Result<void> start();
+    // 0 before bind().
     std::uint16_t port() const;
 
     // Stops accepting, lets requests under way end, at most until grace has passed, then closes everything: handlers

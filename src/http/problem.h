@@ -42,13 +42,28 @@ inline constexpr std::string_view headers_too_large = "headers_too_large";      
 inline constexpr std::string_view internal_error = "internal_error";                          // 500
 inline constexpr std::string_view overloaded = "overloaded";                                  // 503
 inline constexpr std::string_view too_many_connections = "too_many_connections";              // 503
+inline constexpr std::string_view not_ready = "not_ready";                                    // 503
+inline constexpr std::string_view not_alive = "not_alive";                                    // 503
 inline constexpr std::string_view http_version_not_supported = "http_version_not_supported";  // 505
 
-inline constexpr std::string_view all[] = {
-    malformed_request,         invalid_target,     unexpected_body, unauthorized,   forbidden,
-    route_not_found,           method_not_allowed, request_timeout, body_too_large, unsupported_media_type,
-    expectation_failed,        headers_too_large,  internal_error,  overloaded,     too_many_connections,
-    http_version_not_supported};
+inline constexpr std::string_view all[] = {malformed_request,
+                                           invalid_target,
+                                           unexpected_body,
+                                           unauthorized,
+                                           forbidden,
+                                           route_not_found,
+                                           method_not_allowed,
+                                           request_timeout,
+                                           body_too_large,
+                                           unsupported_media_type,
+                                           expectation_failed,
+                                           headers_too_large,
+                                           internal_error,
+                                           overloaded,
+                                           too_many_connections,
+                                           not_ready,
+                                           not_alive,
+                                           http_version_not_supported};
 }  // namespace edge_code
 
 Problem edge_problem(int status, std::string_view code, std::string detail, std::string_view field = "");

@@ -58,7 +58,7 @@ TEST(OperationsApi, ServesMetrics) {
 TEST(OperationsApi, IsReadyWhenEverythingItNeedsIsThere) {
     bool worker_is_there = false;
     ApiConfig config;
-    config.dependencies.push_back({"worker", [&] { return worker_is_there; }});
+    config.dependencies.push_back(http::dependency("worker", [&] { return worker_is_there; }));
     test::ApiServer server(config);
     EXPECT_EQ(server.get("/health").at("status"), "ok");
     EXPECT_EQ(server.get("/livez").status, 200);

@@ -74,23 +74,26 @@ void OutcomeWatcher::watch(std::vector<TransactionRecord> records, SteadyTime de
     const std::size_t open = count_open(records);
     Wait wait{std::move(records), open, deadline, std::move(settled)};
     if (open == 0) return wait.settled({std::move(wait.records), true});
-    if (!try_add(wait)) return wait.settled({std::move(wait.records), false});
-    wakeup_.notify();
+    const Added added = try_add(wait);
+    if (added == Added::no) return wait.settled({std::move(wait.records), false});
+    if (added == Added::must_wake) wakeup_.notify();
 }
 
-bool OutcomeWatcher::try_add(Wait& wait) {
+// Nothing can have become of a transaction that was only just accepted, so a newcomer waits for the next tick where
+// that is soon: ticks must not become as many as requests.
+OutcomeWatcher::Added OutcomeWatcher::try_add(Wait& wait) {
     std::lock_guard lock(mutex_);
-    if (stopped_ || watched_ + wait.records.size() > config_.transactions_max) return false;
+    if (stopped_ || watched_ + wait.records.size() > config_.transactions_max) return Added::no;
     watched_ += wait.records.size();
     new_waits_.push_back(std::move(wait));
-    return true;
+    return sleeping_ > config_.poll_max ? Added::must_wake : Added::will_be_seen;
 }
 
 Result<milliseconds> OutcomeWatcher::tick() {
-    take_new_waits();
-    if (waits_.empty()) return kIdle;
-
     const SteadyTime now = clock_.steady_now();
+    if (take_new_waits()) busy_until_ = now + config_.busy_for;
+    if (waits_.empty()) return sleep_for(kIdle);
+
     bool progressed = false;
     auto applied = store_.applied_seqs();
     if (applied) {
@@ -100,13 +103,16 @@ Result<milliseconds> OutcomeWatcher::tick() {
         log::warn("cannot look for outcomes", {{"code", applied.error().code}, {"reason", applied.error().message}});
     }
     answer_finished(now);
-    return next_delay(progressed, now);
+    return sleep_for(next_delay(progressed, now));
 }
 
-void OutcomeWatcher::take_new_waits() {
+// Whether there were any.
+bool OutcomeWatcher::take_new_waits() {
     std::lock_guard lock(mutex_);
+    if (new_waits_.empty()) return false;
     std::ranges::move(new_waits_, std::back_inserter(waits_));
     new_waits_.clear();
+    return true;
 }
 
 // Those that the cursors have passed, and those whose waiter must be answered now.
@@ -161,10 +167,22 @@ void OutcomeWatcher::answer_finished(SteadyTime now) {
 }
 
 milliseconds OutcomeWatcher::next_delay(bool progressed, SteadyTime now) {
-    delay_ = progressed ? config_.poll_min : std::min(delay_ * 2, config_.poll_max);
-    milliseconds delay = waits_.empty() ? kIdle : delay_;
+    if (waits_.empty()) return kIdle;
+    if (progressed || delay_ > config_.poll_max)
+        delay_ = config_.poll_min;
+    else
+        delay_ = std::min(delay_ * 2, config_.poll_max);
+    if (now >= busy_until_ && !progressed) delay_ = config_.idle_max;
+    milliseconds delay = delay_;
     for (const Wait& wait : waits_) delay = std::min(delay, std::chrono::ceil<milliseconds>(wait.deadline - now));
     return std::max(delay, milliseconds(1));
+}
+
+// Says how long the thread will sleep, for those who come meanwhile. Who came since the last look is seen soon.
+milliseconds OutcomeWatcher::sleep_for(milliseconds delay) {
+    std::lock_guard lock(mutex_);
+    sleeping_ = new_waits_.empty() ? delay : config_.poll_min;
+    return sleeping_;
 }
 
 }  // namespace ledgerline

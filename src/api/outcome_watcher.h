@@ -1,8 +1,9 @@
 // OutcomeWatcher: lets requests wait until their transactions are settled (Prefer: wait).
 //
 // One thread serves all waiters of the process. At each tick it reads the lanes' apply cursors, and then, in one query,
-// only those transactions that the cursors have passed. It ticks when it is woken, every few milliseconds while
-// somebody waits, and not at all otherwise.
+// only those transactions that the cursors have passed. It ticks when it is woken by outcomes written in this process,
+// and by itself for those written in others: every few milliseconds while somebody has just come, less often when those
+// who wait have waited for long, and not at all otherwise.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -46,8 +47,12 @@ private:
 
 struct WatcherConfig {
     std::size_t transactions_max = 50'000;  // waited for at the same time
+    // Between ticks: from poll_min after one that settled something, doubled up to poll_max, while somebody came within
+    // the last busy_for; then idle_max.
     milliseconds poll_min{1};
     milliseconds poll_max{20};
+    milliseconds busy_for{2'000};
+    milliseconds idle_max{200};
 };
 
 class OutcomeWatcher {
@@ -83,14 +88,16 @@ private:
         Resume<Settled> settled;
     };
 
-    // Takes the wait, unless it returns false.
-    bool try_add(Wait& wait);
+    enum class Added { no, will_be_seen, must_wake };
+    // Takes the wait, unless it returns no.
+    Added try_add(Wait& wait);
     Result<milliseconds> tick();
-    void take_new_waits();
+    bool take_new_waits();
     std::vector<Uuid> ids_to_read(const std::map<int, std::int64_t>& applied, SteadyTime now) const;
     bool update(std::span<const Uuid> ids);
     void answer_finished(SteadyTime now);
     milliseconds next_delay(bool progressed, SteadyTime now);
+    milliseconds sleep_for(milliseconds delay);
 
     OutcomeStore& store_;
     const WatcherConfig config_;
@@ -101,10 +108,12 @@ private:
     std::vector<Wait> new_waits_;
     std::size_t watched_ = 0;  // transactions
     bool stopped_ = false;
+    milliseconds sleeping_ = milliseconds::max();  // how long the watcher's thread may be asleep
 
     // Of the watcher's thread.
     std::vector<Wait> waits_;
     milliseconds delay_;
+    SteadyTime busy_until_{};
     bool failing_ = false;
 
     LoopThread loop_;  // last: it uses everything above

@@ -186,6 +186,28 @@ TEST_F(OutcomeWatcherTest, SurvivesAnOutageAndAnswersWithWhatItKnows) {
     EXPECT_THAT(statuses(second.get()), ElementsAre("PROCESSED"));
 }
 
+// What other processes apply is found without a word from them, also by one who comes when the watcher has slowed down.
+TEST_F(OutcomeWatcherTest, SlowsDownForThoseWhoWaitLongAndWakesForNewcomers) {
+    OutcomeWatcher watcher{store_, {.idle_max = std::chrono::hours(1)}, clock_};
+    const auto watch_until = [&](int number, std::promise<Settled>& promise) {
+        watcher.watch({transaction(number, 0, number)}, clock_.steady_now() + std::chrono::hours(10),
+                      [&promise](Settled settled) { promise.set_value(std::move(settled)); });
+    };
+    std::promise<Settled> patient, newcomer;
+    watch_until(2, patient);
+    clock_.advance(std::chrono::hours(1));
+    watcher.start();
+    store_.await_ticks(2);
+    clock_.advance(std::chrono::hours(1));
+    store_.await_ticks(1);  // the last one for an hour, unless somebody comes
+    store_.put(transaction(1, 0, 1, "PROCESSED"));
+    store_.apply(0, 1);
+    watch_until(1, newcomer);
+    EXPECT_THAT(statuses(newcomer.get_future().get()), ElementsAre("PROCESSED"));
+    watcher.stop();
+    EXPECT_THAT(statuses(patient.get_future().get()), ElementsAre("PENDING"));
+}
+
 TEST_F(OutcomeWatcherTest, AsksNothingWhenNobodyWaits) {
     watcher_.start();
     const Settled settled = watch({transaction(1, 0, 5, "PROCESSED")}).get();

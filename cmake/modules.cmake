@@ -1,12 +1,13 @@
-# ledgerline_module(NAME [PUBLIC target...] [PRIVATE target...])
+# ledgerline_module(NAME [PUBLIC target...] [PRIVATE target...] [EXCLUDE file...])
 #
-# Declares the static library of the module in the current directory, src/NAME. Its sources are the directory's *.cpp;
-# its unit tests are the directory's *_test.cpp and become the test program NAME_test.
+# Declares the static library of the module in the current directory, src/NAME. Its sources are the directory's *.cpp
+# but for those excluded; its unit tests are the directory's *_test.cpp and become the test program NAME_test.
 function(ledgerline_module name)
-  cmake_parse_arguments(arg "" "" "PUBLIC;PRIVATE" ${ARGN})
+  cmake_parse_arguments(arg "" "" "PUBLIC;PRIVATE;EXCLUDE" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS *.cpp *.h)
   file(GLOB tests CONFIGURE_DEPENDS *_test.cpp)
-  list(REMOVE_ITEM sources ${tests})
+  list(TRANSFORM arg_EXCLUDE PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/)
+  list(REMOVE_ITEM sources ${tests} ${arg_EXCLUDE})
   add_library(ledgerline_${name} STATIC ${sources})
   set_target_properties(ledgerline_${name} PROPERTIES LINKER_LANGUAGE CXX)
   target_include_directories(ledgerline_${name} PUBLIC ${PROJECT_SOURCE_DIR}/src)

@@ -2,11 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <memory>
-
 #include "cli/commands.h"
-#include "cli/exit_code.h"
-#include "cli/output.h"
 #include "cli/version.h"
 
 namespace ledgerline::cli {
@@ -24,17 +20,6 @@ constexpr const char* kNotes =
     "  4    the installation must be mended first: schema, rights, credentials\n"
     "  130  interrupted";
 
-void declare_up(Command& parent, const Environment& environment, const RoleCommands& roles) {
-    Command command =
-        parent.add("up", "Run everything in this process, with a database of its own unless one is given");
-    auto texts = std::make_shared<UpTexts>();
-    declare_up_options(command, *texts);
-    command.action([&environment, &roles, texts] {
-        const auto options = up_options_of(*texts);
-        return options ? roles.up(*options) : report(environment, options.error());
-    });
-}
-
 }  // namespace
 
 int run(const Environment& environment, int argc, const char* const* argv, const RoleCommands& roles) {
@@ -42,7 +27,7 @@ int run(const Environment& environment, int argc, const char* const* argv, const
                      fmt::format("ledgerline {}", version));
     Command root = line.root();
     root.notes(kNotes);
-    if (roles.up) declare_up(root, environment, roles);
+    declare_roles(root, environment, roles);
     declare_migrate(root, environment);
     declare_import(root, environment);
     declare_verify(root, environment);

@@ -128,6 +128,11 @@ void Command::option(const OptionText& text, milliseconds& target, milliseconds 
     });
 }
 
+void Command::parsed(const OptionText& text, const std::string& default_text,
+                     std::function<std::string(const std::string&)> assign) {
+    add_text(text, default_text, std::move(assign));
+}
+
 void Command::choice(const OptionText& text, std::string& target, std::initializer_list<std::string_view> choices) {
     const std::vector<std::string> known(choices.begin(), choices.end());
     OptionText shown = text;

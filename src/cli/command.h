@@ -45,6 +45,9 @@ public:
     void option(const OptionText& text, std::vector<std::string>& target);  // may be repeated
     void option(const OptionText& text, std::int64_t& target, std::int64_t least, std::int64_t most);
     void option(const OptionText& text, milliseconds& target, milliseconds least, milliseconds most);
+    // A value with a form of its own. assign takes it, or returns the rule that it breaks ("" when it was taken).
+    void parsed(const OptionText& text, const std::string& default_text,
+                std::function<std::string(const std::string&)> assign);
     // value of text is made of the choices.
     void choice(const OptionText& text, std::string& target, std::initializer_list<std::string_view> choices);
     void flag(const OptionText& text, bool& target);

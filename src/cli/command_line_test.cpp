@@ -99,22 +99,24 @@ TEST(CommandLine, SaysThatTheServerIsAway) {
     EXPECT_EQ(call({"lanes", "--api-key-file", "/nowhere/key"}).code, exit_usage);
 }
 
-TEST(CommandLine, UpExistsOnlyWhereItIsProvided) {
-    EXPECT_EQ(call({"up"}).code, exit_usage);
+TEST(CommandLine, RolesExistOnlyWhereTheyAreProvided) {
+    for (const char* role : {"up", "api", "publisher", "worker"}) EXPECT_EQ(call({role}).code, exit_usage) << role;
     UpOptions seen;
-    const RoleCommands roles{.up = [&](const UpOptions& options) {
+    RoleCommands roles;
+    roles.up = [&](const UpOptions& options) {
         seen = options;
         return 42;
-    }};
+    };
     EXPECT_EQ(call({"up", "--listen", "[::1]:0", "--data-dir", "d", "--startup-timeout", "2m", "--log-format", "plain"},
                    roles)
                   .code,
               42);
-    EXPECT_EQ(seen.host, "::1");
-    EXPECT_EQ(seen.port, 0);
+    EXPECT_EQ(seen.listen.host, "::1");
+    EXPECT_EQ(seen.listen.port, 0);
     EXPECT_EQ(seen.data_dir, "d");
-    EXPECT_EQ(seen.startup_timeout, milliseconds(120'000));
-    EXPECT_EQ(seen.log_format, log::Format::plain);
+    EXPECT_EQ(seen.timeouts.startup, milliseconds(120'000));
+    EXPECT_EQ(seen.log.format, "plain");
+    EXPECT_EQ(seen.kafka.brokers, "");
     for (const char* bad : {"8080", ":8080", "host:", "host:x", "host:65536", "::1:80"})
         EXPECT_EQ(call({"up", "--listen", bad}, roles).code, exit_usage) << bad;
 }

@@ -1,0 +1,42 @@
+#include <optional>
+
+#include "app/api_server.h"
+#include "app/kafka.h"
+#include "app/roles.h"
+
+namespace ledgerline::app {
+namespace {
+
+Result<void> run(RoleProcess& process, const cli::ApiOptions& options) {
+    LEDGERLINE_TRY(const auto server, ApiServer::create(process, options.listen, options.admission));
+    LEDGERLINE_CHECK(server->bind());
+    LEDGERLINE_TRY(const int lanes,
+                   prepare_database(process, options.database_url, options.timeouts.startup, Schema::must_be_current));
+
+    // Only to tell of it: what is accepted while Kafka is away waits in the database.
+    std::optional<KafkaLink> kafka;
+    std::vector<http::Dependency> dependencies;
+    if (!options.kafka.brokers.empty()) {
+        LEDGERLINE_TRY(kafka, KafkaLink::open(process, "api", options.kafka, lanes));
+        dependencies.push_back(kafka->dependency(false));
+    }
+    Wakeup publishers_poll_by_themselves;
+    LEDGERLINE_CHECK(
+        server->start({.database_url = options.database_url, .dependencies = std::move(dependencies), .alive = {}},
+                      publishers_poll_by_themselves));
+    process.announce_ready(options.listen.host, server->port());
+
+    const auto fatal = process.wait_for_end();
+    server->stop(options.timeouts.drain);
+    if (fatal) return std::unexpected(*fatal);
+    return {};
+}
+
+}  // namespace
+
+int run_api(const cli::Environment& environment, const cli::ApiOptions& options) {
+    return run_role(environment, "api", options.log, options.timeouts.drain + shutdown_slack,
+                    [&](RoleProcess& process) { return run(process, options); });
+}
+
+}  // namespace ledgerline::app

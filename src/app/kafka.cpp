@@ -1,0 +1,21 @@
+#include "app/kafka.h"
+
+namespace ledgerline::app {
+
+void KafkaLink::Close::operator()(KafkaBus* bus) const {
+    if (bus->abandoned_clients()) process->leave_when_done();
+    delete bus;
+}
+
+Result<KafkaLink> KafkaLink::open(RoleProcess& process, const std::string& role, KafkaConfig config, int lanes) {
+    config.client_id = "ledgerline-" + role;
+    config.partitions = lanes;
+    LEDGERLINE_TRY(auto bus, KafkaBus::create(std::move(config), process.clock(), process.metrics()));
+    return KafkaLink(std::unique_ptr<KafkaBus, Close>(bus.release(), {&process}));
+}
+
+http::Dependency KafkaLink::dependency(bool required) const {
+    return http::dependency("kafka", [bus = bus_.get()] { return bus->reachable(); }, required);
+}
+
+}  // namespace ledgerline::app

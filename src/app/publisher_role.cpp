@@ -1,0 +1,44 @@
+#include "app/health_server.h"
+#include "app/kafka.h"
+#include "app/publisher_service.h"
+#include "app/roles.h"
+
+namespace ledgerline::app {
+namespace {
+
+Result<void> run(RoleProcess& process, const cli::PublisherOptions& options) {
+    HealthServer server(process, options.listen, options.database_url);
+    LEDGERLINE_CHECK(server.bind());
+    LEDGERLINE_TRY(const int lanes,
+                   prepare_database(process, options.database_url, options.timeouts.startup, Schema::must_be_current));
+    LEDGERLINE_TRY(const KafkaLink kafka, KafkaLink::open(process, "publisher", options.kafka, lanes));
+
+    // Events come from other processes: nobody wakes the publisher but its own polling.
+    Wakeup wakeup;
+    Watchdog watchdog(options.timeouts.stall, process.on_fatal());
+    PublisherService publisher({.database_url = options.database_url, .publisher = {.owner = new_owner(process.ids())}},
+                               kafka.bus().make_producer(), process.clock(), process.random(), process.metrics(),
+                               wakeup, watchdog, process.on_fatal());
+    LEDGERLINE_CHECK(server.start({.version = cli::version,
+                                   .dependencies = {kafka.dependency(true)},
+                                   .alive = [&watchdog] { return watchdog.alive(); }}));
+    watchdog.start();
+    publisher.start();
+    process.announce_ready(options.listen.host, server.port());
+
+    const auto fatal = process.wait_for_end();
+    server.begin_stop();
+    publisher.stop();
+    server.stop();
+    if (fatal) return std::unexpected(*fatal);
+    return {};
+}
+
+}  // namespace
+
+int run_publisher(const cli::Environment& environment, const cli::PublisherOptions& options) {
+    return run_role(environment, "publisher", options.log, options.timeouts.drain + shutdown_slack,
+                    [&](RoleProcess& process) { return run(process, options); });
+}
+
+}  // namespace ledgerline::app

@@ -1,0 +1,28 @@
+#include "app/publisher_service.h"
+
+#include <utility>
+
+#include "app/role.h"
+
+namespace ledgerline::app {
+
+PublisherService::PublisherService(const PublisherServiceConfig& config, std::unique_ptr<Producer> producer,
+                                   const Clock& clock, Random& random, Metrics& metrics, Wakeup& wakeup,
+                                   Watchdog& watchdog, LoopThread::OnFatal on_fatal)
+    : producer_(std::move(producer)),
+      store_(connection_config(config.database_url, "publisher"), metrics),
+      publisher_(config.publisher, store_, *producer_, clock, random, metrics),
+      loop_("publisher", wakeup, watchdog.watch("publisher", [this] { return publisher_.step(); }),
+            std::move(on_fatal)) {}
+
+void PublisherService::start() {
+    loop_.start();
+    running_ = true;
+}
+
+void PublisherService::stop() {
+    loop_.stop();
+    if (std::exchange(running_, false)) publisher_.release();
+}
+
+}  // namespace ledgerline::app

@@ -1,0 +1,41 @@
+// PublisherService: the publisher with everything it stands on, as a thread.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "app/watchdog.h"
+#include "base/loop.h"
+#include "bus/bus.h"
+#include "publisher/pg_outbox_store.h"
+#include "publisher/publisher.h"
+
+namespace ledgerline::app {
+
+struct PublisherServiceConfig {
+    std::string database_url;
+    Publisher::Options publisher;
+};
+
+class PublisherService {
+public:
+    // wakeup is what tells of new events in this process; on_fatal is called on the loop's thread when the role cannot
+    // go on. Everything must outlive the service.
+    PublisherService(const PublisherServiceConfig& config, std::unique_ptr<Producer> producer, const Clock& clock,
+                     Random& random, Metrics& metrics, Wakeup& wakeup, Watchdog& watchdog,
+                     LoopThread::OnFatal on_fatal);
+    ~PublisherService() { stop(); }
+
+    // Both may be called repeatedly. stop() lets the round under way end and gives the leases up.
+    void start();
+    void stop();
+
+private:
+    std::unique_ptr<Producer> producer_;
+    PgOutboxStore store_;
+    Publisher publisher_;
+    LoopThread loop_;
+    bool running_ = false;
+};
+
+}  // namespace ledgerline::app

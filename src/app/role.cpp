@@ -1,0 +1,124 @@
+#include "app/role.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <array>
+#include <ostream>
+
+#include "app/api_keys.h"
+#include "app/leave.h"
+#include "base/backoff.h"
+#include "cli/exit_code.h"
+#include "cli/version.h"
+#include "observe/log.h"
+#include "pg/migrations.h"
+#include "sql/migrations.h"
+#include "sql/queries.h"
+
+namespace ledgerline::app {
+namespace {
+
+constexpr Backoff::Limits kFirstConnectBackoff{milliseconds(50), milliseconds(1000)};
+constexpr std::size_t kHostChars = 64;
+// The code of what ends a role that a signal reached before it served: no failure of its own.
+constexpr const char* kToldToEnd = "told_to_end";
+
+Result<pg::Connection> first_connection(RoleProcess& process, const std::string& url, milliseconds startup_timeout) {
+    const pg::ConnectionConfig config = connection_config(url, "start");
+    Backoff backoff(kFirstConnectBackoff, process.random());
+    const SteadyTime end = process.clock().steady_now() + startup_timeout;
+    while (true) {
+        auto connection = pg::Connection::open(config);
+        const bool give_up = process.clock().steady_now() >= end;
+        if (!connection && process.signals().pending())
+            return failure(Disposition::retry, kToldToEnd, "told to end while the database did not answer");
+        if (connection || connection.error().disposition != Disposition::retry || give_up) return connection;
+        if (backoff.failures() == 0)
+            log::warn("the database does not answer yet", {{"reason", connection.error().message}});
+        Wakeup().wait(backoff.next());
+    }
+}
+
+std::string url_of(const std::string& host, std::uint16_t port) {
+    return host.contains(':') ? fmt::format("http://[{}]:{}", host, port) : fmt::format("http://{}:{}", host, port);
+}
+
+}  // namespace
+
+void RoleProcess::announce_ready(const std::string& host, std::uint16_t port) {
+    const std::string url = url_of(host, port);
+    environment_.out << "ledgerline is ready: " << url << std::endl;
+    log::info("ready", {{"url", url}});
+}
+
+std::optional<Error> RoleProcess::wait_for_end() {
+    auto fatal = signals_.wait();
+    deadline_.arm(shutdown_max_);
+    log::info("stopping");
+    return fatal;
+}
+
+int run_role(const cli::Environment& environment, const char* name, const cli::LogOptions& log,
+             milliseconds shutdown_max, const std::function<Result<void>(RoleProcess&)>& body) {
+    cli::configure_log(log);
+    int exit_code = cli::exit_ok;
+    bool leaves = false;
+    {
+        RoleProcess process(environment, shutdown_max);
+        if (const auto done = body(process); !done && done.error().code != kToldToEnd) {
+            environment.err << "ledgerline " << name << ": " << done.error().message << std::endl;
+            exit_code = cli::exit_code_of(done.error());
+        }
+        leaves = process.leaves_when_done();
+    }
+    if (leaves) leave_at_once(exit_code);
+    return exit_code;
+}
+
+pg::ConnectionConfig connection_config(const std::string& database_url, const std::string& part) {
+    pg::ConnectionConfig config;
+    config.url = database_url;
+    config.application_name = "ledgerline " + part;
+    return config;
+}
+
+Result<int> prepare_database(RoleProcess& process, const std::string& database_url, milliseconds startup_timeout,
+                             Schema schema) {
+    LEDGERLINE_TRY(auto connection, first_connection(process, database_url, startup_timeout));
+    if (schema == Schema::migrate) {
+        LEDGERLINE_TRY(const auto levels, pg::migrate_up(connection, sql::migrations));
+        for (const int level : levels) log::info("schema migrated", {{"level", level}});
+    }
+    LEDGERLINE_CHECK(pg::check_schema(connection, sql::migrations));
+    LEDGERLINE_TRY(const auto rows, connection.query(sql::app_count_lanes));
+    return static_cast<int>(rows.int64(0, 0));
+}
+
+std::string new_owner(UuidGenerator& ids) {
+    std::array<char, kHostChars + 1> host{};
+    gethostname(host.data(), kHostChars);
+    return fmt::format("{}-{}-{}", host.data(), getpid(), ids.next().to_string());
+}
+
+http::ListenerConfig listener_config(const cli::ListenOptions& options, std::vector<std::string> api_keys) {
+    http::ListenerConfig config;
+    config.host = options.host;
+    config.port = options.port;
+    config.threads = static_cast<unsigned>(options.http_threads);
+    config.connections_max = static_cast<std::size_t>(options.connections_max);
+    config.api_keys = std::move(api_keys);
+    return config;
+}
+
+Result<std::vector<std::string>> admitted_keys(const cli::AdmissionOptions& options, const std::string& host) {
+    if (!options.api_keys_file.empty()) return read_api_keys(options.api_keys_file);
+    if (!is_loopback(host) && !options.allow_open)
+        return failure(Disposition::refuse, std::string(cli::bad_usage),
+                       fmt::format("--listen {} can be reached by other machines and there are no API keys: give "
+                                   "--api-keys-file, or --allow-open if that is what you want",
+                                   host));
+    return std::vector<std::string>{};
+}
+
+}  // namespace ledgerline::app

@@ -1,0 +1,107 @@
+#include "cli/role_options.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <optional>
+
+namespace ledgerline::cli {
+namespace {
+
+constexpr std::int64_t kThreadsMax = 64;
+constexpr std::int64_t kConnectionsMax = 100'000;
+constexpr std::int64_t kAttemptsMax = 100;
+constexpr milliseconds kTimeoutMax = std::chrono::hours(1);
+constexpr milliseconds kTimeoutMin{1000};
+
+struct Address {
+    std::string host;
+    std::uint16_t port = 0;
+};
+
+// HOST:PORT, or [HOST]:PORT for an IPv6 address, whose brackets are left out of the host.
+std::optional<Address> parse_address(const std::string& text) {
+    const auto colon = text.rfind(':');
+    if (colon == std::string::npos || colon == 0) return std::nullopt;
+    Address address{text.substr(0, colon)};
+    std::string& host = address.host;
+    const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
+    if (bracketed) host = host.substr(1, host.size() - 2);
+    if (host.contains(':') != bracketed) return std::nullopt;
+
+    const char* end = text.data() + text.size();
+    const auto parsed = std::from_chars(text.data() + colon + 1, end, address.port);
+    if (parsed.ec != std::errc() || parsed.ptr != end) return std::nullopt;
+    return address;
+}
+
+log::Level level_of(const std::string& name) {
+    if (name == "debug") return log::Level::debug;
+    if (name == "warn") return log::Level::warn;
+    if (name == "error") return log::Level::error;
+    return log::Level::info;
+}
+
+log::Format format_of(const std::string& name) {
+    if (name == "json") return log::Format::json;
+    return name == "plain" ? log::Format::plain : log::default_format();
+}
+
+}  // namespace
+
+void declare_listen(Command& command, ListenOptions& options, const std::string& what) {
+    command.parsed({"--listen", "HOST:PORT", "Address of " + what + "; port 0 takes any free one"},
+                   fmt::format("{}:{}", options.host, options.port), [&options](const std::string& value) {
+                       const auto address = parse_address(value);
+                       if (!address) return "HOST:PORT, such as 127.0.0.1:8080 or [::1]:8080";
+                       options.host = address->host;
+                       options.port = address->port;
+                       return "";
+                   });
+    command.option({"--http-threads", "N", "Threads that serve HTTP"}, options.http_threads, 1, kThreadsMax);
+    command.option({"--connections-max", "N", "HTTP connections at once; beyond that they are turned away"},
+                   options.connections_max, 1, kConnectionsMax);
+}
+
+void declare_admission(Command& command, AdmissionOptions& options) {
+    command.option({"--api-keys-file", "FILE", "File with the API keys, one a line; without it the API is open"},
+                   options.api_keys_file);
+    command.flag({"--allow-open", "", "Serve without API keys on an address that other machines can reach"},
+                 options.allow_open);
+}
+
+void declare_role_database(Command& command, std::string& url) {
+    command.option({"--database-url", "URL", "The database, as libpq takes it", "DATABASE_URL", true}, url);
+}
+
+void declare_apply(Command& command, ApplyOptions& options) {
+    command.option({"--worker-threads", "N", "Threads that apply events, each with a database session"},
+                   options.worker_threads, 1, kThreadsMax);
+    command.option({"--unknown-attempts-max", "N",
+                    "How often an event that fails for an unknown reason is tried before it is dead-lettered"},
+                   options.unknown_attempts_max, 1, kAttemptsMax);
+}
+
+void declare_timeouts(Command& command, TimeoutOptions& options, bool has_loops) {
+    command.option({"--startup-timeout", "TIME", "How long the database may take to answer for the first time"},
+                   options.startup, kTimeoutMin, kTimeoutMax);
+    command.option({"--drain-timeout", "TIME", "How long requests and batches under way may take at shutdown"},
+                   options.drain, milliseconds(0), kTimeoutMax);
+    if (has_loops)
+        command.option({"--stall-timeout", "TIME",
+                        "How long one step of a loop may take before the process ends itself with exit code 3"},
+                       options.stall, kTimeoutMin, kTimeoutMax);
+}
+
+void declare_log(Command& command, LogOptions& options) {
+    command.choice({"--log-level", "", "The least severe messages to log"}, options.level,
+                   {"debug", "info", "warn", "error"});
+    command.choice({"--log-format", "", "auto: plain on a terminal, JSON otherwise"}, options.format,
+                   {"auto", "json", "plain"});
+}
+
+void configure_log(const LogOptions& options) {
+    log::configure(level_of(options.level), format_of(options.format), "ledgerline");
+}
+
+}  // namespace ledgerline::cli

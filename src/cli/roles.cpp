@@ -1,0 +1,126 @@
+#include "cli/roles.h"
+
+#include <unistd.h>
+
+#include <memory>
+
+#include "cli/output.h"
+
+namespace ledgerline::cli {
+namespace {
+
+constexpr const char* kReadyNotes =
+    "Prints one line with the URL when it is ready. SIGTERM and SIGINT let it finish what is under way and end it "
+    "with\n"
+    "exit code 0.\n\n";
+
+constexpr const char* kDatabaseNotes =
+    "The schema must be up to date ('ledgerline migrate up'). A password in --database-url is hidden from the process\n"
+    "table at once, but better given in DATABASE_URL or a password file (PGPASSFILE).\n\n";
+
+// A role's settings, and how its Kafka is written.
+template <class Options>
+struct Texts {
+    Options role;
+    KafkaOptions kafka;
+};
+
+template <class Options>
+std::shared_ptr<Texts<Options>> declare_role(Command& command, const Environment& environment,
+                                             const std::function<int(const Options&)>& run) {
+    auto texts = std::make_shared<Texts<Options>>();
+    command.action([&environment, &run, texts] {
+        auto kafka = kafka_config_of(texts->kafka, kafka_properties_of(environ));
+        if (!kafka) return report(environment, kafka.error());
+        texts->role.kafka = *std::move(kafka);
+        return run(texts->role);
+    });
+    return texts;
+}
+
+void declare_up(Command command, const Environment& environment, const RoleCommands& roles) {
+    const auto texts = declare_role(command, environment, roles.up);
+    UpOptions& options = texts->role;
+    command.option({"--data-dir", "DIR", "Where it keeps its data; made when it is missing"}, options.data_dir);
+    command.option({"--database-url", "URL", "Database to use instead of a private cluster under the data directory",
+                    "DATABASE_URL"},
+                   options.database_url);
+    declare_listen(command, options.listen, "the HTTP API");
+    declare_admission(command, options.admission);
+    declare_kafka_connection(command, texts->kafka, KafkaUse::optional);
+    declare_kafka_names(command, texts->kafka);
+    declare_apply(command, options.apply);
+    declare_timeouts(command, options.timeouts, true);
+    declare_log(command, options.log);
+    command.notes(std::string(kReadyNotes) + kafka_notes +
+                  "\n\nExamples:\n"
+                  "  ledgerline up --data-dir ./data --listen 127.0.0.1:8080\n"
+                  "  DATABASE_URL=postgresql://ledgerline@db/ledgerline ledgerline up --listen 0.0.0.0:8080 \\\n"
+                  "      --api-keys-file /etc/ledgerline/keys");
+}
+
+void declare_api(Command command, const Environment& environment, const RoleCommands& roles) {
+    const auto texts = declare_role(command, environment, roles.api);
+    ApiOptions& options = texts->role;
+    declare_role_database(command, options.database_url);
+    declare_listen(command, options.listen, "the HTTP API");
+    declare_admission(command, options.admission);
+    declare_kafka_connection(command, texts->kafka, KafkaUse::optional);
+    declare_timeouts(command, options.timeouts, false);
+    declare_log(command, options.log);
+    command.notes(
+        std::string(kReadyNotes) + kDatabaseNotes +
+        "The API writes to the database only. With --kafka-brokers, /readyz also tells when Kafka is away; the\n"
+        "API accepts all the same, and what it accepted waits in the database.\n\n" +
+        kafka_notes +
+        "\n\nExample:\n"
+        "  DATABASE_URL=postgresql://ledgerline@db/ledgerline ledgerline api --kafka-brokers kafka:9092");
+}
+
+void declare_publisher(Command command, const Environment& environment, const RoleCommands& roles) {
+    const auto texts = declare_role(command, environment, roles.publisher);
+    PublisherOptions& options = texts->role;
+    declare_role_database(command, options.database_url);
+    declare_kafka_connection(command, texts->kafka, KafkaUse::required);
+    declare_kafka_names(command, texts->kafka);
+    declare_listen(command, options.listen, "health and metrics");
+    declare_timeouts(command, options.timeouts, true);
+    declare_log(command, options.log);
+    command.notes(
+        std::string(kReadyNotes) + kDatabaseNotes +
+        "Any number of publishers may run: they share the lanes out among themselves.\n\n" + kafka_notes +
+        "\n\nExample:\n"
+        "  DATABASE_URL=postgresql://ledgerline@db/ledgerline ledgerline publisher --kafka-brokers kafka:9092");
+}
+
+void declare_worker(Command command, const Environment& environment, const RoleCommands& roles) {
+    const auto texts = declare_role(command, environment, roles.worker);
+    WorkerOptions& options = texts->role;
+    declare_role_database(command, options.database_url);
+    declare_kafka_connection(command, texts->kafka, KafkaUse::required);
+    declare_kafka_names(command, texts->kafka);
+    declare_listen(command, options.listen, "health and metrics");
+    declare_apply(command, options.apply);
+    declare_timeouts(command, options.timeouts, true);
+    declare_log(command, options.log);
+    command.notes(std::string(kReadyNotes) + kDatabaseNotes +
+                  "Any number of workers may run: the consumer group shares the lanes out among their threads.\n\n" +
+                  kafka_notes +
+                  "\n\nExample:\n"
+                  "  DATABASE_URL=postgresql://ledgerline@db/ledgerline ledgerline worker --kafka-brokers kafka:9092");
+}
+
+}  // namespace
+
+void declare_roles(Command& parent, const Environment& environment, const RoleCommands& roles) {
+    if (roles.up)
+        declare_up(parent.add("up", "Run everything in this process, with a database of its own unless one is given"),
+                   environment, roles);
+    if (roles.api) declare_api(parent.add("api", "Run the HTTP API"), environment, roles);
+    if (roles.publisher)
+        declare_publisher(parent.add("publisher", "Announce accepted transactions on Kafka"), environment, roles);
+    if (roles.worker)
+        declare_worker(parent.add("worker", "Apply announced transactions to the accounts"), environment, roles);
+}
+
+}  // namespace ledgerline::cli

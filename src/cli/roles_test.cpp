@@ -1,0 +1,180 @@
+// The command lines of the roles that run in processes of their own.
+#include "cli/roles.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+#include "cli/cli.h"
+#include "cli/exit_code.h"
+#include "cli/hide_passwords.h"
+
+namespace ledgerline::cli {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+constexpr const char* kUrl = "postgresql://ledgerline@db/ledgerline";
+constexpr int kRan = 42;
+
+struct Variable {
+    Variable(const char* name, const char* value) : name_(name) { setenv(name, value, 1); }
+    ~Variable() { unsetenv(name_); }
+    const char* name_;
+};
+
+class Roles : public testing::Test {
+protected:
+    // The exit code; what was complained of is in err_.
+    int call(std::vector<std::string> arguments) {
+        const RoleCommands roles{
+            .up = {},
+            .api = [&](const ApiOptions& options) { return api_ = options, kRan; },
+            .publisher = [&](const PublisherOptions& options) { return publisher_ = options, kRan; },
+            .worker = [&](const WorkerOptions& options) { return worker_ = options, kRan; }};
+        std::ostringstream out, err;
+        const SystemClock clock;
+        SeededRandom random(1);
+        const Environment environment{out, err, false, clock, random};
+        std::vector<const char*> raw{"ledgerline"};
+        for (const std::string& argument : arguments) raw.push_back(argument.c_str());
+        const int code = run(environment, static_cast<int>(raw.size()), raw.data(), roles);
+        err_ = err.str();
+        return code;
+    }
+    int worker(std::vector<std::string> more = {}) {
+        std::vector<std::string> arguments{"worker", "--database-url", kUrl, "--kafka-brokers", "kafka:9092"};
+        arguments.insert(arguments.end(), more.begin(), more.end());
+        return call(std::move(arguments));
+    }
+    std::string complaint(std::vector<std::string> more) {
+        EXPECT_EQ(worker(std::move(more)), exit_usage);
+        return err_;
+    }
+    static std::string file(const std::string& text) {
+        const std::string path = testing::TempDir() + "/kafka.properties";
+        std::ofstream(path) << text;
+        return path;
+    }
+    std::string property(const std::string& name) const {
+        const auto found = worker_.kafka.properties.find(name);
+        return found == worker_.kafka.properties.end() ? "not set" : found->second;
+    }
+
+    ApiOptions api_;
+    PublisherOptions publisher_;
+    WorkerOptions worker_;
+    std::string err_;
+};
+
+TEST_F(Roles, NeedADatabaseAndBrokersAndNothingElse) {
+    EXPECT_EQ(worker(), kRan) << err_;
+    EXPECT_EQ(worker_.database_url, kUrl);
+    EXPECT_EQ(worker_.kafka.brokers, "kafka:9092");
+    EXPECT_EQ(worker_.kafka.topic, "transactions");
+    EXPECT_EQ(worker_.listen.host, "127.0.0.1");
+    EXPECT_EQ(worker_.listen.port, 8081);
+    EXPECT_EQ(call({"publisher", "--database-url", kUrl, "--kafka-brokers", "a:1,b:2"}), kRan) << err_;
+    EXPECT_EQ(publisher_.listen.port, 8082);
+    EXPECT_EQ(publisher_.kafka.brokers, "a:1,b:2");
+    EXPECT_EQ(call({"api", "--database-url", kUrl}), kRan) << err_;
+    EXPECT_EQ(api_.listen.port, 8080);
+    EXPECT_EQ(api_.kafka.brokers, "");
+}
+
+TEST_F(Roles, TakeTheUsualVariables) {
+    const Variable url("DATABASE_URL", kUrl), brokers("KAFKA_BROKERS", "kafka:9092"),
+        listen("LEDGERLINE_LISTEN", "[::1]:1");
+    EXPECT_EQ(call({"publisher"}), kRan) << err_;
+    EXPECT_EQ(publisher_.database_url, kUrl);
+    EXPECT_EQ(publisher_.kafka.brokers, "kafka:9092");
+    EXPECT_EQ(publisher_.listen.host, "::1");
+}
+
+TEST_F(Roles, NameWhatIsMissing) {
+    EXPECT_EQ(call({"worker", "--kafka-brokers", "kafka:9092"}), exit_usage);
+    EXPECT_EQ(err_, "ledgerline worker: --database-url is required (see ledgerline worker --help)\n");
+    EXPECT_EQ(call({"publisher", "--database-url", kUrl}), exit_usage);
+    EXPECT_EQ(err_, "ledgerline publisher: --kafka-brokers is required (see ledgerline publisher --help)\n");
+}
+
+TEST_F(Roles, HaveOnlyTheFlagsThatConcernThem) {
+    EXPECT_EQ(worker({"--api-keys-file", "x"}), exit_usage);
+    EXPECT_EQ(call({"publisher", "--worker-threads", "1"}), exit_usage);
+    EXPECT_EQ(call({"api", "--worker-threads", "1"}), exit_usage);
+    EXPECT_EQ(call({"api", "--kafka-topic", "x"}), exit_usage);
+}
+
+TEST_F(Roles, RefuseBrokersThatAreNotHostAndPort) {
+    for (const char* bad : {"kafka", "kafka:", ":9092", "kafka:x", "kafka:0", "kafka:9092,", "a:1, b:2", "::1:9092",
+                            "kafka://a:9092", ""})
+        EXPECT_EQ(call({"worker", "--database-url", kUrl, "--kafka-brokers", bad}), exit_usage) << bad;
+    EXPECT_THAT(err_, HasSubstr("--kafka-brokers must be HOST:PORT[,HOST:PORT...]"));
+    EXPECT_EQ(call({"worker", "--database-url", kUrl, "--kafka-brokers", "[::1]:9092"}), kRan) << err_;
+}
+
+TEST_F(Roles, PutKafkasPropertiesTogether) {
+    const Variable protocol("KAFKA_SECURITY_PROTOCOL", "SASL_SSL"), password("KAFKA_SASL_PASSWORD", "from-environment"),
+        location("KAFKA_SSL_CA_LOCATION", "/ca"), other("KAFKA_HEAP_OPTS", "-Xmx1g");
+    const std::string path =
+        file(" # how to log in\n\nsasl.username = reader \r\nsasl.password=from-file\nssl.crl.location=a=b\n");
+    EXPECT_EQ(worker({"--kafka-config-file", path, "--kafka-config", "sasl.mechanism=PLAIN", "--kafka-config",
+                      "ssl.ca.location=/flag"}),
+              kRan)
+        << err_;
+    EXPECT_EQ(property("sasl.username"), "reader");
+    EXPECT_EQ(property("sasl.password"), "from-environment");
+    EXPECT_EQ(property("security.protocol"), "SASL_SSL");
+    EXPECT_EQ(property("sasl.mechanism"), "PLAIN");
+    EXPECT_EQ(property("ssl.ca.location"), "/flag");
+    EXPECT_EQ(property("ssl.crl.location"), "a=b");
+    EXPECT_EQ(property("heap.opts"), "not set");
+}
+
+TEST_F(Roles, RefuseSecretsOnTheCommandLine) {
+    for (const char* name : {"sasl.password", "ssl.key.password", "ssl.keystore.password", "ssl.key.pem",
+                             "sasl.oauthbearer.client.secret"}) {
+        const std::string said = complaint({"--kafka-config", std::string(name) + "=hush-hush"});
+        EXPECT_THAT(said, HasSubstr(name));
+        EXPECT_THAT(said, HasSubstr("--kafka-config-file"));
+        EXPECT_THAT(said, HasSubstr("KAFKA_S"));
+        EXPECT_THAT(said, Not(HasSubstr("hush-hush")));
+    }
+    EXPECT_THAT(complaint({"--kafka-config", "sasl.password=hush-hush"}), HasSubstr("KAFKA_SASL_PASSWORD"));
+}
+
+TEST_F(Roles, NameThePropertyAndThePlaceThatAreWrong) {
+    EXPECT_THAT(complaint({"--kafka-config", "no-equals-sign"}), HasSubstr("--kafka-config must be key=value"));
+    EXPECT_THAT(complaint({"--kafka-config", "acks=0"}), HasSubstr("acks"));
+    EXPECT_THAT(complaint({"--kafka-config-file", "/nowhere/file"}), HasSubstr("cannot read /nowhere/file"));
+    const std::string path = file("sasl.username=reader\nhush-hush\n");
+    EXPECT_THAT(complaint({"--kafka-config-file", path}), HasSubstr(path + " line 2 must be key=value"));
+    EXPECT_THAT(err_, Not(HasSubstr("hush-hush")));
+}
+
+std::string hidden(std::string argument) {
+    char* raw = argument.data();
+    hide_passwords(std::span(&raw, 1));
+    return argument;
+}
+
+TEST(HidePasswords, OverwritesThemAndNothingElse) {
+    EXPECT_EQ(hidden("postgresql://user:secret@db/ledger"), "postgresql://user:xxxxxx@db/ledger");
+    EXPECT_EQ(hidden("--database-url=postgresql://user:se:c@ret@db:5432/ledger"),
+              "--database-url=postgresql://user:xxxxxxxx@db:5432/ledger");
+    EXPECT_EQ(hidden("postgresql://db/ledger?user=a&password=secret&sslmode=require"),
+              "postgresql://db/ledger?user=a&password=xxxxxx&sslmode=require");
+    EXPECT_EQ(hidden("host=db password=secret dbname=l"), "host=db password=xxxxxx dbname=l");
+    EXPECT_EQ(hidden("password='a b' dbname=l"), "password=xxxx' dbname=l");
+    EXPECT_EQ(hidden("sasl.password=secret"), "sasl.password=xxxxxx");
+    for (const char* harmless :
+         {"postgresql://user@db/ledger", "postgresql:///ledger?host=/run", "http://[::1]:8080/a:b@c", "up", ""})
+        EXPECT_EQ(hidden(harmless), harmless);
+}
+
+}  // namespace
+}  // namespace ledgerline::cli

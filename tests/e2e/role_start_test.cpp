@@ -1,0 +1,130 @@
+// How the roles begin, and what they say when they cannot: no Kafka is needed for that.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <iterator>
+
+#include "e2e/role_process.h"
+#include "support/test_database.h"
+
+namespace ledgerline::test {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+// Nobody listens there.
+constexpr const char* kNoBroker = "127.0.0.1:1";
+constexpr const char* kNoDatabase = "postgresql://ledgerline:hush-hush@127.0.0.1:1/ledgerline";
+constexpr const char* kRoles[] = {"api", "publisher", "worker"};
+
+std::vector<std::string> arguments(const std::string& role, const std::string& database_url,
+                                   std::vector<std::string> more = {"--listen", "127.0.0.1:0"}) {
+    std::vector<std::string> all = {role, "--database-url", database_url, "--kafka-brokers", kNoBroker};
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+}
+
+std::string process_table_entry(pid_t pid) {
+    std::ifstream file(fmt::format("/proc/{}/cmdline", pid), std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+}
+
+TEST(RoleStart, PrintsOneLineAndNamesKafkaWhenOnlyItIsMissing) {
+    const TestDatabase database;
+    for (const char* role : kRoles) {
+        RoleProcess process(arguments(role, database.url()));
+        ApiClient client(process.port());
+        EXPECT_EQ(client.get("/livez").status, 200) << role;
+        EXPECT_EQ(client.get("/health").status, 200) << role;
+        EXPECT_EQ(client.get("/metrics").status, 200) << role;
+        const Reply ready = client.get("/readyz");
+        const bool is_api = role == std::string("api");
+        EXPECT_EQ(ready.status, is_api ? 200 : 503) << role;
+        EXPECT_THAT(json::serialize(ready.body), HasSubstr(is_api ? R"("degraded":["kafka"])" : R"("kafka")")) << role;
+        EXPECT_EQ(client.get("/v1/accounts").status, is_api ? 200 : 404) << role;
+        EXPECT_EQ(process.stop(), "exit code 0") << process.program().output();
+    }
+}
+
+TEST(RoleStart, NeedsADatabaseThatIsMigrated) {
+    TestCluster& cluster = TestCluster::shared();
+    const TestDatabase database(cluster);
+    database.run("DROP SCHEMA public CASCADE; CREATE SCHEMA public");
+    for (const char* role : kRoles) {
+        Program program(arguments(role, database.url()));
+        EXPECT_EQ(program.wait_outcome(), "exit code 4") << role;
+        EXPECT_THAT(program.output(), HasSubstr("run 'ledgerline migrate up'")) << role;
+    }
+}
+
+TEST(RoleStart, GivesUpOnADatabaseThatIsAway) {
+    for (const char* role : kRoles) {
+        Program program(arguments(role, kNoDatabase, {"--listen", "127.0.0.1:0", "--startup-timeout", "1s"}));
+        EXPECT_EQ(program.wait_outcome(), "exit code 3") << role;
+        EXPECT_THAT(program.output(), HasSubstr("127.0.0.1")) << role;
+        EXPECT_THAT(program.output(), Not(HasSubstr("hush-hush"))) << role;
+    }
+}
+
+TEST(RoleStart, RefusesAWrongPasswordAtOnce) {
+    const TestDatabase database;
+    std::string url = database.url();
+    const auto begin = url.find(':', url.find("://") + 3), end = url.find('@');
+    url.replace(begin + 1, end - begin - 1, "hush-hush");
+    Program program(arguments("worker", url));
+    EXPECT_EQ(program.wait_outcome(), "exit code 4");
+    EXPECT_THAT(program.output(), HasSubstr("password authentication failed"));
+    EXPECT_THAT(program.output(), Not(HasSubstr("hush-hush")));
+}
+
+// Before the database is even asked.
+TEST(RoleStart, SaysThatThePortIsTaken) {
+    const TestDatabase database;
+    const RoleProcess first(arguments("publisher", database.url()));
+    const std::string address = fmt::format("127.0.0.1:{}", first.port());
+    for (const char* role : kRoles) {
+        Program program(arguments(role, kNoDatabase, {"--listen", address}));
+        EXPECT_EQ(program.wait_outcome(), "exit code 4") << role;
+        EXPECT_THAT(program.output(), HasSubstr("cannot listen on " + address)) << role;
+    }
+}
+
+TEST(RoleStart, EndsWhileItWaitsForTheDatabase) {
+    Program program(arguments("worker", kNoDatabase));
+    ASSERT_TRUE(eventually([&] { return program.output().find("does not answer yet") != std::string::npos; }));
+    program.signal(SIGTERM);
+    EXPECT_EQ(program.wait_outcome(), "exit code 0") << program.output();
+}
+
+TEST(RoleStart, KeepsPasswordsOutOfTheProcessTable) {
+    Program program(arguments("worker", kNoDatabase));
+    ASSERT_TRUE(eventually([&] { return program.output().find("does not answer yet") != std::string::npos; }));
+    const std::string shown = process_table_entry(program.pid());
+    EXPECT_THAT(shown, HasSubstr("postgresql://ledgerline:xxxxxxxxx@127.0.0.1:1/ledgerline"));
+    EXPECT_THAT(shown, Not(HasSubstr("hush-hush")));
+}
+
+TEST(RoleStart, RefusesWhatTheKafkaClientDoesNotTake) {
+    const TestDatabase database;
+    Program unknown(arguments("worker", database.url(), {"--kafka-config", "no.such.property=1"}));
+    EXPECT_EQ(unknown.wait_outcome(), "exit code 2");
+    EXPECT_THAT(unknown.output(), HasSubstr("no.such.property"));
+    Program secret(arguments("worker", database.url(), {"--kafka-config", "sasl.password=hush-hush"}));
+    EXPECT_EQ(secret.wait_outcome(), "exit code 2");
+    EXPECT_THAT(secret.output(), HasSubstr("KAFKA_SASL_PASSWORD"));
+    EXPECT_THAT(secret.output(), Not(HasSubstr("hush-hush")));
+}
+
+TEST(RoleStart, TakesItsSettingsFromTheEnvironment) {
+    const TestDatabase database;
+    RoleProcess process({"publisher"}, {"DATABASE_URL=" + database.url(), std::string("KAFKA_BROKERS=") + kNoBroker,
+                                        "LEDGERLINE_LISTEN=127.0.0.1:0"});
+    EXPECT_EQ(ApiClient(process.port()).get("/livez").status, 200);
+    EXPECT_EQ(process.stop(), "exit code 0") << process.program().output();
+}
+
+}  // namespace
+}  // namespace ledgerline::test

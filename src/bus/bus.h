@@ -58,8 +58,8 @@ public:
     virtual ~Consumer() = default;
 
     // Waits up to wait for something to report, then returns at most messages_max messages. With nothing to deliver,
-    // the assigned partitions are all reported as ended, at every poll. While some bring messages, those that bring none
-    // are reported as ended now and then, at least a few times a second.
+    // the assigned partitions are all reported as ended, at every poll. While some bring messages, those that bring
+    // none are reported as ended now and then, at least a few times a second.
     virtual Result<Polled> poll(milliseconds wait, std::size_t messages_max) = 0;
 
     // Marks everything below next_offset as dealt with, for this group. Best effort and asynchronous: a lost commit

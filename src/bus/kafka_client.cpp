@@ -21,9 +21,11 @@ log::Level level_of(int syslog_level) {
     return syslog_level <= 6 ? log::Level::info : log::Level::debug;
 }
 
-// What every client says of a broker that is away, again and again; the topic keeper says it once for all of them.
-bool is_about_connections(std::string_view facility) {
-    constexpr std::string_view kFacilities[] = {"FAIL", "ERROR", "REQTMOUT", "BROKERDOWN", "CONFWARN"};
+// What every client says of a broker that is away, again and again, and the topic keeper says once for all of them; and
+// what belongs to the way a client is dropped, a commit lost, or a broker's start waited for.
+bool is_routine(std::string_view facility) {
+    constexpr std::string_view kFacilities[] = {"FAIL",     "ERROR",     "REQTMOUT",   "BROKERDOWN",
+                                                "CONFWARN", "TERMINATE", "COMMITFAIL", "GETPID"};
     return std::find(std::begin(kFacilities), std::end(kFacilities), facility) != std::end(kFacilities);
 }
 
@@ -160,7 +162,7 @@ void KafkaClient::Callbacks::log(log::Level level, const std::string& kind, std:
 
 void KafkaClient::Callbacks::on_log(const rd_kafka_t* handle, int level, const char* facility, const char* text) {
     Callbacks& self = of(rd_kafka_opaque(handle));
-    const log::Level ours = is_about_connections(std::string_view(facility)) ? log::Level::debug : level_of(level);
+    const log::Level ours = is_routine(facility) ? log::Level::debug : level_of(level);
     if (ours == log::Level::debug)
         log::debug("kafka client", {{"client", self.role}, {"kind", facility}, {"text", text}});
     else

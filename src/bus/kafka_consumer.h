@@ -34,7 +34,7 @@ public:
     static constexpr milliseconds commit_wait_max{1000};  // for its answer, when partitions are given up
     static constexpr milliseconds close_wait_max{3000};
     // How long a position may stand beyond its partition's end before the partition is read from its beginning.
-    static constexpr milliseconds beyond_end_max{3000};
+    static constexpr milliseconds beyond_end_max{1500};
 
     // Everything must outlive the consumer. The configuration was checked before.
     KafkaConsumer(const KafkaConfig& config, KafkaTopics& topics, const Clock& clock, Metrics& metrics,

@@ -275,7 +275,8 @@ Result<void> Worker::ask_rewind(const Lane& lane, const char* why) {
     return {};
 }
 
-// A bus need not report the end of a quiet partition at every poll, so what was read of a lane waits for the next report.
+// A bus need not report the end of a quiet partition at every poll, so what was read of a lane waits for the next
+// report.
 Result<void> Worker::check_tails() {
     for (const int id : std::exchange(ended_, {})) {
         const auto tail = tails_.find(id);

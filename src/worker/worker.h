@@ -88,9 +88,9 @@ private:
     std::map<int, Lane> lanes_;  // assigned to this member
     bool lanes_loaded_ = true;   // false: a lane was assigned and its state is not read yet
     SteadyTime tail_check_due_{};
-    std::map<int, std::int64_t> tails_;  // published_seq by lane, as read before a poll; none: not read
-    std::vector<int> ended_;             // partitions that the last poll emptied
-    std::vector<Incoming> inbox_;        // polled, not sorted yet
+    std::map<int, std::int64_t> tails_;              // published_seq by lane, as read before a poll; none: not read
+    std::vector<int> ended_;                         // partitions that the last poll emptied
+    std::vector<Incoming> inbox_;                    // polled, not sorted yet
     std::map<int, std::vector<Doubtful>> doubtful_;  // by lane
     std::vector<ForeignMessage> foreign_;            // not written yet
     std::map<int, std::int64_t> committed_;          // offsets handed to the consumer, by partition

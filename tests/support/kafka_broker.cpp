@@ -74,7 +74,7 @@ Client open(rd_kafka_type_t type, const std::string& address) {
         {"bootstrap.servers", address},      {"allow.auto.create.topics", "false"},
         {"group.id", "test-reader"},         {"log_level", "0"},
         {"reconnect.backoff.max.ms", "200"}, {"enable.partition.eof", "true"},
-        {"auto.offset.reset", "earliest"}};
+        {"fetch.wait.max.ms", "10"},         {"auto.offset.reset", "earliest"}};
     char reason[512];
     for (const auto& [name, value] : settings)
         if (rd_kafka_conf_set(config, name, value.c_str(), reason, sizeof reason) != RD_KAFKA_CONF_OK) give_up(reason);

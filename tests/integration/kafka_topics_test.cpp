@@ -1,0 +1,131 @@
+// Topics that are missing, too small, too large, deleted and made anew under a living producer and consumer.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "support/kafka_traffic.h"
+
+namespace ledgerline::test {
+namespace {
+
+constexpr int kPartitions = 4;
+
+class KafkaTopicsTest : public testing::Test {
+protected:
+    KafkaBroker& broker_ = KafkaBroker::shared();
+    KafkaTraffic traffic_{broker_, kPartitions};
+
+    void settle(int messages) {
+        traffic_.add(messages);
+        traffic_.settle();
+    }
+    bool all_ended() const { return traffic_.ended().size() == kPartitions; }
+    void wait_idle() {
+        traffic_.rounds_until("all partitions ended", [this] { return all_ended(); });
+    }
+};
+
+TEST_F(KafkaTopicsTest, CreatesBothTopicsWithAPartitionALane) {
+    settle(10);
+    EXPECT_EQ(traffic_.rewinds(), 0);
+    EXPECT_EQ(broker_.partitions(traffic_.topic()), kPartitions);
+    traffic_.rounds_until("the topic of dead letters is there",
+                          [this] { return broker_.partitions(traffic_.dead_letter_topic()) == kPartitions; });
+}
+
+TEST_F(KafkaTopicsTest, GrowsATopicThatIsTooSmall) {
+    broker_.create_topic(traffic_.topic(), 1);
+    settle(10);
+    EXPECT_EQ(broker_.partitions(traffic_.topic()), kPartitions);
+    EXPECT_EQ(traffic_.assigned().size(), kPartitions);
+}
+
+TEST_F(KafkaTopicsTest, LeavesATopicWithMorePartitionsAsItIs) {
+    broker_.create_topic(traffic_.topic(), kPartitions + 2);
+    traffic_.add(10);
+    traffic_.settle();
+    EXPECT_EQ(traffic_.assigned().size(), kPartitions + 2);
+    EXPECT_EQ(broker_.partitions(traffic_.topic()), kPartitions + 2);
+}
+
+TEST_F(KafkaTopicsTest, ATopicDeletedUnderLoadComesBackWithNothingLost) {
+    settle(50);
+    for (int i = 0; i < 3; ++i) {
+        traffic_.add(200);
+        traffic_.round();
+        broker_.delete_topic(traffic_.topic());
+        settle(50);
+    }
+    EXPECT_EQ(broker_.partitions(traffic_.topic()), kPartitions);
+}
+
+TEST_F(KafkaTopicsTest, ATopicDeletedWhileIdleCountsAsEmptyAndComesBack) {
+    settle(20);
+    wait_idle();
+    broker_.delete_topic(traffic_.topic());
+    traffic_.rounds_until("the topic is back", [this] { return broker_.partitions(traffic_.topic()) == kPartitions; });
+    wait_idle();
+    EXPECT_EQ(traffic_.assigned().size(), kPartitions);
+    settle(1);
+}
+
+TEST_F(KafkaTopicsTest, WhatWasPublishedAndNotTakenIsFoundMissingWhenTheTopicIsDeleted) {
+    settle(5);
+    wait_idle();
+    // Acknowledged, and gone before the consumer looks.
+    traffic_.publish_only(30);
+    broker_.delete_topic(traffic_.topic());
+    traffic_.settle();
+}
+
+TEST_F(KafkaTopicsTest, ATopicMadeAnewByHandWithOnePartitionIsGrown) {
+    settle(40);
+    wait_idle();
+    broker_.delete_topic(traffic_.topic());
+    broker_.create_topic(traffic_.topic(), 1);
+    settle(5);  // fewer than before: the position stands beyond the end
+    EXPECT_EQ(broker_.partitions(traffic_.topic()), kPartitions);
+    settle(100);  // and then more
+}
+
+TEST_F(KafkaTopicsTest, ANewTopicThatGrowsPastTheOldPositionHidesNothing) {
+    settle(10);
+    wait_idle();
+    broker_.delete_topic(traffic_.topic());
+    settle(300);
+    wait_idle();
+    settle(1);
+}
+
+TEST_F(KafkaTopicsTest, AClientMadeWhileTheTopicIsGoneWorks) {
+    settle(10);
+    broker_.delete_topic(traffic_.topic());
+    traffic_.replace_producer();
+    traffic_.replace_consumer();
+    settle(10);
+}
+
+// A broker may acknowledge records that a young topic does not keep.
+TEST(KafkaYoungTopicTest, WhatIsAcknowledgedIsThere) {
+    constexpr int kRounds = 10, kMessages = 20;
+    const KafkaBroker& broker = KafkaBroker::shared();
+    for (int round = 0; round < kRounds; ++round) {
+        KafkaTraffic traffic(broker, kPartitions);
+        const auto producer = traffic.bus().make_producer();
+        std::vector<Outgoing> batch;
+        for (int i = 0; i < kMessages * kPartitions; ++i)
+            batch.push_back({i % kPartitions, {"key", std::to_string(i), {}}});
+        const auto delivered = producer->publish(batch, std::chrono::steady_clock::now() + KafkaTraffic::patience);
+        ASSERT_TRUE(delivered) << delivered.error().message;
+        for (int partition = 0; partition < kPartitions; ++partition) {
+            std::set<std::string> kept;
+            for (const RawRecord& record : broker.read(traffic.topic(), partition)) kept.insert(*record.value);
+            for (std::size_t i = 0; i < batch.size(); ++i)
+                if (batch[i].partition == partition && (*delivered)[i]) {
+                    EXPECT_TRUE(kept.contains(batch[i].message.value)) << "acknowledged and gone, round " << round;
+                }
+        }
+    }
+}
+
+}  // namespace
+}  // namespace ledgerline::test

@@ -1,0 +1,118 @@
+// What goes over the wire, read and written by a plain client.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "support/kafka_traffic.h"
+
+namespace ledgerline::test {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::Pair;
+
+constexpr int kPartitions = 3;
+
+Event event() {
+    Event event;
+    event.event_id = *Uuid::parse("0190a6e2-7b1c-7def-8abc-0123456789ab");
+    event.transaction_id = *Uuid::parse("0190a6e2-7b1c-7def-8abc-0123456789ac");
+    event.account_id = *Uuid::parse("0190a6e2-7b1c-7def-8abc-0123456789ad");
+    event.lane = 2;
+    event.seq = 17;
+    event.occurred_at = WallTime(std::chrono::seconds(1'700'000'000));
+    event.traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    event.amount_cents = 1050;
+    event.currency = "EUR";
+    event.idempotency_key = "key";
+    return event;
+}
+
+SteadyTime patience() { return std::chrono::steady_clock::now() + KafkaTraffic::patience; }
+
+class KafkaWireTest : public testing::Test {
+protected:
+    KafkaBroker& broker_ = KafkaBroker::shared();
+    KafkaTraffic traffic_{broker_, kPartitions};
+
+    void publish(Producer& producer, const Outgoing& outgoing) {
+        const auto delivered = producer.publish(std::span(&outgoing, 1), patience());
+        ASSERT_TRUE(delivered) << delivered.error().message;
+        ASSERT_EQ(*delivered, std::vector<bool>{true});
+    }
+
+    std::vector<Incoming> take(std::size_t count) {
+        const auto consumer = traffic_.bus().make_consumer();
+        std::vector<Incoming> taken;
+        const SteadyTime deadline = patience();
+        while (taken.size() < count && std::chrono::steady_clock::now() < deadline) {
+            auto polled = consumer->poll(milliseconds(100), 100);
+            EXPECT_TRUE(polled);
+            for (Incoming& incoming : polled->messages) taken.push_back(std::move(incoming));
+        }
+        return taken;
+    }
+};
+
+TEST_F(KafkaWireTest, AnEventIsARecordInItsLanesPartitionWithCloudEventsHeaders) {
+    const auto producer = traffic_.bus().make_producer();
+    const Message message = encode(event());
+    publish(*producer, {event().lane, message});
+    for (const int other : {0, 1}) EXPECT_THAT(broker_.read(traffic_.topic(), other), IsEmpty());
+    const auto records = broker_.read(traffic_.topic(), event().lane);
+    ASSERT_EQ(records.size(), 1u);
+    EXPECT_EQ(records[0].key, "0190a6e2-7b1c-7def-8abc-0123456789ad");
+    EXPECT_EQ(records[0].value, message.value);
+    EXPECT_THAT(records[0].headers,
+                ElementsAre(Pair("ce_specversion", "1.0"), Pair("ce_id", "0190a6e2-7b1c-7def-8abc-0123456789ab"),
+                            Pair("ce_type", "transaction.created"), Pair("ce_source", "ledgerline"),
+                            Pair("ce_time", "2023-11-14T22:13:20.000000Z"), Pair("content-type", "application/json"),
+                            Pair("lane", "2"), Pair("seq", "17"),
+                            Pair("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")));
+    const auto taken = take(1);
+    ASSERT_EQ(taken.size(), 1u);
+    EXPECT_EQ(taken[0].topic, traffic_.topic());
+    EXPECT_EQ(taken[0].offset, 0);
+    EXPECT_EQ(decode(taken[0].message)->event_id, event().event_id);
+}
+
+TEST_F(KafkaWireTest, DeliversWhatStrangersSend) {
+    broker_.create_topic(traffic_.topic(), kPartitions);
+    broker_.write(traffic_.topic(), 1, {std::nullopt, std::nullopt, {}, 0});  // a tombstone without a key
+    broker_.write(traffic_.topic(), 1, {"", "", {}, 0});
+    broker_.write(traffic_.topic(), 1, {"key", std::string("\x00\xff\xfe", 3), {}, 0});
+    broker_.write(traffic_.topic(), 1, {"key", std::string(300'000, 'x'), {}, 0});
+    const auto taken = take(4);
+    ASSERT_EQ(taken.size(), 4u);
+    EXPECT_EQ(taken[0].message.key, "");
+    EXPECT_EQ(taken[0].message.value, "");
+    EXPECT_EQ(taken[1].message.value, "");
+    EXPECT_EQ(taken[2].message.value, std::string("\x00\xff\xfe", 3));
+    EXPECT_EQ(taken[3].message.value.size(), 300'000u);
+    for (const Incoming& incoming : taken) EXPECT_FALSE(decode(incoming.message));
+}
+
+TEST_F(KafkaWireTest, ADeadLetterGoesToItsPartitionModuloThoseOfTheTopic) {
+    broker_.create_topic(traffic_.dead_letter_topic(), 2);
+    const auto producer = traffic_.bus().make_dead_letter_producer();
+    publish(*producer, {7, {"key", "letter", {{"dlq-id", "1"}}}});
+    EXPECT_THAT(broker_.read(traffic_.dead_letter_topic(), 0), IsEmpty());
+    const auto records = broker_.read(traffic_.dead_letter_topic(), 1);
+    ASSERT_EQ(records.size(), 1u);
+    EXPECT_EQ(records[0].value, "letter");
+    EXPECT_THAT(records[0].headers, ElementsAre(Pair("dlq-id", "1")));
+}
+
+TEST_F(KafkaWireTest, AMessageThatTheBrokerDoesNotTakeFailsAloneAndTheNextPublishWorks) {
+    const auto producer = traffic_.bus().make_producer();
+    const std::vector<Outgoing> batch{
+        {0, {"key", "first", {}}}, {1, {"key", std::string(3 << 20, 'x'), {}}}, {2, {"key", "last", {}}}};
+    const auto delivered = producer->publish(batch, patience());
+    ASSERT_TRUE(delivered) << delivered.error().message;
+    EXPECT_THAT(*delivered, ElementsAre(true, false, true));
+    publish(*producer, {1, {"key", "next", {}}});
+    ASSERT_EQ(broker_.read(traffic_.topic(), 1).size(), 1u);
+}
+
+}  // namespace
+}  // namespace ledgerline::test

@@ -11,6 +11,7 @@
 #include "api/api.h"
 #include "api/problem_code.h"
 #include "api/records.h"
+#include "api/transaction_trace.h"
 #include "base/json.h"
 #include "http/problem.h"
 
@@ -34,19 +35,21 @@ protected:
     const json::Value& schema(std::string_view name) const {
         return *document_.find("components")->find("schemas")->find(name);
     }
-    Names properties_of(std::string_view name) const {
+    Names properties_of(std::string_view name) const { return names_in(*schema(name).find("properties")); }
+    static Names names_in(const json::Value& object) {
         Names names;
-        for (const auto& [property, rule] : *schema(name).find("properties")->if_object()) names.insert(property);
+        for (const auto& [name, member] : *object.if_object()) names.insert(name);
         return names;
     }
     template <class Record>
-    static Names members_of(const Record& record) {
+    static json::Value written(const Record& record) {
         std::string text;
         append_json(record, text);
-        Names names;
-        const auto value = json::parse(text);
-        for (const auto& [name, member] : *value->if_object()) names.insert(name);
-        return names;
+        return json::parse(text).value();
+    }
+    template <class Record>
+    static Names members_of(const Record& record) {
+        return names_in(written(record));
     }
 
     SystemClock clock_;
@@ -100,6 +103,20 @@ TEST_F(OpenApi, DescribesTheRecordsMemberByMember) {
         audited.insert(name);
     EXPECT_EQ(properties_of("DeadLetterDecision"), audited);
     EXPECT_EQ(properties_of("DeadLetterSummary"), members_of(DeadLetterSummary{}));
+}
+
+TEST_F(OpenApi, DescribesTheTraceMemberByMember) {
+    TransactionTrace trace;
+    TracedEvent& traced = trace.events.emplace_back();
+    traced.letter.emplace();
+    traced.outcome.emplace();
+    EXPECT_EQ(properties_of("TransactionTrace"), members_of(trace));
+    const json::Value body = written(trace);
+    const json::Value& event = body.find("events")->if_array()->front();
+    EXPECT_EQ(properties_of("TracedEvent"), names_in(event));
+    const json::Value& rules = *schema("TracedEvent").find("properties");
+    for (const char* name : {"dead_letter", "outcome"})
+        EXPECT_EQ(names_in(*rules.find(name)->find("properties")), names_in(*event.find(name))) << name;
 }
 
 void collect_references(const json::Value& value, Names& references) {

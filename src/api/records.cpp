@@ -3,46 +3,24 @@
 #include <algorithm>
 
 #include "api/json_object.h"
+#include "api/row_reader.h"
 
 namespace ledgerline {
 namespace {
 
-// Reads one row's columns in their order.
-class RowReader {
-public:
-    RowReader(const pg::Rows& rows, std::size_t row) : rows_(rows), row_(row) {}
+constexpr int kDecisionColumns = 8;
 
-    std::string text() { return std::string(rows_.text(row_, column_++)); }
-    std::int64_t int64() { return rows_.int64(row_, column_++); }
-    int lane() { return static_cast<int>(int64()); }
-    Uuid uuid() { return rows_.uuid(row_, column_++); }
-    WallTime time() { return rows_.time(row_, column_++); }
-    std::optional<std::string> optional_text() { return rows_.optional_text(row_, column_++); }
-    std::optional<std::int64_t> optional_int64() { return rows_.optional_int64(row_, column_++); }
-    std::optional<Uuid> optional_uuid() { return rows_.optional_uuid(row_, column_++); }
-    std::optional<WallTime> optional_time() {
-        if (rows_.is_null(row_, column_)) return ++column_, std::nullopt;
-        return time();
-    }
-    std::optional<DecisionRecord> optional_decision() {
-        if (rows_.is_null(row_, column_)) return column_ += kDecisionColumns, std::nullopt;
-        return DecisionRecord{.decision = text(),
-                              .decided_at = time(),
-                              .decided_by = text(),
-                              .operator_name = optional_text(),
-                              .key_fingerprint = optional_text(),
-                              .bulk_id = optional_uuid(),
-                              .reason = optional_text(),
-                              .request_id = text()};
-    }
-
-private:
-    static constexpr int kDecisionColumns = 8;
-
-    const pg::Rows& rows_;
-    const std::size_t row_;
-    int column_ = 0;
-};
+std::optional<DecisionRecord> read_optional_decision(RowReader& in) {
+    if (in.is_null()) return in.skip(kDecisionColumns), std::nullopt;
+    return DecisionRecord{.decision = in.text(),
+                          .decided_at = in.time(),
+                          .decided_by = in.text(),
+                          .operator_name = in.optional_text(),
+                          .key_fingerprint = in.optional_text(),
+                          .bulk_id = in.optional_uuid(),
+                          .reason = in.optional_text(),
+                          .request_id = in.text()};
+}
 
 }  // namespace
 
@@ -64,6 +42,10 @@ AccountRecord read_account(const pg::Rows& rows, std::size_t row) {
 
 TransactionRecord read_transaction(const pg::Rows& rows, std::size_t row) {
     RowReader in(rows, row);
+    return read_transaction(in);
+}
+
+TransactionRecord read_transaction(RowReader& in) {
     return {.id = in.uuid(),
             .account_id = in.uuid(),
             .amount_cents = in.int64(),
@@ -116,7 +98,7 @@ DeadLetterRecord read_dead_letter(const pg::Rows& rows, std::size_t row) {
             .decided_at = in.optional_time(),
             .decided_by = in.optional_text(),
             .announced_at = in.optional_time(),
-            .decision = in.optional_decision()};
+            .decision = read_optional_decision(in)};
 }
 
 DeadLetterSummary read_summary(const pg::Rows& groups, const pg::Rows& amounts) {
@@ -137,6 +119,10 @@ DeadLetterSummary read_summary(const pg::Rows& groups, const pg::Rows& amounts) 
 
 LaneRecord read_lane(const pg::Rows& rows, std::size_t row) {
     RowReader in(rows, row);
+    return read_lane(in);
+}
+
+LaneRecord read_lane(RowReader& in) {
     return {.lane = in.lane(),
             .last_seq = in.int64(),
             .published_seq = in.int64(),

@@ -16,6 +16,8 @@
 
 namespace ledgerline {
 
+class RowReader;
+
 struct AccountRecord {
     Uuid id;
     std::optional<std::string> reference;
@@ -139,6 +141,9 @@ DeadLetterRecord read_dead_letter(const pg::Rows& rows, std::size_t row);
 LaneRecord read_lane(const pg::Rows& rows, std::size_t row);
 // groups and amounts: what the two statements of a summary gave.
 DeadLetterSummary read_summary(const pg::Rows& groups, const pg::Rows& amounts);
+// Among other columns of a row.
+TransactionRecord read_transaction(RowReader& in);
+LaneRecord read_lane(RowReader& in);
 
 // Append the record as a JSON object.
 void append_json(const AccountRecord& record, std::string& out);

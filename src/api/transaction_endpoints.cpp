@@ -8,6 +8,7 @@
 #include "api/fields.h"
 #include "api/header_fields.h"
 #include "api/responses.h"
+#include "api/transaction_trace.h"
 #include "sql/queries.h"
 
 namespace ledgerline {
@@ -67,6 +68,10 @@ Result<std::vector<TransactionRecord>> read_transactions(pg::Connection& connect
     return read_all(rows, read_transaction);
 }
 
+http::Response not_found() {
+    return http::to_response(problem(ProblemCode::transaction_not_found, "There is no transaction with this id."));
+}
+
 const pg::Statement& page_statement(const std::optional<std::string>& status, bool of_account) {
     if (!status) return of_account ? sql::api_account_transactions_page : sql::api_transactions_page;
     if (*status == "PENDING") return of_account ? sql::api_account_transactions_pending : sql::api_transactions_pending;
@@ -99,6 +104,10 @@ void TransactionEndpoints::add_routes(http::Router& router) {
                 .pattern = "/v1/transactions/{id}",
                 .name = "get_transaction",
                 .handler = [this](const Request& request) { return get(request); }});
+    router.add({.method = "GET",
+                .pattern = "/v1/transactions/{id}/trace",
+                .name = "trace_transaction",
+                .handler = [this](const Request& request) { return trace(request); }});
 }
 
 boost::asio::awaitable<TransactionEndpoints::Outcomes> TransactionEndpoints::accept(const http::Request& request,
@@ -236,10 +245,24 @@ TransactionEndpoints::Answer TransactionEndpoints::get(const http::Request& requ
     const auto found = co_await database_.run(
         [&](pg::Connection& connection) { return read_transactions(connection, std::span(&*id, 1)); });
     if (!found) co_return http::to_response(problem_of(found.error()));
-    if (found->empty())
-        co_return http::to_response(
-            problem(ProblemCode::transaction_not_found, "There is no transaction with this id."));
+    if (found->empty()) co_return not_found();
     co_return record_response(200, found->front());
+}
+
+TransactionEndpoints::Answer TransactionEndpoints::trace(const http::Request& request) {
+    if (auto wrong = check_parameters(request, {})) co_return http::to_response(*wrong);
+    const auto id = path_id(request);
+    if (!id) co_return http::to_response(id.error());
+    const auto found =
+        co_await database_.run([&](pg::Connection& connection) -> Result<std::optional<TransactionTrace>> {
+            pg::Params params;
+            params.add(*id).add(TransactionTrace::events_max);
+            LEDGERLINE_TRY(auto rows, connection.query(sql::trace_transaction_events, params));
+            return read_trace(rows);
+        });
+    if (!found) co_return http::to_response(problem_of(found.error()));
+    if (!*found) co_return not_found();
+    co_return record_response(200, **found);
 }
 
 TransactionEndpoints::Answer TransactionEndpoints::list(const http::Request& request) {

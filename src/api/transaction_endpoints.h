@@ -1,4 +1,4 @@
-// /v1/transactions: post one or many, look up, list.
+// /v1/transactions: post one or many, look up, list, trace.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -43,6 +43,7 @@ private:
     Answer post(const http::Request& request);
     Answer post_batch(const http::Request& request);
     Answer get(const http::Request& request);
+    Answer trace(const http::Request& request);
     Answer list(const http::Request& request);
 
     // Has the well-formed items accepted, in order, and waits for their outcomes as far as the request prefers that.

@@ -7,6 +7,7 @@
 #include "cli/commands.h"
 #include "cli/exit_code.h"
 #include "cli/server_command.h"
+#include "cli/trace_timeline.h"
 
 namespace ledgerline::cli {
 namespace {
@@ -53,6 +54,16 @@ Result<int> show(const Environment& environment, const Options& options, Server&
     LEDGERLINE_TRY(const json::Value transaction,
                    server.get("/v1/transactions/" + http::percent_encode(options.transaction)));
     print_object(environment, options.output, transaction);
+    return exit_ok;
+}
+
+Result<int> trace(const Environment& environment, const Options& options, Server& server) {
+    LEDGERLINE_TRY(const json::Value life,
+                   server.get("/v1/transactions/" + http::percent_encode(options.transaction) + "/trace"));
+    if (options.output.json())
+        print_object(environment, options.output, life);
+    else
+        print_timeline(environment.out, life);
     return exit_ok;
 }
 
@@ -111,7 +122,7 @@ void declare_post(Command& family, const Environment& environment) {
 }  // namespace
 
 void declare_transactions(Command& parent, const Environment& environment) {
-    Command family = parent.add("tx", "List, show and post transactions");
+    Command family = parent.add("tx", "List, show, trace and post transactions");
     Command list_command = family.add("list", "List transactions, newest first");
     const auto listed = declare_server_command<Options>(list_command, environment, list);
     list_command.option({"--account", "ACCOUNT", "Only those of the account with this id or reference", no_variable},
@@ -124,6 +135,13 @@ void declare_transactions(Command& parent, const Environment& environment) {
     Command show_command = family.add("show", "Show one transaction");
     const auto shown = declare_server_command<Options>(show_command, environment, show);
     show_command.positional("ID", "The transaction's id", shown->transaction);
+
+    Command trace_command = family.add("trace", "Print one transaction's life, step by step");
+    const auto traced = declare_server_command<Options>(trace_command, environment, trace);
+    trace_command.positional("ID", "The transaction's id", traced->transaction);
+    trace_command.notes(
+        "Times come from the ledger, which keeps none for publishing. The trace id leads to the distributed trace.\n\n"
+        "Example:\n  ledgerline tx trace 01a20874-e2ca-767f-bd91-75834eb53280");
 
     declare_post(family, environment);
 }

@@ -172,6 +172,17 @@ TEST_F(Transactions, NumbersInMetadataKeepTheirDigits) {
     EXPECT_EQ(read.at("metadata.text"), "€");
 }
 
+TEST_F(Transactions, OnesLifeCanBeTraced) {
+    const std::string id = settle(credit(5)).at("id");
+    const Answer trace = get("/v1/transactions/" + id + "/trace");
+    EXPECT_EQ(trace.status, 200);
+    EXPECT_EQ(trace.at("transaction.id"), id);
+    EXPECT_EQ(trace.at("events.0.published"), "true");
+    EXPECT_EQ(trace.at("events.0.outcome.status"), "PROCESSED");
+    EXPECT_EQ(trace.at("events.0.outcome.balance_after_cents"), "5");
+    EXPECT_EQ(trace.at("events.1"), "missing");
+}
+
 TEST_F(Transactions, UnknownOnesAreNotFound) {
     const Answer answer = get(std::string("/v1/transactions/") + kNobody);
     EXPECT_EQ(answer.status, 404);

@@ -141,6 +141,28 @@ TEST_F(Commands, DeadLettersAreReplayedOrDiscarded) {
     EXPECT_EQ(verified.at("ok"), "true");
 }
 
+TEST_F(Commands, ATransactionIsTracedThroughItsLife) {
+    server_.account(R"("currency":"EUR","reference":"alice")");
+    const std::string id = post("k1");
+    const Outcome waiting = call({"tx", "trace", id});
+    EXPECT_EQ(waiting.code, exit_ok) << waiting.err;
+    for (const char* part :
+         {"accepted  event ", "waits     for a publisher, 0 events before it", ": CREDIT of 100 cents"})
+        EXPECT_THAT(waiting.out, HasSubstr(part));
+
+    const std::string letter = server_.park(id);
+    call({"dlq", "replay", letter});
+    server_.apply(id);
+    const Outcome done = call({"tx", "trace", id});
+    EXPECT_THAT(done.out, testing::ContainsRegex("accepted +event (.|\n)* published +transactions partition (.|\n)* "
+                                                 "parked +dead letter " +
+                                                 letter +
+                                                 "(.|\n)* replayed +event (.|\n)* published +partition (.|\n)* "
+                                                 "applied +balance 100 cents(.|\n)* published by nobody"));
+    EXPECT_EQ(call({"tx", "trace", id, "-o", "json"}).at("events.1.outcome.status"), "PROCESSED");
+    EXPECT_EQ(call({"tx", "trace", "00000000-0000-7000-8000-000000000000"}).code, exit_refused);
+}
+
 TEST_F(Commands, LanesShowTheirCursors) {
     server_.account(R"("currency":"EUR","reference":"alice")");
     post("k1");

@@ -1,0 +1,24 @@
+// Timeline: a transaction's life as GET /v1/transactions/{id}/trace tells it, step by step, for people.
+#pragma once
+
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+
+namespace ledgerline::cli {
+
+struct TraceStep {
+    std::string at;  // "" where the time is not recorded, or has not come
+    std::string name;
+    std::string details;
+};
+
+// In the order in which they happened; what it waits for comes last.
+std::vector<TraceStep> timeline_of(const json::Value& trace);
+
+// A headline, the steps as a table with the time since acceptance, and how far the lane is.
+void print_timeline(std::ostream& out, const json::Value& trace);
+
+}  // namespace ledgerline::cli

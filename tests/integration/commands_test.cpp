@@ -193,6 +193,16 @@ TEST_F(Commands, VerifyNamesDamageAndFails) {
     EXPECT_THAT(damaged.out, HasSubstr("The ledger is damaged"));
 }
 
+TEST_F(Commands, HealthIsWhatTheServerSaysOfItself) {
+    const Outcome ready = call({"health", "-o", "json"});
+    EXPECT_EQ(ready.code, exit_ok) << ready.err;
+    EXPECT_EQ(ready.at("status"), "ready");
+    server_.api().begin_stop();
+    const Outcome leaving = call({"health"});
+    EXPECT_EQ(leaving.code, exit_unavailable);
+    EXPECT_THAT(leaving.err, HasSubstr("Missing: server."));
+}
+
 TEST_F(Commands, ADatabaseThatIsAwayIsSaidSo) {
     const Outcome away = call_as_is({"verify", "--database-url", "postgresql://127.0.0.1:1/none"});
     EXPECT_EQ(away.code, exit_unavailable);

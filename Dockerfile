@@ -1,0 +1,40 @@
+# The program in an image of its own: one binary, no compiler, no shell needed to run it.
+#
+#   docker build -t ledgerline .
+#
+# Every role is a command: docker run ledgerline worker --database-url ... --kafka-brokers ... --listen 0.0.0.0:8081
+FROM debian:bookworm-slim AS build
+# Packages come from one Debian release and its security updates; what exact version is newest there is wanted.
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends clang-19 mold cmake ninja-build pkg-config libboost1.81-dev \
+        libboost-json1.81-dev libboost-url1.81-dev libpq-dev librdkafka-dev prometheus-cpp-dev libspdlog-dev libfmt-dev \
+        libcli11-dev libsodium-dev libssl-dev \
+    && rm -rf /var/lib/apt/lists/*
+WORKDIR /source
+COPY CMakeLists.txt CMakePresets.json ./
+COPY cmake cmake
+COPY sql sql
+COPY src src
+# How many files are compiled at once; each takes up to half a gigabyte.
+ARG JOBS=2
+RUN cmake --preset release -DBUILD_TESTING=OFF -DCMAKE_CXX_COMPILER_LAUNCHER= \
+    && cmake --build --preset release --target ledgerline --parallel "$JOBS" \
+    && cmake --install build/release --prefix /installed --strip
+
+FROM debian:bookworm-slim
+# hadolint ignore=DL3008
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends ca-certificates libboost-json1.81.0 libboost-url1.81.0 libfmt9 libpq5 \
+        libprometheus-cpp-core1.0 librdkafka1 libsodium23 libspdlog1.10 libssl3 \
+    && rm -rf /var/lib/apt/lists/* \
+    && groupadd --gid 10001 ledgerline \
+    && useradd --uid 10001 --gid ledgerline --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin ledgerline
+COPY --from=build /installed/bin/ledgerline /usr/local/bin/ledgerline
+USER 10001:10001
+EXPOSE 8080
+# LEDGERLINE_URL says where this container's role listens, if not on port 8080.
+HEALTHCHECK --interval=5s --timeout=5s --start-period=30s --retries=6 CMD ["ledgerline", "health"]
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["ledgerline"]
+CMD ["--help"]

@@ -1,0 +1,27 @@
+#include "cli/commands.h"
+#include "cli/exit_code.h"
+#include "cli/server_command.h"
+
+namespace ledgerline::cli {
+namespace {
+
+struct Options {
+    ServerOptions server;
+    OutputOptions output;
+};
+
+Result<int> health(const Environment& environment, const Options& options, Server& server) {
+    LEDGERLINE_TRY(const json::Value answer, server.get("/readyz"));
+    print_object(environment, options.output, answer);
+    return exit_ok;
+}
+
+}  // namespace
+
+void declare_health(Command& parent, const Environment& environment) {
+    Command command = parent.add("health", "Ask a role whether it is ready, and what it misses if it is not");
+    declare_server_command<Options>(command, environment, health);
+    command.notes("Exit code 3 while it is not ready or cannot be reached. Needs no API key.");
+}
+
+}  // namespace ledgerline::cli

@@ -67,6 +67,33 @@ std::string description_of(const OptionText& text, const std::string& default_te
     return facts.empty() ? text.help : fmt::format("{} ({})", text.help, facts);
 }
 
+// Each takes a value into target, or returns the rule that it breaks.
+using Take = std::function<std::string(const std::string&)>;
+
+template <class Target>
+Take take_number(Target& target, std::int64_t least, std::int64_t most) {
+    return [&target, least, most](const std::string& value) -> std::string {
+        std::int64_t number = 0;
+        const auto parsed = std::from_chars(value.data(), value.data() + value.size(), number);
+        if (parsed.ec != std::errc() || parsed.ptr != value.data() + value.size() || number < least || number > most)
+            return fmt::format("a whole number from {} to {}", least, most);
+        target = number;
+        return "";
+    };
+}
+
+template <class Target>
+Take take_duration(Target& target, milliseconds least, milliseconds most) {
+    return [&target, least, most](const std::string& value) -> std::string {
+        const auto duration = parse_duration(value);
+        if (!duration || *duration < least || *duration > most)
+            return fmt::format("a duration from {} to {}, such as 500ms, 30s, 10m or 2h", format_duration(least),
+                               format_duration(most));
+        target = *duration;
+        return "";
+    };
+}
+
 }  // namespace
 
 // Options ------------------------------------------------------------------------------------------------------------
@@ -106,26 +133,21 @@ void Command::option(const OptionText& text, std::vector<std::string>& target) {
 }
 
 void Command::option(const OptionText& text, std::int64_t& target, std::int64_t least, std::int64_t most) {
-    const std::string default_text = text.required ? "" : std::to_string(target);
-    add_text(text, default_text, [&target, least, most](const std::string& value) -> std::string {
-        std::int64_t number = 0;
-        const auto parsed = std::from_chars(value.data(), value.data() + value.size(), number);
-        if (parsed.ec != std::errc() || parsed.ptr != value.data() + value.size() || number < least || number > most)
-            return fmt::format("a whole number from {} to {}", least, most);
-        target = number;
-        return "";
-    });
+    add_text(text, text.required ? "" : std::to_string(target), take_number(target, least, most));
+}
+
+void Command::option(const OptionText& text, std::optional<std::int64_t>& target, std::int64_t least,
+                     std::int64_t most) {
+    add_text(text, "", take_number(target, least, most));
 }
 
 void Command::option(const OptionText& text, milliseconds& target, milliseconds least, milliseconds most) {
-    add_text(text, format_duration(target), [&target, least, most](const std::string& value) -> std::string {
-        const auto duration = parse_duration(value);
-        if (!duration || *duration < least || *duration > most)
-            return fmt::format("a duration from {} to {}, such as 500ms, 30s, 10m or 2h", format_duration(least),
-                               format_duration(most));
-        target = *duration;
-        return "";
-    });
+    add_text(text, format_duration(target), take_duration(target, least, most));
+}
+
+void Command::option(const OptionText& text, std::optional<milliseconds>& target, milliseconds least,
+                     milliseconds most) {
+    add_text(text, "", take_duration(target, least, most));
 }
 
 void Command::parsed(const OptionText& text, const std::string& default_text,
@@ -154,8 +176,9 @@ void Command::positional(const std::string& name, const std::string& help, std::
     app_->add_option(name, target, help)->required();
 }
 
-void Command::positionals(const std::string& name, const std::string& help, std::vector<std::string>& target) {
-    app_->add_option(name, target, help)->required()->option_text("...");
+void Command::positionals(const std::string& name, const std::string& help, std::vector<std::string>& target,
+                          bool required) {
+    app_->add_option(name, target, help)->required(required)->option_text("...");
 }
 
 // Commands -----------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@
 #include <functional>
 #include <initializer_list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -48,11 +49,15 @@ public:
     // A value with a form of its own. assign takes it, or returns the rule that it breaks ("" when it was taken).
     void parsed(const OptionText& text, const std::string& default_text,
                 std::function<std::string(const std::string&)> assign);
+    // Without a default: nothing unless it is given.
+    void option(const OptionText& text, std::optional<std::int64_t>& target, std::int64_t least, std::int64_t most);
+    void option(const OptionText& text, std::optional<milliseconds>& target, milliseconds least, milliseconds most);
     // value of text is made of the choices.
     void choice(const OptionText& text, std::string& target, std::initializer_list<std::string_view> choices);
     void flag(const OptionText& text, bool& target);
     void positional(const std::string& name, const std::string& help, std::string& target);
-    void positionals(const std::string& name, const std::string& help, std::vector<std::string>& target);
+    void positionals(const std::string& name, const std::string& help, std::vector<std::string>& target,
+                     bool required = true);
 
     // Shown at the end of the help: longer explanations, examples, exit codes.
     void notes(const std::string& text);

@@ -1,19 +1,42 @@
 #include <fmt/format.h>
 
+#include <cstdlib>
+
+#include "cli/bulk_decision.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"
+#include "cli/interrupts.h"
+#include "cli/letter_filter.h"
 #include "cli/server_command.h"
 
 namespace ledgerline::cli {
 namespace {
 
+std::string user_name() {
+    const char* user = std::getenv("USER");
+    return user ? user : "";
+}
+
 struct Options {
     ServerOptions server;
     OutputOptions output;
+    LetterFilter filter;
     std::string state;
     std::string letter;
-    std::vector<std::string> letters;
     std::int64_t limit = 50;
+};
+
+struct DecisionOptions {
+    ServerOptions server;
+    OutputOptions output;
+    std::vector<std::string> letters;
+    LetterFilter filter;
+    bool all = false;
+    bool execute = false;
+    std::int64_t letters_max = bulk_letters_default;
+    std::int64_t letters_per_second = bulk_rate_default;
+    std::string operator_name = user_name();
+    std::string reason;
 };
 
 const Field kLetterFields[] = {{"id", "id"},
@@ -25,61 +48,129 @@ const Field kLetterFields[] = {{"id", "id"},
                                {"attempts", "attempts", Align::right},
                                {"last_failed_at", "last_failed_at"},
                                {"transaction_id", "transaction_id"}};
-
-std::string path_of(const std::string& letter) { return "/v1/dead-letters/" + http::percent_encode(letter); }
+const Field kAuditFields[] = {{"decision", "decision"},    {"decided_at", "decided_at"}, {"operator", "operator"},
+                              {"key_fingerprint", "key"},  {"bulk_id", "bulk_id"},       {"reason", "reason"},
+                              {"request_id", "request_id"}};
 
 Result<int> list(const Environment& environment, const Options& options, Server& server) {
+    LEDGERLINE_TRY(const LetterQuery query, options.filter.query(server, environment.clock.wall_now()));
     LEDGERLINE_CHECK(print_pages(environment, options.output, server, "/v1/dead-letters",
-                                 query_of("state", options.state), "dead_letters", options.limit, kLetterFields));
+                                 query_of("state", options.state) + query.all(), "dead_letters", options.limit,
+                                 kLetterFields));
     return exit_ok;
 }
 
 Result<int> show(const Environment& environment, const Options& options, Server& server) {
-    LEDGERLINE_TRY(const json::Value letter, server.get(path_of(options.letter)));
+    LEDGERLINE_TRY(json::Value letter, server.get(letter_path(options.letter)));
+    json::Object* members = letter.if_object();
+    const json::Value* audit = letter.find("audit");
+    if (options.output.json() || !members || !audit || !audit->if_array()) {
+        print_object(environment, options.output, letter);
+        return exit_ok;
+    }
+    const json::Array decisions = *audit->if_array();
+    std::erase_if(*members, [](const json::Member& member) { return member.first == "audit"; });
     print_object(environment, options.output, letter);
+    if (decisions.empty()) return exit_ok;
+    environment.out << '\n';
+    print_list(environment, options.output, kAuditFields, decisions);
     return exit_ok;
 }
 
 // Decides every letter named, also after one was refused; an unreachable server ends it.
-Result<int> decide(const Environment& environment, const Options& options, Server& server, const std::string& call) {
+Result<int> decide_each(const Environment& environment, const DecisionOptions& options, Server& server,
+                        const std::string& decision) {
     std::vector<json::Value> decided;
     int code = exit_ok;
     for (const std::string& letter : options.letters) {
-        auto answer = server.send("POST", path_of(letter) + call, {});
-        if (answer) {
-            decided.push_back(*std::move(answer));
+        auto answer = server.call("POST", letter_path(letter) + "/" + decision, decision_body(options.reason),
+                                  operator_header(options.operator_name));
+        if (answer && answer->ok()) {
+            decided.push_back(std::move(answer->body));
             continue;
         }
-        environment.err << fmt::format("ledgerline: {}: {}\n", letter, answer.error().message);
-        code = exit_code_of(answer.error());
+        const Error error = answer ? answer->error() : answer.error();
+        environment.err << fmt::format("ledgerline: {}: {}\n", letter, error.message);
+        code = exit_code_of(error);
         if (code != exit_refused) break;
     }
     print_list(environment, options.output, kLetterFields, decided);
     return code;
 }
 
+// What the arguments contradict; "" when they are fine.
+std::string contradiction(const DecisionOptions& options, const std::string& decision) {
+    const bool filtered = !options.filter.is_empty();
+    const int ways = !options.letters.empty() + filtered + options.all;
+    if (ways == 0) return "name letters by their ids, or select them by a filter or by --all";
+    if (ways > 1) return "ids, filters and --all exclude one another";
+    if (decision == "replay" && options.filter.error_class == "foreign") return "foreign letters can only be discarded";
+    if (!options.letters.empty() && options.execute) return "--yes is for filters and --all: ids are decided at once";
+    return "";
+}
+
+Result<int> decide(const Environment& environment, const DecisionOptions& options, Server& server,
+                   const std::string& decision) {
+    if (const std::string wrong = contradiction(options, decision); !wrong.empty())
+        return failure(Disposition::refuse, std::string(bad_usage), fmt::format("dlq {}: {}", decision, wrong));
+    if (!options.letters.empty()) return decide_each(environment, options, server, decision);
+
+    Interrupts interrupts;
+    BulkSettings settings;
+    settings.decision = decision;
+    LEDGERLINE_TRY(settings.letters, options.filter.query(server, environment.clock.wall_now()));
+    settings.operator_name = options.operator_name;
+    settings.reason = options.reason;
+    settings.letters_max = options.letters_max;
+    settings.letters_per_second = options.letters_per_second;
+    settings.execute = options.execute;
+    settings.output = options.output;
+    settings.wait_interrupt = [&](milliseconds at_most) { return interrupts.wait(at_most); };
+    return decide_in_bulk(environment, settings, server);
+}
+
 void declare_decision(Command& family, const Environment& environment, const char* name, const char* description) {
     Command command = family.add(name, description);
-    const auto options = declare_server_command<Options>(
-        command, environment, [call = fmt::format("/{}", name)](const Environment& e, const Options& o, Server& s) {
-            return decide(e, o, s, call);
+    const auto options = declare_server_command<DecisionOptions>(
+        command, environment,
+        [decision = std::string(name)](const Environment& e, const DecisionOptions& o, Server& s) {
+            return decide(e, o, s, decision);
         });
-    command.positionals("ID", "The dead letters' ids", options->letters);
-    command.notes("Repeating the call changes nothing. Exit code 1 when a letter has been decided the other way.");
+    command.positionals("ID", "The dead letters' ids", options->letters, false);
+    command.flag({"--all", "", "All parked letters", no_variable}, options->all);
+    declare_letter_filter(command, options->filter);
+    command.flag({"-y,--yes", "", "Do it; without it a selection is only shown", no_variable}, options->execute);
+    command.option({"--max", "N", "How many at most, the oldest first", no_variable}, options->letters_max, 1,
+                   bulk_letters_max);
+    command.option({"--rate", "N", "How many in a second at most", no_variable}, options->letters_per_second, 1,
+                   bulk_rate_max);
+    command.option({"--operator", "NAME", "Who decides, for the audit"}, options->operator_name);
+    command.option({"--reason", "TEXT", "Why, for the audit", no_variable}, options->reason);
+    command.notes(
+        fmt::format("Filters and --all select parked letters and show what there is: nothing happens without --yes. "
+                    "Ctrl-C ends it\n"
+                    "after the letter under way; the same command goes on with what is left. Repeating a decision "
+                    "changes nothing.\n"
+                    "Exit code 1 when a letter has been decided the other way.\n\n"
+                    "Examples:\n  ledgerline dlq {0} 0199f3c0-7b1c-7def-8abc-0123456789ab\n"
+                    "  ledgerline dlq {0} --code 23514 --older-than 1h --reason \"the check is mended\"\n"
+                    "  ledgerline dlq {0} --account alice --yes --rate 10",
+                    name));
 }
 
 }  // namespace
 
 void declare_dead_letters(Command& parent, const Environment& environment) {
     Command family = parent.add("dlq", "List, show, replay and discard dead letters");
-    Command list_command = family.add("list", "List dead letters, newest first");
+    Command list_command = family.add("list", "List dead letters, those that failed last first");
     const auto listed = declare_server_command<Options>(list_command, environment, list);
     list_command.choice({"--state", "", "Only letters in this state", no_variable}, listed->state,
                         {"PARKED", "REPLAYED", "DISCARDED"});
+    declare_letter_filter(list_command, listed->filter);
     list_command.option({"--limit", "N", "How many at most", no_variable}, listed->limit, 1, list_limit_max);
-    list_command.notes("Example:\n  ledgerline dlq list --state PARKED");
+    list_command.notes("Example:\n  ledgerline dlq list --state PARKED --class permanent --newer-than 1h");
 
-    Command show_command = family.add("show", "Show one dead letter, with the message and the error");
+    Command show_command = family.add("show", "Show one dead letter: the message, the error, and who decided");
     const auto shown = declare_server_command<Options>(show_command, environment, show);
     show_command.positional("ID", "The dead letter's id", shown->letter);
 

@@ -1,3 +1,4 @@
+#include "app/dead_letter_service.h"
 #include "app/health_server.h"
 #include "app/kafka.h"
 #include "app/publisher_service.h"
@@ -16,18 +17,23 @@ Result<void> run(RoleProcess& process, const cli::PublisherOptions& options) {
     // Events come from other processes: nobody wakes the publisher but its own polling.
     Wakeup wakeup;
     Watchdog watchdog(options.timeouts.stall, process.on_fatal());
-    PublisherService publisher({.database_url = options.database_url, .publisher = {.owner = new_owner(process.ids())}},
+    const std::string owner = new_owner(process.ids());
+    PublisherService publisher({.database_url = options.database_url, .publisher = {.owner = owner}},
                                kafka.bus().make_producer(), process.clock(), process.random(), process.metrics(),
                                wakeup, watchdog, process.on_fatal());
+    DeadLetterService dead_letters(options.database_url, owner, kafka.bus().make_dead_letter_producer(),
+                                   process.clock(), process.random(), process.metrics(), watchdog, process.on_fatal());
     LEDGERLINE_CHECK(server.start({.version = cli::version,
                                    .dependencies = {kafka.dependency(true)},
                                    .alive = [&watchdog] { return watchdog.alive(); }}));
     watchdog.start();
     publisher.start();
+    dead_letters.start();
     process.announce_ready(options.listen.host, server.port());
 
     const auto fatal = process.wait_for_end();
     server.begin_stop();
+    dead_letters.stop();
     publisher.stop();
     server.stop();
     if (fatal) return std::unexpected(*fatal);

@@ -2,6 +2,7 @@
 #include <optional>
 
 #include "app/api_server.h"
+#include "app/dead_letter_service.h"
 #include "app/drain.h"
 #include "app/kafka.h"
 #include "app/publisher_service.h"
@@ -47,6 +48,10 @@ public:
     std::unique_ptr<Producer> make_producer() {
         return kafka_ ? kafka_->bus().make_producer() : memory_->make_producer();
     }
+    // Null where there is no topic of dead letters: the bus in memory has none.
+    std::unique_ptr<Producer> make_dead_letter_producer() {
+        return kafka_ ? kafka_->bus().make_dead_letter_producer() : nullptr;
+    }
     std::unique_ptr<Consumer> make_consumer() {
         return kafka_ ? kafka_->bus().make_consumer() : memory_->make_consumer();
     }
@@ -69,10 +74,15 @@ Result<void> serve(RoleProcess& process, const UpOptions& options, ApiServer& se
     Watchdog watchdog(options.timeouts.stall, process.on_fatal());
     // The lock on the data directory proves that no other process works on the private cluster.
     const bool others_are_dead = options.database_url.empty();
-    PublisherService publisher({.database_url = database_url,
-                                .publisher = {.owner = new_owner(process.ids()), .others_are_dead = others_are_dead}},
-                               bus->make_producer(), process.clock(), process.random(), process.metrics(),
-                               publisher_wakeup, watchdog, process.on_fatal());
+    const std::string owner = new_owner(process.ids());
+    PublisherService publisher(
+        {.database_url = database_url, .publisher = {.owner = owner, .others_are_dead = others_are_dead}},
+        bus->make_producer(), process.clock(), process.random(), process.metrics(), publisher_wakeup, watchdog,
+        process.on_fatal());
+    std::optional<DeadLetterService> dead_letters;
+    if (auto producer = bus->make_dead_letter_producer())
+        dead_letters.emplace(database_url, owner, std::move(producer), process.clock(), process.random(),
+                             process.metrics(), watchdog, process.on_fatal());
     LEDGERLINE_CHECK(server.start({.database_url = database_url,
                                    .dependencies = bus->dependencies(),
                                    .alive = [&watchdog] { return watchdog.alive(); }},
@@ -89,11 +99,13 @@ Result<void> serve(RoleProcess& process, const UpOptions& options, ApiServer& se
     watchdog.start();
     worker.start();
     publisher.start();
+    if (dead_letters) dead_letters->start();
     process.announce_ready(options.listen.host, server.port());
 
     const auto fatal = process.wait_for_end();
     server.stop(options.timeouts.drain);
     const std::int64_t left = fatal ? 0 : drain(process, database_url, lanes, options.timeouts.drain);
+    if (dead_letters) dead_letters->stop();
     publisher.stop();
     worker.stop();
     log::info("stopped", {{"events_left", left}});

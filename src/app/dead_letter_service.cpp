@@ -1,0 +1,18 @@
+#include "app/dead_letter_service.h"
+
+#include <utility>
+
+#include "app/role.h"
+
+namespace ledgerline::app {
+
+DeadLetterService::DeadLetterService(const std::string& database_url, std::string owner,
+                                     std::unique_ptr<Producer> producer, const Clock& clock, Random& random,
+                                     Metrics& metrics, Watchdog& watchdog, LoopThread::OnFatal on_fatal)
+    : producer_(std::move(producer)),
+      store_(connection_config(database_url, "dead letters"), metrics),
+      feed_(std::move(owner), store_, *producer_, clock, random, metrics),
+      loop_("dead-letters", wakeup_, watchdog.watch("dead-letters", [this] { return feed_.step(); }),
+            std::move(on_fatal)) {}
+
+}  // namespace ledgerline::app

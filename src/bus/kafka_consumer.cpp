@@ -18,9 +18,9 @@ KafkaClient::Settings consumer_settings(const KafkaConfig& config) {
             {"heartbeat.interval.ms", "500"},
             // A member whose loop hangs, or whose database alone is away, leaves its partitions to the others.
             {"max.poll.interval.ms", "60000"},
-            {"queued.min.messages", std::to_string(KafkaConsumer::fetched_messages_min)},
+            {"queued.min.messages", std::to_string(KafkaConsumer::fetched_messages_max)},
             {"queued.max.messages.kbytes", std::to_string(KafkaConsumer::fetched_kilobytes_max)},
-            {"fetch.max.bytes", std::to_string(KafkaConsumer::fetched_kilobytes_max << 9)}};
+            {"fetch.max.bytes", std::to_string(KafkaConsumer::fetch_bytes_max)}};
 }
 
 std::size_t size_of(const Message& message) {

@@ -22,9 +22,11 @@ namespace ledgerline {
 
 class KafkaConsumer final : public Consumer, private KafkaListener {
 public:
-    // What is fetched ahead: by the client, and of that kept here to be handed out.
-    static constexpr int fetched_kilobytes_max = 16 << 10;
-    static constexpr int fetched_messages_min = 2000;
+    // What is fetched ahead: by the client, and of that kept here to be handed out. A client whose limit is reached
+    // fetches nothing for a second, so it must be more than a worker takes in one.
+    static constexpr int fetched_kilobytes_max = 32 << 10;
+    static constexpr int fetched_messages_max = 100'000;
+    static constexpr int fetch_bytes_max = 8 << 20;  // in one answer
     static constexpr std::size_t kept_messages_max = 5000;
     static constexpr std::size_t kept_bytes_max = std::size_t{8} << 20;
     static constexpr milliseconds topic_wait_max{3000};  // before the group is joined without it

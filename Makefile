@@ -1,12 +1,15 @@
 # Short names for what one does here. Each target runs as root and as an ordinary user.
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap build test test-faults test-observe demo stop kafka kafka-stop stack stack-down seed e2e lint fmt clean
+.PHONY: help bootstrap build test test-faults test-observe demo stop kafka kafka-stop stack stack-down seed e2e up down lint fmt clean
 
 PRESET ?= release
 # Test programs start PostgreSQL clusters of their own.
 TEST_JOBS ?= 2
 KAFKA_DIR ?= .kafka
 KAFKA_PORT ?= 9092
+BROKER ?= redpanda
+COMPOSE = docker compose -f infra/docker-compose.yml
+need_compose = docker compose version >/dev/null 2>&1 || { echo "Docker with its compose plugin, 2.24 or newer, is needed" >&2; exit 1; }
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +59,15 @@ e2e: bootstrap ## Run the end-to-end suite against LEDGERLINE_URL (default: http
 	@cmake --preset $(PRESET) >/dev/null
 	@cmake --build --preset $(PRESET) --target api_e2e
 	@LEDGERLINE_URL=$${LEDGERLINE_URL:-http://127.0.0.1:8080} build/$(PRESET)/tests/e2e/api_e2e
+
+up: ## Start everything in containers: the roles, PostgreSQL, a broker (BROKER=redpanda or kafka), Prometheus, Grafana, Jaeger
+	@$(need_compose)
+	@COMPOSE_PROFILES=$(BROKER) $(COMPOSE) up --build --detach --wait
+	@echo "API http://127.0.0.1:8080  Grafana http://127.0.0.1:3000 (admin/admin)  Prometheus http://127.0.0.1:9090  Jaeger http://127.0.0.1:16686"
+
+down: ## End the containers; their data stays in volumes
+	@$(need_compose)
+	@COMPOSE_PROFILES=redpanda,kafka $(COMPOSE) down
 
 lint: bootstrap ## Check the format, clang-tidy's rules and the shell scripts
 	@scripts/lint

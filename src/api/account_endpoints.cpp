@@ -157,8 +157,8 @@ AccountEndpoints::Answer AccountEndpoints::create(const http::Request& request) 
     auto account = parse_account(*body);
     if (!account) co_return http::to_response(account.error());
     account->id = ids_.next();
-    const auto creation =
-        co_await database_.run([&](pg::Connection& connection) { return create_account(connection, *account); });
+    const auto creation = co_await database_.run(
+        request.trace, [&](pg::Connection& connection) { return create_account(connection, *account); });
     co_return creation_response(creation);
 }
 
@@ -166,8 +166,8 @@ AccountEndpoints::Answer AccountEndpoints::get(const http::Request& request) {
     if (auto wrong = check_parameters(request, {})) co_return http::to_response(*wrong);
     const auto id = path_id(request);
     if (!id) co_return http::to_response(id.error());
-    const auto account =
-        co_await database_.run([&](pg::Connection& connection) { return find_account(connection, *id); });
+    const auto account = co_await database_.run(
+        request.trace, [&](pg::Connection& connection) { return find_account(connection, *id); });
     co_return account_response(account);
 }
 
@@ -178,7 +178,7 @@ AccountEndpoints::Answer AccountEndpoints::list(const http::Request& request) {
     const auto status = query.choice("status", kStatuses);
     if (query.problem()) co_return http::to_response(*query.problem());
     auto accounts = co_await database_.run(
-        [&](pg::Connection& connection) { return list_accounts(connection, query, reference, status); });
+        request.trace, [&](pg::Connection& connection) { return list_accounts(connection, query, reference, status); });
     if (!accounts) co_return http::to_response(problem_of(accounts.error()));
     co_return page_response("accounts", std::move(*accounts), query, [](const AccountRecord& each) { return each.id; });
 }
@@ -192,7 +192,7 @@ AccountEndpoints::Answer AccountEndpoints::set_status(const http::Request& reque
     const auto status = parse_status(*body);
     if (!status) co_return http::to_response(status.error());
     const auto account =
-        co_await database_.run([&](pg::Connection& connection) -> Result<std::optional<AccountRecord>> {
+        co_await database_.run(request.trace, [&](pg::Connection& connection) -> Result<std::optional<AccountRecord>> {
             pg::Params params;
             params.add(*id).add(*status);
             LEDGERLINE_TRY(auto rows, connection.query(sql::api_set_account_status, params));
@@ -208,7 +208,7 @@ AccountEndpoints::Answer AccountEndpoints::entries(const http::Request& request)
     ListQuery query(request, fmt::format("entries/{}", id->to_string()), {});
     if (query.problem()) co_return http::to_response(*query.problem());
     using Entries = std::optional<std::vector<EntryRecord>>;
-    auto entries = co_await database_.run([&](pg::Connection& connection) -> Result<Entries> {
+    auto entries = co_await database_.run(request.trace, [&](pg::Connection& connection) -> Result<Entries> {
         LEDGERLINE_TRY(const auto account, find_account(connection, *id));
         if (!account) return std::nullopt;
         pg::Params params;

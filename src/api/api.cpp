@@ -32,14 +32,14 @@ DatabaseConfig database_config(const ApiConfig& config) {
 
 struct Api::Parts {
     Parts(const ApiConfig& config, const Clock& clock, Random& random, Metrics& metrics, UuidGenerator& ids,
-          Wakeup& publisher_wakeup, IntakeBatcher::OnFatal on_fatal)
-        : intake_store(connection_config(config, "intake"), metrics),
-          intake(intake_store, config.intake, clock, random, metrics, publisher_wakeup, std::move(on_fatal)),
-          database(database_config(config), clock, random, metrics),
+          Wakeup& publisher_wakeup, IntakeBatcher::OnFatal on_fatal, Tracer& tracer)
+        : intake_store(connection_config(config, "intake"), metrics, tracer),
+          intake(intake_store, config.intake, clock, random, metrics, publisher_wakeup, std::move(on_fatal), tracer),
+          database(database_config(config), clock, random, metrics, tracer),
           outcome_store(connection_config(config, "watcher"), metrics),
           watcher(outcome_store, config.watcher, clock),
           accounts(database, ids),
-          transactions(intake, database, watcher, ids, clock),
+          transactions(intake, database, watcher, ids, clock, tracer),
           dead_letters(database, ids, publisher_wakeup, watcher.wakeup()),
           operations(database),
           health(health_config(config, *this), metrics) {}
@@ -68,8 +68,9 @@ struct Api::Parts {
 };
 
 Api::Api(const ApiConfig& config, const Clock& clock, Random& random, Metrics& metrics, UuidGenerator& ids,
-         Wakeup& publisher_wakeup, std::function<void(const Error&)> on_fatal)
-    : parts_(std::make_unique<Parts>(config, clock, random, metrics, ids, publisher_wakeup, std::move(on_fatal))) {}
+         Wakeup& publisher_wakeup, std::function<void(const Error&)> on_fatal, Tracer& tracer)
+    : parts_(std::make_unique<Parts>(config, clock, random, metrics, ids, publisher_wakeup, std::move(on_fatal),
+                                     tracer)) {}
 Api::~Api() { stop(); }
 
 void Api::add_routes(http::Router& router) {

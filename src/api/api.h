@@ -17,6 +17,7 @@
 #include "http/health.h"
 #include "http/router.h"
 #include "observe/metrics.h"
+#include "observe/tracer.h"
 #include "pg/connection.h"
 
 namespace ledgerline {
@@ -41,7 +42,7 @@ public:
     // on_fatal is called when the database says that intake can never succeed; the process should end. All references
     // must outlive it.
     Api(const ApiConfig& config, const Clock& clock, Random& random, Metrics& metrics, UuidGenerator& ids,
-        Wakeup& publisher_wakeup, std::function<void(const Error&)> on_fatal);
+        Wakeup& publisher_wakeup, std::function<void(const Error&)> on_fatal, Tracer& tracer = Tracer::off());
     ~Api();
 
     // The router must not be used once this is gone.

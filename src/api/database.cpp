@@ -17,10 +17,11 @@ Error not_run(std::string_view code, std::string message) {
 
 }  // namespace
 
-Database::Database(DatabaseConfig config, const Clock& clock, Random& random, Metrics& metrics)
+Database::Database(DatabaseConfig config, const Clock& clock, Random& random, Metrics& metrics, Tracer& tracer)
     : config_(std::move(config)),
       clock_(clock),
       metrics_(metrics),
+      tracer_(tracer),
       wait_seconds_(metrics.database_pool_wait_seconds.Add({{"pool", config_.pool}}, kWaitSeconds)),
       backoff_(config_.backoff, random) {}
 
@@ -48,17 +49,17 @@ void Database::stop() {
     threads_.clear();
 }
 
-void Database::submit(RunJob run) {
-    const auto refusal = try_queue(run);
+void Database::submit(const TraceContext& trace, RunJob run) {
+    const auto refusal = try_queue(trace, run);
     if (!refusal) return changed_.notify_one();
     run([&](const Work&) -> Result<void> { return std::unexpected(*refusal); });
 }
 
-std::optional<Error> Database::try_queue(RunJob& run) {
+std::optional<Error> Database::try_queue(const TraceContext& trace, RunJob& run) {
     std::lock_guard lock(mutex_);
     if (stopping_) return not_run(shutting_down, "this server is shutting down");
     if (queue_.size() >= config_.queue_max) return not_run(overloaded, "too many requests wait for the database");
-    queue_.push_back({std::move(run), clock_.steady_now()});
+    queue_.push_back({std::move(run), trace, clock_.steady_now()});
     return std::nullopt;
 }
 
@@ -72,8 +73,11 @@ std::optional<Database::Job> Database::next_job() {
 }
 
 void Database::serve() {
-    pg::Session session(config_.connection, metrics_, config_.pool);
-    while (auto job = next_job()) job->run([&](const Work& work) { return run_on(session, job->queued_at, work); });
+    pg::Session session(config_.connection, metrics_, config_.pool, tracer_);
+    while (auto job = next_job()) {
+        const TraceScope scope(job->trace);
+        job->run([&](const Work& work) { return run_on(session, job->queued_at, work); });
+    }
 }
 
 Result<void> Database::run_on(pg::Session& session, SteadyTime queued_at, const Work& work) {
@@ -114,8 +118,8 @@ void Database::note_success() {
 
 http::Dependency database_dependency(Database& database) {
     return {"database", [&database]() -> boost::asio::awaitable<bool> {
-                const auto answer =
-                    co_await database.run([](pg::Connection& connection) { return connection.query(sql::api_ping); });
+                const auto answer = co_await database.run(
+                    TraceContext(), [](pg::Connection& connection) { return connection.query(sql::api_ping); });
                 co_return answer.has_value();
             }};
 }

@@ -26,6 +26,7 @@
 #include "base/result.h"
 #include "http/health.h"
 #include "observe/metrics.h"
+#include "observe/tracer.h"
 #include "pg/session.h"
 
 namespace ledgerline {
@@ -41,8 +42,9 @@ struct DatabaseConfig {
 
 class Database {
 public:
-    // clock, random and metrics must outlive it.
-    Database(DatabaseConfig config, const Clock& clock, Random& random, Metrics& metrics);
+    // All references must outlive it.
+    Database(DatabaseConfig config, const Clock& clock, Random& random, Metrics& metrics,
+             Tracer& tracer = Tracer::off());
     ~Database() { stop(); }
     Database(const Database&) = delete;
     Database& operator=(const Database&) = delete;
@@ -52,12 +54,13 @@ public:
     // Lets what runs end, and answers what waits. Repeatable.
     void stop();
 
-    // Runs work(pg::Connection&), which returns a Result, on one of the threads. Thread-safe.
+    // Runs work(pg::Connection&), which returns a Result, on one of the threads, below the span trace. Thread-safe.
     template <class Work>
-    auto run(Work work) -> boost::asio::awaitable<std::invoke_result_t<Work&, pg::Connection&>> {
+    auto run(const TraceContext& trace, Work work)
+        -> boost::asio::awaitable<std::invoke_result_t<Work&, pg::Connection&>> {
         using R = std::invoke_result_t<Work&, pg::Connection&>;
         co_return co_await suspend_for<R>([&](Resume<R> resume) {
-            submit([work = std::move(work), resume = std::move(resume)](const Runner& run) mutable {
+            submit(trace, [work = std::move(work), resume = std::move(resume)](const Runner& run) mutable {
                 std::optional<R> result;
                 auto ran = run([&](pg::Connection& connection) -> Result<void> {
                     result = work(connection);
@@ -76,12 +79,13 @@ private:
     using RunJob = std::move_only_function<void(const Runner&)>;
     struct Job {
         RunJob run;
+        TraceContext trace;
         SteadyTime queued_at;
     };
 
-    void submit(RunJob run);
+    void submit(const TraceContext& trace, RunJob run);
     // The reason when the job is refused. Otherwise it has taken it.
-    std::optional<Error> try_queue(RunJob& run);
+    std::optional<Error> try_queue(const TraceContext& trace, RunJob& run);
     void serve();
     std::optional<Job> next_job();
     Result<void> run_on(pg::Session& session, SteadyTime queued_at, const Work& work);
@@ -92,6 +96,7 @@ private:
     const DatabaseConfig config_;
     const Clock& clock_;
     Metrics& metrics_;
+    Tracer& tracer_;
     prometheus::Histogram& wait_seconds_;
 
     std::mutex mutex_;

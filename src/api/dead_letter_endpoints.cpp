@@ -127,7 +127,7 @@ DeadLetterEndpoints::Answer DeadLetterEndpoints::get(const http::Request& reques
     const auto id = path_id(request);
     if (!id) co_return http::to_response(id.error());
     const Found letter =
-        co_await database_.run([&](pg::Connection& connection) { return find_letter(connection, *id); });
+        co_await database_.run(request.trace, [&](pg::Connection& connection) { return find_letter(connection, *id); });
     if (!letter) co_return http::to_response(problem_of(letter.error()));
     if (!*letter) co_return not_found();
     co_return record_response(200, **letter);
@@ -143,7 +143,7 @@ DeadLetterEndpoints::Answer DeadLetterEndpoints::list(const http::Request& reque
     if (query.problem()) co_return http::to_response(*query.problem());
     const pg::Statement& statement = order == "oldest" ? sql::api_dead_letters_oldest : sql::api_dead_letters_newest;
     auto letters = co_await database_.run(
-        [&](pg::Connection& connection) { return read_page(connection, statement, query, filter); });
+        request.trace, [&](pg::Connection& connection) { return read_page(connection, statement, query, filter); });
     if (!letters) co_return http::to_response(problem_of(letters.error()));
     co_return page_response("dead_letters", std::move(*letters), query,
                             [](const DeadLetterRecord& each) { return each.id; });
@@ -154,8 +154,8 @@ DeadLetterEndpoints::Answer DeadLetterEndpoints::summary(const http::Request& re
     ListQuery query(request, "dead-letters/summary", DeadLetterFilter::parameters);
     const auto filter = DeadLetterFilter::read(query);
     if (query.problem()) co_return http::to_response(*query.problem());
-    const auto summary =
-        co_await database_.run([&](pg::Connection& connection) { return summarize(connection, filter); });
+    const auto summary = co_await database_.run(
+        request.trace, [&](pg::Connection& connection) { return summarize(connection, filter); });
     if (!summary) co_return http::to_response(problem_of(summary.error()));
     co_return record_response(200, *summary);
 }
@@ -170,13 +170,14 @@ DeadLetterEndpoints::Answer DeadLetterEndpoints::decide(const http::Request& req
     if (decision == Decision::replay) {
         const Uuid event_id = ids_.next();
         const std::string traceparent = request.trace.to_string();
-        const Found letter = co_await database_.run(
-            [&](pg::Connection& connection) { return replay_letter(connection, *id, *who, event_id, traceparent); });
+        const Found letter = co_await database_.run(request.trace, [&](pg::Connection& connection) {
+            return replay_letter(connection, *id, *who, event_id, traceparent);
+        });
         publisher_wakeup_.notify();
         co_return decision_response(letter, "REPLAYED");
     }
-    const Found letter =
-        co_await database_.run([&](pg::Connection& connection) { return discard_letter(connection, *id, *who); });
+    const Found letter = co_await database_.run(
+        request.trace, [&](pg::Connection& connection) { return discard_letter(connection, *id, *who); });
     outcome_wakeup_.notify();
     co_return decision_response(letter, "DISCARDED");
 }

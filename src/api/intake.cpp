@@ -33,7 +33,7 @@ void name_thread(std::thread& thread, const char* name) { pthread_setname_np(thr
 }  // namespace
 
 IntakeBatcher::IntakeBatcher(IntakeStore& store, IntakeConfig config, const Clock& clock, Random& random,
-                             Metrics& metrics, Wakeup& publisher_wakeup, OnFatal on_fatal)
+                             Metrics& metrics, Wakeup& publisher_wakeup, OnFatal on_fatal, Tracer& tracer)
     : store_(store),
       config_(config),
       clock_(clock),
@@ -44,6 +44,7 @@ IntakeBatcher::IntakeBatcher(IntakeStore& store, IntakeConfig config, const Cloc
       failed_total_(metrics.intake_rows_total.Add({{"result", "failed"}})),
       publisher_wakeup_(publisher_wakeup),
       on_fatal_(std::move(on_fatal)),
+      tracer_(tracer),
       backoff_(config.backoff, random),
       queue_(config.queue_rows_max) {}
 
@@ -82,12 +83,29 @@ void IntakeBatcher::run() {
         }
         const auto batch = queue_.take(config_.batch_rows_max);
         if (!batch) continue;
-        metrics_.intake_queue_rows.Set(static_cast<double>(queue_.rows()));
-        metrics_.intake_batch_size.Observe(static_cast<double>(batch->items.size()));
-        auto answers = accept_items(batch->items, batch->deadline);
+        auto answers = accept_batch(*batch);
         count(answers);
         queue_.answer(*batch, std::move(answers));
     }
+}
+
+IntakeAnswers IntakeBatcher::accept_batch(const IntakeQueue::Batch& batch) {
+    metrics_.intake_queue_rows.Set(static_cast<double>(queue_.rows()));
+    metrics_.intake_batch_size.Observe(static_cast<double>(batch.items.size()));
+    const auto waited = clock_.steady_now() - (batch.first_deadline - config_.request_timeout);
+    metrics_.intake_wait_seconds.Observe(std::chrono::duration<double>(waited).count());
+
+    Span span = tracer_.start_batch("intake batch", batch.items, &IntakeItem::traceparent);
+    span.set("ledgerline.intake.rows", batch.items.size());
+    const TraceScope scope(span.context());
+    auto answers = accept_items(batch.items, batch.deadline);
+    for (auto& answer : answers) {
+        if (answer)
+            answer->batch = span.context();
+        else if (span.recording())
+            span.fail(answer.error());
+    }
+    return answers;
 }
 
 // Sleeps until the first deadline. None that is set meanwhile can be earlier than one whole request_timeout from now.

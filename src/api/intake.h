@@ -25,6 +25,7 @@
 #include "base/clock.h"
 #include "base/wakeup.h"
 #include "observe/metrics.h"
+#include "observe/tracer.h"
 
 namespace ledgerline {
 
@@ -43,7 +44,7 @@ public:
     // called, on the batcher's thread and at most once, when the database says that no batch can ever succeed; rows
     // are answered with database_unavailable from then on.
     IntakeBatcher(IntakeStore& store, IntakeConfig config, const Clock& clock, Random& random, Metrics& metrics,
-                  Wakeup& publisher_wakeup, OnFatal on_fatal);
+                  Wakeup& publisher_wakeup, OnFatal on_fatal, Tracer& tracer = Tracer::off());
     ~IntakeBatcher() { stop(); }
     IntakeBatcher(const IntakeBatcher&) = delete;
     IntakeBatcher& operator=(const IntakeBatcher&) = delete;
@@ -64,6 +65,7 @@ public:
 private:
     void run();
     void run_deadlines();
+    IntakeAnswers accept_batch(const IntakeQueue::Batch& batch);
     IntakeAnswers accept_items(std::span<const IntakeItem> items, SteadyTime deadline);
     IntakeAnswers bisect(std::span<const IntakeItem> items, const Error& error, SteadyTime deadline);
     IntakeAnswers accepted(std::vector<IntakeResult> results);
@@ -82,6 +84,7 @@ private:
     prometheus::Counter& failed_total_;
     Wakeup& publisher_wakeup_;
     const OnFatal on_fatal_;
+    Tracer& tracer_;
     Backoff backoff_;
     IntakeQueue queue_;
     std::atomic<bool> reachable_ = true;

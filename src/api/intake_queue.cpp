@@ -48,6 +48,7 @@ std::optional<IntakeQueue::Batch> IntakeQueue::take(std::size_t rows_max) {
     if (waiting_.empty()) return std::nullopt;
 
     Batch batch;
+    batch.first_deadline = waiting_.front()->deadline;
     while (!waiting_.empty() && batch.items.size() < rows_max) {
         const auto request = waiting_.front();
         const std::size_t count = std::min(rows_max - batch.items.size(), request->items.size() - request->taken);

@@ -35,7 +35,8 @@ public:
     // Rows that were taken together. They belong to one or several requests.
     struct Batch {
         std::vector<IntakeItem> items;
-        SteadyTime deadline;  // the latest of its requests: nobody waits for an answer after it
+        SteadyTime deadline;        // the latest of its requests: nobody waits for an answer after it
+        SteadyTime first_deadline;  // the earliest of them
 
     private:
         friend class IntakeQueue;

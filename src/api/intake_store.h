@@ -16,6 +16,7 @@
 #include "base/result.h"
 #include "base/uuid.h"
 #include "event/event.h"
+#include "observe/trace.h"
 
 namespace ledgerline {
 
@@ -50,6 +51,7 @@ struct IntakeResult {
     WallTime created_at;           // created
     std::string account_currency;  // currency_mismatch
     std::string error;             // failed
+    TraceContext batch;            // created: the span of its intake transaction (set by IntakeBatcher)
 };
 
 inline constexpr std::string_view outcome_unknown = "outcome_unknown";

@@ -197,8 +197,8 @@ Result<std::vector<IntakeResult>> run_batch(pg::Connection& connection, std::spa
 
 }  // namespace
 
-PgIntakeStore::PgIntakeStore(pg::ConnectionConfig config, Metrics& metrics)
-    : session_(std::move(config), metrics, "intake") {}
+PgIntakeStore::PgIntakeStore(pg::ConnectionConfig config, Metrics& metrics, Tracer& tracer)
+    : session_(std::move(config), metrics, "intake", tracer) {}
 
 Result<std::vector<IntakeResult>> PgIntakeStore::accept(std::span<const IntakeItem> items) {
     return session_.run([&](pg::Connection& connection) { return run_batch(connection, items); });

@@ -12,8 +12,8 @@ namespace ledgerline {
 
 class PgIntakeStore final : public IntakeStore {
 public:
-    // metrics must outlive the store.
-    PgIntakeStore(pg::ConnectionConfig config, Metrics& metrics);
+    // metrics and tracer must outlive the store.
+    PgIntakeStore(pg::ConnectionConfig config, Metrics& metrics, Tracer& tracer = Tracer::off());
 
     Result<std::vector<IntakeResult>> accept(std::span<const IntakeItem> items) override;
     Result<void> ping() override;

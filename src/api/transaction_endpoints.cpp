@@ -56,6 +56,24 @@ http::Problem refusal(const IntakeResult& result) {
     LEDGERLINE_ASSERT(false);
 }
 
+void describe(Span& span, const BatchItems& items, const IntakeAnswers& answers) {
+    if (!span.recording()) return;
+    std::int64_t created = 0, replayed = 0;
+    for (const Result<IntakeResult>& answer : answers) {
+        created += answer && answer->status == IntakeResult::Status::created;
+        replayed += answer && answer->status == IntakeResult::Status::replayed;
+    }
+    span.set("ledgerline.intake.rows", answers.size());
+    span.set("ledgerline.intake.created", created).set("ledgerline.intake.replayed", replayed);
+    if (answers.empty()) return;
+    if (items.size() == 1 && answers[0] && answers[0]->transaction_id != Uuid{}) {
+        span.set("ledgerline.transaction.id", answers[0]->transaction_id.to_string());
+        span.set("ledgerline.account.id", items[0]->account_id.to_string());
+    }
+    if (!answers[0]) return span.fail(answers[0].error());
+    if (answers[0]->status == IntakeResult::Status::created) span.link(answers[0]->batch);
+}
+
 void prefix_field(http::Problem& wrong, std::size_t index) {
     wrong.field = wrong.field.empty() ? fmt::format("transactions[{}]", index)
                                       : fmt::format("transactions[{}].{}", index, wrong.field);
@@ -110,17 +128,27 @@ void TransactionEndpoints::add_routes(http::Router& router) {
                 .handler = [this](const Request& request) { return trace(request); }});
 }
 
-boost::asio::awaitable<TransactionEndpoints::Outcomes> TransactionEndpoints::accept(const http::Request& request,
-                                                                                    BatchItems items) {
+// Gives the well-formed items their ids and has them accepted. What is published and applied later hangs below the span
+// that this leaves.
+boost::asio::awaitable<IntakeAnswers> TransactionEndpoints::take_in(const http::Request& request, BatchItems& items) {
+    Span span = tracer_.start_below(request.trace, SpanKind::internal, "intake");
+    const std::string traceparent = span.context().to_string();
     std::vector<IntakeItem> well_formed;
     for (auto& item : items) {
         if (!item) continue;
         item->transaction_id = ids_.next();
         item->event_id = ids_.next();
-        item->traceparent = request.trace.to_string();
+        item->traceparent = traceparent;
         well_formed.push_back(*item);
     }
-    const IntakeAnswers answers = co_await intake_.accept(std::move(well_formed));
+    auto answers = co_await intake_.accept(std::move(well_formed));
+    describe(span, items, answers);
+    co_return answers;
+}
+
+boost::asio::awaitable<TransactionEndpoints::Outcomes> TransactionEndpoints::accept(const http::Request& request,
+                                                                                    BatchItems items) {
+    const IntakeAnswers answers = co_await take_in(request, items);
 
     Outcomes outcomes;
     outcomes.items.reserve(items.size());
@@ -143,7 +171,7 @@ boost::asio::awaitable<TransactionEndpoints::Outcomes> TransactionEndpoints::acc
             outcomes.items.push_back(std::unexpected(refusal(*result)));
         }
     }
-    co_await load_replayed(outcomes.items);
+    co_await load_replayed(request, outcomes.items);
     if (const auto wait = read_wait(request)) {
         if (co_await wait_for(outcomes.items, *wait)) outcomes.waited = *wait;
     }
@@ -151,13 +179,14 @@ boost::asio::awaitable<TransactionEndpoints::Outcomes> TransactionEndpoints::acc
 }
 
 // Replaces the ids of replayed transactions by their current state.
-boost::asio::awaitable<void> TransactionEndpoints::load_replayed(std::vector<Outcome>& outcomes) {
+boost::asio::awaitable<void> TransactionEndpoints::load_replayed(const http::Request& request,
+                                                                 std::vector<Outcome>& outcomes) {
     std::vector<Uuid> ids;
     for (const Outcome& outcome : outcomes)
         if (outcome && outcome->replayed) ids.push_back(outcome->transaction.id);
     if (ids.empty()) co_return;
-    const auto found =
-        co_await database_.run([&](pg::Connection& connection) { return read_transactions(connection, ids); });
+    const auto found = co_await database_.run(
+        request.trace, [&](pg::Connection& connection) { return read_transactions(connection, ids); });
     std::unordered_map<Uuid, const TransactionRecord*> by_id;
     if (found)
         for (const TransactionRecord& record : *found) by_id.emplace(record.id, &record);
@@ -243,7 +272,7 @@ TransactionEndpoints::Answer TransactionEndpoints::get(const http::Request& requ
     const auto id = path_id(request);
     if (!id) co_return http::to_response(id.error());
     const auto found = co_await database_.run(
-        [&](pg::Connection& connection) { return read_transactions(connection, std::span(&*id, 1)); });
+        request.trace, [&](pg::Connection& connection) { return read_transactions(connection, std::span(&*id, 1)); });
     if (!found) co_return http::to_response(problem_of(found.error()));
     if (found->empty()) co_return not_found();
     co_return record_response(200, found->front());
@@ -253,8 +282,8 @@ TransactionEndpoints::Answer TransactionEndpoints::trace(const http::Request& re
     if (auto wrong = check_parameters(request, {})) co_return http::to_response(*wrong);
     const auto id = path_id(request);
     if (!id) co_return http::to_response(id.error());
-    const auto found =
-        co_await database_.run([&](pg::Connection& connection) -> Result<std::optional<TransactionTrace>> {
+    const auto found = co_await database_.run(
+        request.trace, [&](pg::Connection& connection) -> Result<std::optional<TransactionTrace>> {
             pg::Params params;
             params.add(*id).add(TransactionTrace::events_max);
             LEDGERLINE_TRY(auto rows, connection.query(sql::trace_transaction_events, params));
@@ -271,13 +300,14 @@ TransactionEndpoints::Answer TransactionEndpoints::list(const http::Request& req
     const auto account_id = query.uuid("account_id");
     const auto status = query.choice("status", kStatuses);
     if (query.problem()) co_return http::to_response(*query.problem());
-    auto page = co_await database_.run([&](pg::Connection& connection) -> Result<std::vector<TransactionRecord>> {
-        pg::Params params;
-        params.add(query.after_id().value_or(greatest_id())).add(query.limit() + 1);
-        if (account_id) params.add(*account_id);
-        LEDGERLINE_TRY(auto rows, connection.query(page_statement(status, account_id.has_value()), params));
-        return read_all(rows, read_transaction);
-    });
+    auto page = co_await database_.run(
+        request.trace, [&](pg::Connection& connection) -> Result<std::vector<TransactionRecord>> {
+            pg::Params params;
+            params.add(query.after_id().value_or(greatest_id())).add(query.limit() + 1);
+            if (account_id) params.add(*account_id);
+            LEDGERLINE_TRY(auto rows, connection.query(page_statement(status, account_id.has_value()), params));
+            return read_all(rows, read_transaction);
+        });
     if (!page) co_return http::to_response(problem_of(page.error()));
     co_return page_response("transactions", std::move(*page), query,
                             [](const TransactionRecord& each) { return each.id; });

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/uuid.h"
 #include "http/router.h"
+#include "observe/tracer.h"
 
 namespace ledgerline {
 
@@ -21,8 +22,8 @@ class TransactionEndpoints {
 public:
     // All must outlive it.
     TransactionEndpoints(IntakeBatcher& intake, Database& database, OutcomeWatcher& watcher, UuidGenerator& ids,
-                         const Clock& clock)
-        : intake_(intake), database_(database), watcher_(watcher), ids_(ids), clock_(clock) {}
+                         const Clock& clock, Tracer& tracer)
+        : intake_(intake), database_(database), watcher_(watcher), ids_(ids), clock_(clock), tracer_(tracer) {}
 
     // This must outlive the router.
     void add_routes(http::Router& router);
@@ -48,7 +49,8 @@ private:
 
     // Has the well-formed items accepted, in order, and waits for their outcomes as far as the request prefers that.
     boost::asio::awaitable<Outcomes> accept(const http::Request& request, BatchItems items);
-    boost::asio::awaitable<void> load_replayed(std::vector<Outcome>& outcomes);
+    boost::asio::awaitable<IntakeAnswers> take_in(const http::Request& request, BatchItems& items);
+    boost::asio::awaitable<void> load_replayed(const http::Request& request, std::vector<Outcome>& outcomes);
     boost::asio::awaitable<bool> wait_for(std::vector<Outcome>& outcomes, std::chrono::seconds wait);
 
     IntakeBatcher& intake_;
@@ -56,6 +58,7 @@ private:
     OutcomeWatcher& watcher_;
     UuidGenerator& ids_;
     const Clock& clock_;
+    Tracer& tracer_;
 };
 
 }  // namespace ledgerline

@@ -11,7 +11,7 @@ Result<std::unique_ptr<ApiServer>> ApiServer::create(RoleProcess& process, const
 ApiServer::ApiServer(RoleProcess& process, http::ListenerConfig config)
     : process_(process),
       listener_(std::make_unique<http::Listener>(std::move(config), router_, process.clock(), process.random(),
-                                                 process.metrics())) {}
+                                                 process.metrics(), process.tracer())) {}
 
 ApiServer::~ApiServer() { stop(milliseconds(0)); }
 
@@ -22,7 +22,7 @@ Result<void> ApiServer::start(ApiServerConfig config, Wakeup& publisher_wakeup) 
     api.dependencies = std::move(config.dependencies);
     api.alive = std::move(config.alive);
     api_ = std::make_unique<Api>(api, process_.clock(), process_.random(), process_.metrics(), process_.ids(),
-                                 publisher_wakeup, process_.on_fatal());
+                                 publisher_wakeup, process_.on_fatal(), process_.tracer());
     api_->add_routes(router_);
     api_->start();
     return listener_->start();

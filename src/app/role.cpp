@@ -44,6 +44,11 @@ std::string url_of(const std::string& host, std::uint16_t port) {
     return host.contains(':') ? fmt::format("http://[{}]:{}", host, port) : fmt::format("http://{}:{}", host, port);
 }
 
+// What traces call this process unless OTEL_SERVICE_NAME says otherwise.
+std::string service_of(std::string_view role) {
+    return role == "up" ? "ledgerline" : "ledgerline-" + std::string(role);
+}
+
 }  // namespace
 
 void RoleProcess::announce_ready(const std::string& host, std::uint16_t port) {
@@ -62,10 +67,15 @@ std::optional<Error> RoleProcess::wait_for_end() {
 int run_role(const cli::Environment& environment, const char* name, const cli::LogOptions& log,
              milliseconds shutdown_max, const std::function<Result<void>(RoleProcess&)>& body) {
     cli::configure_log(log);
+    auto traces = read_trace_settings(read_environment, service_of(name), cli::version);
+    if (!traces) {
+        environment.err << "ledgerline " << name << ": " << traces.error().message << std::endl;
+        return cli::exit_code_of(traces.error());
+    }
     int exit_code = cli::exit_ok;
     bool leaves = false;
     {
-        RoleProcess process(environment, shutdown_max);
+        RoleProcess process(environment, shutdown_max, std::move(*traces));
         if (const auto done = body(process); !done && done.error().code != kToldToEnd) {
             environment.err << "ledgerline " << name << ": " << done.error().message << std::endl;
             exit_code = cli::exit_code_of(done.error());

@@ -14,6 +14,7 @@
 #include "cli/version.h"
 #include "http/listener.h"
 #include "observe/metrics.h"
+#include "observe/tracing.h"
 #include "pg/connection.h"
 
 namespace ledgerline::app {
@@ -25,12 +26,15 @@ inline constexpr milliseconds shutdown_slack{15'000};
 class RoleProcess {
 public:
     // shutdown_max: how long the role may take to end after a signal or a failure, before the process is ended anyway.
-    RoleProcess(const cli::Environment& environment, milliseconds shutdown_max)
-        : environment_(environment), shutdown_max_(shutdown_max) {}
+    RoleProcess(const cli::Environment& environment, milliseconds shutdown_max, TraceSettings traces)
+        : environment_(environment),
+          shutdown_max_(shutdown_max),
+          tracing_(std::move(traces), environment.clock, environment.random, metrics_) {}
 
     const Clock& clock() const { return environment_.clock; }
     Random& random() const { return environment_.random; }
     Metrics& metrics() { return metrics_; }
+    Tracer& tracer() { return tracing_.tracer(); }
     UuidGenerator& ids() { return ids_; }
     const TerminationSignals& signals() const { return signals_; }
 
@@ -53,6 +57,7 @@ private:
     const milliseconds shutdown_max_;
     TerminationSignals signals_;  // before any thread is started
     Metrics metrics_{cli::version};
+    Tracing tracing_;
     UuidGenerator ids_{environment_.clock, environment_.random};
     bool leaves_ = false;
     ExitDeadline deadline_;

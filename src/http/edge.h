@@ -8,16 +8,20 @@
 #include "http/api_keys.h"
 #include "http/byte_budget.h"
 #include "http/listener.h"
+#include "http/server_span.h"
+#include "observe/tracer.h"
 
 namespace ledgerline::http {
 
 struct Edge {
     Edge(ListenerConfig settings, const Router& router, const Clock& its_clock, Random& its_random,
-         Metrics& its_metrics)
+         Metrics& its_metrics, Tracer& its_tracer)
         : config(std::move(settings)),
           clock(its_clock),
           random(its_random),
           metrics(its_metrics),
+          tracer(its_tracer),
+          span_attributes(server_attributes(config)),
           ids(its_clock, its_random),
           keys(config.api_keys),
           admission(router, keys),
@@ -27,6 +31,8 @@ struct Edge {
     const Clock& clock;
     Random& random;
     Metrics& metrics;
+    Tracer& tracer;
+    const SpanAttributes span_attributes;  // of every request's span
     UuidGenerator ids;
     const ApiKeys keys;
     const Admission admission;

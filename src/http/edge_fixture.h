@@ -244,7 +244,7 @@ protected:
                                                      {"query", object_of(request.query)},
                                                      {"body", request.body},
                                                      {"request_id", request.request_id},
-                                                     {"trace_id", request.trace.trace_id}});
+                                                     {"trace_id", std::string(request.trace.trace_id)}});
         co_return response;
     }
 

@@ -7,6 +7,7 @@
 #include "http/head.h"
 #include "http/message.h"
 #include "http/router.h"
+#include "observe/span.h"
 
 namespace ledgerline::http {
 
@@ -18,6 +19,8 @@ struct Exchange {
     const Route* route = nullptr;  // null until one is found
     bool close = false;            // the connection ends with this answer
     bool handled = false;          // the handler ran: the answer is not the edge's own
+    WallTime begun_at;             // when its first byte was seen
+    Span span;                     // ends with the answer
     SteadyTime complete_at;        // when the last byte had come, or the edge refused
     std::string failure;           // what the handler threw; for the log only
     ByteBudget::Share body_share;  // as large as request.body

@@ -45,8 +45,9 @@ Result<tcp::endpoint> endpoint_of(const ListenerConfig& config) {
 }  // namespace
 
 struct Listener::Impl {
-    Impl(ListenerConfig config, const Router& router, const Clock& clock, Random& random, Metrics& metrics)
-        : edge(std::move(config), router, clock, random, metrics), count(metrics.http_connections) {
+    Impl(ListenerConfig config, const Router& router, const Clock& clock, Random& random, Metrics& metrics,
+         Tracer& tracer)
+        : edge(std::move(config), router, clock, random, metrics, tracer), count(metrics.http_connections) {
         for (unsigned i = 0; i < std::max(edge.config.threads, 1u); ++i)
             shards.push_back(std::make_unique<Shard>(edge, count));
     }
@@ -134,8 +135,9 @@ struct Listener::Impl {
     bool stopped = false;
 };
 
-Listener::Listener(ListenerConfig config, const Router& router, const Clock& clock, Random& random, Metrics& metrics)
-    : impl_(std::make_unique<Impl>(std::move(config), router, clock, random, metrics)) {}
+Listener::Listener(ListenerConfig config, const Router& router, const Clock& clock, Random& random, Metrics& metrics,
+                   Tracer& tracer)
+    : impl_(std::make_unique<Impl>(std::move(config), router, clock, random, metrics, tracer)) {}
 
 Listener::~Listener() { stop(milliseconds(0)); }
 

@@ -20,6 +20,7 @@
 #include "base/result.h"
 #include "http/router.h"
 #include "observe/metrics.h"
+#include "observe/tracer.h"
 
 namespace ledgerline::http {
 
@@ -39,9 +40,9 @@ struct ListenerConfig {
 
 class Listener {
 public:
-    // Router, clock, random and metrics must outlive it. The router may not change any more
-    // from start() on.
-    Listener(ListenerConfig config, const Router& router, const Clock& clock, Random& random, Metrics& metrics);
+    // All references must outlive it. The router may not change any more from start() on.
+    Listener(ListenerConfig config, const Router& router, const Clock& clock, Random& random, Metrics& metrics,
+             Tracer& tracer = Tracer::off());
     ~Listener();
 
     // Takes the address, so that one in use is known before anything slow is begun. Connections are refused until

@@ -23,7 +23,7 @@ struct Request {
     std::string body;
     std::string request_id;       // of ours, or the client's X-Request-Id where that is harmless
     std::string key_fingerprint;  // of the API key that let it in: 12 hex digits; "" where the server has no keys
-    TraceContext trace;           // the client's traceparent, under a new span of ours; or a new trace
+    TraceContext trace;           // of this request's span: of the client's trace, or of a new one
     SteadyTime received_at;
 
     // The first header of that name (given in lower case); null when there is none.

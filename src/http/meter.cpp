@@ -20,18 +20,11 @@ constexpr std::array<std::string_view, 4> probe_routes{"health", "livez", "ready
 const prometheus::Histogram::BucketBoundaries kSeconds{0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
                                                        0.25,   0.5,   1,      2.5,   5,    10,    30};
 
-std::string_view method_label(std::string_view method) {
-    const auto known = std::ranges::find(known_methods, method);
-    return known == known_methods.end() ? "other" : *known;
-}
-
 std::string route_label(const Route* route) { return route ? route->name : "none"; }
 
 log::Level level_of(const Exchange& exchange, const Response& response) {
-    // 505 is the client's fault, whatever its class.
-    if (response.status >= 500 && response.status != 505) return log::Level::error;
-    const bool probe = std::ranges::find(probe_routes, route_label(exchange.route)) != probe_routes.end();
-    return probe ? log::Level::debug : log::Level::info;
+    if (is_server_fault(response)) return log::Level::error;
+    return exchange.route && is_probe(*exchange.route) ? log::Level::debug : log::Level::info;
 }
 
 log::Field duration_field(SteadyTime::duration duration) {
@@ -55,6 +48,16 @@ void log_answer(const Exchange& exchange, const Response& response, SteadyTime::
 }
 
 }  // namespace
+
+std::string_view method_label(std::string_view method) {
+    const auto known = std::ranges::find(known_methods, method);
+    return known == known_methods.end() ? "other" : *known;
+}
+
+bool is_probe(const Route& route) { return std::ranges::find(probe_routes, route.name) != probe_routes.end(); }
+
+// 505 is the client's fault, whatever its class.
+bool is_server_fault(const Response& response) { return response.status >= 500 && response.status != 505; }
 
 void Meter::record(const Exchange& exchange, const Response& response, SteadyTime now) {
     const std::string_view method = method_label(exchange.request.method);

@@ -12,6 +12,13 @@
 
 namespace ledgerline::http {
 
+// The method as a label: clients may invent others.
+std::string_view method_label(std::string_view method);
+// Whether machines ask for it every few seconds.
+bool is_probe(const Route& route);
+// Whether the answer says that something went wrong here.
+bool is_server_fault(const Response& response);
+
 class Meter {
 public:
     // The metrics must outlive it.

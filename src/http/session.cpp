@@ -6,6 +6,7 @@
 #include "http/body.h"
 #include "http/chars.h"
 #include "http/screen.h"
+#include "http/server_span.h"
 #include "http/wire.h"
 #include "observe/log.h"
 
@@ -86,11 +87,15 @@ asio::awaitable<bool> Session::await_request() {
 asio::awaitable<bool> Session::serve_one() {
     Exchange exchange(edge_.bodies);
     exchange.request.received_at = edge_.clock.steady_now();
+    exchange.begun_at = edge_.clock.wall_now();
     stream_->set_deadline(edge_.config.request_timeout);
     Step stop = co_await receive(exchange);
     stream_->clear_deadline();
     exchange.complete_at = edge_.clock.steady_now();
-    if (stop && !stop->answer) co_return false;
+    if (stop && !stop->answer) {
+        exchange.span.drop();
+        co_return false;
+    }
     Response response = stop ? *std::move(stop->answer) : co_await handle(exchange);
     exchange.drop_body();
     co_return co_await answer(exchange, std::move(response));
@@ -109,12 +114,12 @@ asio::awaitable<Session::Step> Session::read_head(Exchange& exchange, std::strin
     while (true) {
         const auto seen = screen.look(stream_->buffered());
         if (!seen) {
-            identify(exchange.request);
+            identify(exchange);
             co_return refuse(exchange, to_response(seen.error()));
         }
         if (!*seen) {
             const Io io = co_await stream_->read();
-            if (io == Io::timed_out) identify(exchange.request);
+            if (io == Io::timed_out) identify(exchange);
             if (io != Io::done) co_return stopped(exchange, io);
             continue;
         }
@@ -126,21 +131,19 @@ asio::awaitable<Session::Step> Session::read_head(Exchange& exchange, std::strin
         exchange.framing = head.framing;
         exchange.close = !head.framing.keep_alive;
         target = std::move(head.target);
-        identify(exchange.request);
+        identify(exchange);
         if (problem) co_return refuse(exchange, to_response(*problem));
         co_return std::nullopt;
     }
 }
 
 // The request id and the trace: the client's own where they are well formed.
-void Session::identify(Request& request) {
+void Session::identify(Exchange& exchange) {
+    Request& request = exchange.request;
     const std::string* id = request.header("x-request-id");
     const bool usable = id && !id->empty() && id->size() <= kRequestIdCharsMax && is_visible_ascii(*id);
     request.request_id = usable ? *id : edge_.ids.next().to_string();
-
-    const std::string* parent = request.header("traceparent");
-    const auto trace = parent ? TraceContext::parse(*parent) : std::nullopt;
-    request.trace = trace ? trace->child(edge_.random) : TraceContext::create(edge_.random);
+    begin_server_span(edge_.tracer, exchange);
 }
 
 // Reads over the body of a request that is refused, where that is worth more than a new connection.
@@ -220,6 +223,7 @@ asio::awaitable<Response> Session::handle(Exchange& exchange) {
 // Whether the connection stays open.
 asio::awaitable<bool> Session::answer(Exchange& exchange, Response response) {
     meter_.record(exchange, response, edge_.clock.steady_now());
+    end_server_span(edge_.span_attributes, exchange, response);
     const bool close = exchange.close || edge_.draining;
     const After after = close                                 ? After::close
                         : exchange.framing.minor_version == 0 ? After::keep_open_1_0

@@ -49,7 +49,7 @@ private:
     boost::asio::awaitable<bool> answer(Exchange& exchange, Response response);
     boost::asio::awaitable<void> finish();
 
-    void identify(Request& request);
+    void identify(Exchange& exchange);
     Stop refuse(Exchange& exchange, Response response);
     Stop stopped(Exchange& exchange, Io io);
 

@@ -13,6 +13,8 @@ using prometheus::BuildHistogram;
 using Buckets = prometheus::Histogram::BucketBoundaries;
 
 const Buckets kSeconds{0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30};
+// Few, because each of the named statements has them all.
+const Buckets kStatementSeconds{0.0005, 0.0025, 0.01, 0.05, 0.25, 1, 5};
 const Buckets kRows{1, 2, 5, 10, 25, 50, 100, 250, 500, 1000};
 
 auto& counters(prometheus::Registry& registry, const char* name, const char* help) {
@@ -34,6 +36,9 @@ Metrics::Metrics(std::string_view version)
       http_connections(gauges(registry_, "http_connections", "Open client connections").Add({})),
       http_rejected_total(counters(registry_, "http_rejected_total", "Requests and connections refused at the edge")),
       intake_batch_size(histograms(registry_, "intake_batch_size", "Rows in one intake transaction").Add({}, kRows)),
+      intake_wait_seconds(
+          histograms(registry_, "intake_wait_seconds", "Wait of a batch's oldest row for its intake transaction")
+              .Add({}, kSeconds)),
       intake_commit_seconds(
           histograms(registry_, "intake_commit_seconds", "Duration of one intake transaction").Add({}, kSeconds)),
       intake_queue_rows(gauges(registry_, "intake_queue_rows", "Rows waiting for an intake transaction").Add({})),
@@ -42,6 +47,8 @@ Metrics::Metrics(std::string_view version)
           histograms(registry_, "database_pool_wait_seconds", "Wait for a database connection of the pool")),
       database_reconnects_total(counters(registry_, "database_reconnects_total", "Database connections made anew")),
       database_up(gauges(registry_, "database_up", "0 while the last attempt to connect failed, else 1")),
+      database_statement_seconds(
+          histograms(registry_, "database_statement_seconds", "Duration of one statement, by its name")),
       data_dir_free_bytes(
           gauges(registry_, "data_dir_free_bytes", "Space left in the file system of the private cluster").Add({})),
       data_dir_size_bytes(
@@ -93,7 +100,14 @@ Metrics::Metrics(std::string_view version)
       kafka_messages_queued(
           gauges(registry_, "kafka_messages_queued", "Messages in the producer not yet acknowledged, by client")),
       kafka_consumer_lag_messages(gauges(registry_, "kafka_consumer_lag_messages",
-                                         "Messages of an assigned partition not yet taken, by partition")) {
+                                         "Messages of an assigned partition not yet taken, by partition")),
+      trace_spans_exported_total(
+          counters(registry_, "trace_spans_exported_total", "Spans that the collector has taken").Add({})),
+      trace_spans_dropped_total(
+          counters(registry_, "trace_spans_dropped_total", "Spans that never reached the collector, by reason")),
+      trace_export_failures_total(
+          counters(registry_, "trace_export_failures_total", "Requests to the collector that failed").Add({})),
+      trace_queue_spans(gauges(registry_, "trace_queue_spans", "Spans that wait to be exported").Add({})) {
     BuildGauge()
         .Name("ledgerline_build_info")
         .Help("Version of the binary")
@@ -102,6 +116,7 @@ Metrics::Metrics(std::string_view version)
         .Set(1);
     for (const auto status : consumed_statuses) events_consumed(status);
     for (const char* type : {"transient", "unknown"}) worker_retries_total.Add({{"type", type}});
+    for (const auto reason : trace_drop_reasons) trace_spans_dropped_total.Add({{"reason", std::string(reason)}});
     for (const char* result : {"created", "replayed", "refused", "failed"}) intake_rows_total.Add({{"result", result}});
 }
 
@@ -113,6 +128,10 @@ std::string Metrics::to_text() const {
         data_dir_size_bytes.Set(static_cast<double>(space.capacity));
     }
     return prometheus::TextSerializer().Serialize(registry_.Collect());
+}
+
+prometheus::Histogram& Metrics::statement_seconds(std::string_view query) {
+    return database_statement_seconds.Add({{"query", std::string(query)}}, kStatementSeconds);
 }
 
 prometheus::Counter& Metrics::events_consumed(std::string_view status) {

@@ -38,6 +38,7 @@ public:
 
     // Intake
     prometheus::Histogram& intake_batch_size;
+    prometheus::Histogram& intake_wait_seconds;
     prometheus::Histogram& intake_commit_seconds;
     prometheus::Gauge& intake_queue_rows;
     prometheus::Family<prometheus::Counter>& intake_rows_total;  // result: created, replayed, refused, failed
@@ -46,6 +47,8 @@ public:
     prometheus::Family<prometheus::Histogram>& database_pool_wait_seconds;  // pool
     prometheus::Family<prometheus::Counter>& database_reconnects_total;     // pool
     prometheus::Family<prometheus::Gauge>& database_up;                     // pool
+    prometheus::Family<prometheus::Histogram>& database_statement_seconds;  // query: the statement's name
+    prometheus::Histogram& statement_seconds(std::string_view query);
     prometheus::Gauge& data_dir_free_bytes;  // 0, and so is the size, in a process without a private cluster
     prometheus::Gauge& data_dir_size_bytes;
 
@@ -85,6 +88,16 @@ public:
     prometheus::Family<prometheus::Gauge>& kafka_requests_waiting;         // client
     prometheus::Family<prometheus::Gauge>& kafka_messages_queued;          // client
     prometheus::Family<prometheus::Gauge>& kafka_consumer_lag_messages;    // partition
+
+    // Traces
+    prometheus::Counter& trace_spans_exported_total;
+    prometheus::Family<prometheus::Counter>& trace_spans_dropped_total;  // reason: trace_drop_reasons
+    prometheus::Counter& trace_export_failures_total;
+    prometheus::Gauge& trace_queue_spans;
+
+    // Why spans never arrived: the queue was full, the collector refused them, it was away for too long, the process
+    // ended.
+    static constexpr std::string_view trace_drop_reasons[] = {"queue_full", "refused", "unreachable", "shutdown"};
 
     // events_consumed_total's status values.
     static constexpr std::string_view consumed_statuses[] = {"processed", "failed",  "duplicate",

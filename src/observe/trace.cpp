@@ -1,7 +1,5 @@
 #include "observe/trace.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
 namespace ledgerline {
@@ -13,8 +11,6 @@ bool is_lower_hex(std::string_view text) {
 }
 
 bool is_zero(std::string_view text) { return text.find_first_not_of('0') == std::string_view::npos; }
-
-std::string new_span_id(Random& random) { return fmt::format("{:016x}", random.next() | 1); }
 
 }  // namespace
 
@@ -29,22 +25,22 @@ std::optional<TraceContext> TraceContext::parse(std::string_view text) {
     if (text.size() > 55 && (version == "00" || text[55] != '-')) return std::nullopt;
     const char last = flags[1];
     const int low_bits = last <= '9' ? last - '0' : last - 'a' + 10;
-    return TraceContext{std::string(trace_id), std::string(parent_id), (low_bits & 1) != 0};
+    return TraceContext{TraceId(trace_id), SpanId(parent_id), (low_bits & 1) != 0};
 }
-
-TraceContext TraceContext::create(Random& random) {
-    return {fmt::format("{:016x}{:016x}", random.next(), random.next() | 1), new_span_id(random), true};
-}
-
-TraceContext TraceContext::child(Random& random) const { return {trace_id, new_span_id(random), sampled}; }
 
 std::string TraceContext::to_string() const {
-    return fmt::format("00-{}-{}-{}", trace_id, parent_id, sampled ? "01" : "00");
+    std::string text = "00-";
+    text.reserve(55);
+    text += trace_id;
+    text += '-';
+    text += span_id;
+    text += sampled ? "-01" : "-00";
+    return text;
 }
 
 std::string trace_id_of(std::string_view traceparent) {
     const auto context = TraceContext::parse(traceparent);
-    return context ? context->trace_id : std::string();
+    return context ? std::string(context->trace_id) : std::string();
 }
 
 }  // namespace ledgerline

@@ -38,6 +38,8 @@ Result<Connection> Connection::open(const ConnectionConfig& config) {
 
 int Connection::backend_pid() const { return PQbackendPID(raw_.get()); }
 
+std::string Connection::database() const { return PQdb(raw_.get()); }
+
 std::unexpected<Error> Connection::lost(std::string_view doing) {
     usable_ = false;
     std::string message = one_line(PQerrorMessage(raw_.get()));
@@ -96,6 +98,14 @@ Result<Rows> Connection::query(const Statement& statement, const Params& params)
 }
 
 Result<std::vector<Rows>> Connection::pipeline(std::span<const Call> calls) {
+    if (!meter_) return run_pipeline(calls);
+    meter_->begin(calls);
+    auto results = run_pipeline(calls);
+    meter_->end(results ? nullptr : &results.error());
+    return results;
+}
+
+Result<std::vector<Rows>> Connection::run_pipeline(std::span<const Call> calls) {
     if (!usable_) return lost("the connection to PostgreSQL is gone");
     // The server would take the text up to there for the whole.
     for (const Call& call : calls)
@@ -143,6 +153,7 @@ Result<std::vector<Rows>> Connection::receive(std::span<const Call> calls, const
                 prepared_->names.insert(calls[i].statement.name);
             else
                 results.push_back(std::move(rows));
+            if (part == 1 && meter_) meter_->answered(calls[i].statement);
             // Each command's results end with a null.
             LEDGERLINE_TRY(pg_result * end, next_result(deadline));
             if (!end) continue;

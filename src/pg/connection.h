@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "pg/call_meter.h"
 #include "pg/params.h"
 #include "pg/rows.h"
 #include "pg/sqlstate.h"
@@ -70,6 +71,10 @@ public:
 
     bool usable() const { return usable_; }
     int backend_pid() const;
+    std::string database() const;  // its name
+
+    // Told about each round trip from now on. Null: nobody. Must outlive the connection.
+    void set_meter(CallMeter* meter) { meter_ = meter; }
 
 private:
     struct Finish {
@@ -85,6 +90,7 @@ private:
     // The next result of the command under way; null when it has no more.
     Result<pg_result*> next_result(SteadyTime deadline);
     Result<void> send(const Call& call);
+    Result<std::vector<Rows>> run_pipeline(std::span<const Call> calls);
     Result<std::vector<Rows>> receive(std::span<const Call> calls, const std::vector<bool>& prepares,
                                       SteadyTime deadline);
     Result<void> drain_to_sync(SteadyTime deadline);
@@ -92,6 +98,7 @@ private:
     std::unique_ptr<pg_conn, Finish> raw_;
     std::unique_ptr<Prepared> prepared_;
     milliseconds call_timeout_{};
+    CallMeter* meter_ = nullptr;
     bool usable_ = true;
 };
 

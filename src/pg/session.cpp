@@ -2,10 +2,11 @@
 
 namespace ledgerline::pg {
 
-Session::Session(ConnectionConfig config, Metrics& metrics, std::string_view pool)
+Session::Session(ConnectionConfig config, Metrics& metrics, std::string_view pool, Tracer& tracer)
     : config_(std::move(config)),
       reconnects_total_(metrics.database_reconnects_total.Add({{"pool", std::string(pool)}})),
-      up_(metrics.database_up.Add({{"pool", std::string(pool)}})) {
+      up_(metrics.database_up.Add({{"pool", std::string(pool)}})),
+      meter_(std::make_unique<CallMeter>(metrics, tracer)) {
     up_.Set(1);
 }
 
@@ -21,6 +22,8 @@ Result<void> Session::open_if_needed() {
     if (opened_before_) reconnects_total_.Increment();
     opened_before_ = true;
     connection_.emplace(std::move(*opened));
+    meter_->set_database(connection_->database());
+    connection_->set_meter(meter_.get());
     return {};
 }
 

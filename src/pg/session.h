@@ -4,6 +4,7 @@
 // caller decides when to try again.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,14 +13,16 @@
 
 #include "base/result.h"
 #include "observe/metrics.h"
+#include "observe/tracer.h"
+#include "pg/call_meter.h"
 #include "pg/connection.h"
 
 namespace ledgerline::pg {
 
 class Session {
 public:
-    // pool: the label of this session's metrics. metrics must outlive the session.
-    Session(ConnectionConfig config, Metrics& metrics, std::string_view pool);
+    // pool: the label of this session's metrics. metrics and tracer must outlive the session.
+    Session(ConnectionConfig config, Metrics& metrics, std::string_view pool, Tracer& tracer = Tracer::off());
 
     // Calls work(Connection&), which returns a Result, on an open connection, and returns what it returned, or why no
     // connection was to be had. A transaction that work leaves open is rolled back. Nothing is tried twice: whether
@@ -50,6 +53,7 @@ private:
     ConnectionConfig config_;
     prometheus::Counter& reconnects_total_;
     prometheus::Gauge& up_;
+    std::unique_ptr<CallMeter> meter_;  // where it stays when the session moves
     std::optional<Connection> connection_;
     bool opened_before_ = false;
 };

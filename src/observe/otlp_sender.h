@@ -1,0 +1,48 @@
+// OtlpSender: how one batch of spans gets to a collector. The seam under the exporter.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+
+namespace ledgerline {
+
+struct OtlpAnswer {
+    int status = 0;
+    milliseconds retry_after{0};  // what the collector asked for; 0: nothing
+    std::string body;             // its beginning
+};
+
+// One thread at a time, but for hurry().
+class OtlpSender {
+public:
+    virtual ~OtlpSender() = default;
+    // Posts body. An Error means that there was no answer within timeout.
+    virtual Result<OtlpAnswer> post(const std::string& body, milliseconds timeout) = 0;
+    // The process wants to end: the request under way is given up at that time, or soon after. From any thread.
+    virtual void hurry(SteadyTime end) = 0;
+};
+
+// Over HTTP/1.1 or HTTPS, by libcurl: keeps the connection, follows redirects, honours http_proxy, https_proxy and
+// no_proxy.
+class CurlOtlpSender final : public OtlpSender {
+public:
+    static constexpr std::size_t answer_bytes_max = 16 * 1024;
+
+    // headers are sent with each request. They may hold secrets and are never logged.
+    CurlOtlpSender(std::string url, const std::vector<std::pair<std::string, std::string>>& headers);
+    ~CurlOtlpSender() override;
+
+    Result<OtlpAnswer> post(const std::string& body, milliseconds timeout) override;
+    void hurry(SteadyTime end) override;
+
+private:
+    struct Handle;
+    std::unique_ptr<Handle> handle_;
+};
+
+}  // namespace ledgerline

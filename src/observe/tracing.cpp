@@ -1,0 +1,24 @@
+#include "observe/tracing.h"
+
+#include "observe/log.h"
+
+namespace ledgerline {
+
+Tracing::Tracing(TraceSettings settings, const Clock& clock, Random& random, Metrics& metrics) {
+    for (const std::string& warning : settings.warnings) log::warn("traces", {{"reason", warning}});
+    if (settings.url.empty()) {
+        tracer_ = std::make_unique<Tracer>(random);
+        return;
+    }
+    sender_ = std::make_unique<CurlOtlpSender>(settings.url, settings.headers);
+    exporter_ = std::make_unique<OtlpExporter>(std::move(settings.exporter), *sender_, clock, random, metrics);
+    tracer_ = std::make_unique<Tracer>(settings.sampler, *exporter_, clock, random);
+    exporter_->start();
+    log::info("traces are exported", {{"url", settings.url}, {"ratio", std::to_string(settings.sampler.ratio)}});
+}
+
+void Tracing::stop() {
+    if (exporter_) exporter_->stop(flush_max);
+}
+
+}  // namespace ledgerline

@@ -1,0 +1,37 @@
+// Tracing: a process' tracer and exporter, as its settings want them.
+#pragma once
+
+#include <memory>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "observe/metrics.h"
+#include "observe/trace_settings.h"
+#include "observe/tracer.h"
+
+namespace ledgerline {
+
+class Tracing {
+public:
+    // How long stop() waits for a collector that does not answer.
+    static constexpr milliseconds flush_max{5'000};
+
+    // Begins to export at once, unless the settings leave traces off: then it costs nothing. Everything must outlive
+    // it.
+    Tracing(TraceSettings settings, const Clock& clock, Random& random, Metrics& metrics);
+    ~Tracing() { stop(); }
+
+    // Lives as long as this. Whoever uses it must be gone before.
+    Tracer& tracer() { return *tracer_; }
+
+    // Exports what has ended so far, as far as that is possible within flush_max. Spans that end later are dropped.
+    // Repeatable.
+    void stop();
+
+private:
+    std::unique_ptr<OtlpSender> sender_;
+    std::unique_ptr<OtlpExporter> exporter_;
+    std::unique_ptr<Tracer> tracer_;
+};
+
+}  // namespace ledgerline

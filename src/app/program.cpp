@@ -25,7 +25,8 @@ int run_program(int argc, char** argv) {
     std::ios::sync_with_stdio(false);
     const SystemClock clock;
     SystemRandom random;
-    const cli::Environment environment{std::cout, std::cerr, isatty(STDERR_FILENO) == 1, clock, random};
+    const cli::Environment environment{std::cout, std::cerr, isatty(STDERR_FILENO) == 1,
+                                       clock,     random,    isatty(STDOUT_FILENO) == 1};
     return cli::run(environment, argc, arguments.data(),
                     {.up = [&](const auto& options) { return run_up(environment, options); },
                      .api = [&](const auto& options) { return run_api(environment, options); },

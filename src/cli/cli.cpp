@@ -35,6 +35,7 @@ int run(const Environment& environment, int argc, const char* const* argv, const
     declare_transactions(root, environment);
     declare_dead_letters(root, environment);
     declare_lanes(root, environment);
+    declare_top(root, environment);
     declare_health(root, environment);
     declare_database_url(root, environment);
     declare_sample(root, environment);

@@ -13,6 +13,7 @@ void declare_accounts(Command& parent, const Environment& environment);
 void declare_transactions(Command& parent, const Environment& environment);
 void declare_dead_letters(Command& parent, const Environment& environment);
 void declare_lanes(Command& parent, const Environment& environment);
+void declare_top(Command& parent, const Environment& environment);
 void declare_health(Command& parent, const Environment& environment);
 void declare_database_url(Command& parent, const Environment& environment);
 void declare_sample(Command& parent, const Environment& environment);

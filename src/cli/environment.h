@@ -14,6 +14,7 @@ struct Environment {
     bool err_is_terminal;
     const Clock& clock;
     Random& random;
+    bool out_is_terminal = false;
 };
 
 }  // namespace ledgerline::cli

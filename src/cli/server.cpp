@@ -43,6 +43,10 @@ std::optional<milliseconds> parse_retry_after(const std::string* header) {
 
 void declare_server_options(Command& command, ServerOptions& options) {
     command.option({"--url", "URL", "The server's address"}, options.url);
+    declare_key_options(command, options);
+}
+
+void declare_key_options(Command& command, ServerOptions& options) {
     command.option({"--api-key-file", "FILE",
                     "File with the API key in its first line; without it the key is taken from the variable "
                     "LEDGERLINE_API_KEY"},
@@ -71,11 +75,15 @@ Result<Server> Server::open(const ServerOptions& options) {
     return Server(*std::move(base), std::move(key), options.timeout);
 }
 
+Result<http::ClientResponse> Server::exchange(http::ClientRequest request) {
+    if (!api_key_.empty()) request.headers.emplace_back("X-API-Key", api_key_);
+    return client_.send(request, timeout_);
+}
+
 Result<Answer> Server::call(std::string_view method, std::string target, std::string body,
                             std::vector<http::Header> headers) {
-    if (!api_key_.empty()) headers.emplace_back("X-API-Key", api_key_);
-    const http::ClientRequest request{std::string(method), std::move(target), std::move(headers), std::move(body)};
-    LEDGERLINE_TRY(http::ClientResponse response, client_.send(request, timeout_));
+    LEDGERLINE_TRY(const http::ClientResponse response,
+                   exchange({std::string(method), std::move(target), std::move(headers), std::move(body)}));
     Answer answer{response.status, {}, parse_retry_after(response.header("retry-after"))};
     if (response.body.empty()) return answer;
     auto parsed = json::parse(response.body);
@@ -92,6 +100,13 @@ Result<json::Value> Server::get(std::string target) {
     LEDGERLINE_TRY(Answer answer, call("GET", std::move(target)));
     if (!answer.ok()) return std::unexpected(answer.error());
     return std::move(answer.body);
+}
+
+Result<std::string> Server::get_text(std::string target) {
+    LEDGERLINE_TRY(http::ClientResponse response, exchange({"GET", std::move(target), {}, ""}));
+    if (response.status == 200) return std::move(response.body);
+    auto problem = json::parse(response.body);
+    return std::unexpected(Answer{response.status, problem.value_or(json::Value()), {}}.error());
 }
 
 Result<json::Value> Server::send(std::string_view method, std::string target, const json::Value& body) {

@@ -22,6 +22,8 @@ struct ServerOptions {
 // --url, --api-key-file and --timeout. The key itself may also come in LEDGERLINE_API_KEY, never as an argument: those
 // can be read by everybody on the machine.
 void declare_server_options(Command& command, ServerOptions& options);
+// The same without --url.
+void declare_key_options(Command& command, ServerOptions& options);
 
 // One answer of the API, whatever its status.
 struct Answer {
@@ -48,11 +50,16 @@ public:
                         std::vector<http::Header> headers = {});
     // The body of a successful answer; the problem as an error otherwise.
     Result<json::Value> get(std::string target);
+    // The body of a successful answer, whatever it is.
+    Result<std::string> get_text(std::string target);
     Result<json::Value> send(std::string_view method, std::string target, const json::Value& body);
 
     void set_timeout(milliseconds timeout) { timeout_ = timeout; }
 
 private:
+    // With the key, if there is one.
+    Result<http::ClientResponse> exchange(http::ClientRequest request);
+
     Server(http::BaseUrl base, std::string api_key, milliseconds timeout);
 
     std::string url_;

@@ -1,6 +1,7 @@
 // The commands against a real API and database, as their users type them.
 #include <gmock/gmock.h>
 
+#include <future>
 #include <sstream>
 
 #include "cli/cli.h"
@@ -161,6 +162,36 @@ TEST_F(Commands, ATransactionIsTracedThroughItsLife) {
                                                  "applied +balance 100 cents(.|\n)* published by nobody"));
     EXPECT_EQ(call({"tx", "trace", id, "-o", "json"}).at("events.1.outcome.status"), "PROCESSED");
     EXPECT_EQ(call({"tx", "trace", "00000000-0000-7000-8000-000000000000"}).code, exit_refused);
+}
+
+TEST_F(Commands, TopShowsWhatChangesBetweenTwoLooks) {
+    server_.account(R"("currency":"EUR","reference":"alice")");
+    auto top = std::async(std::launch::async, [this] { return call({"top", "--once", "-o", "json"}); });
+    int posted = 0;
+    while (top.wait_for(milliseconds(0)) != std::future_status::ready) post("k" + std::to_string(posted++));
+    const Outcome busy = top.get();
+    EXPECT_EQ(busy.code, exit_ok) << busy.err;
+    EXPECT_EQ(busy.at("servers.0.up"), "true");
+    EXPECT_EQ(busy.at("lanes.11.lane"), "11");
+    EXPECT_GT(std::stod(busy.at("per_second.accepted")), 0);
+    EXPECT_GT(std::stod(busy.at("latencies.0.p95_seconds")), 0);
+    EXPECT_EQ(busy.at("to_apply"), busy.at("to_publish")) << "nothing is published here";
+
+    const Outcome idle = call({"top", "--once", "--interval", "100ms"});
+    EXPECT_THAT(idle.out, HasSubstr("0.0/s accepted, 0.0/s published"));
+    EXPECT_THAT(idle.out, HasSubstr(std::to_string(posted) + " to publish"));
+    EXPECT_EQ(idle.out.find('\x1b'), std::string::npos) << "no terminal";
+}
+
+TEST_F(Commands, TopGoesOnWithoutAServerThatIsAway) {
+    const Outcome one = call({"top", "--once", "--interval", "100ms", "--url", "http://127.0.0.1:1"});
+    EXPECT_EQ(one.code, exit_ok);
+    EXPECT_THAT(one.out, HasSubstr("does not answer: "));
+    EXPECT_THAT(one.out, HasSubstr("up, version test"));
+    EXPECT_EQ(call_as_is({"top", "--once", "--interval", "100ms", "--url", "http://127.0.0.1:1"}).code,
+              exit_unavailable);
+    EXPECT_EQ(call_as_is({"top", "--once", "--url", "ftp://x"}).code, exit_usage);
+    EXPECT_EQ(call({"top", "--interval", "1ms"}).code, exit_usage);
 }
 
 TEST_F(Commands, LanesShowTheirCursors) {

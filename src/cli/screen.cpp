@@ -1,0 +1,44 @@
+#include "cli/screen.h"
+
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <string_view>
+
+namespace ledgerline::cli {
+namespace {
+
+constexpr std::string_view kHome = "\x1b[H";
+constexpr std::string_view kClearLine = "\x1b[K";
+constexpr std::string_view kClearBelow = "\x1b[J";
+
+// The first so many code points.
+std::string_view cut(std::string_view text, std::size_t columns) {
+    std::size_t seen = 0;
+    for (std::size_t at = 0; at < text.size(); ++at) {
+        const bool begins = (static_cast<unsigned char>(text[at]) & 0xC0) != 0x80;
+        if (begins && seen++ == columns) return text.substr(0, at);
+    }
+    return text;
+}
+
+}  // namespace
+
+ScreenSize ScreenSize::of_stdout() {
+    winsize window{};
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &window) != 0 || window.ws_row == 0 || window.ws_col == 0) return {};
+    return {window.ws_row, window.ws_col};
+}
+
+std::string picture_of(const std::vector<std::string>& lines, ScreenSize size) {
+    std::string picture(kHome);
+    for (std::size_t row = 0; row < lines.size() && row < size.rows; ++row) {
+        // No line end after the last row: it would scroll.
+        if (row > 0) picture += "\r\n";
+        picture += cut(lines[row], size.columns);
+        picture += kClearLine;
+    }
+    return picture.append(kClearBelow);
+}
+
+}  // namespace ledgerline::cli

@@ -1,0 +1,139 @@
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "cli/commands.h"
+#include "cli/exit_code.h"
+#include "cli/interrupts.h"
+#include "cli/output.h"
+#include "cli/screen.h"
+#include "cli/server.h"
+#include "cli/top_view.h"
+
+namespace ledgerline::cli {
+namespace {
+
+constexpr std::size_t kServersMax = 64;
+constexpr milliseconds kIntervalMin{100};
+constexpr milliseconds kIntervalMax{3'600'000};
+constexpr const char* kDefaultUrl = "http://127.0.0.1:8080";
+
+struct Options {
+    ServerOptions server;  // url is not used
+    OutputOptions output;
+    std::vector<std::string> urls;
+    milliseconds interval{1000};
+    bool once = false;
+};
+
+struct Watched {
+    std::string url;
+    Server server;
+};
+
+Result<std::vector<Watched>> open_servers(const Options& options) {
+    std::vector<std::string> urls = options.urls;
+    if (urls.empty()) urls.emplace_back(kDefaultUrl);
+    if (urls.size() > kServersMax)
+        return failure(Disposition::refuse, std::string(bad_usage),
+                       fmt::format("--url: at most {} times", kServersMax));
+    std::vector<Watched> servers;
+    for (const std::string& url : urls) {
+        ServerOptions each = options.server;
+        each.url = url;
+        LEDGERLINE_TRY(Server server, Server::open(each));
+        servers.push_back({url, std::move(server)});
+    }
+    return servers;
+}
+
+Look::Process look_at(Watched& watched) {
+    Look::Process process{.url = watched.url, .scrape = {}, .error = ""};
+    const auto text = watched.server.get_text("/metrics");
+    auto scrape = text ? Scrape::parse(*text) : std::unexpected(text.error());
+    if (scrape)
+        process.scrape = *std::move(scrape);
+    else
+        process.error = scrape.error().message;
+    return process;
+}
+
+Look look(const Clock& clock, std::vector<Watched>& servers) {
+    Look all;
+    for (Watched& watched : servers) {
+        Look::Process process = look_at(watched);
+        // Publishers and workers have no such call.
+        if (all.lanes.is_null() && process.scrape)
+            if (const auto lanes = watched.server.get("/v1/lanes"))
+                if (const json::Value* found = lanes->find("lanes")) all.lanes = *found;
+        all.processes.push_back(std::move(process));
+    }
+    all.at = clock.steady_now();
+    return all;
+}
+
+void show(const Environment& environment, const Options& options, const TopView& view) {
+    if (options.output.json()) {
+        environment.out << json::serialize(to_json(view)) << '\n';
+    } else if (environment.out_is_terminal && !options.once) {
+        std::vector<std::string> lines = to_lines(view);
+        lines.insert(lines.begin(),
+                     {fmt::format("ledgerline top, {}, looked {:.1f} s apart; ends with Ctrl-C",
+                                  format_rfc3339(environment.clock.wall_now()).substr(0, 19), view.seconds),
+                      ""});
+        environment.out << picture_of(lines, ScreenSize::of_stdout());
+    } else {
+        for (const std::string& line : to_lines(view)) environment.out << line << '\n';
+        if (!options.once) environment.out << '\n';
+    }
+    environment.out.flush();
+}
+
+// Exit code 0 when at least one server answered the last look.
+Result<int> top(const Environment& environment, const Options& options) {
+    LEDGERLINE_TRY(std::vector<Watched> servers, open_servers(options));
+    Interrupts interrupts;
+    Look before = look(environment.clock, servers);
+    while (!interrupts.wait(options.interval)) {
+        Look after = look(environment.clock, servers);
+        show(environment, options, top_view(before, after));
+        if (options.once) {
+            for (const Look::Process& process : after.processes)
+                if (process.scrape) return exit_ok;
+            return exit_unavailable;
+        }
+        before = std::move(after);
+    }
+    return exit_ok;
+}
+
+}  // namespace
+
+void declare_top(Command& parent, const Environment& environment) {
+    Command command = parent.add("top", "Watch rates, latencies, lanes and dead letters while they change");
+    auto options = std::make_shared<Options>();
+    options->server.timeout = milliseconds(2000);
+    command.option({"--url", "URL",
+                    "A server's address, an API's, a publisher's or a worker's; may be repeated. Without one: "
+                    "http://127.0.0.1:8080"},
+                   options->urls);
+    declare_key_options(command, options->server);
+    command.option({"--interval", "TIME", "How often to look", no_variable}, options->interval, kIntervalMin,
+                   kIntervalMax);
+    command.flag({"--once", "", "Look twice, one interval apart, print the difference and leave", no_variable},
+                 options->once);
+    declare_output_option(command, options->output);
+    command.notes(
+        "Rates and latencies are those between the last two looks, over all servers named. With -o json every look\n"
+        "prints one object.\n\n"
+        "Examples:\n"
+        "  ledgerline top\n"
+        "  ledgerline top --url http://127.0.0.1:8080 --url http://127.0.0.1:8082 --url http://127.0.0.1:8081\n"
+        "  ledgerline top --once -o json | jq .to_apply");
+    command.action([&environment, options] {
+        const Result<int> code = top(environment, *options);
+        return code ? *code : report(environment, code.error());
+    });
+}
+
+}  // namespace ledgerline::cli

@@ -1,0 +1,125 @@
+// What `ledgerline top` makes of two looks, and how it shows it.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "cli/screen.h"
+#include "cli/top_view.h"
+
+namespace ledgerline::cli {
+namespace {
+
+using testing::HasSubstr;
+
+Look::Process process(const std::string& url, const std::string& metrics) {
+    return {.url = url, .scrape = Scrape::parse(metrics).value(), .error = ""};
+}
+Look look(int seconds, std::vector<Look::Process> processes, const std::string& lanes = "null") {
+    return {.at = SteadyTime(std::chrono::seconds(seconds)),
+            .processes = std::move(processes),
+            .lanes = json::parse(lanes).value()};
+}
+std::string text_of(const TopView& view) { return fmt::format("{}", fmt::join(to_lines(view), "\n")); }
+
+TEST(Top, RatesArePerSecondAndAddUpOverServers) {
+    const TopView view = top_view(
+        look(10, {process("a", "intake_rows_total{result=\"created\"} 100\nintake_rows_total{result=\"replayed\"} 5\n"),
+                  process("b", "events_published_total 50\nevents_consumed_total{status=\"processed\"} 40\n")}),
+        look(12,
+             {process("a", "intake_rows_total{result=\"created\"} 140\nintake_rows_total{result=\"replayed\"} 99\n"),
+              process("b",
+                      "events_published_total 60\nevents_consumed_total{status=\"processed\"} 41\n"
+                      "events_consumed_total{status=\"failed\"} 4\n")}));
+    EXPECT_EQ(view.seconds, 2);
+    EXPECT_EQ(view.rates.accepted, 20);
+    EXPECT_EQ(view.rates.published, 5);
+    EXPECT_EQ(view.rates.applied, 0.5);
+    EXPECT_EQ(view.rates.failed, 2);
+    EXPECT_EQ(view.processes[0].rates.accepted, 20);
+    EXPECT_EQ(view.processes[1].rates.accepted, 0);
+    EXPECT_THAT(text_of(view), HasSubstr("20.0/s accepted, 5.0/s published, 0.5/s applied, 2.0/s failed"));
+}
+
+TEST(Top, ARestartedServerCountsFromZero) {
+    const TopView view = top_view(look(0, {process("a", "events_published_total 1000\n")}),
+                                  look(1, {process("a", "events_published_total 3\n")}));
+    EXPECT_EQ(view.rates.published, 3);
+}
+
+TEST(Top, AServerThatComesBackIsNotARush) {
+    const Look::Process away{.url = "a", .scrape = {}, .error = "no connection"};
+    const TopView back = top_view(look(0, {away}), look(1, {process("a", "events_published_total 1000\n")}));
+    EXPECT_EQ(back.rates.published, 0);
+    const TopView gone = top_view(look(0, {process("a", "events_published_total 1\n")}), look(1, {away}));
+    EXPECT_THAT(text_of(gone), HasSubstr("does not answer: no connection"));
+    EXPECT_THAT(text_of(gone), HasSubstr("no server tells its lanes"));
+}
+
+TEST(Top, ProbesAreNoRequests) {
+    const TopView view = top_view(look(0, {process("a", "")}),
+                                  look(1, {process("a",
+                                                   "http_requests_total{route=\"metrics\",status=\"200\"} 7\n"
+                                                   "http_requests_total{route=\"get_account\",status=\"200\"} 5\n"
+                                                   "http_requests_total{route=\"get_account\",status=\"503\"} 2\n")}));
+    EXPECT_EQ(view.rates.requests, 7);
+    EXPECT_EQ(view.rates.server_errors, 2);
+}
+
+TEST(Top, LatenciesAreThoseSinceTheLastLook) {
+    const auto metrics = [](int fast, int slow) {
+        return fmt::format(
+            "worker_processing_duration_seconds_bucket{{le=\"0.01\"}} {}\n"
+            "worker_processing_duration_seconds_bucket{{le=\"0.1\"}} {}\n"
+            "worker_processing_duration_seconds_bucket{{le=\"+Inf\"}} {}\n",
+            fast, fast + slow, fast + slow);
+    };
+    const TopView view = top_view(look(0, {process("a", metrics(1000, 0)), process("b", metrics(0, 0))}),
+                                  look(1, {process("a", metrics(1000, 10)), process("b", metrics(0, 10))}));
+    const TopLatency& apply = view.latencies[2];
+    EXPECT_EQ(apply.name, "apply");
+    EXPECT_EQ(apply.count, 20);
+    EXPECT_NEAR(*apply.p50, 0.055, 1e-9);
+    EXPECT_EQ(view.latencies[0].p50, std::nullopt);
+    EXPECT_THAT(text_of(view), HasSubstr("apply    55.0 ms"));
+}
+
+constexpr const char* kLanes =
+    R"([{"lane":0,"last_seq":100,"published_seq":90,"applied_seq":70,"owner":"pub-1","oldest_waiting_age_ms":1500,)"
+    R"("last_error":null,"failing_seq":71,"attempts":2},)"
+    R"({"lane":1,"last_seq":10,"published_seq":4,"applied_seq":6,"owner":null,"oldest_waiting_age_ms":20,)"
+    R"("last_error":"broker down","failing_seq":null,"attempts":0}])";
+
+TEST(Top, LanesShowWhatWaitsAndWhy) {
+    const TopView view = top_view(look(0, {}), look(1, {process("a", "dead_letters_parked 3\n")}, kLanes));
+    EXPECT_EQ(view.to_publish(), 14) << "what is applied needs no publishing";
+    EXPECT_EQ(view.to_apply(), 34);
+    EXPECT_EQ(view.oldest_ms(), 1500);
+    EXPECT_EQ(view.dead_letters_parked, 3);
+    const std::string text = text_of(view);
+    for (const char* part : {"14 to publish, 34 to apply, the oldest for 1.5 s", "seq 71 has failed 2 times",
+                             "nobody     broker down", "3 parked"})
+        EXPECT_THAT(text, HasSubstr(part));
+}
+
+TEST(Top, ProgramsGetTheSameAsJson) {
+    const Look first = look(0, {process("a", "events_published_total 0\n")});
+    const Look second =
+        look(2, {process("a", "events_published_total 5\nledgerline_build_info{version=\"1.2\"} 1\n")}, kLanes);
+    const std::string text = json::serialize(to_json(top_view(first, second)));
+    for (const char* part :
+         {R"("seconds":2.000000)", R"("published":2.500000)", R"("to_apply":34)", R"("oldest_waiting_age_ms":1500)",
+          R"("p50_seconds":null)", R"("owner":null)", R"("url":"a","up":true,"version":"1.2")"})
+        EXPECT_THAT(text, HasSubstr(part));
+}
+
+TEST(Screen, PutsLinesInPlaceOfThePictureBefore) {
+    EXPECT_EQ(picture_of({"one", "two"}, {24, 80}), "\x1b[Hone\x1b[K\r\ntwo\x1b[K\x1b[J");
+}
+
+TEST(Screen, CutsToItsSizeByCodePoints) {
+    EXPECT_EQ(picture_of({"äöü", "two", "three"}, {2, 2}), "\x1b[Häö\x1b[K\r\ntw\x1b[K\x1b[J");
+}
+
+}  // namespace
+}  // namespace ledgerline::cli

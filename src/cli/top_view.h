@@ -1,0 +1,86 @@
+// What `ledgerline top` shows, computed from two looks at the servers. Pure functions: the command does the looking.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "cli/prometheus_text.h"
+
+namespace ledgerline::cli {
+
+// One look at all servers.
+struct Look {
+    struct Process {
+        std::string url;
+        std::optional<Scrape> scrape;  // nothing when it did not answer
+        std::string error;             // then the reason
+    };
+    SteadyTime at;
+    std::vector<Process> processes;
+    json::Value lanes;  // the member lanes of GET /v1/lanes; null when no server gave it
+};
+
+// Per second, over all processes. The answers of the probes (health, metrics) are left out.
+struct TopRates {
+    double requests = 0;
+    double server_errors = 0;  // answers of 5xx
+    double rejected = 0;       // at the edge, before a route was known
+    double accepted = 0;
+    double published = 0;
+    double publish_errors = 0;
+    double applied = 0;
+    double failed = 0;
+    double retries = 0;
+    double dead_letters = 0;
+};
+
+// In seconds; nothing when nothing was measured between the looks.
+struct TopLatency {
+    std::string name;
+    double count = 0;
+    std::optional<double> p50, p95, p99;
+};
+
+struct TopLane {
+    std::int64_t lane = 0;
+    std::int64_t to_publish = 0;
+    std::int64_t to_apply = 0;  // what is not published included
+    std::optional<std::int64_t> oldest_ms;
+    std::string owner;
+    std::string note;  // what goes wrong in it
+};
+
+struct TopProcess {
+    std::string url;
+    std::string version;
+    std::string error;  // empty when it answers
+    TopRates rates;
+};
+
+struct TopView {
+    double seconds = 0;  // between the looks
+    TopRates rates;
+    std::int64_t dead_letters_parked = 0;
+    std::vector<TopLatency> latencies;
+    std::vector<TopLane> lanes;  // empty when no server told
+    std::vector<TopProcess> processes;
+
+    std::int64_t to_publish() const;
+    std::int64_t to_apply() const;
+    std::optional<std::int64_t> oldest_ms() const;
+};
+
+// The processes of both looks are the same, in the same order. What a process counted before it was started anew is
+// forgotten, not subtracted.
+TopView top_view(const Look& before, const Look& after);
+
+// For programs: one object.
+json::Value to_json(const TopView& view);
+// For people: lines of text, without line ends.
+std::vector<std::string> to_lines(const TopView& view);
+
+}  // namespace ledgerline::cli

@@ -23,7 +23,6 @@ constexpr milliseconds kClusterStopMax{60'000};
 std::unique_ptr<pg::PrivateCluster> make_cluster(const UpOptions& options, Random& random) {
     pg::PrivateClusterConfig config;
     config.data_dir = options.data_dir;
-    config.on_progress = [](std::string_view text) { log::info(text); };
     return std::make_unique<pg::PrivateCluster>(std::move(config), random);
 }
 

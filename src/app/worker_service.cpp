@@ -5,40 +5,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "app/joining_consumer.h"
 #include "app/role.h"
 
 namespace ledgerline::app {
-namespace {
-
-// A member that has polled this long without being given a partition is a spare one: others hold them all.
-constexpr milliseconds kSpareAfter{10'000};
-
-// Passes everything on, and remembers whether the group has taken the member in.
-class JoiningConsumer final : public Consumer {
-public:
-    JoiningConsumer(std::unique_ptr<Consumer> consumer, const Clock& clock)
-        : consumer_(std::move(consumer)), clock_(clock) {}
-
-    Result<Polled> poll(milliseconds wait, std::size_t messages_max) override {
-        auto polled = consumer_->poll(wait, messages_max);
-        if (joined_ || !polled) return polled;
-        const SteadyTime now = clock_.steady_now();
-        if (polling_since_ == SteadyTime{}) polling_since_ = now;
-        joined_ = !polled->assigned.empty() || now - polling_since_ >= kSpareAfter;
-        return polled;
-    }
-    void commit(int partition, std::int64_t next_offset) override { consumer_->commit(partition, next_offset); }
-
-    bool joined() const { return joined_; }
-
-private:
-    const std::unique_ptr<Consumer> consumer_;
-    const Clock& clock_;
-    SteadyTime polling_since_{};
-    std::atomic<bool> joined_ = false;
-};
-
-}  // namespace
 
 WorkerServiceConfig worker_service_config(std::string database_url, const cli::ApplyOptions& options) {
     return {.database_url = std::move(database_url),

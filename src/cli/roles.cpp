@@ -10,9 +10,8 @@ namespace ledgerline::cli {
 namespace {
 
 constexpr const char* kReadyNotes =
-    "Prints one line with the URL when it is ready. SIGTERM and SIGINT let it finish what is under way and end it "
-    "with\n"
-    "exit code 0.\n\n";
+    "Prints one line with the URL when it serves; /readyz tells whether anything is missing. SIGTERM and SIGINT let\n"
+    "it finish what is under way and end it with exit code 0.\n\n";
 
 constexpr const char* kDatabaseNotes =
     "The schema must be up to date ('ledgerline migrate up'). A password in --database-url is hidden from the process\n"

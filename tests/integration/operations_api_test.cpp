@@ -71,5 +71,31 @@ TEST(OperationsApi, IsReadyWhenEverythingItNeedsIsThere) {
     EXPECT_EQ(server.get("/readyz").at("status"), "ready");
 }
 
+TEST(OperationsApi, ServesWithoutWhatItDoesNotNeedAndSaysSo) {
+    bool kafka_is_there = false;
+    ApiConfig config;
+    config.dependencies.push_back(http::dependency("kafka", [&] { return kafka_is_there; }, false));
+    test::ApiServer server(config);
+    const Answer degraded = server.get("/readyz");
+    EXPECT_EQ(degraded.status, 200);
+    EXPECT_EQ(degraded.at("status"), "ready");
+    EXPECT_EQ(degraded.at("degraded"), R"(["kafka"])");
+    kafka_is_there = true;
+    EXPECT_EQ(server.get("/readyz").at("degraded"), "missing");
+}
+
+TEST(OperationsApi, IsNotAliveOnceALoopHangs) {
+    bool alive = true;
+    ApiConfig config;
+    config.alive = [&] { return alive; };
+    test::ApiServer server(config);
+    EXPECT_EQ(server.get("/livez").at("status"), "alive");
+    alive = false;
+    const Answer hanging = server.get("/livez");
+    EXPECT_EQ(hanging.status, 503);
+    EXPECT_EQ(hanging.code(), "not_alive");
+    EXPECT_EQ(server.get("/health").status, 200);
+}
+
 }  // namespace
 }  // namespace ledgerline

@@ -2,15 +2,10 @@
 // them but without supervision.
 #pragma once
 
-#include <memory>
-
-#include "base/loop.h"
+#include "app/publisher_service.h"
+#include "app/worker_service.h"
 #include "bus/memory_bus.h"
-#include "publisher/pg_outbox_store.h"
-#include "publisher/publisher.h"
 #include "support/api_server.h"
-#include "worker/pg_ledger_store.h"
-#include "worker/worker.h"
 
 namespace ledgerline::test {
 
@@ -19,7 +14,6 @@ public:
     Pipeline() : Pipeline(TestCluster::shared()) {}
     // The cluster must outlive it.
     explicit Pipeline(TestCluster& cluster);
-    ~Pipeline();
 
     const ApiServer& api() const { return api_; }
     Metrics& metrics() { return api_.metrics(); }
@@ -33,15 +27,9 @@ private:
     SystemRandom random_;
     UuidGenerator ids_{clock_, random_};
     MemoryBus bus_;
-    Wakeup worker_wakeup_;
-    std::unique_ptr<Producer> producer_;
-    std::unique_ptr<Consumer> consumer_;
-    PgOutboxStore outbox_store_;
-    PgLedgerStore ledger_store_;
-    Publisher publisher_;
-    Worker worker_;
-    LoopThread publisher_loop_;
-    LoopThread worker_loop_;
+    app::Watchdog watchdog_;  // never started: a debugger may stop the loops
+    app::WorkerService worker_;
+    app::PublisherService publisher_;
 };
 
 }  // namespace ledgerline::test

@@ -264,15 +264,32 @@ std::vector<RawRecord> KafkaBroker::read(const std::string& topic, int partition
 
 void KafkaBroker::write(const std::string& topic, int partition, const RawRecord& record) const {
     const Client client = open(RD_KAFKA_PRODUCER, address());
-    rd_kafka_topic_t* handle = rd_kafka_topic_new(client.get(), topic.c_str(), nullptr);
+    rd_kafka_headers_t* headers = rd_kafka_headers_new(record.headers.size());
+    for (const auto& [name, value] : record.headers)
+        rd_kafka_header_add(headers, name.data(), static_cast<ssize_t>(name.size()), value.data(),
+                            static_cast<ssize_t>(value.size()));
     const auto bytes = [](const std::optional<std::string>& text) {
         return text ? const_cast<char*>(text->data()) : nullptr;
     };
     const auto size = [](const std::optional<std::string>& text) { return text ? text->size() : 0; };
-    rd_kafka_produce(handle, partition, RD_KAFKA_MSG_F_COPY, bytes(record.value), size(record.value), bytes(record.key),
-                     size(record.key), nullptr);
+    rd_kafka_vu_t fields[6] = {};
+    fields[0].vtype = RD_KAFKA_VTYPE_TOPIC;
+    fields[0].u.cstr = topic.c_str();
+    fields[1].vtype = RD_KAFKA_VTYPE_PARTITION;
+    fields[1].u.i32 = partition;
+    fields[2].vtype = RD_KAFKA_VTYPE_MSGFLAGS;
+    fields[2].u.i = RD_KAFKA_MSG_F_COPY;
+    fields[3].vtype = RD_KAFKA_VTYPE_VALUE;
+    fields[3].u.mem = {bytes(record.value), size(record.value)};
+    fields[4].vtype = RD_KAFKA_VTYPE_KEY;
+    fields[4].u.mem = {bytes(record.key), size(record.key)};
+    fields[5].vtype = RD_KAFKA_VTYPE_HEADERS;
+    fields[5].u.headers = headers;
+    if (rd_kafka_error_t* refused = rd_kafka_produceva(client.get(), fields, std::size(fields))) {
+        rd_kafka_error_destroy(refused);
+        give_up("a record was not taken");
+    }
     if (rd_kafka_flush(client.get(), kAnswerMsMax) != RD_KAFKA_RESP_ERR_NO_ERROR) give_up("a record was not written");
-    rd_kafka_topic_destroy(handle);
 }
 
 }  // namespace ledgerline::test

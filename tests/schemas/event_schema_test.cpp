@@ -1,0 +1,200 @@
+// The published schemas against what encode() writes, and against what it must never write.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "base/random.h"
+#include "event/dead_letter.h"
+#include "support/json_schema.h"
+
+namespace ledgerline::test {
+namespace {
+
+using testing::Each;
+using testing::Ne;
+
+constexpr int kEvents = 500;
+
+// Events from all corners of what the database can hold.
+class Events {
+public:
+    explicit Events(std::uint64_t seed) : random_(seed) {}
+
+    Event next() {
+        Event event;
+        event.event_id = uuid();
+        event.transaction_id = uuid();
+        event.account_id = uuid();
+        event.lane = static_cast<int>(pick(12));
+        event.seq = pick(2) ? 1 + static_cast<std::int64_t>(pick(1000)) : INT64_MAX;
+        event.occurred_at = WallTime(std::chrono::microseconds(pick(4'000'000'000'000'000)));
+        if (pick(3))
+            event.traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-0" + std::to_string(pick(2));
+        event.amount_cents =
+            std::array<std::int64_t, 4>{1, 999, 1'000'000'000'000'000, 1 + std::int64_t(pick(1'000'000))}[pick(4)];
+        event.currency = std::array{"EUR", "JPY", "KWD"}[pick(3)];
+        event.type = pick(2) ? TransactionType::debit : TransactionType::credit;
+        event.idempotency_key = text(1 + pick(255));
+        static constexpr const char* kMetadata[] = {
+            "{}", R"({"order":7})", R"({"a":{"b":[1,2.50,1e300,null,true,"x"]}})", R"({"":"","\u0001\"\\":"ö"})"};
+        if (pick(2)) event.metadata = kMetadata[pick(std::size(kMetadata))];
+        return event;
+    }
+
+private:
+    std::uint64_t pick(std::uint64_t choices) { return random_.next() % choices; }
+    Uuid uuid() {
+        Uuid id;
+        for (auto& byte : id.bytes) byte = static_cast<std::uint8_t>(pick(256));
+        return id;
+    }
+    std::string text(std::size_t characters) {
+        static constexpr const char* kCharacters[] = {"a",  "Z", "0", " ", "\"",
+                                                      "\\", "/", "ö", "€", "\xf0\x9f\x92\xb6"};
+        std::string out;
+        for (std::size_t i = 0; i < characters; ++i) out += kCharacters[pick(std::size(kCharacters))];
+        return out;
+    }
+
+    SeededRandom random_;
+};
+
+std::vector<std::string> expect_all(const JsonSchema& schema, const std::vector<std::string>& documents) {
+    const auto verdicts = schema.check(documents);
+    for (std::size_t i = 0; i < verdicts.size(); ++i) EXPECT_EQ(verdicts[i], "ok") << documents[i];
+    return verdicts;
+}
+
+const Event kEvent = Events(7).next();
+
+// The text with the first occurrence of a part replaced, which must be there.
+std::string with(std::string text, std::string_view part, std::string_view other) {
+    const std::size_t at = text.find(part);
+    EXPECT_NE(at, std::string::npos) << part << " in " << text;
+    return at == std::string::npos ? text : text.replace(at, part.size(), other);
+}
+
+TEST(EventSchema, TakesEveryEvent) {
+    Events events(1);
+    std::vector<std::string> values, headers;
+    for (int i = 0; i < kEvents; ++i) {
+        const Message message = encode(events.next());
+        values.push_back(message.value);
+        headers.push_back(headers_json(message.headers));
+    }
+    expect_all(JsonSchema("transaction.created.v1"), values);
+    expect_all(JsonSchema("transaction.created.v1.headers"), headers);
+}
+
+TEST(EventSchema, RefusesWhatIsNoEvent) {
+    Event event = kEvent;
+    event.amount_cents = 1050;
+    event.currency = "EUR";
+    event.type = TransactionType::debit;
+    event.idempotency_key = "key";
+    event.metadata = R"({"order":7})";
+    event.traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    const std::string value = encode(event).value, id = event.event_id.to_string();
+    std::vector<std::string> wrong = {
+        "[]",
+        "{}",
+        with(value, R"("schema_version":1)", R"("schema_version":2)"),
+        with(value, R"("schema_version":1)", R"("schema_version":"1")"),
+        with(value, "transaction.created", "transaction.deleted"),
+        with(value, id, "no uuid"),
+        with(value, id, id + "0"),
+        with(value, R"("amount_cents":1050)", R"("amount_cents":0)"),
+        with(value, R"("amount_cents":1050)", R"("amount_cents":-1)"),
+        with(value, R"("amount_cents":1050)", R"("amount_cents":10.5)"),
+        with(value, R"("amount_cents":1050)", R"("amount_cents":"1050")"),
+        with(value, R"("amount_cents":1050)", R"("amount_cents":1000000000000001)"),
+        with(value, R"("currency":"EUR")", R"("currency":"eur")"),
+        with(value, R"("currency":"EUR")", R"("currency":"EURO")"),
+        with(value, R"("type":"DEBIT")", R"("type":"TRANSFER")"),
+        with(value, R"("idempotency_key":"key")", R"("idempotency_key":"")"),
+        with(value, R"("idempotency_key":"key")", fmt::format(R"("idempotency_key":"{}")", std::string(256, 'k'))),
+        with(value, R"("metadata":{"order":7})", R"("metadata":null)"),
+        with(value, R"("metadata":{"order":7})", R"("metadata":[7])"),
+        with(value, R"("trace_id":"4bf)", R"("trace_id":"4BF)"),
+        with(value, format_rfc3339(event.occurred_at), "2026-01-31"),
+        with(value, format_rfc3339(event.occurred_at), "2026-13-31T00:00:00.000000Z"),
+        with(value, R"({"event_id")", R"({"more":1,"event_id")"),
+        with(value, R"("payload":{)", R"("payload":{"more":1,)"),
+    };
+    for (const char* member : {"event_id", "event_type", "schema_version", "occurred_at", "trace_id", "aggregate_id",
+                               "payload", "transaction_id", "account_id", "amount_cents", "currency"})
+        wrong.push_back(with(value, fmt::format("\"{}\"", member), "\"renamed\""));
+    const auto verdicts = JsonSchema("transaction.created.v1").check(wrong);
+    for (std::size_t i = 0; i < wrong.size(); ++i) EXPECT_NE(verdicts[i], "ok") << wrong[i];
+    expect_all(JsonSchema("transaction.created.v1"), {value});
+}
+
+TEST(EventSchema, RefusesHeadersThatAreNone) {
+    const auto headers = encode(kEvent).headers;
+    std::vector<std::string> wrong = {"{}"};
+    for (std::size_t i = 0; i < headers.size(); ++i) {
+        auto other = headers;
+        other[i].second += "\x7f";
+        wrong.push_back(headers_json(other));
+        other = headers;
+        other.push_back(headers[i]);
+        wrong.push_back(headers_json(other));
+        if (headers[i].first == "traceparent") continue;  // the one that may be missing
+        other = headers;
+        other.erase(other.begin() + static_cast<std::ptrdiff_t>(i));
+        wrong.push_back(headers_json(other));
+    }
+    auto more = headers;
+    more.emplace_back("x-more", "1");
+    wrong.push_back(headers_json(more));
+    EXPECT_THAT(JsonSchema("transaction.created.v1.headers").check(wrong), Each(Ne("ok")));
+}
+
+DeadLetter letter() {
+    DeadLetter letter;
+    letter.id = kEvent.event_id;
+    letter.topic = "transactions";
+    letter.original = encode(kEvent);
+    letter.value_bytes = std::ssize(letter.original.value);
+    letter.error_class = "permanent";
+    letter.error_code = "23514";
+    letter.error_message = "the row is refused";
+    return letter;
+}
+
+TEST(DeadLetterSchema, TakesTheHeadersOfLetters) {
+    std::vector<std::string> headers = {headers_json(encode(letter()).headers)};
+    DeadLetter other = letter();
+    other.original = {"", "", {{"twice", "a"}, {"twice", "b"}, {"dlq-id", "forged"}}};
+    other.value_bytes = 0;
+    other.offset = INT64_MAX;
+    other.error_message.assign(5'000, 'e');
+    headers.push_back(headers_json(encode(other).headers));
+    other.value_bytes = 1;
+    headers.push_back(headers_json(encode(other).headers));
+    expect_all(JsonSchema("dead-letter.headers"), headers);
+}
+
+TEST(DeadLetterSchema, RefusesHeadersThatAreNone) {
+    const auto headers = encode(letter()).headers;
+    std::vector<std::string> wrong = {"{}"};
+    for (std::size_t i = 0; i < headers.size(); ++i) {
+        if (!headers[i].first.starts_with(dead_letter_header_prefix)) continue;
+        auto other = headers;
+        other.erase(other.begin() + static_cast<std::ptrdiff_t>(i));
+        wrong.push_back(headers_json(other));
+        if (headers[i].first == "dlq-original-topic" || headers[i].first.starts_with("dlq-error-")) continue;
+        other = headers;
+        other.push_back(headers[i]);
+        wrong.push_back(headers_json(other));
+    }
+    auto more = headers;
+    more.emplace_back("dlq-more", "1");
+    wrong.push_back(headers_json(more));
+    more.back() = {"dlq-truncated", "something"};
+    wrong.push_back(headers_json(more));
+    EXPECT_THAT(JsonSchema("dead-letter.headers").check(wrong), Each(Ne("ok")));
+}
+
+}  // namespace
+}  // namespace ledgerline::test

@@ -18,6 +18,7 @@ pg::ConnectionConfig connection_config(const ApiConfig& config, const char* role
     connection.connect_timeout = config.connect_timeout;
     connection.statement_timeout = config.statement_timeout;
     connection.lock_timeout = config.lock_timeout;
+    connection.idle_in_transaction_timeout = config.idle_in_transaction_timeout;
     return connection;
 }
 

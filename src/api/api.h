@@ -33,6 +33,9 @@ struct ApiConfig {
     milliseconds statement_timeout{5'000};
     milliseconds lock_timeout{3'000};
     milliseconds connect_timeout{3'000};
+    // How long the server lets a transaction wait for this process: one that stands still must give its lanes up before
+    // the other processes' requests, which wait for them, are late.
+    milliseconds idle_in_transaction_timeout{2'000};
     std::vector<http::Dependency> dependencies;  // what /readyz asks for besides the database
     std::function<bool()> alive;                 // what /livez says; unset: yes
 };

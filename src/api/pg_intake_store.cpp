@@ -186,8 +186,8 @@ Result<std::vector<IntakeResult>> run_batch(pg::Connection& connection, std::spa
     Batch batch(items);
     LEDGERLINE_TRY(auto read, connection.pipeline(batch.read_calls()));
     batch.decide(read[2], read[3]);
-    failpoint("intake.locked");
     if (batch.has_new_rows()) {
+        failpoint("intake.locked");
         auto written = connection.pipeline(batch.write_calls());
         if (!written) return std::unexpected(commit_error(std::move(written).error(), connection));
     }

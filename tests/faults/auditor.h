@@ -13,11 +13,10 @@
 
 namespace ledgerline::test {
 
-// What the test itself put into the system besides the clients' requests.
+// What the test itself wrote to the topic.
 struct Injected {
-    std::set<std::string> poisoned_keys;  // of transactions that cannot be applied: each must be parked, and no other
-    // Messages written straight to the topic that announce nothing of ours, by value: one dead letter each. Of the
-    // second kind a letter may be missing: what lies at or below the cursor when it is read is dropped as a duplicate.
+    // Messages that announce nothing of ours, by value: one dead letter each. Of the second kind a letter may be
+    // missing: what lies at or below the cursor when it is read is dropped as a duplicate.
     std::vector<std::string> foreign;
     std::vector<std::string> perhaps_foreign;
 };
@@ -27,7 +26,7 @@ bool wait_drained(const PostgresServer& server, const std::string& database);
 
 // Drained, then checks:
 //   - every transaction that was answered with 201 is stored once, as it was sent, and nothing else is;
-//   - each ended once, PROCESSED or FAILED, or is parked because it was poisoned;
+//   - each ended once, PROCESSED or FAILED, or, if its key says that it was poisoned, is parked;
 //   - outcomes, balances after each entry and balances at the end are those of a model that takes the stored events in
 //     the order of their lane;
 //   - on accounts that one client uses alone this is the order in which that client came to know them;

@@ -60,6 +60,7 @@ std::string Client::open_account(std::int64_t floor_cents) {
 
 void Client::step() {
     fate_unknown_ = false;
+    port_ = random_.below(apis_.size());
     const auto dice = static_cast<int>(random_.below(kPercent));
     if (dice < plan_.batch_percent) return send_batch();
     if (dice < plan_.batch_percent + plan_.repeated_percent) return send_repeated();
@@ -67,16 +68,21 @@ void Client::step() {
     send_single(random_item());
 }
 
-void Client::post(const std::string& account_id, std::int64_t amount_cents, bool credit) {
+void Client::post(const std::string& account_id, std::int64_t amount_cents, bool credit, bool poisoned) {
     fate_unknown_ = false;
-    send_single({account_id, fmt::format("{}-{}-{}", plan_.name, number_, next_key_++), amount_cents, credit});
+    send_single({account_id, next_key(poisoned), amount_cents, credit});
+}
+
+std::string Client::next_key(bool poisoned) {
+    return fmt::format("{}{}-{}-{}", poisoned ? poison_prefix : "", plan_.name, number_, next_key_++);
 }
 
 // Every third one moves money of an account that all clients use.
 Client::Item Client::random_item() {
     const bool shared = !shared_.empty() && random_.below(3) == 0;
     const auto& accounts = shared ? shared_ : own_;
-    return {accounts[random_.below(accounts.size())], fmt::format("{}-{}-{}", plan_.name, number_, next_key_++),
+    const bool poisoned = random_.below(kPercent) < static_cast<std::uint64_t>(plan_.poisoned_percent);
+    return {accounts[random_.below(accounts.size())], next_key(poisoned),
             static_cast<std::int64_t>(1 + random_.below(kAmountMax)), random_.below(2) == 0};
 }
 

@@ -1,8 +1,8 @@
 // Clients: what callers of the API do in a fault test, and what they remember of it.
 //
-// Each client keeps at it until it has a definite answer: it repeats a request with the same idempotency key, at
-// another API process when there is one, whenever the answer is missing, unknown or "later". What it was told is the
-// auditor's evidence.
+// Each client keeps at it until it has a definite answer: it begins at any of the API's processes, and repeats the
+// request at the next one, with the same idempotency key, whenever the answer is missing, unknown or "later". What it
+// was told is the auditor's evidence.
 #pragma once
 
 #include <atomic>
@@ -22,6 +22,7 @@
 namespace ledgerline::test {
 
 inline constexpr const char* load_currency = "EUR";
+inline constexpr const char* poison_prefix = "poison-";  // of the keys of transactions that cannot be applied
 inline constexpr milliseconds request_timeout{12'000};   // longer than the API's own
 inline constexpr milliseconds definite_within{180'000};  // of one request, however often it is repeated
 
@@ -54,15 +55,16 @@ struct LoadCounters {
 };
 
 struct ClientPlan {
-    std::vector<std::uint16_t> ports{};  // of the API's processes; each client begins with another one
+    std::vector<std::uint16_t> ports{};  // of the API's processes
     std::uint64_t seed = 1;
     std::string name = "c";  // begins every idempotency key: another one for each load on the same accounts
     int accounts = 4;        // that each client opens for itself
-    int batch_items_max = 20;
+    int batch_items_max = 10;
     int batch_percent = 20;    // of requests
     int repeated_percent = 8;  // of requests: an old key again, with the same or another body
     int refused_percent = 4;   // of requests: wrong on purpose
-    milliseconds pause{0};     // between requests
+    int poisoned_percent = 0;  // of transactions
+    milliseconds pause{20};    // between requests
     // False: a request that was refused with 429 or 503 is given up, unless it may have been accepted by then.
     bool insist = true;
 };
@@ -79,7 +81,7 @@ public:
     // One request of any kind.
     void step();
     // One transaction of an account, until its answer is definite.
-    void post(const std::string& account_id, std::int64_t amount_cents, bool credit);
+    void post(const std::string& account_id, std::int64_t amount_cents, bool credit, bool poisoned = false);
     // An account of its own that nothing else in the load touches.
     std::string open_account(std::int64_t floor_cents);
 
@@ -99,6 +101,7 @@ private:
     enum class Verdict { accepted, refused, later };
 
     Item random_item();
+    std::string next_key(bool poisoned);
     void send_single(const Item& item);
     void send_batch();
     void send_repeated();

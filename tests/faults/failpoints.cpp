@@ -71,7 +71,8 @@ void failpoint(std::string_view name) {
     for (Failpoint& point : points) {
         if (point.name != name || ++point.hits != point.hit) continue;
         if (!point.marker.empty()) close(open(point.marker.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0644));
-        kill(getpid(), point.signal);
+        // To this thread: a signal to the process stops another thread first, and this one would run on for a while.
+        raise(point.signal);
     }
 }
 

@@ -19,6 +19,20 @@ std::uint64_t fault_seed() {
 
 }  // namespace
 
+void poison_keys(Stack& stack) {
+    stack.postgres().run(stack.database(), fmt::format(R"(
+        CREATE FUNCTION fault_poison() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            IF EXISTS (SELECT FROM accepted WHERE id = NEW.transaction_id AND starts_with(idempotency_key, '{}')) THEN
+                RAISE EXCEPTION 'poisoned by the test' USING ERRCODE = 'check_violation';
+            END IF;
+            RETURN NEW;
+        END $$;
+        CREATE TRIGGER fault_poison BEFORE INSERT ON outcomes FOR EACH ROW EXECUTE FUNCTION fault_poison();
+    )",
+                                                       poison_prefix));
+}
+
 int fault_rounds(Rounds rounds) {
     if (const char* text = std::getenv("LEDGERLINE_FAULT_ROUNDS")) return std::atoi(text);
     const char* extent = std::getenv("LEDGERLINE_FAULTS");
@@ -28,8 +42,12 @@ int fault_rounds(Rounds rounds) {
 FaultTest::FaultTest() : random_(fault_seed()) {}
 
 void FaultTest::start_stack(const Layout& layout) {
-    stack_.add("up", layout.database_port, layout.with_failpoints).start();
-    for (Role* role : stack_.all("up")) role->wait_ready();
+    const std::pair<const char*, int> kinds[] = {
+        {"api", layout.apis}, {"publisher", layout.publishers}, {"worker", layout.workers}};
+    for (const auto& [kind, count] : kinds)
+        for (int i = 0; i < count; ++i) stack_.add(kind, layout.database_port, layout.with_failpoints).start();
+    for (Role* role : stack_.all()) role->wait_ready();
+    note("all roles are ready");
 }
 
 void FaultTest::start_load(ClientPlan plan, int clients) {
@@ -39,13 +57,34 @@ void FaultTest::start_load(ClientPlan plan, int clients) {
     load_->start();
 }
 
-void FaultTest::finish(const Injected& injected) {
+void FaultTest::finish(const Injected& injected, std::vector<Evidence> evidence) {
     load_->stop();
     const LoadCounters& counted = load_->counters();
     note(fmt::format("accepted {}, refused early {}, later {}, unknown {}, unreachable {}", counted.accepted.load(),
                      counted.early.load(), counted.later.load(), counted.unknown.load(), counted.unreachable.load()));
     stack_.expect_running();
-    stack_.expect_sound(load_->evidence(), injected);
+    for (Evidence& each : load_->evidence()) evidence.push_back(std::move(each));
+    stack_.expect_sound(evidence, injected);
+}
+
+void FaultTest::restart(Role& role, const std::string& failpoints) {
+    role.process().kill();
+    role.start(failpoints);
+}
+
+bool FaultTest::wait_applied(std::int64_t more) {
+    const std::int64_t wanted = stack_.applied() + more;
+    return wait_until([&] { return stack_.applied() >= wanted; });
+}
+
+bool FaultTest::wait_applied_all() {
+    const std::string wanted = stack_.value("SELECT array_agg(last_seq ORDER BY lane)::text FROM lane_intake");
+    return wait_until([&] {
+        return stack_.value(
+                   fmt::format("SELECT count(*) FROM lane_apply JOIN unnest('{}'::bigint[]) WITH ORDINALITY AS "
+                               "wanted(seq, place) ON place = lane + 1 WHERE applied_seq < seq",
+                               wanted)) == "0";
+    });
 }
 
 std::int64_t FaultTest::random_between(std::int64_t least, std::int64_t most) {

@@ -27,6 +27,10 @@ struct Layout {
     bool with_failpoints = false;
 };
 
+// Makes the database refuse to record an outcome of transactions whose key begins with poison_prefix, whatever the
+// worker does: what a broken row or a forgotten constraint would do.
+void poison_keys(Stack& stack);
+
 class FaultTest : public testing::Test {
 protected:
     FaultTest();
@@ -39,8 +43,14 @@ protected:
     void start_load(ClientPlan plan, int clients);
     Load& load() { return *load_; }
     const LoadCounters& load_counters() const { return load_->counters(); }
-    // Ends the load, expects every role to run and the audit to find nothing.
-    void finish(const Injected& injected = {});
+    // Ends the load, expects every role to run and the audit to find nothing. Of further loads, evidence is handed in.
+    void finish(const Injected& injected = {}, std::vector<Evidence> evidence = {});
+    // Kills it and starts it again; failpoints as Role::start() takes them.
+    static void restart(Role& role, const std::string& failpoints = "");
+    // Until so much more was applied, or as much as is accepted at this moment.
+    bool wait_applied(std::int64_t more);
+    bool wait_applied_all();
+    Role& pick(const std::vector<Role*>& roles) { return *roles[random_.below(roles.size())]; }
 
     // From LEDGERLINE_FAULT_SEED, or the system's; printed, so that a failed run can be repeated.
     Random& random() { return random_; }

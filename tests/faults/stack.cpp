@@ -62,25 +62,38 @@ Role& Stack::add(const std::string& kind, std::uint16_t database_port, bool with
     const std::uint16_t port = free_port();
     Process::Command command{
         .arguments = {with_failpoints ? LEDGERLINE_PROGRAM_WITH_FAILPOINTS : LEDGERLINE_PROGRAM, kind, "--database-url",
-                      postgres_.url(database_, database_port), "--listen", fmt::format("127.0.0.1:{}", port)},
-        .log = dir_ / fmt::format("{}-{}.log", kind, roles_.size())};
+                      postgres_.url(database_, database_port), "--kafka-brokers", broker_.address(), "--listen",
+                      fmt::format("127.0.0.1:{}", port)},
+        .log = dir_ / fmt::format("{}-{}.log", kind, ++roles_made_)};
     roles_.push_back(std::make_unique<Role>(kind, std::move(command), port, with_failpoints));
     return *roles_.back();
 }
 
-std::vector<Role*> Stack::all(const std::string& kind) {
+void Stack::remove(Role& role) {
+    std::erase_if(roles_, [&](const auto& each) { return each.get() == &role; });
+}
+
+std::vector<Role*> Stack::all() {
     std::vector<Role*> found;
-    for (const auto& role : roles_)
-        if (role->kind() == kind) found.push_back(role.get());
+    for (const auto& role : roles_) found.push_back(role.get());
+    return found;
+}
+
+std::vector<Role*> Stack::all(const std::string& kind) {
+    std::vector<Role*> found = all();
+    std::erase_if(found, [&](const Role* role) { return role->kind() != kind; });
     return found;
 }
 
 std::vector<std::uint16_t> Stack::api_ports() {
     std::vector<std::uint16_t> ports;
-    for (const auto& role : roles_)
-        if (role->kind() == "api" || role->kind() == "up") ports.push_back(role->port());
+    for (const Role* role : all("api")) ports.push_back(role->port());
     return ports;
 }
+
+std::int64_t Stack::published() { return std::stoll(value("SELECT sum(published_seq)::bigint FROM lane_publish")); }
+std::int64_t Stack::applied() { return std::stoll(value("SELECT sum(applied_seq)::bigint FROM lane_apply")); }
+std::int64_t Stack::accepted() { return std::stoll(value("SELECT sum(last_seq)::bigint FROM lane_intake")); }
 
 void Stack::expect_running() {
     for (const auto& role : roles_)

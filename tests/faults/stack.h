@@ -15,6 +15,7 @@
 #include "faults/clients.h"
 #include "faults/postgres_server.h"
 #include "faults/process.h"
+#include "support/kafka_broker.h"
 
 namespace ledgerline::test {
 
@@ -23,7 +24,7 @@ class Role {
 public:
     Role(std::string kind, Process::Command command, std::uint16_t port, bool with_failpoints);
 
-    const std::string& kind() const { return kind_; }  // "api", "publisher", "worker", "up"
+    const std::string& kind() const { return kind_; }  // "api", "publisher", "worker"
     Process& process() { return process_; }
     std::uint16_t port() const { return port_; }  // where it listens, in every run
 
@@ -47,17 +48,23 @@ public:
     ~Stack();
 
     PostgresServer& postgres() { return postgres_; }
+    KafkaBroker& broker() { return broker_; }
     const std::string& database() const { return database_; }
     std::string value(const std::string& sql) { return postgres_.value(database_, sql); }
-    const std::filesystem::path& dir() const { return dir_; }
+    // The sums over all lanes.
+    std::int64_t published();
+    std::int64_t applied();
+    std::int64_t accepted();
 
     // Makes a process of a role, which is then to be started. Its database is reached through database_port; 0:
-    // directly.
+    // directly. It is valid until it is removed, which kills it.
     Role& add(const std::string& kind, std::uint16_t database_port = 0, bool with_failpoints = false);
+    void remove(Role& role);
+    std::vector<Role*> all();
     std::vector<Role*> all(const std::string& kind);
     std::vector<std::uint16_t> api_ports();
 
-    // Expects that every role that should be running is.
+    // Expects that every role is running.
     void expect_running();
     // Expects that the audit finds nothing.
     void expect_sound(const std::vector<Evidence>& evidence, const Injected& injected = {});
@@ -65,8 +72,10 @@ public:
 private:
     std::filesystem::path dir_;  // of the logs
     PostgresServer postgres_;
+    KafkaBroker broker_;
     std::string database_ = "ledger";
     std::vector<std::unique_ptr<Role>> roles_;
+    int roles_made_ = 0;
 };
 
 }  // namespace ledgerline::test

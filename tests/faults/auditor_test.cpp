@@ -1,0 +1,141 @@
+// The auditor itself: silent about a sound ledger, and not about any of these wrongs.
+#include "faults/auditor.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace ledgerline::test {
+namespace {
+
+using testing::Contains;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+constexpr const char* kAccount = "00000000-0000-7000-8000-00000000000a";
+
+std::string id_of(int number) { return fmt::format("00000000-0000-7000-8000-0000000000{:02}", number); }
+
+// A ledger of one account: a credit, a debit that it covers, and one that it does not.
+class Auditor : public testing::Test {
+protected:
+    Auditor() {
+        static TempDir logs;
+        static PostgresServer server(logs.path() / "postgres.log");
+        static int databases = 0;
+        server_ = &server;
+        database_ = fmt::format("ledger_{}", ++databases);
+        server.create_database(database_);
+        run(
+            fmt::format("INSERT INTO accounts (id, currency, balance_cents, lane, created_at, updated_at) "
+                        "VALUES ('{}', 'EUR', 70, 3, now(), now())",
+                        kAccount));
+        run("UPDATE lane_intake SET last_seq = 3 WHERE lane = 3; UPDATE lane_publish SET published_seq = 3 WHERE lane "
+            "= 3;"
+            "UPDATE lane_apply SET applied_seq = 3 WHERE lane = 3");
+        evidence_.floors_cents[kAccount] = 0;
+        add(1, "CREDIT", 100, "'PROCESSED', 100, NULL");
+        add(2, "DEBIT", 30, "'PROCESSED', 70, NULL");
+        add(3, "DEBIT", 500, "'FAILED', NULL, 'insufficient_balance'");
+    }
+
+    void add(int seq, const std::string& type, int amount_cents, const std::string& outcome) {
+        run(fmt::format(
+            "INSERT INTO accepted (id, account_id, amount_cents, currency, type, idempotency_key, lane, seq, "
+            "event_id, created_at) VALUES ('{0}', '{1}', {2}, 'EUR', '{3}', 'key-{4}', 3, {4}, '{0}', now())",
+            id_of(seq), kAccount, amount_cents, type, seq));
+        run(fmt::format(
+            "INSERT INTO outcomes (lane, seq, event_id, transaction_id, account_id, outcome, "
+            "balance_after_cents, failure_code, failure_reason, processed_at) "
+            "SELECT 3, {}, '{}', '{}', '{}', o, b::bigint, c, CASE WHEN c IS NOT NULL THEN 'insufficient balance' END, "
+            "now() FROM (VALUES ({})) AS v(o, b, c)",
+            seq, id_of(seq), id_of(seq), kAccount, outcome));
+        evidence_.accepted.push_back(
+            {kAccount, fmt::format("key-{}", seq), amount_cents, type == "CREDIT", id_of(seq)});
+    }
+    void run(const std::string& sql) { server_->run(database_, "SET session_replication_role = replica; " + sql); }
+    std::vector<std::string> findings(const Injected& injected = {}) {
+        return audit(*server_, database_, {evidence_}, injected);
+    }
+
+    PostgresServer* server_ = nullptr;
+    std::string database_;
+    Evidence evidence_;
+};
+
+TEST_F(Auditor, IsSilentAboutASoundLedger) { EXPECT_THAT(findings(), IsEmpty()); }
+
+TEST_F(Auditor, FindsWhatWasLost) {
+    run("DELETE FROM outcomes WHERE seq = 3; DELETE FROM accepted WHERE seq = 3");
+    EXPECT_THAT(findings(), Contains(HasSubstr("answered with 201 and not stored: key-3")));
+}
+
+TEST_F(Auditor, FindsWhatNobodySent) {
+    evidence_.accepted.pop_back();
+    EXPECT_THAT(findings(), Contains(HasSubstr("no client knows of it: key-3")));
+}
+
+TEST_F(Auditor, FindsWhatWasRefusedAndStored) {
+    evidence_.refused_keys.insert("key-2");
+    EXPECT_THAT(findings(), Contains(HasSubstr("refused and stored: key-2")));
+}
+
+TEST_F(Auditor, FindsAnotherAmount) {
+    evidence_.accepted[0].amount_cents = 99;
+    EXPECT_THAT(findings(), Contains(HasSubstr("key-1 is stored otherwise")));
+}
+
+TEST_F(Auditor, FindsWhatIsUndecided) {
+    run("DELETE FROM outcomes WHERE seq = 3");
+    EXPECT_THAT(findings(), Contains(HasSubstr("undecided: key-3")));
+}
+
+TEST_F(Auditor, FindsMoneyMovedTwice) {
+    run("UPDATE accounts SET balance_cents = balance_cents - 30");
+    EXPECT_THAT(findings(), Contains(HasSubstr("has 40, by the model 70")));
+}
+
+TEST_F(Auditor, FindsAWrongDecision) {
+    run("UPDATE outcomes SET outcome = 'FAILED', failure_code = 'insufficient_balance' WHERE seq = 2");
+    EXPECT_THAT(findings(), Contains(HasSubstr("key-2 ended FAILED")));
+}
+
+TEST_F(Auditor, FindsAnotherOrder) {
+    std::swap(evidence_.accepted[0], evidence_.accepted[1]);
+    EXPECT_THAT(findings(), Contains(HasSubstr("accepted out of order: key-1")));
+}
+
+TEST_F(Auditor, FindsAHole) {
+    run("UPDATE accepted SET seq = 4 WHERE seq = 3; UPDATE lane_intake SET last_seq = 4 WHERE lane = 3; "
+        "UPDATE lane_publish SET published_seq = 4 WHERE lane = 3; UPDATE lane_apply SET applied_seq = 4 WHERE lane = "
+        "3");
+    EXPECT_THAT(findings(), Contains(HasSubstr("lane 3 has a hole before seq 4")));
+}
+
+TEST_F(Auditor, FindsALetterWithoutPoison) {
+    run(fmt::format(
+        "INSERT INTO dead_letters (id, event_id, transaction_id, account_id, lane, seq, topic, partition, "
+        "\"offset\", payload, payload_encoding, value_sha256, error_class, error_code, error_message, attempts, "
+        "first_failed_at, last_failed_at) VALUES (gen_random_uuid(), '{0}', '{0}', '{1}', 3, 1, 't', 3, 0, "
+        "'', 'utf8', sha256(''), 'permanent', '23514', 'm', 1, now(), now())",
+        id_of(1), kAccount));
+    EXPECT_THAT(findings(), Contains(HasSubstr("a dead letter without poison: key-1")));
+}
+
+TEST_F(Auditor, FindsAForeignLetterTooManyOrTooFew) {
+    run("INSERT INTO dead_letters (id, topic, partition, \"offset\", payload, payload_encoding, value_sha256, "
+        "error_class, "
+        "error_code, error_message, attempts, first_failed_at, last_failed_at) VALUES (gen_random_uuid(), 't', 3, 0, "
+        "'x', "
+        "'utf8', sha256('x'), 'foreign', 'undecodable', 'm', 1, now(), now())");
+    EXPECT_THAT(findings({.foreign = {"x"}, .perhaps_foreign = {}}), IsEmpty());
+    EXPECT_THAT(findings({.foreign = {}, .perhaps_foreign = {"x", "y"}}), IsEmpty());
+    EXPECT_THAT(findings(), Contains(HasSubstr("1 foreign dead letters too many")));
+    EXPECT_THAT(findings({.foreign = {"y"}, .perhaps_foreign = {}}),
+                Contains(HasSubstr("no dead letter of the foreign message y")));
+}
+
+}  // namespace
+}  // namespace ledgerline::test

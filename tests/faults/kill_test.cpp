@@ -1,0 +1,62 @@
+// Family 1: kill -9 of every role, at random moments and at every named point.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "faults/fault_test.h"
+
+namespace ledgerline::test {
+namespace {
+
+constexpr int kClients = 6;
+constexpr std::int64_t kSome = 200;
+
+using KillFaults = FaultTest;
+
+TEST_F(KillFaults, AtRandomMoments) {
+    start_stack({.apis = 2, .publishers = 2, .workers = 2});
+    start_load({.seed = random().next()}, kClients);
+    for (int round = 0; round < fault_rounds({.few = 6, .many = 60}); ++round) {
+        Role& role = pick(stack().all());
+        pause(random_between(0, 800));
+        role.process().kill();
+        pause(random_between(0, 400));
+        role.start();
+        note(fmt::format("round {}: {} was killed", round, role.process().name()));
+    }
+    EXPECT_TRUE(load().wait_accepted(kSome));
+    EXPECT_TRUE(wait_applied(kSome));
+    finish();
+}
+
+struct NamedPoint {
+    const char* kind;
+    const char* name;
+};
+constexpr NamedPoint kPoints[] = {
+    {"api", "intake.locked"},     {"api", "intake.committed"},         {"publisher", "publisher.read"},
+    {"worker", "worker.proven"},  {"publisher", "publisher.produced"}, {"worker", "worker.committed"},
+    {"worker", "worker.burying"}, {"worker", "worker.buried"}};
+
+// One process a role, so that it is the one that gets there, and poison, so that letters are written.
+TEST_F(KillFaults, AtEveryNamedPoint) {
+    start_stack({.with_failpoints = true});
+    poison_keys(stack());
+    start_load({.seed = random().next(), .poisoned_percent = 1}, kClients);
+    for (int round = 0; round < fault_rounds({.few = 1, .many = 4}); ++round) {
+        for (const NamedPoint& point : kPoints) {
+            Role& role = *stack().all(point.kind).front();
+            const bool rare = std::string_view(point.name).starts_with("worker.bur");
+            const std::int64_t hit = random_between(1, rare ? 2 : 25);
+            restart(role, fmt::format("{}=kill:{}", point.name, hit));
+            EXPECT_TRUE(wait_until([&] { return !role.process().running(); })) << point.name;
+            EXPECT_EQ(role.process().outcome(), "signal 9 (Killed)") << point.name;
+            role.start();
+            note(fmt::format("round {}: killed at {}, hit {}", round, point.name, hit));
+        }
+    }
+    EXPECT_TRUE(load().wait_accepted(kSome));
+    finish();
+}
+
+}  // namespace
+}  // namespace ledgerline::test

@@ -1,10 +1,9 @@
 """The alerts in a real Prometheus: what they are about is done to a live installation, they fire, reach an alertmanager, and end
 when it is undone. The rules are those of infra/prometheus with shorter windows (monitoring.shorten)."""
 
-import pathlib
-import tempfile
 import unittest
 
+import installations
 import monitoring
 import servers
 import traffic
@@ -14,21 +13,22 @@ FIRES_SECONDS_MAX = 150
 ENDS_SECONDS_MAX = 150
 
 
-class AlertsLiveTest(unittest.TestCase):
+class Alerts(unittest.TestCase):
+    """What the tests have in common. Subclasses say of which installation."""
+
     @classmethod
     def setUpClass(cls):
-        directory = tempfile.TemporaryDirectory(prefix="ledgerline-observe-")
-        cls.addClassCleanup(directory.cleanup)
-        # The database runs as another user and must get there.
-        pathlib.Path(directory.name).chmod(0o755)
-        cls.postgres = cls.enterClassContext(servers.Postgres(directory.name))
-        words = ["up", "--database-url", cls.postgres.url, "--data-dir", f"{directory.name}/data"]
-        cls.ledgerline = cls.enterClassContext(servers.Ledgerline("up", words, directory.name))
+        cls.installation = cls.enterClassContext(cls.make_installation())
+        cls.url = cls.installation.api.url
         cls.webhook = cls.enterClassContext(servers.Webhook())
-        alertmanager = cls.enterClassContext(servers.Alertmanager(directory.name, cls.webhook.port))
-        config = monitoring.configure(directory.name, {"up": [cls.ledgerline.port]}, short=True,
+        alertmanager = cls.enterClassContext(servers.Alertmanager(cls.installation.directory, cls.webhook.port))
+        config = monitoring.configure(cls.installation.directory, cls.installation.targets, short=True,
                                       alertmanager_port=alertmanager.port)
-        cls.prometheus = cls.enterClassContext(servers.Prometheus(directory.name, config))
+        cls.prometheus = cls.enterClassContext(servers.Prometheus(cls.installation.directory, config))
+
+        # An increase is seen only between two scrapes.
+        servers.eventually(lambda: cls.prometheus.query("min(count_over_time(dlq_messages_total[1m])) >= 2"),
+                           FIRES_SECONDS_MAX, "every target scraped twice")
 
     def setUp(self):
         self.expect_end()
@@ -46,51 +46,100 @@ class AlertsLiveTest(unittest.TestCase):
         servers.eventually(lambda: (status, name) in self.webhook.received, FIRES_SECONDS_MAX,
                            lambda: f"{status} {name} at the webhook: {self.webhook.received}")
 
-    def account(self):
-        return traffic.open_account(self.ledgerline.url)
+    def poison(self, code):
+        """The id of a new account whose every event fails so, until cure() or the end of the test."""
+        account = traffic.open_account(self.url)
+        self.installation.postgres.sql(traffic.POISON.format(account=account, code=code))
+        self.addCleanup(self.discard_letters)
+        self.addCleanup(self.cure)
+        return account
+
+    def cure(self):
+        self.installation.postgres.sql(traffic.CURE)
+
+    def discard_letters(self):
+        for letter in servers.get_json(self.url + "/v1/dead-letters?state=PARKED")["dead_letters"]:
+            self.decide(letter["id"], "discard")
+
+    def decide(self, letter, decision):
+        status, text = servers.call(f"{self.url}/v1/dead-letters/{letter}/{decision}", method="POST")
+        self.assertEqual(status, 200, text)
+
+
+class EmbeddedAlertsTest(Alerts):
+    @staticmethod
+    def make_installation():
+        return installations.Embedded(private_cluster=False)
 
     def test_a_process_that_is_killed(self):
-        self.ledgerline.kill()
+        self.installation.api.kill()
         for role in ("api", "publisher", "worker"):
             self.expect_fires("RoleAbsent", missing=role)
         self.expect_received("firing", "RoleAbsent")
-        self.ledgerline.start()
+        self.installation.api.start()
         self.expect_end()
         self.expect_received("resolved", "RoleAbsent")
 
     def test_a_database_that_is_away_and_requests_that_fail(self):
-        with traffic.Traffic(self.ledgerline.url):
-            self.postgres.stop()
+        with traffic.Traffic(self.url):
+            self.installation.postgres.stop()
             self.expect_fires("DatabaseUnreachable", role="up")
             self.expect_fires("ApiErrorBudgetBurn", pace="fast")
-            self.postgres.start()
+            self.installation.postgres.start()
         self.expect_end()
 
     def test_poison_is_buried_and_decided_about(self):
-        account = self.account()
-        self.postgres.sql(traffic.POISON.format(account=account, code=traffic.PERMANENT))
-        self.addCleanup(self.postgres.sql, "DROP FUNCTION IF EXISTS test_poison() CASCADE")
-        parked = traffic.post(self.ledgerline.url, traffic.transaction(account), wait_seconds=10)
+        account = self.poison(traffic.PERMANENT)
+        parked = traffic.post(self.url, traffic.transaction(account), wait_seconds=10)
         self.assertTrue(parked["dead_letter_id"])
         self.expect_fires("DeadLettersGrow")
         self.expect_fires("DeadLettersWait")
-        self.postgres.sql(traffic.CURE)
-        status, text = servers.call(f"{self.ledgerline.url}/v1/dead-letters/{parked['dead_letter_id']}/replay", method="POST")
-        self.assertEqual(status, 200, text)
+        self.cure()
+        self.decide(parked["dead_letter_id"], "replay")
         self.expect_end()
 
     def test_a_lane_whose_events_fail_for_an_unknown_reason(self):
-        account = self.account()
-        self.postgres.sql(traffic.POISON.format(account=account, code=traffic.UNKNOWN))
-        self.addCleanup(self.postgres.sql, "DROP FUNCTION IF EXISTS test_poison() CASCADE")
+        account = self.poison(traffic.UNKNOWN)
         for _ in range(4):
-            traffic.post(self.ledgerline.url, traffic.transaction(account))
+            traffic.post(self.url, traffic.transaction(account))
         self.expect_fires("LaneStuck", reason="halted")
         self.expect_fires("OldestEventOld")
-        self.postgres.sql(traffic.CURE)
-        letters = servers.get_json(self.ledgerline.url + "/v1/dead-letters?state=PARKED")["dead_letters"]
-        for letter in letters:
-            servers.call(f"{self.ledgerline.url}/v1/dead-letters/{letter['id']}/discard", method="POST")
+        self.cure()
+        self.discard_letters()
+        self.expect_end()
+
+
+class RolesAlertsTest(Alerts):
+    @staticmethod
+    def make_installation():
+        return installations.Roles()
+
+    def test_the_only_worker_is_killed(self):
+        self.installation.worker.kill()
+        self.expect_fires("RoleAbsent", missing="worker")
+        self.assertEqual({name for name, _ in self.prometheus.firing()}, {"RoleAbsent"})
+        self.expect_received("firing", "RoleAbsent")
+        self.installation.worker.start()
+        self.expect_end()
+
+    def test_the_broker_is_stopped(self):
+        account = traffic.open_account(self.url)
+        self.installation.kafka.stop()
+        accepted = traffic.post(self.url, traffic.transaction(account))
+        self.assertTrue(accepted, "the API accepts without a broker")
+        self.expect_fires("BrokerUnreachable", role="publisher")
+        self.expect_fires("BrokerUnreachable", role="worker")
+        self.expect_fires("OutboxNotDraining")
+        self.installation.kafka.start()
+        self.expect_end()
+
+    def test_poison_is_buried_and_given_up(self):
+        account = self.poison(traffic.PERMANENT)
+        parked = traffic.post(self.url, traffic.transaction(account), wait_seconds=20)
+        self.assertTrue(parked["dead_letter_id"])
+        self.expect_fires("DeadLettersGrow")
+        self.cure()
+        self.decide(parked["dead_letter_id"], "discard")
         self.expect_end()
 
 

@@ -247,3 +247,30 @@ class Webhook:
     def __exit__(self, *_):
         self._server.shutdown()
         self._server.server_close()
+
+
+class Kafka:
+    """A broker of scripts/kafka. Its data survives stop() and start()."""
+
+    def __init__(self, directory):
+        self._directory = pathlib.Path(directory) / "kafka"
+        self._port = free_port()
+        self.brokers = f"127.0.0.1:{self._port}"
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def start(self):
+        self._run("start", "--dir", self._directory, "--port", self._port)
+
+    def stop(self):
+        self._run("stop", "--dir", self._directory)
+
+    def _run(self, *words):
+        done = subprocess.run([ROOT / "scripts/kafka", *map(str, words)], capture_output=True, text=True, timeout=START_SECONDS_MAX)
+        if done.returncode != 0:
+            raise AssertionError(f"scripts/kafka {words[0]}: {done.stderr[-1500:]}")

@@ -19,7 +19,7 @@ END $$;
 CREATE TRIGGER test_poison BEFORE INSERT ON outcomes FOR EACH ROW WHEN (NEW.account_id = '{account}')
 EXECUTE FUNCTION test_poison();
 """
-CURE = "DROP TRIGGER test_poison ON outcomes; DROP FUNCTION test_poison();"
+CURE = "DROP FUNCTION IF EXISTS test_poison() CASCADE;"
 PERMANENT, UNKNOWN = "check_violation", "raise_exception"
 
 

@@ -91,7 +91,8 @@ constexpr const char* kLanes =
     R"("last_error":"broker down","failing_seq":null,"attempts":0}])";
 
 TEST(Top, LanesShowWhatWaitsAndWhy) {
-    const TopView view = top_view(look(0, {}), look(1, {process("a", "dead_letters_parked 3\n")}, kLanes));
+    const TopView view =
+        top_view(look(0, {process("a", "")}), look(1, {process("a", "dead_letters_parked 3\n")}, kLanes));
     EXPECT_EQ(view.to_publish(), 14) << "what is applied needs no publishing";
     EXPECT_EQ(view.to_apply(), 34);
     EXPECT_EQ(view.oldest_ms(), 1500);

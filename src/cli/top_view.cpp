@@ -101,6 +101,7 @@ std::optional<std::int64_t> TopView::oldest_ms() const {
 }
 
 TopView top_view(const Look& before, const Look& after) {
+    LEDGERLINE_ASSERT(before.processes.size() == after.processes.size());
     TopView view;
     view.seconds = std::chrono::duration<double>(after.at - before.at).count();
     for (std::size_t i = 0; i < after.processes.size(); ++i) {

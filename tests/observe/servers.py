@@ -274,3 +274,32 @@ class Kafka:
         done = subprocess.run([ROOT / "scripts/kafka", *map(str, words)], capture_output=True, text=True, timeout=START_SECONDS_MAX)
         if done.returncode != 0:
             raise AssertionError(f"scripts/kafka {words[0]}: {done.stderr[-1500:]}")
+
+
+class Jaeger(Server):
+    """infra/jaeger on free ports."""
+
+    def __init__(self, directory):
+        self._query = free_port()
+        self._otlp = free_port()
+        health = free_port()
+        self.endpoint = f"http://127.0.0.1:{self._otlp}"
+        environment = {"JAEGER_HOST": "127.0.0.1", "JAEGER_QUERY_PORT": self._query, "JAEGER_QUERY_GRPC_PORT": free_port(),
+                       "JAEGER_OTLP_PORT": self._otlp, "JAEGER_HEALTH_PORT": health}
+        super().__init__("jaeger", [jaeger_program(), "--config", ROOT / "infra/jaeger/jaeger.yml"], directory,
+                         lambda: call(f"http://127.0.0.1:{health}/status")[0] == 200,
+                         {name: str(value) for name, value in environment.items()})
+
+    def spans(self, trace_id):
+        """The spans of a trace as Jaeger's API tells them, each with its service's name as `service`."""
+        status, text = call(f"http://127.0.0.1:{self._query}/api/traces/{trace_id}")
+        if status == 404:
+            return []
+        if status != 200:
+            raise AssertionError(f"Jaeger: {status} {text[:500]}")
+        found = []
+        for trace in json.loads(text)["data"]:
+            for span in trace["spans"]:
+                found.append({**span, "service": trace["processes"][span["processID"]]["serviceName"],
+                              "attributes": {tag["key"]: tag["value"] for tag in span["tags"]}})
+        return found

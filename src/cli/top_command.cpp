@@ -104,6 +104,8 @@ Result<int> top(const Environment& environment, const Options& options) {
         }
         before = std::move(after);
     }
+    // The shell's prompt comes below the last picture.
+    if (environment.out_is_terminal && !options.output.json()) environment.out << '\n';
     return exit_ok;
 }
 

@@ -87,9 +87,14 @@ TraceStep wait_of(const json::Value& event, const json::Value& lane) {
     return {"", "waits", told};
 }
 
-void add_event(std::vector<TraceStep>& steps, const json::Value& event, const json::Value& lane) {
-    const bool replay = !member_of(event, "replay_of").is_null();
-    steps.push_back({text(event, "created_at"), replay ? "replayed" : "accepted", place_of(event)});
+// replayed: the dead letter that the event replays, null for the first one.
+void add_event(std::vector<TraceStep>& steps, const json::Value& event, const json::Value& replayed,
+               const json::Value& lane) {
+    if (member_of(event, "replay_of").is_null())
+        steps.push_back({text(event, "created_at"), "accepted", place_of(event)});
+    else
+        steps.push_back({text(event, "created_at"), "replayed",
+                         fmt::format("by {}, as {}", text(replayed, "decided_by"), place_of(event))});
     const json::Value& published = member_of(event, "published");
     if (published.if_bool() && *published.if_bool()) add_published(steps, event);
     const json::Value& letter = member_of(event, "dead_letter");
@@ -112,8 +117,13 @@ std::string since(const std::string& from, const std::string& to) {
 
 std::vector<TraceStep> timeline_of(const json::Value& trace) {
     std::vector<TraceStep> steps;
-    if (const json::Array* all = member_of(trace, "events").if_array())
-        for (const json::Value& event : *all) add_event(steps, event, member_of(trace, "lane"));
+    const json::Array* all = member_of(trace, "events").if_array();
+    if (!all) return steps;
+    const json::Value* letter = &kNothing;
+    for (const json::Value& event : *all) {
+        add_event(steps, event, *letter, member_of(trace, "lane"));
+        letter = &member_of(event, "dead_letter");
+    }
     return steps;
 }
 

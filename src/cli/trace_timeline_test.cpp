@@ -84,6 +84,7 @@ TEST(Timeline, FollowsADeadLetter) {
                                           event("true", "null", R"({"status":"PROCESSED"})", "\"L\""));
     EXPECT_THAT(names_of(replayed), ElementsAre("accepted", "published", "parked", "replayed", "published", "applied"));
     EXPECT_EQ(timeline_of(replayed)[1].details, "transactions partition 3 offset 17");
+    EXPECT_EQ(timeline_of(replayed)[3].details, "by ann, as event E, lane 3, seq 42, trace T");
     EXPECT_EQ(timeline_of(replayed)[2].details,
               "dead letter L: permanent 23514: a check failed (1 attempt, the first at 2026-11-23T10:00:01.000000Z)");
 }

@@ -155,11 +155,12 @@ TEST_F(Commands, ATransactionIsTracedThroughItsLife) {
     call({"dlq", "replay", letter});
     server_.apply(id);
     const Outcome done = call({"tx", "trace", id});
-    EXPECT_THAT(done.out, testing::ContainsRegex("accepted +event (.|\n)* published +transactions partition (.|\n)* "
-                                                 "parked +dead letter " +
-                                                 letter +
-                                                 "(.|\n)* replayed +event (.|\n)* published +partition (.|\n)* "
-                                                 "applied +balance 100 cents(.|\n)* published by nobody"));
+    EXPECT_THAT(done.out,
+                testing::ContainsRegex("accepted +event (.|\n)* published +transactions partition (.|\n)* "
+                                       "parked +dead letter " +
+                                       letter +
+                                       "(.|\n)* replayed +by api, as event (.|\n)* published +partition (.|\n)* "
+                                       "applied +balance 100 cents(.|\n)* published by nobody"));
     EXPECT_EQ(call({"tx", "trace", id, "-o", "json"}).at("events.1.outcome.status"), "PROCESSED");
     EXPECT_EQ(call({"tx", "trace", "00000000-0000-7000-8000-000000000000"}).code, exit_refused);
 }

@@ -25,13 +25,15 @@ RUN cmake --preset release -DBUILD_TESTING=OFF -DCMAKE_CXX_COMPILER_LAUNCHER= \
 FROM debian:bookworm-slim
 # hadolint ignore=DL3008
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends ca-certificates libboost-json1.81.0 libboost-url1.81.0 libfmt9 libpq5 \
-        libprometheus-cpp-core1.0 librdkafka1 libsodium23 libspdlog1.10 libssl3 \
+    && apt-get install -y --no-install-recommends ca-certificates libboost-container1.81.0 libboost-json1.81.0 \
+        libboost-url1.81.0 libfmt9 libpq5 libprometheus-cpp-core1.0 librdkafka1 libsodium23 libspdlog1.10 libssl3 \
     && rm -rf /var/lib/apt/lists/* \
     && groupadd --gid 10001 ledgerline \
     && useradd --uid 10001 --gid ledgerline --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin ledgerline
 COPY --from=build /installed/bin/ledgerline /usr/local/bin/ledgerline
 USER 10001:10001
+# A library that is missing is found here, not at the first start.
+RUN ["ledgerline", "version"]
 EXPOSE 8080
 # LEDGERLINE_URL says where this container's role listens, if not on port 8080.
 HEALTHCHECK --interval=5s --timeout=5s --start-period=30s --retries=6 CMD ["ledgerline", "health"]

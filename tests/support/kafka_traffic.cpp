@@ -87,7 +87,8 @@ void KafkaTraffic::publish() {
     if (batch.empty()) return;
     const auto delivered = producer_->publish(batch, clock_.steady_now() + kPublishTimeout);
     if (!delivered) {
-        EXPECT_EQ(delivered.error().disposition, Disposition::retry) << delivered.error().message;
+        publish_error_ = delivered.error().message;
+        EXPECT_EQ(delivered.error().disposition, Disposition::retry) << publish_error_;
         return;
     }
     // Only what is acknowledged up to the first hole counts.
@@ -121,10 +122,22 @@ void KafkaTraffic::poll() {
     }
 }
 
+std::string KafkaTraffic::state() const {
+    std::string text;
+    for (std::size_t i = 0; i < lanes_.size(); ++i) {
+        const Lane& lane = lanes_[i];
+        const int partition = static_cast<int>(i);
+        text += fmt::format("; partition {}: wanted {}, published {}, taken {}{}{}", i, lane.wanted, lane.published,
+                            lane.taken, assigned_.contains(partition) ? ", assigned" : "",
+                            ended_.contains(partition) ? ", ended" : "");
+    }
+    return text + (publish_error_.empty() ? "" : "; last publish: " + publish_error_);
+}
+
 void KafkaTraffic::rounds_until(const char* what, const std::function<bool()>& done) {
     const auto deadline = clock_.steady_now() + patience;
     while (!done()) {
-        ASSERT_LT(clock_.steady_now(), deadline) << "never happened: " << what;
+        ASSERT_LT(clock_.steady_now(), deadline) << "never happened: " << what << state();
         ASSERT_NO_FATAL_FAILURE(round());
     }
 }

@@ -51,6 +51,7 @@ private:
     void open();
     void publish();
     void poll();
+    std::string state() const;  // for people
 
     KafkaConfig config_;
     SystemClock clock_;
@@ -62,6 +63,7 @@ private:
     std::set<int> assigned_;
     std::set<int> ended_;
     int rewinds_ = 0;
+    std::string publish_error_;
 };
 
 }  // namespace ledgerline::test

@@ -63,11 +63,7 @@ KafkaConsumer::~KafkaConsumer() {
 
 Result<Polled> KafkaConsumer::poll(milliseconds wait, std::size_t messages_max) {
     const SteadyTime began_at = clock_.steady_now();
-    if (client_ && client_->is_fatal()) {
-        log::error("kafka: the consumer ended and joins the group anew", {{"reason", client_->last_error()}});
-        give_up();
-        client_.reset();
-    }
+    if (client_ && (client_->is_fatal() || stands_still_)) start_anew();
     if (!client_) {
         // A group that knows the topic from the start shares it out once. Who waits for it for long joins all the same,
         // and gets partitions when the topic is there.
@@ -162,7 +158,9 @@ bool KafkaConsumer::is_full() const { return kept_messages_ >= kept_messages_max
 void KafkaConsumer::take(KafkaMessage message) {
     const auto held = held_.find(message->partition);
     if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
-        if (held != held_.end()) held->second.position = message->offset;
+        if (held == held_.end()) return;
+        held->second.position = message->offset;
+        held->second.still_since = {};
         return;
     }
     if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
@@ -172,6 +170,7 @@ void KafkaConsumer::take(KafkaMessage message) {
     }
     if (held == held_.end()) return;  // fetched before the partition was given up
     held->second.position = message->offset + 1;
+    held->second.still_since = {};
     held->second.messages.push_back(incoming_from(*message));
     ++kept_messages_;
     kept_bytes_ += size_of(held->second.messages.back().message);
@@ -214,7 +213,10 @@ void KafkaConsumer::find_ends(Polled& polled, SteadyTime began_at) {
         rd_kafka_topic_partition_list_add(ends.get(), config_.topic.c_str(), partition);
     const auto error = topics_.ask_ends(ends.get(), end_wait_max);
     // When no partition at all is there, the request as a whole fails so.
-    if (error != RD_KAFKA_RESP_ERR_NO_ERROR && !is_missing(error)) return;
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR && !is_missing(error)) {
+        for (auto& [partition, held] : held_) held.still_since = {};
+        return;
+    }
     for (int i = 0; i < ends->cnt; ++i) {
         const int partition = ends->elems[i].partition;
         if (has_ended(partition, held_.at(partition), ends->elems[i])) polled.ended.push_back(partition);
@@ -226,22 +228,43 @@ bool KafkaConsumer::has_ended(int partition, Held& held, const rd_kafka_topic_pa
         topics_.doubt(KafkaTopic::events);
         return held.messages.empty();
     }
-    if (end.err != RD_KAFKA_RESP_ERR_NO_ERROR || end.offset < 0 || !held.position) return false;
+    if (end.err != RD_KAFKA_RESP_ERR_NO_ERROR || end.offset < 0) return false;
     const auto kept = static_cast<std::int64_t>(held.messages.size());
+    const std::int64_t position = held.position.value_or(end.offset);
     metrics_.kafka_consumer_lag_messages.Add({{"partition", std::to_string(partition)}})
-        .Set(static_cast<double>(std::max<std::int64_t>(0, end.offset - *held.position) + kept));
-    if (*held.position <= end.offset) {
-        held.beyond_end_since = {};
-        return *held.position == end.offset && held.messages.empty();
+        .Set(static_cast<double>(std::max<std::int64_t>(0, end.offset - position) + kept));
+    const bool ended = held.messages.empty() && held.position == end.offset;
+    if (ended)
+        held.still_since = {};
+    else if (held.messages.empty())
+        watch(partition, held, end.offset);
+    return ended;
+}
+
+// The broker has something that the client does not bring. For a moment that is as it should be.
+void KafkaConsumer::watch(int partition, Held& held, std::int64_t end) {
+    const SteadyTime now = clock_.steady_now();
+    if (held.still_since == SteadyTime()) {
+        held.still_since = now;
+        held.sought = false;
     }
     // The partition was deleted and made anew. The client finds out by itself; if not, it is told to.
-    const SteadyTime now = clock_.steady_now();
-    if (held.beyond_end_since == SteadyTime()) held.beyond_end_since = now;
-    if (now - held.beyond_end_since >= beyond_end_max) {
-        held.beyond_end_since = now;
+    if (held.position > end && !held.sought && now - held.still_since >= beyond_end_max) {
+        held.sought = true;
         read_from_beginning(partition);
     }
-    return false;
+    if (now - held.still_since >= still_max) stands_still_ = true;
+}
+
+// Without leaving it would stay a member of the group until its session ends.
+void KafkaConsumer::start_anew() {
+    log::error("kafka: the consumer brings nothing more, and joins the group anew",
+               {{"reason", client_->is_fatal() ? client_->last_error() : "messages wait, and none comes"}});
+    if (!client_->is_fatal()) close();
+    give_up();
+    client_.reset();
+    stands_still_ = false;
+    metrics_.kafka_consumer_resets_total.Increment();
 }
 
 void KafkaConsumer::read_from_beginning(int partition) {

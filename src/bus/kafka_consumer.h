@@ -37,6 +37,8 @@ public:
     static constexpr milliseconds close_wait_max{3000};
     // How long a position may stand beyond its partition's end before the partition is read from its beginning.
     static constexpr milliseconds beyond_end_max{1500};
+    // How long nothing may come of a partition that has more before the client is dropped for a new one.
+    static constexpr milliseconds still_max{15'000};
 
     // Everything must outlive the consumer. The configuration was checked before.
     KafkaConsumer(const KafkaConfig& config, KafkaTopics& topics, const Clock& clock, Metrics& metrics,
@@ -53,7 +55,8 @@ private:
         std::int64_t assignment = 0;           // which of the assignments this was, counted up
         std::deque<Incoming> messages = {};    // fetched, not handed out
         std::optional<std::int64_t> position;  // of the next message to be fetched; nothing: not known yet
-        SteadyTime beyond_end_since = {};      // zero: it is not
+        SteadyTime still_since = {};           // the broker has more and nothing comes; zero: not so
+        bool sought = false;                   // since then
     };
 
     void rebalanced(rd_kafka_t* client, rd_kafka_resp_err_t what, rd_kafka_topic_partition_list_t* list) override;
@@ -67,7 +70,9 @@ private:
     void hand_out(Polled& polled, std::size_t messages_max);
     void find_ends(Polled& polled, SteadyTime began_at);
     bool has_ended(int partition, Held& held, const rd_kafka_topic_partition_t& end);
+    void watch(int partition, Held& held, std::int64_t end);
     void read_from_beginning(int partition);
+    void start_anew();
     void flush_commits(bool wait);
 
     const KafkaConfig& config_;
@@ -81,6 +86,7 @@ private:
     std::map<int, std::int64_t> reported_;  // what the caller was told it holds, by assignment
     std::int64_t assignments_ = 0;
     bool changed_hands_ = false;  // during this poll
+    bool stands_still_ = false;
     std::size_t kept_messages_ = 0;
     std::size_t kept_bytes_ = 0;
     int last_partition_ = -1;  // where the last turn of handing out ended

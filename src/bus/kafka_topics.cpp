@@ -183,7 +183,11 @@ Result<void> KafkaTopics::look_at(Topic& topic, const rd_kafka_metadata_topic_t*
 }
 
 void KafkaTopics::settle(Topic& topic, std::uint64_t doubts, const Result<void>& right) {
-    const std::string problem = right || right.error().code != "kafka_topic" ? "" : right.error().message;
+    const SteadyTime now = std::chrono::steady_clock::now();
+    if (right) topic.right_at = now;
+    // What passes by itself in a moment is not worth a line.
+    const bool is_problem = !right && (right.error().code == "kafka_topic" || now - topic.right_at >= silence_max);
+    const std::string problem = is_problem ? right.error().message : "";
     if (!problem.empty() && problem != topic.logged_error) log::warn("kafka: " + problem);
     topic.logged_error = problem;
     const std::lock_guard lock(mutex_);

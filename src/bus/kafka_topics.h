@@ -30,6 +30,7 @@ public:
     static constexpr milliseconds full_look_interval{30'000};  // with the question to every partition
     static constexpr milliseconds retry_interval{50};          // while somebody waits
     static constexpr milliseconds answer_wait_max{2000};       // for the broker's metadata
+    static constexpr milliseconds silence_max{10'000};         // before something that should pass is logged
     static constexpr milliseconds change_wait_max{3000};       // for a topic to be created or grown
 
     // Checks the configuration; waits for nobody. on_look is called on the keeper's thread after every look.
@@ -66,6 +67,7 @@ private:
         bool changed = true;  // since the last full look
         int partitions_found = 0;
         SteadyTime full_look_due = {};
+        SteadyTime right_at = std::chrono::steady_clock::now();  // at last, or since the start
         std::string logged_error = {};
         // Under mutex_.
         std::uint64_t doubts = 1;   // raised by doubt()

@@ -90,6 +90,9 @@ Metrics::Metrics(std::string_view version)
       kafka_producer_resets_total(
           counters(registry_, "kafka_producer_resets_total", "Kafka producers made anew after a failed delivery")
               .Add({})),
+      kafka_consumer_resets_total(
+          counters(registry_, "kafka_consumer_resets_total", "Kafka consumers made anew because nothing came any more")
+              .Add({})),
       kafka_rebalances_total(
           counters(registry_, "kafka_rebalances_total", "Assignments and revocations of partitions by the group")
               .Add({})),

@@ -83,6 +83,7 @@ public:
     prometheus::Family<prometheus::Gauge>& kafka_reachable;  // no labels
     prometheus::Counter& kafka_clients_abandoned_total;
     prometheus::Counter& kafka_producer_resets_total;
+    prometheus::Counter& kafka_consumer_resets_total;
     prometheus::Counter& kafka_rebalances_total;
     prometheus::Family<prometheus::Gauge>& kafka_request_latency_seconds;  // client
     prometheus::Family<prometheus::Gauge>& kafka_requests_waiting;         // client

@@ -41,7 +41,7 @@ struct Api::Parts {
           watcher(outcome_store, config.watcher, clock),
           accounts(database, ids),
           transactions(intake, database, watcher, ids, clock, tracer),
-          dead_letters(database, ids, publisher_wakeup, watcher.wakeup()),
+          dead_letters(database, ids, publisher_wakeup, watcher.wakeup(), tracer),
           operations(database),
           health(health_config(config, *this), metrics) {}
 

@@ -77,6 +77,19 @@ Result<DeadLetterSummary> summarize(pg::Connection& connection, const DeadLetter
     return read_summary(results[2], results[3]);
 }
 
+// The span of the message that became the letter.
+std::optional<TraceContext> trace_of(const DeadLetterRecord& letter) {
+    const auto headers = json::parse(letter.headers);
+    const json::Array* pairs = headers ? headers->if_array() : nullptr;
+    for (std::size_t i = 0; pairs && i < pairs->size(); ++i) {
+        const json::Array* pair = (*pairs)[i].if_array();
+        if (!pair || pair->size() != 2) continue;
+        const std::string *name = (*pair)[0].if_string(), *value = (*pair)[1].if_string();
+        if (name && value && *name == "traceparent") return TraceContext::parse(*value);
+    }
+    return std::nullopt;
+}
+
 http::Response not_found() {
     return http::to_response(problem(ProblemCode::dead_letter_not_found, "There is no dead letter with this id."));
 }
@@ -167,19 +180,27 @@ DeadLetterEndpoints::Answer DeadLetterEndpoints::decide(const http::Request& req
     const auto who = DecisionRequest::parse(request);
     if (!who) co_return http::to_response(who.error());
 
-    if (decision == Decision::replay) {
-        const Uuid event_id = ids_.next();
-        const std::string traceparent = request.trace.to_string();
-        const Found letter = co_await database_.run(request.trace, [&](pg::Connection& connection) {
-            return replay_letter(connection, *id, *who, event_id, traceparent);
-        });
-        publisher_wakeup_.notify();
-        co_return decision_response(letter, "REPLAYED");
-    }
+    if (decision == Decision::replay) co_return co_await replay(request, *id, *who);
     const Found letter = co_await database_.run(
         request.trace, [&](pg::Connection& connection) { return discard_letter(connection, *id, *who); });
     outcome_wakeup_.notify();
     co_return decision_response(letter, "DISCARDED");
+}
+
+// The new event goes on in the trace of this request, which names the one that the letter was left in.
+DeadLetterEndpoints::Answer DeadLetterEndpoints::replay(const http::Request& request, const Uuid& id,
+                                                        const DecisionRequest& who) {
+    const Uuid event_id = ids_.next();
+    Span span = tracer_.start_below(request.trace, SpanKind::internal, "replay dead letter");
+    span.set("ledgerline.dead_letter.id", id.to_string());
+    const std::string traceparent = span.context().to_string();
+    const Found letter = co_await database_.run(span.context(), [&](pg::Connection& connection) {
+        return replay_letter(connection, id, who, event_id, traceparent);
+    });
+    if (letter && *letter)
+        if (const auto original = trace_of(**letter)) span.link(*original);
+    publisher_wakeup_.notify();
+    co_return decision_response(letter, "REPLAYED");
 }
 
 }  // namespace ledgerline

@@ -4,17 +4,24 @@
 #include <boost/asio/awaitable.hpp>
 
 #include "api/database.h"
+#include "api/decision_request.h"
 #include "base/uuid.h"
 #include "base/wakeup.h"
 #include "http/router.h"
+#include "observe/tracer.h"
 
 namespace ledgerline {
 
 class DeadLetterEndpoints {
 public:
     // All must outlive it. publisher_wakeup is notified after a replay, outcome_wakeup after a discard.
-    DeadLetterEndpoints(Database& database, UuidGenerator& ids, Wakeup& publisher_wakeup, Wakeup& outcome_wakeup)
-        : database_(database), ids_(ids), publisher_wakeup_(publisher_wakeup), outcome_wakeup_(outcome_wakeup) {}
+    DeadLetterEndpoints(Database& database, UuidGenerator& ids, Wakeup& publisher_wakeup, Wakeup& outcome_wakeup,
+                        Tracer& tracer)
+        : database_(database),
+          ids_(ids),
+          publisher_wakeup_(publisher_wakeup),
+          outcome_wakeup_(outcome_wakeup),
+          tracer_(tracer) {}
 
     // This must outlive the router.
     void add_routes(http::Router& router);
@@ -27,11 +34,13 @@ private:
     Answer list(const http::Request& request);
     Answer summary(const http::Request& request);
     Answer decide(const http::Request& request, Decision decision);
+    Answer replay(const http::Request& request, const Uuid& id, const DecisionRequest& who);
 
     Database& database_;
     UuidGenerator& ids_;
     Wakeup& publisher_wakeup_;
     Wakeup& outcome_wakeup_;
+    Tracer& tracer_;
 };
 
 }  // namespace ledgerline

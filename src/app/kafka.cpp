@@ -10,8 +10,9 @@ void KafkaLink::Close::operator()(KafkaBus* bus) const {
 Result<KafkaLink> KafkaLink::open(RoleProcess& process, const std::string& role, KafkaConfig config, int lanes) {
     config.client_id = "ledgerline-" + role;
     config.partitions = lanes;
+    MessagingNames names{.system = "kafka", .topic = config.topic, .group = config.group};
     LEDGERLINE_TRY(auto bus, KafkaBus::create(std::move(config), process.clock(), process.metrics()));
-    return KafkaLink(std::unique_ptr<KafkaBus, Close>(bus.release(), {&process}));
+    return KafkaLink(std::unique_ptr<KafkaBus, Close>(bus.release(), {&process}), std::move(names));
 }
 
 http::Dependency KafkaLink::dependency(bool required) const {

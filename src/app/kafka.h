@@ -5,6 +5,7 @@
 
 #include "app/role.h"
 #include "bus/kafka_bus.h"
+#include "bus/messaging.h"
 #include "http/health.h"
 
 namespace ledgerline::app {
@@ -19,6 +20,7 @@ public:
     static Result<KafkaLink> open(RoleProcess& process, const std::string& role, KafkaConfig config, int lanes);
 
     KafkaBus& bus() const { return *bus_; }
+    const MessagingNames& names() const { return names_; }
     // "kafka", as /readyz names it. The link must outlive it.
     http::Dependency dependency(bool required) const;
 
@@ -27,9 +29,11 @@ private:
         RoleProcess* process;
         void operator()(KafkaBus* bus) const;
     };
-    explicit KafkaLink(std::unique_ptr<KafkaBus, Close> bus) : bus_(std::move(bus)) {}
+    KafkaLink(std::unique_ptr<KafkaBus, Close> bus, MessagingNames names)
+        : bus_(std::move(bus)), names_(std::move(names)) {}
 
     std::unique_ptr<KafkaBus, Close> bus_;
+    MessagingNames names_;
 };
 
 }  // namespace ledgerline::app

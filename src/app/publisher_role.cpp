@@ -18,9 +18,10 @@ Result<void> run(RoleProcess& process, const cli::PublisherOptions& options) {
     Wakeup wakeup;
     Watchdog watchdog(options.timeouts.stall, process.on_fatal());
     const std::string owner = new_owner(process.ids());
-    PublisherService publisher({.database_url = options.database_url, .publisher = {.owner = owner}},
-                               kafka.bus().make_producer(), process.clock(), process.random(), process.metrics(),
-                               wakeup, watchdog, process.on_fatal());
+    PublisherService publisher(
+        {.database_url = options.database_url, .publisher = {.owner = owner, .messaging = kafka.names()}},
+        kafka.bus().make_producer(), process.clock(), process.random(), process.metrics(), wakeup, watchdog,
+        process.on_fatal(), process.tracer());
     DeadLetterService dead_letters(options.database_url, owner, kafka.bus().make_dead_letter_producer(),
                                    process.clock(), process.random(), process.metrics(), watchdog, process.on_fatal());
     LEDGERLINE_CHECK(server.start({.version = cli::version,

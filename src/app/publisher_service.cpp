@@ -8,10 +8,10 @@ namespace ledgerline::app {
 
 PublisherService::PublisherService(const PublisherServiceConfig& config, std::unique_ptr<Producer> producer,
                                    const Clock& clock, Random& random, Metrics& metrics, Wakeup& wakeup,
-                                   Watchdog& watchdog, LoopThread::OnFatal on_fatal)
+                                   Watchdog& watchdog, LoopThread::OnFatal on_fatal, Tracer& tracer)
     : producer_(std::move(producer)),
-      store_(connection_config(config.database_url, "publisher"), metrics),
-      publisher_(config.publisher, store_, *producer_, clock, random, metrics),
+      store_(connection_config(config.database_url, "publisher"), metrics, tracer),
+      publisher_(config.publisher, store_, *producer_, clock, random, metrics, tracer),
       loop_("publisher", wakeup, watchdog.watch("publisher", [this] { return publisher_.step(); }),
             std::move(on_fatal)) {}
 

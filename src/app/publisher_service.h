@@ -22,8 +22,8 @@ public:
     // wakeup is what tells of new events in this process; on_fatal is called on the loop's thread when the role cannot
     // go on. Everything must outlive the service.
     PublisherService(const PublisherServiceConfig& config, std::unique_ptr<Producer> producer, const Clock& clock,
-                     Random& random, Metrics& metrics, Wakeup& wakeup, Watchdog& watchdog,
-                     LoopThread::OnFatal on_fatal);
+                     Random& random, Metrics& metrics, Wakeup& wakeup, Watchdog& watchdog, LoopThread::OnFatal on_fatal,
+                     Tracer& tracer = Tracer::off());
     ~PublisherService() { stop(); }
 
     // Both may be called repeatedly. stop() lets the round under way end and gives the leases up.

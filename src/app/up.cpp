@@ -54,6 +54,8 @@ public:
     std::unique_ptr<Consumer> make_consumer() {
         return kafka_ ? kafka_->bus().make_consumer() : memory_->make_consumer();
     }
+    // For the spans.
+    MessagingNames names() const { return kafka_ ? kafka_->names() : MessagingNames(); }
     // What /readyz tells of it: without Kafka requests are still accepted.
     std::vector<http::Dependency> dependencies() const {
         if (!kafka_) return {};
@@ -75,9 +77,10 @@ Result<void> serve(RoleProcess& process, const UpOptions& options, ApiServer& se
     const bool others_are_dead = options.database_url.empty();
     const std::string owner = new_owner(process.ids());
     PublisherService publisher(
-        {.database_url = database_url, .publisher = {.owner = owner, .others_are_dead = others_are_dead}},
+        {.database_url = database_url,
+         .publisher = {.owner = owner, .others_are_dead = others_are_dead, .messaging = bus->names()}},
         bus->make_producer(), process.clock(), process.random(), process.metrics(), publisher_wakeup, watchdog,
-        process.on_fatal());
+        process.on_fatal(), process.tracer());
     std::optional<DeadLetterService> dead_letters;
     if (auto producer = bus->make_dead_letter_producer())
         dead_letters.emplace(database_url, owner, std::move(producer), process.clock(), process.random(),
@@ -86,7 +89,7 @@ Result<void> serve(RoleProcess& process, const UpOptions& options, ApiServer& se
                                    .dependencies = bus->dependencies(),
                                    .alive = [&watchdog] { return watchdog.alive(); }},
                                   publisher_wakeup));
-    WorkerService worker(worker_service_config(database_url, options.apply),
+    WorkerService worker(worker_service_config(database_url, options.apply, bus->names()),
                          {.make_consumer = [&bus] { return bus->make_consumer(); },
                           .clock = process.clock(),
                           .random = process.random(),
@@ -94,7 +97,8 @@ Result<void> serve(RoleProcess& process, const UpOptions& options, ApiServer& se
                           .metrics = process.metrics(),
                           .watchdog = watchdog,
                           .on_outcome = [&server] { server.outcome_wakeup().notify(); },
-                          .on_fatal = process.on_fatal()});
+                          .on_fatal = process.on_fatal(),
+                          .tracer = process.tracer()});
     watchdog.start();
     worker.start();
     publisher.start();

@@ -14,7 +14,7 @@ Result<void> run(RoleProcess& process, const cli::WorkerOptions& options) {
     LEDGERLINE_TRY(const KafkaLink kafka, KafkaLink::open(process, "worker", options.kafka, lanes));
 
     Watchdog watchdog(options.timeouts.stall, process.on_fatal());
-    WorkerService worker(worker_service_config(options.database_url, options.apply),
+    WorkerService worker(worker_service_config(options.database_url, options.apply, kafka.names()),
                          {.make_consumer = [&kafka] { return kafka.bus().make_consumer(); },
                           .clock = process.clock(),
                           .random = process.random(),
@@ -22,7 +22,8 @@ Result<void> run(RoleProcess& process, const cli::WorkerOptions& options) {
                           .metrics = process.metrics(),
                           .watchdog = watchdog,
                           .on_outcome = [] {},
-                          .on_fatal = process.on_fatal()});
+                          .on_fatal = process.on_fatal(),
+                          .tracer = process.tracer()});
     LEDGERLINE_CHECK(server.start(
         {.version = cli::version,
          .dependencies = {kafka.dependency(true), http::dependency("group", [&worker] { return worker.joined(); })},

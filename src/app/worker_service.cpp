@@ -10,19 +10,21 @@
 
 namespace ledgerline::app {
 
-WorkerServiceConfig worker_service_config(std::string database_url, const cli::ApplyOptions& options) {
+WorkerServiceConfig worker_service_config(std::string database_url, const cli::ApplyOptions& options,
+                                          MessagingNames messaging) {
     return {.database_url = std::move(database_url),
             .threads = static_cast<unsigned>(options.worker_threads),
-            .worker = {.unknown_attempts_max = static_cast<int>(options.unknown_attempts_max)}};
+            .worker = {.unknown_attempts_max = static_cast<int>(options.unknown_attempts_max),
+                       .messaging = std::move(messaging)}};
 }
 
 class WorkerService::Member {
 public:
     Member(unsigned number, const WorkerServiceConfig& config, const WorkerServiceParts& parts)
         : consumer_(parts.make_consumer(), parts.clock),
-          store_(pg::Session(connection_config(config.database_url, "worker"), parts.metrics, "worker")),
+          store_(pg::Session(connection_config(config.database_url, "worker"), parts.metrics, "worker", parts.tracer)),
           worker_(config.worker, consumer_, store_, parts.clock, parts.random, parts.ids, parts.metrics,
-                  parts.on_outcome),
+                  parts.on_outcome, parts.tracer),
           loop_(fmt::format("worker-{}", number), wakeup_,
                 parts.watchdog.watch(fmt::format("worker-{}", number), [this] { return worker_.step(); }),
                 parts.on_fatal) {}

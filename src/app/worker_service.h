@@ -23,7 +23,8 @@ struct WorkerServiceConfig {
     WorkerConfig worker;
 };
 
-WorkerServiceConfig worker_service_config(std::string database_url, const cli::ApplyOptions& options);
+WorkerServiceConfig worker_service_config(std::string database_url, const cli::ApplyOptions& options,
+                                          MessagingNames messaging = {});
 
 // What the members share. Everything must outlive the service.
 struct WorkerServiceParts {
@@ -35,6 +36,7 @@ struct WorkerServiceParts {
     Watchdog& watchdog;
     std::function<void()> on_outcome;  // called on the members' threads after outcomes were committed
     LoopThread::OnFatal on_fatal;      // called on a member's thread when the role cannot go on
+    Tracer& tracer = Tracer::off();
 };
 
 class WorkerService {

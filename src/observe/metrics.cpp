@@ -2,7 +2,11 @@
 
 #include <prometheus/text_serializer.h>
 
+#include <algorithm>
+#include <iterator>
+
 #include "base/result.h"
+#include "observe/process_metrics.h"
 
 namespace ledgerline {
 namespace {
@@ -13,6 +17,8 @@ using prometheus::BuildHistogram;
 using Buckets = prometheus::Histogram::BucketBoundaries;
 
 const Buckets kSeconds{0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30};
+// Up to an outage that somebody had to be called for.
+const Buckets kEndToEndSeconds{0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800};
 // Few, because each of the named statements has them all.
 const Buckets kStatementSeconds{0.0005, 0.0025, 0.01, 0.05, 0.25, 1, 5};
 const Buckets kRows{1, 2, 5, 10, 25, 50, 100, 250, 500, 1000};
@@ -60,6 +66,9 @@ Metrics::Metrics(std::string_view version)
       publish_errors_total(
           counters(registry_, "publish_errors_total", "Deliveries that the bus did not acknowledge").Add({})),
       publish_batch_size(histograms(registry_, "publish_batch_size", "Events in one publish round").Add({}, kRows)),
+      publish_duration_seconds(
+          histograms(registry_, "publish_duration_seconds", "Time from handing a round to the bus to its answer")
+              .Add({}, kSeconds)),
       publisher_lanes_owned(
           gauges(registry_, "publisher_lanes_owned", "Lanes this process holds the lease of").Add({})),
       publisher_lanes_with_hole(
@@ -75,7 +84,7 @@ Metrics::Metrics(std::string_view version)
           counters(registry_, "worker_retries_total", "Apply transactions tried again, by class of failure")),
       worker_rewinds_total(
           counters(registry_, "worker_rewinds_total", "Rewinds asked for because the bus lost events").Add({})),
-      dlq_messages_total(counters(registry_, "dlq_messages_total", "Dead letters written").Add({})),
+      dlq_messages_total(counters(registry_, "dlq_messages_total", "Dead letters written, by class of failure")),
       dead_letters_parked(gauges(registry_, "dead_letters_parked", "Dead letters that wait for a decision").Add({})),
       dlq_announced_total(
           counters(registry_, "dlq_announced_total", "Dead letters acknowledged on their topic").Add({})),
@@ -83,6 +92,13 @@ Metrics::Metrics(std::string_view version)
           gauges(registry_, "dead_letters_unannounced", "Dead letters not yet on their topic").Add({})),
       lane_lag_events(gauges(registry_, "lane_lag_events", "Accepted events not yet applied, by lane")),
       lane_halted(gauges(registry_, "lane_halted", "1 while a lane is halted by repeated unknown failures")),
+      end_to_end_seconds(
+          histograms(registry_, "end_to_end_seconds", "Time from a transaction's acceptance to its outcome")
+              .Add({}, kEndToEndSeconds)),
+      transactions_total(
+          counters(registry_, "transactions_total", "Transactions settled, by currency, type and outcome")),
+      transactions_amount_cents_total(counters(registry_, "transactions_amount_cents_total",
+                                               "Amounts of settled transactions in minor units of their currency")),
       kafka_reachable(gauges(registry_, "kafka_reachable", "1 while the Kafka broker answers")),
       kafka_clients_abandoned_total(
           counters(registry_, "kafka_clients_abandoned_total", "Kafka clients left behind: they could not be destroyed")
@@ -118,6 +134,7 @@ Metrics::Metrics(std::string_view version)
         .Add({{"version", std::string(version)}})
         .Set(1);
     for (const auto status : consumed_statuses) events_consumed(status);
+    for (const auto each : dead_letter_classes) dlq_messages_total.Add({{"class", std::string(each)}});
     for (const char* type : {"transient", "unknown"}) worker_retries_total.Add({{"type", type}});
     for (const auto reason : trace_drop_reasons) trace_spans_dropped_total.Add({{"reason", std::string(reason)}});
     for (const char* result : {"created", "replayed", "refused", "failed"}) intake_rows_total.Add({{"result", result}});
@@ -130,7 +147,9 @@ std::string Metrics::to_text() const {
         data_dir_free_bytes.Set(static_cast<double>(space.available));
         data_dir_size_bytes.Set(static_cast<double>(space.capacity));
     }
-    return prometheus::TextSerializer().Serialize(registry_.Collect());
+    auto families = registry_.Collect();
+    std::ranges::move(process_metrics(), std::back_inserter(families));
+    return prometheus::TextSerializer().Serialize(families);
 }
 
 prometheus::Histogram& Metrics::statement_seconds(std::string_view query) {

@@ -58,6 +58,7 @@ public:
     prometheus::Counter& events_published_total;
     prometheus::Counter& publish_errors_total;
     prometheus::Histogram& publish_batch_size;
+    prometheus::Histogram& publish_duration_seconds;
     prometheus::Gauge& publisher_lanes_owned;
     prometheus::Gauge& publisher_lanes_with_hole;
 
@@ -67,7 +68,7 @@ public:
     prometheus::Histogram& worker_batch_size;
     prometheus::Family<prometheus::Counter>& worker_retries_total;  // type
     prometheus::Counter& worker_rewinds_total;
-    prometheus::Counter& dlq_messages_total;
+    prometheus::Family<prometheus::Counter>& dlq_messages_total;  // class: dead_letter_classes
     prometheus::Gauge& dead_letters_parked;
 
     // Feed of dead letters
@@ -77,6 +78,11 @@ public:
     // Lanes
     prometheus::Family<prometheus::Gauge>& lane_lag_events;  // lane
     prometheus::Family<prometheus::Gauge>& lane_halted;      // lane
+    prometheus::Histogram& end_to_end_seconds;
+
+    // Business. currency: of ISO 4217. type: DEBIT, CREDIT. outcome: processed, failed
+    prometheus::Family<prometheus::Counter>& transactions_total;
+    prometheus::Family<prometheus::Counter>& transactions_amount_cents_total;
 
     // Kafka; a process without it has no samples of those with labels, nor of kafka_reachable.
     // client: publisher, dead-letters, worker or topics
@@ -99,6 +105,8 @@ public:
     // Why spans never arrived: the queue was full, the collector refused them, it was away for too long, the process
     // ended.
     static constexpr std::string_view trace_drop_reasons[] = {"queue_full", "refused", "unreachable", "shutdown"};
+
+    static constexpr std::string_view dead_letter_classes[] = {"permanent", "unknown", "foreign"};
 
     // events_consumed_total's status values.
     static constexpr std::string_view consumed_statuses[] = {"processed", "failed",  "duplicate",

@@ -49,8 +49,8 @@ std::vector<std::int64_t> column(const Items& items, Member member) {
 
 }  // namespace
 
-PgOutboxStore::PgOutboxStore(pg::ConnectionConfig config, Metrics& metrics)
-    : session_(without_durable_commits(std::move(config)), metrics, "publisher") {}
+PgOutboxStore::PgOutboxStore(pg::ConnectionConfig config, Metrics& metrics, Tracer& tracer)
+    : session_(without_durable_commits(std::move(config)), metrics, "publisher", tracer) {}
 
 Result<std::vector<Lease>> PgOutboxStore::renew(const std::string& owner, milliseconds term) {
     return session_.run([&](pg::Connection& connection) -> Result<std::vector<Lease>> {

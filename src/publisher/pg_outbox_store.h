@@ -14,7 +14,7 @@ public:
 
     // Connects when it is first used. Its commits are not durable, whatever config says, except for those that change
     // who owns a lane: a cursor move that a crash undoes only makes messages come twice.
-    PgOutboxStore(pg::ConnectionConfig config, Metrics& metrics);
+    PgOutboxStore(pg::ConnectionConfig config, Metrics& metrics, Tracer& tracer = Tracer::off());
 
     Result<std::vector<Lease>> renew(const std::string& owner, milliseconds term) override;
     Result<void> expire_others(const std::string& owner) override;

@@ -5,25 +5,51 @@
 #include <algorithm>
 
 #include "base/failpoint.h"
+#include "base/json.h"
 #include "observe/log.h"
 
 namespace ledgerline {
 namespace {
 
+// Keeps a line below the size that pipes take in one piece (PIPE_BUF).
+constexpr std::size_t kTraceIdsPerLineMax = 64;
+
 milliseconds until(SteadyTime time, SteadyTime now) {
     return std::max(milliseconds(0), std::chrono::ceil<milliseconds>(time - now));
+}
+
+// A line for many events, which still is found by the trace id of each: one line an event would cost more than the rest
+// of the publisher. Events of one request follow one another and share their trace.
+void log_published(std::span<const Event> events) {
+    json::Array trace_ids;
+    std::string_view before;
+    std::size_t first = 0;
+    for (std::size_t i = 0; i < events.size(); ++i) {
+        const std::string_view trace_id = std::string_view(events[i].traceparent).substr(0, 35);
+        if (trace_id.size() == 35 && trace_id != std::exchange(before, trace_id))
+            trace_ids.emplace_back(trace_id.substr(3));
+        if (i + 1 < events.size() && trace_ids.size() < kTraceIdsPerLineMax) continue;
+        log::Field traces("trace_ids", "");
+        traces.value = std::exchange(trace_ids, {});
+        log::info("events published",
+                  {{"lane", events[i].lane}, {"first_seq", events[first].seq}, {"last_seq", events[i].seq}, traces});
+        first = i + 1;
+        before = {};
+    }
 }
 
 }  // namespace
 
 Publisher::Publisher(Options options, OutboxStore& store, Producer& producer, const Clock& clock, Random& random,
-                     Metrics& metrics)
+                     Metrics& metrics, Tracer& tracer)
     : options_(std::move(options)),
       store_(store),
       producer_(producer),
       clock_(clock),
       random_(random),
       metrics_(metrics),
+      tracer_(tracer),
+      span_attributes_(messaging_attributes(options_.messaging, "publish", "send")),
       database_backoff_(outage_backoff, random),
       bus_backoff_(outage_backoff, random) {}
 
@@ -56,9 +82,11 @@ Result<milliseconds> Publisher::run_round() {
     LEDGERLINE_TRY(std::vector<Run> runs, read(leases));
     if (runs.empty()) return idle_after(0);
     failpoint("publisher.read");
-    LEDGERLINE_TRY(const bool taken, produce(runs));
+    PublishTrace trace(tracer_, options_.messaging, span_attributes_);
+    LEDGERLINE_TRY(const bool taken, produce(runs, trace));
     if (!taken) return idle_after(0);
     failpoint("publisher.produced");
+    const TraceScope scope(trace.context());
     LEDGERLINE_CHECK(settle(runs));
 
     std::size_t published = 0;
@@ -158,14 +186,14 @@ Result<void> Publisher::halt_at_hole(Lane& lane, const Event& found) {
 }
 
 // False: the bus took nothing, and a pause was made of it.
-Result<bool> Publisher::produce(std::vector<Run>& runs) {
+Result<bool> Publisher::produce(std::vector<Run>& runs, PublishTrace& trace) {
     std::vector<Outgoing> batch;
-    for (const Run& run : runs)
-        for (const Event& event : run.events) batch.push_back({event.lane, encode(event)});
-    metrics_.publish_batch_size.Observe(static_cast<double>(batch.size()));
-
-    const SteadyTime deadline = std::min(leases_end_, clock_.steady_now() + publish_timeout);
-    const auto delivered = producer_.publish(batch, deadline);
+    for (Run& run : runs)
+        for (Event& event : run.events) {
+            trace.add(event);
+            batch.push_back({event.lane, encode(event)});
+        }
+    const auto delivered = hand_over(batch, trace);
     if (!delivered) {
         metrics_.publish_errors_total.Increment(static_cast<double>(batch.size()));
         LEDGERLINE_CHECK(pause_for_bus(runs, delivered.error()));
@@ -183,8 +211,22 @@ Result<bool> Publisher::produce(std::vector<Run>& runs) {
         const auto end = flag + static_cast<std::ptrdiff_t>(run.events.size());
         run.acknowledged = static_cast<std::size_t>(std::find(flag, end, false) - flag);
         flag = end;
+        log_published(std::span(run.events).first(run.acknowledged));
     }
     return true;
+}
+
+Result<std::vector<bool>> Publisher::hand_over(const std::vector<Outgoing>& batch, PublishTrace& trace) {
+    trace.begin_round();
+    metrics_.publish_batch_size.Observe(static_cast<double>(batch.size()));
+    const SteadyTime begun = clock_.steady_now();
+    auto delivered = producer_.publish(batch, std::min(leases_end_, begun + publish_timeout));
+    metrics_.publish_duration_seconds.Observe(std::chrono::duration<double>(clock_.steady_now() - begun).count());
+    if (delivered)
+        trace.delivered(*delivered);
+    else
+        trace.failed(delivered.error());
+    return delivered;
 }
 
 // Moves the cursors over what was acknowledged, and pauses the lanes of which nothing was.

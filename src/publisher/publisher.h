@@ -18,8 +18,11 @@
 #include "base/random.h"
 #include "base/result.h"
 #include "bus/bus.h"
+#include "bus/messaging.h"
 #include "observe/metrics.h"
+#include "observe/tracer.h"
 #include "publisher/outbox_store.h"
+#include "publisher/publish_trace.h"
 
 namespace ledgerline {
 
@@ -45,11 +48,12 @@ public:
         std::string owner;  // of the leases: another one for every start of every process
         // The caller has proof that no other publisher of this database is alive: take their lanes over at once.
         bool others_are_dead = false;
+        MessagingNames messaging{};  // for the spans
     };
 
     // Everything passed by reference must outlive the publisher.
     Publisher(Options options, OutboxStore& store, Producer& producer, const Clock& clock, Random& random,
-              Metrics& metrics);
+              Metrics& metrics, Tracer& tracer = Tracer::off());
 
     // Does one round. Returns how long to sleep if nobody reports new events meanwhile; an error only when nothing can
     // succeed until somebody mends the installation (Disposition::stop).
@@ -81,7 +85,8 @@ private:
     std::vector<Lease> lanes_to_read() const;
     Result<std::vector<Run>> read(std::span<const Lease> leases);
     Result<void> halt_at_hole(Lane& lane, const Event& found);
-    Result<bool> produce(std::vector<Run>& runs);
+    Result<bool> produce(std::vector<Run>& runs, PublishTrace& trace);
+    Result<std::vector<bool>> hand_over(const std::vector<Outgoing>& batch, PublishTrace& trace);
     Result<void> settle(std::vector<Run>& runs);
     Result<void> fail_lane(Lane& lane, const Error& error);
     Result<void> pause_for_bus(std::vector<Run>& runs, const Error& error);
@@ -94,6 +99,8 @@ private:
     const Clock& clock_;
     Random& random_;
     Metrics& metrics_;
+    Tracer& tracer_;
+    const SpanAttributes span_attributes_;  // of every event's span
 
     std::map<int, Lane> lanes_;
     bool others_expired_ = false;

@@ -4,7 +4,7 @@
 
 #include "base/failpoint.h"
 #include "observe/log.h"
-#include "observe/trace.h"
+#include "worker/apply_trace.h"
 
 namespace ledgerline {
 namespace {
@@ -12,22 +12,14 @@ namespace {
 constexpr char kNotProven[] = "not_proven";
 constexpr char kNotProvenReason[] = "no event of ours has this lane, seq and event_id";
 
-void log_outcome(const Applied& outcome) {
-    const auto& [event, posting] = outcome;
-    log::info(posting.refusal ? "transaction refused" : "transaction processed",
-              {{"trace_id", trace_id_of(event.traceparent)},
-               {"event_id", event.event_id},
-               {"transaction_id", event.transaction_id},
-               {"account_id", event.account_id},
-               {"lane", event.lane},
-               {"seq", event.seq},
-               {"failure_code", posting.refusal ? code_of(*posting.refusal) : std::string_view()}});
+SpanAttributes span_attributes(const MessagingNames& names) {
+    return messaging_attributes(names, "process", "process").add("messaging.consumer.group.name", names.group);
 }
 
 }  // namespace
 
 Worker::Worker(WorkerConfig config, Consumer& consumer, LedgerStore& store, const Clock& clock, Random& random,
-               UuidGenerator& ids, Metrics& metrics, std::function<void()> on_outcome)
+               UuidGenerator& ids, Metrics& metrics, std::function<void()> on_outcome, Tracer& tracer)
     : config_(config),
       consumer_(consumer),
       store_(store),
@@ -35,7 +27,10 @@ Worker::Worker(WorkerConfig config, Consumer& consumer, LedgerStore& store, cons
       random_(random),
       ids_(ids),
       metrics_(metrics),
+      outcome_meter_(metrics, clock),
       on_outcome_(std::move(on_outcome)),
+      tracer_(tracer),
+      span_attributes_(span_attributes(config_.messaging)),
       outage_backoff_(config.backoff, random) {}
 
 Result<milliseconds> Worker::step() {
@@ -183,7 +178,7 @@ Result<void> Worker::settle_doubtful() {
 Result<void> Worker::write_foreign() {
     if (foreign_.empty()) return {};
     LEDGERLINE_TRY(const std::size_t written, store_.bury_foreign(foreign_));
-    metrics_.dlq_messages_total.Increment(static_cast<double>(written));
+    metrics_.dlq_messages_total.Add({{"class", "foreign"}}).Increment(static_cast<double>(written));
     for (const ForeignMessage& letter : foreign_) {
         metrics_.events_consumed("foreign").Increment();
         log::error("foreign message buried", {{"dead_letter_id", letter.letter_id},
@@ -204,14 +199,22 @@ Result<void> Worker::apply_pending(Lane& lane) {
 Result<void> Worker::apply_batch(Lane& lane) {
     const std::vector<EventRef> refs = lane.batch();
     const SteadyTime started = clock_.steady_now();
+    ApplyTrace trace(tracer_, config_.messaging, span_attributes_, lane, refs.size(), "apply batch");
+    const TraceScope scope(trace.context());
     const auto result = store_.apply(lane.id(), lane.state().applied_seq, refs);
-    if (!result) return handle_failure(lane, result.error());
+    if (!result) {
+        trace.failed(result.error());
+        return handle_failure(lane, result.error());
+    }
     switch (result->status) {
         case ApplyResult::Status::cursor_moved:
+            trace.came_to_nothing("cursor_moved");
             return reload(lane);
         case ApplyResult::Status::not_proven:
+            trace.came_to_nothing("not_proven");
             return drop_unproven(lane, refs);
         case ApplyResult::Status::version_unknown:
+            trace.came_to_nothing("version_unknown");
             if (lane.narrow()) return {};
             lane.pause_for(clock_.steady_now(), config_.version_retry_interval);
             log::error("lane waits for a newer worker: unknown schema_version",
@@ -224,21 +227,14 @@ Result<void> Worker::apply_batch(Lane& lane) {
     metrics_.worker_batch_size.Observe(static_cast<double>(refs.size()));
     metrics_.worker_processing_duration_seconds.Observe(
         std::chrono::duration<double>(clock_.steady_now() - started).count());
+    trace.applied(result->outcomes);
     lane.advance(refs.size());
     lane.widen();
     lane.succeeded();
     set_halted(lane, false);
-    record(result->outcomes);
-    return {};
-}
-
-void Worker::record(const std::vector<Applied>& outcomes) {
     on_outcome_();
-    const auto refused =
-        std::count_if(outcomes.begin(), outcomes.end(), [](const Applied& o) { return o.posting.refusal; });
-    metrics_.events_consumed("failed").Increment(static_cast<double>(refused));
-    metrics_.events_consumed("processed").Increment(static_cast<double>(std::ssize(outcomes) - refused));
-    for (const Applied& outcome : outcomes) log_outcome(outcome);
+    outcome_meter_.record(result->outcomes);
+    return {};
 }
 
 // A forged message stood in a real event's place. Everything before it stays; it and what follows it is taken out, and
@@ -266,8 +262,13 @@ Result<void> Worker::reload(Lane& lane) {
 }
 
 Result<void> Worker::ask_rewind(const Lane& lane, const char* why) {
+    Span span = tracer_.start(SpanKind::internal, "rewind lane", std::nullopt);
+    span.set("ledgerline.lane", lane.id()).set("ledgerline.applied_seq", lane.state().applied_seq);
+    span.set("ledgerline.rewind.reason", why);
+    const TraceScope scope(span.context());
     LEDGERLINE_TRY(const bool rewound, store_.rewind(lane.id(), lane.state().applied_seq));
     tails_.erase(lane.id());  // what is missing is on its way
+    span.set("ledgerline.rewind.moved", rewound);
     if (!rewound) return {};
     metrics_.worker_rewinds_total.Increment();
     log::warn("bus lost events: rewind",

@@ -22,9 +22,12 @@
 #include "base/random.h"
 #include "base/uuid.h"
 #include "bus/bus.h"
+#include "bus/messaging.h"
 #include "observe/metrics.h"
+#include "observe/tracer.h"
 #include "worker/lane.h"
 #include "worker/ledger_store.h"
+#include "worker/outcome_meter.h"
 
 namespace ledgerline {
 
@@ -37,13 +40,14 @@ struct WorkerConfig {
     milliseconds halted_retry_interval{30'000};
     milliseconds version_retry_interval{5'000};  // an event of a newer version waits for a newer worker
     Backoff::Limits backoff{};
+    MessagingNames messaging{};  // for the spans
 };
 
 class Worker {
 public:
     // Everything must outlive the worker. on_outcome is called on the worker's thread after outcomes were committed.
     Worker(WorkerConfig config, Consumer& consumer, LedgerStore& store, const Clock& clock, Random& random,
-           UuidGenerator& ids, Metrics& metrics, std::function<void()> on_outcome);
+           UuidGenerator& ids, Metrics& metrics, std::function<void()> on_outcome, Tracer& tracer = Tracer::off());
 
     // One round: poll, prove, apply, look for losses, commit offsets. Returns how long nothing will be due. An error
     // ends the role: its disposition is always stop.
@@ -65,7 +69,6 @@ private:
     Result<void> write_foreign();
     Result<void> apply_pending(Lane& lane);
     Result<void> apply_batch(Lane& lane);
-    void record(const std::vector<Applied>& outcomes);
     Result<void> drop_unproven(Lane& lane, std::span<const EventRef> refs);
     Result<void> handle_failure(Lane& lane, const Error& error);
     Result<void> handle_unknown(Lane& lane, const Error& error);
@@ -83,7 +86,10 @@ private:
     Random& random_;
     UuidGenerator& ids_;
     Metrics& metrics_;
+    OutcomeMeter outcome_meter_;
     std::function<void()> on_outcome_;
+    Tracer& tracer_;
+    const SpanAttributes span_attributes_;  // of every event's span
 
     std::map<int, Lane> lanes_;  // assigned to this member
     bool lanes_loaded_ = true;   // false: a lane was assigned and its state is not read yet

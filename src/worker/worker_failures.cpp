@@ -3,6 +3,7 @@
 #include "observe/log.h"
 #include "observe/trace.h"
 #include "pg/sqlstate.h"
+#include "worker/apply_trace.h"
 #include "worker/worker.h"
 
 namespace ledgerline {
@@ -56,7 +57,10 @@ Result<void> Worker::bury(Lane& lane, const Error& error, const char* error_clas
                        error.code,  error.message, attempts,        lane.state().first_failed_at,
                        streak};
     failpoint("worker.burying");
+    ApplyTrace trace(tracer_, config_.messaging, span_attributes_, lane, 1, "bury event");
+    const TraceScope scope(trace.context());
     const auto buried = store_.bury(lane.id(), lane.state().applied_seq, letter);
+    if (!buried) trace.failed(buried.error());
     if (!buried && buried.error().disposition == Disposition::refuse) {
         lane.pause(clock_.steady_now());
         log::error("dead letter cannot be written", {{"lane", lane.id()},
@@ -66,9 +70,14 @@ Result<void> Worker::bury(Lane& lane, const Error& error, const char* error_clas
         return {};
     }
     if (!buried) return std::unexpected(buried.error());
-    if (!*buried) return reload(lane);
+    if (!*buried) {
+        trace.came_to_nothing("cursor_moved");
+        return reload(lane);
+    }
     failpoint("worker.buried");
-    metrics_.dlq_messages_total.Increment();
+    trace.buried(letter);
+    set_halted(lane, false);
+    metrics_.dlq_messages_total.Add({{"class", error_class}}).Increment();
     metrics_.events_consumed("parked").Increment();
     log::error("event buried", {{"dead_letter_id", letter.letter_id},
                                 {"trace_id", trace_id_of(guilty.traceparent)},

@@ -149,5 +149,40 @@ TEST(MetricsTest, PromtoolFindsNothingWrong) {
     EXPECT_EQ(check.output, "");
 }
 
+// The lines that are samples.
+std::size_t series_of(const std::string& text) {
+    std::istringstream lines(text);
+    std::size_t series = 0;
+    for (std::string line; std::getline(lines, line);) series += !line.starts_with('#');
+    return series;
+}
+
+// Everything that a client can choose, chosen anew by each call.
+void vary(const test::ApiServer& api, int round) {
+    const std::string account = api.account(R"("currency":"EUR","reference":"r)" + std::to_string(round) + '"');
+    post_settled(api, api.transaction(account, "k" + std::to_string(round), round + 1), "PROCESSED");
+    std::string debit = api.transaction(account, "d" + std::to_string(round), 1'000'000);
+    debit.replace(debit.find("CREDIT"), 6, "DEBIT");
+    post_settled(api, debit, "FAILED");
+    api.get("/v1/accounts/" + account);
+    api.get("/v1/accounts/none" + std::to_string(round));
+    api.get("/nowhere/" + std::to_string(round) + "?q=" + std::to_string(round));
+    api.call("METHOD" + std::to_string(round), "/v1/transactions");
+    api.post("/v1/transactions", R"({"currency":"X)" + std::to_string(round) + R"("})");
+}
+
+TEST(MetricsTest, WhatClientsChooseMakesNoSeries) {
+    constexpr std::size_t kSeriesMax = 1500;
+    constexpr int kRounds = 20;
+    test::Pipeline pipeline;
+    const auto scrape = [&] { return series_of(*pipeline.api().get("/metrics").body.if_string()); };
+    for (int round = 0; round < kRounds; ++round) vary(pipeline.api(), round);
+    scrape();  // itself a request with series of its own
+    const std::size_t before = scrape();
+    EXPECT_LT(before, kSeriesMax);
+    for (int round = kRounds; round < 2 * kRounds; ++round) vary(pipeline.api(), round);
+    EXPECT_EQ(scrape(), before);
+}
+
 }  // namespace
 }  // namespace ledgerline

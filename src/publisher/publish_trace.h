@@ -1,0 +1,45 @@
+// PublishTrace: the spans of one publish round. Each event whose trace is sampled gets one, from the read to the
+// acknowledgement, under which everything lies that becomes of its message; the round gets one that links them.
+//
+// Not thread-safe.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "bus/messaging.h"
+#include "event/event.h"
+#include "observe/tracer.h"
+
+namespace ledgerline {
+
+class PublishTrace {
+public:
+    // attributes: of every event's span. Both must outlive it.
+    PublishTrace(Tracer& tracer, const MessagingNames& names, const SpanAttributes& attributes)
+        : tracer_(tracer), names_(names), attributes_(attributes) {}
+
+    // Begins the event's span and puts its traceparent into the event, and so into the message. Events are numbered
+    // from 0 in the order of these calls.
+    void add(Event& event);
+    // After the last add(): begins the round's span.
+    void begin_round();
+    // What the round's database calls belong to.
+    const TraceContext& context() const { return round_.context(); }
+
+    // What became of the messages: one flag each, or the same failure for all. Ends the events' spans.
+    void delivered(const std::vector<bool>& flags);
+    void failed(const Error& error);
+
+private:
+    Tracer& tracer_;
+    const MessagingNames& names_;
+    const SpanAttributes& attributes_;
+    std::size_t count_ = 0;
+    std::vector<std::pair<std::size_t, Span>> spans_;  // by number of the event
+    Span round_;
+};
+
+}  // namespace ledgerline

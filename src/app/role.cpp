@@ -90,6 +90,7 @@ pg::ConnectionConfig connection_config(const std::string& database_url, const st
     pg::ConnectionConfig config;
     config.url = database_url;
     config.application_name = "ledgerline " + part;
+    config.idle_in_transaction_timeout = idle_in_transaction_timeout;
     return config;
 }
 

@@ -68,6 +68,10 @@ private:
 int run_role(const cli::Environment& environment, const char* name, const cli::LogOptions& log,
              milliseconds shutdown_max, const std::function<Result<void>(RoleProcess&)>& body);
 
+// How long the server lets a transaction wait for this process. Below the time after which the group gives a worker's
+// lanes to another one, so that this one does not wait for the locks of one that stands still.
+inline constexpr milliseconds idle_in_transaction_timeout{5'000};
+
 // The session settings of one part of a role, which pg_stat_activity shows as "ledgerline <part>".
 pg::ConnectionConfig connection_config(const std::string& database_url, const std::string& part);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/failpoint.h"
 #include "observe/log.h"
 
 namespace ledgerline {
@@ -37,7 +38,9 @@ Result<milliseconds> DeadLetterFeed::run_round() {
         return idle_;
     }
     std::vector<Uuid> taken;
-    if (auto refusal = produce(letters, taken)) {
+    auto refusal = produce(letters, taken);
+    failpoint("dead_letters.produced");
+    if (refusal) {
         if (refusal->disposition == Disposition::stop) return std::unexpected(*std::move(refusal));
         // What was refused is tried again after everything behind it.
         LEDGERLINE_CHECK(mark(taken));

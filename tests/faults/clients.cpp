@@ -27,6 +27,13 @@ json::Value parse(const std::string& body) {
     return parsed ? *std::move(parsed) : json::Value();
 }
 
+// A batch of which no item was accepted and none may have been: told from its text, because clients that give up are
+// many and in a hurry.
+bool is_refused_whole(const http::ClientResponse& response) {
+    return response.body.contains("\"overloaded\"") && !response.body.contains("\"status\":201") &&
+           !response.body.contains("\"outcome_unknown\"");
+}
+
 bool is_later(int status) { return status == 503 || status == 429; }
 
 }  // namespace
@@ -118,6 +125,10 @@ void Client::send_batch() {
         counters_.offered += std::ssize(items);
         const auto response = insist("/v1/transactions/batch", body);
         if (!response) break;
+        if (is_refused_whole(*response) && may_give_up()) {
+            ++counters_.early;
+            break;
+        }
         const json::Value document = parse(response->body);
         const json::Array* results = member(document, "results").if_array();
         if (response->status != 200 || !results || results->size() != items.size())

@@ -65,6 +65,7 @@ void FaultTest::finish(const Injected& injected, std::vector<Evidence> evidence)
     stack_.expect_running();
     for (Evidence& each : load_->evidence()) evidence.push_back(std::move(each));
     stack_.expect_sound(evidence, injected);
+    stack_.expect_letters_announced();
 }
 
 void FaultTest::restart(Role& role, const std::string& failpoints) {

@@ -35,7 +35,7 @@ struct NamedPoint {
 constexpr NamedPoint kPoints[] = {
     {"api", "intake.locked"},     {"api", "intake.committed"},         {"publisher", "publisher.read"},
     {"worker", "worker.proven"},  {"publisher", "publisher.produced"}, {"worker", "worker.committed"},
-    {"worker", "worker.burying"}, {"worker", "worker.buried"}};
+    {"worker", "worker.burying"}, {"worker", "worker.buried"},         {"publisher", "dead_letters.produced"}};
 
 // One process a role, so that it is the one that gets there, and poison, so that letters are written.
 TEST_F(KillFaults, AtEveryNamedPoint) {
@@ -45,7 +45,8 @@ TEST_F(KillFaults, AtEveryNamedPoint) {
     for (int round = 0; round < fault_rounds({.few = 1, .many = 4}); ++round) {
         for (const NamedPoint& point : kPoints) {
             Role& role = *stack().all(point.kind).front();
-            const bool rare = std::string_view(point.name).starts_with("worker.bur");
+            const std::string_view name = point.name;
+            const bool rare = name.starts_with("worker.bur") || name.starts_with("dead_letters.");
             const std::int64_t hit = random_between(1, rare ? 2 : 25);
             restart(role, fmt::format("{}=kill:{}", point.name, hit));
             EXPECT_TRUE(wait_until([&] { return !role.process().running(); })) << point.name;

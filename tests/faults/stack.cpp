@@ -7,6 +7,7 @@ namespace {
 
 constexpr milliseconds kReadyCall{2'000};
 constexpr milliseconds kStopped{90'000};
+constexpr const char* kLetterTopic = "transactions.dlq";
 
 std::filesystem::path make_log_dir() {
     const auto* test = testing::UnitTest::GetInstance()->current_test_info();
@@ -100,6 +101,22 @@ void Stack::expect_running() {
         EXPECT_TRUE(role->process().running())
             << role->process().name() << " ended: " << role->process().outcome() << "\n"
             << role->process().log_tail();
+}
+
+void Stack::expect_letters_announced() {
+    auto connection = postgres_.connect(database_);
+    const auto letters = connection.query({"fault_letters", "SELECT id::text FROM dead_letters"});
+    ASSERT_TRUE(letters);
+    std::set<std::string> missing;
+    for (std::size_t row = 0; row < letters->size(); ++row) missing.emplace(letters->text(row, 0));
+    wait_until([&] {
+        for (int partition = 0; !missing.empty() && partition < broker_.partitions(kLetterTopic); ++partition)
+            for (const RawRecord& record : broker_.read(kLetterTopic, partition))
+                for (const auto& [name, value] : record.headers)
+                    if (name == "dlq-id") missing.erase(value);
+        return missing.empty();
+    });
+    EXPECT_TRUE(missing.empty()) << missing.size() << " of " << letters->size() << " letters are not on their topic";
 }
 
 void Stack::expect_sound(const std::vector<Evidence>& evidence, const Injected& injected) {

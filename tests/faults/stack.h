@@ -66,6 +66,8 @@ public:
 
     // Expects that every role is running.
     void expect_running();
+    // Expects that every dead letter gets to the topic of dead letters.
+    void expect_letters_announced();
     // Expects that the audit finds nothing.
     void expect_sound(const std::vector<Evidence>& evidence, const Injected& injected = {});
 

@@ -49,9 +49,13 @@ std::uint16_t free_port() {
         address.sin_family = AF_INET;
         address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
         address.sin_port = htons(port);
-        const bool is_free = bind(socket, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+        if (bind(socket, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0) {
+            // From now on a server may listen there beside it, and no search for a free port finds it.
+            const int yes = 1;
+            LEDGERLINE_ASSERT(setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) == 0);
+            return port;
+        }
         close(socket);
-        if (is_free) return port;
     }
     LEDGERLINE_ASSERT(false);
 }

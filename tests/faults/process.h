@@ -28,7 +28,7 @@ inline constexpr milliseconds patience{60'000};
 // Looks until holds() says so; false when at_most passes first. For states of other processes that no signal announces.
 bool wait_until(const std::function<bool()>& holds, milliseconds at_most = patience);
 
-// A port of the loopback address on which nobody listens at this moment.
+// A port of the loopback address on which nobody listens. Kept from other test programs until this one ends.
 std::uint16_t free_port();
 
 // Prints one line about the course of a test, with the time since the program began.

@@ -71,7 +71,7 @@ class RunbooksTest(unittest.TestCase):
 class DashboardsTest(unittest.TestCase):
     def test_ids_are_unique(self):
         dashboards = defined.dashboards()
-        self.assertTrue(dashboards)
+        self.assertEqual(len(dashboards), 3)
         self.assertEqual(len({board["uid"] for board in dashboards.values()}), len(dashboards))
         for name, board in dashboards.items():
             ids = [panel["id"] for panel in board["panels"]]

@@ -82,7 +82,7 @@ TEST_F(BrokerFaults, TopicDeletedUnderLoad) {
 // Nothing that happens later would bring these events back: only silence tells that they are gone.
 TEST_F(BrokerFaults, TopicDeletedWhileIdle) {
     begin();
-    for (int round = 0; round < fault_rounds({.few = 2, .many = 6}); ++round) {
+    for (int round = 0; round < fault_rounds({.few = 1, .many = 6}); ++round) {
         const bool frozen = round % 2 == 0;
         for (Role* worker : stack().all("worker")) frozen ? worker->process().freeze() : worker->stop();
         publish_all_without_workers();

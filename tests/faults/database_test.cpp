@@ -10,6 +10,7 @@ namespace ledgerline::test {
 namespace {
 
 constexpr int kClients = 6;
+constexpr int kHastyClients = 2;
 constexpr std::int64_t kSomeAccepted = 200;
 
 // Everything reaches the database through one proxy.
@@ -18,17 +19,25 @@ protected:
     void begin() {
         start_stack(Layout{.apis = 2, .publishers = 1, .workers = 2, .database_port = proxy_.port()});
         start_load({.seed = random().next()}, kClients);
+        // These take "later" for an answer: of what they were told was not stored nothing may be.
+        hasty_ = std::make_unique<Load>(
+            ClientPlan{.ports = stack().api_ports(), .seed = random().next(), .name = "hasty", .insist = false},
+            kHastyClients);
+        hasty_->prepare();
+        hasty_->start();
         ASSERT_TRUE(load().wait_accepted(kSomeAccepted));
     }
     // The flow goes on, in both directions, and everything ends well.
     void finish() {
         EXPECT_TRUE(load().wait_accepted(kSomeAccepted));
-        FaultTest::finish();
+        hasty_->stop();
+        FaultTest::finish({}, hasty_->evidence());
     }
     void run(const std::string& sql) { stack().postgres().run(stack().database(), sql); }
     std::int64_t refused() const { return load_counters().later + load_counters().unknown; }
 
     Proxy proxy_{stack().postgres().port()};
+    std::unique_ptr<Load> hasty_;
 };
 
 TEST_F(DatabaseFaults, StoppedAtOnceAndStartedAgain) {

@@ -32,28 +32,30 @@ struct NamedPoint {
     const char* kind;
     const char* name;
 };
+// The first three are those between which each role's two writes lie.
 constexpr NamedPoint kPoints[] = {
-    {"api", "intake.locked"},     {"api", "intake.committed"},         {"publisher", "publisher.read"},
-    {"worker", "worker.proven"},  {"publisher", "publisher.produced"}, {"worker", "worker.committed"},
+    {"api", "intake.committed"},  {"publisher", "publisher.produced"}, {"worker", "worker.committed"},
+    {"api", "intake.locked"},     {"publisher", "publisher.read"},     {"worker", "worker.proven"},
     {"worker", "worker.burying"}, {"worker", "worker.buried"},         {"publisher", "dead_letters.produced"}};
+constexpr int kFewPoints = 3;
 
 // One process a role, so that it is the one that gets there, and poison, so that letters are written.
 TEST_F(KillFaults, AtEveryNamedPoint) {
     start_stack({.with_failpoints = true});
     poison_keys(stack());
     start_load({.seed = random().next(), .poisoned_percent = 1}, kClients);
-    for (int round = 0; round < fault_rounds({.few = 1, .many = 4}); ++round) {
-        for (const NamedPoint& point : kPoints) {
-            Role& role = *stack().all(point.kind).front();
-            const std::string_view name = point.name;
-            const bool rare = name.starts_with("worker.bur") || name.starts_with("dead_letters.");
-            const std::int64_t hit = random_between(1, rare ? 2 : 25);
-            restart(role, fmt::format("{}=kill:{}", point.name, hit));
-            EXPECT_TRUE(wait_until([&] { return !role.process().running(); })) << point.name;
-            EXPECT_EQ(role.process().outcome(), "signal 9 (Killed)") << point.name;
-            role.start();
-            note(fmt::format("round {}: killed at {}, hit {}", round, point.name, hit));
-        }
+    const int hits = fault_rounds({.few = kFewPoints, .many = 4 * static_cast<int>(std::size(kPoints))});
+    for (int i = 0; i < hits; ++i) {
+        const NamedPoint& point = kPoints[static_cast<std::size_t>(i) % std::size(kPoints)];
+        Role& role = *stack().all(point.kind).front();
+        const std::string_view name = point.name;
+        const bool rare = name.starts_with("worker.bur") || name.starts_with("dead_letters.");
+        const std::int64_t hit = random_between(1, rare ? 2 : 25);
+        restart(role, fmt::format("{}=kill:{}", name, hit));
+        EXPECT_TRUE(wait_until([&] { return !role.process().running(); })) << name;
+        EXPECT_EQ(role.process().outcome(), "signal 9 (Killed)") << name;
+        role.start();
+        note(fmt::format("killed at {}, hit {}", name, hit));
     }
     EXPECT_TRUE(load().wait_accepted(kSome));
     finish();

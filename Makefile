@@ -31,7 +31,7 @@ test-faults: bootstrap ## Build everything and run the fault tests with all thei
 	@cmake --build --preset $(PRESET)
 	@ctest --preset $(PRESET) --build-config faults --label-regex faults
 
-test-observe: build ## Test dashboards and alerts on a live Prometheus, traces on a live Jaeger (about 8 minutes)
+test-observe: build ## Test dashboards and alerts on a live Prometheus, traces on a live Jaeger (about 6 minutes)
 	@scripts/test-observe
 
 demo: build ## Start it, send it a sample of money movements, show what came out, leave it running

@@ -131,6 +131,20 @@ class RolesTracesTest(Traces, unittest.TestCase):
     def make_installation(environment):
         return installations.Roles(environment)
 
+    def test_a_dead_letter_shows_its_error(self):
+        postgres = self.installation.postgres
+        postgres.sql(traffic.POISON.format(account=self.account, code=traffic.PERMANENT))
+        self.addCleanup(postgres.sql, traffic.CURE)
+        paid, trace_id, _ = self.pay(500, "CREDIT")
+        self.assertTrue(paid["dead_letter_id"])
+        # One span for the try that failed, one for the burial.
+        def burial():
+            return [span for span in self.jaeger.spans(trace_id) if span["attributes"].get("ledgerline.outcome") == "dead_letter"]
+        buried = servers.eventually(burial, ARRIVES_SECONDS_MAX, "a span of the burial")
+        self.assertEqual(buried[0]["operationName"], "process transactions")
+        self.assertEqual(buried[0]["attributes"]["otel.status_code"], "ERROR")
+        self.assertTrue(connected(self.trace(trace_id)))
+
     def logs(self):
         return [self.installation.api, self.installation.publisher, self.installation.worker]
 

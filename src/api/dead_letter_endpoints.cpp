@@ -192,7 +192,7 @@ DeadLetterEndpoints::Answer DeadLetterEndpoints::replay(const http::Request& req
                                                         const DecisionRequest& who) {
     const Uuid event_id = ids_.next();
     Span span = tracer_.start_below(request.trace, SpanKind::internal, "replay dead letter");
-    span.set("ledgerline.dead_letter.id", id.to_string());
+    span.set("ledgerline.dead_letter.id", id);
     const std::string traceparent = span.context().to_string();
     const Found letter = co_await database_.run(span.context(), [&](pg::Connection& connection) {
         return replay_letter(connection, id, who, event_id, traceparent);

@@ -67,8 +67,8 @@ void describe(Span& span, const BatchItems& items, const IntakeAnswers& answers)
     span.set("ledgerline.intake.created", created).set("ledgerline.intake.replayed", replayed);
     if (answers.empty()) return;
     if (items.size() == 1 && answers[0] && answers[0]->transaction_id != Uuid{}) {
-        span.set("ledgerline.transaction.id", answers[0]->transaction_id.to_string());
-        span.set("ledgerline.account.id", items[0]->account_id.to_string());
+        span.set("ledgerline.transaction.id", answers[0]->transaction_id);
+        span.set("ledgerline.account.id", items[0]->account_id);
     }
     if (!answers[0]) return span.fail(answers[0].error());
     if (answers[0]->status == IntakeResult::Status::created) span.link(answers[0]->batch);

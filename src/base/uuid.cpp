@@ -38,13 +38,19 @@ std::optional<Uuid> Uuid::parse(std::string_view text) {
 
 std::string Uuid::to_string() const {
     std::string text;
-    text.reserve(36);
-    for (std::size_t i = 0; i < bytes.size(); ++i) {
-        if (is_dash_position(text.size())) text.push_back('-');
-        text.push_back(kHexDigits[bytes[i] >> 4]);
-        text.push_back(kHexDigits[bytes[i] & 15]);
-    }
+    append_to(text);
     return text;
+}
+
+void Uuid::append_to(std::string& out) const {
+    std::array<char, 36> text;
+    std::size_t at = 0;
+    for (const std::uint8_t byte : bytes) {
+        if (is_dash_position(at)) text[at++] = '-';
+        text[at++] = kHexDigits[byte >> 4];
+        text[at++] = kHexDigits[byte & 15];
+    }
+    out.append(text.data(), text.size());
 }
 
 Uuid UuidGenerator::next() {

@@ -22,6 +22,7 @@ struct Uuid {
     static std::optional<Uuid> parse(std::string_view text);
     // The 36-character form in lower case.
     std::string to_string() const;
+    void append_to(std::string& out) const;
 
     auto operator<=>(const Uuid&) const = default;
 };

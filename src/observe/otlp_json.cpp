@@ -12,6 +12,13 @@ void append_time(std::string_view name, WallTime time, std::string& out) {
     out += R"(000")";
 }
 
+void append_array(std::string_view name, const std::string& members, std::string& out) {
+    if (members.empty()) return;
+    out += name;
+    out += members;
+    out += ']';
+}
+
 void append_span(const SpanData& span, std::string& out) {
     out += R"({"traceId":")";
     out += span.context.trace_id;
@@ -27,20 +34,19 @@ void append_span(const SpanData& span, std::string& out) {
     out += std::to_string(static_cast<int>(span.kind));
     append_time(R"(,"startTimeUnixNano":")", span.begun_at, out);
     append_time(R"(,"endTimeUnixNano":")", span.ended_at, out);
-    out += R"(,"attributes":[)";
-    out += span.attributes.json();
-    out += R"(],"events":[)";
-    out += span.events;
-    out += R"(],"links":[)";
-    out += span.links;
-    out += R"(],"droppedLinksCount":)";
-    out += std::to_string(span.links_dropped);
-    out += R"(,"status":{)";
-    if (span.status == SpanStatus::error) {
-        out += R"("code":2,"message":)";
-        SpanAttributes::append_text(span.status_message, out);
+    append_array(R"(,"attributes":[)", span.attributes.json(), out);
+    append_array(R"(,"events":[)", span.events, out);
+    append_array(R"(,"links":[)", span.links, out);
+    if (span.links_dropped > 0) {
+        out += R"(,"droppedLinksCount":)";
+        out += std::to_string(span.links_dropped);
     }
-    out += "}}";
+    if (span.status == SpanStatus::error) {
+        out += R"(,"status":{"code":2,"message":)";
+        SpanAttributes::append_text(span.status_message, out);
+        out += '}';
+    }
+    out += '}';
 }
 
 }  // namespace

@@ -58,6 +58,14 @@ SpanAttributes& SpanAttributes::add(std::string_view key, bool value) {
     return *this;
 }
 
+SpanAttributes& SpanAttributes::add(std::string_view key, const Uuid& id) {
+    begin(key);
+    json_ += R"("stringValue":")";
+    id.append_to(json_);
+    json_ += R"("}})";
+    return *this;
+}
+
 SpanAttributes& SpanAttributes::add_number(std::string_view key, std::int64_t number) {
     begin(key);
     json_ += R"("intValue":")";

@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "base/uuid.h"
 #include "observe/trace.h"
 
 namespace ledgerline {
@@ -27,16 +28,20 @@ class SpanAttributes {
 public:
     // Longer texts are cut there. Bytes that are not UTF-8 are replaced: a collector would refuse the whole batch.
     static constexpr std::size_t text_chars_max = 1024;
+    // What most spans need: room for it is made at once.
+    static constexpr std::size_t usual_bytes = 1000;
 
     SpanAttributes& add(std::string_view key, std::string_view text);
     SpanAttributes& add(std::string_view key, const char* text) { return add(key, std::string_view(text)); }
     SpanAttributes& add(std::string_view key, bool value);
+    SpanAttributes& add(std::string_view key, const Uuid& id);
     template <std::integral T>
     SpanAttributes& add(std::string_view key, T number) {
         return add_number(key, static_cast<std::int64_t>(number));
     }
 
     void append(const SpanAttributes& others);
+    void reserve() { json_.reserve(usual_bytes); }
 
     // The members of OTLP's attributes array, without its brackets.
     const std::string& json() const { return json_; }

@@ -38,26 +38,25 @@ TEST_F(Spans, AreEncodedAsOtlpWantsThem) {
     span.end();
     span.end();
     ASSERT_EQ(collected_.spans.size(), 1u);
-    EXPECT_EQ(
-        encode_otlp(collected_.spans, SpanAttributes().add("service.name", "test"), "1.2.3"),
-        R"({"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"test"}}]},)"
-        R"("scopeSpans":[{"scope":{"name":"ledgerline","version":"1.2.3"},"spans":[)"
-        R"({"traceId":"4bf92f3577b34da6a3ce929d0e0e4736","spanId":")" +
-            id +
-            R"(","parentSpanId":"00f067aa0ba902b7","flags":1,"name":"publish transactions","kind":4,)"
-            R"("startTimeUnixNano":"1700000000000000000","endTimeUnixNano":"1700000000001500000","attributes":[)"
-            R"({"key":"messaging.system","value":{"stringValue":"kafka"}},)"
-            R"({"key":"messaging.batch.message_count","value":{"intValue":"3"}},)"
-            R"({"key":"ledgerline.replayed","value":{"boolValue":true}},)"
-            R"({"key":"text","value":{"stringValue":"a \"quoted\"\n?? and ?"}},)"
-            R"({"key":"error.type","value":{"stringValue":"40001"}}],"events":[)"
-            R"({"timeUnixNano":"1700000000001500000","name":"retry","attributes":[)"
-            R"({"key":"delay_ms","value":{"intValue":"20"}}]},)"
-            R"({"timeUnixNano":"1700000000001500000","name":"exception","attributes":[)"
-            R"({"key":"exception.type","value":{"stringValue":"40001"}},)"
-            R"({"key":"exception.message","value":{"stringValue":"could not serialize"}}]}],"links":[)"
-            R"({"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"b7ad6b7169203331"}],"droppedLinksCount":0,)"
-            R"("status":{"code":2,"message":"could not serialize"}}]}]}]})");
+    EXPECT_EQ(encode_otlp(collected_.spans, SpanAttributes().add("service.name", "test"), "1.2.3"),
+              R"({"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"test"}}]},)"
+              R"("scopeSpans":[{"scope":{"name":"ledgerline","version":"1.2.3"},"spans":[)"
+              R"({"traceId":"4bf92f3577b34da6a3ce929d0e0e4736","spanId":")" +
+                  id +
+                  R"(","parentSpanId":"00f067aa0ba902b7","flags":1,"name":"publish transactions","kind":4,)"
+                  R"("startTimeUnixNano":"1700000000000000000","endTimeUnixNano":"1700000000001500000","attributes":[)"
+                  R"({"key":"messaging.system","value":{"stringValue":"kafka"}},)"
+                  R"({"key":"messaging.batch.message_count","value":{"intValue":"3"}},)"
+                  R"({"key":"ledgerline.replayed","value":{"boolValue":true}},)"
+                  R"({"key":"text","value":{"stringValue":"a \"quoted\"\n?? and ?"}},)"
+                  R"({"key":"error.type","value":{"stringValue":"40001"}}],"events":[)"
+                  R"({"timeUnixNano":"1700000000001500000","name":"retry","attributes":[)"
+                  R"({"key":"delay_ms","value":{"intValue":"20"}}]},)"
+                  R"({"timeUnixNano":"1700000000001500000","name":"exception","attributes":[)"
+                  R"({"key":"exception.type","value":{"stringValue":"40001"}},)"
+                  R"({"key":"exception.message","value":{"stringValue":"could not serialize"}}]}],"links":[)"
+                  R"({"traceId":"0af7651916cd43dd8448eb211c80319c","spanId":"b7ad6b7169203331"}],)"
+                  R"("status":{"code":2,"message":"could not serialize"}}]}]}]})");
 }
 
 TEST_F(Spans, WithoutACallerHaveNoParent) {

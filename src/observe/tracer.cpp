@@ -92,6 +92,7 @@ Span Tracer::make(SpanKind kind, std::string_view name, const TraceContext& cont
     data->context = context;
     data->parent_id = parent_id;
     data->kind = kind;
+    data->attributes.reserve();
     data->name = name;
     data->begun_at = begun_at ? *begun_at : now();
     return Span(context, *this, std::move(data));

@@ -7,12 +7,12 @@ void PublishTrace::add(Event& event) {
     if (!tracer_.enabled()) return;
     const auto parent = TraceContext::parse(event.traceparent);
     if (!parent) return;
-    Span span = tracer_.start(SpanKind::producer, "publish " + names_.topic, parent);
+    Span span = tracer_.start(SpanKind::producer, name_, parent, begun_at_);
     if (!span.recording()) return;
     span.set_all(attributes_);
     span.set("messaging.destination.partition.id", std::to_string(event.lane));
-    span.set("messaging.message.id", event.event_id.to_string());
-    span.set("ledgerline.transaction.id", event.transaction_id.to_string());
+    span.set("messaging.message.id", event.event_id);
+    span.set("ledgerline.transaction.id", event.transaction_id);
     span.set("ledgerline.lane", event.lane).set("ledgerline.seq", event.seq);
     event.traceparent = span.context().to_string();
     spans_.emplace_back(number, std::move(span));

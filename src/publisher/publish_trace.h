@@ -19,7 +19,11 @@ class PublishTrace {
 public:
     // attributes: of every event's span. Both must outlive it.
     PublishTrace(Tracer& tracer, const MessagingNames& names, const SpanAttributes& attributes)
-        : tracer_(tracer), names_(names), attributes_(attributes) {}
+        : tracer_(tracer),
+          names_(names),
+          attributes_(attributes),
+          name_("publish " + names.topic),
+          begun_at_(tracer.now()) {}
 
     // Begins the event's span and puts its traceparent into the event, and so into the message. Events are numbered
     // from 0 in the order of these calls.
@@ -37,6 +41,8 @@ private:
     Tracer& tracer_;
     const MessagingNames& names_;
     const SpanAttributes& attributes_;
+    const std::string name_;
+    const WallTime begun_at_;
     std::size_t count_ = 0;
     std::vector<std::pair<std::size_t, Span>> spans_;  // by number of the event
     Span round_;

@@ -39,7 +39,7 @@ void ApplyTrace::describe(Span& span, const Lane::Pending& pending) const {
     span.set_all(attributes_);
     span.set("messaging.destination.partition.id", std::to_string(incoming.partition));
     if (names_.system == "kafka") span.set("messaging.kafka.offset", incoming.offset);
-    span.set("messaging.message.id", pending.ref.event_id.to_string());
+    span.set("messaging.message.id", pending.ref.event_id);
     span.set("ledgerline.lane", lane_.id()).set("ledgerline.seq", pending.ref.seq);
 }
 
@@ -53,8 +53,8 @@ void ApplyTrace::applied(const std::vector<Applied>& outcomes) {
             leader_span_.recording() && i == leader_ ? std::move(leader_span_) : start(pending, event.traceparent);
         if (!span.recording()) continue;
         describe(span, pending);
-        span.set("ledgerline.transaction.id", event.transaction_id.to_string());
-        span.set("ledgerline.account.id", event.account_id.to_string());
+        span.set("ledgerline.transaction.id", event.transaction_id);
+        span.set("ledgerline.account.id", event.account_id);
         span.set("ledgerline.outcome", posting.refusal ? "refused" : "processed");
         if (posting.refusal) span.set("ledgerline.failure.code", code_of(*posting.refusal));
         span.link(batch_.context());
@@ -87,7 +87,7 @@ void ApplyTrace::buried(const BuriedEvent& letter) {
     describe(leader_span_, lane_.pending()[leader_]);
     leader_span_.set("ledgerline.outcome", "dead_letter").set("ledgerline.attempts", letter.attempts);
     leader_span_.add_event("dead letter", SpanAttributes()
-                                              .add("ledgerline.dead_letter.id", letter.letter_id.to_string())
+                                              .add("ledgerline.dead_letter.id", letter.letter_id)
                                               .add("ledgerline.error.class", letter.error_class));
     leader_span_.fail(letter.error_code, letter.error_message);
     leader_span_.end();

@@ -98,8 +98,9 @@ bool is_broker(std::string_view text) {
 }
 
 bool are_brokers(const std::string& text) {
-    return !text.empty() && std::ranges::all_of(std::views::split(text, ','),
-                               [](auto part) { return is_broker(std::string_view(part.begin(), part.end())); });
+    return !text.empty() && std::ranges::all_of(std::views::split(text, ','), [](auto part) {
+        return is_broker(std::string_view(part.begin(), part.end()));
+    });
 }
 
 }  // namespace

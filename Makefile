@@ -21,7 +21,7 @@ build: bootstrap ## Build build/release/ledgerline (PRESET=release, debug, asan 
 	@cmake --preset $(PRESET) >/dev/null
 	@cmake --build --preset $(PRESET) --target ledgerline
 
-test: bootstrap ## Build everything and run every test, on PostgreSQL clusters of their own
+test: bootstrap ## Build everything and run every test, on PostgreSQL and Kafka servers of their own
 	@cmake --preset $(PRESET) >/dev/null
 	@cmake --build --preset $(PRESET)
 	@ctest --preset $(PRESET) --parallel $(TEST_JOBS)

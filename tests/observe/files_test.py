@@ -111,5 +111,14 @@ class DashboardsTest(unittest.TestCase):
             self.assertTrue(any('"datasource":"jaeger"' in link for link in links), name)
 
 
+class ImageTest(unittest.TestCase):
+    def test_it_is_built_with_the_libraries_that_the_bootstrap_installs(self):
+        bootstrap = (defined.ROOT / "scripts/bootstrap").read_text()
+        libraries = re.search(r"# Libraries\.\n(.*?)# Tests", bootstrap, re.DOTALL).group(1).split()
+        self.assertIn("libpq-dev", libraries)
+        installed = re.split(r"\s+", (defined.ROOT / "Dockerfile").read_text())
+        self.assertEqual([library for library in libraries if library not in installed], [])
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -3,8 +3,10 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
+#include "observe/batch_log.h"
 #include "observe/log.h"
 
 namespace ledgerline {
@@ -26,6 +28,15 @@ bool is_contention(const Error& error) {
 
 Error with_code(std::string_view code, std::string message) {
     return {Disposition::retry, std::string(code), std::move(message)};
+}
+
+void log_accepted(std::span<const IntakeItem> items, const IntakeAnswers& answers) {
+    std::map<int, BatchLog> lines;
+    for (std::size_t i = 0; i < items.size(); ++i) {
+        if (!answers[i] || answers[i]->status != IntakeResult::Status::created) continue;
+        lines.try_emplace(answers[i]->lane, "transactions accepted", answers[i]->lane)
+            .first->second.add(answers[i]->seq, items[i].traceparent);
+    }
 }
 
 void name_thread(std::thread& thread, const char* name) { pthread_setname_np(thread.native_handle(), name); }
@@ -85,6 +96,7 @@ void IntakeBatcher::run() {
         if (!batch) continue;
         auto answers = accept_batch(*batch);
         count(answers);
+        log_accepted(batch->items, answers);
         queue_.answer(*batch, std::move(answers));
     }
 }

@@ -17,7 +17,7 @@ public:
     ExitDeadline(const ExitDeadline&) = delete;
     ExitDeadline& operator=(const ExitDeadline&) = delete;
 
-    // Ends the process with exit code 3, once what was logged is written, if this object is not gone within at_most.
+    // Ends the process with exit code 3, as leave_at_once() does, if this object is not gone within at_most.
     // To be called once.
     void arm(milliseconds at_most);
 

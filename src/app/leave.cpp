@@ -2,15 +2,12 @@
 
 #include <unistd.h>
 
-#include <cstdio>
-#include <iostream>
+#include "observe/log.h"
 
 namespace ledgerline::app {
 
 void leave_at_once(int exit_code) {
-    std::cout.flush();
-    std::cerr.flush();
-    std::fflush(nullptr);
+    log::flush();
     _exit(exit_code);
 }
 

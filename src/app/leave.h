@@ -3,7 +3,7 @@
 
 namespace ledgerline::app {
 
-// Writes what is buffered on stdout and stderr, and ends the process.
+// Ends the process, once what was logged is written or log::exit_flush_max has passed.
 [[noreturn]] void leave_at_once(int exit_code);
 
 }  // namespace ledgerline::app

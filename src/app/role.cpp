@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <array>
-#include <ostream>
 
 #include "app/api_keys.h"
 #include "app/leave.h"
@@ -12,6 +11,7 @@
 #include "cli/exit_code.h"
 #include "cli/version.h"
 #include "observe/log.h"
+#include "observe/standard_streams.h"
 #include "pg/migrations.h"
 #include "sql/migrations.h"
 #include "sql/queries.h"
@@ -53,7 +53,8 @@ std::string service_of(std::string_view role) {
 
 void RoleProcess::announce_ready(const std::string& host, std::uint16_t port) {
     const std::string url = url_of(host, port);
-    environment_.out << "ledgerline is ready: " << url << std::endl;
+    if (!write_if_room(STDOUT_FILENO, fmt::format("ledgerline is ready: {}\n", url)))
+        log::warn("stdout is not read: it does not say where this role serves", {{"url", url}});
     log::info("ready", {{"url", url}});
 }
 
@@ -66,10 +67,12 @@ std::optional<Error> RoleProcess::wait_for_end() {
 
 int run_role(const cli::Environment& environment, const char* name, const cli::LogOptions& log,
              milliseconds shutdown_max, const std::function<Result<void>(RoleProcess&)>& body) {
+    never_wait_for(STDOUT_FILENO);
+    never_wait_for(STDERR_FILENO);
     cli::configure_log(log);
     auto traces = read_trace_settings(read_environment, service_of(name), cli::version);
     if (!traces) {
-        environment.err << "ledgerline " << name << ": " << traces.error().message << std::endl;
+        log::print(fmt::format("ledgerline {}: {}", name, traces.error().message));
         return cli::exit_code_of(traces.error());
     }
     int exit_code = cli::exit_ok;
@@ -77,7 +80,7 @@ int run_role(const cli::Environment& environment, const char* name, const cli::L
     {
         RoleProcess process(environment, shutdown_max, std::move(*traces));
         if (const auto done = body(process); !done && done.error().code != kToldToEnd) {
-            environment.err << "ledgerline " << name << ": " << done.error().message << std::endl;
+            log::print(fmt::format("ledgerline {}: {}", name, done.error().message));
             exit_code = cli::exit_code_of(done.error());
         }
         leaves = process.leaves_when_done();

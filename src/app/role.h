@@ -44,7 +44,7 @@ public:
         return [this](const Error& error) { fail(error); };
     }
 
-    // Says on stdout and in the log that the role serves there.
+    // Says on stdout, unless nobody reads it and it is full, and in the log that the role serves there.
     void announce_ready(const std::string& host, std::uint16_t port);
     // Returns when a signal arrived or fail() was called. From then on the time for the shutdown runs.
     std::optional<Error> wait_for_end();

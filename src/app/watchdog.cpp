@@ -41,9 +41,9 @@ void Watchdog::look() {
 }
 
 void Watchdog::note_stall(const Watched& watched) {
-    log::error("a loop hangs: its process must end", {{"loop", watched.name}, {"limit_ms", limit_.count()}});
     on_stall_({Disposition::retry, "stalled",
                fmt::format("the {} loop hangs: one step took more than {} ms", watched.name, limit_.count())});
+    log::error("a loop hangs: its process must end", {{"loop", watched.name}, {"limit_ms", limit_.count()}});
 }
 
 }  // namespace ledgerline::app

@@ -1,12 +1,16 @@
 #include "base/result.h"
 
-#include <cstdio>
+#include <fmt/format.h>
+
 #include <cstdlib>
+
+#include "base/last_words.h"
 
 namespace ledgerline {
 
 void abort_on_bug(const char* expression, std::source_location where) {
-    std::fprintf(stderr, "%s:%u: bug in ledgerline: %s does not hold\n", where.file_name(), where.line(), expression);
+    say_last_words(
+        fmt::format("{}:{}: bug in ledgerline: {} does not hold", where.file_name(), where.line(), expression));
     std::abort();
 }
 

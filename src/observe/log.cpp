@@ -1,12 +1,13 @@
 #include "observe/log.h"
 
-#include <spdlog/sinks/stdout_sinks.h>
-#include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <memory>
+
+#include "base/last_words.h"
+#include "observe/line_writer.h"
 
 namespace ledgerline::log {
 namespace {
@@ -17,19 +18,10 @@ struct Settings {
     std::string service = "ledgerline";
 };
 
+// Never destroyed: threads that are left behind may still log while the process ends.
 std::atomic<std::shared_ptr<const Settings>>& settings() {
-    static std::atomic<std::shared_ptr<const Settings>> current{std::make_shared<const Settings>()};
+    static auto& current = *new std::atomic<std::shared_ptr<const Settings>>(std::make_shared<const Settings>());
     return current;
-}
-
-spdlog::logger& sink() {
-    // The sink writes each line whole. Lines are put together here, because its own JSON patterns do not escape.
-    static auto logger = [] {
-        auto made = std::make_shared<spdlog::logger>("", std::make_shared<spdlog::sinks::stderr_sink_mt>());
-        made->set_pattern("%v");
-        return made;
-    }();
-    return *logger;
 }
 
 std::string_view name_of(Level level) {
@@ -76,20 +68,43 @@ std::string plain_line(Level level, std::string_view message, Fields fields) {
     return line;
 }
 
+std::string line_of(Level level, std::string_view message, Fields fields) {
+    const auto current = settings().load();
+    return current->format == Format::json ? json_line(level, message, fields, *current)
+                                           : plain_line(level, message, fields);
+}
+
+LineWriter& writer() {
+    static auto& lines = *new LineWriter(STDERR_FILENO, queue_bytes_max, [](std::uint64_t dropped) {
+        return line_of(Level::warn, "log lines were dropped: stderr was not read", {{"lines", dropped}});
+    });
+    return lines;
+}
+
+void say_and_flush(std::string_view line) {
+    print(line);
+    flush();
+}
+
 }  // namespace
 
 Format default_format() { return isatty(STDERR_FILENO) ? Format::plain : Format::json; }
 
 void configure(Level least, Format format, std::string service) {
     settings().store(std::make_shared<const Settings>(Settings{least, format, std::move(service)}));
+    set_last_words(say_and_flush);
 }
 
+bool enabled(Level level) { return level >= settings().load()->least; }
+
 void write(Level level, std::string_view message, Fields fields) {
-    const auto current = settings().load();
-    if (level < current->least) return;
-    sink().info(current->format == Format::json ? json_line(level, message, fields, *current)
-                                                : plain_line(level, message, fields));
-    if (level >= Level::warn) sink().flush();
+    if (enabled(level)) writer().push(line_of(level, message, fields));
 }
+
+void print(std::string_view line) { writer().push(std::string(line)); }
+
+bool flush(milliseconds at_most) { return writer().flush(at_most); }
+
+std::uint64_t dropped_lines() { return writer().dropped(); }
 
 }  // namespace ledgerline::log

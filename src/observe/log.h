@@ -1,14 +1,19 @@
 // Logs: one line an event on stderr, JSON for programs or plain for people. Safe to use from any thread.
 //
+// Nobody waits for stderr: a line is put into a queue, and dropped and counted when the queue is full (LineWriter).
+// Who ends the process calls flush().
+//
 // Never log bodies, idempotency keys or credentials. The correlation fields are request_id, trace_id, event_id,
 // transaction_id, account_id, lane and seq.
 #pragma once
 
 #include <concepts>
+#include <cstddef>
 #include <initializer_list>
 #include <string>
 #include <string_view>
 
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/uuid.h"
 
@@ -31,14 +36,29 @@ struct Field {
 };
 using Fields = std::initializer_list<Field>;
 
+// What may wait for stderr to be read; beyond, lines are dropped.
+inline constexpr std::size_t queue_bytes_max = 1024 * 1024;
+// How long the end of a process waits for what was logged to be written.
+inline constexpr milliseconds exit_flush_max{1000};
+
 // Until it is called: level info, plain when stderr is a terminal and JSON otherwise, service "ledgerline".
 void configure(Level least, Format format, std::string service);
 Format default_format();
 
+// Whether lines of this level are written: for who would have to gather what they say.
+bool enabled(Level level);
 void write(Level level, std::string_view message, Fields fields = {});
 inline void debug(std::string_view message, Fields fields = {}) { write(Level::debug, message, fields); }
 inline void info(std::string_view message, Fields fields = {}) { write(Level::info, message, fields); }
 inline void warn(std::string_view message, Fields fields = {}) { write(Level::warn, message, fields); }
 inline void error(std::string_view message, Fields fields = {}) { write(Level::error, message, fields); }
+
+// A line for people that is not a log line, in its order among them.
+void print(std::string_view line);
+
+// Waits until everything is written, at most this long. Returns whether it is.
+bool flush(milliseconds at_most = exit_flush_max);
+// Lines dropped since the start of the process.
+std::uint64_t dropped_lines();
 
 }  // namespace ledgerline::log

@@ -10,6 +10,8 @@
 #include <sstream>
 #include <string>
 
+#include "observe/log.h"
+
 namespace ledgerline {
 namespace {
 
@@ -79,6 +81,8 @@ std::vector<MetricFamily> process_metrics() {
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
         add(families, "process_max_fds", "Limit of open file descriptors", MetricType::Gauge,
             static_cast<double>(limit.rlim_cur));
+    add(families, "log_lines_dropped_total", "Log lines for which stderr had no room", MetricType::Counter,
+        static_cast<double>(log::dropped_lines()));
     return families;
 }
 

@@ -1,4 +1,5 @@
-// What the operating system says about this process, under the names that Prometheus' client libraries use.
+// What the operating system says about this process, under the names that Prometheus' client libraries use, and what
+// became of its log lines.
 #pragma once
 
 #include <prometheus/metric_family.h>

@@ -5,37 +5,20 @@
 #include <algorithm>
 
 #include "base/failpoint.h"
-#include "base/json.h"
+#include "observe/batch_log.h"
 #include "observe/log.h"
 
 namespace ledgerline {
 namespace {
 
-// Keeps a line below the size that pipes take in one piece (PIPE_BUF).
-constexpr std::size_t kTraceIdsPerLineMax = 64;
-
 milliseconds until(SteadyTime time, SteadyTime now) {
     return std::max(milliseconds(0), std::chrono::ceil<milliseconds>(time - now));
 }
 
-// A line for many events, which still is found by the trace id of each: one line an event would cost more than the rest
-// of the publisher. Events of one request follow one another and share their trace.
 void log_published(std::span<const Event> events) {
-    json::Array trace_ids;
-    std::string_view before;
-    std::size_t first = 0;
-    for (std::size_t i = 0; i < events.size(); ++i) {
-        const std::string_view trace_id = std::string_view(events[i].traceparent).substr(0, 35);
-        if (trace_id.size() == 35 && trace_id != std::exchange(before, trace_id))
-            trace_ids.emplace_back(trace_id.substr(3));
-        if (i + 1 < events.size() && trace_ids.size() < kTraceIdsPerLineMax) continue;
-        log::Field traces("trace_ids", "");
-        traces.value = std::exchange(trace_ids, {});
-        log::info("events published",
-                  {{"lane", events[i].lane}, {"first_seq", events[first].seq}, {"last_seq", events[i].seq}, traces});
-        first = i + 1;
-        before = {};
-    }
+    if (events.empty()) return;
+    BatchLog lines("events published", events.front().lane);
+    for (const Event& event : events) lines.add(event.seq, event.traceparent);
 }
 
 }  // namespace

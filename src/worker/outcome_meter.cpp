@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/money.h"
+#include "observe/batch_log.h"
 #include "observe/log.h"
 #include "observe/trace.h"
 
@@ -11,14 +12,14 @@ namespace {
 
 void log_outcome(const Applied& outcome) {
     const auto& [event, posting] = outcome;
-    log::info(posting.refusal ? "transaction refused" : "transaction processed",
-              {{"trace_id", trace_id_of(event.traceparent)},
-               {"event_id", event.event_id},
-               {"transaction_id", event.transaction_id},
-               {"account_id", event.account_id},
-               {"lane", event.lane},
-               {"seq", event.seq},
-               {"failure_code", posting.refusal ? code_of(*posting.refusal) : std::string_view()}});
+    log::debug(posting.refusal ? "transaction refused" : "transaction processed",
+               {{"trace_id", trace_id_of(event.traceparent)},
+                {"event_id", event.event_id},
+                {"transaction_id", event.transaction_id},
+                {"account_id", event.account_id},
+                {"lane", event.lane},
+                {"seq", event.seq},
+                {"failure_code", posting.refusal ? code_of(*posting.refusal) : std::string_view()}});
 }
 
 }  // namespace
@@ -31,6 +32,8 @@ OutcomeMeter::OutcomeMeter(Metrics& metrics, const Clock& clock)
 
 void OutcomeMeter::record(const std::vector<Applied>& outcomes) {
     const WallTime now = clock_.wall_now();
+    const bool log_each = log::enabled(log::Level::debug);
+    std::map<int, BatchLog> lines;
     for (const Applied& outcome : outcomes) {
         (outcome.posting.refusal ? failed_ : processed_).Increment();
         Totals& totals = totals_of(outcome);
@@ -39,7 +42,9 @@ void OutcomeMeter::record(const std::vector<Applied>& outcomes) {
         // Accepted by the database's clock, applied by ours: the two may differ a little.
         const std::chrono::duration<double> age = now - outcome.event.occurred_at;
         metrics_.end_to_end_seconds.Observe(std::max(0.0, age.count()));
-        log_outcome(outcome);
+        lines.try_emplace(outcome.event.lane, "events applied", outcome.event.lane)
+            .first->second.add(outcome.event.seq, outcome.event.traceparent);
+        if (log_each) log_outcome(outcome);
     }
 }
 

@@ -1,4 +1,4 @@
-// OutcomeMeter: the metrics and the log line of each settled event. Not thread-safe: each worker has its own, which
+// OutcomeMeter: the metrics of each settled event and the log lines of each batch. Not thread-safe: each worker has its own, which
 // spares the registry's locks.
 #pragma once
 

@@ -1,0 +1,231 @@
+// Programs whose stderr and stdout are one pipe that is full and that nobody reads: a log collector that stands still.
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <csignal>
+#include <future>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "e2e/role_process.h"
+#include "pg/private_cluster.h"
+#include "support/test_database.h"
+
+namespace ledgerline::test {
+namespace {
+
+constexpr int kClients = 8;
+constexpr int kRequestsPerClient = 400;
+// Nobody listens there.
+constexpr const char* kNoBroker = "127.0.0.1:1";
+
+// A port of the loopback address that was free just now.
+std::uint16_t free_port() {
+    const int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    LEDGERLINE_ASSERT(bind(descriptor, reinterpret_cast<sockaddr*>(&address), size) == 0);
+    LEDGERLINE_ASSERT(getsockname(descriptor, reinterpret_cast<sockaddr*>(&address), &size) == 0);
+    close(descriptor);
+    return ntohs(address.sin_port);
+}
+
+// The pipe is full from the beginning. Killed with the object.
+class StalledProgram {
+public:
+    explicit StalledProgram(std::vector<std::string> arguments, std::vector<std::string> variables = {})
+        : ends_(full_pipe()), child_(start(std::move(arguments), std::move(variables), ends_[1])) {
+        close(ends_[1]);
+    }
+    ~StalledProgram() {
+        child_.signal(SIGKILL);
+        child_.wait(settled_ms_max);
+        if (reader_.joinable()) reader_.join();
+        close(ends_[0]);
+    }
+    StalledProgram(const StalledProgram&) = delete;
+
+    // From now on what it prints is read.
+    void read_on() {
+        reader_ = std::thread([this] {
+            std::array<char, 4096> buffer;
+            ssize_t bytes = 0;
+            while ((bytes = read(ends_[0], buffer.data(), buffer.size())) > 0) {
+                const std::scoped_lock lock(mutex_);
+                output_.append(buffer.data(), static_cast<std::size_t>(bytes));
+            }
+        });
+    }
+    std::string output() {
+        const std::scoped_lock lock(mutex_);
+        return output_;
+    }
+    std::string end() {
+        child_.signal(SIGTERM);
+        return outcome();
+    }
+    std::string outcome() { return child_.wait(settled_ms_max) ? child_.outcome() : "still running"; }
+
+private:
+    static std::array<int, 2> full_pipe() {
+        std::array<int, 2> ends{};
+        LEDGERLINE_ASSERT(pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK) == 0);
+        while (write(ends[1], "x", 1) == 1) {
+        }
+        for (const int end : ends) fcntl(end, F_SETFL, 0);
+        return ends;
+    }
+    static pg::ChildProcess start(std::vector<std::string> arguments, std::vector<std::string> variables, int output) {
+        arguments.insert(arguments.begin(), LEDGERLINE_PROGRAM);
+        variables.push_back("PATH=/usr/bin:/bin");
+        auto child = pg::ChildProcess::start({.arguments = std::move(arguments),
+                                              .environment = std::move(variables),
+                                              .output = output,
+                                              .death_signal = SIGKILL});
+        LEDGERLINE_ASSERT(child);
+        return *std::move(child);
+    }
+
+    const std::array<int, 2> ends_;
+    pg::ChildProcess child_;
+    std::mutex mutex_;
+    std::string output_;
+    std::thread reader_;
+};
+
+bool wait_status(std::uint16_t port, const std::string& target, int status) {
+    return eventually([&] { return ApiClient(port).get(target).status == status; });
+}
+
+std::string new_account(std::uint16_t port) {
+    const Reply made = ApiClient(port).post("/v1/accounts", R"({"currency":"EUR"})");
+    EXPECT_EQ(made.status, 201) << json::serialize(made.body);
+    return made.text("id");
+}
+
+// Returns how many were answered 201.
+int post_credits(std::uint16_t port, const std::string& account, int client_number) {
+    ApiClient client(port);
+    int created = 0;
+    for (int i = 0; i < kRequestsPerClient; ++i) {
+        const Reply reply = client.post(
+            "/v1/transactions",
+            fmt::format(
+                R"({{"account_id":"{}","amount_cents":1,"currency":"EUR","type":"CREDIT","idempotency_key":"{}-{}"}})",
+                account, client_number, i));
+        created += reply.status == 201 ? 1 : 0;
+    }
+    return created;
+}
+
+int post_from_all_clients(std::uint16_t port) {
+    std::vector<std::future<int>> clients;
+    for (int i = 0; i < kClients; ++i)
+        clients.push_back(
+            std::async(std::launch::async, [port, i] { return post_credits(port, new_account(port), i); }));
+    int created = 0;
+    for (auto& client : clients) created += client.get();
+    return created;
+}
+
+std::int64_t metric(std::uint16_t port, const std::string& name) {
+    http::Client client({.host = "127.0.0.1", .port = port, .prefix = ""});
+    const auto response = client.send({.method = "GET", .target = "/metrics", .headers = {}, .body = ""}, ready_ms_max);
+    if (!response) return -1;
+    const auto at = response->body.find("\n" + name + " ");
+    return at == std::string::npos ? -1
+                                   : static_cast<std::int64_t>(std::stod(response->body.substr(at + name.size() + 2)));
+}
+
+class StalledLog : public testing::Test {
+protected:
+    std::vector<std::string> up(std::vector<std::string> more = {}) const {
+        std::vector<std::string> all = {"up", "--data-dir", data_dir_.string(), "--listen",
+                                        fmt::format("127.0.0.1:{}", port_)};
+        all.insert(all.end(), more.begin(), more.end());
+        return all;
+    }
+
+    const TempDir dir_;
+    const std::filesystem::path data_dir_ = dir_.path() / "data";
+    const std::uint16_t port_ = free_port();
+};
+
+TEST_F(StalledLog, UpAnswersAppliesAndEnds) {
+    StalledProgram program(up({"--log-level", "debug"}));
+    ASSERT_TRUE(wait_status(port_, "/readyz", 200));
+    EXPECT_EQ(post_from_all_clients(port_), kClients * kRequestsPerClient);
+    EXPECT_GT(metric(port_, "log_lines_dropped_total"), 0);
+    EXPECT_EQ(program.end(), "exit code 0");
+}
+
+TEST_F(StalledLog, SaysWhatWasDroppedWhenItIsReadAgain) {
+    StalledProgram program(up({"--log-level", "debug"}));
+    ASSERT_TRUE(wait_status(port_, "/readyz", 200));
+    post_from_all_clients(port_);
+    ASSERT_GT(metric(port_, "log_lines_dropped_total"), 0);
+    program.read_on();
+    EXPECT_TRUE(eventually([&] { return program.output().contains("log lines were dropped"); }));
+    EXPECT_EQ(program.end(), "exit code 0");
+    EXPECT_TRUE(eventually([&] { return program.output().contains(R"("message":"stopped")"); }));
+}
+
+TEST_F(StalledLog, TheWatchdogEndsAProcessThatHangs) {
+    StalledProgram program(up({"--stall-timeout", "1s"}));
+    ASSERT_TRUE(wait_status(port_, "/readyz", 200));
+    const auto url = pg::database_url(data_dir_);
+    ASSERT_TRUE(url);
+    auto holder = pg::Connection::open(
+        {.url = *url, .application_name = "ledgerline-test", .idle_in_transaction_timeout = settled_ms_max});
+    ASSERT_TRUE(holder);
+    ASSERT_TRUE(holder->query(pg::begin));
+    ASSERT_TRUE(holder->query({"test_hold", "SELECT lane FROM lane_publish FOR UPDATE"}));
+    EXPECT_EQ(program.outcome(), "exit code 3");
+}
+
+// The other roles, with a broker that is away, about which librdkafka has much to say.
+TEST_F(StalledLog, EveryRoleServesAndEnds) {
+    const TestDatabase database;
+    for (const std::string role : {"api", "publisher", "worker"}) {
+        StalledProgram program({role, "--database-url", database.url(), "--kafka-brokers", kNoBroker, "--listen",
+                                fmt::format("127.0.0.1:{}", port_), "--log-level", "debug"});
+        ASSERT_TRUE(wait_status(port_, "/livez", 200)) << role;
+        for (int i = 0; i < kRequestsPerClient; ++i) ASSERT_EQ(ApiClient(port_).get("/livez").status, 200) << role;
+        if (role == "api") EXPECT_EQ(post_from_all_clients(port_), kClients * kRequestsPerClient);
+        EXPECT_EQ(program.end(), "exit code 0") << role;
+    }
+}
+
+TEST_F(StalledLog, WhatCannotStartEndsWithItsExitCode) {
+    const std::vector<std::string> away = {
+        "--database-url", "postgresql://127.0.0.1:1/ledgerline", "--startup-timeout", "1s", "--listen", "127.0.0.1:0"};
+    for (const std::string role : {"api", "publisher", "worker", "up"}) {
+        EXPECT_EQ(StalledProgram({role, "--no-such-flag"}).outcome(), "exit code 2") << role;
+        std::vector<std::string> arguments = {role, "--kafka-brokers", kNoBroker};
+        arguments.insert(arguments.end(), away.begin(), away.end());
+        EXPECT_EQ(StalledProgram(arguments).outcome(), "exit code 3") << role;
+    }
+}
+
+// libpq prints its warning about the password file to stderr by itself, at every connect.
+TEST_F(StalledLog, AWarningOfALibraryHoldsNobodyUp) {
+    const TestDatabase database;
+    std::string url = database.url();
+    const auto password = url.find(':', url.find("://") + 3), host = url.find('@');
+    ASSERT_LT(password, host);
+    url.erase(password, host - password);
+    StalledProgram program({"api", "--database-url", url, "--listen", "127.0.0.1:0"},
+                           {"PGPASSFILE=" + dir_.path().string()});
+    EXPECT_EQ(program.outcome(), "exit code 4");
+}
+
+}  // namespace
+}  // namespace ledgerline::test

@@ -168,19 +168,22 @@ TEST_F(StalledLog, UpAnswersAppliesAndEnds) {
 }
 
 TEST_F(StalledLog, SaysWhatWasDroppedWhenItIsReadAgain) {
-    StalledProgram program(up({"--log-level", "debug"}));
+    const TestDatabase database;
+    StalledProgram program({"api", "--database-url", database.url(), "--listen", fmt::format("127.0.0.1:{}", port_)});
     ASSERT_TRUE(wait_status(port_, "/readyz", 200));
-    post_from_all_clients(port_);
+    EXPECT_EQ(post_from_all_clients(port_), kClients * kRequestsPerClient);
     ASSERT_GT(metric(port_, "log_lines_dropped_total"), 0);
     program.read_on();
     EXPECT_TRUE(eventually([&] { return program.output().contains("log lines were dropped"); }));
     EXPECT_EQ(program.end(), "exit code 0");
-    EXPECT_TRUE(eventually([&] { return program.output().contains(R"("message":"stopped")"); }));
+    EXPECT_TRUE(eventually([&] { return program.output().contains(R"("message":"stopping")"); }));
 }
 
 TEST_F(StalledLog, TheWatchdogEndsAProcessThatHangs) {
     StalledProgram program(up({"--stall-timeout", "1s"}));
     ASSERT_TRUE(wait_status(port_, "/readyz", 200));
+    // A lane that is locked before it is owned is left to others.
+    ASSERT_TRUE(eventually([this] { return metric(port_, "publisher_lanes_owned") > 0; }));
     const auto url = pg::database_url(data_dir_);
     ASSERT_TRUE(url);
     auto holder = pg::Connection::open(
@@ -199,7 +202,6 @@ TEST_F(StalledLog, EveryRoleServesAndEnds) {
                                 fmt::format("127.0.0.1:{}", port_), "--log-level", "debug"});
         ASSERT_TRUE(wait_status(port_, "/livez", 200)) << role;
         for (int i = 0; i < kRequestsPerClient; ++i) ASSERT_EQ(ApiClient(port_).get("/livez").status, 200) << role;
-        if (role == "api") EXPECT_EQ(post_from_all_clients(port_), kClients * kRequestsPerClient);
         EXPECT_EQ(program.end(), "exit code 0") << role;
     }
 }
@@ -217,14 +219,10 @@ TEST_F(StalledLog, WhatCannotStartEndsWithItsExitCode) {
 
 // libpq prints its warning about the password file to stderr by itself, at every connect.
 TEST_F(StalledLog, AWarningOfALibraryHoldsNobodyUp) {
-    const TestDatabase database;
-    std::string url = database.url();
-    const auto password = url.find(':', url.find("://") + 3), host = url.find('@');
-    ASSERT_LT(password, host);
-    url.erase(password, host - password);
-    StalledProgram program({"api", "--database-url", url, "--listen", "127.0.0.1:0"},
+    StalledProgram program({"api", "--database-url", "postgresql://127.0.0.1:1/ledgerline", "--startup-timeout", "1s",
+                            "--listen", "127.0.0.1:0"},
                            {"PGPASSFILE=" + dir_.path().string()});
-    EXPECT_EQ(program.outcome(), "exit code 4");
+    EXPECT_EQ(program.outcome(), "exit code 3");
 }
 
 }  // namespace

@@ -47,6 +47,3 @@ UPDATE lane_intake
 SET last_seq = last_seq + moved.rows
 FROM unnest($1::integer[], $2::bigint[]) AS moved (lane, rows)
 WHERE lane_intake.lane = moved.lane
-
--- name: ping
-SELECT 1

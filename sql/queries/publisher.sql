@@ -7,6 +7,11 @@ SET LOCAL synchronous_commit = on
 INSERT INTO publishers (owner, expires_at) VALUES ($1, now() + $2 * interval '1 millisecond')
 ON CONFLICT (owner) DO UPDATE SET expires_at = excluded.expires_at
 
+-- name: announce_nobody
+-- Whether announcing would be allowed.
+INSERT INTO publishers (owner, expires_at) SELECT '', now() WHERE false
+ON CONFLICT (owner) DO UPDATE SET expires_at = excluded.expires_at
+
 -- name: forget_dead
 DELETE FROM publishers WHERE expires_at < now() - interval '1 minute'
 

@@ -88,12 +88,15 @@ Result<void> Database::run_on(pg::Session& session, SteadyTime queued_at, const 
     if (auto reason = outage(now)) return std::unexpected(std::move(*reason));
 
     auto ran = session.run(work);
-    // The session may have been lost long before it was used: that is no outage yet.
-    if (!ran && pg::is_session_lost(ran.error().code)) ran = session.run(work);
+    // The session may have been lost, or of no use, long before it was used: that is no outage yet.
+    const bool fate_unknown = !ran && ran.error().code == pg::outcome_unknown;
+    if (!ran && (fate_unknown || pg::is_session_useless(ran.error().code))) ran = session.run(work);
     if (!ran && pg::is_session_lost(ran.error().code))
         note_outage(ran.error());
     else
         note_success();
+    // Whatever the second run says of itself, the first one may have been committed.
+    if (!ran && fate_unknown) ran.error() = not_run(pg::outcome_unknown, std::move(ran.error().message));
     return ran;
 }
 

@@ -1,9 +1,12 @@
 // Database: how coroutines use PostgreSQL. A few threads with one session each run what coroutines give them.
 //
-// Everything given to it may be run a second time when the connection is lost meanwhile, so it must be safe to repeat
-// even where its first run has committed: reads are, and each write names what it expects or what it makes.
+// Everything given to it may be run a second time, on another session, when its own is lost or of no use, so it must be
+// safe to repeat even where its first run has committed: reads are, and each write names what it expects or what it
+// makes. Writes commit by Connection::commit_pipeline(), which tells when the fate of a commit is unknown, and a write
+// that finds what an earlier run has made promises no more than is durable (session_durable_mark).
 //
 // Errors besides those of the work itself (all Disposition::retry):
+//   outcome_unknown  a run may have committed, and no later one could tell
 //   overloaded     the queue is full, or the work waited in it for too long: it was not run
 //   shutting_down  stop() was called: it was not run
 #pragma once

@@ -17,6 +17,7 @@
 #include "base/uuid.h"
 #include "event/event.h"
 #include "observe/trace.h"
+#include "pg/sqlstate.h"
 
 namespace ledgerline {
 
@@ -54,7 +55,7 @@ struct IntakeResult {
     TraceContext batch;            // created: the span of its intake transaction (set by IntakeBatcher)
 };
 
-inline constexpr std::string_view outcome_unknown = "outcome_unknown";
+using pg::outcome_unknown;
 
 class IntakeStore {
 public:
@@ -69,7 +70,7 @@ public:
     // fault.
     virtual Result<std::vector<IntakeResult>> accept(std::span<const IntakeItem> items) = 0;
 
-    // Whether the database can be reached just now.
+    // Whether accept() could store something just now.
     virtual Result<void> ping() = 0;
 };
 

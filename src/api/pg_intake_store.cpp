@@ -1,5 +1,7 @@
 #include "api/pg_intake_store.h"
 
+#include <algorithm>
+#include <iterator>
 #include <map>
 #include <string_view>
 #include <unordered_map>
@@ -66,7 +68,7 @@ public:
 
     // Decides every item in arrival order; the new ones get their place in their lane.
     void decide(const pg::Rows& lanes, const pg::Rows& read) {
-        LEDGERLINE_ASSERT(read.size() == items_.size());
+        pg::expect(read.size() == items_.size(), "intake read another number of rows than it asked for");
         for (std::size_t row = 0; row < lanes.size(); ++row)
             last_seq_[static_cast<int>(lanes.int64(row, 0))] = lanes.int64(row, 1);
         for (std::size_t i = 0; i < items_.size(); ++i) {
@@ -75,6 +77,9 @@ public:
     }
 
     bool has_new_rows() const { return !new_.transaction_ids.empty(); }
+    // Rows of an earlier transaction that an answer of ours will promise. They may be visible and not yet durable: when
+    // the wait for a synchronous standby was cut short.
+    bool has_found_rows() const { return found_rows_; }
 
     std::vector<pg::Call> write_calls() const {
         pg::Params rows, cursors;
@@ -112,6 +117,7 @@ private:
     bool decide_known_key(std::size_t i, const pg::Rows& read) {
         if (read.is_null(i, key_id)) return false;
         IntakeResult& result = results_[i];
+        found_rows_ = true;
         result.transaction_id = read.uuid(i, key_id);
         if (result.transaction_id == items_[i].transaction_id) {
             result.status = Status::created;
@@ -168,19 +174,12 @@ private:
     std::vector<IntakeResult> results_;
     Columns all_;
     Columns new_;
+    bool found_rows_ = false;
     WallTime accepted_at_;                  // by the database's clock: one for the whole batch
     std::map<int, std::int64_t> last_seq_;  // of the lanes we hold
     std::map<int, std::int64_t> new_rows_;  // by lane
     std::unordered_map<Key, std::size_t, KeyHash> leaders_;
 };
-
-// An error of the round trip that holds COMMIT. The server's own error answers mean that it has rolled back, but for
-// the one that ends the session, which may have come after the commit.
-Error commit_error(Error error, const pg::Connection& connection) {
-    const bool answered = error.code == "26000" || error.code == "0A000";
-    if (connection.usable() || answered) return error;
-    return {Disposition::retry, std::string(outcome_unknown), std::move(error.message)};
-}
 
 Result<std::vector<IntakeResult>> run_batch(pg::Connection& connection, std::span<const IntakeItem> items) {
     Batch batch(items);
@@ -188,8 +187,9 @@ Result<std::vector<IntakeResult>> run_batch(pg::Connection& connection, std::spa
     batch.decide(read[2], read[3]);
     if (batch.has_new_rows()) {
         failpoint("intake.locked");
-        auto written = connection.pipeline(batch.write_calls());
-        if (!written) return std::unexpected(commit_error(std::move(written).error(), connection));
+        LEDGERLINE_CHECK(connection.commit_pipeline(batch.write_calls()));
+    } else if (batch.has_found_rows()) {
+        LEDGERLINE_CHECK(connection.commit_pipeline({{sql::session_durable_mark, {}}, {pg::commit, {}}}));
     }
     failpoint("intake.committed");
     return batch.take_results();
@@ -204,11 +204,16 @@ Result<std::vector<IntakeResult>> PgIntakeStore::accept(std::span<const IntakeIt
     return session_.run([&](pg::Connection& connection) { return run_batch(connection, items); });
 }
 
-Result<void> PgIntakeStore::ping() {
-    return session_.run([](pg::Connection& connection) -> Result<void> {
-        LEDGERLINE_CHECK(connection.query(sql::intake_ping));
-        return {};
-    });
+Result<void> PgIntakeStore::ping() { return session_.run(can_accept); }
+
+// A batch of no items, with all its statements, and a commit.
+Result<void> can_accept(pg::Connection& connection) {
+    const Batch nothing({});
+    std::vector<pg::Call> calls = nothing.read_calls();
+    calls.push_back({sql::session_prove_commit, {}});
+    std::ranges::move(nothing.write_calls(), std::back_inserter(calls));
+    LEDGERLINE_CHECK(connection.commit_pipeline(calls));
+    return {};
 }
 
 }  // namespace ledgerline

@@ -10,6 +10,12 @@
 
 namespace ledgerline {
 
+// Whether this session can accept transactions just now, with its own settings and rights: does all that accepting a
+// batch does, for no item, and commits. Fails as that would: 25006 on a standby or where writing is switched off, 42501
+// where rights are missing, outcome_unknown where a commit does not end. Leaves no row, no dead row and no lock behind,
+// only a few bytes of WAL, and takes two round trips at most, so that it can be asked every second.
+Result<void> can_accept(pg::Connection& connection);
+
 class PgIntakeStore final : public IntakeStore {
 public:
     // metrics and tracer must outlive the store.

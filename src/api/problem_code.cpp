@@ -71,8 +71,10 @@ http::Problem problem_of(const Error& error) {
     if (error.code == kind_of(shutting_down).name)
         return problem(shutting_down, "This server is shutting down. Nothing was stored; try again.");
     if (error.code == kind_of(outcome_unknown).name)
-        return problem(outcome_unknown,
-                       "The transaction may have been accepted; repeat the request with the same idempotency key.");
+        return problem(
+            outcome_unknown,
+            "It is not known whether this was stored: it may have been. Repeat the same request, with the same "
+            "idempotency key where it had one.");
     if (error.disposition != Disposition::refuse) {
         log::warn("a request failed because of the database", {{"code", error.code}, {"reason", error.message}});
         return problem(database_unavailable,

@@ -5,126 +5,252 @@
 #include <poll.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <memory>
-#include <optional>
+#include <span>
 
-#include "observe/log.h"
+#include "base/peer_text.h"
+#include "pg/connect_options.h"
+#include "pg/resolve.h"
+#include "pg/wire.h"
 
 namespace ledgerline::pg {
 namespace {
 
+using Raw = std::unique_ptr<PGconn, decltype([](PGconn* raw) { PQfinish(raw); })>;
+
+// Given to libpq where nobody asks for others: a peer that is cut off is noticed within about ten seconds.
+constexpr std::pair<const char*, const char*> kKeepalive[] = {
+    {"keepalives_idle", "5"}, {"keepalives_interval", "2"}, {"keepalives_count", "3"}, {"tcp_user_timeout", "10000"}};
+
+// What libpq says of sessions that target_session_attrs does not allow.
+constexpr std::string_view kAttributeReasons[] = {"session is read-only", "session is not read-only",
+                                                  "server is in hot standby mode", "server is not in hot standby mode"};
+
+// What libpq says of TLS that only somebody who mends the installation can make work.
+constexpr std::string_view kTlsReasons[] = {"server does not support SSL",
+                                            "root certificate",
+                                            "certificate verify failed",
+                                            "private key file",
+                                            "certificate file",
+                                            "does not match host name"};
+
+// What a pooler says of a startup packet with server options in it.
+constexpr std::string_view kNoOptionsReason = "unsupported startup parameter";
+
 constexpr std::size_t kSqlstateChars = 5;
 
-void log_notice(void*, const PGresult* notice) {
-    const char* sqlstate = PQresultErrorField(notice, PG_DIAG_SQLSTATE);
-    const char* message = PQresultErrorField(notice, PG_DIAG_MESSAGE_PRIMARY);
-    log::warn("PostgreSQL warns", {{"sqlstate", sqlstate ? sqlstate : ""}, {"warning", message ? message : ""}});
-}
-
-// The options that the URL asks for; nothing when libpq does not take the URL.
-std::optional<std::string> options_of(const std::string& url) {
-    struct Free {
-        void operator()(PQconninfoOption* options) const { PQconninfoFree(options); }
-    };
-    char* reason = nullptr;
-    const std::unique_ptr<PQconninfoOption, Free> parsed(PQconninfoParse(url.c_str(), &reason));
-    PQfreemem(reason);
-    if (!parsed) return std::nullopt;
-    for (const PQconninfoOption* option = parsed.get(); option->keyword; ++option)
-        if (std::string_view(option->keyword) == "options" && option->val) return option->val;
-    return "";
-}
-
-PGconn* begin_connect(const ConnectionConfig& config, const std::string& url_options) {
-    const std::string settings = fmt::format(
-        "{} -c statement_timeout={} -c lock_timeout={} -c idle_in_transaction_session_timeout={} -c timezone=UTC "
-        "-c synchronous_commit={} -c client_min_messages=warning",
-        url_options, config.statement_timeout.count(), config.lock_timeout.count(),
-        config.idle_in_transaction_timeout.count(), config.durable_commits ? "on" : "off");
-    const char* keywords[] = {"dbname",           "application_name", "options",
-                              "client_encoding",  "keepalives_idle",  "keepalives_interval",
-                              "keepalives_count", "tcp_user_timeout", nullptr};
-    const char* values[] = {
-        config.url.c_str(), config.application_name.c_str(), settings.c_str(), "UTF8", "5", "2", "3", "10000", nullptr};
-    return PQconnectStartParams(keywords, values, 1);
-}
-
-// Host names are resolved by the system's resolver, which keeps deadlines of its own.
-bool finish_connect(PGconn* raw, SteadyTime deadline) {
-    PostgresPollingStatusType status = PGRES_POLLING_WRITING;
-    while (PQstatus(raw) != CONNECTION_BAD && status != PGRES_POLLING_OK && status != PGRES_POLLING_FAILED) {
-        if (!wait_socket(raw, status == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline)) return false;
-        status = PQconnectPoll(raw);
-    }
-    return status == PGRES_POLLING_OK && PQstatus(raw) == CONNECTION_OK;
-}
-
-// libpq gives the SQLSTATE of a refused connect only within the message, and only when it is verbose:
-// "... FATAL:  28P01: password authentication failed ...", then a "LOCATION:" line about PostgreSQL's source.
-Error connect_error(PGconn* raw, milliseconds connect_timeout) {
-    std::string text = PQerrorMessage(raw);
-    text = text.substr(0, text.find("\nLOCATION:"));
-    std::string message = one_line(text.c_str());
-    if (message.empty()) message = fmt::format("no answer within {} ms", connect_timeout.count());
-    std::string code(connection_lost);
-    const auto severity = message.find(":  ");
-    if (severity != std::string::npos) {
-        const auto start = severity + 3;
-        const std::string candidate = message.substr(start, kSqlstateChars);
-        const bool is_code = candidate.size() == kSqlstateChars && message.substr(start + kSqlstateChars, 2) == ": " &&
-                             std::all_of(candidate.begin(), candidate.end(),
-                                         [](char c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z'); });
-        if (is_code) {
-            code = candidate;
-            message.erase(start, kSqlstateChars + 2);
+// As libpq quotes values: in single quotes, with backslashes.
+std::string conninfo_text(const std::map<std::string, std::string>& settings) {
+    std::string text;
+    for (const auto& [name, value] : settings) {
+        text += name + "='";
+        for (const char c : value) {
+            if (c == '\'' || c == '\\') text += '\\';
+            text += c;
         }
+        text += "' ";
     }
-    return error_of(code, "cannot connect to PostgreSQL: " + message);
-}
-
-}  // namespace
-
-Result<pg_conn*> connect(const ConnectionConfig& config) {
-    const auto url_options = options_of(config.url);
-    if (!url_options)
-        return failure(Disposition::stop, "invalid_database_url",
-                       "the database URL is not one that libpq takes: postgresql://user:password@host:port/database");
-    PGconn* raw = begin_connect(config, *url_options);
-    if (!raw) return failure(Disposition::retry, std::string(connection_lost), "out of memory");
-    PQsetNoticeReceiver(raw, log_notice, nullptr);
-    PQsetErrorVerbosity(raw, PQERRORS_VERBOSE);
-    if (!finish_connect(raw, std::chrono::steady_clock::now() + config.connect_timeout)) {
-        Error error = connect_error(raw, config.connect_timeout);
-        PQfinish(raw);
-        return std::unexpected(std::move(error));
-    }
-    PQsetErrorVerbosity(raw, PQERRORS_DEFAULT);
-    PQsetnonblocking(raw, 1);
-    return raw;
-}
-
-bool wait_socket(pg_conn* raw, short events, SteadyTime deadline) {
-    while (true) {
-        const auto left = std::chrono::ceil<milliseconds>(deadline - std::chrono::steady_clock::now());
-        if (left.count() <= 0) return false;
-        pollfd socket{PQsocket(raw), events, 0};
-        const int ready = poll(&socket, 1, static_cast<int>(left.count()));
-        if (ready > 0) return true;
-        if (ready == 0) return false;
-        if (errno != EINTR) return false;
-    }
-}
-
-std::string one_line(const char* message) {
-    std::string text = message ? message : "";
-    while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
-    std::replace(text.begin(), text.end(), '\n', ' ');
     return text;
 }
 
-Error error_of(std::string_view sqlstate, std::string message) {
-    return {disposition_of(classify(sqlstate)), std::string(sqlstate), std::move(message)};
+const char* step_of(ConnStatusType status) {
+    switch (status) {
+        case CONNECTION_NEEDED:
+        case CONNECTION_STARTED:
+        case CONNECTION_BAD:
+            return "connecting";
+        case CONNECTION_SSL_STARTUP:
+            return "negotiating TLS";
+        case CONNECTION_GSS_STARTUP:
+            return "negotiating GSS encryption";
+        case CONNECTION_MADE:
+        case CONNECTION_AWAITING_RESPONSE:
+            return "authenticating";
+        case CONNECTION_AUTH_OK:
+        case CONNECTION_SETENV:
+            return "starting the session";
+        default:
+            return "checking the session's attributes";
+    }
+}
+
+// One address of one host.
+struct Address {
+    const ConnectTarget& target;
+    std::string numeric;  // "" for a Unix socket
+
+    std::string to_string() const {
+        const std::string name = target.to_string();
+        return numeric.empty() || numeric == target.host || target.host.empty() ? name
+                                                                                : fmt::format("{} ({})", name, numeric);
+    }
+};
+
+std::unexpected<Error> failed(const std::string& where, std::string_view step, Error error) {
+    error.message = fmt::format("cannot connect to PostgreSQL at {} while {}: {}", where, step, error.message);
+    return std::unexpected(std::move(error));
+}
+
+// libpq gives the SQLSTATE of a refused connect only within the message, and only when it is verbose:
+// "connection to server at ... failed: FATAL:  28P01: password authentication failed", then a "LOCATION:" line about
+// PostgreSQL's source. Severity and code may be absent. Of several lines the last is that of the last try.
+Error refusal(PGconn* raw) {
+    std::string text = PQerrorMessage(raw);
+    if (const auto prefix = text.rfind("connection to server "); prefix != std::string::npos) text.erase(0, prefix);
+    text = text.substr(0, text.find("\nLOCATION:"));
+    if (const auto reason = text.find(" failed: "); text.starts_with("connection to server ") && reason != text.npos)
+        text.erase(0, reason + 9);
+    const bool password_missing = PQconnectionNeedsPassword(raw);
+    std::string code(password_missing ? "28P01" : connection_lost);
+    const auto severity = text.find(":  ");
+    if (severity != std::string::npos && text.find_first_of(" \n") > severity) text.erase(0, severity + 3);
+    if (text.size() > kSqlstateChars + 1 && text.substr(kSqlstateChars, 2) == ": " &&
+        is_sqlstate(text.substr(0, kSqlstateChars))) {
+        code = text.substr(0, kSqlstateChars);
+        text.erase(0, kSqlstateChars + 2);
+    }
+    return error_of(code, peer_text(text));
+}
+
+bool mentions(std::string_view reason, std::span<const std::string_view> texts) {
+    return std::ranges::any_of(texts, [&](std::string_view text) { return reason.contains(text); });
+}
+
+class Connector {
+public:
+    Connector(const ConnectionConfig& config, ConnectOptions options)
+        : config_(config),
+          options_(std::move(options)),
+          timeout_(options_.connect_timeout.value_or(config.connect_timeout)),
+          attributes_(options_.target_session_attrs) {}
+
+    Result<NewSession> connect() {
+        const bool prefers_standby = attributes_ == "prefer-standby";
+        for (const ConnectTarget& target : options_.targets) {
+            auto addresses = addresses_of(target);
+            if (!addresses) {
+                note(failed(target.to_string(), "resolving its name", std::move(addresses).error()).error());
+                continue;
+            }
+            // Nobody has said which server is wanted. Of several it is the one that can be written to.
+            const bool several = options_.targets.size() > 1 || addresses->size() > 1;
+            const std::string wanted = prefers_standby        ? "standby"
+                                       : !attributes_.empty() ? attributes_
+                                       : several              ? "read-write"
+                                                              : "any";
+            for (const Address& address : *addresses) {
+                auto opened = open(address, wanted);
+                if (opened || opened.error().disposition != Disposition::retry) return opened;
+                if (mentions(opened.error().message, kAttributeReasons)) second_best_.push_back(address);
+                note(std::move(opened).error());
+            }
+        }
+        if (prefers_standby || attributes_.empty()) {
+            for (const Address& address : second_best_) {
+                auto opened = open(address, "any");
+                if (opened || opened.error().disposition != Disposition::retry) return opened;
+                note(std::move(opened).error());
+            }
+        }
+        Error& latest = failures_.back();
+        for (std::size_t i = 0; i + 1 < failures_.size(); ++i)
+            latest.message += (i == 0 ? "; before that: " : "; ") + failures_[i].message;
+        return std::unexpected(std::move(latest));
+    }
+
+private:
+    void note(Error error) { failures_.push_back(std::move(error)); }
+    SteadyTime deadline() const { return std::chrono::steady_clock::now() + timeout_; }
+
+    Result<std::vector<Address>> addresses_of(const ConnectTarget& target) const {
+        if (target.is_socket()) return std::vector<Address>{{target, ""}};
+        if (!target.hostaddr.empty()) return std::vector<Address>{{target, target.hostaddr}};
+        LEDGERLINE_TRY(const auto found, resolve(target.host, deadline()));
+        std::vector<Address> addresses;
+        for (const std::string& numeric : found) addresses.push_back({target, numeric});
+        return addresses;
+    }
+
+    // Poolers refuse a startup packet with server options in it: then they are set afterwards.
+    Result<NewSession> open(const Address& address, const std::string& attributes) const {
+        const bool has_options = !options_.server_options.empty();
+        auto opened = try_open(address, attributes, has_options);
+        if (!opened && has_options && opened.error().message.contains(kNoOptionsReason))
+            opened = try_open(address, attributes, false);
+        return opened;
+    }
+
+    std::map<std::string, std::string> settings_for(const Address& address, const std::string& attributes,
+                                                    bool send_options) const {
+        auto settings = options_.settings;
+        for (const auto& [name, value] : kKeepalive) settings.emplace(name, value);
+        settings["host"] = address.target.host;
+        settings["hostaddr"] = address.numeric;
+        settings["port"] = address.target.port;
+        settings["target_session_attrs"] = attributes;
+        settings["application_name"] = config_.application_name;
+        settings["client_encoding"] = "UTF8";
+        settings["options"] = send_options ? options_.server_options : "";
+        return settings;
+    }
+
+    Result<NewSession> try_open(const Address& address, const std::string& attributes, bool send_options) const {
+        const SteadyTime end = deadline();
+        Raw raw(PQconnectStart(conninfo_text(settings_for(address, attributes, send_options)).c_str()));
+        if (!raw) return failure(Disposition::retry, std::string(connection_lost), "out of memory");
+        PQsetNoticeReceiver(raw.get(), [](void*, const PGresult* notice) { log_warning(notice); }, nullptr);
+        PQsetErrorVerbosity(raw.get(), PQERRORS_VERBOSE);
+        ConnStatusType step = PQstatus(raw.get());
+        if (step == CONNECTION_BAD && !std::string_view(PQerrorMessage(raw.get())).starts_with("connection to server"))
+            return failure(Disposition::stop, std::string(invalid_database_url),
+                           "the database URL is not one that libpq takes: " +
+                               without_secrets(peer_text(PQerrorMessage(raw.get())), config_.url));
+        if (!finish(raw.get(), end, step)) return connect_failure(raw.get(), address, step);
+        PQsetErrorVerbosity(raw.get(), PQERRORS_DEFAULT);
+        PQsetnonblocking(raw.get(), 1);
+        auto opened = set_up_session(raw.get(), config_, options_, send_options, end);
+        if (!opened) return failed(address.to_string(), "setting up the session", std::move(opened).error());
+        return NewSession{raw.release(), *opened};
+    }
+
+    // step: where it was when it failed.
+    static bool finish(PGconn* raw, SteadyTime end, ConnStatusType& step) {
+        PostgresPollingStatusType status = PGRES_POLLING_WRITING;
+        while (PQstatus(raw) != CONNECTION_BAD && status != PGRES_POLLING_OK && status != PGRES_POLLING_FAILED) {
+            step = PQstatus(raw);
+            if (!wait_socket(raw, status == PGRES_POLLING_READING ? POLLIN : POLLOUT, end)) return false;
+            status = PQconnectPoll(raw);
+        }
+        return status == PGRES_POLLING_OK && PQstatus(raw) == CONNECTION_OK;
+    }
+
+    std::unexpected<Error> connect_failure(PGconn* raw, const Address& address, ConnStatusType step) const {
+        if (PQstatus(raw) != CONNECTION_BAD)
+            return failed(address.to_string(), step_of(step),
+                          error_of(connection_lost, fmt::format("no answer within {} ms", timeout_.count())));
+        Error error = refusal(raw);
+        if (error.disposition == Disposition::retry && mentions(error.message, kTlsReasons)) {
+            error.disposition = Disposition::stop;
+            error.code = tls_refused;
+            step = CONNECTION_SSL_STARTUP;
+        }
+        if (mentions(error.message, kAttributeReasons)) step = CONNECTION_CHECK_TARGET;
+        return failed(address.to_string(), step_of(step), std::move(error));
+    }
+
+    const ConnectionConfig& config_;
+    const ConnectOptions options_;
+    const milliseconds timeout_;  // of one look-up, and of one address
+    const std::string attributes_;
+    std::vector<Address> second_best_;
+    std::vector<Error> failures_;
+};
+
+}  // namespace
+
+Result<NewSession> connect(const ConnectionConfig& config) {
+    LEDGERLINE_TRY(ConnectOptions options, read_connect_options(config.url));
+    return Connector(config, std::move(options)).connect();
 }
 
 }  // namespace ledgerline::pg

@@ -1,26 +1,26 @@
-// Opening a libpq session with a deadline. Only connection.cpp uses this.
+// Opening a libpq session: one host after the other, and one address of a host after the other, each with a time limit
+// of its own. Only connection.cpp uses this.
 #pragma once
 
-#include <string>
-#include <string_view>
-
-#include "base/clock.h"
 #include "base/result.h"
 #include "pg/connection.h"
+#include "pg/session_settings.h"
 
 namespace ledgerline::pg {
 
-// A session in non-blocking mode, for PQfinish to end. Its warnings go to the log. A URL that libpq does not take is
-// refused (code "invalid_database_url", Disposition::stop) without repeating it, as it may hold a password.
-Result<pg_conn*> connect(const ConnectionConfig& config);
+struct NewSession {
+    pg_conn* raw;  // in non-blocking mode, for PQfinish to end
+    OpenedSession opened;
+};
 
-// Waits until the session's socket is ready for one of the poll() events. False when the deadline passes first.
-bool wait_socket(pg_conn* raw, short events, SteadyTime deadline);
+// The first session that the URL's hosts give and that target_session_attrs allows, set up. Its warnings go to the log.
+//
+// Each failure says host, address, step and reason; its code and disposition are those of the latest one. A server that
+// knows the role or the database not, or not by this password, is the last one that is asked, as libpq has it: the
+// others would answer the same. Errors of no server: as of read_connect_options() and set_up_session(), and tls_refused
+// (stop).
+Result<NewSession> connect(const ConnectionConfig& config);
 
-// libpq's messages end in a newline and may have more within.
-std::string one_line(const char* message);
-
-// The Error of an SQLSTATE.
-Error error_of(std::string_view sqlstate, std::string message);
+inline constexpr std::string_view tls_refused = "tls_refused";
 
 }  // namespace ledgerline::pg

@@ -2,11 +2,11 @@
 
 #include <fmt/format.h>
 #include <libpq-fe.h>
-#include <poll.h>
 
 #include <unordered_set>
 
 #include "pg/connect.h"
+#include "pg/wire.h"
 
 namespace ledgerline::pg {
 namespace {
@@ -17,70 +17,65 @@ constexpr milliseconds kServerGrace{2000};
 // Nulls in a row, between results, that end the wait for a pipeline's end: libpq gives at most two.
 constexpr int kNullsMax = 8;
 
+// The server warns when it stops waiting for a synchronous standby: an administrator cancelled the wait. The commit is
+// on its own disk then, and perhaps nowhere else.
+Error doubtful_commit() {
+    return error_of(commit_in_doubt,
+                    "the commit may not have reached the synchronous standbys: the wait was cancelled");
+}
+
 }  // namespace
 
-struct Connection::Prepared {
-    std::unordered_set<std::string_view> names;
+struct Connection::State {
+    std::unordered_set<std::string_view> prepared;
+    unsigned warnings = 0;
 };
 
 void Connection::Finish::operator()(pg_conn* connection) const { PQfinish(connection); }
 
-Connection::Connection(pg_conn* raw, const ConnectionConfig& config)
-    : raw_(raw), prepared_(std::make_unique<Prepared>()), call_timeout_(config.statement_timeout + kServerGrace) {}
+Connection::Connection(pg_conn* raw, OpenedSession opened, const ConnectionConfig& config)
+    : state_(std::make_unique<State>()),
+      raw_(raw),
+      opened_(opened),
+      call_timeout_(config.statement_timeout + kServerGrace) {
+    PQsetNoticeReceiver(
+        raw, [](void* state, const pg_result* notice) { static_cast<State*>(state)->warnings += log_warning(notice); },
+        state_.get());
+}
 Connection::Connection(Connection&&) noexcept = default;
 Connection& Connection::operator=(Connection&&) noexcept = default;
 Connection::~Connection() = default;
 
 Result<Connection> Connection::open(const ConnectionConfig& config) {
-    LEDGERLINE_TRY(PGconn * raw, connect(config));
-    return Connection(raw, config);
+    LEDGERLINE_TRY(const NewSession session, connect(config));
+    return Connection(session.raw, session.opened, config);
 }
 
-int Connection::backend_pid() const { return PQbackendPID(raw_.get()); }
-
-std::string Connection::database() const { return PQdb(raw_.get()); }
+std::string Connection::database() const {
+    const char* name = PQdb(raw_.get());
+    return name ? name : "";
+}
 
 std::unexpected<Error> Connection::lost(std::string_view doing) {
     usable_ = false;
-    std::string message = one_line(PQerrorMessage(raw_.get()));
-    if (message.empty()) message = "no answer in time";
-    return std::unexpected(error_of(connection_lost, fmt::format("{}: {}", doing, message)));
+    return std::unexpected(lost_error(raw_.get(), doing));
+}
+
+Error Connection::give_up(const UnexpectedAnswer& answer) {
+    usable_ = false;
+    return error_of(protocol_violation, std::string("PostgreSQL gave an answer that makes no sense: ") + answer.what());
 }
 
 std::unexpected<Error> Connection::server_error(const pg_result* result) {
-    const char* sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-    if (!sqlstate) return lost("connection to PostgreSQL lost");
-    const char* message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-    Error error = error_of(sqlstate, one_line(message));
-    // The session's plans or prepared statements are not what we think: only a new session helps.
-    if (error.code == "26000" || error.code == "0A000") usable_ = false;
-    // FATAL and PANIC end the session.
-    const std::string_view severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
-    if (severity != "ERROR") usable_ = false;
-    return std::unexpected(std::move(error));
+    ServerError failed = server_error_of(result);
+    if (failed.ends_session) usable_ = false;
+    return std::unexpected(std::move(failed.error));
 }
 
-Result<void> Connection::flush(SteadyTime deadline) {
-    while (true) {
-        const int left = PQflush(raw_.get());
-        if (left == 0) return {};
-        if (left < 0 || !wait_socket(raw_.get(), POLLIN | POLLOUT, deadline)) return lost("sending to PostgreSQL");
-        // The server may be blocked on sending to us: take what it has sent, so that it goes on reading.
-        if (!PQconsumeInput(raw_.get())) return lost("sending to PostgreSQL");
-    }
-}
-
-Result<void> Connection::wait_readable(SteadyTime deadline) {
-    while (PQisBusy(raw_.get())) {
-        if (!wait_socket(raw_.get(), POLLIN, deadline)) return lost("waiting for PostgreSQL");
-        if (!PQconsumeInput(raw_.get())) return lost("reading from PostgreSQL");
-    }
-    return {};
-}
-
-Result<pg_result*> Connection::next_result(SteadyTime deadline) {
-    LEDGERLINE_CHECK(wait_readable(deadline));
-    return PQgetResult(raw_.get());
+template <class T>
+Result<T> Connection::noting_loss(Result<T> result) {
+    if (!result && is_session_useless(result.error().code)) usable_ = false;
+    return result;
 }
 
 Result<void> Connection::send(const Call& call) {
@@ -90,6 +85,11 @@ Result<void> Connection::send(const Call& call) {
                              values.data(), nullptr, nullptr, 0))
         return lost("sending to PostgreSQL");
     return {};
+}
+
+Result<Rows> Connection::query_once(const Statement& statement, const Params& params) {
+    if (!usable_) return lost("the connection to PostgreSQL is gone");
+    return noting_loss(execute_once(raw_.get(), statement, params, std::chrono::steady_clock::now() + call_timeout_));
 }
 
 Result<Rows> Connection::query(const Statement& statement, const Params& params) {
@@ -117,7 +117,7 @@ Result<std::vector<Rows>> Connection::run_pipeline(std::span<const Call> calls) 
     std::unordered_set<std::string_view> preparing;
     for (const Call& call : calls) {
         const bool prepare =
-            !prepared_->names.contains(call.statement.name) && preparing.insert(call.statement.name).second;
+            !state_->prepared.contains(call.statement.name) && preparing.insert(call.statement.name).second;
         prepares.push_back(prepare);
         if (prepare && !PQsendPrepare(raw_.get(), std::string(call.statement.name).c_str(),
                                       std::string(call.statement.sql).c_str(), 0, nullptr))
@@ -125,7 +125,7 @@ Result<std::vector<Rows>> Connection::run_pipeline(std::span<const Call> calls) 
         LEDGERLINE_CHECK(send(call));
     }
     if (!PQpipelineSync(raw_.get())) return lost("sending to PostgreSQL");
-    LEDGERLINE_CHECK(flush(deadline));
+    LEDGERLINE_CHECK(noting_loss(flush(raw_.get(), deadline)));
 
     auto results = receive(calls, prepares, deadline);
     if (!usable_) return results;
@@ -136,29 +136,44 @@ Result<std::vector<Rows>> Connection::run_pipeline(std::span<const Call> calls) 
     return results;
 }
 
+Result<std::vector<Rows>> Connection::commit_pipeline(std::span<const Call> calls) {
+    auto results = pipeline(calls);
+    if (results) return results;
+    Error& error = results.error();
+    // The server's answer to a statement means that it has rolled back, but for one that ends the session: that may
+    // have come after the commit.
+    const bool rolled_back = usable_ || (is_session_useless(error.code) && !is_session_lost(error.code));
+    if (!rolled_back || error.code == commit_in_doubt)
+        error = {Disposition::retry, std::string(outcome_unknown), std::move(error.message)};
+    return results;
+}
+
 Result<std::vector<Rows>> Connection::receive(std::span<const Call> calls, const std::vector<bool>& prepares,
                                               SteadyTime deadline) {
     std::vector<Rows> results;
     for (std::size_t i = 0; i < calls.size(); ++i) {
         for (int part = prepares[i] ? 0 : 1; part < 2; ++part) {
-            LEDGERLINE_TRY(pg_result * raw, next_result(deadline));
+            const unsigned warnings = state_->warnings;
+            LEDGERLINE_TRY(pg_result * raw, noting_loss(next_result(raw_.get(), deadline)));
             if (!raw) return lost("reading from PostgreSQL");
             Rows rows(raw);
             const auto status = PQresultStatus(raw);
             if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) return server_error(raw);
             // Without an error: the transaction had failed before.
-            if (calls[i].statement.name == commit.name && std::string_view(PQcmdStatus(raw)) == "ROLLBACK")
+            const bool is_commit = part == 1 && calls[i].statement.name == commit.name;
+            if (is_commit && std::string_view(PQcmdStatus(raw)) == "ROLLBACK")
                 return std::unexpected(error_of("25P02", "the transaction had failed and was rolled back"));
+            if (is_commit && state_->warnings != warnings) return std::unexpected(doubtful_commit());
             if (part == 0)
-                prepared_->names.insert(calls[i].statement.name);
+                state_->prepared.insert(calls[i].statement.name);
             else
                 results.push_back(std::move(rows));
             if (part == 1 && meter_) meter_->answered(calls[i].statement);
             // Each command's results end with a null.
-            LEDGERLINE_TRY(pg_result * end, next_result(deadline));
+            LEDGERLINE_TRY(pg_result * end, noting_loss(next_result(raw_.get(), deadline)));
             if (!end) continue;
             const Rows unexpected(end);
-            return lost("a result too many from PostgreSQL");
+            return lost("PostgreSQL gave a result too many");
         }
     }
     return results;
@@ -167,15 +182,21 @@ Result<std::vector<Rows>> Connection::receive(std::span<const Call> calls, const
 Result<void> Connection::drain_to_sync(SteadyTime deadline) {
     Result<void> outcome;
     int nulls = 0;
+    const unsigned warnings = state_->warnings;
     while (true) {
-        LEDGERLINE_TRY(pg_result * raw, next_result(deadline));
+        LEDGERLINE_TRY(pg_result * raw, noting_loss(next_result(raw_.get(), deadline)));
         if (!raw) {
             if (PQstatus(raw_.get()) != CONNECTION_OK || ++nulls > kNullsMax) return lost("reading from PostgreSQL");
             continue;
         }
         nulls = 0;
         const Rows rows(raw);
-        if (PQresultStatus(raw) == PGRES_PIPELINE_SYNC) return outcome;
+        if (PQresultStatus(raw) == PGRES_PIPELINE_SYNC) {
+            // Without BEGIN and COMMIT this is where the calls are committed.
+            if (outcome && state_->warnings != warnings) return std::unexpected(doubtful_commit());
+            return outcome;
+        }
+        if (is_copy(raw)) return lost("PostgreSQL begins to copy");
         if (PQresultStatus(raw) != PGRES_FATAL_ERROR) continue;
         if (outcome) outcome = server_error(raw);
         if (!usable_) return outcome;
@@ -186,12 +207,13 @@ Result<void> Connection::run_script(const std::string& sql, milliseconds at_most
     if (!usable_) return lost("the connection to PostgreSQL is gone");
     const SteadyTime deadline = std::chrono::steady_clock::now() + (at_most.count() > 0 ? at_most : call_timeout_);
     if (!PQsendQuery(raw_.get(), sql.c_str())) return lost("sending to PostgreSQL");
-    LEDGERLINE_CHECK(flush(deadline));
+    LEDGERLINE_CHECK(noting_loss(flush(raw_.get(), deadline)));
     Result<void> outcome;
     while (true) {
-        LEDGERLINE_TRY(pg_result * raw, next_result(deadline));
+        LEDGERLINE_TRY(pg_result * raw, noting_loss(next_result(raw_.get(), deadline)));
         if (!raw) return outcome;
         const Rows rows(raw);
+        if (is_copy(raw)) return lost("PostgreSQL begins to copy");
         if (PQresultStatus(raw) == PGRES_FATAL_ERROR && outcome) outcome = server_error(raw);
     }
 }

@@ -4,8 +4,6 @@
 
 #include <charconv>
 
-#include "base/result.h"
-
 namespace ledgerline::pg {
 
 Rows::Rows(pg_result* result) : result_(result) {}
@@ -17,12 +15,16 @@ std::int64_t Rows::affected() const {
     std::from_chars(text.data(), text.data() + text.size(), count);
     return count;
 }
+void Rows::check_cell(std::size_t row, int column) const {
+    expect(row < size(), "a row is missing in the answer");
+    expect(column < PQnfields(result_.get()), "a column is missing in the answer");
+}
 bool Rows::is_null(std::size_t row, int column) const {
-    LEDGERLINE_ASSERT(row < size() && column < PQnfields(result_.get()));
+    check_cell(row, column);
     return PQgetisnull(result_.get(), static_cast<int>(row), column);
 }
 std::string_view Rows::text(std::size_t row, int column) const {
-    LEDGERLINE_ASSERT(row < size() && column < PQnfields(result_.get()));
+    check_cell(row, column);
     const int at = static_cast<int>(row);
     return {PQgetvalue(result_.get(), at, column), static_cast<std::size_t>(PQgetlength(result_.get(), at, column))};
 }
@@ -30,13 +32,17 @@ std::int64_t Rows::int64(std::size_t row, int column) const {
     const std::string_view digits = text(row, column);
     std::int64_t number = 0;
     const auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), number);
-    LEDGERLINE_ASSERT(parsed.ec == std::errc() && parsed.ptr == digits.data() + digits.size());
+    expect(parsed.ec == std::errc() && parsed.ptr == digits.data() + digits.size(), "an integer was expected");
     return number;
 }
-bool Rows::boolean(std::size_t row, int column) const { return text(row, column) == "t"; }
+bool Rows::boolean(std::size_t row, int column) const {
+    const std::string_view value = text(row, column);
+    expect(value == "t" || value == "f", "a boolean was expected");
+    return value == "t";
+}
 Uuid Rows::uuid(std::size_t row, int column) const {
     const auto id = Uuid::parse(text(row, column));
-    LEDGERLINE_ASSERT(id);
+    expect(id.has_value(), "a UUID was expected");
     return *id;
 }
 WallTime Rows::time(std::size_t row, int column) const {
@@ -45,6 +51,7 @@ WallTime Rows::time(std::size_t row, int column) const {
 std::string Rows::bytes(std::size_t row, int column) const {
     std::size_t length = 0;
     unsigned char* raw = PQunescapeBytea(reinterpret_cast<const unsigned char*>(text(row, column).data()), &length);
+    expect(raw != nullptr, "bytes were expected");
     std::string out(reinterpret_cast<char*>(raw), length);
     PQfreemem(raw);
     return out;

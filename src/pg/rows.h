@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 
@@ -14,7 +15,20 @@ struct pg_result;
 
 namespace ledgerline::pg {
 
-// The rows that one statement gave. Owns them. Reading a column as another type than it has is a programmer error.
+// The server answered something else than the statement gives: another number of rows or columns, NULL or another type
+// where a value belongs. Session::run() turns it into an Error and drops the session.
+class UnexpectedAnswer : public std::runtime_error {
+public:
+    using std::runtime_error::runtime_error;
+};
+
+// Throws UnexpectedAnswer unless what was expected is so.
+inline void expect(bool is_so, const char* what) {
+    if (!is_so) throw UnexpectedAnswer(what);
+}
+
+// The rows that one statement gave. Owns them. What is read from them comes from a peer: each accessor throws
+// UnexpectedAnswer when there is no such row or column, or its value is not of that type.
 class Rows {
 public:
     explicit Rows(pg_result* result);
@@ -37,6 +51,8 @@ public:
     std::optional<Uuid> optional_uuid(std::size_t row, int column) const;
 
 private:
+    void check_cell(std::size_t row, int column) const;
+
     struct Free {
         void operator()(pg_result* result) const;
     };

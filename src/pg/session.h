@@ -26,7 +26,7 @@ public:
 
     // Calls work(Connection&), which returns a Result, on an open connection, and returns what it returned, or why no
     // connection was to be had. A transaction that work leaves open is rolled back. Nothing is tried twice: whether
-    // work may run again after a failure is for the caller to know.
+    // work may run again after a failure is for the caller to know. A session that is of no use any more is dropped.
     //
     // Once a connect has succeeded, no failed connect is fatal any more: a server that comes back from a crash or a
     // failover may refuse logins for a while.
@@ -34,7 +34,11 @@ public:
     auto run(Work&& work) -> std::invoke_result_t<Work, Connection&> {
         if (auto opened = open_if_needed(); !opened) return std::unexpected(std::move(opened).error());
         Scope scope{*this};
-        return std::forward<Work>(work)(*connection_);
+        try {
+            return std::forward<Work>(work)(*connection_);
+        } catch (const UnexpectedAnswer& answer) {
+            return std::unexpected(connection_->give_up(answer));
+        }
     }
 
     // Closes the connection. The next run() opens another one.

@@ -1,5 +1,7 @@
 #include "pg/sqlstate.h"
 
+#include <algorithm>
+
 namespace ledgerline::pg {
 namespace {
 
@@ -12,12 +14,14 @@ struct Rule {
 constexpr Rule kRules[] = {
     {"08", FailureClass::transient},     // connection exception
     {"0A000", FailureClass::transient},  // "cached plan must not change result type": prepare again
-    {"25006", FailureClass::transient},  // read-only: a standby, or an administrator
-    {"25P03", FailureClass::transient},  // idle in transaction for too long
+    {"25",
+     FailureClass::transient},  // read-only, idle for too long, or in another transaction state than it ought to be
     {"26000", FailureClass::transient},  // the prepared statement is gone: a pooler, or DISCARD ALL
     {"40001", FailureClass::transient},  // serialization failure
     {"40003", FailureClass::transient},  // statement completion unknown
     {"40P01", FailureClass::transient},  // deadlock
+    {"42501", FailureClass::transient},  // rights are missing: of the installation, never of a row
+    {"42P05", FailureClass::transient},  // the prepared statement is there already: a pooler shares the session
     {"53", FailureClass::transient},     // insufficient resources
     {"55P03", FailureClass::transient},  // lock not available in time
     {"55006", FailureClass::transient},  // object in use
@@ -49,6 +53,16 @@ FailureClass classify(std::string_view sqlstate) {
 }
 
 bool is_session_lost(std::string_view sqlstate) { return sqlstate.starts_with("08") || sqlstate.starts_with("57P0"); }
+
+bool is_session_useless(std::string_view sqlstate) {
+    return is_session_lost(sqlstate) || sqlstate.starts_with("25") || sqlstate == "0A000" || sqlstate == "26000" ||
+           sqlstate == "42P05";
+}
+
+bool is_sqlstate(std::string_view text) {
+    const auto fits = [](char c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z'); };
+    return text.size() == 5 && std::ranges::all_of(text, fits);
+}
 
 std::string_view name_of(FailureClass failure_class) {
     switch (failure_class) {

@@ -27,15 +27,18 @@ std::string decoded(const std::string& text) {
 // An array of [name, value], or [name, value, "base64"] where both are encoded.
 std::vector<Header> headers_of(std::string_view json_text) {
     const auto parsed = json::parse(json_text);
-    LEDGERLINE_ASSERT(parsed && parsed->if_array());
+    const json::Array* items = parsed ? parsed->if_array() : nullptr;
+    pg::expect(items != nullptr, "an array of headers was expected");
     std::vector<Header> headers;
-    for (const json::Value& item : *parsed->if_array()) {
-        const json::Array& pair = *item.if_array();
-        const std::string &name = *pair.at(0).if_string(), &value = *pair.at(1).if_string();
-        if (pair.size() > 2)
-            headers.emplace_back(decoded(name), decoded(value));
+    for (const json::Value& item : *items) {
+        const json::Array* pair = item.if_array();
+        const std::string* name = pair && pair->size() >= 2 ? (*pair)[0].if_string() : nullptr;
+        const std::string* value = name ? (*pair)[1].if_string() : nullptr;
+        pg::expect(value != nullptr, "a header's name and value were expected");
+        if (pair->size() > 2)
+            headers.emplace_back(decoded(*name), decoded(*value));
         else
-            headers.emplace_back(name, value);
+            headers.emplace_back(*name, *value);
     }
     return headers;
 }

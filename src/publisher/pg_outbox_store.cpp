@@ -25,7 +25,7 @@ Event event_of(const pg::Rows& rows, std::size_t row) {
     event.amount_cents = rows.int64(row, 8);
     event.currency = rows.text(row, 9);
     const auto type = parse_transaction_type(rows.text(row, 10));
-    LEDGERLINE_ASSERT(type);
+    pg::expect(type.has_value(), "a type of transaction was expected");
     event.type = *type;
     event.idempotency_key = rows.text(row, 11);
     event.metadata = rows.optional_text(row, 12);
@@ -48,6 +48,24 @@ std::vector<std::int64_t> column(const Items& items, Member member) {
 }
 
 }  // namespace
+
+Result<void> can_publish(pg::Connection& connection) {
+    const pg::Params nobody = std::move(pg::Params().add(""));
+    const std::vector<std::int64_t> no_lanes;
+    pg::Params no_advance;
+    no_advance.add("").add_array(no_lanes).add_array(no_lanes).add_array(no_lanes).add_array(no_lanes);
+    LEDGERLINE_CHECK(connection.commit_pipeline(
+        {{pg::begin, {}},
+         {sql::publisher_durably, {}},
+         {sql::publisher_announce_nobody, {}},
+         {sql::publisher_extend, std::move(pg::Params().add("").add(0))},
+         {sql::publisher_forget_self, nobody},
+         {sql::publisher_advance, std::move(no_advance)},
+         {sql::publisher_mark_announced, std::move(pg::Params().add_array(std::vector<Uuid>()))},
+         {sql::session_prove_commit, {}},
+         {pg::commit, {}}}));
+    return {};
+}
 
 PgOutboxStore::PgOutboxStore(pg::ConnectionConfig config, Metrics& metrics, Tracer& tracer)
     : session_(without_durable_commits(std::move(config)), metrics, "publisher", tracer) {}

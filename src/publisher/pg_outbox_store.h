@@ -7,6 +7,12 @@
 
 namespace ledgerline {
 
+// Whether this session can do the publisher's writes just now, with its own settings and rights: runs them for no lane,
+// no owner and no letter, and commits. Fails as they would: 25006 on a standby or where writing is switched off, 42501
+// where rights are missing, outcome_unknown where a commit does not end. Leaves no row, no dead row and no lock behind,
+// only a few bytes of WAL, so that it can be asked every second.
+Result<void> can_publish(pg::Connection& connection);
+
 class PgOutboxStore final : public OutboxStore {
 public:
     // Characters of an error that are kept with its lane.

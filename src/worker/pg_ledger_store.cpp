@@ -30,7 +30,7 @@ Params ref_params(int lane, std::span<const EventRef> refs) {
 // The columns of prove_and_lock.
 Event read_event(const Rows& rows, std::size_t row, int lane) {
     const auto type = parse_transaction_type(rows.text(row, 9));
-    LEDGERLINE_ASSERT(type);
+    pg::expect(type.has_value(), "a type of transaction was expected");
     Event event;
     event.lane = lane;
     event.seq = rows.int64(row, 0);
@@ -136,13 +136,7 @@ private:
     }
 };
 
-}  // namespace
-
-Result<std::vector<LaneState>> PgLedgerStore::load(std::span<const int> lanes) {
-    const std::vector<std::int64_t> ids(lanes.begin(), lanes.end());
-    LEDGERLINE_TRY(const Rows rows, session_.run([&](Connection& connection) {
-        return connection.query(sql::worker_load, Params().add_array(ids));
-    }));
+std::vector<LaneState> read_states(const Rows& rows) {
     std::vector<LaneState> states(rows.size());
     for (std::size_t row = 0; row < rows.size(); ++row) {
         LaneState& state = states[row];
@@ -157,6 +151,48 @@ Result<std::vector<LaneState>> PgLedgerStore::load(std::span<const int> lanes) {
         if (!rows.is_null(row, 7)) state.first_failed_at = rows.time(row, 7);
     }
     return states;
+}
+
+Params bury_params(int lane, std::int64_t applied_seq, const BuriedEvent& letter) {
+    const Incoming& incoming = letter.incoming;
+    const StoredMessage stored(incoming.message);
+    Params params;
+    params.add(lane).add(applied_seq).add(letter.ref.event_id).add(letter.letter_id);
+    params.add(incoming.topic).add(incoming.partition).add(incoming.offset).add_bytes(incoming.message.key);
+    params.add(stored.payload).add(stored.encoding);
+    params.add(letter.error_class).add(letter.error_code).add(letter.error_message).add(letter.attempts);
+    params.add(stored.headers).add(letter.streak).add_bytes(incoming.message.value).add(letter.first_failed_at);
+    return params;
+}
+
+}  // namespace
+
+Result<void> can_apply(Connection& connection) {
+    constexpr int kNoLane = -1;
+    const std::unordered_map<Uuid, AccountState> no_accounts;
+    BuriedEvent no_event;
+    no_event.error_class = "unknown";
+    const Params lane_and_cursor = std::move(Params().add(kNoLane).add(0));
+    LEDGERLINE_CHECK(
+        connection.commit_pipeline({{pg::begin, {}},
+                                    {sql::worker_move_cursor, std::move(Params().add(kNoLane).add(0).add(1))},
+                                    {sql::worker_prove_and_lock, ref_params(kNoLane, {})},
+                                    write_accounts({}, no_accounts),
+                                    write_outcomes(kNoLane, {}),
+                                    {sql::worker_count_attempt, lane_and_cursor},
+                                    {sql::worker_bury, bury_params(kNoLane, 0, no_event)},
+                                    {sql::worker_rewind, lane_and_cursor},
+                                    {sql::session_prove_commit, {}},
+                                    {pg::commit, {}}}));
+    return {};
+}
+
+Result<std::vector<LaneState>> PgLedgerStore::load(std::span<const int> lanes) {
+    const std::vector<std::int64_t> ids(lanes.begin(), lanes.end());
+    return session_.run([&](Connection& connection) -> Result<std::vector<LaneState>> {
+        LEDGERLINE_TRY(const Rows rows, connection.query(sql::worker_load, Params().add_array(ids)));
+        return read_states(rows);
+    });
 }
 
 Result<ApplyResult> PgLedgerStore::apply(int lane, std::int64_t applied_seq, std::span<const EventRef> refs) {
@@ -183,39 +219,33 @@ Result<ApplyResult> PgLedgerStore::apply(int lane, std::int64_t applied_seq, std
 }
 
 Result<std::vector<bool>> PgLedgerStore::prove(int lane, std::span<const EventRef> refs) {
-    LEDGERLINE_TRY(const Rows rows, session_.run([&](Connection& connection) {
-        return connection.query(sql::worker_prove, ref_params(lane, refs));
-    }));
-    std::unordered_map<Uuid, std::int64_t> proven;
-    for (std::size_t row = 0; row < rows.size(); ++row) proven.emplace(rows.uuid(row, 1), rows.int64(row, 0));
-    std::vector<bool> flags;
-    for (const EventRef& ref : refs) {
-        const auto found = proven.find(ref.event_id);
-        flags.push_back(found != proven.end() && found->second == ref.seq);
-    }
-    return flags;
+    return session_.run([&](Connection& connection) -> Result<std::vector<bool>> {
+        LEDGERLINE_TRY(const Rows rows, connection.query(sql::worker_prove, ref_params(lane, refs)));
+        std::unordered_map<Uuid, std::int64_t> proven;
+        for (std::size_t row = 0; row < rows.size(); ++row) proven.emplace(rows.uuid(row, 1), rows.int64(row, 0));
+        std::vector<bool> flags;
+        for (const EventRef& ref : refs) {
+            const auto found = proven.find(ref.event_id);
+            flags.push_back(found != proven.end() && found->second == ref.seq);
+        }
+        return flags;
+    });
 }
 
 Result<int> PgLedgerStore::count_attempt(int lane, std::int64_t applied_seq) {
-    LEDGERLINE_TRY(const Rows rows, session_.run([&](Connection& connection) {
-        return connection.query(sql::worker_count_attempt, Params().add(lane).add(applied_seq));
-    }));
-    return rows.empty() ? 0 : static_cast<int>(rows.int64(0, 0));
+    return session_.run([&](Connection& connection) -> Result<int> {
+        LEDGERLINE_TRY(const Rows rows,
+                       connection.query(sql::worker_count_attempt, Params().add(lane).add(applied_seq)));
+        return rows.empty() ? 0 : static_cast<int>(rows.int64(0, 0));
+    });
 }
 
 Result<bool> PgLedgerStore::bury(int lane, std::int64_t applied_seq, const BuriedEvent& letter) {
     LEDGERLINE_ASSERT(letter.ref.seq == applied_seq + 1);
-    const Incoming& incoming = letter.incoming;
-    const StoredMessage stored(incoming.message);
-    Params params;
-    params.add(lane).add(applied_seq).add(letter.ref.event_id).add(letter.letter_id);
-    params.add(incoming.topic).add(incoming.partition).add(incoming.offset).add_bytes(incoming.message.key);
-    params.add(stored.payload).add(stored.encoding);
-    params.add(letter.error_class).add(letter.error_code).add(letter.error_message).add(letter.attempts);
-    params.add(stored.headers).add(letter.streak).add_bytes(incoming.message.value).add(letter.first_failed_at);
-    LEDGERLINE_TRY(const Rows rows,
-                   session_.run([&](Connection& connection) { return connection.query(sql::worker_bury, params); }));
-    return rows.affected() == 1;
+    return session_.run([&](Connection& connection) -> Result<bool> {
+        LEDGERLINE_TRY(const Rows rows, connection.query(sql::worker_bury, bury_params(lane, applied_seq, letter)));
+        return rows.affected() == 1;
+    });
 }
 
 Result<std::size_t> PgLedgerStore::bury_foreign(std::span<const ForeignMessage> letters) {

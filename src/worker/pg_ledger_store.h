@@ -6,6 +6,12 @@
 
 namespace ledgerline {
 
+// Whether this session can apply events and bury them just now, with its own settings and rights: runs the writes for
+// no lane, and commits. Fails as they would: 25006 on a standby or where writing is switched off, 42501 where rights
+// are missing, outcome_unknown where a commit does not end. Leaves no row, no dead row and no lock behind, only a few
+// bytes of WAL, so that it can be asked every second.
+Result<void> can_apply(pg::Connection& connection);
+
 class PgLedgerStore final : public LedgerStore {
 public:
     // Connects at the first call, and again whenever the connection was lost.

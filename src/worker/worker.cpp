@@ -256,7 +256,8 @@ Result<void> Worker::drop_unproven(Lane& lane, std::span<const EventRef> refs) {
 Result<void> Worker::reload(Lane& lane) {
     const int id = lane.id();
     LEDGERLINE_TRY(const auto states, store_.load(std::span(&id, 1)));
-    LEDGERLINE_ASSERT(states.size() == 1);
+    if (states.size() != 1)
+        return failure(Disposition::retry, "lane_missing", "the database answers nothing about a lane that it has");
     lane.load(states.front());
     return {};
 }

@@ -143,7 +143,7 @@ TEST_F(ConnectionTest, GivesUpAFrozenServer) {
     auto config = database_.config();
     config.statement_timeout = milliseconds(50);
     auto connection = open(config);
-    const int pid = connection.backend_pid();
+    const int pid = connection.server_pid();
     ASSERT_EQ(kill(pid, SIGSTOP), 0);
     const auto rows = connection.query(kOne);
     kill(pid, SIGCONT);
@@ -157,7 +157,7 @@ TEST_F(ConnectionTest, SeesThatItsSessionWasEnded) {
     auto connection = open();
     auto other = open();
     ASSERT_TRUE(other.query({"test_terminate", "SELECT pg_terminate_backend($1, 5000)"},
-                            Params().add(connection.backend_pid())));
+                            Params().add(connection.server_pid())));
     const auto rows = connection.query(kOne);
     ASSERT_FALSE(rows);
     EXPECT_EQ(rows.error().disposition, Disposition::retry);
@@ -193,7 +193,7 @@ TEST_F(ConnectionTest, EndsASessionThatLeavesItsTransactionOpen) {
     ASSERT_TRUE(connection.query(begin));
     auto watcher = open();
     const Statement gone{"test_gone", "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $1)"};
-    while (!watcher.query(gone, Params().add(connection.backend_pid())).value().boolean(0, 0)) continue;
+    while (!watcher.query(gone, Params().add(connection.server_pid())).value().boolean(0, 0)) continue;
     const auto rows = connection.query(kOne);
     EXPECT_EQ(error_code(rows), "25P03");
     EXPECT_EQ(rows.error().disposition, Disposition::retry);

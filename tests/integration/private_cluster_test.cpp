@@ -191,7 +191,7 @@ TEST_F(PrivateClusterTest, ComesBackThoughAFrozenChildOfItIsLeft) {
     PrivateCluster cluster(config(), random_);
     ASSERT_TRUE(cluster.start());
     auto session = Connection::open({.url = cluster.url(), .application_name = "test"}).value();
-    ASSERT_EQ(kill(session.backend_pid(), SIGSTOP), 0);
+    ASSERT_EQ(kill(session.server_pid(), SIGSTOP), 0);
     ASSERT_EQ(kill(cluster.postmaster_pid(), SIGKILL), 0);
     ASSERT_TRUE(cluster.wait_restarts(1, kPatience));
     EXPECT_EQ(value_of(cluster.url(), "SELECT one FROM kept"), "1");

@@ -1,0 +1,95 @@
+#include "pg/resolve.h"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <netdb.h>
+#include <pthread.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <condition_variable>
+#include <cstring>
+#include <memory>
+#include <mutex>
+#include <system_error>
+#include <thread>
+
+#include "base/peer_text.h"
+#include "pg/sqlstate.h"
+
+namespace ledgerline::pg {
+namespace {
+
+std::atomic<int> lookups_under_way = 0;
+
+// One look-up on a thread of its own, which outlives a caller that waits no longer.
+struct Lookup {
+    const std::string host;
+    std::mutex mutex;
+    std::condition_variable changed;
+    bool done = false;
+    std::string failure;
+    std::vector<std::string> addresses;
+
+    explicit Lookup(std::string name) : host(std::move(name)) { ++lookups_under_way; }
+    ~Lookup() { --lookups_under_way; }
+
+    void run() {
+        addrinfo hints{};
+        hints.ai_socktype = SOCK_STREAM;
+        addrinfo* list = nullptr;
+        const int status = getaddrinfo(host.c_str(), nullptr, &hints, &list);
+        const int system_error = errno;
+        std::lock_guard lock(mutex);
+        if (status != 0) failure = peer_text(status == EAI_SYSTEM ? std::strerror(system_error) : gai_strerror(status));
+        for (const addrinfo* each = list; each; each = each->ai_next) add(*each);
+        if (list) freeaddrinfo(list);
+        if (failure.empty() && addresses.empty()) failure = "the resolver knows no address";
+        done = true;
+        changed.notify_all();
+    }
+
+private:
+    void add(const addrinfo& found) {
+        std::array<char, NI_MAXHOST> text{};
+        if (getnameinfo(found.ai_addr, found.ai_addrlen, text.data(), text.size(), nullptr, 0, NI_NUMERICHOST) != 0)
+            return;
+        if (addresses.size() < addresses_max &&
+            std::ranges::find(addresses, std::string_view(text.data())) == addresses.end())
+            addresses.emplace_back(text.data());
+    }
+};
+
+bool is_address(const std::string& host) {
+    std::array<unsigned char, sizeof(in6_addr)> bytes{};
+    // With a scope ("fe80::1%eth0") only the system's resolver can tell, and does so at once.
+    return inet_pton(AF_INET, host.c_str(), bytes.data()) == 1 || inet_pton(AF_INET6, host.c_str(), bytes.data()) == 1;
+}
+
+std::unexpected<Error> failed(const std::string& host, std::string_view reason) {
+    return failure(Disposition::retry, std::string(connection_lost),
+                   fmt::format("could not translate host name \"{}\" to address: {}", host, reason));
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> resolve(const std::string& host, SteadyTime deadline) {
+    if (is_address(host)) return std::vector{host};
+    if (lookups_under_way >= lookups_max) return failed(host, "the resolver has not answered earlier questions yet");
+    const auto lookup = std::make_shared<Lookup>(host);
+    try {
+        std::thread thread([lookup] { lookup->run(); });
+        pthread_setname_np(thread.native_handle(), "resolver");
+        thread.detach();
+    } catch (const std::system_error& error) {
+        return failed(host, error.what());
+    }
+    std::unique_lock lock(lookup->mutex);
+    if (!lookup->changed.wait_until(lock, deadline, [&] { return lookup->done; }))
+        return failed(host, "the resolver does not answer in time");
+    if (lookup->addresses.empty()) return failed(host, lookup->failure);
+    return lookup->addresses;
+}
+
+}  // namespace ledgerline::pg

@@ -2,44 +2,15 @@
 
 #include <algorithm>
 #include <charconv>
-#include <vector>
 
 #include "api/fields.h"
+#include "http/chars.h"
+#include "http/field_value.h"
 
 namespace ledgerline {
 namespace {
 
 constexpr std::string_view kKeyHeader = "idempotency-key";
-
-std::string_view trim(std::string_view text) {
-    const auto first = text.find_first_not_of(" \t");
-    if (first == std::string_view::npos) return {};
-    return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
-
-bool equal_ignoring_case(std::string_view a, std::string_view b) {
-    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-    return std::ranges::equal(a, b, {}, lower, lower);
-}
-
-// The parts of text between separators that stand outside quoted strings, trimmed.
-std::vector<std::string_view> split(std::string_view text, char separator) {
-    std::vector<std::string_view> parts;
-    bool quoted = false;
-    std::size_t begin = 0;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        if (quoted && text[i] == '\\') {
-            ++i;
-        } else if (text[i] == '"') {
-            quoted = !quoted;
-        } else if (text[i] == separator && !quoted) {
-            parts.push_back(trim(text.substr(begin, i - begin)));
-            begin = i + 1;
-        }
-    }
-    parts.push_back(trim(text.substr(begin)));
-    return parts;
-}
 
 // The string between the quotes; nothing when text is not exactly one structured-field string.
 std::optional<std::string> parse_sf_string(std::string_view text) {
@@ -72,12 +43,10 @@ http::Problem key_problem(std::string_view rule) {
 std::optional<std::chrono::seconds> parse_wait(std::string_view preference) {
     const auto equals = preference.find('=');
     if (equals == std::string_view::npos) return std::nullopt;
-    std::string_view digits = trim(preference.substr(equals + 1));
-    if (digits.size() >= 2 && digits.starts_with('"') && digits.ends_with('"'))
-        digits = digits.substr(1, digits.size() - 2);
-    if (digits.empty() || digits.find_first_not_of("0123456789") != std::string_view::npos) return std::nullopt;
+    const auto digits = http::token_or_quoted(http::trimmed(preference.substr(equals + 1)));
+    if (!digits || digits->empty() || !std::ranges::all_of(*digits, http::is_digit)) return std::nullopt;
     unsigned seconds = 0;
-    const auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), seconds);
+    const auto parsed = std::from_chars(digits->data(), digits->data() + digits->size(), seconds);
     if (parsed.ec != std::errc()) return wait_max;  // more digits than fit: more than enough
     return std::min(std::chrono::seconds(seconds), wait_max);
 }
@@ -105,10 +74,11 @@ std::expected<std::optional<std::string>, http::Problem> read_idempotency_key(co
 std::optional<std::chrono::seconds> read_wait(const http::Request& request) {
     for (const auto& [name, value] : request.headers) {
         if (name != "prefer") continue;
-        for (const std::string_view preference : split(value, ',')) {
-            const std::string_view bare = split(preference, ';').front();
-            // The first one counts, also when it is malformed.
-            if (equal_ignoring_case(trim(bare.substr(0, bare.find('='))), "wait")) return parse_wait(bare);
+        for (const std::string_view preference : http::list_elements(value)) {
+            const std::string_view bare = http::split_outside_quotes(preference, ';').front();
+            // The first one counts, also when it is malformed (RFC 7240, section 2).
+            if (http::equal_ignoring_case(http::trimmed(bare.substr(0, bare.find('='))), "wait"))
+                return parse_wait(bare);
         }
     }
     return std::nullopt;

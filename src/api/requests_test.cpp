@@ -32,6 +32,8 @@ TEST(PreferWait, IsReadAsRfc7240Says) {
     EXPECT_THAT(wait_of({"respond-async, wait=10; foo=\"a,b\", return=minimal"}), Optional(seconds(10)));
     EXPECT_THAT(wait_of({"foo=\"x, wait=7\"", "wait=3"}), Optional(seconds(3)));
     EXPECT_THAT(wait_of({"wait=0"}), Optional(seconds(0)));
+    EXPECT_THAT(wait_of({", wait\t=\t\"\\6\" ;x=\"1;2\" ,"}), Optional(seconds(6)));
+    EXPECT_THAT(wait_of({"nonsense==, wait=5"}), Optional(seconds(5)));
 }
 
 TEST(PreferWait, IsCutToTheLongestOne) {
@@ -41,7 +43,8 @@ TEST(PreferWait, IsCutToTheLongestOne) {
 
 TEST(PreferWait, IsIgnoredWhenMalformed) {
     for (const char* value :
-         {"wait", "wait=", "wait=-1", "wait=1.5", "wait=soon", "wait=\"", "await=5", "", ",;,", "\""})
+         {"wait", "wait=", "wait=-1", "wait=1.5", "wait=soon", "wait=\"", "wait=\"5", "wait=\"\"", "wait=5 6",
+          "wait=+5", "wait==5", "wait=5s", "wait:5", "wait=0x5", "foo=\"wait=5", "await=5", "", ",;,", "\""})
         EXPECT_EQ(wait_of({value}), std::nullopt) << value;
     // The first one counts.
     EXPECT_EQ(wait_of({"wait=soon, wait=5"}), std::nullopt);

@@ -90,11 +90,27 @@ TEST(Time, ReadsWhatItWrites) {
     EXPECT_EQ(parse_rfc3339("2023-11-14T22:13:20.5Z"), second + milliseconds(500));
     EXPECT_EQ(parse_rfc3339("2023-11-15T00:13:20+02:00"), second);
     EXPECT_EQ(parse_rfc3339("2023-11-14T16:43:20-05:30"), second);
-    for (const char* wrong : {"", "2023-11-14", "2023-11-14T22:13:20", "2023-11-14 22:13:20Z", "2023-02-29T00:00:00Z",
-                              "2023-13-01T00:00:00Z", "2023-11-14T24:00:00Z", "2023-11-14T22:13:20.Z",
-                              "2023-11-14T22:13:20.1234567Z", "2023-11-14T22:13:20Zx", "2023-11-14T22:13:20+0200",
-                              "-023-11-14T22:13:20Z", "1969-12-31T23:59:59Z", "2023-11-14T22:13:-1Z"})
+    for (const char* wrong :
+         {"", "2023-11-14", "2023-11-14T22:13:20", "2023-11-14 22:13:20Z", "2023-02-29T00:00:00Z",
+          "2023-13-01T00:00:00Z", "2023-11-14T24:00:00Z", "2023-11-14T22:13:20.Z", "2023-11-14T22:13:20.1x2Z",
+          "2023-11-14T22:13:20.123.4Z", "2023-11-14T22:13:20Zx", "2023-11-14T22:13:20zZ", "2023-11-14T22:13:20+0200",
+          "-023-11-14T22:13:20Z", "0000-12-31T23:59:59Z", "0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59-01:00",
+          "2023-11-14T22:13:-1Z", "2023-11-14T22:13:60Z", "2023-11-14T22:13:61Z"})
         EXPECT_FALSE(parse_rfc3339(wrong)) << wrong;
+}
+
+TEST(Time, ReadsAllThatRfc3339Allows) {
+    const WallTime second(std::chrono::seconds(1'700'000'000));
+    EXPECT_EQ(parse_rfc3339("2023-11-14t22:13:20z"), second);
+    EXPECT_EQ(parse_rfc3339("2023-11-14T22:13:20-00:00"), second);
+    EXPECT_EQ(parse_rfc3339("2023-11-14T22:13:20.1234567Z"), second + std::chrono::microseconds(123'456));
+    EXPECT_EQ(parse_rfc3339("2023-11-14T22:13:20." + std::string(1000, '9') + "+00:00"),
+              second + std::chrono::microseconds(999'999));
+    // Leap seconds, and what other systems take for "no time".
+    EXPECT_EQ(parse_rfc3339("2016-12-31T23:59:60.5Z"), parse_rfc3339("2017-01-01T00:00:00Z"));
+    EXPECT_EQ(parse_rfc3339("1990-12-31T15:59:60-08:00"), parse_rfc3339("1991-01-01T00:00:00Z"));
+    EXPECT_EQ(format_rfc3339(*parse_rfc3339("0001-01-01T00:00:00Z")), "0001-01-01T00:00:00.000000Z");
+    EXPECT_EQ(format_rfc3339(*parse_rfc3339("1969-12-31T23:59:59.9Z")), "1969-12-31T23:59:59.900000Z");
 }
 
 }  // namespace

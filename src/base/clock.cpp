@@ -7,8 +7,11 @@
 namespace ledgerline {
 namespace {
 
-constexpr int kYearMin = 1970;
-constexpr std::size_t kFractionDigitsMax = 6;
+// PostgreSQL writes no year 0.
+constexpr int kYearMin = 1;
+constexpr int kYearMax = 9999;
+constexpr std::size_t kMicrosDigits = 6;
+constexpr int kLeapSecond = 60;
 
 // Takes one part after the other off the front of a time's text. After the first part that is not there, none is.
 class TimeReader {
@@ -26,22 +29,21 @@ public:
         return fine_ ? value : least;
     }
     void literal(char wanted) { fine_ = fine_ && take(wanted); }
-    bool take(char wanted) {
-        if (!text_.starts_with(wanted)) return false;
-        text_.remove_prefix(1);
-        return true;
-    }
-    // Microseconds.
+    // A letter in either case (RFC 3339, section 5.6).
+    void letter(char upper) { fine_ = fine_ && take_letter(upper); }
+    // Microseconds; the digits beyond are cut off.
     int fraction() {
         if (!take('.')) return 0;
         const std::size_t digits = std::min(text_.find_first_not_of("0123456789"), text_.size());
-        fine_ = fine_ && digits > 0 && digits <= kFractionDigitsMax;
-        int micros = number(fine_ ? digits : 0, 0, 999'999);
-        for (std::size_t i = digits; i < kFractionDigitsMax; ++i) micros *= 10;
+        fine_ = fine_ && digits > 0;
+        const std::size_t counted = std::min(digits, kMicrosDigits);
+        int micros = number(fine_ ? counted : 0, 0, 999'999);
+        for (std::size_t i = counted; i < kMicrosDigits; ++i) micros *= 10;
+        if (fine_) text_.remove_prefix(digits - counted);
         return micros;
     }
     std::chrono::minutes offset() {
-        if (take('Z')) return {};
+        if (take_letter('Z')) return {};
         const bool behind = take('-');
         if (!behind) literal('+');
         const int hours = number(2, 0, 23);
@@ -52,6 +54,13 @@ public:
     bool ended() const { return fine_ && text_.empty(); }
 
 private:
+    bool take(char wanted) {
+        if (!text_.starts_with(wanted)) return false;
+        text_.remove_prefix(1);
+        return true;
+    }
+    bool take_letter(char upper) { return take(upper) || take(static_cast<char>(upper - 'A' + 'a')); }
+
     std::string_view text_;
     bool fine_ = true;
 };
@@ -92,22 +101,28 @@ std::string format_rfc3339(WallTime time) {
 std::optional<WallTime> parse_rfc3339(std::string_view text) {
     using namespace std::chrono;
     TimeReader in(text);
-    const year y(in.number(4, kYearMin, 9999));
+    const year y(in.number(4, kYearMin, kYearMax));
     in.literal('-');
     const month m(static_cast<unsigned>(in.number(2, 1, 12)));
     in.literal('-');
     const day d(static_cast<unsigned>(in.number(2, 1, 31)));
-    in.literal('T');
+    in.letter('T');
     const hours h(in.number(2, 0, 23));
     in.literal(':');
     const minutes min(in.number(2, 0, 59));
     in.literal(':');
-    const seconds s(in.number(2, 0, 59));
+    const seconds s(in.number(2, 0, kLeapSecond));
     const microseconds fraction(in.fraction());
     const minutes offset = in.offset();
     const year_month_day date(y, m, d);
     if (!in.ended() || !date.ok()) return std::nullopt;
-    return WallTime(sys_days(date)) + h + min + s + fraction - offset;
+    const WallTime minute = WallTime(sys_days(date)) + h + min - offset;
+    // A leap second is one of the last minute of a day, in UTC. The system's clock has none: it counts as the next one.
+    if (s.count() == kLeapSecond && minute + minutes(1) != floor<days>(minute + minutes(1))) return std::nullopt;
+    const WallTime time = minute + s + (s.count() == kLeapSecond ? microseconds(0) : fraction);
+    const int in_utc = static_cast<int>(year_month_day(floor<days>(time)).year());
+    if (in_utc < kYearMin || in_utc > kYearMax) return std::nullopt;
+    return time;
 }
 
 }  // namespace ledgerline

@@ -46,7 +46,7 @@ private:
 
 // "2026-11-23T09:20:00.123456Z" (RFC 3339, always UTC, always six digits).
 std::string format_rfc3339(WallTime time);
-// RFC 3339 with an offset from UTC and at most six digits of a second, years 1970 to 9999. Nothing for anything else.
+// RFC 3339, years 1 to 9999 in UTC; of a second's fraction six digits count. Nothing for anything else.
 std::optional<WallTime> parse_rfc3339(std::string_view text);
 
 }  // namespace ledgerline

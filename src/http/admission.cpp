@@ -1,8 +1,9 @@
 #include "http/admission.h"
 
-#include <ranges>
+#include <algorithm>
 
 #include "http/chars.h"
+#include "http/field_value.h"
 #include "http/target.h"
 
 namespace ledgerline::http {
@@ -18,8 +19,10 @@ std::optional<Response> refuse_type(const Request& request) {
     if (!type || !single || !is_json_type(*type))
         return unsupported("Content-Type must be application/json, in UTF-8.", "Content-Type");
     for (const auto& [name, value] : request.headers)
-        if (name == "content-encoding" && !equal_ignoring_case(value, "identity"))
-            return unsupported("The body must not be encoded.", "Content-Encoding");
+        if (name == "content-encoding")
+            for (const std::string_view coding : list_elements(value))
+                if (!equal_ignoring_case(coding, "identity"))
+                    return unsupported("The body must not be encoded.", "Content-Encoding");
     return std::nullopt;
 }
 
@@ -41,16 +44,11 @@ std::optional<Response> refuse_body(const Exchange& exchange) {
 }  // namespace
 
 bool is_json_type(std::string_view value) {
-    bool first = true;
-    for (const auto part : std::views::split(value, ';')) {
-        const std::string_view text = trimmed(std::string_view(part.begin(), part.end()));
-        const bool fine = first ? equal_ignoring_case(text, "application/json")
-                                : text.empty() || equal_ignoring_case(text, "charset=utf-8") ||
-                                      equal_ignoring_case(text, "charset=\"utf-8\"");
-        if (!fine) return false;
-        first = false;
-    }
-    return !first;
+    const auto type = parse_parameterized(value);
+    if (!type || !equal_ignoring_case(type->value, "application/json")) return false;
+    return std::ranges::all_of(type->parameters, [](const Parameter& parameter) {
+        return parameter.name != "charset" || equal_ignoring_case(parameter.value, "utf-8");
+    });
 }
 
 std::optional<Response> Admission::refuse(std::string_view target, Exchange& exchange) const {

@@ -23,7 +23,8 @@ private:
     const ApiKeys& keys_;
 };
 
-// Whether value is application/json, with no parameter but perhaps charset=utf-8.
+// Whether value is application/json. Its parameters say nothing (RFC 8259, section 11), but for a charset other than
+// UTF-8.
 bool is_json_type(std::string_view value);
 
 }  // namespace ledgerline::http

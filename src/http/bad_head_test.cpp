@@ -29,15 +29,30 @@ std::string with_request_line(std::string_view line) { return std::string(line) 
 
 std::vector<BadRequest> bad_heads() {  // NOLINT(readability-function-size): a table
     using namespace std::string_literals;
-    constexpr auto malformed = edge_code::malformed_request;
+    constexpr auto malformed = edge_code::malformed_request, not_supported = edge_code::coding_not_supported;
     std::string hundred_one;
     for (int i = 0; i < 100; ++i) hundred_one += "X-" + std::to_string(i) + ": 1\r\n";
     return {
         {"coding_not_chunked", with_coding("Transfer-Encoding: gzip"), 400, malformed},
         {"coding_identity", with_coding("Transfer-Encoding: identity"), 400, malformed},
-        {"coding_list", with_coding("Transfer-Encoding: gzip, chunked"), 400, malformed},
+        {"coding_list", with_coding("Transfer-Encoding: gzip, chunked"), 501, not_supported},
+        {"coding_list_other_case", with_coding("Transfer-Encoding: GZip,\tChunked"), 501, not_supported},
+        {"coding_list_with_parameter", with_coding("Transfer-Encoding: x;a=\"b, c\", chunked"), 501, not_supported},
+        {"coding_list_on_two_lines", with_coding("Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked"), 501,
+         not_supported},
+        {"coding_list_chunked_first", with_coding("Transfer-Encoding: chunked, gzip"), 400, malformed},
+        {"coding_list_chunked_inside", with_coding("Transfer-Encoding: x;a=\", chunked\""), 400, malformed},
+        {"coding_list_malformed", with_coding("Transfer-Encoding: gz ip, chunked"), 400, malformed},
+        {"coding_list_open_quote", with_coding("Transfer-Encoding: x;a=\"b, chunked"), 400, malformed},
+        {"coding_list_and_length", with_coding("Transfer-Encoding: gzip, chunked\r\nContent-Length: 2"), 400,
+         malformed},
+        {"coding_only_commas", with_coding("Transfer-Encoding: , ,"), 400, malformed},
+        {"coding_beside_an_empty_line", with_coding("Transfer-Encoding:\r\nTransfer-Encoding: chunked"), 400,
+         malformed},
+        {"coding_other_case_and_length", with_coding("Transfer-Encoding: Chunked\r\nContent-Length: 2"), 400,
+         malformed},
+        {"coding_other_case_twice", with_coding("Transfer-Encoding: chunked, CHUNKED"), 400, malformed},
         {"coding_twice_in_list", with_coding("Transfer-Encoding: chunked, chunked"), 400, malformed},
-        {"coding_other_case", with_coding("Transfer-Encoding: Chunked"), 400, malformed},
         {"coding_with_parameter", with_coding("Transfer-Encoding: chunked;q=1"), 400, malformed},
         {"coding_quoted", with_coding("Transfer-Encoding: \"chunked\""), 400, malformed},
         {"coding_vertical_tab",
@@ -71,7 +86,8 @@ std::vector<BadRequest> bad_heads() {  // NOLINT(readability-function-size): a t
         {"host_missing", "GET /echo/a HTTP/1.1\r\n\r\n", 400, malformed},
         {"host_repeated", with_header("Host: a"), 400, malformed},
         {"host_repeated_other", with_header("hOST: b"), 400, malformed},
-        {"host_empty", "GET /echo/a HTTP/1.1\r\nHost:\r\n\r\n", 400, malformed},
+        {"host_empty_repeated", "GET /echo/a HTTP/1.1\r\nHost:\r\nHost:\r\n\r\n", 400, malformed},
+        {"host_only_port", "GET /echo/a HTTP/1.1\r\nHost: :80\r\n\r\n", 400, malformed},
         {"host_with_path", "GET /echo/a HTTP/1.1\r\nHost: a/b\r\n\r\n", 400, malformed},
         {"host_with_user", "GET /echo/a HTTP/1.1\r\nHost: u@a\r\n\r\n", 400, malformed},
         {"host_with_space", "GET /echo/a HTTP/1.1\r\nHost: a b\r\n\r\n", 400, malformed},
@@ -116,7 +132,12 @@ std::vector<BadRequest> bad_heads() {  // NOLINT(readability-function-size): a t
         {"target_backslash", with_request_line("GET /echo\\a HTTP/1.1"), 400, malformed},
         {"target_authority", with_request_line("CONNECT a:80 HTTP/1.1"), 400, malformed},
         {"target_star_get", with_request_line("GET * HTTP/1.1"), 400, malformed},
-        {"target_other_host", with_request_line("GET http://b/echo/a HTTP/1.1"), 400, malformed},
+        {"target_absolute_without_host", "GET http://b/echo/a HTTP/1.1\r\n\r\n", 400, malformed},
+        {"target_absolute_two_hosts", "GET http://b/echo/a HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400, malformed},
+        {"target_absolute_bad_host", "GET http://b/echo/a HTTP/1.1\r\nHost: a b\r\n\r\n", 400, malformed},
+        {"target_empty_host", with_request_line("GET http:///echo/a HTTP/1.1"), 400, malformed},
+        {"target_with_user", with_request_line("GET http://u@a/echo/a HTTP/1.1"), 400, malformed},
+        {"target_bad_port", with_request_line("GET http://a:b/echo/a HTTP/1.1"), 400, malformed},
         {"target_other_scheme", with_request_line("GET https://a/echo/a HTTP/1.1"), 400, malformed},
         {"two_spaces", with_request_line("GET  /echo/a HTTP/1.1"), 400, malformed},
         {"space_at_end", with_request_line("GET /echo/a HTTP/1.1 "), 400, malformed},

@@ -67,7 +67,7 @@ BodyDecoder::State BodyDecoder::end_line() {
     return state;
 }
 
-// 1*HEXDIG [ ";" extensions ]
+// 1*HEXDIG [ BWS ";" extensions ]: blanks only before a semicolon (RFC 9112, section 7.1.1).
 BodyDecoder::State BodyDecoder::end_size_line() {
     std::uint64_t size = 0;
     std::size_t digits = 0;
@@ -75,7 +75,8 @@ BodyDecoder::State BodyDecoder::end_size_line() {
         if (digits == size_digits_max) return State::malformed;
         size = size * 16 + static_cast<std::uint64_t>(hex_value(line_[digits]));
     }
-    if (digits == 0 || (digits < line_.size() && line_[digits] != ';')) return State::malformed;
+    if (digits == 0 || (digits < line_.size() && !trimmed(line_.substr(digits)).starts_with(';')))
+        return State::malformed;
     extras_bytes_ += line_.size() - digits;
     if (extras_bytes_ > extras_bytes_max) return State::malformed;
     if (size > allowed_) return State::too_large;

@@ -166,6 +166,32 @@ TEST_F(Exchanges, AbsoluteTargetsAndOneEmptyLineAreAccepted) {
         EXPECT_EQ(answer_to("GET /echo/a HTTP/1.1\r\nHost: " + std::string(host) + "\r\n\r\n")->status, 200) << host;
 }
 
+// RFC 9112, section 3.2.2: the target's host is the one that counts.
+TEST_F(Exchanges, AnAbsoluteTargetHasItsOwnHost) {
+    router.add({"GET", "/host", "host", [](const Request& request) -> boost::asio::awaitable<Response> {
+                    Response response;
+                    response.body = json::serialize(json::Value(*request.header("host")));
+                    co_return response;
+                }});
+    start();
+    RawConnection connection = connect();
+    for (const char* host : {"a", "b:81", "", "B"}) {
+        connection.send("GET http://b/host HTTP/1.1\r\nHost: " + std::string(host) + "\r\n\r\n");
+        const auto response = connection.receive();
+        ASSERT_TRUE(response) << host;
+        EXPECT_EQ(response->status, 200) << host;
+        EXPECT_EQ(response->body, "\"b\"") << host;
+    }
+    connection.send("OPTIONS http://b HTTP/1.1\r\nHost: a\r\n\r\n");
+    EXPECT_EQ(connection.receive()->status, 404);  // as "OPTIONS *"
+}
+
+TEST_F(Exchanges, AnEmptyHostIsAccepted) {
+    start();
+    EXPECT_EQ(answer_to("GET /echo/a HTTP/1.1\r\nHost:\r\n\r\n")->status, 200);
+    EXPECT_EQ(answer_to("GET /echo/a HTTP/1.1\r\nHost: \t\r\n\r\n")->status, 200);
+}
+
 TEST_F(Exchanges, PipelinedRequestsAreAnsweredInOrder) {
     start();
     constexpr int count = 500;

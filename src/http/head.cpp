@@ -1,11 +1,13 @@
 #include "http/head.h"
 
+#include <algorithm>
 #include <boost/url/authority_view.hpp>
 #include <boost/url/parse.hpp>
 #include <charconv>
 #include <ranges>
 
 #include "http/chars.h"
+#include "http/field_value.h"
 
 namespace ledgerline::http {
 namespace {
@@ -81,7 +83,7 @@ Single single_of(const Head& head, std::string_view name) {
     return single;
 }
 
-// host[:port], without user information.
+// host[:port], without user information. An http URL always has a host (RFC 9110, section 4.2.1).
 bool is_authority(std::string_view text) {
     const auto parsed = boost::urls::parse_authority(text);
     if (!parsed || parsed->has_userinfo() || parsed->encoded_host().empty()) return false;
@@ -92,12 +94,14 @@ Trouble check_host(const Head& head) {
     const Single host = single_of(head, "host");
     if (host.repeated) return malformed("Host must not be repeated.", "Host");
     if (!host.value && head.framing.minor_version >= 1) return malformed("Host is missing.", "Host");
-    if (host.value && !is_authority(*host.value)) return malformed("Host must be a host name, perhaps a port.", "Host");
+    // An empty one is what a client sends whose URL has no authority (RFC 9112, section 3.2).
+    if (host.value && !host.value->empty() && !is_authority(*host.value))
+        return malformed("Host must be a host name, perhaps a port, or empty.", "Host");
     return std::nullopt;
 }
 
-// Makes an absolute form ("http://host/path") an origin form. Its host has to be the one of the Host header, so that
-// nobody in between can have taken the request for another server's.
+// Makes an absolute form ("http://host/path") an origin form. Its host is the one that counts, whatever the Host header
+// says (RFC 9112, section 3.2.2), which is given the same value.
 Trouble settle_target(Head& head) {
     if (head.target.starts_with('/')) return std::nullopt;
     if (head.target == "*" && head.method == "OPTIONS") return std::nullopt;
@@ -107,11 +111,14 @@ Trouble settle_target(Head& head) {
         return malformed("The request target must begin with a slash or with http://.");
     const std::string_view rest = target.substr(scheme.size());
     const std::string_view authority = rest.substr(0, rest.find_first_of("/?"));
-    const std::string* host = single_of(head, "host").value;
-    if (!is_authority(authority) || (host && !equal_ignoring_case(authority, *host)))
-        return malformed("The host of the request target must be the one of the Host header.", "Host");
+    if (!is_authority(authority)) return malformed("The request target must name a host, perhaps a port.");
+    for (Header& header : head.headers)
+        if (header.first == "host") header.second = authority;
     const std::string_view local = rest.substr(authority.size());
-    head.target = local.starts_with('/') ? std::string(local) : "/" + std::string(local);
+    if (local.empty() && head.method == "OPTIONS")
+        head.target = "*";  // RFC 9112, section 3.2.4
+    else
+        head.target = local.starts_with('/') ? std::string(local) : "/" + std::string(local);
     return std::nullopt;
 }
 
@@ -125,6 +132,29 @@ Trouble settle_content_length(const std::string& text, Framing& framing) {
     return std::nullopt;
 }
 
+Trouble settle_coding(const Head& head, Framing& framing) {
+    std::vector<std::string> codings;
+    bool well_formed = true;
+    for (const std::string& line : values_of(head, "transfer-encoding"))
+        for (const std::string_view element : list_elements(line)) {
+            const auto coding = parse_parameterized(element);
+            well_formed = well_formed && coding && is_token(coding->value);
+            // chunked takes no parameters: with one it is a coding that nobody knows.
+            if (well_formed) codings.push_back(lower(coding->parameters.empty() ? coding->value : element));
+        }
+    constexpr std::string_view chunked = "chunked";
+    // Only what ends in chunked, and is chunked once, tells where the body ends (RFC 9112, sections 6.1 and 6.3).
+    if (!well_formed || std::ranges::count(codings, chunked) != 1 || codings.back() != chunked)
+        return malformed("Transfer-Encoding must end in chunked, and name it once.", "Transfer-Encoding");
+    if (codings.size() > 1)
+        return edge_problem(501, edge_code::coding_not_supported, "The one transfer coding that is taken is chunked.",
+                            "Transfer-Encoding");
+    if (single_of(head, "transfer-encoding").repeated)
+        return malformed("Transfer-Encoding must not be repeated.", "Transfer-Encoding");
+    framing.body = Framing::Body::chunked;
+    return std::nullopt;
+}
+
 Trouble settle_body(Head& head) {
     const Single coding = single_of(head, "transfer-encoding"), length = single_of(head, "content-length");
     if (length.repeated) return malformed("Content-Length must not be repeated.", "Content-Length");
@@ -132,27 +162,32 @@ Trouble settle_body(Head& head) {
 
     if (head.framing.minor_version == 0) return malformed("HTTP/1.0 knows no Transfer-Encoding.", "Transfer-Encoding");
     if (length.value) return malformed("Transfer-Encoding and Content-Length exclude one another.", "Content-Length");
-    if (coding.repeated || *coding.value != "chunked")
-        return malformed("Transfer-Encoding must be exactly: chunked.", "Transfer-Encoding");
-    head.framing.body = Framing::Body::chunked;
-    return std::nullopt;
+    return settle_coding(head, head.framing);
 }
 
 bool connection_names(const Head& head, std::string_view option) {
     for (const std::string& value : values_of(head, "connection"))
-        for (const auto part : std::views::split(std::string_view(value), ','))
-            if (equal_ignoring_case(trimmed(std::string_view(part.begin(), part.end())), option)) return true;
+        for (const std::string_view element : list_elements(value))
+            if (equal_ignoring_case(element, option)) return true;
     return false;
+}
+
+// A list (RFC 9110, section 10.1.1), of which one member is known.
+Framing::Expect expectation_of(const Head& head) {
+    Framing::Expect expect = Framing::Expect::none;
+    for (const std::string& value : values_of(head, "expect"))
+        for (const std::string_view element : list_elements(value)) {
+            if (!equal_ignoring_case(element, "100-continue")) return Framing::Expect::unknown;
+            expect = Framing::Expect::go_ahead;
+        }
+    return expect;
 }
 
 void settle_connection(Head& head) {
     const bool asked = connection_names(head, "keep-alive");
     head.framing.keep_alive = !connection_names(head, "close") && (head.framing.minor_version >= 1 || asked);
-
-    const Single expect = single_of(head, "expect");
-    if (!expect.value || head.framing.minor_version == 0) return;  // RFC 9110, section 10.1.1: 1.0's is ignored
-    const bool known = !expect.repeated && equal_ignoring_case(*expect.value, "100-continue");
-    head.framing.expect = known ? Framing::Expect::go_ahead : Framing::Expect::unknown;
+    // RFC 9110, section 10.1.1: 1.0's is ignored.
+    if (head.framing.minor_version >= 1) head.framing.expect = expectation_of(head);
 }
 
 }  // namespace

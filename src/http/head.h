@@ -27,7 +27,7 @@ struct Framing {
 struct Head {
     std::string method;
     std::string target;           // origin form ("/path?query") or "*"; an absolute form has been made into one
-    std::vector<Header> headers;  // names in lower case, values trimmed
+    std::vector<Header> headers;  // names in lower case, values trimmed; Host is that of an absolute form
     Framing framing;
 };
 

@@ -40,6 +40,7 @@ inline constexpr std::string_view unsupported_media_type = "unsupported_media_ty
 inline constexpr std::string_view expectation_failed = "expectation_failed";                  // 417
 inline constexpr std::string_view headers_too_large = "headers_too_large";                    // 431
 inline constexpr std::string_view internal_error = "internal_error";                          // 500
+inline constexpr std::string_view coding_not_supported = "coding_not_supported";              // 501
 inline constexpr std::string_view overloaded = "overloaded";                                  // 503
 inline constexpr std::string_view too_many_connections = "too_many_connections";              // 503
 inline constexpr std::string_view not_ready = "not_ready";                                    // 503
@@ -59,6 +60,7 @@ inline constexpr std::string_view all[] = {malformed_request,
                                            expectation_failed,
                                            headers_too_large,
                                            internal_error,
+                                           coding_not_supported,
                                            overloaded,
                                            too_many_connections,
                                            not_ready,

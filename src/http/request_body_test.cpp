@@ -24,11 +24,18 @@ TEST_F(RequestBodies, OnlyJsonIsTaken) {
     };
     for (const char* fine : {"Content-Type: application/json\r\n", "Content-Type: Application/JSON;Charset=UTF-8\r\n",
                              "Content-Type: application/json ; charset=\"utf-8\"\r\n",
+                             "Content-Type: application/json; version=2\r\n",
+                             "Content-Type: application/json;; q=\"a;charset=latin1\\\"\" ;CHARSET=\"\\UTF-8\"\r\n",
+                             "Content-Type: application/json\r\nContent-Encoding: , Identity ,\r\n",
                              "Content-Type: application/json;\r\nContent-Encoding: identity\r\n"})
         EXPECT_EQ(status(fine), 200) << fine;
     for (const char* bad :
          {"", "Content-Type:\r\n", "Content-Type: text/plain\r\n", "Content-Type: application/jsonp\r\n",
-          "Content-Type: application/json; charset=latin1\r\n", "Content-Type: application/json; version=2\r\n",
+          "Content-Type: application/json; charset=latin1\r\n",
+          "Content-Type: application/json; charset=utf-8; charset=\"ISO-8859-1\"\r\n",
+          "Content-Type: application/json; a=\"b\"; Charset=utf-16\r\n", "Content-Type: application/json; charset=\r\n",
+          "Content-Type: application/json; charset=\"utf-8\r\n", "Content-Type: application/json; =2\r\n",
+          "Content-Type: application/json\r\nContent-Encoding: identity, gzip\r\n",
           "Content-Type: application/json, text/plain\r\n", "Content-Type: ; charset=utf-8\r\n",
           "Content-Type: application/json\r\nContent-Type: application/json\r\n",
           "Content-Type: application/json\r\nContent-Encoding: gzip\r\n",
@@ -145,6 +152,20 @@ TEST_F(RequestBodies, MalformedChunksAreRefused) {
     }
 }
 
+// RFC 9110, sections 5.6.1 and 10.1.4: names of codings in any case, empty members of a list for nothing.
+TEST_F(RequestBodies, ChunkedMayBeWrittenInAnyCase) {
+    start();
+    RawConnection connection = connect();
+    for (const char* coding : {"chunked", "Chunked", "CHUNKED", "\tcHuNkEd ", ", chunked", "chunked , ,"}) {
+        connection.send("POST /things HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: " +
+                        std::string(coding) + "\r\n\r\n2 ;a=b\r\n{}\r\n0\r\n\r\n");
+        const auto response = connection.receive();
+        ASSERT_TRUE(response) << coding;
+        EXPECT_EQ(response->status, 200) << coding;
+        EXPECT_TRUE(is_kept(connection)) << coding;
+    }
+}
+
 TEST_F(RequestBodies, WhatFollowsTheLastChunkIsTheNextRequest) {
     start();
     RawConnection connection = connect();
@@ -185,7 +206,7 @@ TEST_F(RequestBodies, OtherExpectationsAreRefused) {
     start();
     RawConnection connection = connect();
     for (const char* expect :
-         {"Expect: 200-ok\r\n", "Expect:\r\n", "Expect: 100-continue\r\nExpect: 100-continue\r\n"}) {
+         {"Expect: 200-ok\r\n", "Expect: 100-continue, 200-ok\r\n", "Expect: 100-continue\r\nExpect: 100-continue=1\r\n"}) {
         connection.send(post("/things", "{}", expect));
         const auto response = connection.receive();
         ASSERT_TRUE(response) << expect;

@@ -50,7 +50,8 @@ log::Format format_of(const std::string& name) {
 }  // namespace
 
 void declare_listen(Command& command, ListenOptions& options, const std::string& what) {
-    command.parsed({"--listen", "HOST:PORT", "Address of " + what + "; port 0 takes any free one"},
+    command.parsed({"--listen", "HOST:PORT",
+                    "Address of " + what + ", or a name and all its addresses; port 0 takes any free one"},
                    fmt::format("{}:{}", options.host, options.port), [&options](const std::string& value) {
                        const auto address = parse_address(value);
                        if (!address) return "HOST:PORT, such as 127.0.0.1:8080 or [::1]:8080";

@@ -13,7 +13,7 @@
 namespace ledgerline::cli {
 
 struct ListenOptions {
-    std::string host = "127.0.0.1";  // an address, or "localhost"
+    std::string host = "127.0.0.1";  // an address or a name
     std::uint16_t port = 0;          // 0: any free one
     std::int64_t http_threads = 2;
     std::int64_t connections_max = 4096;

@@ -8,6 +8,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <future>
+#include <list>
 #include <mutex>
 
 #include "http/edge.h"
@@ -21,26 +22,10 @@ namespace asio = boost::asio;
 using asio::ip::tcp;
 constexpr auto use_tuple = asio::as_tuple(asio::use_awaitable);
 
-// Connections beyond the limit that are answered 503 at the same time; others are closed without an answer.
-constexpr std::size_t kTurnedAwayMax = 64;
 // How long to wait when the system has no descriptor or memory left for another connection.
 constexpr milliseconds kAcceptPause{100};
 // How long aborted sessions may take to unwind before they are left suspended.
 constexpr milliseconds kAbortWait{1000};
-
-std::unexpected<Error> listen_failure(const ListenerConfig& config, const boost::system::error_code& error) {
-    const std::string where = config.host + ":" + std::to_string(config.port);
-    const bool in_use = error == asio::error::address_in_use;
-    return failure(Disposition::stop, in_use ? "address_in_use" : "listen_failed",
-                   "cannot listen on " + where + ": " + error.message());
-}
-
-Result<tcp::endpoint> endpoint_of(const ListenerConfig& config) {
-    boost::system::error_code error;
-    const auto address = asio::ip::make_address(config.host == "localhost" ? "127.0.0.1" : config.host, error);
-    if (error) return failure(Disposition::stop, "bad_address", "'" + config.host + "' is not an IP address");
-    return tcp::endpoint(address, config.port);
-}
 
 }  // namespace
 
@@ -53,41 +38,48 @@ struct Listener::Impl {
     }
 
     Result<void> bind() {
-        if (acceptor) return {};
-        LEDGERLINE_TRY(const tcp::endpoint endpoint, endpoint_of(edge.config));
-        boost::system::error_code error;
-        auto made = std::make_unique<tcp::acceptor>(shards.front()->context());
-        made->open(endpoint.protocol(), error);
-        if (!error) made->set_option(tcp::acceptor::reuse_address(true), error);
-        if (!error) made->bind(endpoint, error);
-        if (error) return listen_failure(edge.config, error);
-        port = made->local_endpoint().port();
-        acceptor = std::move(made);
+        if (!acceptors.empty()) return {};
+        LEDGERLINE_TRY(ListenSockets sockets, ListenSockets::bind(edge.config.host, edge.config.port));
+        adopt(std::move(sockets));
         return {};
+    }
+
+    void adopt(ListenSockets sockets) {
+        port = sockets.port();
+        for (const auto [descriptor, family] : sockets.release())
+            acceptors.emplace_back(shards.front()->context(), family == AF_INET ? tcp::v4() : tcp::v6(), descriptor);
     }
 
     Result<void> start() {
         LEDGERLINE_CHECK(bind());
-        boost::system::error_code error;
-        acceptor->listen(asio::socket_base::max_listen_connections, error);
-        if (error) return listen_failure(edge.config, error);
-        accepting = true;
-        asio::co_spawn(shards.front()->context(), accept(), [this](const std::exception_ptr& failure) {
-            if (failure) log::error("no connections are accepted any more");
-            accept_ended.set_value();
-        });
+        for (tcp::acceptor& acceptor : acceptors) {
+            boost::system::error_code error;
+            acceptor.listen(asio::socket_base::max_listen_connections, error);
+            if (error)
+                return failure(
+                    Disposition::stop, error == asio::error::address_in_use ? "address_in_use" : "listen_failed",
+                    "cannot listen on " + edge.config.host + ":" + std::to_string(port) + ": " + error.message());
+        }
+        accepting = acceptors.size();
+        for (tcp::acceptor& acceptor : acceptors)
+            asio::co_spawn(shards.front()->context(), accept(acceptor), [this](const std::exception_ptr& failure) {
+                if (failure) log::error("no connections are accepted any more");
+                if (--accepting == 0) accept_ended.set_value();
+            });
+        started = true;
         for (unsigned i = 0; i < shards.size(); ++i) shards[i]->start(i);
         return {};
     }
 
     // The connections go to the shards in turn.
-    asio::awaitable<void> accept() {
-        asio::steady_timer pause(acceptor->get_executor());
-        for (std::size_t turn = 0; !edge.draining; turn = (turn + 1) % shards.size()) {
-            tcp::socket socket(shards[turn]->context());
-            const auto [error] = co_await acceptor->async_accept(socket, use_tuple);
+    asio::awaitable<void> accept(tcp::acceptor& acceptor) {
+        asio::steady_timer pause(acceptor.get_executor());
+        while (!edge.draining) {
+            Shard& shard = *shards[turn++ % shards.size()];
+            tcp::socket socket(shard.context());
+            const auto [error] = co_await acceptor.async_accept(socket, use_tuple);
             if (!error) {
-                admit(std::move(socket), *shards[turn]);
+                admit(std::move(socket), shard);
             } else if (error == asio::error::no_descriptors || error == asio::error::no_memory ||
                        error == asio::error::no_buffer_space ||
                        error == boost::system::errc::too_many_files_open_in_system) {
@@ -100,19 +92,19 @@ struct Listener::Impl {
 
     void admit(tcp::socket socket, Shard& shard) {
         const std::size_t open = count.now(), most = edge.config.connections_max;
-        if (open >= most + kTurnedAwayMax) return;
+        if (open >= most + turned_away_max) return;
         count.add();
         shard.adopt(std::move(socket), open >= most);
     }
 
     void stop(milliseconds grace) {
         const std::lock_guard lock(stop_mutex);
-        if (!accepting || stopped) return;
+        if (!started || stopped) return;
         stopped = true;
         edge.draining = true;
         asio::post(shards.front()->context(), [this] {
             boost::system::error_code ignored;
-            acceptor->close(ignored);
+            for (tcp::acceptor& acceptor : acceptors) acceptor.close(ignored);
         });
         accept_ended.get_future().wait();
         for (const auto& shard : shards) shard->drain();
@@ -127,10 +119,12 @@ struct Listener::Impl {
     Edge edge;
     SessionCount count;
     std::vector<std::unique_ptr<Shard>> shards;
-    std::unique_ptr<tcp::acceptor> acceptor;  // lives on the first shard
+    std::list<tcp::acceptor> acceptors;  // of all addresses; they live on the first shard, as what follows
+    std::size_t accepting = 0;           // of them
+    std::size_t turn = 0;                // whose next
     std::promise<void> accept_ended;
     std::uint16_t port = 0;
-    bool accepting = false;
+    bool started = false;
     std::mutex stop_mutex;
     bool stopped = false;
 };
@@ -142,6 +136,8 @@ Listener::Listener(ListenerConfig config, const Router& router, const Clock& clo
 Listener::~Listener() { stop(milliseconds(0)); }
 
 Result<void> Listener::bind() { return impl_->bind(); }
+
+void Listener::bind(ListenSockets sockets) { impl_->adopt(std::move(sockets)); }
 
 Result<void> Listener::start() { return impl_->start(); }
 

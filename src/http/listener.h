@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "base/result.h"
+#include "http/listen_sockets.h"
 #include "http/router.h"
 #include "observe/metrics.h"
 #include "observe/tracer.h"
@@ -25,7 +26,7 @@
 namespace ledgerline::http {
 
 struct ListenerConfig {
-    std::string host = "127.0.0.1";  // an IPv4 or IPv6 address, or "localhost"
+    std::string host = "127.0.0.1";  // as of ListenSockets::bind()
     std::uint16_t port = 8080;       // 0: any free port, told by port()
     unsigned threads = 2;
     std::size_t connections_max = 4096;
@@ -33,21 +34,25 @@ struct ListenerConfig {
     std::size_t headers_max = 100;
     std::size_t body_bytes_in_flight_max = 256 * 1024 * 1024;  // of all requests together: 503 beyond
     milliseconds request_timeout{30'000};                      // from a request's first byte to its last: 408 beyond
-    milliseconds idle_timeout{60'000};                         // between requests
+    milliseconds idle_timeout{75'000};                         // between requests; told by Keep-Alive
     milliseconds write_timeout{30'000};
     std::vector<std::string> api_keys;  // empty: open
 };
 
 class Listener {
 public:
+    // Connections beyond connections_max that are answered 503 at the same time; others are closed without an answer.
+    static constexpr std::size_t turned_away_max = 64;
+
     // All references must outlive it. The router may not change any more from start() on.
     Listener(ListenerConfig config, const Router& router, const Clock& clock, Random& random, Metrics& metrics,
              Tracer& tracer = Tracer::off());
     ~Listener();
 
-    // Takes the address, so that one in use is known before anything slow is begun. Connections are refused until
-    // start(). May be left out. Error "address_in_use", "bad_address" or "listen_failed", Disposition::stop.
+    // Takes the addresses of the configuration, or those already taken, so that one in use is known before anything
+    // slow is begun. Connections are refused until start(). May be left out. Errors as of ListenSockets::bind().
     Result<void> bind();
+    void bind(ListenSockets sockets);
     // Listens; requests are answered from then on. To be called once. Errors as of bind().
     Result<void> start();
     // 0 before bind().

@@ -22,12 +22,12 @@ TEST_F(RequestBodies, OnlyJsonIsTaken) {
         if (response->status != 200) EXPECT_EQ(response->code(), edge_code::unsupported_media_type);
         return response->status;
     };
-    for (const char* fine : {"Content-Type: application/json\r\n", "Content-Type: Application/JSON;Charset=UTF-8\r\n",
-                             "Content-Type: application/json ; charset=\"utf-8\"\r\n",
-                             "Content-Type: application/json; version=2\r\n",
-                             "Content-Type: application/json;; q=\"a;charset=latin1\\\"\" ;CHARSET=\"\\UTF-8\"\r\n",
-                             "Content-Type: application/json\r\nContent-Encoding: , Identity ,\r\n",
-                             "Content-Type: application/json;\r\nContent-Encoding: identity\r\n"})
+    for (const char* fine :
+         {"Content-Type: application/json\r\n", "Content-Type: Application/JSON;Charset=UTF-8\r\n",
+          "Content-Type: application/json ; charset=\"utf-8\"\r\n", "Content-Type: application/json; version=2\r\n",
+          "Content-Type: application/json;; q=\"a;charset=latin1\\\"\" ;CHARSET=\"\\UTF-8\"\r\n",
+          "Content-Type: application/json\r\nContent-Encoding: , Identity ,\r\n",
+          "Content-Type: application/json;\r\nContent-Encoding: identity\r\n"})
         EXPECT_EQ(status(fine), 200) << fine;
     for (const char* bad :
          {"", "Content-Type:\r\n", "Content-Type: text/plain\r\n", "Content-Type: application/jsonp\r\n",
@@ -205,8 +205,8 @@ TEST_F(RequestBodies, ContinueIsNotSaidWhenTheBodyIsNotWanted) {
 TEST_F(RequestBodies, OtherExpectationsAreRefused) {
     start();
     RawConnection connection = connect();
-    for (const char* expect :
-         {"Expect: 200-ok\r\n", "Expect: 100-continue, 200-ok\r\n", "Expect: 100-continue\r\nExpect: 100-continue=1\r\n"}) {
+    for (const char* expect : {"Expect: 200-ok\r\n", "Expect: 100-continue, 200-ok\r\n",
+                               "Expect: 100-continue\r\nExpect: 100-continue=1\r\n"}) {
         connection.send(post("/things", "{}", expect));
         const auto response = connection.receive();
         ASSERT_TRUE(response) << expect;

@@ -63,7 +63,7 @@ asio::awaitable<void> Session::turn_away() {
     meter_.record_refusal(edge_code::too_many_connections);
     const Response response = busy(edge_code::too_many_connections, "The server has as many connections as it takes.");
     stream_->set_deadline(kLinger);
-    co_await stream_->write(wire_head(response, edge_.ids.next().to_string(), edge_.clock.wall_now(), After::close),
+    co_await stream_->write(wire_head(response, edge_.ids.next().to_string(), edge_.clock.wall_now(), std::nullopt),
                             response.body);
     co_await finish();
     stream_->close();
@@ -225,10 +225,8 @@ asio::awaitable<bool> Session::answer(Exchange& exchange, Response response) {
     meter_.record(exchange, response, edge_.clock.steady_now());
     end_server_span(edge_.span_attributes, exchange, response);
     const bool close = exchange.close || edge_.draining;
-    const After after = close                                 ? After::close
-                        : exchange.framing.minor_version == 0 ? After::keep_open_1_0
-                                                              : After::keep_open;
-    const std::string head = wire_head(response, exchange.request.request_id, edge_.clock.wall_now(), after);
+    const KeptOpen kept_open = close ? KeptOpen() : edge_.config.idle_timeout;
+    const std::string head = wire_head(response, exchange.request.request_id, edge_.clock.wall_now(), kept_open);
     const bool bodiless = exchange.request.method == "HEAD" || response.status == 204 || response.status == 304;
     stream_->set_deadline(edge_.config.write_timeout);
     const Io io = co_await stream_->write(head, bodiless ? std::string_view() : response.body);

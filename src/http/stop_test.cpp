@@ -135,7 +135,7 @@ TEST_F(Stops, TwoListenersCannotShareAPort) {
 }
 
 TEST_F(Stops, BadAddressesAreToldAsSuch) {
-    config.host = "example.com";
+    config.host = "no such host";
     Listener wrong(config, router, clock, random, metrics);
     EXPECT_EQ(wrong.start().error().code, "bad_address");
 }

@@ -36,16 +36,15 @@ bool is_writable(const Response& response) {
            });
 }
 
-std::string wire_head(const Response& response, std::string_view request_id, WallTime now, After after) {
+std::string wire_head(const Response& response, std::string_view request_id, WallTime now, KeptOpen kept_open) {
     std::string head = fmt::format("HTTP/1.1 {} {}\r\nDate: {}\r\nX-Request-Id: {}\r\n", response.status,
                                    reason_phrase(response.status), format_http_date(now), request_id);
     if (!has_no_body(response.status))
         head += fmt::format("Content-Type: {}\r\nContent-Length: {}\r\n", response.content_type, response.body.size());
     for (const auto& [name, value] : response.headers) head += fmt::format("{}: {}\r\n", name, value);
-    if (after == After::close) head += "Connection: close\r\n";
-    if (after == After::keep_open_1_0) head += "Connection: keep-alive\r\n";
-    head += "\r\n";
-    return head;
+    if (!kept_open) return head + "Connection: close\r\n\r\n";
+    const auto seconds = std::chrono::floor<std::chrono::seconds>(*kept_open).count();
+    return head + fmt::format("Connection: keep-alive\r\nKeep-Alive: timeout={}\r\n\r\n", seconds);
 }
 
 }  // namespace ledgerline::http

@@ -1,6 +1,7 @@
 // The head of an answer as it goes over the wire.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -9,10 +10,13 @@
 
 namespace ledgerline::http {
 
-enum class After { keep_open, keep_open_1_0, close };  // what becomes of the connection; 1.0 wants to be told
+// How long the connection stays open for another request; nothing: it is closed.
+using KeptOpen = std::optional<milliseconds>;
 
-// Status line and headers, with the empty line. Content-Length is the size of response.body, sent or not.
-std::string wire_head(const Response& response, std::string_view request_id, WallTime now, After after);
+// Status line and headers, with the empty line. Content-Length is the size of response.body, sent or not. That and how
+// long the connection is kept is said to every client: Keep-Alive counts in whole seconds, and is what a client's pool
+// goes by.
+std::string wire_head(const Response& response, std::string_view request_id, WallTime now, KeptOpen kept_open);
 
 // Whether its status and headers can be written as they are: a line break in a value would forge a header.
 bool is_writable(const Response& response);

@@ -266,8 +266,11 @@ FROM decided WHERE transaction_id IS NOT NULL
 -- name: lanes
 SELECT c.lane, c.last_seq, c.published_seq, c.applied_seq, c.owner, unix_micros(c.lease_expires_at),
        (extract(epoch FROM clock_timestamp() - e.created_at) * 1000)::bigint, c.publish_attempts, c.last_error,
-       a.failing_seq, a.attempts
+       a.failing_seq, a.attempts, hp.seq, hp.code, hp.reason, unix_micros(hp.halted_at), ha.seq, ha.code, ha.reason,
+       unix_micros(ha.halted_at)
 FROM lane_cursors c
 JOIN lane_apply a USING (lane)
+LEFT JOIN standing_halts hp ON hp.lane = c.lane AND hp.stage = 'publish'
+LEFT JOIN standing_halts ha ON ha.lane = c.lane AND ha.stage = 'apply'
 LEFT JOIN LATERAL (SELECT created_at FROM lane_events WHERE lane = c.lane AND seq = c.applied_seq + 1 LIMIT 1) e ON true
 ORDER BY c.lane

@@ -12,7 +12,8 @@ SELECT s.id, s.account_id, s.amount_cents, s.currency, s.type, s.status, s.idemp
        o.outcome, o.balance_after_cents, o.failure_code, o.failure_reason, unix_micros(o.processed_at),
        c.lane, c.last_seq, c.published_seq, c.applied_seq, c.owner, unix_micros(c.lease_expires_at),
        (extract(epoch FROM clock_timestamp() - w.created_at) * 1000)::bigint, c.publish_attempts, c.last_error,
-       a.failing_seq, a.attempts
+       a.failing_seq, a.attempts, hp.seq, hp.code, hp.reason, unix_micros(hp.halted_at), ha.seq, ha.code, ha.reason,
+       unix_micros(ha.halted_at)
 FROM transaction_states s
 CROSS JOIN LATERAL (
     SELECT event_id, lane, seq, created_at, traceparent, NULL::uuid AS replay_of FROM accepted WHERE id = s.id
@@ -21,6 +22,8 @@ CROSS JOIN LATERAL (
     WHERE transaction_id = s.id) e
 JOIN lane_cursors c ON c.lane = e.lane
 JOIN lane_apply a ON a.lane = e.lane
+LEFT JOIN standing_halts hp ON hp.lane = e.lane AND hp.stage = 'publish'
+LEFT JOIN standing_halts ha ON ha.lane = e.lane AND ha.stage = 'apply'
 LEFT JOIN LATERAL (SELECT * FROM dead_letters WHERE event_id = e.event_id LIMIT 1) d ON true
 LEFT JOIN LATERAL (SELECT * FROM outcomes WHERE lane = e.lane AND seq = e.seq LIMIT 1) o ON true
 LEFT JOIN LATERAL (SELECT created_at FROM lane_events WHERE lane = c.lane AND seq = c.applied_seq + 1 LIMIT 1) w ON true

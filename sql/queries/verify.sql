@@ -6,6 +6,9 @@ SELECT lane, i.last_seq, p.published_seq, a.applied_seq
 FROM lane_intake i FULL JOIN lane_publish p USING (lane) FULL JOIN lane_apply a USING (lane)
 ORDER BY lane
 
+-- name: halts
+SELECT lane, stage, seq, code, reason, halted_at::text FROM standing_halts ORDER BY lane, stage
+
 -- name: accounts
 -- The accounts of a lane and its cursors, as they were at one moment. A row without an account when there is none.
 SELECT i.last_seq, p.published_seq, a.applied_seq, c.id, c.balance_cents, c.min_balance_cents, c.currency

@@ -2,8 +2,9 @@
 
 -- name: load
 SELECT a.lane, a.applied_seq, p.published_seq, coalesce(a.failing_seq, 0), a.attempts, coalesce(a.streak_code, ''),
-       a.streak, unix_micros(a.first_failed_at), i.last_seq
+       a.streak, unix_micros(a.first_failed_at), i.last_seq, h.seq, h.code, h.reason, unix_micros(h.halted_at)
 FROM lane_apply a JOIN lane_publish p USING (lane) JOIN lane_intake i USING (lane)
+     LEFT JOIN lane_halts h ON h.lane = a.lane AND h.stage = 'apply'
 WHERE a.lane = ANY ($1::int[])
 ORDER BY a.lane
 
@@ -90,3 +91,15 @@ ON CONFLICT (topic, partition, "offset", value_sha256) WHERE transaction_id IS N
 -- The one write to lane_publish that needs no lease. The new epoch voids acknowledgements in flight.
 UPDATE lane_publish SET published_seq = $2, epoch = epoch + 1
 WHERE lane = $1 AND published_seq > $2
+
+-- name: halt
+INSERT INTO lane_halts AS known (lane, stage, seq, code, reason, halted_at)
+SELECT lane, 'apply', $2, $3, left($4, $5::integer), now() FROM lane_apply WHERE lane = $1 AND applied_seq = $2 - 1
+ON CONFLICT (lane, stage) DO UPDATE
+SET seq = excluded.seq, code = excluded.code, reason = excluded.reason,
+    halted_at = CASE WHEN (known.seq, known.code) = (excluded.seq, excluded.code) THEN known.halted_at
+                     ELSE excluded.halted_at END
+
+-- name: clear_halt
+DELETE FROM lane_halts h USING lane_apply a
+WHERE h.lane = $1 AND h.stage = 'apply' AND a.lane = h.lane AND a.applied_seq >= h.seq

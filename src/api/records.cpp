@@ -9,6 +9,7 @@ namespace ledgerline {
 namespace {
 
 constexpr int kDecisionColumns = 8;
+constexpr int kHaltColumns = 4;
 
 std::optional<DecisionRecord> read_optional_decision(RowReader& in) {
     if (in.is_null()) return in.skip(kDecisionColumns), std::nullopt;
@@ -20,6 +21,11 @@ std::optional<DecisionRecord> read_optional_decision(RowReader& in) {
                           .bulk_id = in.optional_uuid(),
                           .reason = in.optional_text(),
                           .request_id = in.text()};
+}
+
+std::optional<HaltRecord> read_optional_halt(RowReader& in, const char* stage) {
+    if (in.is_null()) return in.skip(kHaltColumns), std::nullopt;
+    return HaltRecord{.stage = stage, .seq = in.int64(), .code = in.text(), .reason = in.text(), .since = in.time()};
 }
 
 }  // namespace
@@ -123,17 +129,21 @@ LaneRecord read_lane(const pg::Rows& rows, std::size_t row) {
 }
 
 LaneRecord read_lane(RowReader& in) {
-    return {.lane = in.lane(),
-            .last_seq = in.int64(),
-            .published_seq = in.int64(),
-            .applied_seq = in.int64(),
-            .owner = in.optional_text(),
-            .lease_expires_at = in.optional_time(),
-            .oldest_waiting_age_ms = in.optional_int64(),
-            .publish_attempts = in.int64(),
-            .last_error = in.optional_text(),
-            .failing_seq = in.optional_int64(),
-            .attempts = in.int64()};
+    LaneRecord record{.lane = in.lane(),
+                      .last_seq = in.int64(),
+                      .published_seq = in.int64(),
+                      .applied_seq = in.int64(),
+                      .owner = in.optional_text(),
+                      .lease_expires_at = in.optional_time(),
+                      .oldest_waiting_age_ms = in.optional_int64(),
+                      .publish_attempts = in.int64(),
+                      .last_error = in.optional_text(),
+                      .failing_seq = in.optional_int64(),
+                      .attempts = in.int64(),
+                      .halts = {}};
+    for (const char* stage : {"publish", "apply"})
+        if (auto halt = read_optional_halt(in, stage)) record.halts.push_back(*std::move(halt));
+    return record;
 }
 
 namespace {
@@ -169,6 +179,16 @@ void append_json(const DeadLetterSummary::Amount& amount, std::string& out) {
         .add("type", amount.type)
         .add("count", amount.count)
         .add_raw("amount_cents", amount.amount_cents)
+        .close();
+}
+
+void append_json(const HaltRecord& halt, std::string& out) {
+    JsonObject(out)
+        .add("stage", halt.stage)
+        .add("seq", halt.seq)
+        .add("code", halt.code)
+        .add("reason", halt.reason)
+        .add("since", halt.since)
         .close();
 }
 
@@ -284,6 +304,7 @@ void append_json(const LaneRecord& record, std::string& out) {
         .add("last_error", record.last_error)
         .add("failing_seq", record.failing_seq)
         .add("attempts", record.attempts)
+        .add_raw("halts", array_of(record.halts))
         .close();
 }
 

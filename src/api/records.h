@@ -120,6 +120,15 @@ struct DeadLetterSummary {
     std::optional<WallTime> newest_failed_at;
 };
 
+// What halts a stage of a lane.
+struct HaltRecord {
+    std::string stage;  // "publish", "apply"
+    std::int64_t seq = 0;
+    std::string code;
+    std::string reason;
+    WallTime since;
+};
+
 struct LaneRecord {
     int lane = 0;
     std::int64_t last_seq = 0;
@@ -132,6 +141,7 @@ struct LaneRecord {
     std::optional<std::string> last_error;
     std::optional<std::int64_t> failing_seq;
     std::int64_t attempts = 0;
+    std::vector<HaltRecord> halts;  // empty while every stage goes on
 };
 
 AccountRecord read_account(const pg::Rows& rows, std::size_t row);

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include "cli/commands.h"
 #include "cli/exit_code.h"
 #include "cli/server_command.h"
@@ -16,14 +18,38 @@ const Field kLaneFields[] = {{"lane", "lane", Align::right},
                              {"applied_seq", "applied_seq", Align::right},
                              {"oldest_waiting_age_ms", "oldest_waiting_age_ms", Align::right},
                              {"owner", "owner"},
+                             {"halts", "halts"},
                              {"last_error", "last_error"}};
+
+// "apply at 17 since 2026-01-02T03:04:05.000000Z: not_proven: ...", for a table's cell.
+std::string text_of_halts(const json::Value& lane) {
+    std::string text;
+    const json::Value* halts = lane.find("halts");
+    if (!halts || !halts->if_array()) return text;
+    for (const json::Value& halt : *halts->if_array()) {
+        if (!text.empty()) text += "; ";
+        text += fmt::format("{} at {} since {}: {}: {}", text_of(halt, "stage"), cell_of(halt.find("seq")),
+                            text_of(halt, "since"), text_of(halt, "code"), text_of(halt, "reason"));
+    }
+    return text;
+}
+
+void write_halts_as_text(json::Array& lanes) {
+    for (json::Value& lane : lanes) {
+        std::string text = text_of_halts(lane);
+        for (auto& [name, value] : *lane.if_object())
+            if (name == "halts") value = std::move(text);
+    }
+}
 
 Result<int> lanes(const Environment& environment, const Options& options, Server& server) {
     LEDGERLINE_TRY(const json::Value answer, server.get("/v1/lanes"));
     const json::Value* found = answer.find("lanes");
     if (!found || !found->if_array())
         return failure(Disposition::refuse, "bad_answer", "the server's answer has no member lanes");
-    print_list(environment, options.output, kLaneFields, *found->if_array());
+    json::Array lanes = *found->if_array();
+    if (!options.output.json()) write_halts_as_text(lanes);
+    print_list(environment, options.output, kLaneFields, lanes);
     return exit_ok;
 }
 

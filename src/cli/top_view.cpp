@@ -62,11 +62,26 @@ std::optional<std::int64_t> number(const json::Value& object, std::string_view n
     return value ? value->if_int64() : std::nullopt;
 }
 
+// "apply halted at 17: not_proven"
+std::string halts_of(const json::Value& lane) {
+    std::string text;
+    const json::Value* halts = lane.find("halts");
+    if (!halts || !halts->if_array()) return text;
+    for (const json::Value& halt : *halts->if_array()) {
+        if (!text.empty()) text += "; ";
+        text += text_of(halt, "stage") + " halted at " + std::to_string(number(halt, "seq").value_or(0)) + ": " +
+                text_of(halt, "code");
+    }
+    return text;
+}
+
 TopLane lane_of(const json::Value& lane) {
     const std::int64_t last = number(lane, "last_seq").value_or(0);
     const std::int64_t applied = number(lane, "applied_seq").value_or(0);
     const std::int64_t announced = std::max(number(lane, "published_seq").value_or(0), applied);
-    std::string note = text_of(lane, "last_error");
+    std::string note = halts_of(lane);
+    if (const std::string error = text_of(lane, "last_error"); !error.empty())
+        note += (note.empty() ? "" : "; ") + error;
     if (const auto failing = number(lane, "failing_seq")) {
         if (!note.empty()) note += "; ";
         note += "seq " + std::to_string(*failing) + " has failed " +

@@ -82,11 +82,13 @@ public:
         for (std::size_t row = 0; row < lanes.size(); ++row) {
             const int lane = static_cast<int>(lanes.int64(row, 0));
             report_.examine(Check::cursors);
+            report_.examine(Check::halts);
             if (lanes.is_null(row, 1) || lanes.is_null(row, 2) || lanes.is_null(row, 3))
                 report_.violate(Check::cursors, {lane, 0, "", "a stage has no cursor in this lane"});
             else
                 LEDGERLINE_CHECK(verify_lane(lane));
         }
+        LEDGERLINE_CHECK(find_halts());
         LEDGERLINE_CHECK(find_strays_of_no_lane());
         return std::move(report_);
     }
@@ -132,6 +134,15 @@ private:
             done_ += up_to - after;
             if (settings_.on_progress) settings_.on_progress(done_, std::max(done_, total_));
         }
+        return {};
+    }
+
+    Result<void> find_halts() {
+        LEDGERLINE_TRY(const Rows halts, connection_.query(sql::verify_halts));
+        for (std::size_t row = 0; row < halts.size(); ++row)
+            report_.violate(Check::halts, {static_cast<int>(halts.int64(row, 0)), halts.int64(row, 2), "",
+                                           fmt::format("{} halted at {}: {}: {}", halts.text(row, 1),
+                                                       halts.text(row, 5), halts.text(row, 3), halts.text(row, 4))});
         return {};
     }
 

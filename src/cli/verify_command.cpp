@@ -72,8 +72,10 @@ void print_text(const Environment& environment, const VerifyReport& report, doub
         if (finding.violated > listed)
             environment.out << fmt::format("        ... and {} more\n", grouped(finding.violated - listed));
     }
-    environment.out << fmt::format("{} in {:.1f} s\n", report.ok() ? "Everything holds" : "The ledger is damaged",
-                                   seconds);
+    const char* verdict = report.ok()        ? "Everything holds"
+                          : report.damaged() ? "The ledger is damaged"
+                                             : "The ledger is whole, but does not go on";
+    environment.out << fmt::format("{} in {:.1f} s\n", verdict, seconds);
 }
 
 Result<int> run(const Environment& environment, const Options& options) {

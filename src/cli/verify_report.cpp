@@ -21,6 +21,7 @@ constexpr CheckText kTexts[] = {
     {"discards", "every discard has its dead letter", "discards"},
     {"replays", "every replay has its dead letter", "replays"},
     {"balances", "every balance is the sum of the account's entries", "accounts"},
+    {"halts", "no lane stands halted", "lanes"},
 };
 static_assert(std::size(kTexts) == check_count);
 
@@ -40,6 +41,11 @@ void VerifyReport::violate(Check check, Violation violation) {
 
 bool VerifyReport::ok() const {
     return std::ranges::all_of(findings_, [](const Finding& finding) { return finding.violated == 0; });
+}
+
+bool VerifyReport::damaged() const {
+    const auto violated = std::ranges::count_if(findings_, [](const Finding& each) { return each.violated > 0; });
+    return violated > (finding(Check::halts).violated > 0 ? 1 : 0);
 }
 
 }  // namespace ledgerline::cli

@@ -21,8 +21,9 @@ enum class Check {
     discards,  // discarded outcomes and discarded letters belong together
     replays,   // replayed events and replayed letters belong together
     balances,  // every balance is the sum of the account's entries
+    halts,     // no stage of a lane stands halted: a fault of the installation, not of the ledger
 };
-inline constexpr std::size_t check_count = 11;
+inline constexpr std::size_t check_count = 12;
 
 std::string_view name_of(Check check);
 std::string_view claim_of(Check check);  // what holds when there is no violation
@@ -50,6 +51,8 @@ public:
 
     const Finding& finding(Check check) const { return findings_[static_cast<std::size_t>(check)]; }
     bool ok() const;
+    // Whether anything is wrong with the ledger itself.
+    bool damaged() const;
 
 private:
     Finding& at(Check check) { return findings_[static_cast<std::size_t>(check)]; }

@@ -14,6 +14,7 @@
 #include "base/result.h"
 #include "bus/bus.h"
 #include "event/event.h"
+#include "event/lane_halt.h"
 #include "ledger/posting.h"
 
 namespace ledgerline {
@@ -29,6 +30,7 @@ struct LaneState {
     std::string streak_code{};     // the reason for which the lane's last events were buried in a row
     int streak = 0;
     std::optional<WallTime> first_failed_at{};  // of failing_seq
+    std::optional<LaneHalt> halt{};             // of apply; the cursor may have passed it
 };
 
 // What a message claims about one event of a lane.
@@ -104,6 +106,15 @@ public:
     // Asks the publisher for everything after applied_seq again: sets published_seq back to it, if it is further, and
     // raises the epoch, which voids acknowledgements in flight. Needs no lease. False: there was nothing to set back.
     virtual Result<bool> rewind(int lane, std::int64_t applied_seq) = 0;
+
+    // Records that the worker does not get past halt.seq, in place of what was recorded of the lane before. Repeating
+    // it for the same seq and code keeps the first time. False, and nothing is changed, unless halt.seq is the event
+    // that follows the cursor. OutboxStore records the halts of publish in the same way.
+    virtual Result<bool> halt(int lane, const LaneHalt& halt) = 0;
+
+    // Removes the record of a halt that the cursor has passed: whoever moved the cursor may not have known of it.
+    // False: there is none, or the lane still stands there.
+    virtual Result<bool> clear_halt(int lane) = 0;
 };
 
 }  // namespace ledgerline

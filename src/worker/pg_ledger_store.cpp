@@ -149,6 +149,9 @@ std::vector<LaneState> read_states(const Rows& rows) {
         state.streak = static_cast<int>(rows.int64(row, 6));
         state.last_seq = rows.int64(row, 8);
         if (!rows.is_null(row, 7)) state.first_failed_at = rows.time(row, 7);
+        if (!rows.is_null(row, 9))
+            state.halt = LaneHalt{rows.int64(row, 9), std::string(rows.text(row, 10)), std::string(rows.text(row, 11)),
+                                  rows.time(row, 12)};
     }
     return states;
 }
@@ -270,6 +273,22 @@ Result<std::size_t> PgLedgerStore::bury_foreign(std::span<const ForeignMessage> 
 Result<bool> PgLedgerStore::rewind(int lane, std::int64_t applied_seq) {
     LEDGERLINE_TRY(const Rows rows, session_.run([&](Connection& connection) {
         return connection.query(sql::worker_rewind, Params().add(lane).add(applied_seq));
+    }));
+    return rows.affected() == 1;
+}
+
+Result<bool> PgLedgerStore::halt(int lane, const LaneHalt& halt) {
+    const auto reason_max = static_cast<std::int64_t>(LaneHalt::reason_chars_max);
+    LEDGERLINE_TRY(const Rows rows, session_.run([&](Connection& connection) {
+        return connection.query(sql::worker_halt,
+                                Params().add(lane).add(halt.seq).add(halt.code).add(halt.reason).add(reason_max));
+    }));
+    return rows.affected() == 1;
+}
+
+Result<bool> PgLedgerStore::clear_halt(int lane) {
+    LEDGERLINE_TRY(const Rows rows, session_.run([&](Connection& connection) {
+        return connection.query(sql::worker_clear_halt, Params().add(lane));
     }));
     return rows.affected() == 1;
 }

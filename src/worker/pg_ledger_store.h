@@ -24,6 +24,8 @@ public:
     Result<bool> bury(int lane, std::int64_t applied_seq, const BuriedEvent& letter) override;
     Result<std::size_t> bury_foreign(std::span<const ForeignMessage> letters) override;
     Result<bool> rewind(int lane, std::int64_t applied_seq) override;
+    Result<bool> halt(int lane, const LaneHalt& halt) override;
+    Result<bool> clear_halt(int lane) override;
 
 private:
     pg::Session session_;

@@ -101,6 +101,16 @@ public:
         rewinds.push_back(applied_seq);
         return std::exchange(state.published_seq, std::min(state.published_seq, applied_seq)) > applied_seq;
     }
+    Result<bool> halt(int, const LaneHalt& halt) override {
+        if (halt.seq != state.applied_seq + 1) return false;
+        state.halt = halt;
+        return true;
+    }
+    Result<bool> clear_halt(int) override {
+        if (!state.halt || state.halt->seq > state.applied_seq) return false;
+        state.halt.reset();
+        return true;
+    }
 
     LaneState state{.lane = 0, .applied_seq = 0, .published_seq = 0, .last_seq = 100};
     bool down = false;
@@ -331,6 +341,8 @@ TEST_F(WorkerTest, AFatalFailureEndsTheRole) {
         Result<bool> bury(int, std::int64_t, const BuriedEvent&) override { return broken(); }
         Result<std::size_t> bury_foreign(std::span<const ForeignMessage>) override { return broken(); }
         Result<bool> rewind(int, std::int64_t) override { return broken(); }
+        Result<bool> halt(int, const LaneHalt&) override { return broken(); }
+        Result<bool> clear_halt(int) override { return broken(); }
     } broken;
     Worker doomed{WorkerConfig{}, consumer, broken, clock, random, ids, metrics, [] {}};
     const auto step = doomed.step();

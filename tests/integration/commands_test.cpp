@@ -11,6 +11,7 @@
 namespace ledgerline::cli {
 namespace {
 
+using testing::ContainsRegex;
 using testing::HasSubstr;
 
 struct Outcome {
@@ -203,6 +204,21 @@ TEST_F(Commands, LanesShowTheirCursors) {
     EXPECT_EQ(lanes.lines(), 12);
     EXPECT_THAT(lanes.out, HasSubstr(R"("last_seq":1)"));
     EXPECT_EQ(call({"lanes"}).lines(), 13);
+}
+
+TEST_F(Commands, LanesAndVerifyShowWhatHaltsALane) {
+    server_.account(R"("currency":"EUR","reference":"alice")");
+    post("k1");
+    server_.database().run(
+        "INSERT INTO lane_halts SELECT lane, 'apply', 1, 'not_recognized', 'why', now() FROM lane_cursors "
+        "WHERE last_seq = 1");
+    EXPECT_THAT(call({"lanes", "-o", "json"}).out, HasSubstr(R"("halts":[{"stage":"apply","seq":1,)"));
+    EXPECT_THAT(call({"lanes"}).out, ContainsRegex("apply at 1 since [-0-9T:.]+Z: not_recognized: why"));
+    EXPECT_THAT(call({"top", "--once", "--interval", "100ms"}).out, HasSubstr("apply halted at 1: not_recognized"));
+    const Outcome verified = call({"verify"});
+    EXPECT_EQ(verified.code, exit_refused);
+    EXPECT_THAT(verified.out, HasSubstr("FAILED  no lane stands halted"));
+    EXPECT_THAT(verified.out, HasSubstr("The ledger is whole, but does not go on"));
 }
 
 TEST_F(Commands, MigrateTellsWhereTheSchemaIs) {

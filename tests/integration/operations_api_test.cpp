@@ -31,6 +31,23 @@ TEST(OperationsApi, ShowsTheLanes) {
     EXPECT_EQ(lanes.at(idle + ".oldest_waiting_age_ms"), "null");
 }
 
+TEST(OperationsApi, ShowsWhatHaltsALaneUntilItGoesOn) {
+    test::ApiServer server;
+    const std::string account = server.account();
+    const Answer made = server.post("/v1/transactions", server.transaction(account, "a"));
+    EXPECT_EQ(server.get("/v1/lanes").at("lanes." + made.at("lane") + ".halts"), "[]");
+    server.database().run("INSERT INTO lane_halts VALUES (" + made.at("lane") +
+                          ", 'apply', 1, 'not_recognized', 'why', '2026-01-02T03:04:05Z'), (" + made.at("lane") +
+                          ", 'publish', 1, 'too_large', 'because', '2026-01-02T03:04:06Z')");
+    const std::string halted =
+        R"([{"stage":"publish","seq":1,"code":"too_large","reason":"because","since":"2026-01-02T03:04:06.000000Z"},)"
+        R"({"stage":"apply","seq":1,"code":"not_recognized","reason":"why","since":"2026-01-02T03:04:05.000000Z"}])";
+    EXPECT_EQ(server.get("/v1/lanes").at("lanes." + made.at("lane") + ".halts"), halted);
+    EXPECT_EQ(server.get("/v1/transactions/" + made.at("id") + "/trace").at("lane.halts"), halted);
+    server.apply(made.at("id"));
+    EXPECT_EQ(server.get("/v1/lanes").at("lanes." + made.at("lane") + ".halts"), "[]") << "the cursors have passed";
+}
+
 TEST(OperationsApi, ServesItsDocument) {
     test::ApiServer server;
     const Answer document = server.get("/openapi.json");

@@ -143,6 +143,19 @@ TEST_F(Verify, FindsNothingWrongWithARightLedger) {
     EXPECT_EQ(examined(Check::balances), 3);
 }
 
+TEST_F(Verify, SaysThatALaneIsHaltedThoughTheLedgerIsWhole) {
+    damage(
+        "INSERT INTO lane_halts VALUES (0, 'apply', 10, 'not_recognized', 'why', now()), "
+        "(1, 'publish', 3, 'too_large', 'past it already', now())");
+    const VerifyReport found = report();
+    EXPECT_FALSE(found.ok());
+    EXPECT_FALSE(found.damaged());
+    EXPECT_EQ(broken(found), std::set{Check::halts});
+    EXPECT_EQ(found.finding(Check::halts).examined, 12);
+    EXPECT_EQ(found.finding(Check::halts).violated, 1);
+    EXPECT_THAT(text_of(found), testing::ContainsRegex("lane 0 seq 10 : apply halted at .*: not_recognized: why"));
+}
+
 TEST_F(Verify, SaysTheSameWhateverTheStretch) {
     damage("UPDATE accounts SET balance_cents = 21 WHERE id = id(1); DELETE FROM accepted WHERE id = id(1010)");
     const std::string expected = text_of(report());

@@ -88,6 +88,12 @@ public:
         faults_.maybe_interleave(held_up);
         return under_faults(faults_, [&] { return store_->rewind(lane, applied_seq); });
     }
+    Result<bool> halt(int lane, const LaneHalt& halt) override {
+        return under_faults(faults_, [&] { return store_->halt(lane, halt); });
+    }
+    Result<bool> clear_halt(int lane) override {
+        return under_faults(faults_, [&] { return store_->clear_halt(lane); });
+    }
 
 private:
     std::unique_ptr<LedgerStore> store_;

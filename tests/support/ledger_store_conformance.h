@@ -316,4 +316,33 @@ TEST_P(LedgerStoreConformance, ARewindSetsBackOnlyWhatIsFurther) {
     EXPECT_FALSE(store_->rewind(kLane, 4).value_or(true)) << "asked once";
 }
 
+TEST_P(LedgerStoreConformance, AHaltIsRecordedAtTheHeadAndKeepsItsBeginning) {
+    insert_credits(open_account(kLane), kLane, 1, 3);
+    EXPECT_FALSE(state().halt);
+    EXPECT_FALSE(store_->halt(kLane, {2, "not_proven", "not the head"}).value_or(true));
+    EXPECT_FALSE(state().halt);
+    EXPECT_TRUE(store_->halt(kLane, {1, "not_proven", "first"}).value_or(false));
+    const auto since = state().halt.value().since;
+    ASSERT_TRUE(since);
+    EXPECT_TRUE(store_->halt(kLane, {1, "not_proven", "again"}).value_or(false));
+    EXPECT_EQ(state().halt->reason, "again");
+    EXPECT_EQ(state().halt->since, since);
+    EXPECT_TRUE(store_->halt(kLane, {1, "P0001", std::string(5000, 'x')}).value_or(false));
+    EXPECT_EQ(state().halt->code, "P0001") << "another reason takes the place of the first";
+    EXPECT_EQ(state().halt->reason, std::string(LaneHalt::reason_chars_max, 'x'));
+    EXPECT_FALSE(state(4).halt) << "of another lane";
+}
+
+TEST_P(LedgerStoreConformance, AHaltIsClearedOnceTheCursorHasPassedIt) {
+    const auto events = insert_credits(open_account(kLane), kLane, 1, 3);
+    EXPECT_FALSE(store_->clear_halt(kLane).value_or(true)) << "there is none";
+    ASSERT_TRUE(store_->halt(kLane, {1, "not_proven", "x"}).value_or(false));
+    EXPECT_FALSE(store_->clear_halt(kLane).value_or(true)) << "the lane still stands there";
+    EXPECT_TRUE(state().halt);
+    ASSERT_EQ(apply(events, 0).status, Status::applied);
+    EXPECT_EQ(state().halt.value().seq, 1) << "whoever loads the lane sees that it was halted";
+    EXPECT_TRUE(store_->clear_halt(kLane).value_or(false));
+    EXPECT_FALSE(state().halt);
+}
+
 }  // namespace ledgerline::test

@@ -140,7 +140,7 @@ public:
             if (found == tables_.lanes.end()) continue;
             const MemoryTables::Lane& lane = found->second;
             states.push_back({number, lane.applied_seq, lane.published_seq, lane.last_seq, lane.failing_seq,
-                              lane.attempts, lane.streak_code, lane.streak, lane.first_failed_at});
+                              lane.attempts, lane.streak_code, lane.streak, lane.first_failed_at, lane.apply_halt});
         }
         return states;
     }
@@ -234,6 +234,25 @@ public:
         if (lane.published_seq <= applied_seq) return false;
         lane.published_seq = applied_seq;
         ++lane.epoch;
+        return true;
+    }
+
+    Result<bool> halt(int number, const LaneHalt& halt) override {
+        std::lock_guard lock(database_.mutex_);
+        MemoryTables::Lane& lane = tables_.lanes.at(number);
+        if (halt.seq != lane.applied_seq + 1) return false;
+        const auto& known = lane.apply_halt;
+        const bool repeated = known && known->seq == halt.seq && known->code == halt.code;
+        const auto since = repeated ? known->since : database_.clock_.wall_now();
+        lane.apply_halt = LaneHalt{halt.seq, halt.code, halt.reason.substr(0, LaneHalt::reason_chars_max), since};
+        return true;
+    }
+
+    Result<bool> clear_halt(int number) override {
+        std::lock_guard lock(database_.mutex_);
+        MemoryTables::Lane& lane = tables_.lanes.at(number);
+        if (!lane.apply_halt || lane.apply_halt->seq > lane.applied_seq) return false;
+        lane.apply_halt.reset();
         return true;
     }
 

@@ -5,8 +5,17 @@
 #include <charconv>
 #include <unordered_set>
 
+#include "base/json_items.h"
+
 namespace ledgerline::json {
 namespace {
+
+// The array that parse_items() takes apart.
+struct Split {
+    std::string_view member;
+    std::size_t values_max;
+    const TakeItem& take;
+};
 
 // Builds a Value from the events of Boost.JSON's parser, and stops it where our rules are stricter.
 class Builder {
@@ -20,16 +29,17 @@ public:
     using Code = boost::json::error_code;
     using Text = boost::json::string_view;
 
-    explicit Builder(const Limits& limits) : limits_(limits) {}
+    Builder(const Limits& limits, const Split* split) : limits_(limits), split_(split) {}
 
     bool on_document_begin(Code&) { return true; }
     bool on_document_end(Code&) { return true; }
-    bool on_object_begin(Code&) { return open(Object{}); }
-    bool on_object_end(std::size_t, Code&) { return close(); }
-    bool on_array_begin(Code&) { return open(Array{}); }
-    bool on_array_end(std::size_t, Code&) { return close(); }
+    bool on_object_begin(Code& code) { return open(Object{}, code); }
+    bool on_object_end(std::size_t, Code& code) { return close(code); }
+    bool on_array_begin(Code& code) { return open(Array{}, code); }
+    bool on_array_end(std::size_t, Code& code) { return close(code); }
     bool on_key_part(Text text, std::size_t, Code&) { return append(text); }
     bool on_key(Text text, std::size_t, Code& code) {
+        if (skipping()) return true;
         append(text);
         Frame& frame = stack_.back();
         frame.key = std::exchange(text_, {});
@@ -40,21 +50,23 @@ public:
     }
     bool on_string_part(Text text, std::size_t, Code&) { return append(text); }
     bool on_string(Text text, std::size_t, Code& code) {
+        if (skipping()) return true;
         append(text);
         if (text_.find('\0') != std::string::npos) return refuse("a string must not contain U+0000", code);
-        return add(std::exchange(text_, {}));
+        return add(std::exchange(text_, {}), code);
     }
     bool on_number_part(Text text, Code&) { return append(text); }
     bool on_int64(std::int64_t, Text text, Code& code) { return number(text, code); }
     bool on_uint64(std::uint64_t, Text text, Code& code) { return number(text, code); }
     bool on_double(double, Text text, Code& code) { return number(text, code); }
-    bool on_bool(bool value, Code&) { return add(value); }
-    bool on_null(Code&) { return add(Value()); }
+    bool on_bool(bool value, Code& code) { return add(value, code); }
+    bool on_null(Code& code) { return add(Value(), code); }
     bool on_comment_part(Text, Code&) { return true; }
     bool on_comment(Text, Code&) { return true; }
 
     Value take() { return std::move(root_); }
     const std::string& rule() const { return rule_; }
+    bool stopped() const { return stopped_; }
 
 private:
     struct Frame {
@@ -62,24 +74,42 @@ private:
         std::string key;                        // of the member being read, in an object
         std::unordered_set<std::string> names;  // seen so far, in an object
     };
+    // On the stack while the split array is read: the object, and the array.
+    static constexpr std::size_t kSplitFrames = 2;
 
     bool append(Text text) {
-        text_.append(text.data(), text.size());
+        if (!skipping()) text_.append(text.data(), text.size());
         return true;
     }
 
-    bool open(Value container) {
+    bool open(Value container, Code& code) {
+        if (skipping()) return ++skipped_depth_, true;
+        if (split_ && stack_.size() == 1 && container.if_array() && stack_[0].container.if_object() &&
+            stack_[0].key == split_->member)
+            splitting_ = true;
         stack_.push_back({std::move(container), {}, {}});
-        return true;
+        return count_value(code);
     }
 
-    bool close() {
+    bool close(Code& code) {
+        if (skipping()) {
+            if (--skipped_depth_ > 0) return true;
+            return hand_over({Value(), std::exchange(skipped_in_, {})}, code);
+        }
         Value done = std::move(stack_.back().container);
         stack_.pop_back();
-        return add(std::move(done));
+        if (stack_.size() < kSplitFrames) splitting_ = false;
+        return place(std::move(done), code);
     }
 
-    bool add(Value value) {
+    bool add(Value value, Code& code) {
+        if (skipping()) return true;
+        if (at_items()) return hand_over({std::move(value), std::nullopt}, code);
+        return count_value(code) && (skipping() || place(std::move(value), code));
+    }
+
+    bool place(Value value, Code& code) {
+        if (at_items()) return hand_over({std::move(value), std::nullopt}, code);
         if (stack_.empty()) {
             root_ = std::move(value);
         } else if (Array* array = stack_.back().container.if_array()) {
@@ -90,7 +120,35 @@ private:
         return true;
     }
 
+    // Drops an element that has too many values; what is left of it is only checked for its syntax.
+    bool count_value(Code& code) {
+        if (!split_) return true;
+        const bool in_item = splitting_ && stack_.size() > kSplitFrames;
+        if (++(in_item ? item_values_ : other_values_) <= split_->values_max) return true;
+        if (!in_item)
+            return refuse("there must be at most " + std::to_string(split_->values_max) + " values outside '" +
+                              std::string(split_->member) + "'",
+                          code);
+        const Frame& item = stack_[kSplitFrames];
+        skipped_in_ = item.container.if_object() ? item.key : std::string();
+        skipped_depth_ = stack_.size() - kSplitFrames;
+        stack_.resize(kSplitFrames);
+        std::string().swap(text_);
+        return true;
+    }
+
+    bool hand_over(Item item, Code& code) {
+        item_values_ = 0;
+        if (split_->take(std::move(item))) return true;
+        stopped_ = true;
+        return refuse({}, code);
+    }
+
+    bool at_items() const { return splitting_ && stack_.size() == kSplitFrames; }
+    bool skipping() const { return skipped_depth_ > 0; }
+
     bool number(Text text, Code& code) {
+        if (skipping()) return true;
         append(text);
         if (text_.size() > limits_.number_chars_max)
             return refuse("a number must have at most " + std::to_string(limits_.number_chars_max) + " characters",
@@ -105,7 +163,7 @@ private:
                                   " and " + std::to_string(limits_.exponent_max),
                               code);
         }
-        return add(Number{std::exchange(text_, {})});
+        return add(Number{std::exchange(text_, {})}, code);
     }
 
     bool refuse(std::string rule, Code& code) {
@@ -115,11 +173,33 @@ private:
     }
 
     const Limits& limits_;
+    const Split* const split_;  // null: the whole text becomes one value
     std::vector<Frame> stack_;
     std::string text_;
     std::string rule_;
     Value root_;
+
+    bool splitting_ = false;         // within the split array
+    std::size_t item_values_ = 0;    // of the element being read
+    std::size_t other_values_ = 0;   // outside the elements
+    std::size_t skipped_depth_ = 0;  // containers open in an element that was dropped; 0: none was
+    std::string skipped_in_;
+    bool stopped_ = false;
 };
+
+Result<Value> run_parser(std::string_view text, const Limits& limits, const Split* split) {
+    boost::json::parse_options options;
+    options.max_depth = limits.depth_max;
+    boost::json::basic_parser<Builder> parser(options, limits, split);
+    boost::json::error_code code;
+    const std::size_t used = parser.write_some(false, text.data(), text.size(), code);
+    if (!code && used < text.size()) code = boost::json::error::extra_data;
+    if (!code) return parser.handler().take();
+    if (parser.handler().stopped()) return failure(Disposition::refuse, "stopped", "the parsing was ended");
+    const std::string& rule = parser.handler().rule();
+    return failure(Disposition::refuse, "invalid_json",
+                   (rule.empty() ? code.message() : rule) + ", at byte " + std::to_string(used));
+}
 
 // A number as sign, significant digits without zeros at either end, and the power of ten of the last digit.
 struct Decimal {
@@ -183,19 +263,12 @@ const Value* Value::find(std::string_view name) const {
     return found == object->end() ? nullptr : &found->second;
 }
 
-Result<Value> parse(std::string_view text, const Limits& limits) {
-    boost::json::parse_options options;
-    options.max_depth = limits.depth_max;
-    boost::json::basic_parser<Builder> parser(options, limits);
-    boost::json::error_code code;
-    const std::size_t used = parser.write_some(false, text.data(), text.size(), code);
-    if (!code && used < text.size()) code = boost::json::error::extra_data;
-    if (code) {
-        const std::string& rule = parser.handler().rule();
-        return failure(Disposition::refuse, "invalid_json",
-                       (rule.empty() ? code.message() : rule) + ", at byte " + std::to_string(used));
-    }
-    return parser.handler().take();
+Result<Value> parse(std::string_view text, const Limits& limits) { return run_parser(text, limits, nullptr); }
+
+Result<Value> parse_items(std::string_view text, std::string_view member, std::size_t values_max, const TakeItem& take,
+                          const Limits& limits) {
+    const Split split{member, values_max, take};
+    return run_parser(text, limits, &split);
 }
 
 void append_quoted(std::string_view text, std::string& out) {

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/json_items.h"
+
 namespace ledgerline::json {
 namespace {
 
@@ -56,6 +58,58 @@ TEST(Json, LimitsDepthAndNumberSize) {
 
 TEST(Json, EscapesWhatMustBe) {
     EXPECT_EQ(serialize(Value("a\"b\\c\n\t\x01\x1f\u00e9")), R"("a\"b\\c\n\t\u0001\u001fé")");
+}
+
+// The elements that parse_items() hands over, as text; "too large in <member>" for those it dropped.
+struct Taken {
+    Result<Value> rest;
+    std::vector<std::string> items;
+};
+
+Taken take_items(std::string_view text, std::size_t values_max = 10, std::size_t items_max = 100) {
+    std::vector<std::string> items;
+    auto rest = parse_items(text, "items", values_max, [&](Item item) {
+        items.push_back(item.too_large_in ? "too large in " + *item.too_large_in : serialize(item.value));
+        return items.size() < items_max;
+    });
+    return {std::move(rest), std::move(items)};
+}
+
+TEST(JsonItems, AreHandedOverOneByOneAndLeftOut) {
+    const Taken taken = take_items(R"({"a":[1],"items":[{"items":[1]},2,null,[[]],"x"],"b":{"items":[3]}})");
+    ASSERT_TRUE(taken.rest) << taken.rest.error().message;
+    EXPECT_EQ(serialize(*taken.rest), R"({"a":[1],"items":[],"b":{"items":[3]}})");
+    EXPECT_EQ(taken.items, (std::vector<std::string>{R"({"items":[1]})", "2", "null", "[[]]", R"("x")"}));
+}
+
+TEST(JsonItems, AreOnlyThoseOfTheOutermostObject) {
+    EXPECT_TRUE(take_items(R"([{"items":[1]}])").items.empty());
+    EXPECT_TRUE(take_items(R"({"a":{"items":[1]}})").items.empty());
+    const Taken other = take_items(R"({"items":{"a":1}})");
+    EXPECT_EQ(serialize(*other.rest), R"({"items":{"a":1}})");
+}
+
+TEST(JsonItems, OneWithTooManyValuesIsDroppedAloneAndNamesItsMember) {
+    const std::string wide = R"({"k":1,"m":[0,0,0,0,0,0,0,0,{"x":[0,"\u0041",1e5,{}]}],"n":2})";
+    const Taken taken = take_items(R"({"items":[[0,0,0,0,0,0,0,0,0],)" + wide + R"(,[0,0,0,0,0,0,0,0,0,0],{"k":1}]})");
+    ASSERT_TRUE(taken.rest) << taken.rest.error().message;
+    EXPECT_EQ(taken.items, (std::vector<std::string>{"[0,0,0,0,0,0,0,0,0]", "too large in m", "too large in ",
+                                                     R"({"k":1})"}));
+}
+
+TEST(JsonItems, ErrorsBehindThemStillCount) {
+    for (const char* text : {R"({"items":[1,2})", R"({"items":[1],"items":[2]})", R"({"items":[{"a":1,"a":2}]})",
+                             R"({"items":[1]} x)", R"({"items":["\u0000"]})"})
+        EXPECT_EQ(take_items(text).rest.error().code, "invalid_json") << text;
+    const Taken elsewhere = take_items(R"({"x":[0,0,0,0,0,0,0,0,0,0,0],"items":[]})");
+    EXPECT_EQ(elsewhere.rest.error().code, "invalid_json");
+    EXPECT_NE(elsewhere.rest.error().message.find("at most 10 values outside 'items'"), std::string::npos);
+}
+
+TEST(JsonItems, StopWhenTheyAreTooMany) {
+    const Taken taken = take_items(R"({"items":[1,2,3,4]} not JSON)", 10, 2);
+    EXPECT_EQ(taken.rest.error().code, "stopped");
+    EXPECT_EQ(taken.items.size(), 2u);
 }
 
 struct Pair {

@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include "api/intake_queue.h"
+#include "observe/exceptions.h"
 #include "sql/queries.h"
 
 namespace ledgerline {
@@ -75,8 +76,21 @@ std::optional<Database::Job> Database::next_job() {
 void Database::serve() {
     pg::Session session(config_.connection, metrics_, config_.pool, tracer_);
     while (auto job = next_job()) {
-        const TraceScope scope(job->trace);
-        job->run([&](const Work& work) { return run_on(session, job->queued_at, work); });
+        try {
+            const TraceScope scope(job->trace);
+            job->run([&](const Work& work) { return run_guarded(session, job->queued_at, work); });
+        } catch (const std::exception& exception) {  // of handing the result over: its request ends without an answer
+            note_exception("database", exception.what());
+        }
+    }
+}
+
+Result<void> Database::run_guarded(pg::Session& session, SteadyTime queued_at, const Work& work) {
+    try {
+        return run_on(session, queued_at, work);
+    } catch (const std::exception& exception) {
+        note_exception("database", exception.what());
+        return std::unexpected(not_run(outcome_unknown, exception.what()));
     }
 }
 

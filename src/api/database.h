@@ -5,8 +5,11 @@
 // makes. Writes commit by Connection::commit_pipeline(), which tells when the fate of a commit is unknown, and a write
 // that finds what an earlier run has made promises no more than is durable (session_durable_mark).
 //
+// What the work throws, memory that was not to be had among it, is an error as well and ends neither its thread nor the
+// process.
+//
 // Errors besides those of the work itself (all Disposition::retry):
-//   outcome_unknown  a run may have committed, and no later one could tell
+//   outcome_unknown  a run may have committed, and no later one could tell; or it threw
 //   overloaded     the queue is full, or the work waited in it for too long: it was not run
 //   shutting_down  stop() was called: it was not run
 #pragma once
@@ -91,6 +94,7 @@ private:
     std::optional<Error> try_queue(const TraceContext& trace, RunJob& run);
     void serve();
     std::optional<Job> next_job();
+    Result<void> run_guarded(pg::Session& session, SteadyTime queued_at, const Work& work);
     Result<void> run_on(pg::Session& session, SteadyTime queued_at, const Work& work);
     std::optional<Error> outage(SteadyTime now);
     void note_outage(const Error& error);

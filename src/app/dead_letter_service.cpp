@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "app/role.h"
+#include "observe/exceptions.h"
 
 namespace ledgerline::app {
 
@@ -13,6 +14,6 @@ DeadLetterService::DeadLetterService(const std::string& database_url, std::strin
       store_(connection_config(database_url, "dead letters"), metrics),
       feed_(std::move(owner), store_, *producer_, clock, random, metrics),
       loop_("dead-letters", wakeup_, watchdog.watch("dead-letters", [this] { return feed_.step(); }),
-            std::move(on_fatal)) {}
+            std::move(on_fatal), exception_noter("dead-letters")) {}
 
 }  // namespace ledgerline::app

@@ -7,6 +7,7 @@
 
 #include "app/joining_consumer.h"
 #include "app/role.h"
+#include "observe/exceptions.h"
 
 namespace ledgerline::app {
 
@@ -27,7 +28,7 @@ public:
                   parts.on_outcome, parts.tracer),
           loop_(fmt::format("worker-{}", number), wakeup_,
                 parts.watchdog.watch(fmt::format("worker-{}", number), [this] { return worker_.step(); }),
-                parts.on_fatal) {}
+                parts.on_fatal, exception_noter("worker")) {}
 
     void start() { loop_.start(); }
     void begin_stop() { loop_.begin_stop(); }

@@ -79,7 +79,33 @@ TEST(LoopThread, HandsOverTheFailureThatEndsIt) {
     };
     EXPECT_EQ(failing_with([]() -> Result<milliseconds> { return failure(Disposition::stop, "42P01", "gone"); }),
               "gone");
-    EXPECT_EQ(failing_with([]() -> Result<milliseconds> { throw std::runtime_error("bad"); }), "bad");
+}
+
+TEST(LoopThread, OutlivesWhatItsStepsThrow) {
+    Wakeup wakeup, done;
+    std::vector<std::string> thrown;
+    int steps = 0;
+    LoopThread loop(
+        "loop", wakeup,
+        [&]() -> Result<milliseconds> {
+            switch (++steps) {
+                case 1:
+                    throw std::bad_alloc();
+                case 2:
+                    throw std::runtime_error("bad");
+                case 3:
+                    throw 7;
+                default:
+                    done.notify();
+                    return milliseconds(60'000);
+            }
+        },
+        [](const Error& error) { ADD_FAILURE() << error.message; },
+        [&](const char* what) { thrown.emplace_back(what); });
+    loop.start();
+    EXPECT_TRUE(done.wait(std::chrono::seconds(60)));
+    loop.stop();
+    EXPECT_EQ(thrown, (std::vector<std::string>{"out of memory", "bad", "unknown exception"}));
 }
 
 TEST(Time, ReadsWhatItWrites) {

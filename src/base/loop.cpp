@@ -2,10 +2,16 @@
 
 #include <pthread.h>
 
+#include <algorithm>
+
 namespace ledgerline {
 
-LoopThread::LoopThread(std::string name, Wakeup& wakeup, Step step, OnFatal on_fatal)
-    : name_(std::move(name)), wakeup_(wakeup), step_(std::move(step)), on_fatal_(std::move(on_fatal)) {}
+LoopThread::LoopThread(std::string name, Wakeup& wakeup, Step step, OnFatal on_fatal, OnException on_exception)
+    : name_(std::move(name)),
+      wakeup_(wakeup),
+      step_(std::move(step)),
+      on_fatal_(std::move(on_fatal)),
+      on_exception_(std::move(on_exception)) {}
 
 void LoopThread::start() {
     if (thread_.joinable()) return;
@@ -17,6 +23,7 @@ void LoopThread::start() {
 void LoopThread::begin_stop() {
     stopping_ = true;
     wakeup_.notify();
+    pause_ended_.notify();
 }
 
 void LoopThread::stop() {
@@ -26,18 +33,34 @@ void LoopThread::stop() {
 
 void LoopThread::run() {
     while (!stopping_) {
-        Result<milliseconds> idle = failure(Disposition::stop, "exception", "");
-        try {
-            idle = step_();
-        } catch (const std::exception& exception) {
-            idle.error().message = exception.what();
-        }
+        const Result<milliseconds> idle = step_or_pause();
         if (!idle) {
             on_fatal_(idle.error());
             return;
         }
         if (*idle > milliseconds(0) && !stopping_) wakeup_.wait(*idle);
     }
+}
+
+// Whoever notifies the loop meanwhile does not end the pause.
+Result<milliseconds> LoopThread::step_or_pause() {
+    const char* what = "unknown exception";
+    std::string text;
+    try {
+        auto idle = step_();
+        pause_ = milliseconds(0);
+        return idle;
+    } catch (const std::bad_alloc&) {
+        what = "out of memory";
+    } catch (const std::exception& exception) {
+        text = exception.what();
+        what = text.c_str();
+    } catch (...) {
+    }
+    if (on_exception_) on_exception_(what);
+    pause_ = std::clamp(2 * pause_, exception_pause_min, exception_pause_max);
+    if (!stopping_) pause_ended_.wait(pause_);
+    return milliseconds(0);
 }
 
 }  // namespace ledgerline

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "bus/kafka_statistics.h"
+#include "observe/exceptions.h"
 #include "observe/log.h"
 
 namespace ledgerline {
@@ -102,12 +103,18 @@ void KafkaReaper::destroy(rd_kafka_t* handle, std::shared_ptr<void> used_by_call
         const std::lock_guard lock(state_->mutex);
         burial = state_->burials.insert(state_->burials.end(), {std::chrono::steady_clock::now()});
     }
-    std::thread([state = state_, burial, handle, used = std::move(used_by_callbacks)] {
+    const auto bury = [state = state_, burial, handle, used = std::move(used_by_callbacks)] {
         rd_kafka_destroy_flags(handle, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
         const std::lock_guard lock(state->mutex);
         state->burials.erase(burial);
         state->done.notify_all();
-    }).detach();
+    };
+    try {
+        std::thread(bury).detach();
+    } catch (const std::system_error& no_thread) {
+        note_exception("kafka-client", no_thread.what());
+        bury();
+    }
 }
 
 void KafkaReaper::look() {
@@ -133,6 +140,7 @@ bool KafkaReaper::any_left_behind() {
     return !state_->burials.empty();
 }
 
+// The library calls back from C, through which nothing may be thrown, and from threads of its own.
 struct KafkaClient::Callbacks {
     std::string role;
     KafkaListener* listener = nullptr;
@@ -143,6 +151,14 @@ struct KafkaClient::Callbacks {
     std::string last_error = {};  // under mutex
 
     static Callbacks& of(void* opaque) { return *static_cast<Callbacks*>(opaque); }
+    template <class Work>
+    void guard(Work work) noexcept {
+        try {
+            work();
+        } catch (const std::exception& exception) {
+            note_exception("kafka-client", exception.what());
+        }
+    }
     void log(log::Level level, const std::string& kind, std::string_view message, std::string_view text);
 
     static void on_log(const rd_kafka_t* handle, int level, const char* facility, const char* text);
@@ -162,43 +178,50 @@ void KafkaClient::Callbacks::log(log::Level level, const std::string& kind, std:
 
 void KafkaClient::Callbacks::on_log(const rd_kafka_t* handle, int level, const char* facility, const char* text) {
     Callbacks& self = of(rd_kafka_opaque(handle));
-    const log::Level ours = is_routine(facility) ? log::Level::debug : level_of(level);
-    if (ours == log::Level::debug)
-        log::debug("kafka client", {{"client", self.role}, {"kind", facility}, {"text", text}});
-    else
-        self.log(ours, facility, "kafka client", text);
+    self.guard([&] {
+        const log::Level ours = is_routine(facility) ? log::Level::debug : level_of(level);
+        if (ours == log::Level::debug)
+            log::debug("kafka client", {{"client", self.role}, {"kind", facility}, {"text", text}});
+        else
+            self.log(ours, facility, "kafka client", text);
+    });
 }
 
 void KafkaClient::Callbacks::on_error(rd_kafka_t* handle, int error, const char* reason, void* opaque) {
     Callbacks& self = of(opaque);
     const auto code = static_cast<rd_kafka_resp_err_t>(error);
-    std::string text = reason;
-    if (code == RD_KAFKA_RESP_ERR__FATAL) {
-        char fatal_reason[kErrorChars];
-        rd_kafka_fatal_error(handle, fatal_reason, sizeof fatal_reason);
-        text = fatal_reason;
-        self.fatal = true;
-    }
-    {
-        const std::lock_guard lock(self.mutex);
-        self.last_error = text;
-    }
-    if (!is_about_connections(code)) self.log(log::Level::warn, rd_kafka_err2name(code), "kafka client error", text);
+    if (code == RD_KAFKA_RESP_ERR__FATAL) self.fatal = true;
+    self.guard([&] {
+        std::string text = reason;
+        if (code == RD_KAFKA_RESP_ERR__FATAL) {
+            char fatal_reason[kErrorChars];
+            rd_kafka_fatal_error(handle, fatal_reason, sizeof fatal_reason);
+            text = fatal_reason;
+        }
+        {
+            const std::lock_guard lock(self.mutex);
+            self.last_error = text;
+        }
+        if (!is_about_connections(code))
+            self.log(log::Level::warn, rd_kafka_err2name(code), "kafka client error", text);
+    });
 }
 
 int KafkaClient::Callbacks::on_statistics(rd_kafka_t*, char* json, std::size_t size, void* opaque) {
     Callbacks& self = of(opaque);
-    record_kafka_statistics({json, size}, self.role, *self.metrics);
+    self.guard([&] { record_kafka_statistics({json, size}, self.role, *self.metrics); });
     return 0;  // the library frees json
 }
 
 void KafkaClient::Callbacks::on_delivery(rd_kafka_t*, const rd_kafka_message_t* message, void* opaque) {
-    of(opaque).listener->delivered(*message);
+    Callbacks& self = of(opaque);
+    self.guard([&] { self.listener->delivered(*message); });
 }
 
 void KafkaClient::Callbacks::on_rebalance(rd_kafka_t* handle, rd_kafka_resp_err_t what,
                                           rd_kafka_topic_partition_list_t* partitions, void* opaque) {
-    of(opaque).listener->rebalanced(handle, what, partitions);
+    Callbacks& self = of(opaque);
+    self.guard([&] { self.listener->rebalanced(handle, what, partitions); });
 }
 
 Result<std::unique_ptr<KafkaClient>> KafkaClient::open(rd_kafka_type_t type, const std::string& role,

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "observe/exceptions.h"
 #include "observe/log.h"
 
 namespace ledgerline {
@@ -130,8 +131,12 @@ void KafkaTopics::run() {
     std::unique_lock lock(mutex_);
     while (!stopping_) {
         lock.unlock();
-        look();
-        on_look_();
+        try {
+            look();
+            on_look_();
+        } catch (const std::exception& exception) {
+            note_exception("kafka-topics", exception.what());
+        }
         lock.lock();
         // What somebody waits for is asked again soon, but not at once.
         const SteadyTime looked_at = std::chrono::steady_clock::now();

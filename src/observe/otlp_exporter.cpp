@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/json.h"
+#include "observe/exceptions.h"
 #include "observe/log.h"
 #include "observe/otlp_json.h"
 
@@ -68,9 +69,15 @@ void OtlpExporter::take(std::unique_ptr<SpanData> span) {
 
 void OtlpExporter::run() {
     while (true) {
-        const Batch batch = next_batch();
-        if (batch.empty()) return;
-        send(batch);
+        Batch batch;
+        try {
+            batch = next_batch();
+            if (batch.empty()) return;
+            send(batch);
+        } catch (const std::exception& exception) {
+            note_exception("trace-export", exception.what());
+            if (!batch.empty()) drop(batch.size(), "unreachable");
+        }
     }
 }
 

@@ -97,7 +97,12 @@ void PostmasterSupervisor::run() {
     bool has_run = false;
     while (!stopping()) {
         const SteadyTime born = now();
-        const Result<void> lived = run_once();
+        Result<void> lived;
+        try {
+            lived = run_once();
+        } catch (const std::exception& exception) {
+            lived = failure(Disposition::retry, "exception", exception.what());
+        }
         {
             const std::lock_guard lock(mutex_);
             pid_ = 0;
@@ -166,7 +171,11 @@ Result<void> PostmasterSupervisor::wait_ready(ChildProcess& postmaster) {
 void PostmasterSupervisor::watch(ChildProcess& postmaster) {
     while (!sleep(kWatchInterval)) {
         if (postmaster.wait(milliseconds(0))) return;
-        rotate_log(config_.paths.log);
+        try {
+            rotate_log(config_.paths.log);
+        } catch (const std::exception& exception) {  // no reason to end a server that runs
+            log::error("the log of PostgreSQL is not rotated", {{"reason", exception.what()}});
+        }
     }
 }
 

@@ -54,19 +54,25 @@ UPDATE lane_publish SET owner = NULL, lease_expires_at = NULL WHERE owner = $1
 DELETE FROM publishers WHERE owner = $1
 
 -- name: read
--- What follows each lane's cursor. No upper bound on seq: an event behind a hole must be seen to be reported.
-SELECT e.event_id, e.lane, e.seq, e.schema_version, unix_micros(e.created_at), e.traceparent,
-       t.id, t.account_id, t.amount_cents, t.currency, t.type, t.idempotency_key, t.metadata::text
-FROM unnest($1::integer[], $2::bigint[]) AS cursor(lane, published_seq)
-CROSS JOIN LATERAL (
-    (SELECT a.event_id, a.lane, a.seq, a.schema_version, a.created_at, a.traceparent, a.id AS transaction_id
-     FROM accepted a WHERE a.lane = cursor.lane AND a.seq > cursor.published_seq ORDER BY a.seq LIMIT $3)
-    UNION ALL
-    (SELECT r.event_id, r.lane, r.seq, r.schema_version, r.created_at, r.traceparent, r.transaction_id
-     FROM replayed_events r WHERE r.lane = cursor.lane AND r.seq > cursor.published_seq ORDER BY r.seq LIMIT $3)
-    ORDER BY seq LIMIT $3) AS e
-JOIN accepted t ON t.id = e.transaction_id
-ORDER BY e.lane, e.seq
+-- What follows each lane's cursor, by number and by bytes of metadata; at least one event a lane. No upper bound on seq:
+-- an event behind a hole must be seen to be reported.
+SELECT event_id, lane, seq, schema_version, created_at, traceparent, id, account_id, amount_cents, currency, type,
+       idempotency_key, metadata
+FROM (SELECT e.event_id, e.lane, e.seq, e.schema_version, unix_micros(e.created_at) AS created_at, e.traceparent,
+             t.id, t.account_id, t.amount_cents, t.currency, t.type, t.idempotency_key, t.metadata::text,
+             sum(octet_length(t.metadata::text)) OVER earlier AS bytes_before
+      FROM unnest($1::integer[], $2::bigint[]) AS cursor(lane, published_seq)
+      CROSS JOIN LATERAL (
+          (SELECT a.event_id, a.lane, a.seq, a.schema_version, a.created_at, a.traceparent, a.id AS transaction_id
+           FROM accepted a WHERE a.lane = cursor.lane AND a.seq > cursor.published_seq ORDER BY a.seq LIMIT $3)
+          UNION ALL
+          (SELECT r.event_id, r.lane, r.seq, r.schema_version, r.created_at, r.traceparent, r.transaction_id
+           FROM replayed_events r WHERE r.lane = cursor.lane AND r.seq > cursor.published_seq ORDER BY r.seq LIMIT $3)
+          ORDER BY seq LIMIT $3) AS e
+      JOIN accepted t ON t.id = e.transaction_id
+      WINDOW earlier AS (PARTITION BY e.lane ORDER BY e.seq ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)) sized
+WHERE coalesce(bytes_before, 0) < $4::bigint
+ORDER BY lane, seq
 
 -- name: advance
 UPDATE lane_publish p SET published_seq = a.to_seq, publish_attempts = 0, last_error = NULL

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "bus/bus.h"
+#include "base/limits.h"
 #include "bus/kafka_client.h"
 #include "bus/kafka_topics.h"
 
@@ -24,11 +25,11 @@ class KafkaConsumer final : public Consumer, private KafkaListener {
 public:
     // What is fetched ahead: by the client, and of that kept here to be handed out. A client whose limit is reached
     // fetches nothing for a second, so it must be more than a worker takes in one.
-    static constexpr int fetched_kilobytes_max = 32 << 10;
+    static constexpr int fetched_kilobytes_max = limits::kafka_fetched_bytes_max / limits::kibibyte;
     static constexpr int fetched_messages_max = 100'000;
-    static constexpr int fetch_bytes_max = 8 << 20;  // in one answer
+    static constexpr int fetch_bytes_max = limits::kafka_fetch_bytes_max;  // in one answer
     static constexpr std::size_t kept_messages_max = 5000;
-    static constexpr std::size_t kept_bytes_max = std::size_t{8} << 20;
+    static constexpr std::size_t kept_bytes_max = limits::kafka_kept_bytes_max;
     static constexpr milliseconds topic_wait_max{3000};  // before the group is joined without it
     static constexpr milliseconds end_ask_interval{100};
     static constexpr milliseconds end_wait_max{500};      // for the broker's answer

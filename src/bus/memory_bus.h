@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "base/limits.h"
 #include "base/wakeup.h"
 #include "bus/bus.h"
 
@@ -26,7 +27,7 @@ class MemoryBus {
 public:
     // A partition takes nothing more while it holds either of these.
     static constexpr std::size_t partition_messages_max = 8192;
-    static constexpr std::size_t partition_bytes_max = std::size_t{16} << 20;
+    static constexpr std::size_t partition_bytes_max = limits::memory_bus_partition_bytes_max;
 
     struct Options {
         std::string topic = "transactions";

@@ -2,10 +2,13 @@
 
 #include <algorithm>
 
+#include "base/limits.h"
 #include "sql/queries.h"
 
 namespace ledgerline {
 namespace {
+
+constexpr std::string_view kTimedOut = "57014";  // by the server's statement_timeout
 
 pg::ConnectionConfig without_durable_commits(pg::ConnectionConfig config) {
     config.durable_commits = false;
@@ -116,17 +119,26 @@ Result<void> PgOutboxStore::release(const std::string& owner) {
 }
 
 Result<std::vector<Event>> PgOutboxStore::read(std::span<const Lease> leases, std::size_t events_max) {
-    return session_.run([&](pg::Connection& connection) -> Result<std::vector<Event>> {
+    events_max = std::max<std::size_t>(1, std::min(events_max, read_events_max_));
+    const std::size_t bytes_max = std::max<std::size_t>(1, limits::publish_round_bytes_max / std::max<std::size_t>(1, leases.size()));
+    auto read = session_.run([&](pg::Connection& connection) -> Result<std::vector<Event>> {
         pg::Params params;
         params.add_array(column(leases, &Lease::lane))
             .add_array(column(leases, &Lease::published_seq))
-            .add(static_cast<std::int64_t>(events_max));
+            .add(static_cast<std::int64_t>(events_max))
+            .add(static_cast<std::int64_t>(bytes_max));
         LEDGERLINE_TRY(const pg::Rows rows, connection.query(sql::publisher_read, params));
         std::vector<Event> events;
         events.reserve(rows.size());
         for (std::size_t row = 0; row < rows.size(); ++row) events.push_back(event_of(rows, row));
         return events;
     });
+    // What took too long is not asked for again as it was.
+    if (!read && read.error().code == kTimedOut)
+        read_events_max_ = std::max<std::size_t>(1, events_max / 2);
+    else if (read && read_events_max_ < read_events_most)
+        read_events_max_ *= 2;
+    return read;
 }
 
 Result<std::vector<bool>> PgOutboxStore::advance(const std::string& owner, std::span<const Advance> advances) {

@@ -2,7 +2,9 @@
 --
 -- Pages are read newest first: the rows before a position, which is the greatest possible id on the first page. The page
 -- itself is found in an index; what else belongs to its rows is looked up row by row (LATERAL ... LIMIT 1), so that the
--- cost follows the length of the page, not that of the tables.
+-- cost follows the length of the page, not that of the tables. A page of large rows ends early: rows are given as long as
+-- those up to the one before last hold no more than the page's bytes, so that there is always one behind the page where
+-- one exists.
 
 -- name: ping
 SELECT 1
@@ -29,19 +31,34 @@ SELECT id, reference, currency, balance_cents, min_balance_cents, status, metada
 FROM accounts WHERE reference = $1::text AND ($2::text IS NULL OR status = $2) AND id < $3::uuid
 
 -- name: accounts_page
-SELECT id, reference, currency, balance_cents, min_balance_cents, status, metadata::text, lane,
-       unix_micros(created_at), unix_micros(updated_at)
-FROM accounts WHERE id < $1::uuid ORDER BY id DESC LIMIT $2::bigint
+SELECT id, reference, currency, balance_cents, min_balance_cents, status, metadata, lane, created_at, updated_at
+FROM (SELECT id, reference, currency, balance_cents, min_balance_cents, status, metadata::text, lane,
+             unix_micros(created_at) AS created_at, unix_micros(updated_at) AS updated_at,
+             sum(octet_length(metadata::text)) OVER earlier AS bytes_before
+      FROM (SELECT * FROM accounts WHERE id < $1::uuid ORDER BY id DESC LIMIT $2::bigint) page
+      WINDOW earlier AS (ORDER BY id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
+WHERE coalesce(bytes_before, 0) <= $3::bigint
+ORDER BY id DESC
 
 -- name: accounts_active
-SELECT id, reference, currency, balance_cents, min_balance_cents, status, metadata::text, lane,
-       unix_micros(created_at), unix_micros(updated_at)
-FROM accounts WHERE id < $1::uuid AND status = 'ACTIVE' ORDER BY id DESC LIMIT $2::bigint
+SELECT id, reference, currency, balance_cents, min_balance_cents, status, metadata, lane, created_at, updated_at
+FROM (SELECT id, reference, currency, balance_cents, min_balance_cents, status, metadata::text, lane,
+             unix_micros(created_at) AS created_at, unix_micros(updated_at) AS updated_at,
+             sum(octet_length(metadata::text)) OVER earlier AS bytes_before
+      FROM (SELECT * FROM accounts WHERE id < $1::uuid AND status = 'ACTIVE' ORDER BY id DESC LIMIT $2::bigint) page
+      WINDOW earlier AS (ORDER BY id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
+WHERE coalesce(bytes_before, 0) <= $3::bigint
+ORDER BY id DESC
 
 -- name: accounts_suspended
-SELECT id, reference, currency, balance_cents, min_balance_cents, status, metadata::text, lane,
-       unix_micros(created_at), unix_micros(updated_at)
-FROM accounts WHERE id < $1::uuid AND status = 'SUSPENDED' ORDER BY id DESC LIMIT $2::bigint
+SELECT id, reference, currency, balance_cents, min_balance_cents, status, metadata, lane, created_at, updated_at
+FROM (SELECT id, reference, currency, balance_cents, min_balance_cents, status, metadata::text, lane,
+             unix_micros(created_at) AS created_at, unix_micros(updated_at) AS updated_at,
+             sum(octet_length(metadata::text)) OVER earlier AS bytes_before
+      FROM (SELECT * FROM accounts WHERE id < $1::uuid AND status = 'SUSPENDED' ORDER BY id DESC LIMIT $2::bigint) page
+      WINDOW earlier AS (ORDER BY id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
+WHERE coalesce(bytes_before, 0) <= $3::bigint
+ORDER BY id DESC
 
 -- name: set_account_status
 -- Waits for the worker's transaction that holds the account, if there is one: what follows sees the new status.
@@ -69,82 +86,140 @@ FROM (SELECT DISTINCT unnest($1::uuid[]) AS id) page
 CROSS JOIN LATERAL (SELECT * FROM transaction_states WHERE id = page.id LIMIT 1) s
 ORDER BY s.id DESC
 
--- name: transactions_page
-SELECT s.id, s.account_id, s.amount_cents, s.currency, s.type, s.status, s.idempotency_key, s.metadata::text,
+-- name: transaction_states_by_id
+-- The same without metadata, for those who know it or do not need it.
+SELECT s.id, s.account_id, s.amount_cents, s.currency, s.type, s.status, s.idempotency_key, NULL::text,
        s.failure_code, s.failure_reason, s.dead_letter_id, s.lane, s.seq, unix_micros(s.created_at),
        unix_micros(s.updated_at)
-FROM (SELECT id FROM accepted WHERE id < $1::uuid ORDER BY id DESC LIMIT $2::bigint) page
+FROM (SELECT DISTINCT unnest($1::uuid[]) AS id) page
 CROSS JOIN LATERAL (SELECT * FROM transaction_states WHERE id = page.id LIMIT 1) s
 ORDER BY s.id DESC
+
+-- name: transactions_page
+SELECT id, account_id, amount_cents, currency, type, status, idempotency_key, metadata, failure_code, failure_reason,
+       dead_letter_id, lane, seq, created_at, updated_at
+FROM (SELECT s.id, s.account_id, s.amount_cents, s.currency, s.type, s.status, s.idempotency_key, s.metadata::text,
+             s.failure_code, s.failure_reason, s.dead_letter_id, s.lane, s.seq, unix_micros(s.created_at) AS created_at,
+             unix_micros(s.updated_at) AS updated_at, sum(octet_length(s.metadata::text)) OVER earlier AS bytes_before
+      FROM (SELECT id FROM accepted WHERE id < $1::uuid ORDER BY id DESC LIMIT $2::bigint) page
+      CROSS JOIN LATERAL (SELECT * FROM transaction_states WHERE id = page.id LIMIT 1) s
+      WINDOW earlier AS (ORDER BY s.id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
+WHERE coalesce(bytes_before, 0) <= $3::bigint
+ORDER BY id DESC
 
 -- name: transactions_processed
-SELECT s.id, s.account_id, s.amount_cents, s.currency, s.type, s.status, s.idempotency_key, s.metadata::text,
-       s.failure_code, s.failure_reason, s.dead_letter_id, s.lane, s.seq, unix_micros(s.created_at),
-       unix_micros(s.updated_at)
-FROM (SELECT transaction_id AS id FROM outcomes WHERE transaction_id < $1::uuid AND outcome = 'PROCESSED'
-      ORDER BY transaction_id DESC LIMIT $2::bigint) page
-CROSS JOIN LATERAL (SELECT * FROM transaction_states WHERE id = page.id LIMIT 1) s
-ORDER BY s.id DESC
+SELECT id, account_id, amount_cents, currency, type, status, idempotency_key, metadata, failure_code, failure_reason,
+       dead_letter_id, lane, seq, created_at, updated_at
+FROM (SELECT s.id, s.account_id, s.amount_cents, s.currency, s.type, s.status, s.idempotency_key, s.metadata::text,
+             s.failure_code, s.failure_reason, s.dead_letter_id, s.lane, s.seq, unix_micros(s.created_at) AS created_at,
+             unix_micros(s.updated_at) AS updated_at, sum(octet_length(s.metadata::text)) OVER earlier AS bytes_before
+      FROM (SELECT transaction_id AS id FROM outcomes WHERE transaction_id < $1::uuid AND outcome = 'PROCESSED'
+            ORDER BY transaction_id DESC LIMIT $2::bigint) page
+      CROSS JOIN LATERAL (SELECT * FROM transaction_states WHERE id = page.id LIMIT 1) s
+      WINDOW earlier AS (ORDER BY s.id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
+WHERE coalesce(bytes_before, 0) <= $3::bigint
+ORDER BY id DESC
 
 -- name: transactions_failed
-SELECT s.id, s.account_id, s.amount_cents, s.currency, s.type, s.status, s.idempotency_key, s.metadata::text,
-       s.failure_code, s.failure_reason, s.dead_letter_id, s.lane, s.seq, unix_micros(s.created_at),
-       unix_micros(s.updated_at)
-FROM (SELECT transaction_id AS id FROM outcomes WHERE transaction_id < $1::uuid AND outcome = 'FAILED'
-      ORDER BY transaction_id DESC LIMIT $2::bigint) page
-CROSS JOIN LATERAL (SELECT * FROM transaction_states WHERE id = page.id LIMIT 1) s
-ORDER BY s.id DESC
+SELECT id, account_id, amount_cents, currency, type, status, idempotency_key, metadata, failure_code, failure_reason,
+       dead_letter_id, lane, seq, created_at, updated_at
+FROM (SELECT s.id, s.account_id, s.amount_cents, s.currency, s.type, s.status, s.idempotency_key, s.metadata::text,
+             s.failure_code, s.failure_reason, s.dead_letter_id, s.lane, s.seq, unix_micros(s.created_at) AS created_at,
+             unix_micros(s.updated_at) AS updated_at, sum(octet_length(s.metadata::text)) OVER earlier AS bytes_before
+      FROM (SELECT transaction_id AS id FROM outcomes WHERE transaction_id < $1::uuid AND outcome = 'FAILED'
+            ORDER BY transaction_id DESC LIMIT $2::bigint) page
+      CROSS JOIN LATERAL (SELECT * FROM transaction_states WHERE id = page.id LIMIT 1) s
+      WINDOW earlier AS (ORDER BY s.id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
+WHERE coalesce(bytes_before, 0) <= $3::bigint
+ORDER BY id DESC
 
 -- name: transactions_pending
-SELECT id, account_id, amount_cents, currency, type, status, idempotency_key, metadata::text, failure_code,
-       failure_reason, dead_letter_id, lane, seq, unix_micros(created_at), unix_micros(updated_at)
-FROM transactions WHERE status = 'PENDING' AND id < $1::uuid ORDER BY id DESC LIMIT $2::bigint
+SELECT id, account_id, amount_cents, currency, type, status, idempotency_key, metadata, failure_code, failure_reason,
+       dead_letter_id, lane, seq, created_at, updated_at
+FROM (SELECT s.id, s.account_id, s.amount_cents, s.currency, s.type, s.status, s.idempotency_key, s.metadata::text,
+             s.failure_code, s.failure_reason, s.dead_letter_id, s.lane, s.seq, unix_micros(s.created_at) AS created_at,
+             unix_micros(s.updated_at) AS updated_at, sum(octet_length(s.metadata::text)) OVER earlier AS bytes_before
+      FROM (SELECT * FROM transactions WHERE status = 'PENDING' AND id < $1::uuid ORDER BY id DESC LIMIT $2::bigint) s
+      WINDOW earlier AS (ORDER BY s.id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
+WHERE coalesce(bytes_before, 0) <= $3::bigint
+ORDER BY id DESC
 
 -- name: transactions_processing
-SELECT id, account_id, amount_cents, currency, type, status, idempotency_key, metadata::text, failure_code,
-       failure_reason, dead_letter_id, lane, seq, unix_micros(created_at), unix_micros(updated_at)
-FROM transactions WHERE status = 'PROCESSING' AND id < $1::uuid ORDER BY id DESC LIMIT $2::bigint
+SELECT id, account_id, amount_cents, currency, type, status, idempotency_key, metadata, failure_code, failure_reason,
+       dead_letter_id, lane, seq, created_at, updated_at
+FROM (SELECT s.id, s.account_id, s.amount_cents, s.currency, s.type, s.status, s.idempotency_key, s.metadata::text,
+             s.failure_code, s.failure_reason, s.dead_letter_id, s.lane, s.seq, unix_micros(s.created_at) AS created_at,
+             unix_micros(s.updated_at) AS updated_at, sum(octet_length(s.metadata::text)) OVER earlier AS bytes_before
+      FROM (SELECT * FROM transactions WHERE status = 'PROCESSING' AND id < $1::uuid ORDER BY id DESC LIMIT $2::bigint) s
+      WINDOW earlier AS (ORDER BY s.id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
+WHERE coalesce(bytes_before, 0) <= $3::bigint
+ORDER BY id DESC
 
 -- name: account_transactions_page
-SELECT s.id, s.account_id, s.amount_cents, s.currency, s.type, s.status, s.idempotency_key, s.metadata::text,
-       s.failure_code, s.failure_reason, s.dead_letter_id, s.lane, s.seq, unix_micros(s.created_at),
-       unix_micros(s.updated_at)
-FROM (SELECT id FROM accepted WHERE account_id = $3::uuid AND id < $1::uuid
-      ORDER BY id DESC LIMIT $2::bigint) page
-CROSS JOIN LATERAL (SELECT * FROM transaction_states WHERE id = page.id LIMIT 1) s
-ORDER BY s.id DESC
+SELECT id, account_id, amount_cents, currency, type, status, idempotency_key, metadata, failure_code, failure_reason,
+       dead_letter_id, lane, seq, created_at, updated_at
+FROM (SELECT s.id, s.account_id, s.amount_cents, s.currency, s.type, s.status, s.idempotency_key, s.metadata::text,
+             s.failure_code, s.failure_reason, s.dead_letter_id, s.lane, s.seq, unix_micros(s.created_at) AS created_at,
+             unix_micros(s.updated_at) AS updated_at, sum(octet_length(s.metadata::text)) OVER earlier AS bytes_before
+      FROM (SELECT id FROM accepted WHERE account_id = $4::uuid AND id < $1::uuid
+            ORDER BY id DESC LIMIT $2::bigint) page
+      CROSS JOIN LATERAL (SELECT * FROM transaction_states WHERE id = page.id LIMIT 1) s
+      WINDOW earlier AS (ORDER BY s.id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
+WHERE coalesce(bytes_before, 0) <= $3::bigint
+ORDER BY id DESC
 
 -- name: account_transactions_processed
-SELECT s.id, s.account_id, s.amount_cents, s.currency, s.type, s.status, s.idempotency_key, s.metadata::text,
-       s.failure_code, s.failure_reason, s.dead_letter_id, s.lane, s.seq, unix_micros(s.created_at),
-       unix_micros(s.updated_at)
-FROM (SELECT t.id FROM accepted t
-      CROSS JOIN LATERAL (SELECT FROM outcomes o
-                          WHERE o.transaction_id = t.id AND o.outcome = 'PROCESSED' LIMIT 1) decided
-      WHERE t.account_id = $3::uuid AND t.id < $1::uuid ORDER BY t.id DESC LIMIT $2::bigint) page
-CROSS JOIN LATERAL (SELECT * FROM transaction_states WHERE id = page.id LIMIT 1) s
-ORDER BY s.id DESC
+SELECT id, account_id, amount_cents, currency, type, status, idempotency_key, metadata, failure_code, failure_reason,
+       dead_letter_id, lane, seq, created_at, updated_at
+FROM (SELECT s.id, s.account_id, s.amount_cents, s.currency, s.type, s.status, s.idempotency_key, s.metadata::text,
+             s.failure_code, s.failure_reason, s.dead_letter_id, s.lane, s.seq, unix_micros(s.created_at) AS created_at,
+             unix_micros(s.updated_at) AS updated_at, sum(octet_length(s.metadata::text)) OVER earlier AS bytes_before
+      FROM (SELECT t.id FROM accepted t
+            CROSS JOIN LATERAL (SELECT FROM outcomes o
+                                WHERE o.transaction_id = t.id AND o.outcome = 'PROCESSED' LIMIT 1) decided
+            WHERE t.account_id = $4::uuid AND t.id < $1::uuid ORDER BY t.id DESC LIMIT $2::bigint) page
+      CROSS JOIN LATERAL (SELECT * FROM transaction_states WHERE id = page.id LIMIT 1) s
+      WINDOW earlier AS (ORDER BY s.id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
+WHERE coalesce(bytes_before, 0) <= $3::bigint
+ORDER BY id DESC
 
 -- name: account_transactions_failed
-SELECT s.id, s.account_id, s.amount_cents, s.currency, s.type, s.status, s.idempotency_key, s.metadata::text,
-       s.failure_code, s.failure_reason, s.dead_letter_id, s.lane, s.seq, unix_micros(s.created_at),
-       unix_micros(s.updated_at)
-FROM (SELECT transaction_id AS id FROM outcomes
-      WHERE account_id = $3::uuid AND transaction_id < $1::uuid AND outcome = 'FAILED'
-      ORDER BY transaction_id DESC LIMIT $2::bigint) page
-CROSS JOIN LATERAL (SELECT * FROM transaction_states WHERE id = page.id LIMIT 1) s
-ORDER BY s.id DESC
+SELECT id, account_id, amount_cents, currency, type, status, idempotency_key, metadata, failure_code, failure_reason,
+       dead_letter_id, lane, seq, created_at, updated_at
+FROM (SELECT s.id, s.account_id, s.amount_cents, s.currency, s.type, s.status, s.idempotency_key, s.metadata::text,
+             s.failure_code, s.failure_reason, s.dead_letter_id, s.lane, s.seq, unix_micros(s.created_at) AS created_at,
+             unix_micros(s.updated_at) AS updated_at, sum(octet_length(s.metadata::text)) OVER earlier AS bytes_before
+      FROM (SELECT transaction_id AS id FROM outcomes
+            WHERE account_id = $4::uuid AND transaction_id < $1::uuid AND outcome = 'FAILED'
+            ORDER BY transaction_id DESC LIMIT $2::bigint) page
+      CROSS JOIN LATERAL (SELECT * FROM transaction_states WHERE id = page.id LIMIT 1) s
+      WINDOW earlier AS (ORDER BY s.id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
+WHERE coalesce(bytes_before, 0) <= $3::bigint
+ORDER BY id DESC
 
 -- name: account_transactions_pending
-SELECT id, account_id, amount_cents, currency, type, status, idempotency_key, metadata::text, failure_code,
-       failure_reason, dead_letter_id, lane, seq, unix_micros(created_at), unix_micros(updated_at)
-FROM transactions WHERE status = 'PENDING' AND account_id = $3::uuid AND id < $1::uuid ORDER BY id DESC LIMIT $2::bigint
+SELECT id, account_id, amount_cents, currency, type, status, idempotency_key, metadata, failure_code, failure_reason,
+       dead_letter_id, lane, seq, created_at, updated_at
+FROM (SELECT s.id, s.account_id, s.amount_cents, s.currency, s.type, s.status, s.idempotency_key, s.metadata::text,
+             s.failure_code, s.failure_reason, s.dead_letter_id, s.lane, s.seq, unix_micros(s.created_at) AS created_at,
+             unix_micros(s.updated_at) AS updated_at, sum(octet_length(s.metadata::text)) OVER earlier AS bytes_before
+      FROM (SELECT * FROM transactions
+            WHERE status = 'PENDING' AND account_id = $4::uuid AND id < $1::uuid ORDER BY id DESC LIMIT $2::bigint) s
+      WINDOW earlier AS (ORDER BY s.id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
+WHERE coalesce(bytes_before, 0) <= $3::bigint
+ORDER BY id DESC
 
 -- name: account_transactions_processing
-SELECT id, account_id, amount_cents, currency, type, status, idempotency_key, metadata::text, failure_code,
-       failure_reason, dead_letter_id, lane, seq, unix_micros(created_at), unix_micros(updated_at)
-FROM transactions WHERE status = 'PROCESSING' AND account_id = $3::uuid AND id < $1::uuid
-ORDER BY id DESC LIMIT $2::bigint
+SELECT id, account_id, amount_cents, currency, type, status, idempotency_key, metadata, failure_code, failure_reason,
+       dead_letter_id, lane, seq, created_at, updated_at
+FROM (SELECT s.id, s.account_id, s.amount_cents, s.currency, s.type, s.status, s.idempotency_key, s.metadata::text,
+             s.failure_code, s.failure_reason, s.dead_letter_id, s.lane, s.seq, unix_micros(s.created_at) AS created_at,
+             unix_micros(s.updated_at) AS updated_at, sum(octet_length(s.metadata::text)) OVER earlier AS bytes_before
+      FROM (SELECT * FROM transactions
+            WHERE status = 'PROCESSING' AND account_id = $4::uuid AND id < $1::uuid ORDER BY id DESC LIMIT $2::bigint) s
+      WINDOW earlier AS (ORDER BY s.id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
+WHERE coalesce(bytes_before, 0) <= $3::bigint
+ORDER BY id DESC
 
 -- name: applied_seqs
 SELECT lane, applied_seq FROM lane_apply ORDER BY lane
@@ -174,15 +249,18 @@ SELECT l.id, l.event_id, l.transaction_id, l.account_id, l.lane, l.seq, l.topic,
        l.error_message, l.attempts, unix_micros(l.first_failed_at), unix_micros(l.last_failed_at), l.state,
        unix_micros(l.decided_at), l.decided_by, unix_micros(l.announced_at), a.decision, unix_micros(a.decided_at),
        a.decided_by, a.operator, a.key_fingerprint, a.bulk_id, a.reason, a.request_id
-FROM (SELECT * FROM dead_letters
+FROM (SELECT *, sum(octet_length(payload) + octet_length(headers::text) + coalesce(octet_length(message_key), 0))
+                    OVER (ORDER BY last_failed_at DESC, id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING) AS bytes_before
+      FROM (SELECT * FROM dead_letters
       WHERE ($1::uuid IS NULL
              OR (last_failed_at, id) < (SELECT p.last_failed_at, p.id FROM dead_letters p WHERE p.id = $1))
-        AND ($3::text IS NULL OR state = $3) AND ($4::text IS NULL OR error_class = $4)
-        AND ($5::text IS NULL OR error_code = $5) AND ($6::uuid IS NULL OR account_id = $6)
-        AND ($7::integer IS NULL OR (lane = $7 AND transaction_id IS NOT NULL))
-        AND ($8::timestamptz IS NULL OR last_failed_at >= $8) AND ($9::timestamptz IS NULL OR last_failed_at < $9)
-      ORDER BY last_failed_at DESC, id DESC LIMIT $2::bigint) l
+        AND ($4::text IS NULL OR state = $4) AND ($5::text IS NULL OR error_class = $5)
+        AND ($6::text IS NULL OR error_code = $6) AND ($7::uuid IS NULL OR account_id = $7)
+        AND ($8::integer IS NULL OR (lane = $8 AND transaction_id IS NOT NULL))
+        AND ($9::timestamptz IS NULL OR last_failed_at >= $9) AND ($10::timestamptz IS NULL OR last_failed_at < $10)
+      ORDER BY last_failed_at DESC, id DESC LIMIT $2::bigint) page) l
 LEFT JOIN dead_letter_decisions a ON a.dead_letter_id = l.id
+WHERE coalesce(l.bytes_before, 0) <= $3::bigint
 ORDER BY l.last_failed_at DESC, l.id DESC
 
 -- name: dead_letters_oldest
@@ -191,15 +269,18 @@ SELECT l.id, l.event_id, l.transaction_id, l.account_id, l.lane, l.seq, l.topic,
        l.error_message, l.attempts, unix_micros(l.first_failed_at), unix_micros(l.last_failed_at), l.state,
        unix_micros(l.decided_at), l.decided_by, unix_micros(l.announced_at), a.decision, unix_micros(a.decided_at),
        a.decided_by, a.operator, a.key_fingerprint, a.bulk_id, a.reason, a.request_id
-FROM (SELECT * FROM dead_letters
+FROM (SELECT *, sum(octet_length(payload) + octet_length(headers::text) + coalesce(octet_length(message_key), 0))
+                    OVER (ORDER BY last_failed_at, id ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING) AS bytes_before
+      FROM (SELECT * FROM dead_letters
       WHERE ($1::uuid IS NULL
              OR (last_failed_at, id) > (SELECT p.last_failed_at, p.id FROM dead_letters p WHERE p.id = $1))
-        AND ($3::text IS NULL OR state = $3) AND ($4::text IS NULL OR error_class = $4)
-        AND ($5::text IS NULL OR error_code = $5) AND ($6::uuid IS NULL OR account_id = $6)
-        AND ($7::integer IS NULL OR (lane = $7 AND transaction_id IS NOT NULL))
-        AND ($8::timestamptz IS NULL OR last_failed_at >= $8) AND ($9::timestamptz IS NULL OR last_failed_at < $9)
-      ORDER BY last_failed_at, id LIMIT $2::bigint) l
+        AND ($4::text IS NULL OR state = $4) AND ($5::text IS NULL OR error_class = $5)
+        AND ($6::text IS NULL OR error_code = $6) AND ($7::uuid IS NULL OR account_id = $7)
+        AND ($8::integer IS NULL OR (lane = $8 AND transaction_id IS NOT NULL))
+        AND ($9::timestamptz IS NULL OR last_failed_at >= $9) AND ($10::timestamptz IS NULL OR last_failed_at < $10)
+      ORDER BY last_failed_at, id LIMIT $2::bigint) page) l
 LEFT JOIN dead_letter_decisions a ON a.dead_letter_id = l.id
+WHERE coalesce(l.bytes_before, 0) <= $3::bigint
 ORDER BY l.last_failed_at, l.id
 
 -- name: dead_letters_groups

@@ -32,8 +32,7 @@ std::expected<NewAccount, http::Problem> parse_account(const json::Value& body) 
     account.currency = fields.currency("currency").value_or("");
     account.reference = fields.text("reference", kReferenceCharsMax);
     account.min_balance_cents = fields.integer("min_balance_cents", min_balance_cents_min, 0).value_or(0);
-    const json::Value metadata = fields.object("metadata");
-    if (!metadata.is_null()) account.metadata = json::serialize(metadata);
+    account.metadata = fields.object("metadata");
     if (auto broken = fields.finish()) return std::unexpected(std::move(*broken));
     return account;
 }
@@ -76,19 +75,18 @@ const pg::Statement& accounts_page(const std::optional<std::string>& status) {
     return *status == "ACTIVE" ? sql::api_accounts_active : sql::api_accounts_suspended;
 }
 
-Result<std::vector<AccountRecord>> list_accounts(pg::Connection& connection, const ListQuery& query,
-                                                 const std::optional<std::string>& reference,
-                                                 const std::optional<std::string>& status) {
+Result<std::string> list_accounts(pg::Connection& connection, const ListQuery& query,
+                                  const std::optional<std::string>& reference,
+                                  const std::optional<std::string>& status) {
     const Uuid after = query.after_id().value_or(greatest_id());
     pg::Params params;
-    if (reference) {
+    if (reference)
         params.add(*reference).add(status).add(after);
-        LEDGERLINE_TRY(auto rows, connection.query(sql::api_account_by_reference, params));
-        return read_all(rows, read_account);
-    }
-    params.add(after).add(query.limit() + 1);
-    LEDGERLINE_TRY(auto rows, connection.query(accounts_page(status), params));
-    return read_all(rows, read_account);
+    else
+        params.add(after).add(query.limit() + 1).add(page_bytes);
+    const pg::Statement& statement = reference ? sql::api_account_by_reference : accounts_page(status);
+    LEDGERLINE_TRY(const auto rows, connection.query(statement, params));
+    return page_text("accounts", rows, read_account, query, [](const AccountRecord& each) { return each.id; });
 }
 
 // Nothing when there is no such account.
@@ -180,7 +178,7 @@ AccountEndpoints::Answer AccountEndpoints::list(const http::Request& request) {
     auto accounts = co_await database_.run(
         request.trace, [&](pg::Connection& connection) { return list_accounts(connection, query, reference, status); });
     if (!accounts) co_return http::to_response(problem_of(accounts.error()));
-    co_return page_response("accounts", std::move(*accounts), query, [](const AccountRecord& each) { return each.id; });
+    co_return json_response(200, *std::move(accounts));
 }
 
 AccountEndpoints::Answer AccountEndpoints::set_status(const http::Request& request) {
@@ -205,10 +203,10 @@ AccountEndpoints::Answer AccountEndpoints::set_status(const http::Request& reque
 AccountEndpoints::Answer AccountEndpoints::entries(const http::Request& request) {
     const auto id = path_id(request);
     if (!id) co_return http::to_response(id.error());
-    ListQuery query(request, fmt::format("entries/{}", id->to_string()), {});
+    ListQuery query(request, fmt::format("entries/{}", id->to_string()), {}, CursorKind::seq);
     if (query.problem()) co_return http::to_response(*query.problem());
-    using Entries = std::optional<std::vector<EntryRecord>>;
-    auto entries = co_await database_.run(request.trace, [&](pg::Connection& connection) -> Result<Entries> {
+    using Page = std::optional<std::string>;
+    auto entries = co_await database_.run(request.trace, [&](pg::Connection& connection) -> Result<Page> {
         LEDGERLINE_TRY(const auto account, find_account(connection, *id));
         if (!account) return std::nullopt;
         pg::Params params;
@@ -216,11 +214,11 @@ AccountEndpoints::Answer AccountEndpoints::entries(const http::Request& request)
             .add(query.after_seq().value_or(std::numeric_limits<std::int64_t>::max()))
             .add(query.limit() + 1);
         LEDGERLINE_TRY(auto rows, connection.query(sql::api_entries_page, params));
-        return read_all(rows, read_entry);
+        return page_text("entries", rows, read_entry, query, [](const EntryRecord& each) { return each.seq; });
     });
     if (!entries) co_return http::to_response(problem_of(entries.error()));
     if (!*entries) co_return not_found();
-    co_return page_response("entries", std::move(**entries), query, [](const EntryRecord& each) { return each.seq; });
+    co_return json_response(200, **std::move(entries));
 }
 
 }  // namespace ledgerline

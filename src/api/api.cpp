@@ -1,5 +1,6 @@
 #include "api/api.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "api/account_endpoints.h"
@@ -22,6 +23,13 @@ pg::ConnectionConfig connection_config(const ApiConfig& config, const char* role
     return connection;
 }
 
+pg::ConnectionConfig intake_connection_config(const ApiConfig& config) {
+    pg::ConnectionConfig connection = connection_config(config, "intake");
+    connection.statement_timeout = std::min(connection.statement_timeout, config.intake_statement_timeout);
+    connection.lock_timeout = std::min(connection.lock_timeout, config.intake_statement_timeout / 2);
+    return connection;
+}
+
 DatabaseConfig database_config(const ApiConfig& config) {
     DatabaseConfig database;
     database.connection = connection_config(config, "api");
@@ -34,7 +42,7 @@ DatabaseConfig database_config(const ApiConfig& config) {
 struct Api::Parts {
     Parts(const ApiConfig& config, const Clock& clock, Random& random, Metrics& metrics, UuidGenerator& ids,
           Wakeup& publisher_wakeup, IntakeBatcher::OnFatal on_fatal, Tracer& tracer)
-        : intake_store(connection_config(config, "intake"), metrics, tracer),
+        : intake_store(intake_connection_config(config), metrics, tracer),
           intake(intake_store, config.intake, clock, random, metrics, publisher_wakeup, std::move(on_fatal), tracer),
           database(database_config(config), clock, random, metrics, tracer),
           outcome_store(connection_config(config, "watcher"), metrics),

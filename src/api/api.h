@@ -32,6 +32,9 @@ struct ApiConfig {
     // in time for another try.
     milliseconds statement_timeout{5'000};
     milliseconds lock_timeout{3'000};
+    // Of a batch's statements: short enough for its halves to be tried before the requests' deadline. A lock is waited
+    // for half as long, so that contention is told from a batch that is too much.
+    milliseconds intake_statement_timeout{2'500};
     milliseconds connect_timeout{3'000};
     // How long the server lets a transaction wait for this process: one that stands still must give its lanes up before
     // the other processes' requests, which wait for them, are late.

@@ -54,16 +54,17 @@ Found discard_letter(pg::Connection& connection, const Uuid& id, const DecisionR
     return first_letter(results.back());
 }
 
-Result<std::vector<DeadLetterRecord>> read_page(pg::Connection& connection, const pg::Statement& statement,
-                                                const ListQuery& query, const DeadLetterFilter& filter) {
+Result<std::string> read_page(pg::Connection& connection, const pg::Statement& statement, const ListQuery& query,
+                              const DeadLetterFilter& filter) {
     pg::Params params;
-    params.add(query.after_id()).add(query.limit() + 1);
+    params.add(query.after_id()).add(query.limit() + 1).add(page_bytes);
     filter.add_to(params);
     LEDGERLINE_TRY(
         const auto results,
         connection.pipeline(
             {{pg::begin, {}}, {sql::api_plan_for_these_parameters, {}}, {statement, params}, {pg::commit, {}}}));
-    return read_all(results[2], read_dead_letter);
+    return page_text("dead_letters", results[2], read_dead_letter, query,
+                     [](const DeadLetterRecord& each) { return each.id; });
 }
 
 Result<DeadLetterSummary> summarize(pg::Connection& connection, const DeadLetterFilter& filter) {
@@ -158,8 +159,7 @@ DeadLetterEndpoints::Answer DeadLetterEndpoints::list(const http::Request& reque
     auto letters = co_await database_.run(
         request.trace, [&](pg::Connection& connection) { return read_page(connection, statement, query, filter); });
     if (!letters) co_return http::to_response(problem_of(letters.error()));
-    co_return page_response("dead_letters", std::move(*letters), query,
-                            [](const DeadLetterRecord& each) { return each.id; });
+    co_return json_response(200, *std::move(letters));
 }
 
 DeadLetterEndpoints::Answer DeadLetterEndpoints::summary(const http::Request& request) {

@@ -110,12 +110,12 @@ std::optional<std::string> Fields::choice(std::string_view name, std::span<const
     return std::nullopt;
 }
 
-json::Value Fields::object(std::string_view name) {
+std::optional<std::string> Fields::object(std::string_view name) {
     const json::Value* member = read(name);
-    if (!member) return {};
-    if (member->if_object()) return *member;
+    if (!member) return std::nullopt;
+    if (member->if_object()) return json::serialize(*member);
     complain(ProblemCode::invalid_field, name, "must be a JSON object");
-    return {};
+    return std::nullopt;
 }
 
 const json::Array& Fields::array(std::string_view name, std::size_t least, std::size_t most) {

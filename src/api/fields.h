@@ -35,8 +35,8 @@ public:
     std::optional<std::string> currency(std::string_view name);
     // The text that is one of choices.
     std::optional<std::string> choice(std::string_view name, std::span<const std::string_view> choices);
-    // Null when the member is absent.
-    json::Value object(std::string_view name);
+    // Its compact text; nothing when the member is absent or broken.
+    std::optional<std::string> object(std::string_view name);
     // Empty when the member is absent or broken.
     const json::Array& array(std::string_view name, std::size_t least, std::size_t most);
 

@@ -7,10 +7,13 @@
 #include <utility>
 
 #include "observe/batch_log.h"
+#include "observe/exceptions.h"
 #include "observe/log.h"
 
 namespace ledgerline {
 namespace {
+
+constexpr std::string_view kTimedOut = "57014";  // by the server's statement_timeout
 
 // Failures that say nothing about the next try: it may well succeed at once.
 constexpr std::string_view kContentionCodes[] = {
@@ -20,7 +23,11 @@ constexpr std::string_view kContentionCodes[] = {
     "25P03",  // idle in transaction for too long: this process stood still for a while
     "26000",  // prepare again
     "0A000",  // prepare again
+    kTimedOut,
 };
+
+// Rows refused by themselves, one after the other and for one reason, that make an outage.
+constexpr int kRefusalsOfAnOutage = 2;
 
 bool is_contention(const Error& error) {
     return std::ranges::find(kContentionCodes, error.code) != std::end(kContentionCodes);
@@ -57,7 +64,8 @@ IntakeBatcher::IntakeBatcher(IntakeStore& store, IntakeConfig config, const Cloc
       on_fatal_(std::move(on_fatal)),
       tracer_(tracer),
       backoff_(config.backoff, random),
-      queue_(config.queue_rows_max) {}
+      queue_({config.queue_rows_max, config.queue_bytes_max}, {config.turn_rows_max, config.turn_bytes_max}),
+      batch_rows_max_(config.batch_rows_max) {}
 
 void IntakeBatcher::start() {
     LEDGERLINE_ASSERT(!thread_.joinable() && !stopping_);
@@ -76,33 +84,45 @@ void IntakeBatcher::stop() {
     if (deadline_thread_.joinable()) deadline_thread_.join();
 }
 
-boost::asio::awaitable<IntakeAnswers> IntakeBatcher::accept(std::vector<IntakeItem> items) {
-    co_return co_await suspend_for<IntakeAnswers>(
-        [&](Resume<IntakeAnswers> resume) { submit(std::move(items), std::move(resume)); });
+boost::asio::awaitable<IntakeReply> IntakeBatcher::accept(std::vector<IntakeItem> items) {
+    co_return co_await suspend_for<IntakeReply>(
+        [&](Resume<IntakeReply> resume) { submit(std::move(items), std::move(resume)); });
 }
 
-void IntakeBatcher::submit(std::vector<IntakeItem> items, Resume<IntakeAnswers> answered) {
+void IntakeBatcher::submit(std::vector<IntakeItem> items, Resume<IntakeReply> answered) {
     queue_.push(std::move(items), clock_.steady_now() + config_.request_timeout, std::move(answered));
-    metrics_.intake_queue_rows.Set(static_cast<double>(queue_.rows()));
+    note_queue();
+}
+
+void IntakeBatcher::note_queue() {
+    const IntakeQueue::Size waiting = queue_.size();
+    metrics_.intake_queue_rows.Set(static_cast<double>(waiting.rows));
 }
 
 void IntakeBatcher::run() {
     while (!stopping_) {
-        if (!reachable_) {
-            probe_database();
-            continue;
+        try {
+            run_round();
+        } catch (const std::exception& exception) {
+            // The rows that were taken are answered at their deadline.
+            note_exception("intake", exception.what());
+            stop_wakeup_.wait(backoff_.next());
         }
-        const auto batch = queue_.take(config_.batch_rows_max);
-        if (!batch) continue;
-        auto answers = accept_batch(*batch);
-        count(answers);
-        log_accepted(batch->items, answers);
-        queue_.answer(*batch, std::move(answers));
     }
 }
 
+void IntakeBatcher::run_round() {
+    if (!reachable_) return probe_database();
+    auto batch = queue_.take({batch_rows_max_, config_.batch_bytes_max});
+    if (!batch) return;
+    auto answers = accept_batch(*batch);
+    count(answers);
+    log_accepted(batch->items, answers);
+    queue_.answer(*std::move(batch), std::move(answers));
+}
+
 IntakeAnswers IntakeBatcher::accept_batch(const IntakeQueue::Batch& batch) {
-    metrics_.intake_queue_rows.Set(static_cast<double>(queue_.rows()));
+    note_queue();
     metrics_.intake_batch_size.Observe(static_cast<double>(batch.items.size()));
     const auto waited = clock_.steady_now() - (batch.first_deadline - config_.request_timeout);
     metrics_.intake_wait_seconds.Observe(std::chrono::duration<double>(waited).count());
@@ -110,7 +130,13 @@ IntakeAnswers IntakeBatcher::accept_batch(const IntakeQueue::Batch& batch) {
     Span span = tracer_.start_batch("intake batch", batch.items, &IntakeItem::traceparent);
     span.set("ledgerline.intake.rows", batch.items.size());
     const TraceScope scope(span.context());
-    auto answers = accept_items(batch.items, batch.deadline);
+    Attempt attempt{batch.deadline};
+    auto answers = accept_items(batch.items, attempt);
+    // The rows whose refusals told that it is an outage are not at fault either.
+    for (auto answer = answers.rbegin(); attempt.outage && answer != answers.rend(); ++answer) {
+        if (*answer && (*answer)->status != IntakeResult::Status::failed) break;
+        if (*answer) *answer = std::unexpected(*attempt.outage);
+    }
     for (auto& answer : answers) {
         if (answer)
             answer->batch = span.context();
@@ -124,64 +150,104 @@ IntakeAnswers IntakeBatcher::accept_batch(const IntakeQueue::Batch& batch) {
 void IntakeBatcher::run_deadlines() {
     while (!stopping_) {
         const SteadyTime now = clock_.steady_now();
-        const SteadyTime next = queue_.expire(now).value_or(now + config_.request_timeout);
+        SteadyTime next = now + config_.request_timeout;
+        try {
+            next = queue_.expire(now).value_or(next);
+        } catch (const std::exception& exception) {
+            note_exception("intake", exception.what());
+            next = now + config_.backoff.cap;
+        }
         deadline_wakeup_.wait(
             std::chrono::ceil<milliseconds>(std::min<SteadyTime::duration>(next - now, config_.request_timeout)));
     }
 }
 
-IntakeAnswers IntakeBatcher::accept_items(std::span<const IntakeItem> items, SteadyTime deadline) {
-    bool fate_unknown = false;
-    bool connection_renewed = false;
+IntakeAnswers IntakeBatcher::accept_items(std::span<const IntakeItem> items, Attempt& attempt, bool fate_unknown) {
     while (true) {
-        const SteadyTime begun = clock_.steady_now();
-        auto results = store_.accept(items);
-        metrics_.intake_commit_seconds.Observe(std::chrono::duration<double>(clock_.steady_now() - begun).count());
+        if (attempt.outage && !fate_unknown) return answer_all(items.size(), *attempt.outage);
+        if (attempt.tried && clock_.steady_now() >= attempt.deadline)
+            return answer_all(items.size(), with_code(fate_unknown ? outcome_unknown : overloaded, "not accepted in time"));
+        attempt.tried = true;
+        auto results = try_once(items);
         if (results) return accepted(std::move(*results));
 
         const Error& error = results.error();
-        if (error.disposition == Disposition::refuse) return bisect(items, error, deadline);
+        if (error.disposition == Disposition::refuse)
+            return items.size() > 1 ? accept_halves(items, attempt, fate_unknown)
+                                    : refuse_one(items[0], error, attempt);
         if (error.code == outcome_unknown) {
             fate_unknown = true;
             log::warn("the fate of an intake batch is unknown: running it again", {{"reason", error.message}});
+        } else if (error.code == kTimedOut && items.size() > 1) {
+            batch_rows_max_ = std::max<std::size_t>(1, std::min(batch_rows_max_, items.size()) / 2);
+            log::warn("an intake batch took too long and is halved", {{"rows", items.size()}});
+            return accept_halves(items, attempt, fate_unknown);
         } else if (!is_contention(error)) {
             // A session may have been lost long before it was used: a new one is tried before that counts as an outage.
-            if (error.disposition == Disposition::retry && !std::exchange(connection_renewed, true)) continue;
+            if (error.disposition == Disposition::retry && !std::exchange(attempt.connection_renewed, true)) continue;
             lose_database(error);
-            if (!fate_unknown) return answer_all(items.size(), with_code(database_unavailable, error.message));
+            attempt.outage = with_code(database_unavailable, error.message);
+            if (!fate_unknown) continue;
         }
-        if (stopping_ || broken_ || clock_.steady_now() >= deadline) {
-            const auto code = fate_unknown ? outcome_unknown : overloaded;
-            return answer_all(items.size(), with_code(code, error.message));
-        }
+        if (stopping_ || broken_)
+            return answer_all(items.size(), with_code(fate_unknown ? outcome_unknown : overloaded, error.message));
         stop_wakeup_.wait(backoff_.next());
     }
 }
 
-// The batch stored nothing because of at least one row. Both halves are tried in order, so each account keeps its own.
-IntakeAnswers IntakeBatcher::bisect(std::span<const IntakeItem> items, const Error& error, SteadyTime deadline) {
-    if (items.size() == 1) {
-        log::error("the database refuses a transaction", {{"transaction_id", items[0].transaction_id},
-                                                          {"account_id", items[0].account_id},
-                                                          {"code", error.code},
-                                                          {"reason", error.message}});
-        IntakeResult result;
-        result.status = IntakeResult::Status::failed;
-        result.error = error.message;
-        return {result};
+// What was thrown may have been thrown after the commit.
+Result<std::vector<IntakeResult>> IntakeBatcher::try_once(std::span<const IntakeItem> items) {
+    const SteadyTime begun = clock_.steady_now();
+    Result<std::vector<IntakeResult>> results;
+    try {
+        results = store_.accept(items);
+    } catch (const std::exception& exception) {
+        note_exception("intake", exception.what());
+        results = std::unexpected(with_code(outcome_unknown, exception.what()));
     }
+    metrics_.intake_commit_seconds.Observe(std::chrono::duration<double>(clock_.steady_now() - begun).count());
+    return results;
+}
+
+// One after the other, so that each account's rows keep their order.
+IntakeAnswers IntakeBatcher::accept_halves(std::span<const IntakeItem> items, Attempt& attempt, bool fate_unknown) {
     const std::size_t half = items.size() / 2;
-    IntakeAnswers answers = accept_items(items.first(half), deadline);
-    IntakeAnswers rest = accept_items(items.subspan(half), deadline);
+    IntakeAnswers answers = accept_items(items.first(half), attempt, fate_unknown);
+    IntakeAnswers rest = accept_items(items.subspan(half), attempt, fate_unknown);
     std::ranges::move(rest, std::back_inserter(answers));
+    return answers;
+}
+
+// A row that the database refuses by itself. When the next one is refused for the same reason, it is the database.
+IntakeAnswers IntakeBatcher::refuse_one(const IntakeItem& item, const Error& error, Attempt& attempt) {
+    log::error("the database refuses a transaction", {{"transaction_id", item.transaction_id},
+                                                      {"account_id", item.account_id},
+                                                      {"code", error.code},
+                                                      {"reason", error.message}});
+    refusals_in_a_row_ = refusal_code_ == error.code ? refusals_in_a_row_ + 1 : 1;
+    refusal_code_ = error.code;
+    IntakeAnswers answers;
+    if (refusals_in_a_row_ >= kRefusalsOfAnOutage) {
+        attempt.outage = with_code(database_unavailable, error.message);
+        answers.emplace_back(std::unexpected(*attempt.outage));
+        return answers;
+    }
+    IntakeResult result;
+    result.status = IntakeResult::Status::failed;
+    result.error = error.message;
+    answers.emplace_back(std::move(result));
     return answers;
 }
 
 IntakeAnswers IntakeBatcher::accepted(std::vector<IntakeResult> results) {
     reach_database();
+    if (results.size() >= batch_rows_max_) batch_rows_max_ = std::min(batch_rows_max_ * 2, config_.batch_rows_max);
     const bool stored = std::ranges::any_of(
         results, [](const IntakeResult& result) { return result.status == IntakeResult::Status::created; });
-    if (stored) publisher_wakeup_.notify();
+    if (stored) {
+        refusals_in_a_row_ = 0;
+        publisher_wakeup_.notify();
+    }
     IntakeAnswers answers;
     answers.reserve(results.size());
     for (IntakeResult& result : results) answers.emplace_back(std::move(result));

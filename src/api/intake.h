@@ -1,9 +1,16 @@
 // IntakeBatcher: takes rows from all requests of the process and has them accepted together, one transaction after the
 // other (group commit).
 //
-// One thread takes whatever waits when the previous batch has committed, and never waits for more when it is idle. Rows
-// are taken in the order of submission, so one account's rows keep their order also across batches. Whatever happens,
-// each row is answered once, at most request_timeout after it was submitted.
+// One thread takes whatever waits when the previous batch has committed, and never waits for more when it is idle. The
+// rows of one request are taken in their order, so an account's rows keep it also across batches, and requests take
+// turns (IntakeQueue). Whatever happens, each row is answered once, at most request_timeout after it was submitted.
+//
+// What a failure is taken for:
+//   a lock not had, a deadlock   the same batch is tried again, until its deadline
+//   a statement that times out   the batch is halved, and so are those that follow, until one succeeds
+//   a row that is refused        found by halving; it fails alone
+//   one refused row after the other, for the same reason   an outage of the database: nobody is at fault
+//   anything else                an outage: everything that waits is answered, and the database is probed
 //
 // Rows that were not accepted are answered with an Error:
 //   overloaded            the queue is full, or the row waited in it for too long. Nothing was stored
@@ -15,7 +22,9 @@
 #include <atomic>
 #include <boost/asio/awaitable.hpp>
 #include <functional>
+#include <optional>
 #include <span>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -23,6 +32,7 @@
 #include "api/intake_store.h"
 #include "base/backoff.h"
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/wakeup.h"
 #include "observe/metrics.h"
 #include "observe/tracer.h"
@@ -31,7 +41,12 @@ namespace ledgerline {
 
 struct IntakeConfig {
     std::size_t queue_rows_max = 20'000;
+    std::size_t queue_bytes_max = limits::intake_queue_bytes_max;
     std::size_t batch_rows_max = 500;
+    std::size_t batch_bytes_max = limits::intake_batch_bytes_max;
+    // What one request gets into a batch before the others have had their turn.
+    std::size_t turn_rows_max = 64;
+    std::size_t turn_bytes_max = limits::intake_turn_bytes_max;
     milliseconds request_timeout{10'000};
     Backoff::Limits backoff{milliseconds(20), milliseconds(1'000)};
 };
@@ -55,20 +70,32 @@ public:
     void stop();
 
     // Has items accepted, in order: one answer an item. Thread-safe.
-    boost::asio::awaitable<IntakeAnswers> accept(std::vector<IntakeItem> items);
+    boost::asio::awaitable<IntakeReply> accept(std::vector<IntakeItem> items);
     // The same without a coroutine: answered is called once, on a thread of the batcher or on the calling one.
-    void submit(std::vector<IntakeItem> items, Resume<IntakeAnswers> answered);
+    void submit(std::vector<IntakeItem> items, Resume<IntakeReply> answered);
 
     // Whether the last try reached the database. Thread-safe.
     bool database_reachable() const { return reachable_; }
 
 private:
+    // One batch, and what its tries have come to.
+    struct Attempt {
+        SteadyTime deadline;
+        bool tried = false;
+        bool connection_renewed = false;
+        std::optional<Error> outage{};  // rows are answered with it from then on
+    };
+
     void run();
+    void run_round();
     void run_deadlines();
     IntakeAnswers accept_batch(const IntakeQueue::Batch& batch);
-    IntakeAnswers accept_items(std::span<const IntakeItem> items, SteadyTime deadline);
-    IntakeAnswers bisect(std::span<const IntakeItem> items, const Error& error, SteadyTime deadline);
+    IntakeAnswers accept_items(std::span<const IntakeItem> items, Attempt& attempt, bool fate_unknown = false);
+    Result<std::vector<IntakeResult>> try_once(std::span<const IntakeItem> items);
+    IntakeAnswers accept_halves(std::span<const IntakeItem> items, Attempt& attempt, bool fate_unknown);
+    IntakeAnswers refuse_one(const IntakeItem& item, const Error& error, Attempt& attempt);
     IntakeAnswers accepted(std::vector<IntakeResult> results);
+    void note_queue();
     void lose_database(const Error& error);
     void reach_database();
     void probe_database();
@@ -89,8 +116,12 @@ private:
     IntakeQueue queue_;
     std::atomic<bool> reachable_ = true;
     std::atomic<bool> stopping_ = false;
-    bool broken_ = false;     // of the batcher's thread
-    Wakeup stop_wakeup_;      // of the batcher's thread
+    // Of the batcher's thread.
+    bool broken_ = false;
+    std::size_t batch_rows_max_;    // halved when a batch times out, doubled when one succeeds
+    std::string refusal_code_;      // for which rows were refused, each by itself, one after the other
+    int refusals_in_a_row_ = 0;
+    Wakeup stop_wakeup_;
     Wakeup deadline_wakeup_;  // of the deadline thread
     std::thread thread_;
     std::thread deadline_thread_;

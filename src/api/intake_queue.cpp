@@ -1,6 +1,7 @@
 #include "api/intake_queue.h"
 
 #include <algorithm>
+#include <span>
 #include <utility>
 
 namespace ledgerline {
@@ -11,67 +12,111 @@ struct IntakeQueue::Request {
     std::size_t taken = 0;  // rows handed out, or failed before that
     std::size_t unanswered = 0;
     SteadyTime deadline;
-    Resume<IntakeAnswers> answered;
+    Resume<IntakeReply> answered;
 };
+
+namespace {
+
+std::size_t bytes_of(std::span<const IntakeItem> items) {
+    std::size_t bytes = 0;
+    for (const IntakeItem& item : items) bytes += item.bytes();
+    return bytes;
+}
+
+}  // namespace
 
 IntakeAnswers answer_all(std::size_t rows, const Error& error) {
     return IntakeAnswers(rows, Result<IntakeResult>(std::unexpected(error)));
 }
 
-void IntakeQueue::push(std::vector<IntakeItem> items, SteadyTime deadline, Resume<IntakeAnswers> answered) {
+void IntakeQueue::push(std::vector<IntakeItem> items, SteadyTime deadline, Resume<IntakeReply> answered) {
     if (items.empty()) return answered({});
-    if (const auto refusal = try_push(items, deadline, answered)) return answered(answer_all(items.size(), *refusal));
+    if (const auto refusal = try_push(items, deadline, answered)) {
+        auto answers = answer_all(items.size(), *refusal);
+        return answered({std::move(items), std::move(answers)});
+    }
     changed_.notify_one();
 }
 
 std::optional<Error> IntakeQueue::try_push(std::vector<IntakeItem>& items, SteadyTime deadline,
-                                           Resume<IntakeAnswers>& answered) {
+                                           Resume<IntakeReply>& answered) {
+    const std::size_t bytes = bytes_of(items);
+    auto request = std::make_shared<Request>();
+    request->answers.resize(items.size());
     std::lock_guard lock(mutex_);
     if (refusal_) return refusal_;
-    if (rows_ + items.size() > rows_max_)
+    if (waiting_size_.rows + items.size() > max_.rows || waiting_size_.bytes + bytes > max_.bytes)
         return Error{Disposition::retry, std::string(overloaded), "too many transactions wait to be accepted"};
-    auto request = std::make_shared<Request>();
+    waiting_.push_back(request);
+    deadlines_.push_back(request);
+    waiting_size_.rows += items.size();
+    waiting_size_.bytes += bytes;
     request->items = std::move(items);
-    request->answers.resize(request->items.size());
     request->unanswered = request->items.size();
     request->deadline = deadline;
     request->answered = std::move(answered);
-    rows_ += request->items.size();
-    waiting_.push_back(request);
-    deadlines_.push_back(std::move(request));
     return std::nullopt;
 }
 
-std::optional<IntakeQueue::Batch> IntakeQueue::take(std::size_t rows_max) {
+std::optional<IntakeQueue::Batch> IntakeQueue::take(Size max) {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [this] { return !waiting_.empty() || refusal_; });
     if (waiting_.empty()) return std::nullopt;
 
     Batch batch;
-    batch.first_deadline = waiting_.front()->deadline;
-    while (!waiting_.empty() && batch.items.size() < rows_max) {
+    batch.deadline = batch.first_deadline = waiting_.front()->deadline;
+    Size taken;
+    while (!waiting_.empty() && taken.rows < max.rows) {
         const auto request = waiting_.front();
-        const std::size_t count = std::min(rows_max - batch.items.size(), request->items.size() - request->taken);
-        const auto first = request->items.begin() + static_cast<std::ptrdiff_t>(request->taken);
-        batch.items.insert(batch.items.end(), std::make_move_iterator(first),
-                           std::make_move_iterator(first + static_cast<std::ptrdiff_t>(count)));
-        batch.slices.push_back({request, request->taken, count});
-        batch.deadline = std::max(batch.deadline, request->deadline);
-        request->taken += count;
-        rows_ -= count;
-        if (request->taken == request->items.size()) waiting_.pop_front();
+        const bool has_room = take_turn(request, max, batch, taken);
+        if (request->taken == request->items.size()) {
+            waiting_.pop_front();
+        } else if (has_room) {
+            waiting_.pop_front();
+            waiting_.push_back(request);
+        } else {
+            break;
+        }
     }
     return batch;
 }
 
-void IntakeQueue::answer(const Batch& batch, IntakeAnswers answers) {
+// Takes what one turn allows. False when the batch has no room for the request's next row.
+bool IntakeQueue::take_turn(const std::shared_ptr<Request>& request, Size max, Batch& batch, Size& taken) {
+    Size turn;
+    bool has_room = true;
+    const std::size_t begin = request->taken;
+    while (request->taken < request->items.size() && taken.rows < max.rows && turn.rows < turn_.rows &&
+           turn.bytes < turn_.bytes) {
+        IntakeItem& item = request->items[request->taken];
+        const std::size_t bytes = item.bytes();
+        has_room = taken.rows == 0 || taken.bytes + bytes <= max.bytes;
+        if (!has_room) break;
+        for (Size* size : {&turn, &taken}) ++size->rows, size->bytes += bytes;
+        --waiting_size_.rows;
+        waiting_size_.bytes -= bytes;
+        batch.items.push_back(std::move(item));
+        ++request->taken;
+    }
+    if (request->taken == begin) return has_room;
+    batch.slices.push_back({request, begin, request->taken - begin});
+    batch.deadline = std::max(batch.deadline, request->deadline);
+    batch.first_deadline = std::min(batch.first_deadline, request->deadline);
+    return has_room;
+}
+
+void IntakeQueue::answer(Batch batch, IntakeAnswers answers) {
     LEDGERLINE_ASSERT(answers.size() == batch.items.size());
     AnsweredList done;
     {
         std::lock_guard lock(mutex_);
         auto next = answers.begin();
+        auto item = batch.items.begin();
         for (const auto& [request, begin, count] : batch.slices)
-            for (std::size_t row = begin; row < begin + count; ++row) fill(*request, row, std::move(*next++), done);
+            for (std::size_t row = begin; row < begin + count; ++row, ++item) {
+                if (request->unanswered > 0) request->items[row] = std::move(*item);
+                fill(*request, row, std::move(*next++), done);
+            }
         while (!deadlines_.empty() && deadlines_.front()->unanswered == 0) deadlines_.pop_front();
     }
     resume_all(done);
@@ -116,7 +161,8 @@ std::optional<SteadyTime> IntakeQueue::expire(SteadyTime now) {
             if (request->unanswered == 0) continue;
             std::erase(waiting_, request);
             fail_waiting(*request, {Disposition::retry, std::string(overloaded), "not accepted in time"}, done);
-            for (std::size_t row = 0; row < request->answers.size(); ++row)
+            const std::size_t rows = request->answers.size();
+            for (std::size_t row = 0; row < rows; ++row)
                 fill(*request, row, failure(Disposition::retry, std::string(outcome_unknown), "not answered in time"),
                      done);
         }
@@ -126,9 +172,9 @@ std::optional<SteadyTime> IntakeQueue::expire(SteadyTime now) {
     return next;
 }
 
-std::size_t IntakeQueue::rows() const {
+IntakeQueue::Size IntakeQueue::size() const {
     std::lock_guard lock(mutex_);
-    return rows_;
+    return waiting_size_;
 }
 
 // The first answer of a row counts: a late one finds the row answered at its deadline.
@@ -136,17 +182,17 @@ void IntakeQueue::fill(Request& request, std::size_t row, Result<IntakeResult> a
     if (request.unanswered == 0 || request.answers[row]) return;
     request.answers[row] = std::move(answer);
     if (--request.unanswered > 0) return;
-    Answered answered{std::move(request.answered), {}};
-    answered.answers.reserve(request.answers.size());
-    for (auto& each : request.answers) answered.answers.push_back(std::move(*each));
+    Answered answered{std::move(request.answered), {std::move(request.items), {}}};
+    answered.reply.answers.reserve(request.answers.size());
+    for (auto& each : request.answers) answered.reply.answers.push_back(std::move(*each));
     done.push_back(std::move(answered));
 }
 
 void IntakeQueue::fail_waiting(Request& request, const Error& error, AnsweredList& done) {
-    const std::size_t first = request.taken;
-    rows_ -= request.items.size() - first;
-    request.taken = request.items.size();
-    for (std::size_t row = first; row < request.items.size(); ++row) fill(request, row, std::unexpected(error), done);
+    const std::size_t first = std::exchange(request.taken, request.items.size()), end = request.taken;
+    waiting_size_.rows -= end - first;
+    waiting_size_.bytes -= bytes_of(std::span(request.items).subspan(first));
+    for (std::size_t row = first; row < end; ++row) fill(request, row, std::unexpected(error), done);
 }
 
 void IntakeQueue::fail_all_waiting(const Error& error, AnsweredList& done) {
@@ -155,7 +201,7 @@ void IntakeQueue::fail_all_waiting(const Error& error, AnsweredList& done) {
 }
 
 void IntakeQueue::resume_all(AnsweredList& done) {
-    for (Answered& each : done) each.resume(std::move(each.answers));
+    for (Answered& each : done) each.resume(std::move(each.reply));
 }
 
 }  // namespace ledgerline

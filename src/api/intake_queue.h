@@ -1,7 +1,11 @@
 // IntakeQueue: the rows that wait to be accepted, and the answers that their requests wait for.
 //
-// A request is a list of rows that is answered as a whole, once: when each row has its answer, or at its deadline. Rows
-// are handed out in the order in which they came. Thread-safe; answers are given outside its lock.
+// A request is a list of rows that is answered as a whole, once: when each row has its answer, or at its deadline. The
+// rows of one request are handed out in their order. Requests take turns: one whose rows do not fit into a turn goes to
+// the end of the queue with the others, so that a large one holds no small one up. Those that fit are handed out in the
+// order in which they came.
+//
+// Thread-safe; answers are given outside its lock.
 #pragma once
 
 #include <condition_variable>
@@ -25,6 +29,13 @@ inline constexpr std::string_view shutting_down = "shutting_down";
 
 using IntakeAnswers = std::vector<Result<IntakeResult>>;
 
+// What a request gets back: its rows, and one answer a row. A row that was still under way at the deadline comes back
+// empty.
+struct IntakeReply {
+    std::vector<IntakeItem> items;
+    IntakeAnswers answers;
+};
+
 // The same answer for many rows.
 IntakeAnswers answer_all(std::size_t rows, const Error& error);
 
@@ -32,6 +43,12 @@ class IntakeQueue {
     struct Request;
 
 public:
+    // rows and bytes that wait or are taken together.
+    struct Size {
+        std::size_t rows = 0;
+        std::size_t bytes = 0;
+    };
+
     // Rows that were taken together. They belong to one or several requests.
     struct Batch {
         std::vector<IntakeItem> items;
@@ -48,17 +65,18 @@ public:
         std::vector<Slice> slices;
     };
 
-    explicit IntakeQueue(std::size_t rows_max) : rows_max_(rows_max) {}
+    // max: of what waits. turn: what one request gets before the next one's turn.
+    IntakeQueue(Size max, Size turn) : max_(max), turn_(turn) {}
 
     // Deadlines are expected to ascend: one that is earlier than its predecessor's is kept when that one is. At its
     // deadline a request's waiting rows are answered with
     // overloaded, those that were taken with outcome_unknown.
-    void push(std::vector<IntakeItem> items, SteadyTime deadline, Resume<IntakeAnswers> answered);
+    void push(std::vector<IntakeItem> items, SteadyTime deadline, Resume<IntakeReply> answered);
 
-    // Waits for rows and takes at most rows_max of them. Nothing, at once, while refuse() holds.
-    std::optional<Batch> take(std::size_t rows_max);
+    // Waits for rows and takes at most max of them, but at least one. Nothing, at once, while refuse() holds.
+    std::optional<Batch> take(Size max);
     // One answer an item of the batch.
-    void answer(const Batch& batch, IntakeAnswers answers);
+    void answer(Batch batch, IntakeAnswers answers);
 
     // Answers everything that waits with error, and everything that is pushed from now on, until accept_again().
     void refuse(const Error& error);
@@ -69,30 +87,33 @@ public:
     // Answers the requests whose deadline has passed. Returns the first deadline that is left, if there is any.
     std::optional<SteadyTime> expire(SteadyTime now);
 
-    std::size_t rows() const;
+    // What waits.
+    Size size() const;
 
 private:
     struct Answered {
-        Resume<IntakeAnswers> resume;
-        IntakeAnswers answers;
+        Resume<IntakeReply> resume;
+        IntakeReply reply;
     };
     using AnsweredList = std::vector<Answered>;
 
     // The reason when the rows are refused. Otherwise it has taken both.
-    std::optional<Error> try_push(std::vector<IntakeItem>& items, SteadyTime deadline, Resume<IntakeAnswers>& answered);
+    std::optional<Error> try_push(std::vector<IntakeItem>& items, SteadyTime deadline, Resume<IntakeReply>& answered);
 
     // These need mutex_.
+    bool take_turn(const std::shared_ptr<Request>& request, Size max, Batch& batch, Size& taken);
     void fill(Request& request, std::size_t row, Result<IntakeResult> answer, AnsweredList& done);
     void fail_waiting(Request& request, const Error& error, AnsweredList& done);
     void fail_all_waiting(const Error& error, AnsweredList& done);
     static void resume_all(AnsweredList& done);
 
-    const std::size_t rows_max_;
+    const Size max_;
+    const Size turn_;
     mutable std::mutex mutex_;
     std::condition_variable changed_;
     std::deque<std::shared_ptr<Request>> waiting_;    // with rows to be taken
     std::deque<std::shared_ptr<Request>> deadlines_;  // all that may be unanswered, by deadline
-    std::size_t rows_ = 0;
+    Size waiting_size_;
     std::optional<Error> refusal_;
     bool closed_ = false;
 };

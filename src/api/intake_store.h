@@ -12,7 +12,6 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "base/json.h"
 #include "base/result.h"
 #include "base/uuid.h"
 #include "event/event.h"
@@ -31,8 +30,14 @@ struct IntakeItem {
     std::string currency;
     TransactionType type = TransactionType::credit;
     std::string idempotency_key;
-    json::Value metadata;  // an object, or null
+    std::optional<std::string> metadata;  // JSON text of an object
     std::string traceparent;
+
+    // What it takes in memory.
+    std::size_t bytes() const {
+        return sizeof(IntakeItem) + currency.size() + idempotency_key.size() + traceparent.size() +
+               (metadata ? metadata->size() : 0);
+    }
 };
 
 struct IntakeResult {

@@ -33,6 +33,9 @@ public:
         batches_.push_back(keys);
         changed_.notify_all();
         changed_.wait(lock, [this] { return open_; });
+        if (std::exchange(throws_next_, false)) throw std::bad_alloc();
+        if (items.size() > rows_in_time_max_) return std::unexpected(transient("57014"));
+        if (refuses_all_) return failure(Disposition::refuse, "P0001", "a trigger says no");
         for (const std::string& key : keys)
             if (key == guilty_) return failure(Disposition::refuse, "23514", "a check failed");
         if (!failures_.empty()) {
@@ -73,6 +76,16 @@ public:
     void set_guilty(std::string key) {
         set([&] { guilty_ = std::move(key); });
     }
+    void refuse_all(bool refuses) {
+        set([&] { refuses_all_ = refuses; });
+    }
+    // Larger batches take too long.
+    void set_rows_in_time_max(std::size_t rows) {
+        set([&] { rows_in_time_max_ = rows; });
+    }
+    void throw_next() {
+        set([this] { throws_next_ = true; });
+    }
     void fail_next(Error error) {
         set([&] { failures_.push_back(std::move(error)); });
     }
@@ -101,6 +114,9 @@ private:
     std::condition_variable changed_;
     bool open_ = true;
     bool away_ = false;
+    bool refuses_all_ = false;
+    bool throws_next_ = false;
+    std::size_t rows_in_time_max_ = 1'000'000;
     std::string guilty_;
     std::deque<Error> failures_;
     std::vector<Keys> batches_;
@@ -145,7 +161,10 @@ protected:
         auto promise = std::make_shared<std::promise<IntakeAnswers>>();
         auto answered = promise->get_future();
         batcher_->submit(std::move(items),
-                         [promise](IntakeAnswers answers) { promise->set_value(std::move(answers)); });
+                         [promise, keys](IntakeReply reply) {
+                             EXPECT_EQ(reply.items.size(), keys.size());
+                             promise->set_value(std::move(reply.answers));
+                         });
         return answered;
     }
     // "created", the code of the error, ...: one word an answer.
@@ -204,7 +223,100 @@ TEST_F(IntakeTest, SplitsBatchesInOrderOfArrival) {
     EXPECT_THAT(words(std::move(first)), ElementsAre("created"));
     EXPECT_EQ(words(std::move(second)), Keys(7, "created"));
     EXPECT_THAT(words(std::move(third)), ElementsAre("created"));
-    EXPECT_THAT(store_.batches(), ElementsAre(Keys{"a"}, Keys{"b", "c", "d"}, Keys{"e", "f", "g"}, Keys{"h", "i"}));
+    EXPECT_THAT(store_.batches(), ElementsAre(Keys{"a"}, Keys{"b", "c", "d"}, Keys{"i", "e", "f"}, Keys{"g", "h"}));
+}
+
+// One large request and a small one behind it.
+TEST_F(IntakeTest, ALargeRequestLetsTheOthersHaveTheirTurn) {
+    auto config = with(kLong, 4);
+    config.turn_rows_max = 2;
+    start(config);
+    store_.close();
+    auto first = submit({"a"});
+    store_.await_batches(1);
+    auto large = submit({"b", "c", "d", "e", "f", "g"}), small = submit({"h"}), other = submit({"i", "j", "k"});
+    store_.open();
+    EXPECT_THAT(words(std::move(first)), Each("created"));
+    EXPECT_EQ(words(std::move(large)), Keys(6, "created"));
+    EXPECT_THAT(words(std::move(small)), Each("created"));
+    EXPECT_EQ(words(std::move(other)), Keys(3, "created"));
+    EXPECT_THAT(store_.batches(), ElementsAre(Keys{"a"}, Keys{"b", "c", "h", "i"}, Keys{"d", "e", "j", "k"},
+                                              Keys{"f", "g"}));
+}
+
+TEST_F(IntakeTest, BatchesAndTheQueueAreBoundedInBytes) {
+    const std::string large(1'000, 'x');
+    const std::size_t bytes = [&] {
+        IntakeItem item;
+        item.idempotency_key = large;
+        return item.bytes();
+    }();
+    auto config = with(kLong);
+    config.batch_bytes_max = 2 * bytes;
+    config.queue_bytes_max = 4 * bytes;
+    start(config);
+    store_.close();
+    auto first = submit({"a"});
+    store_.await_batches(1);
+    auto fits = submit(Keys(3, large));
+    EXPECT_THAT(words(submit(Keys(2, large))), Each("overloaded"));
+    auto fits_as_well = submit({large});
+    store_.open();
+    EXPECT_THAT(words(std::move(first)), Each("created"));
+    EXPECT_THAT(words(std::move(fits)), Each("created"));
+    EXPECT_THAT(words(std::move(fits_as_well)), Each("created"));
+    EXPECT_THAT(store_.batches(), ElementsAre(Keys{"a"}, Keys(2, large), Keys(2, large)));
+    // A row that is larger than a whole batch goes alone.
+    EXPECT_THAT(words(submit({std::string(3'000, 'y')})), ElementsAre("created"));
+}
+
+TEST_F(IntakeTest, ABatchThatTakesTooLongIsHalvedAndSoAreThoseThatFollow) {
+    start(with(kLong, 8));
+    store_.set_rows_in_time_max(3);
+    store_.close();
+    auto first = submit({"a"});
+    store_.await_batches(1);
+    auto second = submit({"b", "c", "d", "e", "f", "g", "h", "i"}), third = submit(Keys(8, "j"));
+    store_.open();
+    EXPECT_THAT(words(std::move(first)), Each("created"));
+    EXPECT_EQ(words(std::move(second)), Keys(8, "created"));
+    EXPECT_EQ(words(std::move(third)), Keys(8, "created"));
+    EXPECT_TRUE(batcher_->database_reachable());
+    const auto batches = store_.batches();
+    ASSERT_GE(batches.size(), 9u);
+    EXPECT_THAT(std::vector(batches.begin() + 1, batches.begin() + 8),
+                ElementsAre(Keys{"b", "c", "d", "e", "f", "g", "h", "i"}, Keys{"b", "c", "d", "e"}, Keys{"b", "c"},
+                            Keys{"d", "e"}, Keys{"f", "g", "h", "i"}, Keys{"f", "g"}, Keys{"h", "i"}));
+    EXPECT_EQ(batches[8].size(), 4u);
+}
+
+TEST_F(IntakeTest, ARowThatTakesTooLongByItselfIsTriedUntilItsDeadlineAndRefusesNobodyElse) {
+    start(with(milliseconds(500), 1));
+    store_.set_rows_in_time_max(0);
+    EXPECT_THAT(words(submit({"a"})), ElementsAre(testing::AnyOf("overloaded", outcome_unknown)));
+    store_.set_rows_in_time_max(10);
+    EXPECT_TRUE(batcher_->database_reachable());
+    EXPECT_THAT(words(submit({"b"})), ElementsAre("created"));
+}
+
+TEST_F(IntakeTest, WhenEveryRowIsRefusedForOneReasonItIsAnOutage) {
+    start();
+    store_.refuse_all(true);
+    EXPECT_THAT(words(submit({"a", "b", "c", "d", "e", "f", "g", "h"})), Each("database_unavailable"));
+    EXPECT_LT(store_.batches().size(), 8u) << "row by row";
+    // Also for those who come one by one.
+    EXPECT_THAT(words(submit({"i"})), ElementsAre("database_unavailable"));
+    EXPECT_TRUE(batcher_->database_reachable()) << "the next ones are tried";
+    store_.refuse_all(false);
+    store_.set_guilty("k");
+    EXPECT_THAT(words(submit({"j", "k", "l"})), ElementsAre("created", "failed", "created"));
+}
+
+TEST_F(IntakeTest, OutlivesWhatATryThrows) {
+    start();
+    store_.throw_next();
+    EXPECT_THAT(words(submit({"a", "b"})), Each("created"));
+    EXPECT_EQ(store_.batches().size(), 2u) << "once when it threw, and once more";
 }
 
 TEST_F(IntakeTest, RefusesWhatExceedsTheQueueBeforeItIsStored) {

@@ -12,9 +12,6 @@
 namespace ledgerline {
 namespace {
 
-// What a cursor's text begins with: what kind of position it holds.
-constexpr char kIdCursor = 'i';
-constexpr char kSeqCursor = 's';
 constexpr std::size_t kHashChars = 16;
 
 // FNV-1a, 64 bit.
@@ -47,8 +44,9 @@ std::optional<http::Problem> check_parameters(const http::Request& request, std:
     return std::nullopt;
 }
 
-ListQuery::ListQuery(const http::Request& request, std::string_view route, std::span<const std::string_view> filters)
-    : request_(request) {
+ListQuery::ListQuery(const http::Request& request, std::string_view route, std::span<const std::string_view> filters,
+                     CursorKind kind)
+    : request_(request), kind_(kind) {
     std::vector<std::string_view> names(filters.begin(), filters.end());
     names.push_back("limit");
     names.push_back("cursor");
@@ -83,15 +81,16 @@ void ListQuery::read_limit() {
                  fmt::format("limit must be an integer from 1 to {}.", page_rows_max));
 }
 
-// <kind><hash of the filters><position>
+// <kind><hash of the list and its filters><position>
 void ListQuery::read_cursor() {
     const std::string* text = find("cursor");
     if (!text) return;
     const std::string_view cursor = *text;
     if (cursor.size() > 1 + kHashChars && cursor.substr(1, kHashChars) == fmt::format("{:016x}", filters_hash_)) {
         const std::string_view position = cursor.substr(1 + kHashChars);
-        if (cursor.front() == kIdCursor) after_id_ = Uuid::parse(position);
-        if (cursor.front() == kSeqCursor) after_seq_ = parse_digits(position);
+        const bool of_this_kind = cursor.front() == static_cast<char>(kind_);
+        if (of_this_kind && kind_ == CursorKind::id) after_id_ = Uuid::parse(position);
+        if (of_this_kind && kind_ == CursorKind::seq) after_seq_ = parse_digits(position);
     }
     if (!after_id_ && !after_seq_)
         complain(ProblemCode::invalid_cursor, "cursor",
@@ -147,11 +146,11 @@ std::optional<WallTime> ListQuery::time(std::string_view name) {
     return time;
 }
 
-std::string ListQuery::cursor_after(const Uuid& id) const { return encode(kIdCursor, id.to_string()); }
-std::string ListQuery::cursor_after(std::int64_t seq) const { return encode(kSeqCursor, std::to_string(seq)); }
+std::string ListQuery::cursor_after(const Uuid& id) const { return encode(id.to_string()); }
+std::string ListQuery::cursor_after(std::int64_t seq) const { return encode(std::to_string(seq)); }
 
-std::string ListQuery::encode(char kind, std::string position) const {
-    return fmt::format("{}{:016x}{}", kind, filters_hash_, position);
+std::string ListQuery::encode(std::string position) const {
+    return fmt::format("{}{:016x}{}", static_cast<char>(kind_), filters_hash_, position);
 }
 
 }  // namespace ledgerline

@@ -13,6 +13,7 @@
 
 #include "api/problem_code.h"
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/uuid.h"
 #include "http/message.h"
 
@@ -20,15 +21,21 @@ namespace ledgerline {
 
 inline constexpr std::int64_t page_rows_max = 1000;
 inline constexpr std::int64_t page_rows_default = 50;
+// For the queries: what the rows of a page may hold of texts without a fixed size.
+inline constexpr auto page_bytes = static_cast<std::int64_t>(limits::page_bytes_max);
 
 // A problem when request has a query parameter that is not among names, or one twice. For calls without any: {}.
 std::optional<http::Problem> check_parameters(const http::Request& request, std::span<const std::string_view> names);
 
+// What the position of a cursor is.
+enum class CursorKind : char { id = 'i', seq = 's' };
+
 class ListQuery {
 public:
     // route: the name of the list and what its path says, such as "entries/<account id>". filters: the parameters it
-    // knows besides limit and cursor. request must outlive this.
-    ListQuery(const http::Request& request, std::string_view route, std::span<const std::string_view> filters);
+    // knows besides limit and cursor. kind: what its cursors hold. request must outlive this.
+    ListQuery(const http::Request& request, std::string_view route, std::span<const std::string_view> filters,
+              CursorKind kind = CursorKind::id);
 
     // The value of a filter; nothing when it is not given. Each complains about a value that breaks its rule.
     std::optional<std::string> text(std::string_view name, std::size_t code_points_max);
@@ -53,9 +60,10 @@ private:
     void complain(ProblemCode code, std::string_view name, std::string detail);
     void read_limit();
     void read_cursor();
-    std::string encode(char kind, std::string position) const;
+    std::string encode(std::string position) const;
 
     const http::Request& request_;
+    const CursorKind kind_;
     std::uint64_t filters_hash_ = 0;
     std::int64_t limit_ = page_rows_default;
     std::optional<Uuid> after_id_;

@@ -4,6 +4,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "observe/exceptions.h"
 #include "observe/log.h"
 #include "sql/queries.h"
 
@@ -37,7 +38,7 @@ Result<std::vector<TransactionRecord>> PgOutcomeStore::read(std::span<const Uuid
     return session_.run([&](pg::Connection& connection) -> Result<std::vector<TransactionRecord>> {
         pg::Params params;
         params.add_array(ids);
-        LEDGERLINE_TRY(auto rows, connection.query(sql::api_transactions_by_id, params));
+        LEDGERLINE_TRY(auto rows, connection.query(sql::api_transaction_states_by_id, params));
         std::vector<TransactionRecord> records;
         for (std::size_t row = 0; row < rows.size(); ++row) records.push_back(read_transaction(rows, row));
         return records;
@@ -49,7 +50,8 @@ OutcomeWatcher::OutcomeWatcher(OutcomeStore& store, WatcherConfig config, const 
       config_(config),
       clock_(clock),
       delay_(config.poll_min),
-      loop_("outcome-watcher", wakeup_, [this] { return tick(); }, [](const Error&) {}) {}
+      loop_("outcome-watcher", wakeup_, [this] { return tick(); }, [](const Error&) {},
+            exception_noter("outcome-watcher")) {}
 
 void OutcomeWatcher::start() { loop_.start(); }
 
@@ -131,11 +133,20 @@ std::vector<Uuid> OutcomeWatcher::ids_to_read(const std::map<int, std::int64_t>&
 
 // Reads ids and hands what was found to the waits. Whether anything was settled.
 bool OutcomeWatcher::update(std::span<const Uuid> ids) {
-    if (ids.empty()) return false;
-    auto found = store_.read(ids);
-    if (!found) return false;
+    bool progressed = false;
+    while (!ids.empty()) {
+        const auto now = ids.first(std::min(ids.size(), config_.read_max));
+        ids = ids.subspan(now.size());
+        const auto found = store_.read(now);
+        if (!found) break;
+        progressed |= hand_out(*found);
+    }
+    return progressed;
+}
+
+bool OutcomeWatcher::hand_out(const std::vector<TransactionRecord>& found) {
     std::unordered_map<Uuid, const TransactionRecord*> by_id;
-    for (const TransactionRecord& record : *found) by_id.emplace(record.id, &record);
+    for (const TransactionRecord& record : found) by_id.emplace(record.id, &record);
 
     bool progressed = false;
     for (Wait& wait : waits_) {

@@ -30,7 +30,7 @@ public:
     virtual ~OutcomeStore() = default;
     // By lane: everything up to that seq has an outcome or a dead letter.
     virtual Result<std::map<int, std::int64_t>> applied_seqs() = 0;
-    // The transactions that exist among ids, in no order.
+    // The transactions that exist among ids, without their metadata, in no order.
     virtual Result<std::vector<TransactionRecord>> read(std::span<const Uuid> ids) = 0;
 };
 
@@ -47,6 +47,7 @@ private:
 
 struct WatcherConfig {
     std::size_t transactions_max = 50'000;  // waited for at the same time
+    std::size_t read_max = 1'000;           // read in one query
     // Between ticks: from poll_min after one that settled something, doubled up to poll_max, while somebody came within
     // the last busy_for; then idle_max.
     milliseconds poll_min{1};
@@ -72,6 +73,7 @@ public:
         bool waited = false;  // false: not settled, but too many wait already, or stop() was called
     };
     // Waits until each of records is settled, or deadline. Returns them in the same order, as they were last seen.
+    // Metadata is best left out: it is not read, and would be held for as long as the wait lasts.
     // Thread-safe.
     boost::asio::awaitable<Settled> settle(std::vector<TransactionRecord> records, SteadyTime deadline);
     // The same without a coroutine: settled is called once, on the watcher's thread or on the calling one.
@@ -95,6 +97,7 @@ private:
     bool take_new_waits();
     std::vector<Uuid> ids_to_read(const std::map<int, std::int64_t>& applied, SteadyTime now) const;
     bool update(std::span<const Uuid> ids);
+    bool hand_out(const std::vector<TransactionRecord>& found);
     void answer_finished(SteadyTime now);
     milliseconds next_delay(bool progressed, SteadyTime now);
     milliseconds sleep_for(milliseconds delay);

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/failpoint.h"
+#include "base/json.h"
 #include "sql/queries.h"
 
 namespace ledgerline {
@@ -18,14 +19,16 @@ using Status = IntakeResult::Status;
 // Columns of intake_read_batch.
 enum : int { account_lane, suspended, account_currency, key_id, same_body, key_lane, key_seq, key_created_at, read_at };
 
-std::optional<std::string> metadata_text(const IntakeItem& item) {
-    if (item.metadata.is_null()) return std::nullopt;
-    return json::serialize(item.metadata);
+bool same_metadata(const std::optional<std::string>& a, const std::optional<std::string>& b) {
+    if (a == b) return true;
+    if (!a || !b) return false;
+    const auto first = json::parse(*a), second = json::parse(*b);
+    return first && second && json::equivalent(*first, *second);
 }
 
 bool same_request(const IntakeItem& a, const IntakeItem& b) {
     return a.amount_cents == b.amount_cents && a.currency == b.currency && a.type == b.type &&
-           json::equivalent(a.metadata, b.metadata);
+           same_metadata(a.metadata, b.metadata);
 }
 
 // The items as columns, for unnest.
@@ -43,7 +46,7 @@ struct Columns {
         currencies.push_back(item.currency);
         types.emplace_back(name_of(item.type));
         keys.push_back(item.idempotency_key);
-        metadata.push_back(metadata_text(item));
+        metadata.push_back(item.metadata);
         traceparents.push_back(item.traceparent.empty() ? std::nullopt : std::optional(item.traceparent));
     }
 };
@@ -60,10 +63,12 @@ public:
         accounts.add_array(all_.account_ids);
         items.add_array(all_.account_ids).add_array(all_.amounts_cents).add_array(all_.currencies);
         items.add_array(all_.types).add_array(all_.keys).add_array(all_.metadata);
-        return {{pg::begin, {}},
-                {sql::intake_no_seq_scan, {}},
-                {sql::intake_lock_lanes, std::move(accounts)},
-                {sql::intake_read_batch, std::move(items)}};
+        std::vector<pg::Call> calls;
+        calls.push_back({pg::begin, {}});
+        calls.push_back({sql::intake_no_seq_scan, {}});
+        calls.push_back({sql::intake_lock_lanes, std::move(accounts)});
+        calls.push_back({sql::intake_read_batch, std::move(items)});
+        return calls;
     }
 
     // Decides every item in arrival order; the new ones get their place in their lane.
@@ -93,8 +98,11 @@ public:
             counts.push_back(count);
         }
         cursors.add_array(lanes).add_array(counts);
-        return {
-            {sql::intake_insert, std::move(rows)}, {sql::intake_move_cursors, std::move(cursors)}, {pg::commit, {}}};
+        std::vector<pg::Call> calls;
+        calls.push_back({sql::intake_insert, std::move(rows)});
+        calls.push_back({sql::intake_move_cursors, std::move(cursors)});
+        calls.push_back({pg::commit, {}});
+        return calls;
     }
 
     std::vector<IntakeResult> take_results() { return std::move(results_); }

@@ -121,8 +121,60 @@ TEST(ListQuery, CursorsGoRoundAndBelongToRouteAndFilters) {
     request.query[1].second = "PENDING";
     EXPECT_EQ(ListQuery(request, "transactions", filters).problem()->code, "invalid_cursor");
 
-    request.query = {{"cursor", first.cursor_after(std::int64_t{42})}, {"status", "FAILED"}};
-    EXPECT_EQ(ListQuery(request, "transactions", filters).after_seq(), 42);
+}
+
+TEST(ListQuery, ACursorHoldsThePositionThatItsListWants) {
+    http::Request request;
+    const ListQuery entries(request, "entries/1", {}, CursorKind::seq);
+    const std::string cursor = entries.cursor_after(std::int64_t{42});
+    request.query = {{"cursor", cursor}};
+    EXPECT_EQ(ListQuery(request, "entries/1", {}, CursorKind::seq).after_seq(), 42);
+    EXPECT_EQ(ListQuery(request, "entries/2", {}, CursorKind::seq).problem()->code, "invalid_cursor");
+    EXPECT_EQ(ListQuery(request, "entries/1", {}, CursorKind::id).problem()->code, "invalid_cursor");
+    // Taken for the position of another kind, it would begin from the first page again.
+    std::string other = cursor.substr(0, 17) + "0190a000-0000-7000-8000-00000000002a";
+    other[0] = 'i';
+    request.query = {{"cursor", other}};
+    EXPECT_EQ(ListQuery(request, "entries/1", {}, CursorKind::seq).problem()->code, "invalid_cursor");
+}
+
+// The codes and fields of a batch's items, or those of the batch.
+std::vector<std::string> parsed(std::string_view body) {
+    const auto items = parse_batch(body);
+    if (!items) return {"batch: " + items.error().code + " " + items.error().field};
+    std::vector<std::string> words;
+    for (const auto& item : *items) words.push_back(item ? "ok" : item.error().code + " " + item.error().field);
+    return words;
+}
+
+std::string item_with(const std::string& more) {
+    return R"({"account_id":"0190a000-0000-7000-8000-00000000002a","amount_cents":1,"currency":"EUR","type":"CREDIT",)"
+           R"("idempotency_key":"k")" +
+           more + "}";
+}
+
+TEST(Batch, ItemsStandOnTheirOwn) {
+    const std::string good = item_with("");
+    EXPECT_THAT(parsed(R"({"transactions":[)" + good + ",[]," + item_with(R"(,"x":1)") + "," +
+                       item_with(R"(,"metadata":{"a":[1]})") + "]}"),
+                testing::ElementsAre("ok", "invalid_field transactions[1]", "unknown_field transactions[2].x", "ok"));
+    EXPECT_THAT(parsed(R"({"transactions":[)" + good + R"(],"x":1})"), testing::ElementsAre("batch: unknown_field x"));
+    EXPECT_THAT(parsed(R"({"transactions":[)" + good + "}"), testing::ElementsAre("batch: invalid_json "));
+    for (const char* body : {R"({"transactions":[]})", R"({"transactions":{}})"})
+        EXPECT_THAT(parsed(body), testing::ElementsAre("batch: invalid_field transactions")) << body;
+    EXPECT_THAT(parsed("{}"), testing::ElementsAre("batch: missing_field transactions"));
+}
+
+// Trees that would take many times the memory of their text.
+TEST(Batch, AnItemOfTooManyValuesFailsAloneAndTooManyItemsAtOnce) {
+    std::string wide = "[";
+    for (int i = 0; i < 300'000; ++i) wide += "[],";
+    wide += "1]";
+    EXPECT_THAT(parsed(R"({"transactions":[)" + item_with(R"(,"metadata":{"w":)" + wide + "}") + "," + item_with("") +
+                       "]}"),
+                testing::ElementsAre("invalid_field transactions[0].metadata", "ok"));
+    EXPECT_THAT(parsed(R"({"transactions":)" + wide + "}"), testing::ElementsAre("batch: invalid_field transactions"));
+    EXPECT_THAT(parsed(R"({"x":)" + wide + "}"), testing::ElementsAre("batch: invalid_json "));
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include "api/json_object.h"
 #include "api/list_query.h"
 #include "api/records.h"
+#include "base/limits.h"
 #include "http/message.h"
 #include "http/problem.h"
 
@@ -32,28 +33,36 @@ http::Response record_response(int status, const Record& record) {
     return json_response(status, std::move(body));
 }
 
-// {"<name>": [...], "limit": n, "next_cursor": ...}. rows are what a query with LIMIT limit + 1 gave: the one beyond
-// the limit tells that there is a next page. position(record) is what a cursor holds.
+// The text of {"<name>": [...], "limit": n, "next_cursor": ...}. rows are what a query with LIMIT limit + 1 gave, or
+// fewer where they are large: any beyond the limit, or beyond limits::page_bytes_max of text, tells that there is a next
+// page. The first row is always on the page. position(record) is what a cursor holds.
+//
+// To be called where the rows were read, so that nothing but the text is handed on.
 template <class Record, class Position>
-http::Response page_response(std::string_view name, std::vector<Record> rows, const ListQuery& query,
-                             Position position) {
+std::string page_text(std::string_view name, const pg::Rows& rows, Record (*read)(const pg::Rows&, std::size_t),
+                      const ListQuery& query, Position position) {
     const auto limit = static_cast<std::size_t>(query.limit());
     std::optional<std::string> next_cursor;
-    if (rows.size() > limit) {
-        rows.resize(limit);
-        next_cursor = query.cursor_after(position(rows.back()));
-    }
     std::string body;
     JsonObject page(body);
     page.begin(name);
     body.push_back('[');
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-        if (i > 0) body.push_back(',');
-        append_json(rows[i], body);
+    std::optional<decltype(position(read(rows, 0)))> last;
+    for (std::size_t row = 0; row < rows.size(); ++row) {
+        const std::size_t end = body.size();
+        const Record record = read(rows, row);
+        if (row > 0) body.push_back(',');
+        if (row < limit) append_json(record, body);
+        if (row == limit || (row > 0 && body.size() > limits::page_bytes_max)) {
+            body.resize(end);
+            next_cursor = query.cursor_after(*last);
+            break;
+        }
+        last = position(record);
     }
     body.push_back(']');
     page.add("limit", query.limit()).add("next_cursor", next_cursor).close();
-    return json_response(200, std::move(body));
+    return body;
 }
 
 // Every row that a query gave.

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <unordered_map>
 #include <utility>
 
@@ -16,17 +17,20 @@ namespace {
 
 constexpr std::string_view kStatuses[] = {"PENDING", "PROCESSING", "PROCESSED", "FAILED"};
 
+// What one item takes besides the texts of the request: as a row, and in the answer.
+constexpr std::size_t kItemBytes = 640;
+
 // As intake has just stored it: nothing can have happened to it yet that the client must know.
-TransactionRecord new_transaction(const IntakeItem& item, const IntakeResult& result) {
+TransactionRecord new_transaction(IntakeItem item, const IntakeResult& result) {
     TransactionRecord record;
     record.id = item.transaction_id;
     record.account_id = item.account_id;
     record.amount_cents = item.amount_cents;
-    record.currency = item.currency;
+    record.currency = std::move(item.currency);
     record.type = name_of(item.type);
     record.status = "PENDING";
-    record.idempotency_key = item.idempotency_key;
-    if (!item.metadata.is_null()) record.metadata = json::serialize(item.metadata);
+    record.idempotency_key = std::move(item.idempotency_key);
+    record.metadata = std::move(item.metadata);
     record.lane = result.lane;
     record.seq = result.seq;
     record.created_at = record.updated_at = result.created_at;
@@ -79,11 +83,26 @@ void prefix_field(http::Problem& wrong, std::size_t index) {
                                       : fmt::format("transactions[{}].{}", index, wrong.field);
 }
 
-Result<std::vector<TransactionRecord>> read_transactions(pg::Connection& connection, std::span<const Uuid> ids) {
+Result<std::vector<TransactionRecord>> read_transactions(pg::Connection& connection, const pg::Statement& statement,
+                                                         std::span<const Uuid> ids) {
     pg::Params params;
     params.add_array(ids);
-    LEDGERLINE_TRY(auto rows, connection.query(sql::api_transactions_by_id, params));
+    LEDGERLINE_TRY(auto rows, connection.query(statement, params));
     return read_all(rows, read_transaction);
+}
+
+// The item of a single post. The body and its tree are gone when it returns.
+std::expected<BatchItems, http::Problem> take_item(const http::Request& request, const std::optional<std::string>& key) {
+    const auto body = parse_body(request);
+    if (!body) return std::unexpected(body.error());
+    BatchItems items;
+    items.push_back(parse_transaction(*body, "", key));
+    if (!items[0]) return std::unexpected(std::move(items[0]).error());
+    return items;
+}
+
+std::size_t bytes_of(const TransactionRecord& record) {
+    return kItemBytes + record.idempotency_key.size() + (record.metadata ? record.metadata->size() : 0);
 }
 
 http::Response not_found() {
@@ -139,11 +158,14 @@ boost::asio::awaitable<IntakeAnswers> TransactionEndpoints::take_in(const http::
         item->transaction_id = ids_.next();
         item->event_id = ids_.next();
         item->traceparent = traceparent;
-        well_formed.push_back(*item);
+        well_formed.push_back(*std::move(item));
     }
-    auto answers = co_await intake_.accept(std::move(well_formed));
-    describe(span, items, answers);
-    co_return answers;
+    IntakeReply reply = co_await intake_.accept(std::move(well_formed));
+    auto back = reply.items.begin();
+    for (auto& item : items)
+        if (item) *item = std::move(*back++);
+    describe(span, items, reply.answers);
+    co_return std::move(reply.answers);
 }
 
 boost::asio::awaitable<TransactionEndpoints::Outcomes> TransactionEndpoints::accept(const http::Request& request,
@@ -162,10 +184,11 @@ boost::asio::awaitable<TransactionEndpoints::Outcomes> TransactionEndpoints::acc
         if (!result) {
             outcomes.items.push_back(std::unexpected(problem_of(result.error())));
         } else if (result->status == IntakeResult::Status::created) {
-            outcomes.items.push_back(Accepted{new_transaction(*item, *result), false});
+            outcomes.items.push_back(Accepted{new_transaction(*std::move(item), *result), false});
         } else if (result->status == IntakeResult::Status::replayed) {
             Accepted& replayed = outcomes.items.emplace_back().value();
             replayed.transaction.id = result->transaction_id;
+            replayed.transaction.metadata = std::move(item->metadata);
             replayed.replayed = true;
         } else {
             outcomes.items.push_back(std::unexpected(refusal(*result)));
@@ -178,7 +201,8 @@ boost::asio::awaitable<TransactionEndpoints::Outcomes> TransactionEndpoints::acc
     co_return outcomes;
 }
 
-// Replaces the ids of replayed transactions by their current state.
+// Replaces the ids of replayed transactions by their current state. The metadata stays that of the request, which is the
+// same JSON value as the stored one: what an answer holds is bounded by what the request held.
 boost::asio::awaitable<void> TransactionEndpoints::load_replayed(const http::Request& request,
                                                                  std::vector<Outcome>& outcomes) {
     std::vector<Uuid> ids;
@@ -186,30 +210,43 @@ boost::asio::awaitable<void> TransactionEndpoints::load_replayed(const http::Req
         if (outcome && outcome->replayed) ids.push_back(outcome->transaction.id);
     if (ids.empty()) co_return;
     const auto found = co_await database_.run(
-        request.trace, [&](pg::Connection& connection) { return read_transactions(connection, ids); });
+        request.trace, [&](pg::Connection& connection) {
+            return read_transactions(connection, sql::api_transaction_states_by_id, ids);
+        });
     std::unordered_map<Uuid, const TransactionRecord*> by_id;
     if (found)
         for (const TransactionRecord& record : *found) by_id.emplace(record.id, &record);
     for (Outcome& outcome : outcomes) {
         if (!outcome || !outcome->replayed) continue;
         const auto record = by_id.find(outcome->transaction.id);
-        if (record != by_id.end())
+        if (record != by_id.end()) {
+            auto metadata = std::move(outcome->transaction.metadata);
             outcome->transaction = *record->second;
-        else
-            outcome = std::unexpected(found ? problem(ProblemCode::internal_error, "The transaction cannot be read.")
-                                            : problem_of(found.error()));
+            outcome->transaction.metadata = std::move(metadata);
+            continue;
+        }
+        outcome = std::unexpected(found ? problem(ProblemCode::internal_error, "The transaction cannot be read.")
+                                  : problem_of(found.error()));
     }
 }
 
 // Waits until all accepted transactions are settled, at most for wait. False when that was not possible.
 boost::asio::awaitable<bool> TransactionEndpoints::wait_for(std::vector<Outcome>& outcomes, std::chrono::seconds wait) {
     std::vector<TransactionRecord> records;
-    for (const Outcome& outcome : outcomes)
-        if (outcome) records.push_back(outcome->transaction);
+    std::vector<std::optional<std::string>> metadata;
+    for (Outcome& outcome : outcomes) {
+        if (!outcome) continue;
+        metadata.push_back(std::exchange(outcome->transaction.metadata, std::nullopt));
+        records.push_back(std::move(outcome->transaction));
+    }
     auto settled = co_await watcher_.settle(std::move(records), clock_.steady_now() + wait);
     auto next = settled.records.begin();
-    for (Outcome& outcome : outcomes)
-        if (outcome) outcome->transaction = std::move(*next++);
+    auto kept = metadata.begin();
+    for (Outcome& outcome : outcomes) {
+        if (!outcome) continue;
+        outcome->transaction = std::move(*next++);
+        outcome->transaction.metadata = std::move(*kept++);
+    }
     co_return settled.waited;
 }
 
@@ -217,13 +254,10 @@ TransactionEndpoints::Answer TransactionEndpoints::post(const http::Request& req
     if (auto wrong = check_parameters(request, {})) co_return http::to_response(*wrong);
     const auto key = read_idempotency_key(request);
     if (!key) co_return http::to_response(key.error());
-    const auto body = parse_body(request);
-    if (!body) co_return http::to_response(body.error());
-    BatchItems items;
-    items.push_back(parse_transaction(*body, "", *key));
-    if (!items[0]) co_return http::to_response(items[0].error());
+    auto items = take_item(request, *key);
+    if (!items) co_return http::to_response(items.error());
 
-    auto outcomes = co_await accept(request, std::move(items));
+    auto outcomes = co_await accept(request, *std::move(items));
     const Outcome& outcome = outcomes.items[0];
     if (!outcome) co_return http::to_response(outcome.error());
     auto response = record_response(201, outcome->transaction);
@@ -236,17 +270,19 @@ TransactionEndpoints::Answer TransactionEndpoints::post(const http::Request& req
 
 TransactionEndpoints::Answer TransactionEndpoints::post_batch(const http::Request& request) {
     if (auto wrong = check_parameters(request, {})) co_return http::to_response(*wrong);
-    const auto body = parse_body(request);
-    if (!body) co_return http::to_response(body.error());
-    auto items = parse_batch(*body);
+    auto items = parse_batch(request.body);
     if (!items) co_return http::to_response(items.error());
     std::vector<bool> malformed;
     for (const auto& item : *items) malformed.push_back(!item);
 
     auto outcomes = co_await accept(request, std::move(*items));
+    // Written piece by piece: each item goes as soon as its text is there.
     std::string text = R"({"results":[)";
+    std::size_t bytes = text.size();
+    for (const Outcome& outcome : outcomes.items) bytes += outcome ? bytes_of(outcome->transaction) : kItemBytes;
+    text.reserve(bytes);
     for (std::size_t i = 0; i < outcomes.items.size(); ++i) {
-        Outcome& outcome = outcomes.items[i];
+        Outcome outcome = std::move(outcomes.items[i]);
         if (i > 0) text.push_back(',');
         JsonObject result(text);
         if (outcome) {
@@ -272,7 +308,9 @@ TransactionEndpoints::Answer TransactionEndpoints::get(const http::Request& requ
     const auto id = path_id(request);
     if (!id) co_return http::to_response(id.error());
     const auto found = co_await database_.run(
-        request.trace, [&](pg::Connection& connection) { return read_transactions(connection, std::span(&*id, 1)); });
+        request.trace, [&](pg::Connection& connection) { 
+            return read_transactions(connection, sql::api_transactions_by_id, std::span(&*id, 1));
+        });
     if (!found) co_return http::to_response(problem_of(found.error()));
     if (found->empty()) co_return not_found();
     co_return record_response(200, found->front());
@@ -300,17 +338,16 @@ TransactionEndpoints::Answer TransactionEndpoints::list(const http::Request& req
     const auto account_id = query.uuid("account_id");
     const auto status = query.choice("status", kStatuses);
     if (query.problem()) co_return http::to_response(*query.problem());
-    auto page = co_await database_.run(
-        request.trace, [&](pg::Connection& connection) -> Result<std::vector<TransactionRecord>> {
-            pg::Params params;
-            params.add(query.after_id().value_or(greatest_id())).add(query.limit() + 1);
-            if (account_id) params.add(*account_id);
-            LEDGERLINE_TRY(auto rows, connection.query(page_statement(status, account_id.has_value()), params));
-            return read_all(rows, read_transaction);
-        });
+    auto page = co_await database_.run(request.trace, [&](pg::Connection& connection) -> Result<std::string> {
+        pg::Params params;
+        params.add(query.after_id().value_or(greatest_id())).add(query.limit() + 1).add(page_bytes);
+        if (account_id) params.add(*account_id);
+        LEDGERLINE_TRY(const auto rows, connection.query(page_statement(status, account_id.has_value()), params));
+        return page_text("transactions", rows, read_transaction, query,
+                         [](const TransactionRecord& each) { return each.id; });
+    });
     if (!page) co_return http::to_response(problem_of(page.error()));
-    co_return page_response("transactions", std::move(*page), query,
-                            [](const TransactionRecord& each) { return each.id; });
+    co_return json_response(200, *std::move(page));
 }
 
 }  // namespace ledgerline

@@ -6,6 +6,8 @@
 
 #include "api/fields.h"
 #include "api/header_fields.h"
+#include "base/json_items.h"
+#include "base/limits.h"
 #include "base/money.h"
 
 namespace ledgerline {
@@ -25,14 +27,28 @@ std::string read_key(Fields& fields, const std::optional<std::string>& header_ke
     return body_key.value_or(header_key.value_or(""));
 }
 
+http::Problem too_many_items() {
+    return problem(ProblemCode::invalid_field,
+                   fmt::format("transactions must be an array of 1 to {} items.", batch_items_max), "transactions");
+}
+
+http::Problem too_many_values(const std::string& path, const std::string& member) {
+    std::string field = member.empty() ? path : fmt::format("{}.{}", path, member);
+    return problem(ProblemCode::invalid_field,
+                   fmt::format("{} makes this item hold more than {} JSON values.", field, limits::batch_item_values_max),
+                   field);
+}
+
 }  // namespace
 
 std::expected<json::Value, http::Problem> parse_body(const http::Request& request) {
     auto body = json::parse(request.body);
-    if (!body)
-        return std::unexpected(
-            problem(ProblemCode::invalid_json, fmt::format("The body is not valid JSON: {}.", body.error().message)));
+    if (!body) return std::unexpected(not_json(body.error()));
     return std::move(*body);
+}
+
+http::Problem not_json(const Error& error) {
+    return problem(ProblemCode::invalid_json, fmt::format("The body is not valid JSON: {}.", error.message));
 }
 
 std::expected<IntakeItem, http::Problem> parse_transaction(const json::Value& value, std::string path,
@@ -50,15 +66,27 @@ std::expected<IntakeItem, http::Problem> parse_transaction(const json::Value& va
     return item;
 }
 
-std::expected<BatchItems, http::Problem> parse_batch(const json::Value& body) {
-    Fields fields(body, "");
-    fields.require("transactions");
-    const json::Array& values = fields.array("transactions", 1, batch_items_max);
-    if (auto broken = fields.finish()) return std::unexpected(std::move(*broken));
+std::expected<BatchItems, http::Problem> parse_batch(std::string_view body) {
     BatchItems items;
-    items.reserve(values.size());
-    for (std::size_t i = 0; i < values.size(); ++i)
-        items.push_back(parse_transaction(values[i], fmt::format("transactions[{}]", i), std::nullopt));
+    bool too_many = false;
+    const auto take = [&](json::Item item) {
+        too_many = items.size() == batch_items_max;
+        if (too_many) return false;
+        std::string path = fmt::format("transactions[{}]", items.size());
+        if (item.too_large_in)
+            items.emplace_back(std::unexpected(too_many_values(path, *item.too_large_in)));
+        else
+            items.push_back(parse_transaction(item.value, std::move(path), std::nullopt));
+        return true;
+    };
+    const auto rest = json::parse_items(body, "transactions", limits::batch_item_values_max, take);
+    if (too_many) return std::unexpected(too_many_items());
+    if (!rest) return std::unexpected(not_json(rest.error()));
+
+    Fields fields(*rest, "");
+    fields.require("transactions");
+    fields.array("transactions", items.empty() ? 1 : 0, batch_items_max);  // its items have been taken out
+    if (auto broken = fields.finish()) return std::unexpected(std::move(*broken));
     return items;
 }
 

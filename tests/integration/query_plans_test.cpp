@@ -176,8 +176,8 @@ constexpr const char* kAccount = "'00000000-0000-7000-8000-00000000002a'";
 constexpr const char* kTransaction = "'00001388-0000-7000-8000-000000000000'";
 
 TEST_P(QueryPlans, OfTheTransactionLists) {
-    const std::string last = "'ffffffff-ffff-ffff-ffff-ffffffffffff', 1001";
-    const std::string middle = "'0007a120-0000-0000-0000-000000000000', 1001";
+    const std::string last = "'ffffffff-ffff-ffff-ffff-ffffffffffff', 1001, 1048576";
+    const std::string middle = "'0007a120-0000-0000-0000-000000000000', 1001, 1048576";
     for (const std::string& page : {last, middle}) {
         for (const auto& statement :
              {sql::api_transactions_page, sql::api_transactions_processed, sql::api_transactions_failed,

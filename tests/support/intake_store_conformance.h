@@ -57,7 +57,7 @@ TEST_P(IntakeStoreConformance, StoresTheTransactionWithItsEvent) {
     const Uuid account = open_account(5);
     IntakeItem sent = item(account, 777);
     sent.type = TransactionType::debit;
-    sent.metadata = json::Object{{"order", json::Value("7")}};
+    sent.metadata = R"({"order":"7"})";
     sent.traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     const IntakeResult result = accept(sent);
     EXPECT_EQ(result.status, Status::created);
@@ -77,7 +77,7 @@ TEST_P(IntakeStoreConformance, StoresTheTransactionWithItsEvent) {
     EXPECT_EQ(event.type, TransactionType::debit);
     EXPECT_EQ(event.idempotency_key, sent.idempotency_key);
     ASSERT_TRUE(event.metadata);
-    EXPECT_TRUE(json::equivalent(*json::parse(*event.metadata), sent.metadata));
+    EXPECT_TRUE(json::equivalent(*json::parse(*event.metadata), *json::parse(*sent.metadata)));
     EXPECT_EQ(database_->lane(5).last_seq, 1);
 }
 
@@ -132,10 +132,10 @@ TEST_P(IntakeStoreConformance, ARefusalUsesUpNoKey) {
 
 TEST_P(IntakeStoreConformance, TheSameKeyGivesTheSameTransaction) {
     IntakeItem first = item(open_account(2));
-    first.metadata = json::Object{{"a", json::Value(1)}, {"b", json::Value(2)}};
+    first.metadata = R"({"a":1,"b":2})";
     accept(first);
     IntakeItem replay = again(first);
-    replay.metadata = json::Object{{"b", json::Value(2)}, {"a", json::Value(1)}};
+    replay.metadata = R"({"b":2.0,"a":1})";
     const IntakeResult result = accept(replay);
     EXPECT_EQ(result.status, Status::replayed);
     EXPECT_EQ(result.transaction_id, first.transaction_id);
@@ -153,7 +153,7 @@ TEST_P(IntakeStoreConformance, TheSameKeyWithAnotherBodyIsRefused) {
     other.type = TransactionType::debit;
     EXPECT_EQ(accept(other).status, Status::key_reused);
     other = again(first);
-    other.metadata = json::Object{{"a", json::Value(1)}};
+    other.metadata = R"({"a":1})";
     EXPECT_EQ(accept(other).status, Status::key_reused);
     other = again(first);
     other.currency = "USD";

@@ -340,9 +340,12 @@ private:
     }
 
     static bool is_same_request(const Event& event, const IntakeItem& item) {
-        const auto metadata = event.metadata ? json::parse(*event.metadata) : json::Value();
+        const auto value_of = [](const std::optional<std::string>& text) {
+            return text ? json::parse(*text) : Result<json::Value>();
+        };
+        const auto stored = value_of(event.metadata), wanted = value_of(item.metadata);
         return event.amount_cents == item.amount_cents && event.currency == item.currency && event.type == item.type &&
-               metadata && json::equivalent(*metadata, item.metadata);
+               stored && wanted && json::equivalent(*stored, *wanted);
     }
 
     const Event& store(const IntakeItem& item, int lane_number) {
@@ -359,7 +362,7 @@ private:
         event.currency = item.currency;
         event.type = item.type;
         event.idempotency_key = item.idempotency_key;
-        if (!item.metadata.is_null()) event.metadata = json::serialize(item.metadata);
+        event.metadata = item.metadata;
         lane.events.emplace(event.seq, event);
         tables_.transaction_ids.insert(event.transaction_id);
         tables_.event_ids.insert(event.event_id);

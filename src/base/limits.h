@@ -15,7 +15,7 @@ inline constexpr std::size_t mebibyte = 1024 * kibibyte;
 
 // JSON values in one item of a batch. Metadata that may be stored has fewer; parsed, one value takes some 100 bytes.
 inline constexpr std::size_t batch_item_values_max = 8192;
-// What all requests together weigh that have been read and not answered yet: body, parsed rows and answer.
+// What all requests together weigh that are being read or handled: head, body and parsed rows.
 inline constexpr std::size_t requests_under_way_bytes_max = 48 * mebibyte;
 // Of these, what only small requests get, so that large ones never keep a payment out.
 inline constexpr std::size_t small_requests_reserve_bytes = 4 * mebibyte;
@@ -32,6 +32,10 @@ inline constexpr std::size_t intake_turn_bytes_max = 32 * kibibyte;
 
 // One page of a list. A page that reaches it is shorter than its limit and has a cursor.
 inline constexpr std::size_t page_bytes_max = 1 * mebibyte;
+// All answers that are being built or written.
+inline constexpr std::size_t answers_under_way_bytes_max = 48 * mebibyte;
+// An answer up to this size is sent even when there is no room: the sockets' buffers take it, whoever reads.
+inline constexpr std::size_t small_answer_bytes_max = 16 * kibibyte;
 
 // Publishing and applying ---------------------------------------------------------------------------------------------
 

@@ -1,46 +1,86 @@
-// ByteBudget: how many bytes of request bodies all connections together may hold. Safe to use from any thread.
+// ByteBudget: how many bytes of one kind all connections of a listener together may hold. Safe to use from any thread.
 #pragma once
 
 #include <atomic>
 #include <cstddef>
+#include <functional>
 #include <utility>
+
+#include "base/limits.h"
 
 namespace ledgerline::http {
 
 class ByteBudget {
 public:
-    explicit ByteBudget(std::size_t bytes_max) : bytes_max_(bytes_max) {}
+    // Called on any thread when somebody finds no room for that many bytes: frees some soon if that is possible.
+    using Relieve = std::function<void(std::size_t bytes)>;
 
-    // What one request holds of the budget; given back when it is destroyed. One thread at a time.
+    struct Limits {
+        std::size_t bytes_max;
+        std::size_t small_reserve_bytes = 0;  // of these, what only shares of up to small_bytes_max get
+        std::size_t small_bytes_max = 0;
+    };
+    explicit ByteBudget(Limits limits, Relieve relieve = {}) : limits_(limits), relieve_(std::move(relieve)) {}
+    ByteBudget(const ByteBudget&) = delete;
+    ByteBudget& operator=(const ByteBudget&) = delete;
+
+    // What one request holds of a budget; given back when it is destroyed. One thread at a time. A share of no budget
+    // takes everything.
     class Share {
     public:
-        explicit Share(ByteBudget& budget) : budget_(budget) {}
-        Share(const Share&) = delete;
-        Share& operator=(const Share&) = delete;
+        Share() = default;
+        explicit Share(ByteBudget& budget) : budget_(&budget) {}
+        Share(Share&& other) noexcept
+            : budget_(std::exchange(other.budget_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
+        Share& operator=(Share&& other) noexcept {
+            std::swap(budget_, other.budget_);
+            std::swap(bytes_, other.bytes_);
+            return *this;
+        }
         ~Share() { release(); }
 
-        // False, and nothing changed, when the budget would be exceeded. bytes: not less than before.
-        bool grow_to(std::size_t bytes) {
-            const std::size_t more = bytes - bytes_;
-            if (budget_.held_.fetch_add(more) + more > budget_.bytes_max_) {
-                budget_.held_ -= more;
-                return false;
-            }
+        // False, and nothing changed, when there is no room for so much. Getting smaller always succeeds.
+        bool resize(std::size_t bytes) {
+            if (budget_ && bytes > bytes_ && !budget_->take(bytes - bytes_, bytes)) return false;
+            if (budget_ && bytes < bytes_) budget_->held_ -= bytes_ - bytes;
             bytes_ = bytes;
             return true;
         }
-        void release() { budget_.held_ -= std::exchange(bytes_, 0); }
+        void release() { resize(0); }
+        std::size_t bytes() const { return bytes_; }
+        ByteBudget* budget() const { return budget_; }
 
     private:
-        ByteBudget& budget_;
+        ByteBudget* budget_ = nullptr;
         std::size_t bytes_ = 0;
     };
 
     std::size_t held() const { return held_; }
+    void relieve(std::size_t bytes) const {
+        if (relieve_) relieve_(bytes);
+    }
+
+    // Those who wait for room (take_room) are counted, because each holds what it has made so far.
+    bool add_waiting() {
+        if (waiting_.fetch_add(1) < waiting_max) return true;
+        --waiting_;
+        return false;
+    }
+    void remove_waiting() { --waiting_; }
+    static constexpr std::size_t waiting_max = 32;
 
 private:
-    const std::size_t bytes_max_;
+    bool take(std::size_t more, std::size_t share_bytes) {
+        const std::size_t kept = share_bytes > limits_.small_bytes_max ? limits_.small_reserve_bytes : 0;
+        if (held_.fetch_add(more) + more + kept <= limits_.bytes_max) return true;
+        held_ -= more;
+        return false;
+    }
+
+    const Limits limits_;
+    const Relieve relieve_;
     std::atomic<std::size_t> held_ = 0;
+    std::atomic<std::size_t> waiting_ = 0;
 };
 
 }  // namespace ledgerline::http

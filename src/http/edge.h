@@ -1,6 +1,7 @@
 // Edge: what the sessions of one listener share. Safe to use from every HTTP thread.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 
 #include "base/uuid.h"
@@ -25,7 +26,9 @@ struct Edge {
           ids(its_clock, its_random),
           keys(config.api_keys),
           admission(router, keys),
-          bodies(config.body_bytes_in_flight_max) {}
+          requests({config.request_bytes_max, std::min(config.request_bytes_max / 8, limits::small_requests_reserve_bytes),
+                    limits::small_request_bytes_max}),
+          answers({config.answer_bytes_max}) {}
 
     const ListenerConfig config;
     const Clock& clock;
@@ -36,7 +39,8 @@ struct Edge {
     UuidGenerator ids;
     const ApiKeys keys;
     const Admission admission;
-    ByteBudget bodies;
+    ByteBudget requests;  // heads and bodies, until the handler has done with them
+    ByteBudget answers;
     std::atomic<bool> draining = false;  // no request is begun any more
 };
 

@@ -12,7 +12,10 @@
 namespace ledgerline::http {
 
 struct Exchange {
-    explicit Exchange(ByteBudget& budget) : body_share(budget) {}
+    Exchange(ByteBudget& requests, ByteBudget& answers) {
+        request.memory = ByteBudget::Share(requests);
+        request.answer_memory = ByteBudget::Share(answers);
+    }
 
     Request request;
     Framing framing;
@@ -23,12 +26,6 @@ struct Exchange {
     Span span;                     // ends with the answer
     SteadyTime complete_at;        // when the last byte had come, or the edge refused
     std::string failure;           // what the handler threw; for the log only
-    ByteBudget::Share body_share;  // as large as request.body
-
-    void drop_body() {
-        std::string().swap(request.body);
-        body_share.release();
-    }
 };
 
 }  // namespace ledgerline::http

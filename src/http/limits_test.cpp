@@ -142,7 +142,7 @@ TEST_F(Limits, ConnectionsBeyondTheLimitAreToldToComeBack) {
 }
 
 TEST_F(Limits, BodiesBeyondTheBudgetAreRefused) {
-    config.body_bytes_in_flight_max = 100'000;
+    config.request_bytes_max = 100'000;
     start();
     RawConnection holder = connect();
     holder.send(post("/wait", std::string(60'000, ' ')));
@@ -162,7 +162,7 @@ TEST_F(Limits, BodiesBeyondTheBudgetAreRefused) {
 }
 
 TEST_F(Limits, ABodyLeavesTheBudgetBeforeItsAnswerIsSent) {
-    config.body_bytes_in_flight_max = 100'000;
+    config.request_bytes_max = 100'000;
     start();
     RawConnection slow = connect();
     slow.send(post("/large", std::string(60'000, ' ')));

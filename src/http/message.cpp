@@ -9,6 +9,12 @@ const std::string* Request::header(std::string_view name) const {
     return found == headers.end() ? nullptr : &found->second;
 }
 
+void Request::drop_body() {
+    const std::size_t weight = std::min(body.capacity(), memory.bytes());
+    std::string().swap(body);
+    memory.resize(memory.bytes() - weight);
+}
+
 std::string_view Request::path_param(std::string_view name) const {
     const auto found = std::ranges::find(path_params, name, &std::pair<std::string, std::string>::first);
     return found == path_params.end() ? std::string_view() : std::string_view(found->second);

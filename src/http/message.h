@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "http/byte_budget.h"
 #include "observe/trace.h"
 
 namespace ledgerline::http {
@@ -25,6 +26,14 @@ struct Request {
     std::string key_fingerprint;  // of the API key that let it in: 12 hex digits; "" where the server has no keys
     TraceContext trace;           // of this request's span: of the client's trace, or of a new one
     SteadyTime received_at;
+
+    // What this request holds of its listener's budgets. A handler that makes more of it than it was sent, or builds an
+    // answer of more than some KiB, asks for room first (room.h).
+    ByteBudget::Share memory;         // head, body, and what the handler makes of them
+    ByteBudget::Share answer_memory;  // set aside for the answer; the edge makes it the answer's true size
+
+    // For handlers that need the body no longer and have yet to wait for something.
+    void drop_body();
 
     // The first header of that name (given in lower case); null when there is none.
     const std::string* header(std::string_view name) const;

@@ -18,7 +18,7 @@ namespace ledgerline::http {
 // It may wait on Asio objects made with co_await this_coro::executor, which runs one handler at a time; other threads
 // resume it by posting to that executor, never by touching the objects. Nor may the objects outlive the listener, so
 // whoever keeps a handler's object for another thread forgets it when the handler goes on or is destroyed.
-using Handler = std::function<boost::asio::awaitable<Response>(const Request&)>;
+using Handler = std::function<boost::asio::awaitable<Response>(Request&)>;
 
 struct Route {
     std::string method;   // "POST"

@@ -5,6 +5,7 @@
 
 #include "http/body.h"
 #include "http/chars.h"
+#include "http/room.h"
 #include "http/screen.h"
 #include "http/server_span.h"
 #include "http/wire.h"
@@ -85,7 +86,7 @@ asio::awaitable<bool> Session::await_request() {
 
 // Whether the connection stays open for another request.
 asio::awaitable<bool> Session::serve_one() {
-    Exchange exchange(edge_.bodies);
+    Exchange exchange(edge_.requests, edge_.answers);
     exchange.request.received_at = edge_.clock.steady_now();
     exchange.begun_at = edge_.clock.wall_now();
     stream_->set_deadline(edge_.config.request_timeout);
@@ -97,7 +98,7 @@ asio::awaitable<bool> Session::serve_one() {
         co_return false;
     }
     Response response = stop ? *std::move(stop->answer) : co_await handle(exchange);
-    exchange.drop_body();
+    exchange.request.drop_body();
     co_return co_await answer(exchange, std::move(response));
 }
 
@@ -175,8 +176,7 @@ asio::awaitable<Session::Step> Session::read_body(Exchange& exchange) {
         std::size_t used = 0;
         const auto state = decoder.decode(stream_->buffered(), body, used);
         stream_->consume(used);
-        if (!exchange.body_share.grow_to(body.size()))
-            co_return refuse(exchange, busy(edge_code::overloaded, "Too much is under way."));
+        if (!co_await take_room(exchange.request.memory, body.capacity())) co_return refuse(exchange, no_room());
         switch (state) {
             case BodyDecoder::State::done:
                 co_return std::nullopt;

@@ -1,0 +1,30 @@
+// Network: an IP address and everything that shares its first bits, as 10.0.0.0/8 or 2001:db8::/32.
+#pragma once
+
+#include <array>
+#include <boost/asio/ip/address.hpp>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace ledgerline::http {
+
+// IPv4 addresses are written as IPv6 ones (RFC 4291, section 2.5.5.2), so that a client counts as the same on either.
+using AddressBytes = std::array<std::uint8_t, 16>;
+AddressBytes bytes_of(const boost::asio::ip::address& address);
+// What one client has: an IPv4 address, or an IPv6 network of 64 bits, within which it can choose addresses at will.
+AddressBytes client_of(const boost::asio::ip::address& address);
+
+class Network {
+public:
+    // ADDRESS/BITS, or an address alone. Nothing when it is neither.
+    static std::optional<Network> parse(std::string_view text);
+    bool contains(const AddressBytes& address) const;
+
+private:
+    AddressBytes address_{};
+    unsigned bits_ = 128;
+};
+
+}  // namespace ledgerline::http

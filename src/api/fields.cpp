@@ -45,7 +45,7 @@ const json::Value* Fields::read(std::string_view name) {
 
 void Fields::complain(ProblemCode code, std::string_view name, std::string_view rule) {
     if (problem_) return;
-    std::string path = path_of(name);
+    std::string path = http::echo(path_of(name));
     std::string detail = fmt::format("{} {}.", path, rule);
     problem_ = problem(code, std::move(detail), std::move(path));
 }

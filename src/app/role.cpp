@@ -121,6 +121,8 @@ http::ListenerConfig listener_config(const cli::ListenOptions& options, std::vec
     config.port = options.port;
     config.threads = static_cast<unsigned>(options.http_threads);
     config.connections_max = static_cast<std::size_t>(options.connections_max);
+    config.connections_per_address = static_cast<std::size_t>(options.connections_per_address);
+    config.trusted_proxies = options.trusted_proxies;
     config.api_keys = std::move(api_keys);
     return config;
 }

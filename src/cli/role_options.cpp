@@ -4,6 +4,9 @@
 
 #include <charconv>
 #include <optional>
+#include <ranges>
+#include <string_view>
+#include <utility>
 
 namespace ledgerline::cli {
 namespace {
@@ -35,6 +38,17 @@ std::optional<Address> parse_address(const std::string& text) {
     return address;
 }
 
+// Separated by commas.
+std::optional<std::vector<http::Network>> parse_networks(std::string_view text) {
+    std::vector<http::Network> networks;
+    for (const auto part : std::views::split(text, ',')) {
+        const auto network = http::Network::parse(std::string_view(part.begin(), part.end()));
+        if (!network) return std::nullopt;
+        networks.push_back(*network);
+    }
+    return networks;
+}
+
 log::Level level_of(const std::string& name) {
     if (name == "debug") return log::Level::debug;
     if (name == "warn") return log::Level::warn;
@@ -62,6 +76,17 @@ void declare_listen(Command& command, ListenOptions& options, const std::string&
     command.option({"--http-threads", "N", "Threads that serve HTTP"}, options.http_threads, 1, kThreadsMax);
     command.option({"--connections-max", "N", "HTTP connections at once; beyond that they are turned away"},
                    options.connections_max, 1, kConnectionsMax);
+    command.option({"--connections-per-address", "N",
+                    "How many of them one address may have, or one /64 network of IPv6; 0: half of them"},
+                   options.connections_per_address, 0, kConnectionsMax);
+    command.parsed({"--trusted-proxies", "CIDR,...",
+                    "Proxies in front, as 10.0.0.0/8: they may have all connections, for they bring many clients"},
+                   "none", [&options](const std::string& value) {
+                       auto networks = parse_networks(value);
+                       if (!networks) return "addresses or networks, such as 10.0.0.7,192.168.0.0/16,fd00::/8";
+                       options.trusted_proxies = *std::move(networks);
+                       return "";
+                   });
 }
 
 void declare_admission(Command& command, AdmissionOptions& options) {

@@ -1,12 +1,12 @@
 // ByteBudget: how many bytes of one kind all connections of a listener together may hold. Safe to use from any thread.
 #pragma once
 
+#include <prometheus/gauge.h>
+
 #include <atomic>
 #include <cstddef>
 #include <functional>
 #include <utility>
-
-#include "base/limits.h"
 
 namespace ledgerline::http {
 
@@ -20,7 +20,9 @@ public:
         std::size_t small_reserve_bytes = 0;  // of these, what only shares of up to small_bytes_max get
         std::size_t small_bytes_max = 0;
     };
-    explicit ByteBudget(Limits limits, Relieve relieve = {}) : limits_(limits), relieve_(std::move(relieve)) {}
+    // gauge: shows what is held; may be null.
+    explicit ByteBudget(Limits limits, prometheus::Gauge* gauge = nullptr, Relieve relieve = {})
+        : limits_(limits), gauge_(gauge), relieve_(std::move(relieve)) {}
     ByteBudget(const ByteBudget&) = delete;
     ByteBudget& operator=(const ByteBudget&) = delete;
 
@@ -42,7 +44,7 @@ public:
         // False, and nothing changed, when there is no room for so much. Getting smaller always succeeds.
         bool resize(std::size_t bytes) {
             if (budget_ && bytes > bytes_ && !budget_->take(bytes - bytes_, bytes)) return false;
-            if (budget_ && bytes < bytes_) budget_->held_ -= bytes_ - bytes;
+            if (budget_ && bytes < bytes_) budget_->give_back(bytes_ - bytes);
             bytes_ = bytes;
             return true;
         }
@@ -72,12 +74,20 @@ public:
 private:
     bool take(std::size_t more, std::size_t share_bytes) {
         const std::size_t kept = share_bytes > limits_.small_bytes_max ? limits_.small_reserve_bytes : 0;
-        if (held_.fetch_add(more) + more + kept <= limits_.bytes_max) return true;
-        held_ -= more;
-        return false;
+        if (held_.fetch_add(more) + more + kept > limits_.bytes_max) {
+            held_ -= more;
+            return false;
+        }
+        if (gauge_) gauge_->Increment(static_cast<double>(more));
+        return true;
+    }
+    void give_back(std::size_t bytes) {
+        held_ -= bytes;
+        if (gauge_) gauge_->Decrement(static_cast<double>(bytes));
     }
 
     const Limits limits_;
+    prometheus::Gauge* const gauge_;
     const Relieve relieve_;
     std::atomic<std::size_t> held_ = 0;
     std::atomic<std::size_t> waiting_ = 0;

@@ -8,8 +8,10 @@
 #include "http/admission.h"
 #include "http/api_keys.h"
 #include "http/byte_budget.h"
+#include "http/connections.h"
 #include "http/listener.h"
 #include "http/server_span.h"
+#include "observe/exceptions.h"
 #include "observe/tracer.h"
 
 namespace ledgerline::http {
@@ -26,9 +28,12 @@ struct Edge {
           ids(its_clock, its_random),
           keys(config.api_keys),
           admission(router, keys),
-          requests({config.request_bytes_max, std::min(config.request_bytes_max / 8, limits::small_requests_reserve_bytes),
-                    limits::small_request_bytes_max}),
-          answers({config.answer_bytes_max}) {}
+          connections({config.connections_max, per_client_max(config), config.trusted_proxies}),
+          requests({config.request_bytes_max, config.request_bytes_max / small_part, limits::small_request_bytes_max},
+                   &its_metrics.http_request_bytes,
+                   [this](std::size_t bytes) { connections.relieve(Eviction::request_bytes, bytes); }),
+          answers({config.answer_bytes_max}, &its_metrics.http_answer_bytes,
+                  [this](std::size_t bytes) { connections.relieve(Eviction::answer_bytes, bytes); }) {}
 
     const ListenerConfig config;
     const Clock& clock;
@@ -39,9 +44,19 @@ struct Edge {
     UuidGenerator ids;
     const ApiKeys keys;
     const Admission admission;
+    Connections connections;
     ByteBudget requests;  // heads and bodies, until the handler has done with them
     ByteBudget answers;
-    std::atomic<bool> draining = false;  // no request is begun any more
+    std::atomic<bool> draining = false;        // no request is begun any more
+    std::atomic<std::size_t> turned_away = 0;  // connections that are told so just now
+
+private:
+    static constexpr std::size_t small_part = 12;  // of the requests' bytes only small ones get one in so many
+
+    static std::size_t per_client_max(const ListenerConfig& config) {
+        return config.connections_per_address > 0 ? config.connections_per_address
+                                                  : std::max<std::size_t>(config.connections_max / 2, 1);
+    }
 };
 
 }  // namespace ledgerline::http

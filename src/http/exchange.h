@@ -1,7 +1,9 @@
 // Exchange: one request on its way through the edge, and what the edge knows about it besides.
 #pragma once
 
+#include <algorithm>
 #include <string>
+#include <vector>
 
 #include "http/byte_budget.h"
 #include "http/head.h"
@@ -19,6 +21,7 @@ struct Exchange {
 
     Request request;
     Framing framing;
+    std::size_t head_bytes = 0;    // what the request's head takes of the memory
     const Route* route = nullptr;  // null until one is found
     bool close = false;            // the connection ends with this answer
     bool handled = false;          // the handler ran: the answer is not the edge's own
@@ -26,6 +29,12 @@ struct Exchange {
     Span span;                     // ends with the answer
     SteadyTime complete_at;        // when the last byte had come, or the edge refused
     std::string failure;           // what the handler threw; for the log only
+
+    // Frees what only the handler needed.
+    void drop_head() {
+        std::vector<Header>().swap(request.headers);
+        request.memory.resize(request.memory.bytes() - std::min(head_bytes, request.memory.bytes()));
+    }
 };
 
 }  // namespace ledgerline::http

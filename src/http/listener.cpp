@@ -24,6 +24,8 @@ constexpr auto use_tuple = asio::as_tuple(asio::use_awaitable);
 
 // How long to wait when the system has no descriptor or memory left for another connection.
 constexpr milliseconds kAcceptPause{100};
+// How often it is said that there is none.
+constexpr milliseconds kRefusalLogPause{10'000};
 // How long aborted sessions may take to unwind before they are left suspended.
 constexpr milliseconds kAbortWait{1000};
 
@@ -34,7 +36,7 @@ struct Listener::Impl {
          Tracer& tracer)
         : edge(std::move(config), router, clock, random, metrics, tracer), count(metrics.http_connections) {
         for (unsigned i = 0; i < std::max(edge.config.threads, 1u); ++i)
-            shards.push_back(std::make_unique<Shard>(edge, count));
+            shards.push_back(std::make_unique<Shard>(edge));
     }
 
     Result<void> bind() {
@@ -75,26 +77,52 @@ struct Listener::Impl {
     asio::awaitable<void> accept(tcp::acceptor& acceptor) {
         asio::steady_timer pause(acceptor.get_executor());
         while (!edge.draining) {
-            Shard& shard = *shards[turn++ % shards.size()];
-            tcp::socket socket(shard.context());
-            const auto [error] = co_await acceptor.async_accept(socket, use_tuple);
-            if (!error) {
-                admit(std::move(socket), shard);
-            } else if (error == asio::error::no_descriptors || error == asio::error::no_memory ||
-                       error == asio::error::no_buffer_space ||
-                       error == boost::system::errc::too_many_files_open_in_system) {
-                log::warn("no more connections can be accepted for now", {{"reason", error.message()}});
-                pause.expires_after(kAcceptPause);
-                co_await pause.async_wait(use_tuple);
+            bool has_memory = true;
+            try {
+                const auto error = co_await accept_one(acceptor);
+                if (!error) continue;
+                note_refusal(error);
+            } catch (const std::bad_alloc&) {
+                has_memory = false;
             }
+            if (edge.draining) co_return;
+            if (!has_memory) edge.note_thrown("no memory for a connection");
+            pause.expires_after(kAcceptPause);
+            co_await pause.async_wait(use_tuple);
         }
     }
 
+    // The error when the system takes no more connections for now.
+    asio::awaitable<boost::system::error_code> accept_one(tcp::acceptor& acceptor) {
+        Shard& shard = *shards[turn++ % shards.size()];
+        tcp::socket socket(shard.context());
+        const auto [error] = co_await acceptor.async_accept(socket, use_tuple);
+        if (!error) {
+            admit(std::move(socket), shard);
+            co_return error;
+        }
+        const bool exhausted = error == asio::error::no_descriptors || error == asio::error::no_memory ||
+                               error == asio::error::no_buffer_space ||
+                               error == boost::system::errc::too_many_files_open_in_system;
+        co_return exhausted ? error : boost::system::error_code();
+    }
+
+    void note_refusal(const boost::system::error_code& error) {
+        const SteadyTime now = std::chrono::steady_clock::now();
+        if (now < next_refusal_log) return;
+        next_refusal_log = now + kRefusalLogPause;
+        log::warn("no more connections can be accepted for now", {{"reason", error.message()}});
+    }
+
+    // Closed without a word: who is gone already, and all when even those who go or are turned away are many.
     void admit(tcp::socket socket, Shard& shard) {
-        const std::size_t open = count.now(), most = edge.config.connections_max;
-        if (open >= most + turned_away_max) return;
-        count.add();
-        shard.adopt(std::move(socket), open >= most);
+        if (count.now() >= edge.config.connections_max + turned_away_max) return;
+        boost::system::error_code gone;
+        const auto from = socket.remote_endpoint(gone);
+        if (gone) return;
+        auto place = edge.connections.admit(from.address(), shard.evict());
+        if (!place && edge.turned_away >= turned_away_max) return;
+        shard.adopt(std::move(socket), SessionCount::One(count), std::move(place));
     }
 
     void stop(milliseconds grace) {
@@ -122,6 +150,7 @@ struct Listener::Impl {
     std::list<tcp::acceptor> acceptors;  // of all addresses; they live on the first shard, as what follows
     std::size_t accepting = 0;           // of them
     std::size_t turn = 0;                // whose next
+    SteadyTime next_refusal_log;
     std::promise<void> accept_ended;
     std::uint16_t port = 0;
     bool started = false;

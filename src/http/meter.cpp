@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <string>
+#include <utility>
 
 #include "observe/log.h"
 
@@ -56,6 +57,11 @@ std::string_view method_label(std::string_view method) {
 
 bool is_probe(const Route& route) { return std::ranges::find(probe_routes, route.name) != probe_routes.end(); }
 
+Dropped dropped_for(Eviction reason) {
+    if (reason == Eviction::crowded) return Dropped::crowded;
+    return reason == Eviction::request_bytes ? Dropped::request_bytes : Dropped::answer_bytes;
+}
+
 // 505 is the client's fault, whatever its class.
 bool is_server_fault(const Response& response) { return response.status >= 500 && response.status != 505; }
 
@@ -65,11 +71,35 @@ void Meter::record(const Exchange& exchange, const Response& response, SteadyTim
     counter_of({method, exchange.route, response.status}).Increment();
     histogram_of({method, exchange.route}).Observe(std::chrono::duration<double>(duration).count());
     if (!exchange.handled && !response.problem_code.empty()) record_refusal(response.problem_code);
-    log_answer(exchange, response, duration);
+    if (is_logged(exchange, response, now)) log_answer(exchange, response, duration);
+    log_the_unlogged(now);
+}
+
+bool Meter::is_logged(const Exchange& exchange, const Response& response, SteadyTime now) {
+    if (exchange.handled || response.problem_code.empty()) return true;
+    Refusals& refusals = refusals_[response.problem_code];
+    if (now < refusals.next_log) {
+        ++refusals.unlogged;
+        return false;
+    }
+    if (refusals.unlogged == 0) refusals.next_log = now + refusal_log_pause;
+    return true;
+}
+
+void Meter::log_the_unlogged(SteadyTime now) {
+    for (auto& [code, refusals] : refusals_) {
+        if (refusals.unlogged == 0 || now < refusals.next_log) continue;
+        log::info("more requests refused", {{"code", code}, {"count", std::exchange(refusals.unlogged, 0)}});
+        refusals.next_log = now + refusal_log_pause;
+    }
 }
 
 void Meter::record_refusal(std::string_view reason) {
     metrics_.http_rejected_total.Add({{"reason", std::string(reason)}}).Increment();
+}
+
+void Meter::record_dropped(Dropped reason) {
+    metrics_.http_connections_dropped(Metrics::http_drop_reasons[static_cast<std::size_t>(reason)]).Increment();
 }
 
 prometheus::Counter& Meter::counter_of(const Answer& answer) {

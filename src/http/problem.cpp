@@ -1,15 +1,51 @@
 #include "http/problem.h"
 
 namespace ledgerline::http {
+namespace {
+
+// Of our own words around what is repeated.
+constexpr std::size_t kDetailBytesMax = 2 * echo_bytes_max;
+constexpr std::string_view kEllipsis = "\u2026";
+
+// How many bytes a character takes in a JSON string.
+std::size_t written_size(char character) {
+    const auto byte = static_cast<unsigned char>(character);
+    if (byte < 0x20 || byte == 0x7f) return 6;
+    return byte == '"' || byte == '\\' ? 2 : 1;
+}
+
+bool continues_a_character(char byte) { return (static_cast<unsigned char>(byte) & 0xc0) == 0x80; }
+
+json::Value shortened(const json::Value& value) {
+    if (const std::string* text = value.if_string()) return echo(*text);
+    if (const json::Array* items = value.if_array()) {
+        json::Array copy;
+        for (const json::Value& item : *items) copy.push_back(shortened(item));
+        return copy;
+    }
+    return value;
+}
+
+}  // namespace
+
+std::string echo(std::string_view text, std::size_t bytes_max) {
+    std::size_t written = 0, fits = 0;
+    for (std::size_t at = 0; at < text.size(); ++at) {
+        if (!continues_a_character(text[at]) && written + kEllipsis.size() <= bytes_max) fits = at;
+        written += written_size(text[at]);
+        if (written > bytes_max) return std::string(text.substr(0, fits)) += kEllipsis;
+    }
+    return std::string(text);
+}
 
 json::Value to_json(const Problem& problem) {
     json::Object object{{"type", "/problems/" + problem.code},
                         {"title", reason_phrase(problem.status)},
                         {"status", problem.status},
                         {"code", problem.code},
-                        {"detail", problem.detail}};
-    if (!problem.field.empty()) object.emplace_back("field", problem.field);
-    object.insert(object.end(), problem.extensions.begin(), problem.extensions.end());
+                        {"detail", echo(problem.detail, kDetailBytesMax)}};
+    if (!problem.field.empty()) object.emplace_back("field", echo(problem.field));
+    for (const auto& [name, value] : problem.extensions) object.emplace_back(name, shortened(value));
     return object;
 }
 

@@ -19,6 +19,12 @@ struct Problem {
     json::Object extensions;      // further members, such as account_id of reference_taken
 };
 
+// What clients sent is repeated to them in at most so many bytes, as they stand in the document.
+inline constexpr std::size_t echo_bytes_max = 200;
+// text, or as much of it as may be repeated, with an ellipsis at its end. For what stands within a detail; the document
+// shortens its field and all its other texts by itself.
+std::string echo(std::string_view text, std::size_t bytes_max = echo_bytes_max);
+
 // {type, title, status, code, detail, field?, ...extensions}. type is "/problems/<code>".
 json::Value to_json(const Problem& problem);
 Response to_response(const Problem& problem);

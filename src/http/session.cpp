@@ -1,7 +1,11 @@
 #include "http/session.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <new>
 
 #include "http/body.h"
 #include "http/chars.h"
@@ -9,7 +13,6 @@
 #include "http/screen.h"
 #include "http/server_span.h"
 #include "http/wire.h"
-#include "observe/log.h"
 
 namespace ledgerline::http {
 namespace {
@@ -34,14 +37,53 @@ Response busy(std::string_view code, std::string_view detail) {
     return to_response(made);
 }
 
+// For an answer that was made, or begun, and cannot be given.
+Response lost_answer() {
+    return busy(edge_code::overloaded,
+                "There is no memory for the answer. What was asked for may have been done; repeat the request as it is.");
+}
+
 Response internal_error() {
     return problem(500, edge_code::internal_error, "The request failed; the log says why under its request id.");
 }
 
+std::size_t weight_of(const std::vector<Header>& headers) {
+    std::size_t bytes = headers.capacity() * sizeof(Header);
+    for (const auto& [name, value] : headers) bytes += name.capacity() + value.capacity();
+    return bytes;
+}
+
+// Of a body that gets up to so many more bytes: twice as large each time, but never larger than it may become.
+std::size_t capacity_for(const Exchange& exchange, std::size_t more) {
+    const std::string& body = exchange.request.body;
+    const Framing& framing = exchange.framing;
+    if (framing.body == Framing::Body::none) return body.capacity();
+    const std::size_t end = framing.body == Framing::Body::length ? static_cast<std::size_t>(framing.content_length)
+                                                                  : exchange.route->body_bytes_max;
+    const std::size_t needed = std::min(body.size() + more, end);
+    if (needed <= body.capacity()) return body.capacity();
+    return std::max(needed, std::min(2 * body.capacity(), end));
+}
+
+// Counts one as long as it lives.
+class Count {
+public:
+    explicit Count(std::atomic<std::size_t>& count) : count_(count) { ++count_; }
+    Count(const Count&) = delete;
+    Count& operator=(const Count&) = delete;
+    ~Count() { --count_; }
+
+private:
+    std::atomic<std::size_t>& count_;
+};
+
 }  // namespace
 
-Session::Session(Edge& edge, Meter& meter, asio::ip::tcp::socket socket)
-    : edge_(edge), meter_(meter), stream_(std::make_shared<Stream>(std::move(socket))) {}
+Session::Session(Edge& edge, Meter& meter, asio::ip::tcp::socket socket, std::shared_ptr<Connections::Place> place)
+    : edge_(edge), meter_(meter), place_(std::move(place)) {
+    stream_ = std::make_shared<Stream>(std::move(socket), [this] { place_->progress(); });
+    if (place_) place_->on_evict = [this](Eviction reason) { evict(reason); };
+}
 
 void Session::drain() {
     if (waiting_) stream_->interrupt();
@@ -53,14 +95,31 @@ void Session::abort() {
     stream_->close();
 }
 
-asio::awaitable<void> Session::run() {
+// The place may be another connection's already. Who has finished a request meanwhile is answered first.
+void Session::evict(Eviction reason) {
+    using enum Connections::Doing;
+    evicted_ = true;
+    const Connections::Doing doing = place_->doing();
+    if (reason == Eviction::request_bytes && doing == reading)
+        stream_->interrupt();  // there is room to say why
+    else if (doing == reading || doing == idle || (reason == Eviction::answer_bytes && doing == writing))
+        stream_->close();
+    else
+        return;
+    meter_.record_dropped(dropped_for(reason));
+}
+
+asio::awaitable<void> Session::run() { return place_ ? serve() : turn_away(); }
+
+asio::awaitable<void> Session::serve() {
     bool open = true;
     while (open && co_await await_request()) open = co_await serve_one();
-    if (!open) co_await finish();
+    if (!open && stream_->is_open()) co_await finish();
     stream_->close();
 }
 
 asio::awaitable<void> Session::turn_away() {
+    const Count turned_away(edge_.turned_away);
     meter_.record_refusal(edge_code::too_many_connections);
     const Response response = busy(edge_code::too_many_connections, "The server has as many connections as it takes.");
     stream_->set_deadline(kLinger);
@@ -76,6 +135,7 @@ asio::awaitable<bool> Session::await_request() {
     while (stream_->buffered().empty()) {
         // What was sent before we drained is still answered.
         if (edge_.draining && !stream_->has_unread()) co_return false;
+        if (evicted_) co_return false;
         waiting_ = true;
         const Io io = co_await stream_->read();
         waiting_ = false;
@@ -89,9 +149,11 @@ asio::awaitable<bool> Session::serve_one() {
     Exchange exchange(edge_.requests, edge_.answers);
     exchange.request.received_at = edge_.clock.steady_now();
     exchange.begun_at = edge_.clock.wall_now();
-    stream_->set_deadline(edge_.config.request_timeout);
+    place_->begin(Connections::Doing::reading);
+    stream_->set_deadline(edge_.config.request_timeout, edge_.config.request_pace);
     Step stop = co_await receive(exchange);
     stream_->clear_deadline();
+    place_->begin(Connections::Doing::working);
     exchange.complete_at = edge_.clock.steady_now();
     if (stop && !stop->answer) {
         exchange.span.drop();
@@ -99,7 +161,9 @@ asio::awaitable<bool> Session::serve_one() {
     }
     Response response = stop ? *std::move(stop->answer) : co_await handle(exchange);
     exchange.request.drop_body();
-    co_return co_await answer(exchange, std::move(response));
+    const bool open = co_await answer(exchange, std::move(response));
+    if (open) place_->begin(Connections::Doing::idle);
+    co_return open;
 }
 
 asio::awaitable<Session::Step> Session::receive(Exchange& exchange) {
@@ -119,9 +183,9 @@ asio::awaitable<Session::Step> Session::read_head(Exchange& exchange, std::strin
             co_return refuse(exchange, to_response(seen.error()));
         }
         if (!*seen) {
-            const Io io = co_await stream_->read();
-            if (io == Io::timed_out) identify(exchange);
-            if (io != Io::done) co_return stopped(exchange, io);
+            Step stop = co_await read_more(exchange);
+            if (stop && stop->answer) identify(exchange);
+            if (stop) co_return stop;
             continue;
         }
         Head head;
@@ -131,6 +195,7 @@ asio::awaitable<Session::Step> Session::read_head(Exchange& exchange, std::strin
         exchange.request.headers = std::move(head.headers);
         exchange.framing = head.framing;
         exchange.close = !head.framing.keep_alive;
+        exchange.head_bytes = weight_of(exchange.request.headers) + head.target.capacity();
         target = std::move(head.target);
         identify(exchange);
         if (problem) co_return refuse(exchange, to_response(*problem));
@@ -147,6 +212,26 @@ void Session::identify(Exchange& exchange) {
     begin_server_span(edge_.tracer, exchange);
 }
 
+// Reads some more of the request, once there is room for what has come of it.
+asio::awaitable<Session::Step> Session::read_more(Exchange& exchange) {
+    if (!co_await hold(exchange, exchange.request.body.capacity())) co_return refuse(exchange, no_room());
+    const Io io = evicted_ ? Io::interrupted : co_await stream_->read();
+    co_return io == Io::done ? Step() : Step(stopped(exchange, io));
+}
+
+// Whether there is room for all that the request weighs, with a body of so many bytes.
+asio::awaitable<bool> Session::hold(Exchange& exchange, std::size_t body_bytes) {
+    const std::size_t bytes = stream_->weight() + exchange.head_bytes + body_bytes;
+    if (!exchange.request.memory.resize(bytes)) {
+        place_->begin(Connections::Doing::working);  // who waits for room does not stand still by its own fault
+        const bool has_room = co_await take_room(exchange.request.memory, bytes);
+        place_->begin(Connections::Doing::reading);
+        if (!has_room) co_return false;
+    }
+    place_->hold(bytes);
+    co_return true;
+}
+
 // Reads over the body of a request that is refused, where that is worth more than a new connection.
 asio::awaitable<Session::Step> Session::skip_body(Exchange& exchange, Response refusal) {
     const Framing& framing = exchange.framing;
@@ -156,14 +241,14 @@ asio::awaitable<Session::Step> Session::skip_body(Exchange& exchange, Response r
         co_return refuse(exchange, std::move(refusal));
 
     BodyDecoder decoder(framing, kSkippedBodyBytesMax);
-    std::string dropped;
     while (true) {
+        std::string dropped;
         std::size_t used = 0;
         const auto state = decoder.decode(stream_->buffered(), dropped, used);
         stream_->consume(used);
-        dropped.clear();
+        std::string().swap(dropped);
         if (state == BodyDecoder::State::done) co_return Stop{std::move(refusal)};
-        if (const Io io = co_await stream_->read(); io != Io::done) co_return stopped(exchange, io);
+        if (Step stop = co_await read_more(exchange)) co_return stop;
     }
 }
 
@@ -173,10 +258,10 @@ asio::awaitable<Session::Step> Session::read_body(Exchange& exchange) {
     std::string& body = exchange.request.body;
     BodyDecoder decoder(exchange.framing, bytes_max);
     while (true) {
+        if (!co_await make_room(exchange)) co_return refuse(exchange, no_room());
         std::size_t used = 0;
         const auto state = decoder.decode(stream_->buffered(), body, used);
         stream_->consume(used);
-        if (!co_await take_room(exchange.request.memory, body.capacity())) co_return refuse(exchange, no_room());
         switch (state) {
             case BodyDecoder::State::done:
                 co_return std::nullopt;
@@ -191,8 +276,21 @@ asio::awaitable<Session::Step> Session::read_body(Exchange& exchange) {
             case BodyDecoder::State::more:
                 break;
         }
-        if (const Io io = co_await stream_->read(); io != Io::done) co_return stopped(exchange, io);
+        if (Step stop = co_await read_more(exchange)) co_return stop;
     }
+}
+
+// Makes the body as large as what was read ahead may make it, not as large as it is said to become. While it grows, it
+// exists twice.
+asio::awaitable<bool> Session::make_room(Exchange& exchange) {
+    std::string& body = exchange.request.body;
+    const std::size_t capacity = body.capacity();
+    const std::size_t wanted = capacity_for(exchange, stream_->buffered().size());
+    if (wanted > capacity) {
+        if (!co_await hold(exchange, capacity + wanted)) co_return false;
+        body.reserve(wanted);
+    }
+    co_return co_await hold(exchange, body.capacity());
 }
 
 // A client that asked, and has not begun to send the body yet, is told that it is wanted.
@@ -210,6 +308,10 @@ asio::awaitable<Response> Session::handle(Exchange& exchange) {
         Response response = co_await exchange.route->handler(exchange.request);
         if (is_writable(response)) co_return response;
         exchange.failure = "the handler's status or headers cannot be written";
+    } catch (const std::bad_alloc&) {
+        exchange.failure = "out of memory";
+        edge_.note_thrown("out of memory");
+        co_return lost_answer();
     } catch (const std::exception& exception) {
         if (aborted_) throw;
         exchange.failure = exception.what();
@@ -222,16 +324,36 @@ asio::awaitable<Response> Session::handle(Exchange& exchange) {
 
 // Whether the connection stays open.
 asio::awaitable<bool> Session::answer(Exchange& exchange, Response response) {
+    if (!co_await hold_answer(exchange, response)) {
+        exchange.failure = "no room for the answer";
+        response = lost_answer();
+    }
     meter_.record(exchange, response, edge_.clock.steady_now());
     end_server_span(edge_.span_attributes, exchange, response);
-    const bool close = exchange.close || edge_.draining;
+    const bool close = exchange.close || edge_.draining || evicted_;
     const KeptOpen kept_open = close ? KeptOpen() : edge_.config.idle_timeout;
     const std::string head = wire_head(response, exchange.request.request_id, edge_.clock.wall_now(), kept_open);
     const bool bodiless = exchange.request.method == "HEAD" || response.status == 204 || response.status == 304;
-    stream_->set_deadline(edge_.config.write_timeout);
+    exchange.drop_head();
+    stream_->set_deadline(edge_.config.write_timeout, edge_.config.answer_pace);
     const Io io = co_await stream_->write(head, bodiless ? std::string_view() : response.body);
+    if (io == Io::timed_out) meter_.record_dropped(Dropped::slow_reader);
     if (io != Io::done) stream_->close();
     co_return io == Io::done && !close;
+}
+
+// Whether there is room for the answer. A small one is sent in any case, and nobody is thrown out for it.
+asio::awaitable<bool> Session::hold_answer(Exchange& exchange, const Response& response) {
+    ByteBudget::Share& memory = exchange.request.answer_memory;
+    const std::size_t bytes = response.body.capacity();
+    if (bytes <= limits::small_answer_bytes_max) {
+        memory.release();
+        co_return true;
+    }
+    if (!co_await take_room(memory, bytes)) co_return false;
+    place_->begin(Connections::Doing::writing);
+    place_->hold(bytes);
+    co_return true;
 }
 
 asio::awaitable<void> Session::finish() {
@@ -246,10 +368,14 @@ Session::Stop Session::refuse(Exchange& exchange, Response response) {
 }
 
 Session::Stop Session::stopped(Exchange& exchange, Io io) {
+    if (io == Io::interrupted && evicted_) return refuse(exchange, no_room());
     if (io != Io::timed_out) return Stop{};
+    const ListenerConfig& config = edge_.config;
     return refuse(exchange, problem(408, edge_code::request_timeout,
-                                    "The whole request must arrive within " +
-                                        std::to_string(edge_.config.request_timeout.count()) + " ms."));
+                                    fmt::format("The whole request must arrive within {} ms, at least {} bytes of what "
+                                                "is left of it in each {} ms.",
+                                                config.request_timeout.count(), config.request_pace.bytes,
+                                                config.request_pace.window.count())));
 }
 
 }  // namespace ledgerline::http

@@ -17,13 +17,11 @@ namespace ledgerline::http {
 
 class Session {
 public:
-    // Edge and meter must outlive it.
-    Session(Edge& edge, Meter& meter, boost::asio::ip::tcp::socket socket);
+    // Edge and meter must outlive it. place: null when there is none for it.
+    Session(Edge& edge, Meter& meter, boost::asio::ip::tcp::socket socket, std::shared_ptr<Connections::Place> place);
 
     // Serves until the client or the edge has enough. To be spawned with abort_slot(), so that abort() works.
     boost::asio::awaitable<void> run();
-    // Answers 503 before anything is read: for connections beyond the limit.
-    boost::asio::awaitable<void> turn_away();
 
     // Ends the session now if it waits for a request, otherwise after the answer under way. Edge::draining is set.
     void drain();
@@ -38,26 +36,36 @@ private:
     };
     using Step = std::optional<Stop>;  // nothing: go on
 
+    // Answers 503 before anything is read: for connections beyond the limit.
+    boost::asio::awaitable<void> turn_away();
+    boost::asio::awaitable<void> serve();
     boost::asio::awaitable<bool> await_request();
     boost::asio::awaitable<bool> serve_one();
     boost::asio::awaitable<Step> receive(Exchange& exchange);
     boost::asio::awaitable<Step> read_head(Exchange& exchange, std::string& target);
+    boost::asio::awaitable<Step> read_more(Exchange& exchange);
     boost::asio::awaitable<Step> skip_body(Exchange& exchange, Response refusal);
     boost::asio::awaitable<Step> read_body(Exchange& exchange);
+    boost::asio::awaitable<bool> make_room(Exchange& exchange);
+    boost::asio::awaitable<bool> hold(Exchange& exchange, std::size_t body_bytes);
+    boost::asio::awaitable<bool> hold_answer(Exchange& exchange, const Response& response);
     boost::asio::awaitable<Step> say_continue(const Exchange& exchange);
     boost::asio::awaitable<Response> handle(Exchange& exchange);
     boost::asio::awaitable<bool> answer(Exchange& exchange, Response response);
     boost::asio::awaitable<void> finish();
 
+    void evict(Eviction reason);
     void identify(Exchange& exchange);
     Stop refuse(Exchange& exchange, Response response);
     Stop stopped(Exchange& exchange, Io io);
 
     Edge& edge_;
     Meter& meter_;
+    const std::shared_ptr<Connections::Place> place_;
     std::shared_ptr<Stream> stream_;
     boost::asio::cancellation_signal abort_signal_;
     bool waiting_ = false;  // for the first byte of a request
+    bool evicted_ = false;  // goes as soon as it can
     bool aborted_ = false;
 };
 

@@ -8,7 +8,6 @@
 #include <boost/system/system_error.hpp>
 #include <vector>
 
-#include "observe/log.h"
 
 namespace ledgerline::http {
 namespace {
@@ -26,6 +25,10 @@ std::string reason_of(const std::exception_ptr& failure) {
     } catch (...) {
         return "unknown exception";
     }
+}
+
+void note(Edge& edge, const std::exception_ptr& failure) {
+    if (const std::string reason = reason_of(failure); !reason.empty()) edge.note_thrown(reason.c_str());
 }
 
 }  // namespace
@@ -47,46 +50,69 @@ bool SessionCount::wait_until_none(milliseconds at_most) {
     return none_.wait_for(lock, at_most, [this] { return count_ == 0; });
 }
 
-Shard::Shard(Edge& edge, SessionCount& count)
-    : edge_(edge), count_(count), meter_(edge.metrics), context_(1), work_(context_.get_executor()) {}
+Shard::Shard(Edge& edge)
+    : edge_(edge),
+      meter_(edge.metrics),
+      context_(1),
+      work_(context_.get_executor()),
+      evict_([this](const std::weak_ptr<Connections::Place>& place, Eviction reason) {
+          asio::post(context_, [place, reason] {
+              if (const auto alive = place.lock()) alive->on_evict(reason);
+          });
+      }) {}
 
 void Shard::start(unsigned number) {
-    thread_ = std::thread([this] { context_.run(); });
+    thread_ = std::thread([this] { run(); });
     pthread_setname_np(thread_.native_handle(), ("http-" + std::to_string(number)).c_str());
 }
 
-void Shard::adopt(asio::ip::tcp::socket socket, bool turn_away) {
-    asio::post(context_,
-               [this, turn_away, moved = std::move(socket)]() mutable { begin(std::move(moved), turn_away); });
+// What leaves a handler of the loop, such as memory that was not to be had for a connection's first frame, ends that
+// connection alone.
+void Shard::run() {
+    while (true) {
+        try {
+            context_.run();
+            return;
+        } catch (...) {
+            note(edge_, std::current_exception());
+        }
+    }
 }
 
-void Shard::begin(asio::ip::tcp::socket socket, bool turn_away) {
-    const auto session = std::make_shared<Session>(edge_, meter_, std::move(socket));
-    sessions_.insert(session);
-    asio::co_spawn(
-        context_, turn_away ? session->turn_away() : session->run(),
-        asio::bind_cancellation_slot(session->abort_slot(),
-                                     [this, session](const std::exception_ptr& failure) { end(session, failure); }));
+void Shard::adopt(asio::ip::tcp::socket socket, SessionCount::One counted, std::shared_ptr<Connections::Place> place) {
+    auto adopted = std::make_shared<Adopted>(*this, std::move(socket), std::move(counted), std::move(place));
+    asio::post(context_, [this, adopted = std::move(adopted)] { begin(adopted); });
 }
 
-void Shard::end(const std::shared_ptr<Session>& session, const std::exception_ptr& failure) {
-    if (failure)
-        if (const std::string reason = reason_of(failure); !reason.empty())
-            log::error("a connection was given up", {{"reason", reason}});
-    sessions_.erase(session);
-    count_.remove();
+void Shard::begin(const std::shared_ptr<Adopted>& adopted) {
+    sessions_.insert(adopted);
+    try {
+        Session& session = adopted->session;
+        asio::co_spawn(context_, session.run(),
+                       asio::bind_cancellation_slot(
+                           session.abort_slot(),
+                           [this, adopted](const std::exception_ptr& failure) { end(adopted, failure); }));
+    } catch (...) {
+        sessions_.erase(adopted);
+        throw;
+    }
+}
+
+void Shard::end(const std::shared_ptr<Adopted>& adopted, const std::exception_ptr& failure) {
+    sessions_.erase(adopted);
+    if (failure) note(edge_, failure);
 }
 
 void Shard::drain() {
     asio::post(context_, [this] {
-        for (const auto& session : sessions_) session->drain();
+        for (const auto& adopted : sessions_) adopted->session.drain();
     });
 }
 
 void Shard::abort() {
     asio::post(context_, [this] {
         // A copy, because an aborted session may leave the set at once.
-        for (const auto& session : std::vector(sessions_.begin(), sessions_.end())) session->abort();
+        for (const auto& adopted : std::vector(sessions_.begin(), sessions_.end())) adopted->session.abort();
     });
 }
 

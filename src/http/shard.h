@@ -11,6 +11,7 @@
 #include <mutex>
 #include <thread>
 #include <unordered_set>
+#include <utility>
 
 #include "http/meter.h"
 #include "http/session.h"
@@ -20,14 +21,29 @@ namespace ledgerline::http {
 // Counts the sessions of all shards. Safe to use from any thread.
 class SessionCount {
 public:
+    // One session, from its construction to its end.
+    class One {
+    public:
+        explicit One(SessionCount& count) : count_(&count) { count.add(); }
+        One(One&& other) noexcept : count_(std::exchange(other.count_, nullptr)) {}
+        One& operator=(One&&) = delete;
+        ~One() {
+            if (count_) count_->remove();
+        }
+
+    private:
+        SessionCount* count_;
+    };
+
     explicit SessionCount(prometheus::Gauge& gauge) : gauge_(gauge) {}
-    void add();
-    void remove();
     std::size_t now() const { return count_; }
     // Whether it fell to zero within that time.
     bool wait_until_none(milliseconds at_most);
 
 private:
+    void add();
+    void remove();
+
     prometheus::Gauge& gauge_;
     std::atomic<std::size_t> count_ = 0;
     std::mutex mutex_;
@@ -36,32 +52,43 @@ private:
 
 class Shard {
 public:
-    // edge and count must outlive it.
-    Shard(Edge& edge, SessionCount& count);
+    // edge must outlive it.
+    explicit Shard(Edge& edge);
     // The thread must have been joined.
     ~Shard() = default;
 
     boost::asio::io_context& context() { return context_; }
+    // Tells one of its sessions to go.
+    const Connections::Evict& evict() const { return evict_; }
 
     // Each may be called from any thread, and repeatedly except for start().
     void start(unsigned number);
-    // The session has been added to the count. turn_away: it is only told that there are too many.
-    void adopt(boost::asio::ip::tcp::socket socket, bool turn_away);
+    // place: null when the session is only to be told that there are too many.
+    void adopt(boost::asio::ip::tcp::socket socket, SessionCount::One counted,
+               std::shared_ptr<Connections::Place> place);
     void drain();
     void abort();
     // Ends the thread. What is still suspended then stays so until the destructor.
     void join();
 
 private:
-    void begin(boost::asio::ip::tcp::socket socket, bool turn_away);
-    void end(const std::shared_ptr<Session>& session, const std::exception_ptr& failure);
+    struct Adopted {
+        Adopted(Shard& shard, boost::asio::ip::tcp::socket socket, SessionCount::One one,
+                std::shared_ptr<Connections::Place> place)
+            : counted(std::move(one)), session(shard.edge_, shard.meter_, std::move(socket), std::move(place)) {}
+        SessionCount::One counted;
+        Session session;
+    };
+    void run();
+    void begin(const std::shared_ptr<Adopted>& adopted);
+    void end(const std::shared_ptr<Adopted>& adopted, const std::exception_ptr& failure);
 
     Edge& edge_;
-    SessionCount& count_;
     Meter meter_;
     boost::asio::io_context context_;
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
-    std::unordered_set<std::shared_ptr<Session>> sessions_;  // touched by the shard's thread only
+    const Connections::Evict evict_;
+    std::unordered_set<std::shared_ptr<Adopted>> sessions_;  // touched by the shard's thread only
     std::thread thread_;
 };
 

@@ -1,10 +1,13 @@
 #include "http/stream.h"
 
+#include <netinet/tcp.h>
+
+#include <algorithm>
 #include <array>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/asio/write.hpp>
 
 namespace ledgerline::http {
 namespace {
@@ -12,15 +15,28 @@ namespace {
 namespace asio = boost::asio;
 constexpr auto use_tuple = asio::as_tuple(asio::use_awaitable);
 
+// What a buffer may keep while nothing is in it.
+constexpr std::size_t kEmptyBufferBytesMax = 1024;
+// How much is read from one connection before the others of its thread have had their turn.
+constexpr unsigned kReadsInARowMax = 4;
+constexpr std::size_t kWriteBytesMax = 64 * 1024;
+// How much the kernel takes of an answer beyond what is on its way to the peer: it would otherwise take megabytes at
+// once, and nothing could be told of the pace at which they are read.
+constexpr int kUnsentBytesMax = 128 * 1024;
+
 }  // namespace
 
-Stream::Stream(asio::ip::tcp::socket socket) : socket_(std::move(socket)), timer_(socket_.get_executor()) {
+Stream::Stream(asio::ip::tcp::socket socket, std::function<void()> on_progress)
+    : socket_(std::move(socket)), timer_(socket_.get_executor()), on_progress_(std::move(on_progress)) {
     boost::system::error_code ignored;  // a peer that is gone already is noticed by the first read
     socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
+    socket_.set_option(asio::detail::socket_option::integer<IPPROTO_TCP, TCP_NOTSENT_LOWAT>(kUnsentBytesMax), ignored);
+    socket_.non_blocking(true, ignored);
 }
 
-std::string_view Stream::buffered() const {
-    return {static_cast<const char*>(buffer_.data().data()), buffer_.data().size()};
+void Stream::consume(std::size_t bytes) {
+    buffer_.erase(0, bytes);
+    if (buffer_.empty() && buffer_.capacity() > kEmptyBufferBytesMax) std::string().swap(buffer_);
 }
 
 bool Stream::has_unread() {
@@ -28,11 +44,31 @@ bool Stream::has_unread() {
     return socket_.available(error) > 0 && !error;
 }
 
-void Stream::set_deadline(milliseconds from_now) {
+void Stream::set_deadline(milliseconds from_now, Pace pace) {
     deadline_ = std::chrono::steady_clock::now() + from_now;
+    pace_ = pace;
     expired_ = false;
+    begin_window();
     // A timer that fires too early finds the deadline moved and goes on: most requests never touch the timer.
-    if (deadline_ < armed_until_) arm(deadline_);
+    if (due() < armed_until_) arm(due());
+}
+
+void Stream::clear_deadline() {
+    deadline_ = window_end_ = SteadyTime::max();
+    pace_ = {};
+}
+
+void Stream::begin_window() {
+    window_bytes_ = 0;
+    window_end_ = pace_.bytes > 0 ? std::chrono::steady_clock::now() + pace_.window : SteadyTime::max();
+}
+
+void Stream::moved(std::size_t bytes) {
+    if (pace_.bytes == 0) return;
+    window_bytes_ += bytes;
+    if (window_bytes_ < pace_.bytes) return;
+    begin_window();
+    on_progress_();
 }
 
 void Stream::arm(SteadyTime at) {
@@ -46,30 +82,60 @@ void Stream::arm(SteadyTime at) {
 
 void Stream::on_timer() {
     armed_until_ = SteadyTime::max();
-    if (deadline_ == SteadyTime::max()) return;
-    if (std::chrono::steady_clock::now() < deadline_) return arm(deadline_);
-    deadline_ = SteadyTime::max();
+    if (due() == SteadyTime::max()) return;
+    if (std::chrono::steady_clock::now() < due()) return arm(due());
+    clear_deadline();
     expired_ = true;
     boost::system::error_code ignored;
     socket_.cancel(ignored);
 }
 
+// Through a block on the stack, so that the buffer takes no more than has come.
+std::size_t Stream::read_some(boost::system::error_code& error) {
+    std::array<char, read_bytes_max> block;
+    const std::size_t bytes = socket_.read_some(asio::buffer(block), error);
+    buffer_.append(block.data(), bytes);
+    return bytes;
+}
+
 asio::awaitable<Io> Stream::read() {
-    if (expired_) co_return Io::timed_out;
     interrupted_ = false;
-    const auto [error, bytes] = co_await socket_.async_read_some(buffer_.prepare(read_bytes_max), use_tuple);
-    buffer_.commit(bytes);
-    if (!error) co_return Io::done;
-    if (expired_) co_return Io::timed_out;
-    co_return interrupted_ ? Io::interrupted : Io::gone;
+    if (reads_in_a_row_ == kReadsInARowMax) {
+        reads_in_a_row_ = 0;
+        co_await asio::post(socket_.get_executor(), asio::use_awaitable);
+    }
+    while (true) {
+        if (expired_) co_return Io::timed_out;
+        boost::system::error_code error;
+        const std::size_t bytes = read_some(error);
+        if (!error) {
+            ++reads_in_a_row_;
+            moved(bytes);
+            co_return Io::done;
+        }
+        if (error != asio::error::would_block && error != asio::error::interrupted) co_return Io::gone;
+        reads_in_a_row_ = 0;
+        if (interrupted_) co_return Io::interrupted;
+        const auto [failed] = co_await socket_.async_wait(asio::ip::tcp::socket::wait_read, use_tuple);
+        if (!failed) continue;
+        if (expired_) co_return Io::timed_out;
+        co_return interrupted_ ? Io::interrupted : Io::gone;
+    }
 }
 
 asio::awaitable<Io> Stream::write(std::string_view head, std::string_view body) {
-    if (expired_) co_return Io::timed_out;
-    const std::array<asio::const_buffer, 2> parts{asio::buffer(head), asio::buffer(body)};
-    const auto [error, bytes] = co_await asio::async_write(socket_, parts, use_tuple);
-    if (!error) co_return Io::done;
-    co_return expired_ ? Io::timed_out : Io::gone;
+    while (!head.empty() || !body.empty()) {
+        if (expired_) co_return Io::timed_out;
+        const std::array<asio::const_buffer, 2> parts{asio::buffer(head),
+                                                      asio::buffer(body.substr(0, kWriteBytesMax))};
+        const auto [error, bytes] = co_await socket_.async_write_some(parts, use_tuple);
+        if (error) co_return expired_ ? Io::timed_out : Io::gone;
+        const std::size_t of_head = std::min(bytes, head.size());
+        head.remove_prefix(of_head);
+        body.remove_prefix(bytes - of_head);
+        moved(bytes);
+    }
+    co_return Io::done;
 }
 
 void Stream::interrupt() {
@@ -84,7 +150,7 @@ asio::awaitable<void> Stream::linger(std::size_t bytes_max) {
     std::size_t dropped = 0;
     do {
         dropped += buffer_.size();
-        buffer_.clear();
+        std::string().swap(buffer_);
     } while (dropped < bytes_max && co_await read() == Io::done);
 }
 

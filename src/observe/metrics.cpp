@@ -41,6 +41,15 @@ Metrics::Metrics(std::string_view version)
           histograms(registry_, "http_request_duration_seconds", "Time from a request's last byte to its answer")),
       http_connections(gauges(registry_, "http_connections", "Open client connections").Add({})),
       http_rejected_total(counters(registry_, "http_rejected_total", "Requests and connections refused at the edge")),
+      http_connections_dropped_total(counters(registry_, "http_connections_dropped_total",
+                                              "Connections closed to make room, or because the client did not read")),
+      http_exceptions_total(
+          counters(registry_, "http_exceptions_total", "What was thrown at the edge and ended one connection or request")
+              .Add({})),
+      http_request_bytes(
+          gauges(registry_, "http_request_bytes", "What requests that are read or handled take of the memory").Add({})),
+      http_answer_bytes(
+          gauges(registry_, "http_answer_bytes", "What answers that are built or written take of the memory").Add({})),
       intake_batch_size(histograms(registry_, "intake_batch_size", "Rows in one intake transaction").Add({}, kRows)),
       intake_wait_seconds(
           histograms(registry_, "intake_wait_seconds", "Wait of a batch's oldest row for its intake transaction")
@@ -133,6 +142,7 @@ Metrics::Metrics(std::string_view version)
         .Register(registry_)
         .Add({{"version", std::string(version)}})
         .Set(1);
+    for (const auto reason : http_drop_reasons) http_connections_dropped(reason);
     for (const auto status : consumed_statuses) events_consumed(status);
     for (const auto each : dead_letter_classes) dlq_messages_total.Add({{"class", std::string(each)}});
     for (const char* type : {"transient", "unknown"}) worker_retries_total.Add({{"type", type}});
@@ -154,6 +164,10 @@ std::string Metrics::to_text() const {
 
 prometheus::Histogram& Metrics::statement_seconds(std::string_view query) {
     return database_statement_seconds.Add({{"query", std::string(query)}}, kStatementSeconds);
+}
+
+prometheus::Counter& Metrics::http_connections_dropped(std::string_view reason) {
+    return http_connections_dropped_total.Add({{"reason", std::string(reason)}});
 }
 
 prometheus::Counter& Metrics::events_consumed(std::string_view status) {

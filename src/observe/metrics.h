@@ -34,7 +34,16 @@ public:
     prometheus::Family<prometheus::Counter>& http_requests_total;              // method, route, status
     prometheus::Family<prometheus::Histogram>& http_request_duration_seconds;  // method, route
     prometheus::Gauge& http_connections;
-    prometheus::Family<prometheus::Counter>& http_rejected_total;  // reason
+    prometheus::Family<prometheus::Counter>& http_rejected_total;             // reason
+    prometheus::Family<prometheus::Counter>& http_connections_dropped_total;  // reason: http_drop_reasons
+    prometheus::Counter& http_exceptions_total;
+    prometheus::Gauge& http_request_bytes;
+    prometheus::Gauge& http_answer_bytes;
+
+    // For whom a connection had to make room, or why it was given up: a crowded address, the bytes of requests or of
+    // answers, a client that does not read.
+    static constexpr std::string_view http_drop_reasons[] = {"crowded", "request_bytes", "answer_bytes", "slow_reader"};
+    prometheus::Counter& http_connections_dropped(std::string_view reason);
 
     // Intake
     prometheus::Histogram& intake_batch_size;

@@ -61,6 +61,27 @@ TEST_F(AccessLog, RefusalsAreTheClientsAndExceptionsAreOurs) {
     EXPECT_EQ(member(lines[1], "level"), R"("error")");
 }
 
+// Clients that nobody knows may send as many as they like.
+TEST_F(AccessLog, AFloodOfRefusalsIsCounted) {
+    config.api_keys = {"key"};
+    start();
+    constexpr std::size_t sent = 2000;
+    std::vector<std::string> flood;
+    for (std::size_t i = 0; i < sent / 2; ++i) {
+        flood.push_back(get("/echo/a"));
+        flood.push_back(get("/echo/a", "X-API-Key: wrong\r\n"));
+    }
+    const auto began = std::chrono::steady_clock::now();
+    const auto lines = lines_of(flood);
+    const auto seconds = std::chrono::ceil<std::chrono::seconds>(std::chrono::steady_clock::now() - began).count();
+    // Of two codes, on two threads.
+    EXPECT_LE(lines.size(), static_cast<std::size_t>(2 * 2 * (seconds + 1)));
+    EXPECT_GE(lines.size(), 2u);
+    const std::string text = metrics.to_text();
+    EXPECT_TRUE(text.contains(R"(http_rejected_total{reason="unauthorized"} 1000)"));
+    EXPECT_TRUE(text.contains(R"(http_rejected_total{reason="forbidden"} 1000)"));
+}
+
 TEST_F(AccessLog, ProbesAreOnlyThereAtDebug) {
     start();
     const std::vector<std::string> probes{get("/health"), get("/livez"), get("/readyz"), get("/metrics")};

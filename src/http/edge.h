@@ -29,7 +29,8 @@ struct Edge {
           keys(config.api_keys),
           admission(router, keys),
           connections({config.connections_max, per_client_max(config), config.trusted_proxies}),
-          requests({config.request_bytes_max, config.request_bytes_max / small_part, limits::small_request_bytes_max},
+          requests({config.request_bytes_max, std::min(limits::small_requests_reserve_bytes, config.request_bytes_max / 10),
+                    limits::small_request_bytes_max},
                    &its_metrics.http_request_bytes,
                    [this](std::size_t bytes) { connections.relieve(Eviction::request_bytes, bytes); }),
           answers({config.answer_bytes_max}, &its_metrics.http_answer_bytes,
@@ -51,8 +52,6 @@ struct Edge {
     std::atomic<std::size_t> turned_away = 0;  // connections that are told so just now
 
 private:
-    static constexpr std::size_t small_part = 12;  // of the requests' bytes only small ones get one in so many
-
     static std::size_t per_client_max(const ListenerConfig& config) {
         return config.connections_per_address > 0 ? config.connections_per_address
                                                   : std::max<std::size_t>(config.connections_max / 2, 1);

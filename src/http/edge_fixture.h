@@ -1,6 +1,7 @@
 // For the tests of this module: a listener with a few calls on a free port, and a client that sends raw bytes.
 #pragma once
 
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -16,6 +17,7 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -98,7 +100,11 @@ struct RawResponse {
 // One connection to 127.0.0.1, for bytes as the test wants them.
 class RawConnection {
 public:
-    explicit RawConnection(std::uint16_t port) : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    // from: the address to come from. receive_bytes: what the kernel may take in for us; 0: as much as it likes.
+    explicit RawConnection(std::uint16_t port, const char* from = nullptr, int receive_bytes = 0)
+        : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+        if (from) bind_to(from);
+        if (receive_bytes > 0) setsockopt(socket_, SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof receive_bytes);
         sockaddr_in address{};
         address.sin_family = AF_INET;
         address.sin_port = htons(port);
@@ -109,11 +115,18 @@ public:
     }
     RawConnection(RawConnection&& other) noexcept
         : socket_(std::exchange(other.socket_, -1)), connected_(other.connected_), read_(std::move(other.read_)) {}
+    RawConnection& operator=(RawConnection&& other) noexcept {
+        std::swap(socket_, other.socket_);
+        std::swap(connected_, other.connected_);
+        std::swap(read_, other.read_);
+        return *this;
+    }
     ~RawConnection() {
         if (socket_ >= 0) ::close(socket_);
     }
 
     bool connected() const { return connected_; }
+    int socket() const { return socket_; }
 
     // False when the server has hung up.
     bool send(std::string_view bytes) {
@@ -150,6 +163,13 @@ public:
     bool closed() { return read_.empty() && !read_more() && !timed_out_; }
 
 private:
+    void bind_to(const char* from) {
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        inet_pton(AF_INET, from, &address.sin_addr);
+        ASSERT_EQ(::bind(socket_, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    }
+
     bool read_more() {
         pollfd entry{socket_, POLLIN, 0};
         timed_out_ = poll(&entry, 1, static_cast<int>(kPatience.count())) <= 0;
@@ -181,6 +201,7 @@ private:
 };
 
 inline constexpr std::size_t kThingBytesMax = 100'000;
+inline constexpr std::size_t kLargeBytes = 64 * 1024 * 1024;
 
 class EdgeTest : public testing::Test {
 protected:
@@ -197,6 +218,15 @@ protected:
             throw std::runtime_error("a secret of ours");
             co_return Response();
         });
+        add("GET", "/exhaust", "exhaust", [](const Request&) -> boost::asio::awaitable<Response> {
+            throw std::bad_alloc();
+            co_return Response();
+        });
+        add("GET", "/throw-later", "throw_later", [](const Request&) -> boost::asio::awaitable<Response> {
+            boost::asio::post(co_await boost::asio::this_coro::executor,
+                              [] { throw std::runtime_error("left behind"); });
+            co_return Response();
+        });
         add("GET", "/forge", "forge", [](const Request&) -> boost::asio::awaitable<Response> {
             Response response;
             response.headers.emplace_back("Location", "/a\r\nSet-Cookie: b");
@@ -204,7 +234,7 @@ protected:
         });
         const auto large = [](const Request&) -> boost::asio::awaitable<Response> {
             Response response;
-            response.body.assign(64 * 1024 * 1024, ' ');
+            response.body.assign(kLargeBytes, ' ');
             co_return response;
         };
         add("GET", "/large", "large", large);

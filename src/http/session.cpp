@@ -288,7 +288,10 @@ asio::awaitable<bool> Session::make_room(Exchange& exchange) {
     const std::size_t wanted = capacity_for(exchange, stream_->buffered().size());
     if (wanted > capacity) {
         if (!co_await hold(exchange, capacity + wanted)) co_return false;
-        body.reserve(wanted);
+        std::string larger;  // reserve() of one that holds something may take twice as much as it is told
+        larger.reserve(wanted);
+        larger = body;
+        body.swap(larger);
     }
     co_return co_await hold(exchange, body.capacity());
 }

@@ -1,0 +1,164 @@
+// One honest client among many that hold on to the edge: sockets without a head, bodies that lack a byte, answers that
+// nobody reads. On the program itself, whose memory is measured by the kernel.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <atomic>
+#include <fstream>
+
+#include "e2e/up_process.h"
+#include "http/edge_fixture.h"
+#include "support/test_database.h"
+
+namespace ledgerline::test {
+namespace {
+
+using http::RawConnection;
+using std::chrono::steady_clock;
+
+constexpr const char* kAttacker = "127.0.0.3";
+constexpr const char* kHonest = "127.0.0.2";
+constexpr std::size_t kHeadless = 5'000;
+constexpr std::size_t kShortBodies = 256;
+constexpr std::size_t kSlowReaders = 128;
+constexpr int kPayments = 300;
+constexpr long kPeakKibibytesMax = 256 * 1024;
+// Against hanging only. What it is on a machine of one's own is printed.
+constexpr milliseconds kLatencyMax{10'000};
+
+void allow_many_descriptors() {
+    rlimit limit{};
+    getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+// The most that the process has ever had in memory.
+long peak_kibibytes(pid_t pid) {
+    std::ifstream status(fmt::format("/proc/{}/status", pid));
+    for (std::string word; status >> word;)
+        if (long peak = 0; word == "VmHWM:" && status >> peak) return peak;
+    return -1;
+}
+
+bool is_closed(int socket) {
+    char byte = 0;
+    const ssize_t seen = ::recv(socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    return seen == 0 || (seen < 0 && errno != EAGAIN && errno != EWOULDBLOCK);
+}
+
+// Connections of one kind, each opened anew as soon as the server has closed it, until the object goes.
+class Attack {
+public:
+    using Open = std::function<RawConnection()>;
+
+    Attack(std::size_t count, Open open)
+        : thread_([this, count, open = std::move(open)] { run(count, open); }) {}
+    ~Attack() {
+        stopping_ = true;
+        thread_.join();
+    }
+    bool wait_until_under_way() const {
+        return eventually([this] { return under_way_.load(); });
+    }
+
+private:
+    void run(std::size_t count, const Open& open) {
+        std::vector<RawConnection> connections;
+        while (!stopping_ && connections.size() < count) connections.push_back(open());
+        under_way_ = true;
+        while (!stopping_) {
+            for (RawConnection& connection : connections)
+                if (!stopping_ && is_closed(connection.socket())) connection = open();
+            std::this_thread::sleep_for(milliseconds(20));
+        }
+    }
+
+    std::atomic<bool> stopping_ = false;
+    std::atomic<bool> under_way_ = false;
+    std::thread thread_;
+};
+
+class EdgeAttack : public testing::Test {
+protected:
+    EdgeAttack() { allow_many_descriptors(); }
+
+    // One payment over a connection of its own. How long it took; nothing unless it was accepted.
+    std::optional<milliseconds> pay(int number, const std::string& metadata = "{}") {
+        const auto began = steady_clock::now();
+        RawConnection connection(up_.port(), kHonest);
+        connection.send(http::post(
+            "/v1/transactions",
+            fmt::format(R"({{"account_id":"{}","amount_cents":1,"currency":"EUR","type":"CREDIT",)"
+                        R"("idempotency_key":"payment-{}","metadata":{}}})",
+                        account_, number, metadata)));
+        const auto response = connection.receive();
+        if (!response || response->status != 201) {
+            ADD_FAILURE() << "payment " << number << ": " << (response ? response->body : "no answer");
+            return std::nullopt;
+        }
+        return std::chrono::ceil<milliseconds>(steady_clock::now() - began);
+    }
+
+    void open_account() {
+        RawConnection connection(up_.port(), kHonest);
+        connection.send(http::post("/v1/accounts", R"({"currency":"EUR"})"));
+        const auto response = connection.receive();
+        ASSERT_TRUE(response);
+        const auto body = json::parse(response->body);
+        ASSERT_TRUE(body && body->find("id")) << response->body;
+        account_ = *body->find("id")->if_string();
+    }
+
+    TempDir dir_;
+    UpProcess up_{dir_.path() / "data"};
+    std::string account_;
+};
+
+TEST_F(EdgeAttack, LeavesAnHonestClientServedInBoundedMemory) {
+    open_account();
+    // So that a page of the list is as large as a page may be.
+    const std::string metadata = fmt::format(R"({{"note":"{}"}})", std::string(12'000, 'x'));
+    for (int i = 0; i < 150; ++i) ASSERT_TRUE(pay(-1 - i, metadata));
+
+    const std::uint16_t port = up_.port();
+    const std::string body(1'000'000, ' ');
+    const std::string short_body = http::post("/v1/transactions/batch", body);
+    std::string list;
+    for (int i = 0; i < 16; ++i) list += http::get("/v1/transactions?limit=1000") + http::get("/openapi.json");
+    std::atomic<unsigned> turn = 0;
+    const Attack headless(kHeadless, [&] {
+        RawConnection connection(port, kAttacker);
+        if (++turn % 2 == 0) connection.send("POST /v1/transactions HTTP/1.1\r\nHost: ");
+        return connection;
+    });
+    const Attack bodies(kShortBodies, [&] {
+        RawConnection connection(port, "127.0.0.4");
+        connection.send(std::string_view(short_body).substr(0, short_body.size() - 1));
+        return connection;
+    });
+    const Attack readers(kSlowReaders, [&] {
+        RawConnection connection(port, "127.0.0.5", 4096);
+        connection.send(list);
+        return connection;
+    });
+    for (const Attack* attack : {&headless, &readers, &bodies}) ASSERT_TRUE(attack->wait_until_under_way());
+
+    std::vector<milliseconds> times;
+    for (int i = 0; i < kPayments; ++i)
+        if (const auto time = pay(i)) times.push_back(*time);
+    ASSERT_EQ(times.size(), static_cast<std::size_t>(kPayments));
+    std::ranges::sort(times);
+    const auto p99 = times[times.size() * 99 / 100];
+    EXPECT_LT(times.back(), kLatencyMax);
+    const long peak = peak_kibibytes(up_.program().pid());
+    EXPECT_GT(peak, 0);
+    EXPECT_LE(peak, kPeakKibibytesMax);
+    fmt::print("{} payments: p50 {} ms, p99 {} ms; at most {} MiB in memory\n", times.size(),
+               times[times.size() / 2].count(), p99.count(), peak / 1024);
+}
+
+}  // namespace
+}  // namespace ledgerline::test

@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "api/fields.h"
 #include "api/header_fields.h"
 #include "api/list_query.h"
@@ -103,6 +105,54 @@ TEST(Fields, NameTheFieldAndTheRule) {
 TEST(Fields, TheFirstBrokenRuleCounts) {
     EXPECT_THAT(first_problem(R"({"account_id":1,"amount_cents":0,"currency":"?","type":"?","zzz":1})"),
                 HasSubstr("transactions[3].account_id"));
+}
+
+// Neither where a name is refused nor where a value is.
+TEST(Refusals, RepeatLittleOfWhatWasSent) {
+    const std::string large(10'000, 'x');
+    const auto longest_run = [](const http::Problem& problem) {
+        const std::string body = http::to_response(problem).body;
+        std::size_t longest = 0;
+        for (std::size_t at = 0; at < body.size(); ++at) {
+            const std::size_t begin = at;
+            while (at < body.size() && body[at] == 'x') ++at;
+            longest = std::max(longest, at - begin);
+        }
+        return longest;
+    };
+    for (const std::string& text : {"{\"" + large + "\":1}", "{\"currency\":\"" + large + "\"}",
+                                    "{\"metadata\":\"" + large + "\"}", "{\"account_id\":\"" + large + "\"}"}) {
+        http::Request request;
+        request.body = text;
+        const auto body = parse_body(request);
+        ASSERT_TRUE(body);
+        Fields fields(*body, "");
+        fields.uuid("account_id");
+        fields.currency("currency");
+        fields.object("metadata");
+        const auto problem = fields.finish();
+        ASSERT_TRUE(problem);
+        EXPECT_LE(longest_run(*problem), http::echo_bytes_max) << http::to_response(*problem).body;
+    }
+    for (const std::string& text : {"{\"" + large + "\":1,\"" + large + "\":2}", "{\"a\":" + large + "}", large}) {
+        http::Request request;
+        request.body = text;
+        const auto body = parse_body(request);
+        ASSERT_FALSE(body);
+        EXPECT_LE(longest_run(body.error()), http::echo_bytes_max);
+    }
+    constexpr std::string_view filters[] = {"status"};
+    constexpr std::string_view states[] = {"PENDING"};
+    using Query = std::vector<std::pair<std::string, std::string>>;
+    for (const Query& query : {Query{{large, "1"}}, Query{{large, "1"}, {large, "1"}}, Query{{"cursor", large}},
+                               Query{{"limit", large}}, Query{{"status", large}}}) {
+        http::Request request;
+        request.query = query;
+        ListQuery list(request, "transactions", filters);
+        list.choice("status", states);
+        ASSERT_TRUE(list.problem());
+        EXPECT_LE(longest_run(*list.problem()), http::echo_bytes_max);
+    }
 }
 
 TEST(ListQuery, CursorsGoRoundAndBelongToRouteAndFilters) {

@@ -109,6 +109,19 @@ TEST_F(Roles, HaveOnlyTheFlagsThatConcernThem) {
     EXPECT_EQ(call({"api", "--kafka-topic", "x"}), exit_usage);
 }
 
+TEST_F(Roles, ShareTheirConnectionsOut) {
+    EXPECT_EQ(worker(), kRan);
+    EXPECT_EQ(worker_.listen.connections_per_address, 0);
+    EXPECT_TRUE(worker_.listen.trusted_proxies.empty());
+    const Variable share("LEDGERLINE_CONNECTIONS_PER_ADDRESS", "7");
+    EXPECT_EQ(call({"api", "--database-url", kUrl, "--trusted-proxies", "10.0.0.0/8,fd00::/8,192.0.2.1"}), kRan) << err_;
+    EXPECT_EQ(api_.listen.connections_per_address, 7);
+    EXPECT_EQ(api_.listen.trusted_proxies.size(), 3u);
+    for (const char* bad : {"", "10.0.0.0/33", "10.0.0.0/8,", "proxy", "10.0.0.0/8 ,fd00::/8"})
+        EXPECT_THAT(complaint({"--trusted-proxies", bad}), HasSubstr("--trusted-proxies must be addresses or networks"));
+    EXPECT_THAT(complaint({"--connections-per-address", "-1"}), HasSubstr("--connections-per-address"));
+}
+
 TEST_F(Roles, RefuseBrokersThatAreNotHostAndPort) {
     for (const char* bad : {"kafka", "kafka:", ":9092", "kafka:x", "kafka:0", "kafka:9092,", "a:1, b:2", "::1:9092",
                             "kafka://a:9092", ""})

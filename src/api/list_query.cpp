@@ -34,7 +34,8 @@ std::optional<http::Problem> check_parameters(const http::Request& request, std:
         const std::string& name = it->first;
         const auto earlier = [&](const auto& each) { return each.first == name; };
         if (std::any_of(request.query.begin(), it, earlier))
-            return problem(ProblemCode::duplicate_parameter, fmt::format("{} must not be given twice.", http::echo(name)), name);
+            return problem(ProblemCode::duplicate_parameter,
+                           fmt::format("{} must not be given twice.", http::echo(name)), name);
         if (std::ranges::find(names, name) != names.end()) continue;
         if (name == "offset")
             return problem(ProblemCode::use_cursor, "Lists are paged by cursor: pass next_cursor as cursor.", name);

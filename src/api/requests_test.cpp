@@ -170,7 +170,6 @@ TEST(ListQuery, CursorsGoRoundAndBelongToRouteAndFilters) {
     EXPECT_EQ(ListQuery(request, "others", filters).problem()->code, "invalid_cursor");
     request.query[1].second = "PENDING";
     EXPECT_EQ(ListQuery(request, "transactions", filters).problem()->code, "invalid_cursor");
-
 }
 
 TEST(ListQuery, ACursorHoldsThePositionThatItsListWants) {
@@ -220,9 +219,9 @@ TEST(Batch, AnItemOfTooManyValuesFailsAloneAndTooManyItemsAtOnce) {
     std::string wide = "[";
     for (int i = 0; i < 300'000; ++i) wide += "[],";
     wide += "1]";
-    EXPECT_THAT(parsed(R"({"transactions":[)" + item_with(R"(,"metadata":{"w":)" + wide + "}") + "," + item_with("") +
-                       "]}"),
-                testing::ElementsAre("invalid_field transactions[0].metadata", "ok"));
+    EXPECT_THAT(
+        parsed(R"({"transactions":[)" + item_with(R"(,"metadata":{"w":)" + wide + "}") + "," + item_with("") + "]}"),
+        testing::ElementsAre("invalid_field transactions[0].metadata", "ok"));
     EXPECT_THAT(parsed(R"({"transactions":)" + wide + "}"), testing::ElementsAre("batch: invalid_field transactions"));
     EXPECT_THAT(parsed(R"({"x":)" + wide + "}"), testing::ElementsAre("batch: invalid_json "));
 }

@@ -121,8 +121,8 @@ private:
     std::mutex mutex_;
     std::size_t count_ = 0;
     std::map<AddressBytes, Client> clients_;
-    boost::intrusive::multiset<Client> crowd_;                 // the most crowded is last
-    List<InHoldersTag> readers_, writers_;  // who holds bytes, of all clients
+    boost::intrusive::multiset<Client> crowd_;  // the most crowded is last
+    List<InHoldersTag> readers_, writers_;      // who holds bytes, of all clients
 };
 
 }  // namespace ledgerline::http

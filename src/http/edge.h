@@ -29,10 +29,11 @@ struct Edge {
           keys(config.api_keys),
           admission(router, keys),
           connections({config.connections_max, per_client_max(config), config.trusted_proxies}),
-          requests({config.request_bytes_max, std::min(limits::small_requests_reserve_bytes, config.request_bytes_max / 10),
-                    limits::small_request_bytes_max},
-                   &its_metrics.http_request_bytes,
-                   [this](std::size_t bytes) { connections.relieve(Eviction::request_bytes, bytes); }),
+          requests(
+              {config.request_bytes_max, std::min(limits::small_requests_reserve_bytes, config.request_bytes_max / 10),
+               limits::small_request_bytes_max},
+              &its_metrics.http_request_bytes,
+              [this](std::size_t bytes) { connections.relieve(Eviction::request_bytes, bytes); }),
           answers({config.answer_bytes_max}, &its_metrics.http_answer_bytes,
                   [this](std::size_t bytes) { connections.relieve(Eviction::answer_bytes, bytes); }) {}
 

@@ -35,8 +35,8 @@ public:
 
     // Counts and logs an answer that is about to be sent. The log line is an error for what went wrong here, debug for
     // probes, otherwise info: at the default level each request that reached its handler can be found by its trace_id.
-    // What the edge refuses comes in floods, from clients that nobody knows: of each code one is logged in a second, and
-    // then how many were not.
+    // What the edge refuses comes in floods, from clients that nobody knows: of each code one is logged in a second,
+    // and then how many were not.
     void record(const Exchange& exchange, const Response& response, SteadyTime now);
     // Counts what was refused at the edge. reason: one of edge_code.
     void record_refusal(std::string_view reason);

@@ -39,8 +39,9 @@ Response busy(std::string_view code, std::string_view detail) {
 
 // For an answer that was made, or begun, and cannot be given.
 Response lost_answer() {
-    return busy(edge_code::overloaded,
-                "There is no memory for the answer. What was asked for may have been done; repeat the request as it is.");
+    return busy(
+        edge_code::overloaded,
+        "There is no memory for the answer. What was asked for may have been done; repeat the request as it is.");
 }
 
 Response internal_error() {

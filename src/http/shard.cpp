@@ -8,7 +8,6 @@
 #include <boost/system/system_error.hpp>
 #include <vector>
 
-
 namespace ledgerline::http {
 namespace {
 
@@ -88,10 +87,10 @@ void Shard::begin(const std::shared_ptr<Adopted>& adopted) {
     sessions_.insert(adopted);
     try {
         Session& session = adopted->session;
-        asio::co_spawn(context_, session.run(),
-                       asio::bind_cancellation_slot(
-                           session.abort_slot(),
-                           [this, adopted](const std::exception_ptr& failure) { end(adopted, failure); }));
+        asio::co_spawn(
+            context_, session.run(),
+            asio::bind_cancellation_slot(
+                session.abort_slot(), [this, adopted](const std::exception_ptr& failure) { end(adopted, failure); }));
     } catch (...) {
         sessions_.erase(adopted);
         throw;

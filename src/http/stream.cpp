@@ -126,8 +126,7 @@ asio::awaitable<Io> Stream::read() {
 asio::awaitable<Io> Stream::write(std::string_view head, std::string_view body) {
     while (!head.empty() || !body.empty()) {
         if (expired_) co_return Io::timed_out;
-        const std::array<asio::const_buffer, 2> parts{asio::buffer(head),
-                                                      asio::buffer(body.substr(0, kWriteBytesMax))};
+        const std::array<asio::const_buffer, 2> parts{asio::buffer(head), asio::buffer(body.substr(0, kWriteBytesMax))};
         const auto [error, bytes] = co_await socket_.async_write_some(parts, use_tuple);
         if (error) co_return expired_ ? Io::timed_out : Io::gone;
         const std::size_t of_head = std::min(bytes, head.size());

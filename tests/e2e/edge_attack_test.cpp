@@ -54,8 +54,7 @@ class Attack {
 public:
     using Open = std::function<RawConnection()>;
 
-    Attack(std::size_t count, Open open)
-        : thread_([this, count, open = std::move(open)] { run(count, open); }) {}
+    Attack(std::size_t count, Open open) : thread_([this, count, open = std::move(open)] { run(count, open); }) {}
     ~Attack() {
         stopping_ = true;
         thread_.join();
@@ -90,10 +89,9 @@ protected:
         const auto began = steady_clock::now();
         RawConnection connection(up_.port(), kHonest);
         connection.send(http::post(
-            "/v1/transactions",
-            fmt::format(R"({{"account_id":"{}","amount_cents":1,"currency":"EUR","type":"CREDIT",)"
-                        R"("idempotency_key":"payment-{}","metadata":{}}})",
-                        account_, number, metadata)));
+            "/v1/transactions", fmt::format(R"({{"account_id":"{}","amount_cents":1,"currency":"EUR","type":"CREDIT",)"
+                                            R"("idempotency_key":"payment-{}","metadata":{}}})",
+                                            account_, number, metadata)));
         const auto response = connection.receive();
         if (!response || response->status != 201) {
             ADD_FAILURE() << "payment " << number << ": " << (response ? response->body : "no answer");

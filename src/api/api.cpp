@@ -46,7 +46,7 @@ struct Api::Parts {
           intake(intake_store, config.intake, clock, random, metrics, publisher_wakeup, std::move(on_fatal), tracer),
           database(database_config(config), clock, random, metrics, tracer),
           outcome_store(connection_config(config, "watcher"), metrics),
-          watcher(outcome_store, config.watcher, clock),
+          watcher(outcome_store, config.watcher, clock, metrics),
           accounts(database, ids),
           transactions(intake, database, watcher, ids, clock, tracer),
           dead_letters(database, ids, publisher_wakeup, watcher.wakeup(), tracer),

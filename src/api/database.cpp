@@ -80,7 +80,7 @@ void Database::serve() {
             const TraceScope scope(job->trace);
             job->run([&](const Work& work) { return run_guarded(session, job->queued_at, work); });
         } catch (const std::exception& exception) {  // of handing the result over: its request ends without an answer
-            note_exception("database", exception.what());
+            note_exception(metrics_, "database", exception.what());
         }
     }
 }
@@ -89,7 +89,7 @@ Result<void> Database::run_guarded(pg::Session& session, SteadyTime queued_at, c
     try {
         return run_on(session, queued_at, work);
     } catch (const std::exception& exception) {
-        note_exception("database", exception.what());
+        note_exception(metrics_, "database", exception.what());
         return std::unexpected(not_run(outcome_unknown, exception.what()));
     }
 }

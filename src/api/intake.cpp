@@ -97,6 +97,7 @@ void IntakeBatcher::submit(std::vector<IntakeItem> items, Resume<IntakeReply> an
 void IntakeBatcher::note_queue() {
     const IntakeQueue::Size waiting = queue_.size();
     metrics_.intake_queue_rows.Set(static_cast<double>(waiting.rows));
+    metrics_.intake_queue_bytes.Set(static_cast<double>(waiting.bytes));
 }
 
 void IntakeBatcher::run() {
@@ -105,7 +106,7 @@ void IntakeBatcher::run() {
             run_round();
         } catch (const std::exception& exception) {
             // The rows that were taken are answered at their deadline.
-            note_exception("intake", exception.what());
+            note_exception(metrics_, "intake", exception.what());
             stop_wakeup_.wait(backoff_.next());
         }
     }
@@ -154,7 +155,7 @@ void IntakeBatcher::run_deadlines() {
         try {
             next = queue_.expire(now).value_or(next);
         } catch (const std::exception& exception) {
-            note_exception("intake", exception.what());
+            note_exception(metrics_, "intake", exception.what());
             next = now + config_.backoff.cap;
         }
         deadline_wakeup_.wait(
@@ -202,7 +203,7 @@ Result<std::vector<IntakeResult>> IntakeBatcher::try_once(std::span<const Intake
     try {
         results = store_.accept(items);
     } catch (const std::exception& exception) {
-        note_exception("intake", exception.what());
+        note_exception(metrics_, "intake", exception.what());
         results = std::unexpected(with_code(outcome_unknown, exception.what()));
     }
     metrics_.intake_commit_seconds.Observe(std::chrono::duration<double>(clock_.steady_now() - begun).count());

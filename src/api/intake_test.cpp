@@ -317,6 +317,7 @@ TEST_F(IntakeTest, OutlivesWhatATryThrows) {
     store_.throw_next();
     EXPECT_THAT(words(submit({"a", "b"})), Each("created"));
     EXPECT_EQ(store_.batches().size(), 2u) << "once when it threw, and once more";
+    EXPECT_THAT(metrics_.to_text(), HasSubstr("loop_exceptions_total{loop=\"intake\"} 1\n"));
 }
 
 TEST_F(IntakeTest, RefusesWhatExceedsTheQueueBeforeItIsStored) {

@@ -45,13 +45,13 @@ Result<std::vector<TransactionRecord>> PgOutcomeStore::read(std::span<const Uuid
     });
 }
 
-OutcomeWatcher::OutcomeWatcher(OutcomeStore& store, WatcherConfig config, const Clock& clock)
+OutcomeWatcher::OutcomeWatcher(OutcomeStore& store, WatcherConfig config, const Clock& clock, Metrics& metrics)
     : store_(store),
       config_(config),
       clock_(clock),
       delay_(config.poll_min),
       loop_("outcome-watcher", wakeup_, [this] { return tick(); }, [](const Error&) {},
-            exception_noter("outcome-watcher")) {}
+            exception_noter(metrics, "outcome-watcher")) {}
 
 void OutcomeWatcher::start() { loop_.start(); }
 

@@ -20,6 +20,7 @@
 #include "base/loop.h"
 #include "base/result.h"
 #include "base/wakeup.h"
+#include "observe/metrics.h"
 #include "pg/session.h"
 
 namespace ledgerline {
@@ -58,8 +59,8 @@ struct WatcherConfig {
 
 class OutcomeWatcher {
 public:
-    // store and clock must outlive it.
-    OutcomeWatcher(OutcomeStore& store, WatcherConfig config, const Clock& clock);
+    // All must outlive it.
+    OutcomeWatcher(OutcomeStore& store, WatcherConfig config, const Clock& clock, Metrics& metrics);
     ~OutcomeWatcher() { stop(); }
     OutcomeWatcher(const OutcomeWatcher&) = delete;
     OutcomeWatcher& operator=(const OutcomeWatcher&) = delete;

@@ -110,7 +110,8 @@ protected:
 
     ManualClock clock_;
     ScriptedStore store_;
-    OutcomeWatcher watcher_{store_, {.transactions_max = 10}, clock_};
+    Metrics metrics_{"test"};
+    OutcomeWatcher watcher_{store_, {.transactions_max = 10}, clock_, metrics_};
 };
 
 TEST_F(OutcomeWatcherTest, AnswersWhenEverythingIsSettled) {
@@ -188,7 +189,7 @@ TEST_F(OutcomeWatcherTest, SurvivesAnOutageAndAnswersWithWhatItKnows) {
 
 // What other processes apply is found without a word from them, also by one who comes when the watcher has slowed down.
 TEST_F(OutcomeWatcherTest, SlowsDownForThoseWhoWaitLongAndWakesForNewcomers) {
-    OutcomeWatcher watcher{store_, {.idle_max = std::chrono::hours(1)}, clock_};
+    OutcomeWatcher watcher{store_, {.idle_max = std::chrono::hours(1)}, clock_, metrics_};
     const auto watch_until = [&](int number, std::promise<Settled>& promise) {
         watcher.watch({transaction(number, 0, number)}, clock_.steady_now() + std::chrono::hours(10),
                       [&promise](Settled settled) { promise.set_value(std::move(settled)); });

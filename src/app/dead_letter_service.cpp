@@ -14,6 +14,6 @@ DeadLetterService::DeadLetterService(const std::string& database_url, std::strin
       store_(connection_config(database_url, "dead letters"), metrics),
       feed_(std::move(owner), store_, *producer_, clock, random, metrics),
       loop_("dead-letters", wakeup_, watchdog.watch("dead-letters", [this] { return feed_.step(); }),
-            std::move(on_fatal), exception_noter("dead-letters")) {}
+            std::move(on_fatal), exception_noter(metrics, "dead-letters")) {}
 
 }  // namespace ledgerline::app

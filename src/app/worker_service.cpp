@@ -28,7 +28,7 @@ public:
                   parts.on_outcome, parts.tracer),
           loop_(fmt::format("worker-{}", number), wakeup_,
                 parts.watchdog.watch(fmt::format("worker-{}", number), [this] { return worker_.step(); }),
-                parts.on_fatal, exception_noter("worker")) {}
+                parts.on_fatal, exception_noter(parts.metrics, "worker")) {}
 
     void start() { loop_.start(); }
     void begin_stop() { loop_.begin_stop(); }

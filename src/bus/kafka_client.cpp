@@ -112,7 +112,7 @@ void KafkaReaper::destroy(rd_kafka_t* handle, std::shared_ptr<void> used_by_call
     try {
         std::thread(bury).detach();
     } catch (const std::system_error& no_thread) {
-        note_exception("kafka-client", no_thread.what());
+        note_exception(metrics_, "kafka-client", no_thread.what());
         bury();
     }
 }
@@ -156,7 +156,7 @@ struct KafkaClient::Callbacks {
         try {
             work();
         } catch (const std::exception& exception) {
-            note_exception("kafka-client", exception.what());
+            note_exception(*metrics, "kafka-client", exception.what());
         }
     }
     void log(log::Level level, const std::string& kind, std::string_view message, std::string_view text);

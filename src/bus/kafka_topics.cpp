@@ -135,7 +135,7 @@ void KafkaTopics::run() {
             look();
             on_look_();
         } catch (const std::exception& exception) {
-            note_exception("kafka-topics", exception.what());
+            note_exception(metrics_, "kafka-topics", exception.what());
         }
         lock.lock();
         // What somebody waits for is asked again soon, but not at once.

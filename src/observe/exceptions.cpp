@@ -4,15 +4,16 @@
 
 namespace ledgerline {
 
-void note_exception(std::string_view loop, const char* what) noexcept {
+void note_exception(Metrics& metrics, std::string_view loop, const char* what) noexcept {
     try {
+        metrics.loop_exceptions(loop).Increment();
         log::error("a loop outlives an exception", {{"loop", loop}, {"reason", what}});
     } catch (...) {  // memory is short for this as well
     }
 }
 
-std::function<void(const char*)> exception_noter(std::string_view loop) {
-    return [loop](const char* what) { note_exception(loop, what); };
+std::function<void(const char*)> exception_noter(Metrics& metrics, std::string_view loop) {
+    return [&metrics, loop](const char* what) { note_exception(metrics, loop, what); };
 }
 
 }  // namespace ledgerline

@@ -1,15 +1,17 @@
-// What a thread does with an exception that must not end the process: it is logged, and the thread goes on.
+// What a thread does with an exception that must not end the process: it is counted and logged, and the thread goes on.
 #pragma once
 
 #include <functional>
 #include <string_view>
 
+#include "observe/metrics.h"
+
 namespace ledgerline {
 
-// loop: the thread's name. what: what was thrown. Throws nothing.
-void note_exception(std::string_view loop, const char* what) noexcept;
+// loop: one of Metrics::loops. To be called by a handler of any exception; what: what is to be logged. Throws nothing.
+void note_exception(Metrics& metrics, std::string_view loop, const char* what) noexcept;
 
-// The same, for LoopThread. loop must be a literal.
-std::function<void(const char*)> exception_noter(std::string_view loop);
+// The same, for LoopThread. metrics must outlive it; loop must be a literal.
+std::function<void(const char*)> exception_noter(Metrics& metrics, std::string_view loop);
 
 }  // namespace ledgerline

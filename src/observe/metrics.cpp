@@ -57,6 +57,8 @@ Metrics::Metrics(std::string_view version)
       intake_commit_seconds(
           histograms(registry_, "intake_commit_seconds", "Duration of one intake transaction").Add({}, kSeconds)),
       intake_queue_rows(gauges(registry_, "intake_queue_rows", "Rows waiting for an intake transaction").Add({})),
+      intake_queue_bytes(
+          gauges(registry_, "intake_queue_bytes", "Memory of the rows that wait to be accepted").Add({})),
       intake_rows_total(counters(registry_, "intake_rows_total", "Rows answered by intake, by result")),
       database_pool_wait_seconds(
           histograms(registry_, "database_pool_wait_seconds", "Wait for a database connection of the pool")),
@@ -129,6 +131,8 @@ Metrics::Metrics(std::string_view version)
           gauges(registry_, "kafka_messages_queued", "Messages in the producer not yet acknowledged, by client")),
       kafka_consumer_lag_messages(gauges(registry_, "kafka_consumer_lag_messages",
                                          "Messages of an assigned partition not yet taken, by partition")),
+      loop_exceptions_total(
+          counters(registry_, "loop_exceptions_total", "Rounds of a loop that ended in an exception, by loop")),
       trace_spans_exported_total(
           counters(registry_, "trace_spans_exported_total", "Spans that the collector has taken").Add({})),
       trace_spans_dropped_total(
@@ -146,6 +150,7 @@ Metrics::Metrics(std::string_view version)
     for (const auto status : consumed_statuses) events_consumed(status);
     for (const auto each : dead_letter_classes) dlq_messages_total.Add({{"class", std::string(each)}});
     for (const char* type : {"transient", "unknown"}) worker_retries_total.Add({{"type", type}});
+    for (const auto loop : loops) loop_exceptions(loop);
     for (const auto reason : trace_drop_reasons) trace_spans_dropped_total.Add({{"reason", std::string(reason)}});
     for (const char* result : {"created", "replayed", "refused", "failed"}) intake_rows_total.Add({{"result", result}});
 }
@@ -168,6 +173,10 @@ prometheus::Histogram& Metrics::statement_seconds(std::string_view query) {
 
 prometheus::Counter& Metrics::http_connections_dropped(std::string_view reason) {
     return http_connections_dropped_total.Add({{"reason", std::string(reason)}});
+}
+
+prometheus::Counter& Metrics::loop_exceptions(std::string_view loop) {
+    return loop_exceptions_total.Add({{"loop", std::string(loop)}});
 }
 
 prometheus::Counter& Metrics::events_consumed(std::string_view status) {

@@ -50,6 +50,7 @@ public:
     prometheus::Histogram& intake_wait_seconds;
     prometheus::Histogram& intake_commit_seconds;
     prometheus::Gauge& intake_queue_rows;
+    prometheus::Gauge& intake_queue_bytes;
     prometheus::Family<prometheus::Counter>& intake_rows_total;  // result: created, replayed, refused, failed
 
     // Database
@@ -105,6 +106,10 @@ public:
     prometheus::Family<prometheus::Gauge>& kafka_messages_queued;          // client
     prometheus::Family<prometheus::Gauge>& kafka_consumer_lag_messages;    // partition
 
+    // Loops
+    prometheus::Family<prometheus::Counter>& loop_exceptions_total;  // loop: loops
+    prometheus::Counter& loop_exceptions(std::string_view loop);
+
     // Traces
     prometheus::Counter& trace_spans_exported_total;
     prometheus::Family<prometheus::Counter>& trace_spans_dropped_total;  // reason: trace_drop_reasons
@@ -114,6 +119,11 @@ public:
     // Why spans never arrived: the queue was full, the collector refused them, it was away for too long, the process
     // ended.
     static constexpr std::string_view trace_drop_reasons[] = {"queue_full", "refused", "unreachable", "shutdown"};
+
+    // The threads that outlive whatever is thrown in one of their rounds.
+    static constexpr std::string_view loops[] = {"intake",    "database",     "outcome-watcher", "publisher",
+                                                 "worker",    "dead-letters", "kafka-topics",    "kafka-client",
+                                                 "trace-export"};
 
     static constexpr std::string_view dead_letter_classes[] = {"permanent", "unknown", "foreign"};
 

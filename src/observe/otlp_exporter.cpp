@@ -75,7 +75,7 @@ void OtlpExporter::run() {
             if (batch.empty()) return;
             send(batch);
         } catch (const std::exception& exception) {
-            note_exception("trace-export", exception.what());
+            note_exception(metrics_, "trace-export", exception.what());
             if (!batch.empty()) drop(batch.size(), "unreachable");
         }
     }

@@ -132,7 +132,7 @@ void AccountEndpoints::add_routes(http::Router& router) {
     router.add({.method = "GET",
                 .pattern = "/v1/accounts",
                 .name = "list_accounts",
-                .handler = [this](const Request& request) { return list(request); }});
+                .handler = [this](Request& request) { return list(request); }});
     router.add({.method = "GET",
                 .pattern = "/v1/accounts/{id}",
                 .name = "get_account",
@@ -145,7 +145,7 @@ void AccountEndpoints::add_routes(http::Router& router) {
     router.add({.method = "GET",
                 .pattern = "/v1/accounts/{id}/entries",
                 .name = "list_entries",
-                .handler = [this](const Request& request) { return entries(request); }});
+                .handler = [this](Request& request) { return entries(request); }});
 }
 
 AccountEndpoints::Answer AccountEndpoints::create(const http::Request& request) {
@@ -169,7 +169,7 @@ AccountEndpoints::Answer AccountEndpoints::get(const http::Request& request) {
     co_return account_response(account);
 }
 
-AccountEndpoints::Answer AccountEndpoints::list(const http::Request& request) {
+AccountEndpoints::Answer AccountEndpoints::list(http::Request& request) {
     constexpr std::string_view filters[] = {"reference", "status"};
     ListQuery query(request, "accounts", filters);
     const auto reference = query.text("reference", kReferenceCharsMax);
@@ -178,7 +178,7 @@ AccountEndpoints::Answer AccountEndpoints::list(const http::Request& request) {
     auto accounts = co_await database_.run(
         request.trace, [&](pg::Connection& connection) { return list_accounts(connection, query, reference, status); });
     if (!accounts) co_return http::to_response(problem_of(accounts.error()));
-    co_return json_response(200, *std::move(accounts));
+    co_return co_await text_response(request, *std::move(accounts));
 }
 
 AccountEndpoints::Answer AccountEndpoints::set_status(const http::Request& request) {
@@ -200,7 +200,7 @@ AccountEndpoints::Answer AccountEndpoints::set_status(const http::Request& reque
     co_return account_response(account);
 }
 
-AccountEndpoints::Answer AccountEndpoints::entries(const http::Request& request) {
+AccountEndpoints::Answer AccountEndpoints::entries(http::Request& request) {
     const auto id = path_id(request);
     if (!id) co_return http::to_response(id.error());
     ListQuery query(request, fmt::format("entries/{}", id->to_string()), {}, CursorKind::seq);
@@ -218,7 +218,7 @@ AccountEndpoints::Answer AccountEndpoints::entries(const http::Request& request)
     });
     if (!entries) co_return http::to_response(problem_of(entries.error()));
     if (!*entries) co_return not_found();
-    co_return json_response(200, **std::move(entries));
+    co_return co_await text_response(request, **std::move(entries));
 }
 
 }  // namespace ledgerline

@@ -21,9 +21,9 @@ private:
     using Answer = boost::asio::awaitable<http::Response>;
     Answer create(const http::Request& request);
     Answer get(const http::Request& request);
-    Answer list(const http::Request& request);
+    Answer list(http::Request& request);
     Answer set_status(const http::Request& request);
-    Answer entries(const http::Request& request);
+    Answer entries(http::Request& request);
 
     Database& database_;
     UuidGenerator& ids_;

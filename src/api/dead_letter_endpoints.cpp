@@ -12,6 +12,8 @@
 namespace ledgerline {
 namespace {
 
+// A letter as the answer has it, where its message was as large as an event may be.
+constexpr std::size_t kLetterBytes = 128 * limits::kibibyte;
 constexpr std::string_view kOrders[] = {"newest", "oldest"};
 
 using Found = Result<std::optional<DeadLetterRecord>>;
@@ -115,7 +117,7 @@ void DeadLetterEndpoints::add_routes(http::Router& router) {
     router.add({.method = "GET",
                 .pattern = "/v1/dead-letters",
                 .name = "list_dead_letters",
-                .handler = [this](const Request& request) { return list(request); }});
+                .handler = [this](Request& request) { return list(request); }});
     router.add({.method = "GET",
                 .pattern = "/v1/dead-letters/summary",
                 .name = "summarize_dead_letters",
@@ -123,20 +125,20 @@ void DeadLetterEndpoints::add_routes(http::Router& router) {
     router.add({.method = "GET",
                 .pattern = "/v1/dead-letters/{id}",
                 .name = "get_dead_letter",
-                .handler = [this](const Request& request) { return get(request); }});
+                .handler = [this](Request& request) { return get(request); }});
     router.add({.method = "POST",
                 .pattern = "/v1/dead-letters/{id}/replay",
                 .name = "replay_dead_letter",
-                .handler = [this](const Request& request) { return decide(request, Decision::replay); },
+                .handler = [this](Request& request) { return decide(request, Decision::replay); },
                 .body_bytes_max = body_bytes_max});
     router.add({.method = "POST",
                 .pattern = "/v1/dead-letters/{id}/discard",
                 .name = "discard_dead_letter",
-                .handler = [this](const Request& request) { return decide(request, Decision::discard); },
+                .handler = [this](Request& request) { return decide(request, Decision::discard); },
                 .body_bytes_max = body_bytes_max});
 }
 
-DeadLetterEndpoints::Answer DeadLetterEndpoints::get(const http::Request& request) {
+DeadLetterEndpoints::Answer DeadLetterEndpoints::get(http::Request& request) {
     if (auto wrong = check_parameters(request, {})) co_return http::to_response(*wrong);
     const auto id = path_id(request);
     if (!id) co_return http::to_response(id.error());
@@ -144,10 +146,10 @@ DeadLetterEndpoints::Answer DeadLetterEndpoints::get(const http::Request& reques
         co_await database_.run(request.trace, [&](pg::Connection& connection) { return find_letter(connection, *id); });
     if (!letter) co_return http::to_response(problem_of(letter.error()));
     if (!*letter) co_return not_found();
-    co_return record_response(200, **letter);
+    co_return co_await read_response(request, **letter);
 }
 
-DeadLetterEndpoints::Answer DeadLetterEndpoints::list(const http::Request& request) {
+DeadLetterEndpoints::Answer DeadLetterEndpoints::list(http::Request& request) {
     std::vector<std::string_view> parameters(std::begin(DeadLetterFilter::parameters),
                                              std::end(DeadLetterFilter::parameters));
     parameters.push_back("order");
@@ -159,7 +161,7 @@ DeadLetterEndpoints::Answer DeadLetterEndpoints::list(const http::Request& reque
     auto letters = co_await database_.run(
         request.trace, [&](pg::Connection& connection) { return read_page(connection, statement, query, filter); });
     if (!letters) co_return http::to_response(problem_of(letters.error()));
-    co_return json_response(200, *std::move(letters));
+    co_return co_await text_response(request, *std::move(letters));
 }
 
 DeadLetterEndpoints::Answer DeadLetterEndpoints::summary(const http::Request& request) {
@@ -173,12 +175,14 @@ DeadLetterEndpoints::Answer DeadLetterEndpoints::summary(const http::Request& re
     co_return record_response(200, *summary);
 }
 
-DeadLetterEndpoints::Answer DeadLetterEndpoints::decide(const http::Request& request, Decision decision) {
+DeadLetterEndpoints::Answer DeadLetterEndpoints::decide(http::Request& request, Decision decision) {
     if (auto wrong = check_parameters(request, {})) co_return http::to_response(*wrong);
     const auto id = path_id(request);
     if (!id) co_return http::to_response(id.error());
     const auto who = DecisionRequest::parse(request);
     if (!who) co_return http::to_response(who.error());
+    // Before anything is decided: the answer tells that it is.
+    if (!co_await http::take_room(request.answer_memory, kLetterBytes)) co_return http::no_room();
 
     if (decision == Decision::replay) co_return co_await replay(request, *id, *who);
     const Found letter = co_await database_.run(

@@ -30,10 +30,10 @@ private:
     using Answer = boost::asio::awaitable<http::Response>;
     enum class Decision { replay, discard };
 
-    Answer get(const http::Request& request);
-    Answer list(const http::Request& request);
+    Answer get(http::Request& request);
+    Answer list(http::Request& request);
     Answer summary(const http::Request& request);
-    Answer decide(const http::Request& request, Decision decision);
+    Answer decide(http::Request& request, Decision decision);
     Answer replay(const http::Request& request, const Uuid& id, const DecisionRequest& who);
 
     Database& database_;

@@ -1,6 +1,7 @@
 // Answers of the API: JSON text, and pages of records.
 #pragma once
 
+#include <boost/asio/awaitable.hpp>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -12,6 +13,7 @@
 #include "base/limits.h"
 #include "http/message.h"
 #include "http/problem.h"
+#include "http/room.h"
 
 namespace ledgerline {
 
@@ -63,6 +65,20 @@ std::string page_text(std::string_view name, const pg::Rows& rows, Record (*read
     body.push_back(']');
     page.add("limit", query.limit()).add("next_cursor", next_cursor).close();
     return body;
+}
+
+// 200 with that text, or 503 where there is no room for another answer.
+inline boost::asio::awaitable<http::Response> text_response(http::Request& request, std::string text) {
+    if (!co_await http::take_room(request.answer_memory, text.capacity())) co_return http::no_room();
+    co_return json_response(200, std::move(text));
+}
+
+// The same with the record's text.
+template <class Record>
+boost::asio::awaitable<http::Response> read_response(http::Request& request, const Record& record) {
+    std::string text;
+    append_json(record, text);
+    return text_response(request, std::move(text));
 }
 
 // Every row that a query gave.

@@ -10,6 +10,7 @@
 #include "api/header_fields.h"
 #include "api/responses.h"
 #include "api/transaction_trace.h"
+#include "http/room.h"
 #include "sql/queries.h"
 
 namespace ledgerline {
@@ -19,6 +20,8 @@ constexpr std::string_view kStatuses[] = {"PENDING", "PROCESSING", "PROCESSED", 
 
 // What one item takes besides the texts of the request: as a row, and in the answer.
 constexpr std::size_t kItemBytes = 640;
+// The least that an item of a batch takes of its body: {"account_id":"<36 characters>",...}.
+constexpr std::size_t kItemBytesMin = 64;
 
 // As intake has just stored it: nothing can have happened to it yet that the client must know.
 TransactionRecord new_transaction(IntakeItem item, const IntakeResult& result) {
@@ -91,9 +94,18 @@ Result<std::vector<TransactionRecord>> read_transactions(pg::Connection& connect
     return read_all(rows, read_transaction);
 }
 
+// Room for what is made of a body, its rows and its answer, before anything is made: once rows are accepted, it is too
+// late to find that there is none.
+boost::asio::awaitable<bool> take_room_for_items(http::Request& request, std::size_t items_max) {
+    const std::size_t body = request.body.size(), items = items_max * kItemBytes;
+    co_return co_await http::take_room(request.memory, request.memory.bytes() + body + items) &&
+        co_await http::take_room(request.answer_memory, body + items);
+}
+
 // The item of a single post. The body and its tree are gone when it returns.
-std::expected<BatchItems, http::Problem> take_item(const http::Request& request, const std::optional<std::string>& key) {
+std::expected<BatchItems, http::Problem> take_item(http::Request& request, const std::optional<std::string>& key) {
     const auto body = parse_body(request);
+    request.drop_body();
     if (!body) return std::unexpected(body.error());
     BatchItems items;
     items.push_back(parse_transaction(*body, "", key));
@@ -126,17 +138,17 @@ void TransactionEndpoints::add_routes(http::Router& router) {
     router.add({.method = "POST",
                 .pattern = "/v1/transactions",
                 .name = "create_transaction",
-                .handler = [this](const Request& request) { return post(request); },
+                .handler = [this](Request& request) { return post(request); },
                 .body_bytes_max = body_bytes_max});
     router.add({.method = "POST",
                 .pattern = "/v1/transactions/batch",
                 .name = "create_transactions",
-                .handler = [this](const Request& request) { return post_batch(request); },
+                .handler = [this](Request& request) { return post_batch(request); },
                 .body_bytes_max = batch_body_bytes_max});
     router.add({.method = "GET",
                 .pattern = "/v1/transactions",
                 .name = "list_transactions",
-                .handler = [this](const Request& request) { return list(request); }});
+                .handler = [this](Request& request) { return list(request); }});
     router.add({.method = "GET",
                 .pattern = "/v1/transactions/{id}",
                 .name = "get_transaction",
@@ -144,7 +156,7 @@ void TransactionEndpoints::add_routes(http::Router& router) {
     router.add({.method = "GET",
                 .pattern = "/v1/transactions/{id}/trace",
                 .name = "trace_transaction",
-                .handler = [this](const Request& request) { return trace(request); }});
+                .handler = [this](Request& request) { return trace(request); }});
 }
 
 // Gives the well-formed items their ids and has them accepted. What is published and applied later hangs below the span
@@ -250,10 +262,11 @@ boost::asio::awaitable<bool> TransactionEndpoints::wait_for(std::vector<Outcome>
     co_return settled.waited;
 }
 
-TransactionEndpoints::Answer TransactionEndpoints::post(const http::Request& request) {
+TransactionEndpoints::Answer TransactionEndpoints::post(http::Request& request) {
     if (auto wrong = check_parameters(request, {})) co_return http::to_response(*wrong);
     const auto key = read_idempotency_key(request);
     if (!key) co_return http::to_response(key.error());
+    if (!co_await take_room_for_items(request, 1)) co_return http::no_room();
     auto items = take_item(request, *key);
     if (!items) co_return http::to_response(items.error());
 
@@ -268,9 +281,12 @@ TransactionEndpoints::Answer TransactionEndpoints::post(const http::Request& req
     co_return response;
 }
 
-TransactionEndpoints::Answer TransactionEndpoints::post_batch(const http::Request& request) {
+TransactionEndpoints::Answer TransactionEndpoints::post_batch(http::Request& request) {
     if (auto wrong = check_parameters(request, {})) co_return http::to_response(*wrong);
+    const std::size_t items_max = std::min(batch_items_max, request.body.size() / kItemBytesMin + 1);
+    if (!co_await take_room_for_items(request, items_max)) co_return http::no_room();
     auto items = parse_batch(request.body);
+    request.drop_body();
     if (!items) co_return http::to_response(items.error());
     std::vector<bool> malformed;
     for (const auto& item : *items) malformed.push_back(!item);
@@ -316,7 +332,7 @@ TransactionEndpoints::Answer TransactionEndpoints::get(const http::Request& requ
     co_return record_response(200, found->front());
 }
 
-TransactionEndpoints::Answer TransactionEndpoints::trace(const http::Request& request) {
+TransactionEndpoints::Answer TransactionEndpoints::trace(http::Request& request) {
     if (auto wrong = check_parameters(request, {})) co_return http::to_response(*wrong);
     const auto id = path_id(request);
     if (!id) co_return http::to_response(id.error());
@@ -329,10 +345,10 @@ TransactionEndpoints::Answer TransactionEndpoints::trace(const http::Request& re
         });
     if (!found) co_return http::to_response(problem_of(found.error()));
     if (!*found) co_return not_found();
-    co_return record_response(200, **found);
+    co_return co_await read_response(request, **found);
 }
 
-TransactionEndpoints::Answer TransactionEndpoints::list(const http::Request& request) {
+TransactionEndpoints::Answer TransactionEndpoints::list(http::Request& request) {
     constexpr std::string_view filters[] = {"account_id", "status"};
     ListQuery query(request, "transactions", filters);
     const auto account_id = query.uuid("account_id");
@@ -347,7 +363,7 @@ TransactionEndpoints::Answer TransactionEndpoints::list(const http::Request& req
                          [](const TransactionRecord& each) { return each.id; });
     });
     if (!page) co_return http::to_response(problem_of(page.error()));
-    co_return json_response(200, *std::move(page));
+    co_return co_await text_response(request, *std::move(page));
 }
 
 }  // namespace ledgerline

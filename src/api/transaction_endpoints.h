@@ -41,11 +41,11 @@ private:
         std::optional<std::chrono::seconds> waited;
     };
 
-    Answer post(const http::Request& request);
-    Answer post_batch(const http::Request& request);
+    Answer post(http::Request& request);
+    Answer post_batch(http::Request& request);
     Answer get(const http::Request& request);
-    Answer trace(const http::Request& request);
-    Answer list(const http::Request& request);
+    Answer trace(http::Request& request);
+    Answer list(http::Request& request);
 
     // Has the well-formed items accepted, in order, and waits for their outcomes as far as the request prefers that.
     boost::asio::awaitable<Outcomes> accept(const http::Request& request, BatchItems items);

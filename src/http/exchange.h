@@ -1,7 +1,6 @@
 // Exchange: one request on its way through the edge, and what the edge knows about it besides.
 #pragma once
 
-#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -30,10 +29,11 @@ struct Exchange {
     SteadyTime complete_at;        // when the last byte had come, or the edge refused
     std::string failure;           // what the handler threw; for the log only
 
-    // Frees what only the handler needed.
-    void drop_head() {
+    // Frees what only the handler needed, whatever it has set aside.
+    void drop_request() {
         std::vector<Header>().swap(request.headers);
-        request.memory.resize(request.memory.bytes() - std::min(head_bytes, request.memory.bytes()));
+        request.drop_body();
+        request.memory.release();
     }
 };
 

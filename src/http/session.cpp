@@ -338,7 +338,7 @@ asio::awaitable<bool> Session::answer(Exchange& exchange, Response response) {
     const KeptOpen kept_open = close ? KeptOpen() : edge_.config.idle_timeout;
     const std::string head = wire_head(response, exchange.request.request_id, edge_.clock.wall_now(), kept_open);
     const bool bodiless = exchange.request.method == "HEAD" || response.status == 204 || response.status == 304;
-    exchange.drop_head();
+    exchange.drop_request();
     stream_->set_deadline(edge_.config.write_timeout, edge_.config.answer_pace);
     const Io io = co_await stream_->write(head, bodiless ? std::string_view() : response.body);
     if (io == Io::timed_out) meter_.record_dropped(Dropped::slow_reader);
@@ -346,17 +346,18 @@ asio::awaitable<bool> Session::answer(Exchange& exchange, Response response) {
     co_return io == Io::done && !close;
 }
 
-// Whether there is room for the answer. A small one is sent in any case, and nobody is thrown out for it.
+// Whether there is room for the answer. A small one waits for none: others make room for it while it is sent.
 asio::awaitable<bool> Session::hold_answer(Exchange& exchange, const Response& response) {
     ByteBudget::Share& memory = exchange.request.answer_memory;
     const std::size_t bytes = response.body.capacity();
-    if (bytes <= limits::small_answer_bytes_max) {
+    if (bytes > limits::small_answer_bytes_max) {
+        if (!co_await take_room(memory, bytes)) co_return false;
+    } else if (!memory.resize(bytes)) {
         memory.release();
-        co_return true;
+        edge_.answers.relieve(bytes);
     }
-    if (!co_await take_room(memory, bytes)) co_return false;
     place_->begin(Connections::Doing::writing);
-    place_->hold(bytes);
+    place_->hold(memory.bytes());
     co_return true;
 }
 

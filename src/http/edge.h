@@ -49,6 +49,9 @@ struct Edge {
     Connections connections;
     ByteBudget requests;  // heads and bodies, until the handler has done with them
     ByteBudget answers;
+    // Counts and logs what a session or the accept loop has thrown. Throws nothing.
+    void note_thrown(const char* what) noexcept { note_exception(metrics, "http", what); }
+
     std::atomic<bool> draining = false;        // no request is begun any more
     std::atomic<std::size_t> turned_away = 0;  // connections that are told so just now
 

@@ -296,14 +296,14 @@ TEST_F(Limits, MemoryThatIsNotToBeHadEndsNothing) {
         EXPECT_NE(response->header("retry-after"), "");
     }
     EXPECT_EQ(answer_to(get("/echo/a"))->status, 200);
-    EXPECT_TRUE(metrics.to_text().contains("http_exceptions_total 10\n"));
+    EXPECT_TRUE(metrics.to_text().contains("loop_exceptions_total{loop=\"http\"} 10\n"));
 }
 
 // Whatever a handler leaves behind on the thread's loop.
 TEST_F(Limits, AnExceptionOfTheLoopEndsNothing) {
     start();
     EXPECT_EQ(answer_to(get("/throw-later"))->status, 200);
-    ASSERT_TRUE(eventually([&] { return metrics.to_text().contains("http_exceptions_total 1\n"); }));
+    ASSERT_TRUE(eventually([&] { return metrics.to_text().contains("loop_exceptions_total{loop=\"http\"} 1\n"); }));
     for (int i = 0; i < 4; ++i) EXPECT_EQ(answer_to(get("/echo/a"))->status, 200);
 }
 

@@ -43,9 +43,6 @@ Metrics::Metrics(std::string_view version)
       http_rejected_total(counters(registry_, "http_rejected_total", "Requests and connections refused at the edge")),
       http_connections_dropped_total(counters(registry_, "http_connections_dropped_total",
                                               "Connections closed to make room, or because the client did not read")),
-      http_exceptions_total(counters(registry_, "http_exceptions_total",
-                                     "What was thrown at the edge and ended one connection or request")
-                                .Add({})),
       http_request_bytes(
           gauges(registry_, "http_request_bytes", "What requests that are read or handled take of the memory").Add({})),
       http_answer_bytes(

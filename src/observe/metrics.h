@@ -36,7 +36,6 @@ public:
     prometheus::Gauge& http_connections;
     prometheus::Family<prometheus::Counter>& http_rejected_total;             // reason
     prometheus::Family<prometheus::Counter>& http_connections_dropped_total;  // reason: http_drop_reasons
-    prometheus::Counter& http_exceptions_total;
     prometheus::Gauge& http_request_bytes;
     prometheus::Gauge& http_answer_bytes;
 
@@ -123,7 +122,7 @@ public:
     // The threads that outlive whatever is thrown in one of their rounds.
     static constexpr std::string_view loops[] = {"intake",    "database",     "outcome-watcher", "publisher",
                                                  "worker",    "dead-letters", "kafka-topics",    "kafka-client",
-                                                 "trace-export"};
+                                                 "trace-export", "http"};
 
     static constexpr std::string_view dead_letter_classes[] = {"permanent", "unknown", "foreign"};
 

@@ -11,11 +11,22 @@ SELECT 1
 
 -- Accounts -----------------------------------------------------------------------------------------------------------
 
+-- name: claim_account_key
+-- Waits for whoever is just taking the same key. Nothing happens without a key, or when it is taken.
+INSERT INTO account_keys (idempotency_key, account_id, request, created_at)
+SELECT $1::text, $2::uuid, $3::jsonb, now() WHERE $1::text IS NOT NULL
+ON CONFLICT (idempotency_key) DO NOTHING
+
+-- name: account_of_key
+-- Who has the key, and whether by the same request.
+SELECT account_id, request = $2::jsonb FROM account_keys WHERE idempotency_key = $1::text
+
 -- name: create_account
--- Nothing comes back when the id (an earlier try of ours) or the reference exists already.
+-- Nothing comes back when the id (an earlier run of ours) or the reference exists already, or the key is another account's.
 INSERT INTO accounts (id, currency, reference, min_balance_cents, metadata, lane, created_at, updated_at)
 SELECT $1::uuid, $2::text, $3::text, $4::bigint, $5::jsonb,
        ((uuid_hash($1::uuid) & 2147483647) % (SELECT count(*) FROM lane_intake))::integer, now(), now()
+WHERE $6::text IS NULL OR EXISTS (SELECT FROM account_keys WHERE idempotency_key = $6::text AND account_id = $1::uuid)
 ON CONFLICT DO NOTHING
 RETURNING id, reference, currency, balance_cents, min_balance_cents, status, metadata::text, lane,
        unix_micros(created_at), unix_micros(updated_at)

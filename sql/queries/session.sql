@@ -31,5 +31,6 @@ SELECT pg_backend_pid()
 SELECT pg_logical_emit_message(true, 'ledgerline', '') WHERE current_setting('synchronous_standby_names') <> ''
 
 -- name: prove_commit
--- For a transaction that changes nothing, so that its commit is a real one: a few bytes of WAL, and no row.
-SELECT pg_logical_emit_message(true, 'ledgerline', '')
+-- For a transaction that changes nothing, so that its commit is a real one: a few bytes of WAL, and no row. One at a time:
+-- while a commit waits for a standby, the next proofs fail for the lock, and do not leave one waiting session each.
+SELECT pg_advisory_xact_lock(7105421378), pg_logical_emit_message(true, 'ledgerline', '')

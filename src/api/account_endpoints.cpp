@@ -5,7 +5,9 @@
 #include <limits>
 #include <utility>
 
+#include "api/account_creation.h"
 #include "api/fields.h"
+#include "api/header_fields.h"
 #include "api/responses.h"
 #include "api/transaction_request.h"
 #include "base/money.h"
@@ -16,14 +18,6 @@ namespace {
 
 constexpr std::size_t kReferenceCharsMax = 255;
 constexpr std::string_view kStatuses[] = {"ACTIVE", "SUSPENDED"};
-
-struct NewAccount {
-    Uuid id;
-    std::string currency;
-    std::optional<std::string> reference;
-    std::int64_t min_balance_cents = 0;
-    std::optional<std::string> metadata;
-};
 
 std::expected<NewAccount, http::Problem> parse_account(const json::Value& body) {
     Fields fields(body, "");
@@ -43,31 +37,6 @@ std::expected<std::string, http::Problem> parse_status(const json::Value& body) 
     auto status = fields.choice("status", kStatuses).value_or("");
     if (auto broken = fields.finish()) return std::unexpected(std::move(*broken));
     return status;
-}
-
-// The account that holds the reference, and whether it is the one that was to be created.
-struct Creation {
-    AccountRecord account;
-    bool created = false;
-};
-
-Result<Creation> create_account(pg::Connection& connection, const NewAccount& account) {
-    pg::Params params;
-    params.add(account.id).add(account.currency).add(account.reference).add(account.min_balance_cents);
-    params.add(account.metadata);
-    LEDGERLINE_TRY(auto inserted, connection.query(sql::api_create_account, params));
-    if (!inserted.empty()) return Creation{read_account(inserted, 0), true};
-
-    pg::Params by_id;
-    by_id.add(account.id);
-    LEDGERLINE_TRY(auto own, connection.query(sql::api_account_by_id, by_id));
-    if (!own.empty()) return Creation{read_account(own, 0), true};
-
-    pg::Params by_reference;
-    by_reference.add(account.reference).add_null().add(greatest_id());
-    LEDGERLINE_TRY(auto other, connection.query(sql::api_account_by_reference, by_reference));
-    if (!other.empty()) return Creation{read_account(other, 0), false};
-    return failure(Disposition::refuse, "account_conflict", "a new account collides with one that cannot be seen");
 }
 
 const pg::Statement& accounts_page(const std::optional<std::string>& status) {
@@ -110,13 +79,18 @@ http::Response account_response(const Result<std::optional<AccountRecord>>& acco
 
 http::Response creation_response(const Result<Creation>& creation) {
     if (!creation) return http::to_response(problem_of(creation.error()));
-    if (!creation->created) {
+    if (creation->status == Creation::Status::key_reused)
+        return http::to_response(problem(ProblemCode::idempotency_key_reused,
+                                         "This idempotency key has created an account by another request.",
+                                         "Idempotency-Key"));
+    if (creation->status == Creation::Status::reference_taken) {
         auto taken = problem(ProblemCode::reference_taken, "Another account has this reference.", "reference");
         taken.extensions.emplace_back("account_id", creation->account.id.to_string());
         return http::to_response(taken);
     }
     auto response = record_response(201, creation->account);
     response.headers.emplace_back("Location", "/v1/accounts/" + creation->account.id.to_string());
+    if (creation->status == Creation::Status::replayed) response.headers.emplace_back("Idempotent-Replayed", "true");
     return response;
 }
 
@@ -154,6 +128,9 @@ AccountEndpoints::Answer AccountEndpoints::create(const http::Request& request) 
     if (!body) co_return http::to_response(body.error());
     auto account = parse_account(*body);
     if (!account) co_return http::to_response(account.error());
+    auto key = read_idempotency_key(request);
+    if (!key) co_return http::to_response(key.error());
+    account->idempotency_key = *std::move(key);
     account->id = ids_.next();
     const auto creation = co_await database_.run(
         request.trace, [&](pg::Connection& connection) { return create_account(connection, *account); });
@@ -193,9 +170,10 @@ AccountEndpoints::Answer AccountEndpoints::set_status(const http::Request& reque
         co_await database_.run(request.trace, [&](pg::Connection& connection) -> Result<std::optional<AccountRecord>> {
             pg::Params params;
             params.add(*id).add(*status);
-            LEDGERLINE_TRY(auto rows, connection.query(sql::api_set_account_status, params));
-            if (rows.empty()) return std::nullopt;
-            return read_account(rows, 0);
+            LEDGERLINE_TRY(auto changed, connection.pipeline({{pg::begin, {}}, {sql::api_set_account_status, params}}));
+            if (changed[1].empty()) return std::nullopt;
+            LEDGERLINE_CHECK(connection.commit_pipeline({{pg::commit, {}}}));
+            return read_account(changed[1], 0);
         });
     co_return account_response(account);
 }

@@ -30,30 +30,32 @@ Found find_letter(pg::Connection& connection, const Uuid& id) {
     return first_letter(rows);
 }
 
-// One round trip. The lane is locked first, as intake does it, and the letter after that.
+// The answer promises the decision also when an earlier call has made it: it is as durable as one of this call's.
+Found commit_decision(pg::Connection& connection, const pg::Params& letter) {
+    LEDGERLINE_TRY(const auto results,
+                   connection.commit_pipeline(
+                       {{sql::session_durable_mark, {}}, {pg::commit, {}}, {sql::api_dead_letter_by_id, letter}}));
+    return first_letter(results.back());
+}
+
+// The lane is locked first, as intake does it, and the letter after that. What an earlier run has decided is found.
 Found replay_letter(pg::Connection& connection, const Uuid& id, const DecisionRequest& decision, const Uuid& event_id,
                     const std::string& traceparent) {
     pg::Params letter, replay;
     letter.add(id);
     decision.add_to(replay, id);
     replay.add(event_id).add(traceparent);
-    LEDGERLINE_TRY(auto results, connection.pipeline({{pg::begin, {}},
-                                                      {sql::api_lock_lane_of_dead_letter, letter},
-                                                      {sql::api_replay_dead_letter, replay},
-                                                      {pg::commit, {}},
-                                                      {sql::api_dead_letter_by_id, letter}}));
-    return first_letter(results.back());
+    LEDGERLINE_CHECK(connection.pipeline(
+        {{pg::begin, {}}, {sql::api_lock_lane_of_dead_letter, letter}, {sql::api_replay_dead_letter, replay}}));
+    return commit_decision(connection, letter);
 }
 
 Found discard_letter(pg::Connection& connection, const Uuid& id, const DecisionRequest& decision) {
     pg::Params letter, discard;
     letter.add(id);
     decision.add_to(discard, id);
-    LEDGERLINE_TRY(auto results, connection.pipeline({{pg::begin, {}},
-                                                      {sql::api_discard_dead_letter, discard},
-                                                      {pg::commit, {}},
-                                                      {sql::api_dead_letter_by_id, letter}}));
-    return first_letter(results.back());
+    LEDGERLINE_CHECK(connection.pipeline({{pg::begin, {}}, {sql::api_discard_dead_letter, discard}}));
+    return commit_decision(connection, letter);
 }
 
 Result<std::string> read_page(pg::Connection& connection, const pg::Statement& statement, const ListQuery& query,

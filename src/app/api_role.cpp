@@ -1,5 +1,6 @@
 #include <optional>
 
+#include "api/pg_intake_store.h"
 #include "app/api_server.h"
 #include "app/kafka.h"
 #include "app/roles.h"
@@ -10,8 +11,8 @@ namespace {
 Result<void> run(RoleProcess& process, const cli::ApiOptions& options) {
     LEDGERLINE_TRY(const auto server, ApiServer::create(process, options.listen, options.admission));
     LEDGERLINE_CHECK(server->bind());
-    LEDGERLINE_TRY(const int lanes,
-                   prepare_database(process, options.database_url, options.timeouts.startup, Schema::must_be_current));
+    LEDGERLINE_TRY(const int lanes, prepare_database(process, options.database_url, options.timeouts.startup,
+                                                     Schema::must_be_current, {can_accept}));
 
     // Only to tell of it: what is accepted while Kafka is away waits in the database.
     std::optional<KafkaLink> kafka;

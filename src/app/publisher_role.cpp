@@ -3,6 +3,7 @@
 #include "app/kafka.h"
 #include "app/publisher_service.h"
 #include "app/roles.h"
+#include "publisher/pg_outbox_store.h"
 
 namespace ledgerline::app {
 namespace {
@@ -10,8 +11,8 @@ namespace {
 Result<void> run(RoleProcess& process, const cli::PublisherOptions& options) {
     HealthServer server(process, options.listen, options.database_url);
     LEDGERLINE_CHECK(server.bind());
-    LEDGERLINE_TRY(const int lanes,
-                   prepare_database(process, options.database_url, options.timeouts.startup, Schema::must_be_current));
+    LEDGERLINE_TRY(const int lanes, prepare_database(process, options.database_url, options.timeouts.startup,
+                                                     Schema::must_be_current, {can_publish}));
     LEDGERLINE_TRY(const KafkaLink kafka, KafkaLink::open(process, "publisher", options.kafka, lanes));
 
     // Events come from other processes: nobody wakes the publisher but its own polling.

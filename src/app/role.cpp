@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <utility>
 
 #include "app/api_keys.h"
 #include "app/leave.h"
@@ -13,6 +14,7 @@
 #include "observe/log.h"
 #include "observe/standard_streams.h"
 #include "pg/migrations.h"
+#include "pg/session_settings.h"
 #include "sql/migrations.h"
 #include "sql/queries.h"
 
@@ -23,21 +25,24 @@ constexpr Backoff::Limits kFirstConnectBackoff{milliseconds(50), milliseconds(10
 constexpr std::size_t kHostChars = 64;
 // The code of what ends a role that a signal reached before it served: no failure of its own.
 constexpr const char* kToldToEnd = "told_to_end";
+constexpr std::string_view kRightsMissing = "42501";
 
-Result<pg::Connection> first_connection(RoleProcess& process, const std::string& url, milliseconds startup_timeout) {
+// One try at all of it.
+Result<int> try_prepare(const std::string& url, Schema schema, std::initializer_list<CanWrite> writes) try {
     const pg::ConnectionConfig config = connection_config(url, "start");
-    Backoff backoff(kFirstConnectBackoff, process.random());
-    const SteadyTime end = process.clock().steady_now() + startup_timeout;
-    while (true) {
-        auto connection = pg::Connection::open(config);
-        const bool give_up = process.clock().steady_now() >= end;
-        if (!connection && process.signals().pending())
-            return failure(Disposition::retry, kToldToEnd, "told to end while the database did not answer");
-        if (connection || connection.error().disposition != Disposition::retry || give_up) return connection;
-        if (backoff.failures() == 0)
-            log::warn("the database does not answer yet", {{"reason", connection.error().message}});
-        Wakeup().wait(backoff.next());
+    LEDGERLINE_TRY(auto connection, pg::Connection::open(config));
+    LEDGERLINE_CHECK(pg::check_own_session(connection, config));
+    if (schema == Schema::migrate) {
+        LEDGERLINE_TRY(const auto levels, pg::migrate_up(connection, sql::migrations));
+        for (const int level : levels) log::info("schema migrated", {{"level", level}});
     }
+    LEDGERLINE_CHECK(pg::check_schema(connection, sql::migrations));
+    LEDGERLINE_TRY(const auto rows, connection.query(sql::app_count_lanes));
+    for (const CanWrite can_write : writes) LEDGERLINE_CHECK(can_write(connection));
+    return static_cast<int>(rows.int64(0, 0));
+} catch (const pg::UnexpectedAnswer& answer) {
+    return failure(Disposition::retry, std::string(pg::protocol_violation),
+                   std::string("PostgreSQL gave an answer that makes no sense: ") + answer.what());
 }
 
 std::string url_of(const std::string& host, std::uint16_t port) {
@@ -98,15 +103,26 @@ pg::ConnectionConfig connection_config(const std::string& database_url, const st
 }
 
 Result<int> prepare_database(RoleProcess& process, const std::string& database_url, milliseconds startup_timeout,
-                             Schema schema) {
-    LEDGERLINE_TRY(auto connection, first_connection(process, database_url, startup_timeout));
-    if (schema == Schema::migrate) {
-        LEDGERLINE_TRY(const auto levels, pg::migrate_up(connection, sql::migrations));
-        for (const int level : levels) log::info("schema migrated", {{"level", level}});
+                             Schema schema, std::initializer_list<CanWrite> writes) {
+    Backoff backoff(kFirstConnectBackoff, process.random());
+    const SteadyTime end = process.clock().steady_now() + startup_timeout;
+    std::string said;
+    while (true) {
+        auto lanes = try_prepare(database_url, schema, writes);
+        if (lanes) return lanes;
+        if (process.signals().pending())
+            return failure(Disposition::retry, kToldToEnd, "told to end while the database could not be used");
+        Error& error = lanes.error();
+        if (error.disposition != Disposition::retry) return lanes;
+        if (process.clock().steady_now() >= end) {
+            // The installation is there and has to be mended.
+            if (error.code == kRightsMissing) error.disposition = Disposition::stop;
+            return lanes;
+        }
+        if (std::exchange(said, error.message) != error.message)
+            log::warn("the database cannot be used yet", {{"code", error.code}, {"reason", error.message}});
+        Wakeup().wait(backoff.next());
     }
-    LEDGERLINE_CHECK(pg::check_schema(connection, sql::migrations));
-    LEDGERLINE_TRY(const auto rows, connection.query(sql::app_count_lanes));
-    return static_cast<int>(rows.int64(0, 0));
 }
 
 std::string new_owner(UuidGenerator& ids) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <vector>
@@ -76,10 +77,13 @@ inline constexpr milliseconds idle_in_transaction_timeout{5'000};
 pg::ConnectionConfig connection_config(const std::string& database_url, const std::string& part);
 
 enum class Schema { migrate, must_be_current };
-// Connects for the first time: tries until the database answers, a signal comes or startup_timeout has passed. Then
-// brings the schema up to date, or checks that it is. Returns how many lanes there are.
+// Whether a session can do what the role does: can_accept, can_publish, can_apply.
+using CanWrite = Result<void> (*)(pg::Connection&);
+// Connects for the first time, makes sure that no pooler shares the session, brings the schema up to date or checks
+// that it is, and proves that the role can write. Tries until it is so, a signal comes or startup_timeout has passed,
+// and gives up at once what waiting cannot cure. Returns how many lanes there are.
 Result<int> prepare_database(RoleProcess& process, const std::string& database_url, milliseconds startup_timeout,
-                             Schema schema);
+                             Schema schema, std::initializer_list<CanWrite> writes);
 
 // "<host>-<pid>-<uuid>": who holds a lease, for people as well as for the protocol.
 std::string new_owner(UuidGenerator& ids);

@@ -1,6 +1,7 @@
 #include <memory>
 #include <optional>
 
+#include "api/pg_intake_store.h"
 #include "app/api_server.h"
 #include "app/dead_letter_service.h"
 #include "app/drain.h"
@@ -11,6 +12,8 @@
 #include "bus/memory_bus.h"
 #include "observe/log.h"
 #include "pg/private_cluster.h"
+#include "publisher/pg_outbox_store.h"
+#include "worker/pg_ledger_store.h"
 
 namespace ledgerline::app {
 namespace {
@@ -127,7 +130,8 @@ Result<void> run(RoleProcess& process, const UpOptions& options) {
         database_url = cluster->url();
         process.metrics().watch_data_dir(options.data_dir);
     }
-    LEDGERLINE_TRY(const int lanes, prepare_database(process, database_url, options.timeouts.startup, Schema::migrate));
+    LEDGERLINE_TRY(const int lanes, prepare_database(process, database_url, options.timeouts.startup, Schema::migrate,
+                                                     {can_accept, can_publish, can_apply}));
     return serve(process, options, *server, database_url, lanes);
 }
 

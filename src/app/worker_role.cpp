@@ -2,6 +2,7 @@
 #include "app/kafka.h"
 #include "app/roles.h"
 #include "app/worker_service.h"
+#include "worker/pg_ledger_store.h"
 
 namespace ledgerline::app {
 namespace {
@@ -9,8 +10,8 @@ namespace {
 Result<void> run(RoleProcess& process, const cli::WorkerOptions& options) {
     HealthServer server(process, options.listen, options.database_url);
     LEDGERLINE_CHECK(server.bind());
-    LEDGERLINE_TRY(const int lanes,
-                   prepare_database(process, options.database_url, options.timeouts.startup, Schema::must_be_current));
+    LEDGERLINE_TRY(const int lanes, prepare_database(process, options.database_url, options.timeouts.startup,
+                                                     Schema::must_be_current, {can_apply}));
     LEDGERLINE_TRY(const KafkaLink kafka, KafkaLink::open(process, "worker", options.kafka, lanes));
 
     Watchdog watchdog(options.timeouts.stall, process.on_fatal());

@@ -11,6 +11,7 @@
 #include "cli/command_words.h"
 #include "cli/duration.h"
 #include "cli/exit_code.h"
+#include "pg/rows.h"
 
 namespace ledgerline::cli {
 namespace {
@@ -236,7 +237,13 @@ int CommandLine::run(const Environment& environment, int argc, const char* const
         environment.err << fmt::format("{}: {} (see {} --help)\n", words.command, reason, words.command);
         return exit_usage;
     }
-    return shared_.chosen ? shared_.chosen() : exit_ok;
+    try {
+        return shared_.chosen ? shared_.chosen() : exit_ok;
+    } catch (const pg::UnexpectedAnswer& answer) {
+        environment.err << fmt::format("{}: PostgreSQL gave an answer that makes no sense: {}\n", words.command,
+                                       answer.what());
+        return exit_unavailable;
+    }
 }
 
 }  // namespace ledgerline::cli

@@ -2,6 +2,7 @@
 
 #include "cli/exit_code.h"
 #include "pg/private_cluster.h"
+#include "pg/session_settings.h"
 
 namespace ledgerline::cli {
 
@@ -26,7 +27,9 @@ Result<pg::Connection> connect(const DatabaseOptions& options, milliseconds stat
     config.url = url;
     config.application_name = "ledgerline-cli";
     config.statement_timeout = statement_timeout;
-    return pg::Connection::open(config);
+    LEDGERLINE_TRY(auto connection, pg::Connection::open(config));
+    LEDGERLINE_CHECK(pg::check_own_session(connection, config));
+    return connection;
 }
 
 }  // namespace ledgerline::cli

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "pg/connect_options.h"
 
 namespace ledgerline::cli {
 
@@ -18,7 +19,7 @@ inline constexpr int exit_interrupted = 130;
 inline constexpr std::string_view bad_usage = "bad_usage";
 
 inline int exit_code_of(const Error& error) {
-    if (error.code == bad_usage) return exit_usage;
+    if (error.code == bad_usage || error.code == pg::invalid_database_url) return exit_usage;
     switch (error.disposition) {
         case Disposition::retry:
             return exit_unavailable;

@@ -10,6 +10,7 @@ namespace {
 
 constexpr milliseconds kConnectTimeoutMax{5000};
 constexpr long kRedirectsMax = 5;
+constexpr curl_off_t kRetryAfterSecondsMax = 3600;
 
 std::size_t append_answer(char* data, std::size_t, std::size_t size, void* answer) {
     std::string& body = static_cast<OtlpAnswer*>(answer)->body;
@@ -89,7 +90,7 @@ Result<OtlpAnswer> CurlOtlpSender::post(const std::string& body, milliseconds ti
     curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
     curl_easy_getinfo(curl, CURLINFO_RETRY_AFTER, &retry_after_s);
     answer.status = static_cast<int>(status);
-    answer.retry_after = std::chrono::seconds(retry_after_s);
+    answer.retry_after = std::chrono::seconds(std::clamp<curl_off_t>(retry_after_s, 0, kRetryAfterSecondsMax));
     return answer;
 }
 

@@ -77,11 +77,19 @@ std::vector<std::string> split_list(const std::string& text) {
     }
 }
 
-// libpq has checked that the lists fit.
-std::vector<ConnectTarget> read_targets(Settings& settings) {
+bool is_port(const std::string& text) {
+    unsigned number = 0;
+    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
+    return parsed.ec == std::errc() && parsed.ptr == text.data() + text.size() && number >= 1 && number <= 65'535;
+}
+
+// libpq has checked that the lists fit, and looks at a port only when its turn comes.
+Result<std::vector<ConnectTarget>> read_targets(Settings& settings, std::string_view url) {
     const auto hosts = split_list(take(settings, "host"));
     const auto addresses = split_list(take(settings, "hostaddr"));
     const auto ports = split_list(take(settings, "port"));
+    for (const std::string& port : ports)
+        if (!port.empty() && !is_port(port)) return refused(fmt::format("invalid port number: \"{}\"", port), url);
     std::vector<ConnectTarget> targets(std::max(hosts.size(), addresses.size()));
     for (std::size_t i = 0; i < targets.size(); ++i) {
         if (i < hosts.size()) targets[i].host = hosts[i];
@@ -122,7 +130,7 @@ std::vector<Range> secret_ranges(std::string_view url) {
 }
 
 bool may_be_secret(std::string_view quoted, std::string_view url) {
-    if (quoted.empty()) return false;
+    if (quoted.size() < 2) return false;  // punctuation
     const auto ranges = secret_ranges(url);
     for (auto at = url.find(quoted); at != std::string_view::npos; at = url.find(quoted, at + 1))
         for (const auto& [begin, end] : ranges)
@@ -201,7 +209,7 @@ Result<ConnectOptions> read_connect_options(const std::string& url) {
     LEDGERLINE_CHECK(check_syntax(url));
     LEDGERLINE_TRY(Settings settings, read_settings(url));
     ConnectOptions options;
-    options.targets = read_targets(settings);
+    LEDGERLINE_TRY(options.targets, read_targets(settings, url));
     LEDGERLINE_TRY(options.connect_timeout, read_timeout(take(settings, "connect_timeout"), url));
     options.target_session_attrs = take(settings, "target_session_attrs");
     if (!options.target_session_attrs.empty() &&

@@ -7,6 +7,7 @@
 #include <iterator>
 
 #include "e2e/role_process.h"
+#include "support/pgbouncer.h"
 #include "support/test_database.h"
 
 namespace ledgerline::test {
@@ -81,6 +82,52 @@ TEST(RoleStart, RefusesAWrongPasswordAtOnce) {
 }
 
 // Before the database is even asked.
+// The default startup timeout is a minute: none of these waits for it.
+TEST(RoleStart, EndsAtOnceWhereWaitingCuresNothing) {
+    for (const char* role : kRoles) {
+        Program program(arguments(role, "postgresql://ledgerline:hush-hush@/d?sslmodus=require"));
+        EXPECT_EQ(program.wait_outcome(), "exit code 2") << role;
+        EXPECT_THAT(program.output(), HasSubstr("invalid URI query parameter: \"sslmodus\"")) << role;
+        EXPECT_THAT(program.output(), Not(HasSubstr("hush-hush"))) << role;
+    }
+    const TestDatabase database;
+    const PgBouncer pooler(database, "transaction");
+    for (const char* role : kRoles) {
+        Program program(arguments(role, pooler.url()));
+        EXPECT_EQ(program.wait_outcome(), "exit code 4") << role;
+        EXPECT_THAT(program.output(), HasSubstr("pool_mode = session")) << role;
+    }
+    Program command({"verify", "--database-url", pooler.url()});
+    EXPECT_EQ(command.wait_outcome(), "exit code 4");
+    EXPECT_THAT(command.output(), HasSubstr("pool_mode = session"));
+}
+
+// As the role that it is, with its own settings and rights.
+TEST(RoleStart, WaitsUntilItCanWrite) {
+    const TestDatabase database;
+    database.run("CREATE ROLE limited LOGIN PASSWORD 'limited'; GRANT ALL ON ALL TABLES IN SCHEMA public TO limited");
+    std::string url = database.url();
+    const auto user = url.find("://") + 3;
+    url.replace(user, url.find('@') - user, "limited:limited");
+    const auto start = [&](const char* role) {
+        return arguments(role, url, {"--listen", "127.0.0.1:0", "--startup-timeout", "1s"});
+    };
+    database.run("ALTER ROLE limited SET default_transaction_read_only = on");
+    for (const char* role : kRoles) {
+        Program program(start(role));
+        EXPECT_EQ(program.wait_outcome(), "exit code 3") << role;
+        EXPECT_THAT(program.output(), HasSubstr("read-only transaction")) << role;
+    }
+    database.run("ALTER ROLE limited RESET default_transaction_read_only");
+    database.run("REVOKE INSERT ON accepted, outcomes, publishers FROM limited");
+    for (const char* role : kRoles) {
+        Program program(start(role));
+        EXPECT_EQ(program.wait_outcome(), "exit code 4") << role;
+        EXPECT_THAT(program.output(), HasSubstr("permission denied")) << role;
+    }
+    database.run("DROP OWNED BY limited; DROP ROLE limited");
+}
+
 TEST(RoleStart, SaysThatThePortIsTaken) {
     const TestDatabase database;
     const RoleProcess first(arguments("publisher", database.url()));

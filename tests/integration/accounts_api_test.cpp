@@ -6,6 +6,9 @@
 #include <future>
 #include <set>
 
+#include <future>
+#include <set>
+
 #include "support/api_server.h"
 
 namespace ledgerline {
@@ -122,6 +125,66 @@ TEST_F(AccountsApi, SaysWhatIsWrongWithAnId) {
     EXPECT_EQ(server_.get(unknown).code(), "account_not_found");
     EXPECT_EQ(server_.get(unknown + "/entries").code(), "account_not_found");
     EXPECT_EQ(server_.call("PATCH", unknown, R"({"status":"ACTIVE"})").code(), "account_not_found");
+}
+
+TEST_F(AccountsApi, AKeyMakesOneAccount) {
+    const std::vector<http::Header> key = {{"Idempotency-Key", "k-1"}};
+    const std::string body = R"({"currency":"EUR","reference":"r","metadata":{"a":1,"b":2}})";
+    const Answer first = server_.post("/v1/accounts", body, key);
+    EXPECT_EQ(first.status, 201);
+    EXPECT_EQ(first.header("idempotent-replayed"), "");
+    set_status(first.at("id"), R"({"status":"SUSPENDED"})");
+    // The same JSON in other words; a quoted key; the account as it is now.
+    const Answer again = server_.post(
+        "/v1/accounts", R"({"metadata":{"b":2,"a":1.0},"min_balance_cents":0,"reference":"r","currency":"EUR"})",
+        {{"Idempotency-Key", "\"k-1\""}});
+    EXPECT_EQ(again.status, 201);
+    EXPECT_EQ(again.header("idempotent-replayed"), "true");
+    EXPECT_EQ(again.header("location"), first.header("location"));
+    EXPECT_EQ(again.at("id"), first.at("id"));
+    EXPECT_EQ(again.at("status"), "SUSPENDED");
+    for (const char* other :
+         {R"({"currency":"USD","reference":"r","metadata":{"a":1,"b":2}})",
+          R"({"currency":"EUR","reference":"s","metadata":{"a":1,"b":2}})",
+          R"({"currency":"EUR","reference":"r","metadata":{"a":1}})", R"({"currency":"EUR","reference":"r"})",
+          R"({"currency":"EUR","reference":"r","metadata":{"a":1,"b":2},"min_balance_cents":-1})"}) {
+        const Answer refused = server_.post("/v1/accounts", other, key);
+        EXPECT_EQ(refused.status, 422) << other;
+        EXPECT_EQ(refused.code(), "idempotency_key_reused");
+    }
+    EXPECT_EQ(server_.database().value("SELECT count(*) FROM accounts"), "1");
+}
+
+TEST_F(AccountsApi, WhatIsRefusedUsesUpNoKey) {
+    const std::vector<http::Header> key = {{"Idempotency-Key", "k"}};
+    server_.account(R"("currency":"EUR","reference":"taken")");
+    EXPECT_EQ(server_.post("/v1/accounts", R"({"currency":"EUR","reference":"taken"})", key).code(), "reference_taken");
+    EXPECT_EQ(server_.post("/v1/accounts", R"({"currency":"EEE"})", key).status, 400);
+    EXPECT_EQ(server_.database().value("SELECT count(*) FROM account_keys"), "0");
+    EXPECT_EQ(server_.post("/v1/accounts", R"({"currency":"EUR","reference":"free"})", key).status, 201);
+    for (const std::string& wrong : {std::string(), std::string(256, 'x'), std::string("\"open")})
+        EXPECT_EQ(server_.post("/v1/accounts", R"({"currency":"EUR"})", {{"Idempotency-Key", wrong}}).code(),
+                  "invalid_idempotency_key");
+}
+
+TEST_F(AccountsApi, OneKeyAtOneMomentMakesOneAccount) {
+    constexpr int kClients = 12;
+    std::vector<std::future<Answer>> clients;
+    for (int client = 0; client < kClients; ++client)
+        clients.push_back(std::async(std::launch::async, [&] {
+            return server_.post("/v1/accounts", R"({"currency":"EUR"})", {{"Idempotency-Key", "k"}});
+        }));
+    std::set<std::string> ids;
+    int created = 0;
+    for (auto& client : clients) {
+        const Answer answer = client.get();
+        EXPECT_EQ(answer.status, 201);
+        created += answer.header("idempotent-replayed").empty();
+        ids.insert(answer.at("id"));
+    }
+    EXPECT_EQ(created, 1);
+    EXPECT_EQ(ids.size(), 1u);
+    EXPECT_EQ(server_.database().value("SELECT count(*) FROM accounts"), "1");
 }
 
 TEST_F(AccountsApi, ListsAccountsNewestFirst) {

@@ -10,6 +10,7 @@
 #include <set>
 #include <thread>
 
+#include "api/pg_intake_store.h"
 #include "support/api_server.h"
 
 namespace ledgerline {
@@ -123,6 +124,142 @@ TEST_F(OutagesApi, AReadOnlyDatabaseRefusesWritesAndServesReads) {
     EXPECT_EQ(post("b").code(), "database_unavailable");
     EXPECT_EQ(server_.post("/v1/accounts", R"({"currency":"EUR"})").code(), "database_unavailable");
     EXPECT_EQ(server_.get("/v1/transactions").at("transactions.0.idempotency_key"), "a");
+    // Nobody ends the sessions that have found the database so: after a failover, another one reaches the new primary.
+    server_.database().run(
+        "BEGIN READ WRITE; DO $$ BEGIN EXECUTE format('ALTER DATABASE %I RESET default_transaction_read_only', "
+        "current_database()); END $$; COMMIT");
+    EXPECT_EQ(post_until_answered("b").status, 201);
+    Answer account;
+    do account = server_.post("/v1/accounts", R"({"currency":"EUR"})");
+    while (account.status == 503);
+    EXPECT_EQ(account.status, 201);
+}
+
+// An installation to be mended: nothing is refused for good, and nothing has to be started again.
+TEST_F(OutagesApi, MissingRightsAreAnOutage) {
+    server_.database().run("CREATE ROLE apis LOGIN PASSWORD 'apis'; GRANT ALL ON ALL TABLES IN SCHEMA public TO apis");
+    std::string url = server_.database().url();
+    const auto user = url.find("//") + 2;
+    url.replace(user, url.find('@') - user, "apis:apis");
+    SystemClock clock;
+    Metrics metrics("test");
+    PgIntakeStore store({.url = url, .application_name = "test"}, metrics);
+    IntakeItem item;
+    SystemRandom random;
+    UuidGenerator ids(clock, random);
+    item.transaction_id = ids.next();
+    item.event_id = ids.next();
+    item.account_id = *Uuid::parse(account_);
+    item.amount_cents = 1;
+    item.currency = "EUR";
+    item.idempotency_key = "a";
+    server_.database().run("REVOKE INSERT ON accepted FROM apis");
+    const auto refused = store.accept(std::span(&item, 1));
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, "42501");
+    EXPECT_EQ(refused.error().disposition, Disposition::retry);
+    EXPECT_FALSE(store.ping());
+    server_.database().run("GRANT INSERT ON accepted TO apis");
+    EXPECT_TRUE(store.ping());
+    EXPECT_TRUE(store.accept(std::span(&item, 1)));
+    server_.database().run("DROP OWNED BY apis; DROP ROLE apis");
+}
+
+// The fate of a commit that was cut off is said to be unknown, whoever writes, and repeating the request settles it.
+TEST_F(OutagesApi, WritesOfUnknownFateSaySo) {
+    const std::string parked = server_.park(post("a").at("id")), discarded = server_.park(post("b").at("id"));
+    server_.database().run(
+        "CREATE FUNCTION stall() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_advisory_xact_lock(1); RETURN "
+        "NEW; END $$; CREATE CONSTRAINT TRIGGER stall AFTER INSERT OR UPDATE ON accounts DEFERRABLE INITIALLY DEFERRED "
+        "FOR EACH ROW EXECUTE FUNCTION stall(); CREATE CONSTRAINT TRIGGER stall AFTER UPDATE ON dead_letters "
+        "DEFERRABLE "
+        "INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION stall()");
+    const std::vector<http::Header> key = {{"Idempotency-Key", "k"}};
+    struct Call {
+        std::string method, target, body;
+        int status;
+    };
+    const Call calls[] = {{"POST", "/v1/accounts", R"({"currency":"EUR"})", 201},
+                          {"PATCH", "/v1/accounts/" + account_, R"({"status":"SUSPENDED"})", 200},
+                          {"POST", "/v1/dead-letters/" + parked + "/replay", "", 200},
+                          {"POST", "/v1/dead-letters/" + discarded + "/discard", "", 200}};
+    const std::string stalled =
+        " FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    for (const Call& call : calls) {
+        SCOPED_TRACE(call.target);
+        auto holder = server_.database().connect();
+        ASSERT_TRUE(holder.run_script("SELECT pg_advisory_lock(1)"));
+        auto answered =
+            std::async(std::launch::async, [&] { return server_.call(call.method, call.target, call.body, key); });
+        // The run that the client does not see is cut, too.
+        for (int cut = 0; cut < 2; ++cut) {
+            while (server_.database().value("SELECT count(*)" + stalled) == "0") std::this_thread::yield();
+            server_.database().run("SELECT pg_terminate_backend(pid, 60000)" + stalled);
+        }
+        const Answer answer = answered.get();
+        EXPECT_EQ(answer.status, 503);
+        EXPECT_EQ(answer.code(), "outcome_unknown");
+        EXPECT_THAT(answer.at("detail"), testing::Not(testing::HasSubstr("Nothing was stored")));
+        EXPECT_NE(answer.header("retry-after"), "");
+        ASSERT_TRUE(holder.run_script("SELECT pg_advisory_unlock(1)"));
+        Answer again;
+        do again = server_.call(call.method, call.target, call.body, key);
+        while (again.status == 503);
+        EXPECT_EQ(again.status, call.status);
+    }
+    EXPECT_EQ(server_.database().value("SELECT count(*) FROM accounts"), "2");
+}
+
+// A synchronous standby that is not there: a commit waits, and an administrator may cut the wait short. Then the rows
+// are on one disk only, and no answer promises them before a commit after theirs has not been cut short.
+TEST_F(OutagesApi, WhatIsFoundIsPromisedOnlyOnceItIsAsDurableAsACommit) {
+    ApiConfig config;
+    config.intake.request_timeout = test::patience;
+    config.statement_timeout = test::patience;
+    config.lock_timeout = test::patience;
+    test::ApiServer server(config, cluster_);
+    const std::string account = server.account();
+    const std::vector<http::Header> key = {{"Idempotency-Key", "k"}};
+    const auto standby = [&](const char* setting) {
+        server.database().run(std::string("ALTER SYSTEM ") + setting);
+        server.database().run("SELECT pg_reload_conf()");
+    };
+    const std::string waiting = " FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND datname = current_database()";
+    // The process that waits; another one than before.
+    const auto await_commit = [&](const std::string& since) {
+        std::string query_start;
+        do query_start = server.database().value("SELECT query_start::text" + waiting);
+        while (query_start.empty() || query_start == since);
+        return query_start;
+    };
+    struct Call {
+        std::string target, body;
+        bool replays;
+    };
+    const Call calls[] = {{"/v1/transactions", server.transaction(account, "a"), false},
+                          {"/v1/transactions", server.transaction(account, "a"), true},
+                          {"/v1/accounts", R"({"currency":"EUR"})", false},
+                          {"/v1/accounts", R"({"currency":"EUR"})", true}};
+    for (const Call& call : calls) {
+        SCOPED_TRACE(call.target + (call.replays ? " again" : ""));
+        standby("SET synchronous_standby_names = 'nobody'");
+        const bool has_key = call.target == "/v1/accounts";
+        auto answered = std::async(std::launch::async, [&] {
+            return server.post(call.target, call.body, has_key ? key : std::vector<http::Header>{});
+        });
+        std::string since = await_commit("");
+        // Each time it looks again, finds the rows, and waits again. (The database's threads run a write twice at
+        // most.)
+        for (int cut = 0; cut < (has_key ? 1 : 2); ++cut) {
+            server.database().run("SELECT pg_cancel_backend(pid)" + waiting);
+            since = await_commit(since);
+        }
+        EXPECT_EQ(server.database().value("SELECT count(*) FROM accepted"), "1") << "it is there, for all to see";
+        standby("RESET synchronous_standby_names");
+        const Answer answer = answered.get();
+        EXPECT_EQ(answer.status, 201);
+        EXPECT_EQ(answer.header("idempotent-replayed"), call.replays ? "true" : "");
+    }
 }
 
 // Somebody holds the lane for ever: no request waits for ever, and what was not accepted is not stored later either.

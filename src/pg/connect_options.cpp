@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cstdlib>
 #include <memory>
 
 #include "base/peer_text.h"
@@ -139,6 +140,14 @@ bool may_be_secret(std::string_view quoted, std::string_view url) {
     return !ranges.empty() && url.find(quoted) == std::string_view::npos && quoted.find_first_of("%:@") != quoted.npos;
 }
 
+// libpq's default is "any", too, and does not tell that nobody has said so. (A service file's counts as the default.)
+bool somebody_says_attributes(const std::string& url) {
+    const OptionList given(PQconninfoParse(url.c_str(), nullptr));
+    for (const PQconninfoOption* option = given.get(); option && option->keyword; ++option)
+        if (std::string_view(option->keyword) == "target_session_attrs" && option->val) return true;
+    return std::getenv("PGTARGETSESSIONATTRS") != nullptr;
+}
+
 constexpr std::string_view kAttributes[] = {"any", "read-write", "read-only", "primary", "standby", "prefer-standby"};
 
 }  // namespace
@@ -215,6 +224,7 @@ Result<ConnectOptions> read_connect_options(const std::string& url) {
     if (!options.target_session_attrs.empty() &&
         std::ranges::find(kAttributes, options.target_session_attrs) == std::end(kAttributes))
         return refused(fmt::format("invalid target_session_attrs value: \"{}\"", options.target_session_attrs), url);
+    if (options.target_session_attrs == "any" && !somebody_says_attributes(url)) options.target_session_attrs.clear();
     options.server_options = take(settings, "options");
     for (const char* name : {"service", "servicefile", "application_name", "client_encoding"}) take(settings, name);
     options.settings = std::move(settings);

@@ -167,7 +167,8 @@ IntakeAnswers IntakeBatcher::accept_items(std::span<const IntakeItem> items, Att
     while (true) {
         if (attempt.outage && !fate_unknown) return answer_all(items.size(), *attempt.outage);
         if (attempt.tried && clock_.steady_now() >= attempt.deadline)
-            return answer_all(items.size(), with_code(fate_unknown ? outcome_unknown : overloaded, "not accepted in time"));
+            return answer_all(items.size(),
+                              with_code(fate_unknown ? outcome_unknown : overloaded, "not accepted in time"));
         attempt.tried = true;
         auto results = try_once(items);
         if (results) return accepted(std::move(*results));
@@ -210,11 +211,14 @@ Result<std::vector<IntakeResult>> IntakeBatcher::try_once(std::span<const Intake
     return results;
 }
 
-// One after the other, so that each account's rows keep their order.
+// One after the other, so that each account's rows keep their order. The second half is not tried when a row of the
+// first was not accepted for a passing reason: it would overtake that row when it is sent again.
 IntakeAnswers IntakeBatcher::accept_halves(std::span<const IntakeItem> items, Attempt& attempt, bool fate_unknown) {
     const std::size_t half = items.size() / 2;
     IntakeAnswers answers = accept_items(items.first(half), attempt, fate_unknown);
-    IntakeAnswers rest = accept_items(items.subspan(half), attempt, fate_unknown);
+    const Error* passing = fate_unknown ? nullptr : first_error(answers);
+    IntakeAnswers rest = passing ? answer_all(items.size() - half, not_stored(*passing))
+                                 : accept_items(items.subspan(half), attempt, fate_unknown);
     std::ranges::move(rest, std::back_inserter(answers));
     return answers;
 }

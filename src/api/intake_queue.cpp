@@ -29,6 +29,16 @@ IntakeAnswers answer_all(std::size_t rows, const Error& error) {
     return IntakeAnswers(rows, Result<IntakeResult>(std::unexpected(error)));
 }
 
+const Error* first_error(std::span<const Result<IntakeResult>> answers) {
+    const auto failed = std::ranges::find_if(answers, [](const auto& answer) { return !answer.has_value(); });
+    return failed == answers.end() ? nullptr : &failed->error();
+}
+
+Error not_stored(const Error& error) {
+    const std::string_view code = error.code == outcome_unknown ? overloaded : std::string_view(error.code);
+    return {Disposition::retry, std::string(code), "an earlier transaction was not accepted: " + error.message};
+}
+
 void IntakeQueue::push(std::vector<IntakeItem> items, SteadyTime deadline, Resume<IntakeReply> answered) {
     if (items.empty()) return answered({});
     if (const auto refusal = try_push(items, deadline, answered)) {
@@ -112,11 +122,15 @@ void IntakeQueue::answer(Batch batch, IntakeAnswers answers) {
         std::lock_guard lock(mutex_);
         auto next = answers.begin();
         auto item = batch.items.begin();
-        for (const auto& [request, begin, count] : batch.slices)
+        for (const auto& [request, begin, count] : batch.slices) {
+            const Error* passing = first_error({next, count});
+            const std::optional<Error> rest = passing ? std::optional(not_stored(*passing)) : std::nullopt;
             for (std::size_t row = begin; row < begin + count; ++row, ++item) {
                 if (request->unanswered > 0) request->items[row] = std::move(*item);
                 fill(*request, row, std::move(*next++), done);
             }
+            if (rest && request->unanswered > 0) fail_rest(request, *rest, done);
+        }
         while (!deadlines_.empty() && deadlines_.front()->unanswered == 0) deadlines_.pop_front();
     }
     resume_all(done);
@@ -193,6 +207,11 @@ void IntakeQueue::fail_waiting(Request& request, const Error& error, AnsweredLis
     waiting_size_.rows -= end - first;
     waiting_size_.bytes -= bytes_of(std::span(request.items).subspan(first));
     for (std::size_t row = first; row < end; ++row) fill(request, row, std::unexpected(error), done);
+}
+
+void IntakeQueue::fail_rest(const std::shared_ptr<Request>& request, const Error& error, AnsweredList& done) {
+    std::erase(waiting_, request);
+    fail_waiting(*request, error, done);
 }
 
 void IntakeQueue::fail_all_waiting(const Error& error, AnsweredList& done) {

@@ -13,6 +13,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -38,6 +39,10 @@ struct IntakeReply {
 
 // The same answer for many rows.
 IntakeAnswers answer_all(std::size_t rows, const Error& error);
+// The first row that was not accepted for a passing reason: its error; null when there is none.
+const Error* first_error(std::span<const Result<IntakeResult>> answers);
+// For rows that were not tried because of it: nothing of them was stored, whatever is known of the row itself.
+Error not_stored(const Error& error);
 
 class IntakeQueue {
     struct Request;
@@ -75,7 +80,8 @@ public:
 
     // Waits for rows and takes at most max of them, but at least one. Nothing, at once, while refuse() holds.
     std::optional<Batch> take(Size max);
-    // One answer an item of the batch.
+    // One answer an item of the batch. Of a request with a row that was not accepted for a passing reason, the rows
+    // that still wait are not accepted either: they would overtake it when it is sent again.
     void answer(Batch batch, IntakeAnswers answers);
 
     // Answers everything that waits with error, and everything that is pushed from now on, until accept_again().
@@ -104,6 +110,7 @@ private:
     bool take_turn(const std::shared_ptr<Request>& request, Size max, Batch& batch, Size& taken);
     void fill(Request& request, std::size_t row, Result<IntakeResult> answer, AnsweredList& done);
     void fail_waiting(Request& request, const Error& error, AnsweredList& done);
+    void fail_rest(const std::shared_ptr<Request>& request, const Error& error, AnsweredList& done);
     void fail_all_waiting(const Error& error, AnsweredList& done);
     static void resume_all(AnsweredList& done);
 

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <deque>
 #include <future>
@@ -38,6 +39,8 @@ public:
         if (refuses_all_) return failure(Disposition::refuse, "P0001", "a trigger says no");
         for (const std::string& key : keys)
             if (key == guilty_) return failure(Disposition::refuse, "23514", "a check failed");
+        for (const std::string& key : keys)
+            if (key == locked_) return std::unexpected(transient("55P03"));
         if (!failures_.empty()) {
             Error error = failures_.front();
             failures_.pop_front();
@@ -86,6 +89,10 @@ public:
     void throw_next() {
         set([this] { throws_next_ = true; });
     }
+    // As if somebody else held this row's lane.
+    void set_locked(std::string key) {
+        set([&] { locked_ = std::move(key); });
+    }
     void fail_next(Error error) {
         set([&] { failures_.push_back(std::move(error)); });
     }
@@ -118,6 +125,7 @@ private:
     bool throws_next_ = false;
     std::size_t rows_in_time_max_ = 1'000'000;
     std::string guilty_;
+    std::string locked_;
     std::deque<Error> failures_;
     std::vector<Keys> batches_;
     std::int64_t seq_ = 0;
@@ -160,11 +168,10 @@ protected:
         }
         auto promise = std::make_shared<std::promise<IntakeAnswers>>();
         auto answered = promise->get_future();
-        batcher_->submit(std::move(items),
-                         [promise, keys](IntakeReply reply) {
-                             EXPECT_EQ(reply.items.size(), keys.size());
-                             promise->set_value(std::move(reply.answers));
-                         });
+        batcher_->submit(std::move(items), [promise, keys](IntakeReply reply) {
+            EXPECT_EQ(reply.items.size(), keys.size());
+            promise->set_value(std::move(reply.answers));
+        });
         return answered;
     }
     // "created", the code of the error, ...: one word an answer.
@@ -240,8 +247,8 @@ TEST_F(IntakeTest, ALargeRequestLetsTheOthersHaveTheirTurn) {
     EXPECT_EQ(words(std::move(large)), Keys(6, "created"));
     EXPECT_THAT(words(std::move(small)), Each("created"));
     EXPECT_EQ(words(std::move(other)), Keys(3, "created"));
-    EXPECT_THAT(store_.batches(), ElementsAre(Keys{"a"}, Keys{"b", "c", "h", "i"}, Keys{"d", "e", "j", "k"},
-                                              Keys{"f", "g"}));
+    EXPECT_THAT(store_.batches(),
+                ElementsAre(Keys{"a"}, Keys{"b", "c", "h", "i"}, Keys{"d", "e", "j", "k"}, Keys{"f", "g"}));
 }
 
 TEST_F(IntakeTest, BatchesAndTheQueueAreBoundedInBytes) {
@@ -360,6 +367,38 @@ TEST_F(IntakeTest, OneGuiltyRowFailsAloneAndTheOthersKeepTheirOrder) {
     // Halves of halves, always the earlier one first.
     EXPECT_THAT(store_.batches(), ElementsAre(Keys{"warm up"}, Keys{"a", "b", "c", "d", "e", "f"}, Keys{"a", "b", "c"},
                                               Keys{"d", "e", "f"}, Keys{"d"}, Keys{"e", "f"}));
+}
+
+TEST_F(IntakeTest, AHalfThatIsPastItsDeadlineIsNotOvertakenByTheOther) {
+    start(with(milliseconds(30)));
+    store_.set_guilty("d");
+    store_.set_locked("a");
+    const Keys answers = words(submit({"a", "b", "c", "d"}));
+    EXPECT_THAT(answers, testing::Not(Contains("created")));
+    EXPECT_THAT(words(submit({"e"})), ElementsAre("created")) << "the batch before has ended";
+    for (const Keys& batch : store_.batches())
+        EXPECT_FALSE(std::ranges::count(batch, "c") > 0 && std::ranges::count(batch, "a") == 0) << "the other half";
+}
+
+TEST(IntakeQueue, RowsThatWaitDoNotOvertakeOnesThatWereNotAccepted) {
+    IntakeQueue queue({100, 1'000'000}, {2, 1'000'000});
+    const IntakeQueue::Size two{2, 1'000'000};
+    Keys codes;
+    const SteadyTime deadline = SteadyTime::max();
+    queue.push(std::vector<IntakeItem>(5), deadline, [&](IntakeReply reply) {
+        for (const auto& answer : reply.answers) codes.push_back(answer ? "created" : answer.error().code);
+    });
+    auto first = queue.take(two);
+    IntakeResult created;
+    created.status = Status::created;
+    queue.answer(*std::move(first), IntakeAnswers(2, created));
+    auto second = queue.take(two);
+    EXPECT_THAT(codes, IsEmpty());
+    IntakeAnswers answers(2, created);
+    answers[0] = std::unexpected(transient(std::string(outcome_unknown)));
+    queue.answer(*std::move(second), std::move(answers));
+    EXPECT_THAT(codes, ElementsAre("created", "created", outcome_unknown, "created", overloaded));
+    EXPECT_EQ(queue.size().rows, 0u);
 }
 
 TEST_F(IntakeTest, RunsABatchOfUnknownFateAgainBeforeAnythingElse) {

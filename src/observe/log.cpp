@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "base/last_words.h"
+#include "base/printable.h"
 #include "observe/line_writer.h"
 
 namespace ledgerline::log {
@@ -70,8 +71,9 @@ std::string plain_line(Level level, std::string_view message, Fields fields) {
 
 std::string line_of(Level level, std::string_view message, Fields fields) {
     const auto current = settings().load();
-    return current->format == Format::json ? json_line(level, message, fields, *current)
-                                           : plain_line(level, message, fields);
+    // Fields hold text of others, and the log may be shown on a terminal.
+    return current->format == Format::json ? printable_json(json_line(level, message, fields, *current))
+                                           : printable(plain_line(level, message, fields));
 }
 
 LineWriter& writer() {

@@ -3,6 +3,17 @@
 #include "observe/log.h"
 
 namespace ledgerline {
+namespace {
+
+// Without the user and the password that it may hold.
+std::string shown(std::string url) {
+    const auto scheme = url.find("://");
+    const auto at = url.rfind('@');
+    if (scheme != std::string::npos && at != std::string::npos && at > scheme) url.erase(scheme + 3, at - scheme - 2);
+    return url;
+}
+
+}  // namespace
 
 Tracing::Tracing(TraceSettings settings, const Clock& clock, Random& random, Metrics& metrics) {
     for (const std::string& warning : settings.warnings) log::warn("traces", {{"reason", warning}});
@@ -14,7 +25,7 @@ Tracing::Tracing(TraceSettings settings, const Clock& clock, Random& random, Met
     exporter_ = std::make_unique<OtlpExporter>(std::move(settings.exporter), *sender_, clock, random, metrics);
     tracer_ = std::make_unique<Tracer>(settings.sampler, *exporter_, clock, random);
     exporter_->start();
-    log::info("traces are exported", {{"url", settings.url}, {"ratio", std::to_string(settings.sampler.ratio)}});
+    log::info("traces are exported", {{"url", shown(settings.url)}, {"ratio", std::to_string(settings.sampler.ratio)}});
 }
 
 void Tracing::stop() {

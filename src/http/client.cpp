@@ -18,6 +18,8 @@ namespace beast = boost::beast::http;
 using ResponseParser = beast::response_parser<beast::string_body>;
 
 constexpr std::size_t kReadBytes = 16 * 1024;
+// What the parser cannot use before more of it comes: a line of a head, of a chunk or of a trailer.
+constexpr std::size_t kUnusedBytesMax = 64 * 1024;
 
 Result<void> check(const ClientRequest& request) {
     const auto refuse = [](const char* what) {
@@ -84,8 +86,11 @@ private:
         while (true) {
             boost::system::error_code error;
             if (!pending_.empty()) pending_.erase(0, parser.put(boost::asio::buffer(pending_), error));
-            if (error && error != beast::error::need_more) return malformed(error.message());
+            if (error == beast::error::body_limit) return malformed("the answer is longer than 64 MiB");
+            if (error && error != beast::error::need_more)
+                return malformed("what came is not HTTP: " + error.message());
             if (parser.is_done()) return {};
+            if (pending_.size() > kUnusedBytesMax) return malformed("what came is not HTTP: a line without an end");
 
             LEDGERLINE_TRY(const std::size_t size, connection_.receive(block.data(), block.size(), deadline));
             if (size > 0) {
@@ -111,16 +116,23 @@ private:
 
 Result<BaseUrl> BaseUrl::parse(std::string_view text) {
     const auto refuse = [](const std::string& why) {
-        return failure(Disposition::refuse, "bad_url", "the URL must be http://host[:port][/prefix]: " + why);
+        return failure(Disposition::refuse, "bad_url", "the URL must be [http://]host[:port][/prefix]: " + why);
     };
-    const auto parsed = boost::urls::parse_uri(text);
+    if (text.empty()) return refuse("it is empty");
+    // host:8080 is what people type, although as a URL its scheme would be "host".
+    const bool has_scheme = text.contains("://");
+    const std::string url = has_scheme ? std::string(text) : "http://" + std::string(text);
+    const auto parsed = boost::urls::parse_uri(url);
     if (!parsed) return refuse("it is not a URL");
+    if (parsed->scheme_id() == boost::urls::scheme::https)
+        return refuse("https is not spoken here; name the server's own address, or a proxy that takes http");
     if (parsed->scheme_id() != boost::urls::scheme::http) return refuse("its scheme is not http");
     if (parsed->has_userinfo()) return refuse("it names a user");
     if (parsed->has_query() || parsed->has_fragment()) return refuse("it has a query or a fragment");
     BaseUrl base;
     base.host = parsed->host_address();
     if (base.host.empty()) return refuse("it has no host");
+    if (!has_scheme && (base.host == "http" || base.host == "https")) return refuse("// must follow the scheme");
     if (parsed->has_port() && !parsed->port().empty()) {
         const auto port = parse_port(parsed->port());
         if (!port) return refuse("its port is not 1 to 65535");

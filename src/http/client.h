@@ -21,7 +21,7 @@ struct BaseUrl {
     std::uint16_t port = 80;
     std::string prefix;  // "", or a path that begins with a slash and does not end with one
 
-    // http://host[:port][/prefix]. Error "bad_url": any other scheme, user information, a query or a fragment.
+    // [http://]host[:port][/prefix]. Error "bad_url", which names the rule and no secret: https, a user, a query, ...
     static Result<BaseUrl> parse(std::string_view text);
     std::string to_string() const;
 };

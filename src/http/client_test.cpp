@@ -7,7 +7,7 @@
 namespace ledgerline::http {
 namespace {
 
-TEST(BaseUrl, TakesHttpUrlsOnly) {
+TEST(BaseUrl, TakesWhatPeopleTypeForAnHttpUrl) {
     const auto parsed = [](std::string_view text) {
         const auto url = BaseUrl::parse(text);
         return url ? url->host + "|" + std::to_string(url->port) + "|" + url->prefix : url.error().code;
@@ -15,9 +15,20 @@ TEST(BaseUrl, TakesHttpUrlsOnly) {
     EXPECT_EQ(parsed("http://localhost:8080"), "localhost|8080|");
     EXPECT_EQ(parsed("HTTP://example.com/"), "example.com|80|");
     EXPECT_EQ(parsed("http://[::1]:81/a/b/"), "::1|81|/a/b");
-    for (const char* bad : {"", "localhost:8080", "https://a", "http://", "http:///a", "http://u@a", "http://a?b",
-                            "http://a#b", "http://a:0", "http://a:65536", "http://a:b", "http://a b"})
-        EXPECT_EQ(parsed(bad), "bad_url") << bad;
+    EXPECT_EQ(parsed("localhost:8080"), "localhost|8080|");
+    EXPECT_EQ(parsed("example.com"), "example.com|80|");
+    EXPECT_EQ(parsed("[::1]:8080/a/"), "::1|8080|/a");
+    EXPECT_EQ(parsed("127.0.0.1:8080//"), "127.0.0.1|8080|");
+    for (const char* bad :
+         {"", "https://a", "HTTPS://a:443", "ftp://a", "http:a", "http:/a", "https:a", "://a", "http://", "http:///a",
+          "/a", ":8080", "::1", "http://u@a", "u:p@a", "http://a?b", "http://a#b", "http://a:0", "http://a:65536",
+          "http://a:b", "a:b", "http://a b", "a b", "http://a\n", "a\x1b"}) {
+        const auto refused = BaseUrl::parse(bad);
+        ASSERT_FALSE(refused) << bad;
+        EXPECT_EQ(refused.error().code, "bad_url") << bad;
+        EXPECT_EQ(refused.error().message.find("u:p"), std::string::npos);
+    }
+    EXPECT_NE(BaseUrl::parse("https://a").error().message.find("https is not spoken"), std::string::npos);
     EXPECT_EQ(BaseUrl::parse("http://[::1]:81/a/")->to_string(), "http://[::1]:81/a");
 }
 

@@ -1,22 +1,26 @@
 #include "app/api_keys.h"
 
 #include <algorithm>
-#include <fstream>
+#include <sstream>
+
+#include "cli/config_file.h"
+#include "cli/exit_code.h"
 
 namespace ledgerline::app {
 namespace {
 
+constexpr const char* kFlag = "--api-keys-file";
 constexpr std::size_t kKeyCharsMin = 16;
 
 std::unexpected<Error> bad_file(const std::string& path, const std::string& why) {
-    return failure(Disposition::refuse, "bad_api_keys_file", "--api-keys-file " + path + ": " + why);
+    return failure(Disposition::refuse, std::string(cli::bad_usage), std::string(kFlag) + " " + path + ": " + why);
 }
 
 }  // namespace
 
 Result<std::vector<std::string>> read_api_keys(const std::string& path) {
-    std::ifstream file(path);
-    if (!file) return bad_file(path, "cannot be read");
+    LEDGERLINE_TRY(const std::string text, cli::read_config_file(kFlag, path));
+    std::istringstream file(text);
     std::vector<std::string> keys;
     std::string line;
     for (int number = 1; std::getline(file, line); ++number) {

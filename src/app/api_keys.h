@@ -8,7 +8,7 @@
 
 namespace ledgerline::app {
 
-// Error bad_api_keys_file (refuse): it cannot be read, holds no key, or a key that no header can carry.
+// Error bad_usage, which names the file: it cannot be read, holds no key, or a key that no header can carry.
 Result<std::vector<std::string>> read_api_keys(const std::string& path);
 
 // Whether only this machine can connect to an address given as --listen's host.

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdlib>
 #include <exception>
 #include <iostream>
@@ -16,7 +17,8 @@
 #include "base/last_words.h"
 #include "base/random.h"
 #include "cli/cli.h"
-#include "cli/hide_passwords.h"
+#include "cli/descriptor_output.h"
+#include "cli/secrets.h"
 #include "observe/log.h"
 #include "observe/standard_streams.h"
 
@@ -42,21 +44,34 @@ constexpr std::string_view kRoles[] = {"up", "api", "publisher", "worker"};
 }  // namespace
 
 int run_program(int argc, char** argv) {
+    const std::span<char*> given(argv, static_cast<std::size_t>(argc));
+    const std::vector<std::string> copies(given.begin(), given.end());
+    cli::hide_secrets(given);
+    // It notices whether stdout is closed, so before /dev/null takes its place.
+    cli::DescriptorOutput out_buffer(STDOUT_FILENO);
+    std::ostream out(&out_buffer);
     keep_standard_streams_open();
     std::set_terminate(end_by_exception);
-    const std::span<char*> given(argv, static_cast<std::size_t>(argc));
+    // A reader that has gone is a write that fails: whoever prints tells of it, or not.
+    std::signal(SIGPIPE, SIG_IGN);
     // A role that is told something wrong says so, or ends without a word.
-    if (given.size() > 1 && std::ranges::count(kRoles, std::string_view(given[1])) > 0) never_wait_for(STDERR_FILENO);
-    const std::vector<std::string> copies(given.begin(), given.end());
-    cli::hide_passwords(given);
+    if (copies.size() > 1 && std::ranges::count(kRoles, copies[1]) > 0) never_wait_for(STDERR_FILENO);
     std::vector<const char*> arguments;
     for (const std::string& copy : copies) arguments.push_back(copy.c_str());
 
     std::ios::sync_with_stdio(false);
     const SystemClock clock;
     SystemRandom random;
-    const cli::Environment environment{std::cout, std::cerr, isatty(STDERR_FILENO) == 1,
-                                       clock,     random,    isatty(STDOUT_FILENO) == 1};
+    const bool err_is_terminal = isatty(STDERR_FILENO) == 1;
+    const bool can_ask = isatty(STDIN_FILENO) == 1 && err_is_terminal;
+    const cli::Environment environment{.out = out,
+                                       .err = std::cerr,
+                                       .err_is_terminal = err_is_terminal,
+                                       .clock = clock,
+                                       .random = random,
+                                       .out_is_terminal = isatty(STDOUT_FILENO) == 1,
+                                       .out_buffer = &out_buffer,
+                                       .terminal = can_ask ? &std::cin : nullptr};
     const int exit_code =
         cli::run(environment, argc, arguments.data(),
                  {.up = [&](const auto& options) { return run_up(environment, options); },

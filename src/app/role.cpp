@@ -9,6 +9,7 @@
 #include "app/api_keys.h"
 #include "app/leave.h"
 #include "base/backoff.h"
+#include "base/printable.h"
 #include "cli/exit_code.h"
 #include "cli/version.h"
 #include "observe/log.h"
@@ -77,7 +78,7 @@ int run_role(const cli::Environment& environment, const char* name, const cli::L
     cli::configure_log(log);
     auto traces = read_trace_settings(read_environment, service_of(name), cli::version);
     if (!traces) {
-        log::print(fmt::format("ledgerline {}: {}", name, traces.error().message));
+        log::print(printable(fmt::format("ledgerline {}: {}", name, traces.error().message)));
         return cli::exit_code_of(traces.error());
     }
     int exit_code = cli::exit_ok;
@@ -85,7 +86,7 @@ int run_role(const cli::Environment& environment, const char* name, const cli::L
     {
         RoleProcess process(environment, shutdown_max, std::move(*traces));
         if (const auto done = body(process); !done && done.error().code != kToldToEnd) {
-            log::print(fmt::format("ledgerline {}: {}", name, done.error().message));
+            log::print(printable(fmt::format("ledgerline {}: {}", name, done.error().message)));
             exit_code = cli::exit_code_of(done.error());
         }
         leaves = process.leaves_when_done();

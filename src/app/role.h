@@ -89,7 +89,7 @@ Result<int> prepare_database(RoleProcess& process, const std::string& database_u
 std::string new_owner(UuidGenerator& ids);
 
 http::ListenerConfig listener_config(const cli::ListenOptions& options, std::vector<std::string> api_keys = {});
-// The keys of the file, or none where the API may be open. Error bad_usage or bad_api_keys_file (refuse).
+// The keys of the file, or none where the API may be open. Error bad_usage.
 Result<std::vector<std::string>> admitted_keys(const cli::AdmissionOptions& options, const std::string& host);
 
 }  // namespace ledgerline::app

@@ -45,7 +45,7 @@ Result<int> list(const Environment& environment, const Options& options, Server&
 
 Result<int> show(const Environment& environment, const Options& options, Server& server) {
     LEDGERLINE_TRY(const std::string id, resolve_account(server, options.account));
-    LEDGERLINE_TRY(const json::Value account, server.get("/v1/accounts/" + id));
+    LEDGERLINE_TRY(const json::Value account, server.get("/v1/accounts/" + id, "id"));
     print_object(environment, options.output, account);
     return exit_ok;
 }
@@ -59,7 +59,7 @@ Result<int> create(const Environment& environment, const Options& options, Serve
             return failure(Disposition::refuse, std::string(bad_usage), "--metadata: " + metadata.error().message);
         body.emplace_back("metadata", *std::move(metadata));
     }
-    LEDGERLINE_TRY(const json::Value account, server.send("POST", "/v1/accounts", body));
+    LEDGERLINE_TRY(const json::Value account, server.send("POST", "/v1/accounts", body, "id"));
     print_object(environment, options.output, account);
     return exit_ok;
 }
@@ -67,7 +67,7 @@ Result<int> create(const Environment& environment, const Options& options, Serve
 Result<int> set_status(const Environment& environment, const Options& options, Server& server, const char* status) {
     LEDGERLINE_TRY(const std::string id, resolve_account(server, options.account));
     LEDGERLINE_TRY(const json::Value account,
-                   server.send("PATCH", "/v1/accounts/" + id, json::Object{{"status", status}}));
+                   server.send("PATCH", "/v1/accounts/" + id, json::Object{{"status", status}}, "id"));
     print_object(environment, options.output, account);
     return exit_ok;
 }

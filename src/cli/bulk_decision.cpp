@@ -3,11 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "base/backoff.h"
 #include "base/uuid.h"
+#include "cli/confirm.h"
 #include "cli/exit_code.h"
 #include "cli/progress.h"
+#include "cli/terminal_text.h"
 
 namespace ledgerline::cli {
 namespace {
@@ -54,11 +57,11 @@ public:
     Result<int> run() {
         LEDGERLINE_CHECK(look());
         if (!settings_.execute) {
-            LEDGERLINE_CHECK(show_dry_run());
-            return exit_ok;
+            LEDGERLINE_TRY(const std::optional<int> code, show_and_ask());
+            if (code) return *code;
         }
         if (total_ == 0) return print_result(exit_ok);
-        environment_.err << fmt::format("{} {} dead letters, bulk id {}\n", verb(), total_, bulk_id_);
+        say(environment_, fmt::format("{} {} dead letters, bulk id {}", verb(), total_, bulk_id_));
         const Result<void> done = decide_all();
         if (!done) {
             print_result(exit_ok);
@@ -73,7 +76,8 @@ private:
 
     // What there is to decide, at this moment.
     Result<void> look() {
-        LEDGERLINE_TRY(summary_, server_.get("/v1/dead-letters/summary?state=PARKED" + settings_.letters.all()));
+        LEDGERLINE_TRY(summary_,
+                       server_.get("/v1/dead-letters/summary?state=PARKED" + settings_.letters.all(), "count"));
         selected_ = count_of(summary_);
         for (const json::Value& group : items_of(summary_, "groups"))
             if (replays() && text_of(group, "error_class") == "foreign") foreign_ += count_of(group);
@@ -86,7 +90,22 @@ private:
 
     Result<json::Value> page(int letters, const std::string& cursor) {
         return server_.get(fmt::format("/v1/dead-letters?state=PARKED&order=oldest&limit={}{}{}{}", letters,
-                                       settings_.letters.filters, failed_before_, query_of("cursor", cursor)));
+                                       settings_.letters.filters, failed_before_, query_of("cursor", cursor)),
+                           "dead_letters");
+    }
+
+    // Nothing when somebody at the terminal says yes, or else the exit code.
+    Result<std::optional<int>> show_and_ask() {
+        LEDGERLINE_CHECK(show_dry_run());
+        // JSON is for programs: they say --yes.
+        if (!environment_.terminal || settings_.output.json() || total_ == 0) {
+            say(environment_, "Nothing was done: repeat the command with --yes to do it.");
+            return exit_ok;
+        }
+        const std::string question = fmt::format("{} these {} dead letters?", replays() ? "Replay" : "Discard", total_);
+        if (confirmed(environment_, question)) return std::nullopt;
+        say(environment_, "Nothing was done.");
+        return exit_refused;
     }
 
     Result<void> show_dry_run() {
@@ -112,10 +131,9 @@ private:
             environment_.out << fmt::format("\nThe oldest {} of them:\n", sample.size());
             print_list(environment_, settings_.output, kSampleFields, sample);
         }
-        environment_.err << fmt::format("{} parked letters are selected, {} would be {}.{}{}\n", selected_, total_,
-                                        replays() ? "replayed" : "discarded",
-                                        foreign_ > 0 ? " Foreign ones can only be discarded." : "",
-                                        " Nothing was done: repeat the command with --yes to do it.");
+        say(environment_, fmt::format("{} parked letters are selected, {} would be {}.{}", selected_, total_,
+                                      replays() ? "replayed" : "discarded",
+                                      foreign_ > 0 ? " Foreign ones can only be discarded." : ""));
         return {};
     }
 
@@ -162,7 +180,7 @@ private:
         if (!answer) return std::unexpected(answer.error());
         backoff_.reset();
         if (answer->retryable() || answer->status == 401 || answer->status == 403)
-            return std::unexpected(answer->error());
+            return std::unexpected(server_.error_of(*answer));
         const std::vector<json::Value> audit = items_of(answer->body, "audit");
         if (answer->ok() && !audit.empty() && text_of(audit.front(), "bulk_id") == bulk_id_) {
             ++decided_;
@@ -170,7 +188,7 @@ private:
             ++decided_before_;  // by somebody else, since the page was read
         } else {
             ++refused_;
-            environment_.err << fmt::format("ledgerline: {}: {}\n", id, answer->error().message);
+            say(environment_, fmt::format("ledgerline: {}: {}", id, server_.error_of(*answer).message));
         }
         return {};
     }
@@ -185,7 +203,7 @@ private:
                                   {"decided_by_others", decided_before_},
                                   {"refused", refused_},
                                   {"left", selected_ - foreign_ - decided_ - decided_before_ - refused_}});
-        if (interrupted_) environment_.err << "Interrupted. The same command goes on with what is left.\n";
+        if (interrupted_) say(environment_, "Interrupted. The same command goes on with what is left.");
         return code;
     }
 

@@ -2,7 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <system_error>
+
 #include "cli/commands.h"
+#include "cli/exit_code.h"
+#include "cli/terminal_text.h"
 #include "cli/version.h"
 
 namespace ledgerline::cli {
@@ -16,9 +20,22 @@ constexpr const char* kNotes =
     "  0    done; every check held\n"
     "  1    a check failed, or the operation was refused\n"
     "  2    bad usage or bad input: nothing was done\n"
-    "  3    a service cannot be reached, or did not come back in time\n"
+    "  3    a service cannot be reached, or did not come back in time; or the result cannot be written to stdout\n"
     "  4    the installation must be mended first: schema, rights, credentials\n"
     "  130  interrupted";
+
+// The one place where a command learns that its result was not taken. A command that has failed already keeps its code;
+// a reader that has had enough needs no message.
+int check_output(const Environment& environment, int code) {
+    environment.out.flush();
+    if (environment.out) return code;
+    const DescriptorOutput* buffer = environment.out_buffer;
+    if (!buffer || !buffer->reader_has_left()) {
+        const std::string reason = buffer ? ": " + std::generic_category().message(buffer->error()) : "";
+        say(environment, "ledgerline: cannot write the result to stdout" + reason);
+    }
+    return code == exit_ok ? exit_unavailable : code;
+}
 
 }  // namespace
 
@@ -40,7 +57,7 @@ int run(const Environment& environment, int argc, const char* const* argv, const
     declare_database_url(root, environment);
     declare_sample(root, environment);
     declare_version(root, environment);
-    return line.run(environment, argc, argv);
+    return check_output(environment, line.run(environment, argc, argv));
 }
 
 }  // namespace ledgerline::cli

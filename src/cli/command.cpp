@@ -12,6 +12,8 @@
 #include "cli/duration.h"
 #include "cli/exit_code.h"
 #include "pg/rows.h"
+#include "cli/secrets.h"
+#include "cli/terminal_text.h"
 
 namespace ledgerline::cli {
 namespace {
@@ -107,7 +109,7 @@ CLI::Option* Command::add_text(const OptionText& text, const std::string& defaul
         text.flags,
         [name, assign = std::move(assign)](const std::string& value) {
             if (const std::string rule = assign(value); !rule.empty())
-                throw CLI::ValidationError(fmt::format("{} must be {}, not '{}'", name, rule, value));
+                throw CLI::ValidationError(fmt::format("{} must be {}, not '{}'", name, rule, without_secrets(value)));
         },
         description_of(text, default_text));
     option->option_text(text.value)->required(text.required);
@@ -211,8 +213,12 @@ Command CommandLine::root() { return Command(app_.get(), &shared_); }
 
 int CommandLine::run(const Environment& environment, int argc, const char* const* argv) {
     const CommandWords words = follow(*app_, {argv + 1, argv + argc});
+    const auto refuse = [&](const std::string& reason) {
+        say(environment, fmt::format("{}: {} (see {} --help)", words.command, reason, words.command));
+        return exit_usage;
+    };
     if (!words.complaint.empty()) {
-        environment.err << words.complaint << '\n';
+        say(environment, words.complaint);
         return exit_usage;
     }
     // Only the named command's variables are read: a bad value must not stop the others.
@@ -229,19 +235,17 @@ int CommandLine::run(const Environment& environment, int argc, const char* const
     } catch (const CLI::ArgumentMismatch& error) {
         // "--url: 1 required TEXT missing"
         const std::string_view message = error.what();
-        environment.err << fmt::format("{}: {} needs a value (see {} --help)\n", words.command,
-                                       message.substr(0, message.find(':')), words.command);
-        return exit_usage;
+        return refuse(fmt::format("{} needs a value", message.substr(0, message.find(':'))));
+    } catch (const CLI::ExtrasError&) {
+        return refuse(fmt::format("'{}' is one argument too many", without_secrets(words.level->remaining().front())));
     } catch (const CLI::ParseError& error) {
-        const std::string reason = words.lacks_command ? "a command is missing" : error.what();
-        environment.err << fmt::format("{}: {} (see {} --help)\n", words.command, reason, words.command);
-        return exit_usage;
+        return refuse(words.lacks_command ? "a command is missing" : error.what());
     }
     try {
         return shared_.chosen ? shared_.chosen() : exit_ok;
     } catch (const pg::UnexpectedAnswer& answer) {
-        environment.err << fmt::format("{}: PostgreSQL gave an answer that makes no sense: {}\n", words.command,
-                                       answer.what());
+        say(environment,
+            fmt::format("{}: PostgreSQL gave an answer that makes no sense: {}", words.command, answer.what()));
         return exit_unavailable;
     }
 }

@@ -1,7 +1,11 @@
 // The command line as its users type it.
 #include <gtest/gtest.h>
 
+#include <unistd.h>
+
+#include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <sstream>
 
 #include "cli/cli.h"
@@ -60,7 +64,8 @@ TEST(CommandLine, NamesWhatIsMissingOrTooMuch) {
     EXPECT_EQ(complaint({}), "ledgerline: a command is missing (see ledgerline --help)\n");
     EXPECT_EQ(complaint({"dlq"}), "ledgerline dlq: a command is missing (see ledgerline dlq --help)\n");
     EXPECT_EQ(complaint({"import"}), "ledgerline import: FILE is required (see ledgerline import --help)\n");
-    EXPECT_EQ(complaint({"import", "/nowhere/x.csv"}), "ledgerline: cannot read /nowhere/x.csv\n");
+    EXPECT_EQ(complaint({"import", "/nowhere/x.csv"}),
+              "ledgerline: cannot read /nowhere/x.csv: No such file or directory\n");
     EXPECT_EQ(complaint({"lanes", "--url"}), "ledgerline lanes: --url needs a value (see ledgerline lanes --help)\n");
     EXPECT_NE(complaint({"version", "extra"}).find("extra"), std::string::npos);
     EXPECT_EQ(complaint({"verify"}),
@@ -97,6 +102,66 @@ TEST(CommandLine, SaysThatTheServerIsAway) {
     EXPECT_NE(outcome.err.find("http://127.0.0.1:1"), std::string::npos) << outcome.err;
     EXPECT_EQ(call({"lanes", "--url", "ftp://x"}).code, exit_usage);
     EXPECT_EQ(call({"lanes", "--api-key-file", "/nowhere/key"}).code, exit_usage);
+}
+
+TEST(CommandLine, TakesUrlsAsPeopleTypeThem) {
+    for (const char* url :
+         {"127.0.0.1:1", "HTTP://127.0.0.1:1/", "http://127.0.0.1:1/prefix/", "localhost:1", "[::1]:1"})
+        EXPECT_EQ(call({"lanes", "--url", url, "--timeout", "2s"}).code, exit_unavailable) << url;
+    for (const char* url : {"", "https://127.0.0.1:1", "http:127.0.0.1", "http://u:hush@h", "u:hush@h", "h?x", "h:0",
+                            "h:x", "two words", "::1", "http://"}) {
+        const Outcome refused = call({"lanes", "--url", url});
+        EXPECT_EQ(refused.code, exit_usage) << url;
+        EXPECT_NE(refused.err.find("--url: the URL must be [http://]host[:port][/prefix]: "), std::string::npos)
+            << refused.err;
+        EXPECT_EQ(refused.err.find("hush"), std::string::npos) << refused.err;
+    }
+    EXPECT_NE(call({"lanes", "--url", "https://h"}).err.find("https is not spoken"), std::string::npos);
+}
+
+TEST(CommandLine, RefusesAKeyThatNoHeaderCanCarryAndDoesNotRepeatIt) {
+    for (const char* key : {"hush\n", "hush\r\nX: y", "hush hush", "hush\x1b", "h\u00fcsh"}) {
+        const Variable variable("LEDGERLINE_API_KEY", key);
+        const Outcome refused = call({"lanes", "--url", "http://127.0.0.1:1"});
+        EXPECT_EQ(refused.code, exit_usage) << key;
+        EXPECT_NE(refused.err.find("LEDGERLINE_API_KEY: an API key has visible ASCII"), std::string::npos)
+            << refused.err;
+        EXPECT_EQ(refused.err.find("hush"), std::string::npos) << refused.err;
+    }
+    const Variable trailing("LEDGERLINE_API_KEY", "hush\r");
+    EXPECT_EQ(call({"lanes", "--url", "http://127.0.0.1:1"}).code, exit_unavailable) << "of a file with CR LF";
+}
+
+TEST(CommandLine, AFileWithAKeyThatCannotBeUsedIsNamed) {
+    const std::string path = testing::TempDir() + "ledgerline-key-" + std::to_string(getpid());
+    const auto complaint_about = [&](const std::string& text) {
+        std::ofstream(path) << text;
+        return complaint({"lanes", "--api-key-file", path.c_str()});
+    };
+    const std::string named = "ledgerline: --api-key-file " + path + ": ";
+    EXPECT_EQ(complaint_about(""), named + "is empty\n");
+    EXPECT_EQ(complaint_about("\nhush\n"), named + "holds no API key\n");
+    EXPECT_EQ(complaint_about("hush\x1b\n").find(named + "an API key has visible"), 0u);
+    EXPECT_EQ(complaint_about(std::string(2 * 1024 * 1024, 'x')), named + "is over 1048576 bytes\n");
+    std::remove(path.c_str());
+    EXPECT_EQ(complaint({"lanes", "--api-key-file", path.c_str()}),
+              named + "cannot be read: No such file or directory\n");
+    EXPECT_EQ(complaint({"lanes", "--api-key-file", "/"}),
+              "ledgerline: --api-key-file /: cannot be read: Is a directory\n");
+}
+
+TEST(CommandLine, RepeatsNoSecret) {
+    for (const std::vector<const char*>& arguments :
+         std::vector<std::vector<const char*>>{{"verify", "postgresql://u:hush@h/d"},
+                                               {"verify", "--database-url", "postgresql://u:hu@hush@h/d"},
+                                               {"postgresql://u:hush@h/d"},
+                                               {"verify", "--password=hush"},
+                                               {"lanes", "--timeout", "password=hush"},
+                                               {"version", "password=hush"},
+                                               {"accounts", "user:hush@h"}}) {
+        const std::string said = complaint(arguments);
+        EXPECT_EQ(said.find("hush"), std::string::npos) << said;
+    }
 }
 
 TEST(CommandLine, RolesExistOnlyWhereTheyAreProvided) {

@@ -6,6 +6,7 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 
+#include "cli/secrets.h"
 #include "cli/suggest.h"
 
 namespace ledgerline::cli {
@@ -28,9 +29,10 @@ std::vector<std::string> flags_of(const CLI::App& level) {
 void complain(CommandWords& words, std::string_view kind, const std::string& typed,
               const std::vector<std::string>& known) {
     const auto meant = closest(typed, known);
+    const std::string shown = without_secrets(typed);
     words.complaint =
-        meant ? fmt::format("{}: there is no {} '{}'. Did you mean '{}'?", words.command, kind, typed, *meant)
-              : fmt::format("{}: there is no {} '{}' (see {} --help)", words.command, kind, typed, words.command);
+        meant ? fmt::format("{}: there is no {} '{}'. Did you mean '{}'?", words.command, kind, shown, *meant)
+              : fmt::format("{}: there is no {} '{}' (see {} --help)", words.command, kind, shown, words.command);
 }
 
 // Whether the next argument is the value of this flag.

@@ -1,13 +1,22 @@
 #include "cli/database.h"
 
 #include "cli/exit_code.h"
+#include "cli/secrets.h"
 #include "pg/private_cluster.h"
 #include "pg/session_settings.h"
 
 namespace ledgerline::cli {
 
+void declare_database_url_option(const OptionText& text, Command& command, std::string& url) {
+    command.parsed(text, "", [&url](const std::string& value) {
+        url = value;
+        return broken_database_url_rule(value);
+    });
+}
+
 void declare_database_options(Command& command, DatabaseOptions& options) {
-    command.option({"--database-url", "URL", "The database, as libpq takes it", "DATABASE_URL"}, options.url);
+    declare_database_url_option({"--database-url", "URL", "The database, as libpq takes it", "DATABASE_URL"}, command,
+                                options.url);
     command.option(
         {"--data-dir", "DIR", "Or: the data directory of a running 'ledgerline up' that keeps its own database"},
         options.data_dir);

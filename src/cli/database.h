@@ -13,6 +13,9 @@ struct DatabaseOptions {
     std::string data_dir;
 };
 
+// A flag that takes a database's URL.
+void declare_database_url_option(const OptionText& text, Command& command, std::string& url);
+
 // --database-url (DATABASE_URL) and --data-dir.
 void declare_database_options(Command& command, DatabaseOptions& options);
 

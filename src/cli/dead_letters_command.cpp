@@ -1,13 +1,16 @@
 #include <fmt/format.h>
 
 #include <cstdlib>
+#include <optional>
 
 #include "cli/bulk_decision.h"
 #include "cli/commands.h"
+#include "cli/confirm.h"
 #include "cli/exit_code.h"
 #include "cli/interrupts.h"
 #include "cli/letter_filter.h"
 #include "cli/server_command.h"
+#include "cli/terminal_text.h"
 
 namespace ledgerline::cli {
 namespace {
@@ -61,7 +64,7 @@ Result<int> list(const Environment& environment, const Options& options, Server&
 }
 
 Result<int> show(const Environment& environment, const Options& options, Server& server) {
-    LEDGERLINE_TRY(json::Value letter, server.get(letter_path(options.letter)));
+    LEDGERLINE_TRY(json::Value letter, server.get(letter_path(options.letter), "id"));
     json::Object* members = letter.if_object();
     const json::Value* audit = letter.find("audit");
     if (options.output.json() || !members || !audit || !audit->if_array()) {
@@ -85,12 +88,14 @@ Result<int> decide_each(const Environment& environment, const DecisionOptions& o
     for (const std::string& letter : options.letters) {
         auto answer = server.call("POST", letter_path(letter) + "/" + decision, decision_body(options.reason),
                                   operator_header(options.operator_name));
-        if (answer && answer->ok()) {
+        if (answer && answer->ok() && answer->body.find("id")) {
             decided.push_back(std::move(answer->body));
             continue;
         }
-        const Error error = answer ? answer->error() : answer.error();
-        environment.err << fmt::format("ledgerline: {}: {}\n", letter, error.message);
+        const Error error = !answer        ? answer.error()
+                            : answer->ok() ? server.bad_answer("answered without 'id'")
+                                           : server.error_of(*answer);
+        say(environment, fmt::format("ledgerline: {}: {}", letter, error.message));
         code = exit_code_of(error);
         if (code != exit_refused) break;
     }
@@ -105,17 +110,38 @@ std::string contradiction(const DecisionOptions& options, const std::string& dec
     if (ways == 0) return "name letters by their ids, or select them by a filter or by --all";
     if (ways > 1) return "ids, filters and --all exclude one another";
     if (decision == "replay" && options.filter.error_class == "foreign") return "foreign letters can only be discarded";
-    if (!options.letters.empty() && options.execute) return "--yes is for filters and --all: ids are decided at once";
     return "";
+}
+
+// A discard cannot be taken back. A replay only applies what was accepted. Nothing when it may be done, or else the
+// exit code.
+Result<std::optional<int>> ask_before(const Environment& environment, const DecisionOptions& options,
+                                      const std::string& decision) {
+    if (decision != "discard" || options.execute) return std::nullopt;
+    if (!environment.terminal)
+        return failure(Disposition::refuse, std::string(bad_usage),
+                       "dlq discard: cannot be taken back, and there is no terminal to ask at: confirm it with --yes");
+    const std::size_t count = options.letters.size();
+    const std::string question =
+        count == 1
+            ? fmt::format("Discard the dead letter {}? Its transaction ends FAILED for good.", options.letters[0])
+            : fmt::format("Discard these {} dead letters? Their transactions end FAILED for good.", count);
+    if (confirmed(environment, question)) return std::nullopt;
+    say(environment, "Nothing was done.");
+    return exit_refused;
 }
 
 Result<int> decide(const Environment& environment, const DecisionOptions& options, Server& server,
                    const std::string& decision) {
     if (const std::string wrong = contradiction(options, decision); !wrong.empty())
         return failure(Disposition::refuse, std::string(bad_usage), fmt::format("dlq {}: {}", decision, wrong));
-    if (!options.letters.empty()) return decide_each(environment, options, server, decision);
+    if (!options.letters.empty()) {
+        LEDGERLINE_TRY(const std::optional<int> code, ask_before(environment, options, decision));
+        return code ? *code : decide_each(environment, options, server, decision);
+    }
 
-    Interrupts interrupts;
+    // Made when there is something to interrupt: until then Ctrl-C ends the command at once, also at a question.
+    std::optional<Interrupts> interrupts;
     BulkSettings settings;
     settings.decision = decision;
     LEDGERLINE_TRY(settings.letters, options.filter.query(server, environment.clock.wall_now()));
@@ -125,7 +151,10 @@ Result<int> decide(const Environment& environment, const DecisionOptions& option
     settings.letters_per_second = options.letters_per_second;
     settings.execute = options.execute;
     settings.output = options.output;
-    settings.wait_interrupt = [&](milliseconds at_most) { return interrupts.wait(at_most); };
+    settings.wait_interrupt = [&](milliseconds at_most) {
+        if (!interrupts) interrupts.emplace();
+        return interrupts->wait(at_most);
+    };
     return decide_in_bulk(environment, settings, server);
 }
 
@@ -139,23 +168,25 @@ void declare_decision(Command& family, const Environment& environment, const cha
     command.positionals("ID", "The dead letters' ids", options->letters, false);
     command.flag({"--all", "", "All parked letters", no_variable}, options->all);
     declare_letter_filter(command, options->filter);
-    command.flag({"-y,--yes", "", "Do it; without it a selection is only shown", no_variable}, options->execute);
+    command.flag({"-y,--yes", "", "Do it without asking", no_variable}, options->execute);
     command.option({"--max", "N", "How many at most, the oldest first", no_variable}, options->letters_max, 1,
                    bulk_letters_max);
     command.option({"--rate", "N", "How many in a second at most", no_variable}, options->letters_per_second, 1,
                    bulk_rate_max);
     command.option({"--operator", "NAME", "Who decides, for the audit"}, options->operator_name);
     command.option({"--reason", "TEXT", "Why, for the audit", no_variable}, options->reason);
-    command.notes(
-        fmt::format("Filters and --all select parked letters and show what there is: nothing happens without --yes. "
-                    "Ctrl-C ends it\n"
-                    "after the letter under way; the same command goes on with what is left. Repeating a decision "
-                    "changes nothing.\n"
-                    "Exit code 1 when a letter has been decided the other way.\n\n"
-                    "Examples:\n  ledgerline dlq {0} 0199f3c0-7b1c-7def-8abc-0123456789ab\n"
-                    "  ledgerline dlq {0} --code 23514 --older-than 1h --reason \"the check is mended\"\n"
-                    "  ledgerline dlq {0} --account alice --yes --rate 10",
-                    name));
+    command.notes(fmt::format(
+        "Filters and --all select parked letters, show them and ask at a terminal; elsewhere, and with "
+        "-o json, nothing\n"
+        "happens without --yes.{1} Ctrl-C ends it after the letter under way; the same command goes on\n"
+        "with what is left. Repeating a decision changes nothing. Exit code 1 when a letter has been decided "
+        "the other way,\n"
+        "or the answer was no.\n\n"
+        "Examples:\n  ledgerline dlq {0} 0199f3c0-7b1c-7def-8abc-0123456789ab\n"
+        "  ledgerline dlq {0} --code 23514 --older-than 1h --reason \"the check is mended\"\n"
+        "  ledgerline dlq {0} --account alice --yes --rate 10",
+        name,
+        name == std::string_view("discard") ? " Ids are asked about, too: without a terminal they need --yes." : ""));
 }
 
 }  // namespace

@@ -1,10 +1,12 @@
 // Environment: what a command is given of the world. Everything in it must outlive the command.
 #pragma once
 
+#include <istream>
 #include <ostream>
 
 #include "base/clock.h"
 #include "base/random.h"
+#include "cli/descriptor_output.h"
 
 namespace ledgerline::cli {
 
@@ -15,6 +17,8 @@ struct Environment {
     const Clock& clock;
     Random& random;
     bool out_is_terminal = false;
+    const DescriptorOutput* out_buffer = nullptr;  // behind out; null where it is no descriptor
+    std::istream* terminal = nullptr;              // where a person answers questions; null where there is none
 };
 
 }  // namespace ledgerline::cli

@@ -9,10 +9,11 @@
 namespace ledgerline::cli {
 
 inline constexpr int exit_ok = 0;
-inline constexpr int exit_refused = 1;      // a check failed, or the server or the database refused the operation
-inline constexpr int exit_usage = 2;        // bad usage or bad input: nothing was done
-inline constexpr int exit_unavailable = 3;  // a service cannot be reached, or did not come back in time
-inline constexpr int exit_broken = 4;       // the installation must be mended first: schema, rights, credentials
+inline constexpr int exit_refused = 1;  // a check failed, or the server or the database refused the operation
+inline constexpr int exit_usage = 2;    // bad usage or bad input: nothing was done
+// A service cannot be reached, or did not come back in time; or there is no room for what has to be written.
+inline constexpr int exit_unavailable = 3;
+inline constexpr int exit_broken = 4;  // the installation must be mended first: schema, rights, credentials
 inline constexpr int exit_interrupted = 130;
 
 // The code of errors that are the caller's fault and were found before anything was done.

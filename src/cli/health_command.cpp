@@ -11,7 +11,7 @@ struct Options {
 };
 
 Result<int> health(const Environment& environment, const Options& options, Server& server) {
-    LEDGERLINE_TRY(const json::Value answer, server.get("/readyz"));
+    LEDGERLINE_TRY(const json::Value answer, server.get("/readyz", "status"));
     print_object(environment, options.output, answer);
     return exit_ok;
 }

@@ -1,15 +1,18 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <fstream>
 #include <memory>
+#include <optional>
 
 #include "cli/commands.h"
 #include "cli/exit_code.h"
+#include "cli/import_file.h"
+#include "cli/import_rejects.h"
 #include "cli/import_run.h"
 #include "cli/interrupts.h"
 #include "cli/output.h"
 #include "cli/progress.h"
+#include "cli/terminal_text.h"
 
 namespace ledgerline::cli {
 namespace {
@@ -22,41 +25,18 @@ struct Options {
     std::string file;
     ImportSettings settings;
     OutputOptions output;
-    bool skip_invalid = false;
-    std::string rejects;
+    RejectsOptions rejects;
 };
 
 void list_bad_rows(const Environment& environment, const std::string& file, const FileCheck& check) {
     const std::size_t shown = std::min(check.bad_rows.size(), kBadRowsShown);
     for (std::size_t i = 0; i < shown; ++i) {
         const BadRow& bad = check.bad_rows[i];
-        environment.err << fmt::format("{}:{}: {}{}\n", file, bad.line,
-                                       bad.column.empty() ? "" : fmt::format("column '{}' ", bad.column), bad.rule);
+        say(environment, fmt::format("{}:{}: {}{}", file, bad.line,
+                                     bad.column.empty() ? "" : fmt::format("column '{}' ", bad.column), bad.rule));
     }
     if (check.bad_lines.size() > shown)
-        environment.err << fmt::format("... and {} more bad rows\n", check.bad_lines.size() - shown);
-}
-
-// The rejected rows under the file's header, byte for byte, so that they can be mended and imported.
-Result<void> write_rejects(std::istream& in, const std::string& path, const FileCheck& check) {
-    std::ofstream out(path, std::ios::binary | std::ios::trunc);
-    out << check.header << '\n';
-    CsvReader csv(in);
-    CsvRecord record;
-    for (auto bad_line = check.bad_lines.begin(); bad_line != check.bad_lines.end();) {
-        LEDGERLINE_TRY(const bool more, csv.next(record));
-        if (!more) break;
-        if (record.line != *bad_line) continue;
-        out << record.raw << '\n';
-        ++bad_line;
-    }
-    if (!out.flush()) return failure(Disposition::refuse, std::string(bad_usage), fmt::format("cannot write {}", path));
-    return {};
-}
-
-void rewind(std::ifstream& file) {
-    file.clear();
-    file.seekg(0);
+        say(environment, fmt::format("... and {} more bad rows", check.bad_lines.size() - shown));
 }
 
 json::Value json_of(const std::map<std::string, std::int64_t>& counts) {
@@ -117,23 +97,24 @@ int finish(const Environment& environment, const Options& options, const FileChe
     else
         print_table(environment, check, outcome);
     for (const IntakeRefusal& refusal : outcome.counts.intake_refusals)
-        environment.err << fmt::format("{}:{}: refused: {} ({})\n", options.file, refusal.line, refusal.detail,
-                                       refusal.code);
+        say(environment,
+            fmt::format("{}:{}: refused: {} ({})", options.file, refusal.line, refusal.detail, refusal.code));
 
-    const char* advice = "Run the same command again to go on: nothing is posted twice.\n";
+    const std::string advice = "Run the same command again to go on: nothing is posted twice.";
     if (outcome.error) {
-        environment.err << fmt::format("ledgerline: {}\n{}", outcome.error->message, advice);
-        return exit_code_of(*outcome.error);
+        const int code = report(environment, *outcome.error);
+        say(environment, advice);
+        return code;
     }
     if (outcome.interrupted && outcome.counts.settled() < static_cast<std::int64_t>(check.good_rows)) {
-        environment.err << "Interrupted. " << advice;
+        say(environment, "Interrupted. " + advice);
         return exit_interrupted;
     }
     const bool clean = outcome.counts.dead_lettered == 0 && outcome.counts.refused_at_intake.empty();
     return clean ? exit_ok : exit_refused;
 }
 
-ImportOutcome send(const Environment& environment, const Options& options, const FileCheck& check, std::istream& file) {
+ImportOutcome send(const Environment& environment, const Options& options, const FileCheck& check, ImportFile& file) {
     Interrupts interrupts;
     Progress progress(environment, "importing", "rows", static_cast<std::int64_t>(check.good_rows));
     bool seen = false;
@@ -145,36 +126,56 @@ ImportOutcome send(const Environment& environment, const Options& options, const
     };
     settings.on_interrupt = [&] {
         progress.clear();
-        environment.err << "Stopping when the batches under way are settled (once more leaves at once).\n"
-                        << std::flush;
+        say(environment, "Stopping when the batches under way are settled (once more leaves at once).");
     };
     settings.on_progress = [&](std::int64_t settled) { progress.update(settled); };
-    return run_import(environment, settings, check, file);
+    ImportOutcome outcome = run_import(environment, settings, check, file.begin());
+    if (outcome.error)
+        if (const auto defect = file.defect())
+            outcome.error = {Disposition::refuse, "file_changed",
+                             fmt::format("cannot read {}: {}", options.file, *defect)};
+    return outcome;
+}
+
+Result<FileCheck> check_rows(const Options& options, ImportFile& file) {
+    auto checked = check_file(file.begin());
+    if (checked) return checked;
+    const std::string reason = file.defect().value_or(checked.error().message);
+    return failure(Disposition::refuse, std::string(bad_usage), fmt::format("{}: {}", options.file, reason));
+}
+
+// What is in the way of the bad rows: an exit code; nothing when they are out of the way.
+Result<std::optional<int>> set_bad_rows_aside(const Environment& environment, const Options& options,
+                                              const FileCheck& check, ImportFile& file, const std::string& rejects) {
+    list_bad_rows(environment, options.file, check);
+    if (!options.rejects.skip_invalid) {
+        say(environment, "Nothing was sent. --skip-invalid imports the other rows.");
+        return exit_usage;
+    }
+    Interrupts interrupts;
+    bool interrupted = false;
+    const auto written = write_rejects(file, check, rejects, options.rejects.overwrite,
+                                       [&] { return interrupted = interrupted || interrupts.wait(milliseconds(0)); });
+    if (interrupted) {
+        say(environment, "Interrupted. Nothing was sent.");
+        return exit_interrupted;
+    }
+    if (!written) return std::unexpected(written.error());
+    say(environment, fmt::format("The rejected rows are in {}.", rejects));
+    return std::nullopt;
 }
 
 Result<int> import_file(const Environment& environment, const Options& options) {
-    std::ifstream file(options.file, std::ios::binary);
-    if (!file) return failure(Disposition::refuse, std::string(bad_usage), fmt::format("cannot read {}", options.file));
     LEDGERLINE_CHECK(Server::open(options.settings.server));
-    auto check = check_file(file);
-    if (!check) {
-        check.error().message = fmt::format("{}: {}", options.file, check.error().message);
-        return std::unexpected(std::move(check).error());
+    LEDGERLINE_TRY(ImportFile file, ImportFile::open(options.file));
+    LEDGERLINE_TRY(const std::string rejects, rejects_path(options.rejects, options.file, file));
+    LEDGERLINE_TRY(const FileCheck checked, check_rows(options, file));
+    if (!checked.bad_lines.empty()) {
+        LEDGERLINE_TRY(const std::optional<int> code, set_bad_rows_aside(environment, options, checked, file, rejects));
+        if (code) return *code;
     }
-    if (!check->bad_lines.empty()) {
-        list_bad_rows(environment, options.file, *check);
-        if (!options.skip_invalid) {
-            environment.err << "Nothing was sent. --skip-invalid imports the other rows.\n";
-            return exit_usage;
-        }
-        rewind(file);
-        const std::string path = options.rejects.empty() ? options.file + ".rejected.csv" : options.rejects;
-        LEDGERLINE_CHECK(write_rejects(file, path, *check));
-        environment.err << fmt::format("The rejected rows are in {}.\n", path);
-    }
-    rewind(file);
-    const ImportOutcome outcome = send(environment, options, *check, file);
-    return finish(environment, options, *check, outcome);
+    const ImportOutcome outcome = send(environment, options, checked, file);
+    return finish(environment, options, checked, outcome);
 }
 
 constexpr const char* kNotes =
@@ -182,14 +183,17 @@ constexpr const char* kNotes =
     "reference), type (CREDIT or DEBIT), amount_cents and currency. Other columns go to the transaction's metadata, "
     "empty\n"
     "ones left out. Accounts that are missing are created in the currency of their first row.\n\n"
-    "The whole file is checked before the first row is sent. Each account's rows are applied in the order of the "
+    "FILE may be a pipe, and - is stdin: what comes through is copied to TMPDIR first. The whole file is checked "
+    "before\n"
+    "the first row is sent. Each account's rows are applied in the order of the "
     "file.\n"
     "An import that was interrupted, or is run again, changes nothing twice and ends with the same numbers; "
     "'replayed'\n"
     "counts the rows that the server knew before. A server that is away or busy is waited for.\n\n"
     "Examples:\n"
     "  ledgerline import payments.csv\n"
-    "  ledgerline import payments.csv --skip-invalid --rejects bad.csv -o json\n\n"
+    "  ledgerline import payments.csv --skip-invalid --rejects bad.csv -o json\n"
+    "  zcat payments.csv.gz | ledgerline import -\n\n"
     "Exit codes: 0 when every row is settled (a refusal by the rules of the ledger is a result); 1 when rows were "
     "refused\n"
     "at intake or dead-lettered; 2 when the file has bad rows and nothing was sent; 3 when it gave up; 130 "
@@ -200,7 +204,7 @@ constexpr const char* kNotes =
 void declare_import(Command& parent, const Environment& environment) {
     Command command = parent.add("import", "Send the rows of a CSV file and wait until every one is settled");
     auto options = std::make_shared<Options>();
-    command.positional("FILE", "The CSV file", options->file);
+    command.positional("FILE", "The CSV file; - for stdin", options->file);
     declare_server_options(command, options->settings.server);
     declare_output_option(command, options->output);
     command.option({"--connections", "N", "Connections to the server at once"}, options->settings.connections, 1,
@@ -209,10 +213,13 @@ void declare_import(Command& parent, const Environment& environment) {
     command.option({"--give-up", "TIME", "Give up when nothing has moved for so long"}, options->settings.give_up,
                    milliseconds(0), milliseconds(std::chrono::hours(24)));
     command.flag({"--skip-invalid", "", "Import the good rows and write the bad ones to a file", no_variable},
-                 options->skip_invalid);
+                 options->rejects.skip_invalid);
     command.option(
         {"--rejects", "FILE", "Where --skip-invalid writes the bad rows (default: FILE.rejected.csv)", no_variable},
-        options->rejects);
+        options->rejects.path);
+    command.flag(
+        {overwrite_rejects_flag, "", "Replace the file of bad rows when it is there with other rows", no_variable},
+        options->rejects.overwrite);
     command.notes(kNotes);
     command.action([&environment, options] {
         const auto code = import_file(environment, *options);

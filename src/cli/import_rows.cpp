@@ -6,6 +6,7 @@
 #include <charconv>
 
 #include "base/money.h"
+#include "base/utf8.h"
 #include "cli/exit_code.h"
 #include "cli/suggest.h"
 #include "cli/table.h"
@@ -30,28 +31,6 @@ bool has_control_characters(std::string_view text) {
     return false;
 }
 
-// The length of the sequence that begins at `at`; 0 when it is not valid.
-std::size_t sequence_length(std::string_view text, std::size_t at) {
-    const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
-    const auto follows = [&](std::size_t i, unsigned least, unsigned most) {
-        return byte(i) >= least && byte(i) <= most;
-    };
-    const unsigned first = byte(at);
-    if (first < 0x80) return 1;
-    if (first >= 0xC2 && first <= 0xDF) return follows(at + 1, 0x80, 0xBF) ? 2 : 0;
-    if (first >= 0xE0 && first <= 0xEF) {
-        const unsigned least = first == 0xE0 ? 0xA0 : 0x80;
-        const unsigned most = first == 0xED ? 0x9F : 0xBF;
-        return follows(at + 1, least, most) && follows(at + 2, 0x80, 0xBF) ? 3 : 0;
-    }
-    if (first >= 0xF0 && first <= 0xF4) {
-        const unsigned least = first == 0xF0 ? 0x90 : 0x80;
-        const unsigned most = first == 0xF4 ? 0x8F : 0xBF;
-        return follows(at + 1, least, most) && follows(at + 2, 0x80, 0xBF) && follows(at + 3, 0x80, 0xBF) ? 4 : 0;
-    }
-    return 0;
-}
-
 const char* broken_name_rule(std::string_view name) {
     if (name.empty()) return "must not be empty";
     if (width_of(name) > kNameCodePointsMax) return "must have at most 255 characters";
@@ -60,15 +39,6 @@ const char* broken_name_rule(std::string_view name) {
 }
 
 }  // namespace
-
-bool is_utf8(std::string_view text) {
-    for (std::size_t at = 0; at < text.size();) {
-        const std::size_t length = sequence_length(text, at);
-        if (length == 0) return false;
-        at += length;
-    }
-    return true;
-}
 
 Result<RowReader> RowReader::of_header(const CsvRecord& header) {
     if (!header.defect.empty()) return bad_header(header.defect);

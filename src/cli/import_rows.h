@@ -50,7 +50,4 @@ private:
     std::vector<std::size_t> others_;
 };
 
-// Whether text is valid UTF-8 (RFC 3629: no surrogates, nothing overlong, nothing beyond U+10FFFF).
-bool is_utf8(std::string_view text);
-
 }  // namespace ledgerline::cli

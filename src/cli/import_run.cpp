@@ -135,7 +135,7 @@ private:
             const auto account = good ? check_.account_index.find(row.account) : check_.account_index.end();
             if (account == check_.account_index.end()) return changed();
             BatchWriter& writer = writers_[account->second % writers_.size()];
-            if (!writer.add({row.line, row_body(row, account_ids_[account->second])})) return {};
+            if (!writer.add({row.line, account->second, row_body(row, account_ids_[account->second])})) return {};
             ++rows;
         }
         for (BatchWriter& writer : writers_) writer.flush();

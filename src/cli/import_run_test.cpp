@@ -152,6 +152,41 @@ TEST_F(ImportRun, EndsWhenAnAnswerDoesNotMatchTheBatch) {
     EXPECT_EQ(outcome.error->code, "bad_answer");
 }
 
+// Fault by fault, on two connections with small batches: what is refused for a moment comes again before what follows.
+TEST_F(ImportRun, KeepsEachAccountsOrderWhateverFailsInBetween) {
+    settings_.connections = 2;
+    settings_.batch_rows = 20;
+    for (const Fault fault : {Fault::busy, Fault::half_busy, Fault::one_busy, Fault::one_too_many, Fault::lost_answer,
+                              Fault::thrown, Fault::undecided}) {
+        for (int i = 0; i < 2; ++i) ledger_.faults.insert(ledger_.faults.end(), {fault, Fault::none, fault, fault});
+    }
+    const std::string text = sample_file(30, 1500);
+    const ImportOutcome outcome = import(text);
+    EXPECT_TRUE(ledger_.faults.empty()) << "all faults were met";
+    expect_result_of(text, outcome);
+}
+
+TEST_F(ImportRun, DoesNotSendARowThatTheServerLetALaterOneOvertake) {
+    ledger_.faults = {Fault::first_busy};
+    const ImportOutcome outcome =
+        import(std::string(kHeader) + "r1,a,,CREDIT,5,CZK\nr2,b,,CREDIT,5,CZK\nr3,a,,CREDIT,5,CZK\n");
+    EXPECT_FALSE(outcome.error);
+    EXPECT_EQ(ledger_.order()["a"], std::vector<std::string>{"r3"});
+    EXPECT_EQ(outcome.counts.processed, 2);
+    ASSERT_EQ(outcome.counts.intake_refusals.size(), 1u);
+    EXPECT_EQ(outcome.counts.intake_refusals[0].line, 2u);
+    EXPECT_EQ(outcome.counts.intake_refusals[0].code, "overloaded");
+    EXPECT_NE(outcome.counts.intake_refusals[0].detail.find("a later row of its account was accepted"),
+              std::string::npos);
+}
+
+TEST_F(ImportRun, EndsWhenAResultHasNoStatus) {
+    ledger_.faults = {Fault::other_shape};
+    const ImportOutcome outcome = import(sample_file(10, 100));
+    ASSERT_TRUE(outcome.error);
+    EXPECT_EQ(outcome.error->code, "bad_answer");
+}
+
 TEST_F(ImportRun, GivesUpWhenNothingMoves) {
     ledger_.faults = std::deque<Fault>(1000, Fault::busy);
     settings_.give_up = milliseconds(0);

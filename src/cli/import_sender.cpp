@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <unordered_set>
+
 namespace ledgerline::cli {
 namespace {
 
@@ -28,6 +31,7 @@ bool true_member(const json::Value& object, std::string_view member) {
 struct ItemEnd {
     std::optional<RowEnd> end;
     std::string reason;  // why it must be sent again, when there is no end
+    std::string code;    // of that reason, when the row was not accepted
 };
 
 // Whether the request may have been accepted although this is what came of it. The client and the API use the same code
@@ -38,28 +42,43 @@ bool may_have_been_accepted(const Error& error) {
 }
 
 ItemEnd end_of(const json::Value& item, BatchRow& row) {
-    const json::Value* status = item.find("status");
-    Answer answer{static_cast<int>(status ? status->if_int64().value_or(0) : 0), {}, {}};
+    Answer answer{static_cast<int>(*item.find("status")->if_int64()), {}, {}, {}};
     if (!answer.ok()) {
         if (const json::Value* problem = item.find("problem")) answer.body = *problem;
-        const Error error = answer.error();
+        const Error error = answer.error("the server");
         // A row that the server fails at again and again is not the server's bad moment.
         if (answer.status == 500) ++row.internal_errors;
         if (answer.retryable() && row.internal_errors < kInternalErrorsMax) {
             row.may_be_ours |= may_have_been_accepted(error);
-            return {std::nullopt, error.message};
+            return {std::nullopt, error.message, error.code};
         }
-        return {RowEnd{.intake_refusal = IntakeRefusal{row.line, error.code, text_of(answer.body, "detail")}}, {}};
+        return {RowEnd{.intake_refusal = IntakeRefusal{row.line, error.code, text_of(answer.body, "detail")}}, {}, {}};
     }
     const json::Value* transaction = item.find("transaction");
-    if (!transaction) return {std::nullopt, "an accepted row without a transaction in the answer"};
+    if (!transaction) return {std::nullopt, "an accepted row without a transaction in the answer", {}};
     const std::string state = text_of(*transaction, "status");
     if (!row.known) row.known = true_member(item, "replayed") && !row.may_be_ours;
     RowEnd end{.replayed = *row.known};
     end.dead_lettered = !text_of(*transaction, "dead_letter_id").empty();
     if (state == "FAILED") end.failure_code = text_of(*transaction, "failure_code");
-    if (state == "PROCESSED" || !end.failure_code.empty() || end.dead_lettered) return {std::move(end), {}};
-    return {std::nullopt, "rows are accepted but not decided yet"};
+    if (state == "PROCESSED" || !end.failure_code.empty() || end.dead_lettered) return {std::move(end), {}, {}};
+    return {std::nullopt, "rows are accepted but not decided yet", {}};
+}
+
+// Rows that were not accepted although a later one of their account was: sending them now would change the order of the
+// file.
+void end_overtaken(const Batch& batch, std::vector<ItemEnd>& ends) {
+    std::unordered_set<std::size_t> accepted_later;
+    for (std::size_t i = batch.size(); i-- > 0;) {
+        const BatchRow& row = batch[i];
+        if (row.known) {
+            accepted_later.insert(row.account);
+        } else if (!ends[i].end && accepted_later.contains(row.account)) {
+            const std::string detail =
+                fmt::format("{}; not sent again, as a later row of its account was accepted", ends[i].reason);
+            ends[i].end = RowEnd{.intake_refusal = IntakeRefusal{row.line, ends[i].code, detail}};
+        }
+    }
 }
 
 }  // namespace
@@ -76,7 +95,7 @@ std::optional<Answer> ImportSender::call(const std::string& target, const std::s
     while (!state_.stopping()) {
         auto answer = server_.call("POST", target, body, headers);
         if (answer && !answer->retryable()) return *std::move(answer);
-        const Error error = answer ? answer->error() : answer.error();
+        const Error error = answer ? server_.error_of(*answer) : answer.error();
         if (!answer && error.disposition != Disposition::retry) {
             state_.fail(error);
             return std::nullopt;
@@ -95,7 +114,7 @@ std::optional<std::string> ImportSender::ensure_account(const ImportAccount& acc
     backoff_.reset();
     std::string id = text_of(answer->body, answer->status == 409 ? "account_id" : "id");
     if (id.empty()) {
-        Error error = answer->error();
+        Error error = answer->ok() ? server_.bad_answer("answered without an id") : server_.error_of(*answer);
         error.message = fmt::format("account '{}': {}", account.reference, error.message);
         state_.fail(std::move(error));
         return std::nullopt;
@@ -111,12 +130,14 @@ void ImportSender::settle(Batch batch) {
         if (!answer) return;
         if (may_have_arrived)
             for (BatchRow& row : batch) row.may_be_ours = true;
-        if (!answer->ok()) return state_.fail(answer->error());
+        if (!answer->ok()) return state_.fail(server_.error_of(*answer));
         const json::Value* found = answer->body.find("results");
         const json::Array* results = found ? found->if_array() : nullptr;
-        if (!results || results->size() != batch.size())
-            return state_.fail(
-                {Disposition::refuse, "bad_answer", "the server's answer does not have a result for each row"});
+        const auto has_status = [](const json::Value& item) {
+            return item.find("status") && item.find("status")->if_int64();
+        };
+        if (!results || results->size() != batch.size() || !std::ranges::all_of(*results, has_status))
+            return state_.fail(server_.bad_answer("answered without a result with a status for each row"));
 
         const std::size_t before = batch.size();
         const std::string reason = take_results(*results, batch);
@@ -126,15 +147,18 @@ void ImportSender::settle(Batch batch) {
 }
 
 std::string ImportSender::take_results(const json::Array& results, Batch& batch) {
+    std::vector<ItemEnd> ends;
+    for (std::size_t i = 0; i < results.size(); ++i) ends.push_back(end_of(results[i], batch[i]));
+    end_overtaken(batch, ends);
+
     Batch left;
     std::string reason;
-    for (std::size_t i = 0; i < results.size(); ++i) {
-        ItemEnd item = end_of(results[i], batch[i]);
-        if (item.end) {
-            state_.count(*item.end);
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+        if (ends[i].end) {
+            state_.count(*ends[i].end);
             continue;
         }
-        reason = std::move(item.reason);
+        reason = std::move(ends[i].reason);
         left.push_back(std::move(batch[i]));
     }
     batch = std::move(left);

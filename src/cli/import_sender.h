@@ -19,6 +19,7 @@ namespace ledgerline::cli {
 // One row as it is sent.
 struct BatchRow {
     std::uint64_t line = 0;
+    std::size_t account = 0;   // which of the import's
     std::string body;          // JSON
     bool may_be_ours = false;  // an earlier try may have been accepted, so that a replay would say nothing
     int internal_errors = 0;
@@ -36,15 +37,17 @@ public:
     // first.
     std::optional<std::string> ensure_account(const ImportAccount& account);
 
-    // Returns when every row is settled and counted, or the import ends. Rows keep their order: what is sent again is
-    // sent before anything that follows the batch.
+    // Returns when every row is settled and counted, or the import ends. Each account's rows keep their order: what is
+    // sent again is sent before anything that follows the batch, and a row that the server let a later one of its
+    // account overtake is never sent again; it counts as refused.
     void settle(Batch batch);
 
 private:
     // One request; a passing failure is waited out. Nothing when the import ends.
     std::optional<Answer> call(const std::string& target, const std::string& body,
                                const std::vector<http::Header>& headers, bool& may_have_arrived);
-    // Takes the settled rows out of the batch. Returns why the others must be sent again, "" when there are none.
+    // Takes the rows that have ended out of the batch. Returns why the others must be sent again, "" when there are
+    // none.
     std::string take_results(const json::Array& results, Batch& batch);
     bool wait(std::optional<milliseconds> retry_after, const std::string& reason);
 

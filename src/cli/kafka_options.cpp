@@ -4,10 +4,11 @@
 
 #include <algorithm>
 #include <charconv>
-#include <fstream>
 #include <ranges>
+#include <sstream>
 #include <string_view>
 
+#include "cli/config_file.h"
 #include "cli/exit_code.h"
 
 namespace ledgerline::cli {
@@ -17,15 +18,10 @@ constexpr std::int64_t kReplicationFactorMax = 100;
 constexpr std::string_view kPrefix = "KAFKA_";
 constexpr std::string_view kProtocolVariable = "KAFKA_SECURITY_PROTOCOL";
 constexpr std::string_view kPropertyPrefixes[] = {"KAFKA_SASL_", "KAFKA_SSL_"};
-constexpr std::string_view kSecretEndings[] = {".password", ".secret", ".key.pem"};
 constexpr std::string_view kBlank = " \t\r";
 
 std::unexpected<Error> refused(std::string message) {
     return failure(Disposition::refuse, std::string(bad_usage), std::move(message));
-}
-
-bool is_secret(std::string_view name) {
-    return std::ranges::any_of(kSecretEndings, [name](std::string_view ending) { return name.ends_with(ending); });
 }
 
 std::string variable_of(std::string_view name) {
@@ -60,22 +56,21 @@ Result<void> add_property(KafkaProperties& properties, const std::string& text, 
 }
 
 Result<void> add_file(KafkaProperties& properties, const std::string& path) {
-    std::ifstream file(path);
+    LEDGERLINE_TRY(const std::string whole, read_config_file("--kafka-config-file", path));
+    std::istringstream file(whole);
     std::string line;
-    if (!file) return refused("--kafka-config-file: cannot read " + path);
     for (int number = 1; std::getline(file, line); ++number) {
         const std::string text = trimmed(line);
         if (text.empty() || text.starts_with('#')) continue;
         LEDGERLINE_CHECK(add_property(properties, text, fmt::format("{} line {}", path, number)));
     }
-    if (file.bad()) return refused("--kafka-config-file: cannot read " + path);
     return {};
 }
 
 Result<void> add_flags(KafkaProperties& properties, const std::vector<std::string>& texts) {
     for (const std::string& text : texts) {
         const std::string name = trimmed(text.substr(0, text.find('=')));
-        if (is_secret(name))
+        if (is_secret_kafka_property(name))
             return refused(
                 fmt::format("--kafka-config {}: secrets are not taken from the command line, where every "
                             "user of the machine can read them; put it into the file of --kafka-config-file, "

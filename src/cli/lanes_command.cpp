@@ -43,11 +43,8 @@ void write_halts_as_text(json::Array& lanes) {
 }
 
 Result<int> lanes(const Environment& environment, const Options& options, Server& server) {
-    LEDGERLINE_TRY(const json::Value answer, server.get("/v1/lanes"));
-    const json::Value* found = answer.find("lanes");
-    if (!found || !found->if_array())
-        return failure(Disposition::refuse, "bad_answer", "the server's answer has no member lanes");
-    json::Array lanes = *found->if_array();
+    LEDGERLINE_TRY(const json::Value answer, server.get("/v1/lanes", "lanes"));
+    LEDGERLINE_TRY(json::Array lanes, server.objects_of(answer, "lanes"));
     if (!options.output.json()) write_halts_as_text(lanes);
     print_list(environment, options.output, kLaneFields, lanes);
     return exit_ok;

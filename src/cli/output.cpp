@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "cli/exit_code.h"
+#include "cli/terminal_text.h"
 
 namespace ledgerline::cli {
 namespace {
@@ -12,7 +13,7 @@ namespace {
 constexpr std::int64_t kPageMax = 1000;  // of the API
 
 void print_json(const Environment& environment, const json::Value& value) {
-    environment.out << json::serialize(value) << '\n';
+    environment.out << printable_json(json::serialize(value)) << '\n';
 }
 
 }  // namespace
@@ -22,7 +23,7 @@ void declare_output_option(Command& command, OutputOptions& options) {
 }
 
 int report(const Environment& environment, const Error& error) {
-    environment.err << "ledgerline: " << error.message << '\n';
+    say(environment, "ledgerline: " + error.message);
     return exit_code_of(error);
 }
 
@@ -34,10 +35,14 @@ std::string cell_of(const json::Value* value) {
 
 void print_object(const Environment& environment, const OutputOptions& output, const json::Value& object) {
     if (output.json() || !object.if_object()) return print_json(environment, object);
+    std::vector<std::pair<std::string, std::string>> lines;
     std::size_t widest = 0;
-    for (const auto& [name, value] : *object.if_object()) widest = std::max(widest, width_of(name));
-    for (const auto& [name, value] : *object.if_object())
-        environment.out << name << std::string(widest - width_of(name) + 2, ' ') << cell_of(&value) << '\n';
+    for (const auto& [name, value] : *object.if_object()) {
+        lines.emplace_back(printable(name), printable(cell_of(&value)));
+        widest = std::max(widest, width_of(lines.back().first));
+    }
+    for (const auto& [name, value] : lines)
+        environment.out << name << std::string(widest - width_of(name) + 2, ' ') << value << '\n';
 }
 
 void print_list(const Environment& environment, const OutputOptions& output, std::span<const Field> fields,
@@ -63,21 +68,21 @@ Result<void> print_pages(const Environment& environment, const OutputOptions& ou
     std::vector<json::Value> for_table;
     std::string cursor;
     for (std::int64_t left = limit; left > 0;) {
-        LEDGERLINE_TRY(json::Value page, server.get(fmt::format("{}?limit={}{}{}", path, std::min(left, kPageMax),
-                                                                filters, query_of("cursor", cursor))));
-        const json::Value* found = page.find(member);
-        const json::Array* objects = found ? found->if_array() : nullptr;
-        if (!objects) return failure(Disposition::refuse, "bad_answer", "the server's answer has no member " + member);
+        LEDGERLINE_TRY(const json::Value page, server.get(fmt::format("{}?limit={}{}{}", path, std::min(left, kPageMax),
+                                                                      filters, query_of("cursor", cursor)),
+                                                          member));
+        LEDGERLINE_TRY(const json::Array objects, server.objects_of(page, member));
         if (output.json())
-            print_list(environment, output, fields, *objects);
+            print_list(environment, output, fields, objects);
         else
-            for_table.insert(for_table.end(), objects->begin(), objects->end());
-        left -= static_cast<std::int64_t>(objects->size());
+            for_table.insert(for_table.end(), objects.begin(), objects.end());
+        left -= static_cast<std::int64_t>(objects.size());
         cursor = text_of(page, "next_cursor");
-        if (cursor.empty() || objects->empty()) break;
+        if (cursor.empty() || objects.empty()) break;
+        if (output.json() && !environment.out) return {};  // nobody reads it any more
     }
     if (!output.json()) print_list(environment, output, fields, for_table);
-    if (!cursor.empty()) environment.err << fmt::format("There are more than {}: raise --limit to see them.\n", limit);
+    if (!cursor.empty()) say(environment, fmt::format("There are more than {}: raise --limit to see them.", limit));
     return {};
 }
 

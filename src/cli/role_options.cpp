@@ -8,6 +8,8 @@
 #include <string_view>
 #include <utility>
 
+#include "cli/database.h"
+
 namespace ledgerline::cli {
 namespace {
 
@@ -97,7 +99,8 @@ void declare_admission(Command& command, AdmissionOptions& options) {
 }
 
 void declare_role_database(Command& command, std::string& url) {
-    command.option({"--database-url", "URL", "The database, as libpq takes it", "DATABASE_URL", true}, url);
+    declare_database_url_option({"--database-url", "URL", "The database, as libpq takes it", "DATABASE_URL", true},
+                                command, url);
 }
 
 void declare_apply(Command& command, ApplyOptions& options) {

@@ -4,6 +4,7 @@
 
 #include <memory>
 
+#include "cli/database.h"
 #include "cli/output.h"
 
 namespace ledgerline::cli {
@@ -41,9 +42,10 @@ void declare_up(Command command, const Environment& environment, const RoleComma
     const auto texts = declare_role(command, environment, roles.up);
     UpOptions& options = texts->role;
     command.option({"--data-dir", "DIR", "Where it keeps its data; made when it is missing"}, options.data_dir);
-    command.option({"--database-url", "URL", "Database to use instead of a private cluster under the data directory",
-                    "DATABASE_URL"},
-                   options.database_url);
+    declare_database_url_option(
+        {"--database-url", "URL", "Database to use instead of a private cluster under the data directory",
+         "DATABASE_URL"},
+        command, options.database_url);
     declare_listen(command, options.listen, "the HTTP API");
     declare_admission(command, options.admission);
     declare_kafka_connection(command, texts->kafka, KafkaUse::optional);

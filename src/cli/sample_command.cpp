@@ -26,9 +26,11 @@ void declare_sample(Command& parent, const Environment& environment) {
                           {Disposition::refuse, std::string(bad_usage), "--currency must be an ISO 4217 code"});
         Sample sample(*settings);
         environment.out << sample_header << '\n';
-        while (const auto row = sample.next()) environment.out << csv_line(*row, settings->currency);
-        environment.out.flush();
-        return environment.out ? exit_ok : exit_refused;
+        while (const auto row = sample.next()) {
+            if (!environment.out) break;
+            environment.out << csv_line(*row, settings->currency);
+        }
+        return exit_ok;
     });
 }
 

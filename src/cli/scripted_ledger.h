@@ -8,6 +8,7 @@
 #include <map>
 #include <mutex>
 #include <set>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -22,10 +23,15 @@ enum class Fault {
     none,
     busy,          // 503, nothing is stored
     half_busy,     // the second half of the items gets a 503 each, nothing of it is stored
+    one_busy,      // one item in the middle gets a 503, and with it, as promised, all later ones of its account
+    one_too_many,  // the same with 429
+    first_busy,    // the first item gets a 503, later ones of its account are stored all the same: a broken promise
     lost_answer,   // everything is stored, but a gateway answers 502
+    thrown,        // everything is stored, but the answer is 500
     undecided,     // everything is stored, but nothing is decided before the answer
     unauthorized,  // 401
     one_too_few,   // everything is stored, but the last result is missing
+    other_shape,   // nothing is stored, and the results are numbers
 };
 
 class ScriptedLedger {
@@ -123,11 +129,15 @@ private:
         const json::Array& items = *body.find("transactions")->if_array();
         json::Array results;
         for (std::size_t i = 0; i < items.size(); ++i) {
-            if (fault == Fault::half_busy && i >= items.size() / 2)
-                results.push_back(json::Object{{"status", 503}, {"problem", problem("overloaded")}});
+            const int refusal = refusal_of(fault, items, i);
+            if (fault == Fault::other_shape)
+                results.push_back(static_cast<int>(i));
+            else if (refusal != 0)
+                results.push_back(json::Object{{"status", refusal}, {"problem", problem("overloaded")}});
             else
                 results.push_back(post(items[i], fault == Fault::undecided));
         }
+        if (fault == Fault::thrown) throw std::runtime_error("no answer");
         if (fault == Fault::lost_answer) {
             http::Response gateway;
             gateway.status = 502;
@@ -137,6 +147,16 @@ private:
         }
         if (fault == Fault::one_too_few) results.pop_back();
         return answer(200, json::Object{{"results", std::move(results)}});
+    }
+
+    // The status of an item that is not stored; 0 for others.
+    static int refusal_of(Fault fault, const json::Array& items, std::size_t i) {
+        const std::size_t middle = items.size() / 2;
+        const bool follows_middle = i >= middle && text(items[i], "account_id") == text(items[middle], "account_id");
+        if (fault == Fault::half_busy && i >= middle) return 503;
+        if (fault == Fault::one_busy && follows_middle) return 503;
+        if (fault == Fault::one_too_many && follows_middle) return 429;
+        return fault == Fault::first_busy && i == 0 ? 503 : 0;
     }
 
     json::Value post(const json::Value& item, bool undecided) {

@@ -2,11 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
-#include <fstream>
 
+#include "cli/config_file.h"
 #include "cli/exit_code.h"
+#include "http/chars.h"
 
 namespace ledgerline::cli {
 namespace {
@@ -14,20 +16,31 @@ namespace {
 constexpr milliseconds kTimeoutMin{100};
 constexpr milliseconds kTimeoutMax{600'000};
 constexpr std::int64_t kRetryAfterMaxSeconds = 300;
+constexpr const char* kKeyVariable = "LEDGERLINE_API_KEY";
+constexpr std::size_t kDetailBytesMax = 1000;  // of what a server says, in a message
+
+std::unexpected<Error> unusable_key(const std::string& source, const std::string& why) {
+    return failure(Disposition::refuse, std::string(bad_usage), fmt::format("{}: {}", source, why));
+}
+
+// The key itself is never repeated. source: the file or the variable.
+Result<std::string> checked_key(std::string key, const std::string& source) {
+    while (key.ends_with('\r') || key.ends_with(' ')) key.pop_back();
+    if (key.empty()) return unusable_key(source, "holds no API key");
+    if (!http::is_visible_ascii(key))
+        return unusable_key(source, "an API key has visible ASCII characters only: no blank, no line end, no control");
+    return key;
+}
 
 // The first line of the file, or else the environment's key; "" when there is neither.
 Result<std::string> read_api_key(const std::string& path) {
-    if (path.empty()) {
-        const char* key = std::getenv("LEDGERLINE_API_KEY");
-        return key ? key : "";
+    if (!path.empty()) {
+        LEDGERLINE_TRY(const std::string text, read_config_file("--api-key-file", path));
+        return checked_key(text.substr(0, text.find('\n')), "--api-key-file " + path);
     }
-    std::ifstream file(path);
-    std::string key;
-    if (!file || !std::getline(file, key))
-        return failure(Disposition::refuse, std::string(bad_usage),
-                       fmt::format("cannot read an API key from {}", path));
-    if (key.ends_with('\r')) key.pop_back();
-    return key;
+    const char* key = std::getenv(kKeyVariable);
+    if (!key || !*key) return "";
+    return checked_key(key, kKeyVariable);
 }
 
 // Seconds only: our server sends no dates.
@@ -56,13 +69,22 @@ void declare_key_options(Command& command, ServerOptions& options) {
 
 bool Answer::retryable() const { return status == 408 || status == 429 || status >= 500; }
 
-Error Answer::error() const {
-    const std::string code = text_of(body, "code");
-    const std::string detail = text_of(body, "detail");
-    return {retryable() ? Disposition::retry : Disposition::refuse,
-            code.empty() ? "http_" + std::to_string(status) : code,
-            fmt::format("{} (HTTP {}{}{})", detail.empty() ? "the server refused the request" : detail, status,
-                        code.empty() ? "" : ", ", code)};
+Error Answer::error(std::string_view server) const {
+    const Disposition disposition = retryable() ? Disposition::retry : Disposition::refuse;
+    const std::string code = text_of(body, "code").substr(0, kDetailBytesMax);
+    const std::string detail = text_of(body, "detail").substr(0, kDetailBytesMax);
+    if (!code.empty())
+        return {
+            disposition, code,
+            fmt::format("{} (HTTP {}, {})", detail.empty() ? "the server refused the request" : detail, status, code)};
+    const std::string own_code = fmt::format("http_{}", status);
+    if (!location.empty())
+        return {disposition, own_code,
+                fmt::format("{} answered {} and points to {}: redirects are not followed, --url must name the server "
+                            "itself",
+                            server, status, location.substr(0, kDetailBytesMax))};
+    return {disposition, own_code,
+            fmt::format("{} answered {} without saying why: is this a Ledgerline server?", server, status)};
 }
 
 Server::Server(http::BaseUrl base, std::string api_key, milliseconds timeout)
@@ -84,35 +106,52 @@ Result<Answer> Server::call(std::string_view method, std::string target, std::st
                             std::vector<http::Header> headers) {
     LEDGERLINE_TRY(const http::ClientResponse response,
                    exchange({std::string(method), std::move(target), std::move(headers), std::move(body)}));
-    Answer answer{response.status, {}, parse_retry_after(response.header("retry-after"))};
-    if (response.body.empty()) return answer;
+    Answer answer{response.status, {}, parse_retry_after(response.header("retry-after")), ""};
+    if (const std::string* location = response.header("location"); location && response.status / 100 == 3)
+        answer.location = *location;
     auto parsed = json::parse(response.body);
     if (parsed)
         answer.body = *std::move(parsed);
     else if (answer.ok())
-        return failure(Disposition::retry, "bad_answer",
-                       fmt::format("{} answered {} with something else than JSON: is this a Ledgerline server?", url_,
-                                   response.status));
+        return std::unexpected(
+            bad_answer(fmt::format("answered {} {}", response.status,
+                                   response.body.empty() ? "without a body" : "with something else than JSON")));
     return answer;
 }
 
-Result<json::Value> Server::get(std::string target) {
-    LEDGERLINE_TRY(Answer answer, call("GET", std::move(target)));
-    if (!answer.ok()) return std::unexpected(answer.error());
-    return std::move(answer.body);
+Error Server::bad_answer(std::string_view what) const {
+    return {Disposition::retry, "bad_answer", fmt::format("{} {}: is this a Ledgerline server?", url_, what)};
+}
+
+Result<json::Value> Server::object_of(Result<Answer> answer, std::string_view member) const {
+    if (!answer) return std::unexpected(answer.error());
+    if (!answer->ok()) return std::unexpected(error_of(*answer));
+    if (!answer->body.find(member)) return std::unexpected(bad_answer(fmt::format("answered without '{}'", member)));
+    return std::move(answer->body);
+}
+
+Result<json::Array> Server::objects_of(const json::Value& answer, std::string_view member) const {
+    const json::Value* found = answer.find(member);
+    const json::Array* objects = found ? found->if_array() : nullptr;
+    if (objects && std::ranges::all_of(*objects, [](const json::Value& each) { return each.if_object(); }))
+        return *objects;
+    return std::unexpected(bad_answer(fmt::format("answered without a list of objects in '{}'", member)));
+}
+
+Result<json::Value> Server::get(std::string target, std::string_view member) {
+    return object_of(call("GET", std::move(target)), member);
+}
+
+Result<json::Value> Server::send(std::string_view method, std::string target, const json::Value& body,
+                                 std::string_view member) {
+    return object_of(call(method, std::move(target), body.is_null() ? "" : json::serialize(body)), member);
 }
 
 Result<std::string> Server::get_text(std::string target) {
     LEDGERLINE_TRY(http::ClientResponse response, exchange({"GET", std::move(target), {}, ""}));
     if (response.status == 200) return std::move(response.body);
     auto problem = json::parse(response.body);
-    return std::unexpected(Answer{response.status, problem.value_or(json::Value()), {}}.error());
-}
-
-Result<json::Value> Server::send(std::string_view method, std::string target, const json::Value& body) {
-    LEDGERLINE_TRY(Answer answer, call(method, std::move(target), body.is_null() ? "" : json::serialize(body)));
-    if (!answer.ok()) return std::unexpected(answer.error());
-    return std::move(answer.body);
+    return std::unexpected(error_of({response.status, problem.value_or(json::Value()), {}, ""}));
 }
 
 std::string text_of(const json::Value& object, std::string_view member) {

@@ -30,12 +30,14 @@ struct Answer {
     int status = 0;
     json::Value body;  // null when there is none
     std::optional<milliseconds> retry_after;
+    std::string location;  // where a redirect points to; "" for other answers
 
     bool ok() const { return status >= 200 && status < 300; }
     // Whether the same request may succeed later: 408, 429 and 5xx.
     bool retryable() const;
     // What the problem document says. Disposition::retry when it is retryable, refuse otherwise.
-    Error error() const;
+    // server: how its URL is shown, for an answer that is not Ledgerline's.
+    Error error(std::string_view server) const;
 };
 
 // Not thread-safe: one thread at a time.
@@ -44,21 +46,29 @@ public:
     // Makes no connection yet. Error bad_usage: the URL or the key file cannot be used.
     static Result<Server> open(const ServerOptions& options);
 
-    // Any answer that is JSON. Errors are those of http::Client, and "bad_answer" (retry: a proxy may have spoken for
-    // a server that is away).
+    // Any answer that is JSON, or that is not ok(). Errors are those of http::Client, and bad_answer().
     Result<Answer> call(std::string_view method, std::string target, std::string body = {},
                         std::vector<http::Header> headers = {});
-    // The body of a successful answer; the problem as an error otherwise.
-    Result<json::Value> get(std::string target);
+    // The object of a successful answer, which has the member named; the problem as an error otherwise.
+    Result<json::Value> get(std::string target, std::string_view member);
     // The body of a successful answer, whatever it is.
     Result<std::string> get_text(std::string target);
-    Result<json::Value> send(std::string_view method, std::string target, const json::Value& body);
+    Result<json::Value> send(std::string_view method, std::string target, const json::Value& body,
+                             std::string_view member);
+    // The objects of the list that is this member of the answer.
+    Result<json::Array> objects_of(const json::Value& answer, std::string_view member) const;
+    // What the answer says when it is not ok().
+    Error error_of(const Answer& answer) const { return answer.error(url_); }
+    // An answer that says nothing a Ledgerline would say: what is wrong with it. Code "bad_answer" (retry: a proxy may
+    // have spoken for a server that is away).
+    Error bad_answer(std::string_view what) const;
 
     void set_timeout(milliseconds timeout) { timeout_ = timeout; }
 
 private:
     // With the key, if there is one.
     Result<http::ClientResponse> exchange(http::ClientRequest request);
+    Result<json::Value> object_of(Result<Answer> answer, std::string_view member) const;
 
     Server(http::BaseUrl base, std::string api_key, milliseconds timeout);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/result.h"
+#include "cli/terminal_text.h"
 
 namespace ledgerline::cli {
 namespace {
@@ -35,8 +36,7 @@ std::string grouped(std::int64_t number) {
 
 void Table::add(std::vector<std::string> cells) {
     LEDGERLINE_ASSERT(cells.size() == columns_.size());
-    for (std::string& cell : cells)
-        std::replace_if(cell.begin(), cell.end(), [](unsigned char c) { return c < 0x20 || c == 0x7F; }, '?');
+    for (std::string& cell : cells) cell = printable(cell);
     rows_.push_back(std::move(cells));
 }
 

@@ -19,7 +19,7 @@ class Table {
 public:
     explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
 
-    // One cell a column. Control characters are shown as '?', so that data cannot drive the terminal.
+    // One cell a column, which is made printable().
     void add(std::vector<std::string> cells);
     // Titles, then the rows, two spaces between columns, no trailing spaces. Without rows: the titles alone.
     void print(std::ostream& out) const;

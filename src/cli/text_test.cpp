@@ -27,7 +27,7 @@ TEST(Table, KeepsControlCharactersFromTheTerminal) {
     table.add({"a\x1b[2Jb\nc"});
     std::ostringstream out;
     table.print(out);
-    EXPECT_EQ(out.str(), "name\na?[2Jb?c\n");
+    EXPECT_EQ(out.str(), "name\na\\u001b[2Jb\\nc\n");
 }
 
 TEST(Table, GroupsThousands) {

@@ -64,8 +64,7 @@ Look look(const Clock& clock, std::vector<Watched>& servers) {
         Look::Process process = look_at(watched);
         // Publishers and workers have no such call.
         if (all.lanes.is_null() && process.scrape)
-            if (const auto lanes = watched.server.get("/v1/lanes"))
-                if (const json::Value* found = lanes->find("lanes")) all.lanes = *found;
+            if (const auto lanes = watched.server.get("/v1/lanes", "lanes")) all.lanes = *lanes->find("lanes");
         all.processes.push_back(std::move(process));
     }
     all.at = clock.steady_now();
@@ -74,7 +73,7 @@ Look look(const Clock& clock, std::vector<Watched>& servers) {
 
 void show(const Environment& environment, const Options& options, const TopView& view) {
     if (options.output.json()) {
-        environment.out << json::serialize(to_json(view)) << '\n';
+        print_object(environment, options.output, to_json(view));
     } else if (environment.out_is_terminal && !options.once) {
         std::vector<std::string> lines = to_lines(view);
         lines.insert(lines.begin(),
@@ -94,7 +93,8 @@ Result<int> top(const Environment& environment, const Options& options) {
     LEDGERLINE_TRY(std::vector<Watched> servers, open_servers(options));
     Interrupts interrupts;
     Look before = look(environment.clock, servers);
-    while (!interrupts.wait(options.interval)) {
+    // Ends also when nobody reads what it prints.
+    while (environment.out && !interrupts.wait(options.interval)) {
         Look after = look(environment.clock, servers);
         show(environment, options, top_view(before, after));
         if (options.once) {

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "cli/output.h"
 #include "cli/table.h"
+#include "cli/terminal_text.h"
 
 namespace ledgerline::cli {
 namespace {
@@ -130,17 +131,22 @@ std::vector<TraceStep> timeline_of(const json::Value& trace) {
 void print_timeline(std::ostream& out, const json::Value& trace) {
     const json::Value& transaction = member_of(trace, "transaction");
     const json::Value& lane = member_of(trace, "lane");
-    out << fmt::format("transaction {}: {} of {} cents {}, account {}: {}\n\n", text(transaction, "id"),
-                       text(transaction, "type"), grouped(number(transaction, "amount_cents")),
-                       text(transaction, "currency"), text(transaction, "account_id"), text(transaction, "status"));
+    out << printable(fmt::format("transaction {}: {} of {} cents {}, account {}: {}", text(transaction, "id"),
+                                 text(transaction, "type"), grouped(number(transaction, "amount_cents")),
+                                 text(transaction, "currency"), text(transaction, "account_id"),
+                                 text(transaction, "status")))
+        << "\n\n";
     Table table({{"time"}, {"since accepted", Align::right}, {"step"}, {"details"}});
     for (TraceStep& step : timeline_of(trace))
         table.add({step.at, since(text(transaction, "created_at"), step.at), step.name, step.details});
     table.print(out);
     const std::string owner = text(lane, "owner");
-    out << fmt::format("\nlane {}: accepted up to seq {}, published up to {}, applied up to {}; published by {}\n",
-                       text(lane, "lane"), grouped(number(lane, "last_seq")), grouped(number(lane, "published_seq")),
-                       grouped(number(lane, "applied_seq")), owner.empty() ? "nobody" : owner);
+    out << '\n'
+        << printable(fmt::format(
+               "lane {}: accepted up to seq {}, published up to {}, applied up to {}; published by {}",
+               text(lane, "lane"), grouped(number(lane, "last_seq")), grouped(number(lane, "published_seq")),
+               grouped(number(lane, "applied_seq")), owner.empty() ? "nobody" : owner))
+        << '\n';
 }
 
 }  // namespace ledgerline::cli

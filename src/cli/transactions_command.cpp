@@ -52,14 +52,14 @@ Result<int> list(const Environment& environment, const Options& options, Server&
 
 Result<int> show(const Environment& environment, const Options& options, Server& server) {
     LEDGERLINE_TRY(const json::Value transaction,
-                   server.get("/v1/transactions/" + http::percent_encode(options.transaction)));
+                   server.get("/v1/transactions/" + http::percent_encode(options.transaction), "id"));
     print_object(environment, options.output, transaction);
     return exit_ok;
 }
 
 Result<int> trace(const Environment& environment, const Options& options, Server& server) {
     LEDGERLINE_TRY(const json::Value life,
-                   server.get("/v1/transactions/" + http::percent_encode(options.transaction) + "/trace"));
+                   server.get("/v1/transactions/" + http::percent_encode(options.transaction) + "/trace", "events"));
     if (options.output.json())
         print_object(environment, options.output, life);
     else
@@ -95,7 +95,8 @@ Result<int> post(const Environment& environment, const Options& options, Server&
     }
     LEDGERLINE_TRY(const Answer answer,
                    server.call("POST", "/v1/transactions", json::serialize(body), std::move(headers)));
-    if (!answer.ok()) return std::unexpected(answer.error());
+    if (!answer.ok()) return std::unexpected(server.error_of(answer));
+    if (!answer.body.find("id")) return std::unexpected(server.bad_answer("answered without 'id'"));
     print_object(environment, options.output, answer.body);
     return text_of(answer.body, "status") == "FAILED" ? exit_refused : exit_ok;
 }

@@ -7,6 +7,7 @@
 #include "cli/exit_code.h"
 #include "cli/output.h"
 #include "cli/progress.h"
+#include "cli/terminal_text.h"
 #include "cli/verify.h"
 #include "pg/migrations.h"
 #include "sql/migrations.h"
@@ -67,7 +68,7 @@ void print_text(const Environment& environment, const VerifyReport& report, doub
         const std::string count = fmt::format("{} {}", grouped(finding.examined), unit_of(check));
         environment.out << fmt::format("{:<6}  {:<70} {:>22}\n", finding.violated == 0 ? "ok" : "FAILED",
                                        claim_of(check), count);
-        for (const Violation& violation : finding.listed) environment.out << line_of(violation) << '\n';
+        for (const Violation& violation : finding.listed) environment.out << printable(line_of(violation)) << '\n';
         const auto listed = static_cast<std::int64_t>(finding.listed.size());
         if (finding.violated > listed)
             environment.out << fmt::format("        ... and {} more\n", grouped(finding.violated - listed));

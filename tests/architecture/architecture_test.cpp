@@ -108,6 +108,21 @@ std::vector<fs::path> project_files() {
 
 TEST(Architecture, ModulesImportOnlyWhatTheLayoutAllows) { EXPECT_THAT(wrong_imports(), IsEmpty()); }
 
+// Messages hold text of others: only say() escapes what drives a terminal. Progress and questions draw by themselves.
+std::vector<std::string> messages_past_say() {
+    const std::set<std::string> drawers = {"terminal_text.cpp", "progress.cpp", "confirm.cpp"};
+    static const std::regex kMessage(R"((environment_?\.err|std::cerr|stderr) *<<)");
+    std::vector<std::string> out;
+    for (const char* module : {"cli", "app"})
+        for (const fs::path& source : sources_under(kProject / "src" / module))
+            if (!drawers.contains(source.filename().string()) && !source.stem().string().ends_with("_test") &&
+                std::regex_search(read(source), kMessage))
+                out.push_back(fs::relative(source, kProject).string());
+    return out;
+}
+
+TEST(Architecture, MessagesForPeopleAreEscapedInOnePlace) { EXPECT_THAT(messages_past_say(), IsEmpty()); }
+
 TEST(Architecture, TheLayoutHasNoCircles) {
     for (const auto& [module, imports] : kMayImport)
         for (const std::string& import : imports)

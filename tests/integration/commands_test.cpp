@@ -132,7 +132,7 @@ TEST_F(Commands, DeadLettersAreReplayedOrDiscarded) {
 
     EXPECT_EQ(call({"dlq", "replay", first, "-o", "json"}).at("state"), "REPLAYED");
     EXPECT_EQ(call({"dlq", "replay", first}).code, exit_ok) << "again";
-    const Outcome mixed = call({"dlq", "discard", first, second, "-o", "json"});
+    const Outcome mixed = call({"dlq", "discard", first, second, "--yes", "-o", "json"});
     EXPECT_EQ(mixed.code, exit_refused) << "the first is replayed";
     EXPECT_THAT(mixed.err, HasSubstr(first));
     EXPECT_EQ(mixed.lines(), 1);

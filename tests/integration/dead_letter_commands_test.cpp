@@ -223,7 +223,6 @@ TEST_F(DeadLetterCommands, ArgumentsThatContradictOneAnotherAreRefused) {
                                                {"replay", id, "--all"},
                                                {"replay", "--all", "--code", "x"},
                                                {"discard", id, "--lane", "1"},
-                                               {"discard", id, "--yes"},
                                                {"discard", "--all", "--max", "0"},
                                                {"discard", "--all", "--rate", "x"}})
         EXPECT_EQ(call(arguments).code, exit_usage) << testing::PrintToString(arguments);

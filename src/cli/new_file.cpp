@@ -1,0 +1,129 @@
+#include "cli/new_file.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <system_error>
+
+#include "cli/exit_code.h"
+
+namespace ledgerline::cli {
+namespace {
+
+constexpr std::size_t kBufferBytes = 64 * 1024;
+
+std::string text_of(int error) { return std::generic_category().message(error); }
+
+std::unexpected<Error> refused(const std::string& path, const std::string& why) {
+    return failure(Disposition::refuse, std::string(bad_usage), fmt::format("cannot write {}: {}", path, why));
+}
+
+std::unexpected<Error> no_space(const std::string& path, int error) {
+    return failure(Disposition::retry, "no_space", fmt::format("cannot write {}: {}", path, text_of(error)));
+}
+
+std::string directory_of(const std::string& path) {
+    const std::string parent = std::filesystem::path(path).parent_path().string();
+    return parent.empty() ? "." : parent;
+}
+
+// Only the process as a whole can ask for it, by setting it.
+mode_t current_umask() {
+    const mode_t mask = umask(0);
+    umask(mask);
+    return mask;
+}
+
+bool same_content(const std::string& a, const std::string& b) {
+    using Bytes = std::istreambuf_iterator<char>;
+    std::ifstream one(a, std::ios::binary), other(b, std::ios::binary);
+    return one && other && std::equal(Bytes(one), Bytes(), Bytes(other), Bytes());
+}
+
+// Never replaces anything. Some file systems know only the older way.
+bool rename_if_free(const std::string& from, const std::string& to) {
+    if (renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return true;
+    if (errno != EINVAL && errno != ENOSYS) return false;
+    if (link(from.c_str(), to.c_str()) != 0) return false;
+    unlink(from.c_str());
+    return true;
+}
+
+}  // namespace
+
+NewFile::NewFile(std::string path, std::string temporary, Descriptor file)
+    : path_(std::move(path)), temporary_(std::move(temporary)), file_(std::move(file)) {}
+
+NewFile::NewFile(NewFile&& other) noexcept
+    : path_(std::move(other.path_)),
+      temporary_(std::exchange(other.temporary_, {})),
+      file_(std::move(other.file_)),
+      buffer_(std::move(other.buffer_)) {}
+
+NewFile::~NewFile() {
+    if (!temporary_.empty()) unlink(temporary_.c_str());
+}
+
+Result<NewFile> NewFile::create(const std::string& path, mode_t permissions) {
+    const std::string name = std::filesystem::path(path).filename().string();
+    if (name.empty() || name == "." || name == "..") return refused(path, "it is not the name of a file");
+    struct stat there{};
+    // Not through a link either: it would be replaced, be it /dev/stdout.
+    if (lstat(path.c_str(), &there) == 0 && !S_ISREG(there.st_mode)) return refused(path, "it is not a regular file");
+
+    std::string temporary = fmt::format("{}/.{}.XXXXXX", directory_of(path), name);
+    Descriptor file(mkostemp(temporary.data(), O_CLOEXEC));
+    if (!file.is_open()) return errno == ENOSPC ? no_space(path, errno) : refused(path, text_of(errno));
+    NewFile created(path, std::move(temporary), std::move(file));
+    if (fchmod(created.file_.number(), permissions & ~current_umask()) != 0) return refused(path, text_of(errno));
+    return created;
+}
+
+Result<void> NewFile::write(std::string_view text) {
+    buffer_ += text;
+    return buffer_.size() < kBufferBytes ? Result<void>() : flush();
+}
+
+Result<void> NewFile::flush() {
+    for (std::string_view left = buffer_; !left.empty();) {
+        const ssize_t taken = ::write(file_.number(), left.data(), left.size());
+        if (taken < 0 && errno == EINTR) continue;
+        if (taken < 0) return no_space(path_, errno);
+        left.remove_prefix(static_cast<std::size_t>(taken));
+    }
+    buffer_.clear();
+    return {};
+}
+
+Result<void> NewFile::publish(Existing existing, std::string_view overwrite_flag) {
+    LEDGERLINE_CHECK(flush());
+    if (fsync(file_.number()) != 0) return no_space(path_, errno);
+    file_.close();
+    if (same_content(path_, temporary_)) return {};
+    LEDGERLINE_CHECK(rename_to_path(existing, overwrite_flag));
+    temporary_.clear();
+    // The name must be as lasting as the content.
+    const Descriptor directory(open(directory_of(path_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (directory.is_open()) fsync(directory.number());
+    return {};
+}
+
+Result<void> NewFile::rename_to_path(Existing existing, std::string_view overwrite_flag) {
+    if (existing == Existing::replace) {
+        if (rename(temporary_.c_str(), path_.c_str()) != 0) return refused(path_, text_of(errno));
+        return {};
+    }
+    if (rename_if_free(temporary_, path_)) return {};
+    if (errno != EEXIST) return refused(path_, text_of(errno));
+    return refused(path_, fmt::format("it is there already: give another name, or {}", overwrite_flag));
+}
+
+}  // namespace ledgerline::cli

@@ -1,0 +1,44 @@
+// NewFile: how a command writes a file: whole or not at all, and never over what is there unless it is told to.
+//
+// It is written under a temporary name in the same directory, brought to the disk, and given its name in one step.
+// Until then nobody sees it, and it is removed with the object. A process that is killed leaves ".NAME.XXXXXX" behind.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "cli/descriptor.h"
+
+namespace ledgerline::cli {
+
+class NewFile {
+public:
+    // permissions are cut by the umask. Error bad_usage: the path's directory does not take a file, or what is there is
+    // no regular file (a device, a FIFO, a directory, a link).
+    static Result<NewFile> create(const std::string& path, mode_t permissions);
+    NewFile(NewFile&& other) noexcept;
+    ~NewFile();
+
+    // Error "no_space" (retry): it cannot be written, and is given up.
+    Result<void> write(std::string_view text);
+
+    enum class Existing { keep, replace };
+    // Gives it its name. A file of that name with the same content is kept as it is; another one is an error
+    // (bad_usage) that names the flag, or is replaced. Once.
+    Result<void> publish(Existing existing, std::string_view overwrite_flag);
+
+private:
+    NewFile(std::string path, std::string temporary, Descriptor file);
+    Result<void> flush();
+    Result<void> rename_to_path(Existing existing, std::string_view overwrite_flag);
+
+    std::string path_;
+    std::string temporary_;  // empty once it is gone
+    Descriptor file_;
+    std::string buffer_;
+};
+
+}  // namespace ledgerline::cli

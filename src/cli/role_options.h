@@ -19,8 +19,8 @@ struct ListenOptions {
     std::uint16_t port = 0;          // 0: any free one
     std::int64_t http_threads = 2;
     std::int64_t connections_max = 4096;
-    std::int64_t connections_per_address = 0;    // 0: half of them
-    std::vector<http::Network> trusted_proxies;  // have no such share
+    std::int64_t connections_per_address = 0;         // 0: half of them
+    std::vector<http::Network> trusted_proxies = {};  // have no such share
 };
 // what: what is served there.
 void declare_listen(Command& command, ListenOptions& options, const std::string& what);

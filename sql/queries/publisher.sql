@@ -84,6 +84,19 @@ RETURNING p.lane
 UPDATE lane_publish SET publish_attempts = publish_attempts + 1, last_error = $4
 WHERE lane = $1 AND owner = $2 AND epoch = $3
 
+-- name: halt
+INSERT INTO lane_halts AS known (lane, stage, seq, code, reason, halted_at)
+SELECT lane, 'publish', $4, $5, $6, now() FROM lane_publish
+WHERE lane = $1 AND owner = $2 AND epoch = $3 AND published_seq = $4 - 1
+ON CONFLICT (lane, stage) DO UPDATE
+SET seq = excluded.seq, code = excluded.code, reason = excluded.reason,
+    halted_at = CASE WHEN (known.seq, known.code) = (excluded.seq, excluded.code) THEN known.halted_at
+                     ELSE excluded.halted_at END
+
+-- name: clear_halts
+DELETE FROM lane_halts h USING lane_publish p
+WHERE h.lane = ANY ($1::integer[]) AND h.stage = 'publish' AND p.lane = h.lane AND p.published_seq >= h.seq
+
 -- name: backlog
 SELECT coalesce(sum(greatest(c.last_seq - c.announced_seq, 0)), 0)::bigint,
        coalesce(extract(epoch FROM now() - min(e.created_at)), 0)::bigint,

@@ -16,7 +16,7 @@ Result<KafkaLink> KafkaLink::open(RoleProcess& process, const std::string& role,
 }
 
 http::Dependency KafkaLink::dependency(bool required) const {
-    return http::dependency("kafka", [bus = bus_.get()] { return bus->reachable(); }, required);
+    return http::dependency("kafka", [bus = bus_.get()] { return bus->health().problems.empty(); }, required);
 }
 
 }  // namespace ledgerline::app

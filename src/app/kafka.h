@@ -21,7 +21,7 @@ public:
 
     KafkaBus& bus() const { return *bus_; }
     const MessagingNames& names() const { return names_; }
-    // "kafka", as /readyz names it. The link must outlive it.
+    // "kafka", as /readyz names it: a broker answers, and the topic of events takes events. The link must outlive it.
     http::Dependency dependency(bool required) const;
 
 private:

@@ -22,16 +22,41 @@ struct Outgoing {
     Message message;
 };
 
+// What became of a message.
+enum class Fate {
+    delivered,  // the bus has certainly taken it
+    full,       // there was no room for it at that moment, and it will not arrive
+    failed,     // it may arrive or not: send it again
+    refused,    // the bus does not take it, however often it is sent: it is too large, or invalid
+};
+
+struct Report {
+    std::uint64_t number = 0;  // of the message
+    Fate fate = Fate::failed;
+    std::string reason;  // why it was not delivered, for people
+};
+
 // Not thread-safe: one thread at a time.
 class Producer {
 public:
     virtual ~Producer() = default;
 
-    // Hands the messages to the bus in order and waits until each is acknowledged or has failed, at most until
-    // deadline. Returns one flag a message: true only for those that the bus has certainly taken. A full partition is a
-    // failed delivery, not a reason to wait. An Error means that none is known to be delivered, and that the producer
-    // has recovered itself as far as it can: call again later.
-    virtual Result<std::vector<bool>> publish(std::span<const Outgoing> messages, SteadyTime deadline) = 0;
+    // Hands the messages to the bus in order; does not wait for what becomes of them. Returns the number of the first;
+    // the others follow it, and no number is given twice. Each message gets one report, sooner or later: one whose
+    // partition is away, perhaps when that comes back. Those of one partition arrive in the order in which they were
+    // sent, but for what failed; behind a message that send() itself could not hand over, the others of its partition
+    // fail as well.
+    virtual std::uint64_t send(std::span<const Outgoing> messages) = 0;
+
+    // The reports that have come since the last call. Waits for the first of them until deadline at most, and not at
+    // all when none is outstanding.
+    virtual std::vector<Report> collect(SteadyTime deadline) = 0;
+
+    // What keeps messages from reaching that partition at this moment, for people. Empty: nothing that is known.
+    virtual std::string obstacle(int partition) const = 0;
+
+    // What the bus takes of one message, as far as is known, in bytes as wire_bytes_max() counts them.
+    virtual std::size_t message_bytes_max() const = 0;
 };
 
 // One message as it came in.

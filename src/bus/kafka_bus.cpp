@@ -40,9 +40,10 @@ public:
         const std::lock_guard lock(mutex_);
         known_.erase(producer_.get());
     }
-    Result<std::vector<bool>> publish(std::span<const Outgoing> messages, SteadyTime deadline) override {
-        return producer_->publish(messages, deadline);
-    }
+    std::uint64_t send(std::span<const Outgoing> messages) override { return producer_->send(messages); }
+    std::vector<Report> collect(SteadyTime deadline) override { return producer_->collect(deadline); }
+    std::string obstacle(int partition) const override { return producer_->obstacle(partition); }
+    std::size_t message_bytes_max() const override { return producer_->message_bytes_max(); }
 
 private:
     const std::unique_ptr<KafkaProducer> producer_;
@@ -66,6 +67,8 @@ void KafkaBus::Impl::look_after() {
 
 Result<std::unique_ptr<KafkaBus>> KafkaBus::create(KafkaConfig config, const Clock& clock, Metrics& metrics) {
     LEDGERLINE_ASSERT(config.partitions > 0);
+    LEDGERLINE_TRY(const KafkaClientLimits limits, read_kafka_client_limits(config));
+    config.message_bytes_max = limits.message_bytes_max;
     auto impl = std::make_unique<Impl>(std::move(config), clock, metrics);
     LEDGERLINE_TRY(impl->topics, KafkaTopics::start(impl->config, metrics, impl->reaper,
                                                     [self = impl.get()] { self->look_after(); }));
@@ -84,6 +87,7 @@ std::unique_ptr<Consumer> KafkaBus::make_consumer() {
 }
 
 bool KafkaBus::reachable() const { return impl_->topics->reachable(); }
+KafkaHealth KafkaBus::health() const { return impl_->topics->health(); }
 bool KafkaBus::abandoned_clients() const { return impl_->reaper.any_left_behind(); }
 
 }  // namespace ledgerline

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "bus/bus.h"
 #include "bus/kafka_config.h"
+#include "bus/kafka_health.h"
 #include "observe/metrics.h"
 
 namespace ledgerline {
@@ -33,6 +34,10 @@ public:
     // Whether the broker answered lately. Never blocks; kept true or false by a thread of the bus that asks it every
     // second.
     bool reachable() const;
+
+    // The state at the last look, at most about a second old while brokers answer. Never blocks. It tells of both
+    // topics; a partition named in it holds up its own lane only.
+    KafkaHealth health() const;
 
     // Whether a client had to be left behind because it could not be destroyed. The process must then end with _exit
     // once everything of its own is flushed.

@@ -3,9 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
+#include <cstring>
 #include <thread>
 
 #include "bus/kafka_statistics.h"
+#include "event/event.h"
 #include "observe/exceptions.h"
 #include "observe/log.h"
 
@@ -73,6 +76,27 @@ Result<ConfigHandle> make_config(const std::string& role, const KafkaConfig& con
 }
 
 }  // namespace
+
+Result<KafkaClientLimits> read_kafka_client_limits(const KafkaConfig& config) {
+    LEDGERLINE_TRY(const ConfigHandle handle, make_config("limits", config, {}));
+    const auto read = [&](const char* name, std::size_t bytes_min) -> Result<std::size_t> {
+        char text[kErrorChars];
+        std::size_t size = sizeof text;
+        std::size_t bytes = 0;
+        if (rd_kafka_conf_get(handle.get(), name, text, &size) == RD_KAFKA_CONF_OK)
+            std::from_chars(text, text + std::strlen(text), bytes);
+        if (bytes >= bytes_min) return bytes;
+        return failure(Disposition::refuse, "bad_usage",
+                       fmt::format("Kafka property {}: {} is too little, {} bytes must fit", name, bytes, bytes_min));
+    };
+    KafkaClientLimits limits;
+    LEDGERLINE_TRY(limits.message_bytes_max, read("message.max.bytes", event_wire_bytes_max));
+    // The client gives an answer up that is larger. The library asks for room for its frame (fetch.max.bytes + 512).
+    LEDGERLINE_TRY(limits.answer_bytes_max, read("receive.message.max.bytes", fetch_bytes_max + 512));
+    // Brokers go beyond this one for a first message (KIP-74); older ones would never hand it out.
+    LEDGERLINE_CHECK(read("fetch.message.max.bytes", event_wire_bytes_max));
+    return limits;
+}
 
 int kafka_wait_ms(SteadyTime now, SteadyTime deadline) {
     constexpr milliseconds kLongest{60'000};

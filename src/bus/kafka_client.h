@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/result.h"
 #include "bus/kafka_config.h"
 #include "observe/metrics.h"
@@ -39,6 +40,9 @@ using KafkaQueue = std::unique_ptr<rd_kafka_queue_t, KafkaDeleter<rd_kafka_queue
 using KafkaEvent = std::unique_ptr<rd_kafka_event_t, KafkaDeleter<rd_kafka_event_destroy>>;
 using KafkaErrorPtr = std::unique_ptr<rd_kafka_error_t, KafkaDeleter<rd_kafka_error_destroy>>;
 using KafkaTopicHandle = std::unique_ptr<rd_kafka_topic_t, KafkaDeleter<rd_kafka_topic_destroy>>;
+
+// What a consumer asks of a broker in one answer, in bytes.
+inline constexpr std::size_t fetch_bytes_max = limits::kafka_fetch_bytes_max;
 
 // The library waits in whole milliseconds, by int. Zero when the deadline has passed.
 int kafka_wait_ms(SteadyTime now, SteadyTime deadline);
@@ -103,6 +107,15 @@ private:
     std::shared_ptr<State> state_ = std::make_shared<State>();
     Metrics& metrics_;
 };
+
+// What the client lets pass of one message with the user's properties: of a producer's (message.max.bytes), and of a
+// broker's answer to a consumer (receive.message.max.bytes). Error bad_usage, refuse, names a property that the library
+// does not take, or that lets no event of the largest size pass.
+struct KafkaClientLimits {
+    std::size_t message_bytes_max = 0;
+    std::size_t answer_bytes_max = 0;
+};
+Result<KafkaClientLimits> read_kafka_client_limits(const KafkaConfig& config);
 
 class KafkaClient {
 public:

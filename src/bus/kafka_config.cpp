@@ -15,7 +15,8 @@ struct OwnedProperty {
 constexpr std::string_view kOrder = "the producer is idempotent, with one request in flight and acks from all replicas";
 constexpr std::string_view kWaiting = "how long to wait for a delivery is the publisher's to decide";
 constexpr std::string_view kCursor = "offsets are committed by the worker, after the database commit";
-constexpr std::string_view kGroup = "partitions are shared out by range to members that come and go";
+constexpr std::string_view kGroup = "partitions are dealt out in turn to members that come and go";
+constexpr std::string_view kBatch = "a batch is what the topic takes (message.max.bytes limits a message)";
 constexpr std::string_view kTopics = "topics are created with one partition a lane, never by accident";
 constexpr std::string_view kProcess = "the process handles the client's events itself";
 
@@ -32,6 +33,7 @@ constexpr OwnedProperty kOwned[] = {
     {"retries", kOrder},
     {"message.send.max.retries", kOrder},
     {"transactional.id", kOrder},
+    {"batch.size", kBatch},
     {"partitioner", "a message goes to the partition of its lane"},
     {"message.timeout.ms", kWaiting},
     {"delivery.timeout.ms", kWaiting},

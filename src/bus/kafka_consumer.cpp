@@ -9,7 +9,9 @@ namespace {
 
 KafkaClient::Settings consumer_settings(const KafkaConfig& config) {
     return {{"group.id", config.group},
-            {"partition.assignment.strategy", "range"},
+            // In turn: a topic may have more partitions than there are lanes, and by range the first members would get
+            // all that have one. Range as well, so that members of both versions have one in common.
+            {"partition.assignment.strategy", "roundrobin,range"},
             {"enable.auto.commit", "false"},
             {"enable.auto.offset.store", "false"},
             {"auto.offset.reset", "earliest"},
@@ -20,13 +22,7 @@ KafkaClient::Settings consumer_settings(const KafkaConfig& config) {
             {"max.poll.interval.ms", "60000"},
             {"queued.min.messages", std::to_string(KafkaConsumer::fetched_messages_max)},
             {"queued.max.messages.kbytes", std::to_string(KafkaConsumer::fetched_kilobytes_max)},
-            {"fetch.max.bytes", std::to_string(KafkaConsumer::fetch_bytes_max)}};
-}
-
-std::size_t size_of(const Message& message) {
-    std::size_t bytes = message.key.size() + message.value.size();
-    for (const auto& [name, value] : message.headers) bytes += name.size() + value.size();
-    return bytes;
+            {"fetch.max.bytes", std::to_string(fetch_bytes_max)}};
 }
 
 // Null, as tombstones have it, reads as empty.
@@ -45,7 +41,7 @@ Incoming incoming_from(const rd_kafka_message_t& message) {
     std::size_t size = 0;
     for (std::size_t i = 0; rd_kafka_header_get_all(headers, i, &name, &value, &size) == RD_KAFKA_RESP_ERR_NO_ERROR;
          ++i)
-        incoming.message.headers.emplace_back(name, bytes_of(value, size));
+        incoming.message.headers.emplace_back(name ? name : "", bytes_of(value, size));
     return incoming;
 }
 
@@ -68,7 +64,7 @@ Result<Polled> KafkaConsumer::poll(milliseconds wait, std::size_t messages_max) 
         // A group that knows the topic from the start shares it out once. Who waits for it for long joins all the same,
         // and gets partitions when the topic is there.
         if (join_by_ == SteadyTime()) join_by_ = began_at + topic_wait_max;
-        if (!topics_.wait_right(KafkaTopic::events, began_at + wait) && clock_.steady_now() < join_by_) return Polled{};
+        if (!topics_.wait_there(KafkaTopic::events, began_at + wait) && clock_.steady_now() < join_by_) return Polled{};
         LEDGERLINE_CHECK(join());
     }
     if (clock_.steady_now() >= commit_due_) flush_commits(false);
@@ -164,7 +160,7 @@ void KafkaConsumer::take(KafkaMessage message) {
         return;
     }
     if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        if (is_missing(message->err)) topics_.doubt(KafkaTopic::events);
+        if (is_missing(message->err)) topics_.doubt(KafkaTopic::events, message->partition);
         log::debug("kafka: consumer", {{"error", rd_kafka_message_errstr(message.get())}});
         return;
     }
@@ -173,7 +169,7 @@ void KafkaConsumer::take(KafkaMessage message) {
     held->second.still_since = {};
     held->second.messages.push_back(incoming_from(*message));
     ++kept_messages_;
-    kept_bytes_ += size_of(held->second.messages.back().message);
+    kept_bytes_ += wire_bytes_max(held->second.messages.back().message);
 }
 
 void KafkaConsumer::report_assignment(Polled& polled) {
@@ -196,7 +192,7 @@ void KafkaConsumer::hand_out(Polled& polled, std::size_t messages_max) {
         auto& messages = next->second.messages;
         if (!messages.empty()) {
             last_partition_ = next->first;
-            kept_bytes_ -= size_of(messages.front().message);
+            kept_bytes_ -= wire_bytes_max(messages.front().message);
             --kept_messages_;
             polled.messages.push_back(std::move(messages.front()));
             messages.pop_front();
@@ -208,27 +204,23 @@ void KafkaConsumer::hand_out(Polled& polled, std::size_t messages_max) {
 void KafkaConsumer::find_ends(Polled& polled, SteadyTime began_at) {
     if (held_.empty() || (!polled.messages.empty() && began_at < ends_due_)) return;
     ends_due_ = began_at + end_ask_interval;
-    const KafkaPartitionList ends(rd_kafka_topic_partition_list_new(static_cast<int>(held_.size())));
-    for (const auto& [partition, held] : held_)
-        rd_kafka_topic_partition_list_add(ends.get(), config_.topic.c_str(), partition);
-    const auto error = topics_.ask_ends(ends.get(), end_wait_max);
-    // When no partition at all is there, the request as a whole fails so.
-    if (error != RD_KAFKA_RESP_ERR_NO_ERROR && !is_missing(error)) {
-        for (auto& [partition, held] : held_) held.still_since = {};
-        return;
-    }
-    for (int i = 0; i < ends->cnt; ++i) {
-        const int partition = ends->elems[i].partition;
-        if (has_ended(partition, held_.at(partition), ends->elems[i])) polled.ended.push_back(partition);
-    }
+    std::vector<int> partitions;
+    for (const auto& [partition, held] : held_) partitions.push_back(partition);
+    for (const KafkaEnd& end : topics_.ask_ends(KafkaTopic::events, partitions, end_wait_max))
+        if (has_ended(held_.at(end.partition), end)) polled.ended.push_back(end.partition);
+    std::ranges::sort(polled.ended);
 }
 
-bool KafkaConsumer::has_ended(int partition, Held& held, const rd_kafka_topic_partition_t& end) {
-    if (is_missing(end.err)) {
-        topics_.doubt(KafkaTopic::events);
+bool KafkaConsumer::has_ended(Held& held, const KafkaEnd& end) {
+    const int partition = end.partition;
+    if (is_missing(end.error)) {
+        topics_.doubt(KafkaTopic::events, partition);
         return held.messages.empty();
     }
-    if (end.err != RD_KAFKA_RESP_ERR_NO_ERROR || end.offset < 0) return false;
+    if (end.error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        held.still_since = {};
+        return false;
+    }
     const auto kept = static_cast<std::int64_t>(held.messages.size());
     const std::int64_t position = held.position.value_or(end.offset);
     metrics_.kafka_consumer_lag_messages.Add({{"partition", std::to_string(partition)}})

@@ -3,7 +3,8 @@
 // What the client has fetched is kept by partition and handed out in turns, so that a partition with a long backlog
 // does not starve the others. A partition has ended when everything fetched of it was handed out and the broker, asked
 // after the poll began, has nothing beyond: the client's own note that a partition ended comes once and grows stale.
-// While messages come, the broker is asked at most every end_ask_interval.
+// While messages come, the broker is asked at most every end_ask_interval. A partition without a leader, or whose
+// broker is silent, has not ended, and keeps nobody from learning where the others end.
 #pragma once
 
 #include <deque>
@@ -27,7 +28,6 @@ public:
     // fetches nothing for a second, so it must be more than a worker takes in one.
     static constexpr int fetched_kilobytes_max = limits::kafka_fetched_bytes_max / limits::kibibyte;
     static constexpr int fetched_messages_max = 100'000;
-    static constexpr int fetch_bytes_max = limits::kafka_fetch_bytes_max;  // in one answer
     static constexpr std::size_t kept_messages_max = 5000;
     static constexpr std::size_t kept_bytes_max = limits::kafka_kept_bytes_max;
     static constexpr milliseconds topic_wait_max{3000};  // before the group is joined without it
@@ -70,7 +70,7 @@ private:
     void report_assignment(Polled& polled);
     void hand_out(Polled& polled, std::size_t messages_max);
     void find_ends(Polled& polled, SteadyTime began_at);
-    bool has_ended(int partition, Held& held, const rd_kafka_topic_partition_t& end);
+    bool has_ended(Held& held, const KafkaEnd& end);
     void watch(int partition, Held& held, std::int64_t end);
     void read_from_beginning(int partition);
     void start_anew();

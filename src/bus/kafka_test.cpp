@@ -87,11 +87,27 @@ rd_kafka_message_t report(rd_kafka_resp_err_t error, std::int64_t offset) {
 }
 
 TEST(KafkaProducerTest, BelievesOnlyAnAcknowledgementWithAnOffset) {
-    EXPECT_TRUE(is_delivered(report(RD_KAFKA_RESP_ERR_NO_ERROR, 0)));
-    EXPECT_TRUE(is_delivered(report(RD_KAFKA_RESP_ERR_NO_ERROR, 17)));
-    EXPECT_FALSE(is_delivered(report(RD_KAFKA_RESP_ERR_NO_ERROR, RD_KAFKA_OFFSET_INVALID)));
-    EXPECT_FALSE(is_delivered(report(RD_KAFKA_RESP_ERR_NO_ERROR, RD_KAFKA_OFFSET_END)));
-    EXPECT_FALSE(is_delivered(report(RD_KAFKA_RESP_ERR__PURGE_INFLIGHT, 3)));
+    EXPECT_EQ(fate_of(report(RD_KAFKA_RESP_ERR_NO_ERROR, 0)), Fate::delivered);
+    EXPECT_EQ(fate_of(report(RD_KAFKA_RESP_ERR_NO_ERROR, 17)), Fate::delivered);
+    EXPECT_EQ(fate_of(report(RD_KAFKA_RESP_ERR_NO_ERROR, RD_KAFKA_OFFSET_INVALID)), Fate::failed);
+    EXPECT_EQ(fate_of(report(RD_KAFKA_RESP_ERR_NO_ERROR, RD_KAFKA_OFFSET_END)), Fate::failed);
+    EXPECT_EQ(fate_of(report(RD_KAFKA_RESP_ERR__PURGE_INFLIGHT, 3)), Fate::failed);
+}
+
+TEST(KafkaProducerTest, TellsWhatIsRefusedFromWhatMayBeTakenLater) {
+    for (const auto error : {RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, RD_KAFKA_RESP_ERR_INVALID_RECORD})
+        EXPECT_EQ(fate_of(report(error, RD_KAFKA_OFFSET_INVALID)), Fate::refused) << error;
+    for (const auto error : {RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS, RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION,
+                             RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, RD_KAFKA_RESP_ERR__MSG_TIMED_OUT})
+        EXPECT_EQ(fate_of(report(error, RD_KAFKA_OFFSET_INVALID)), Fate::failed) << error;
+}
+
+// One that lets no event of the largest size pass would stop a lane some day.
+TEST(KafkaConfigTest, RefusesLimitsBelowTheSizeOfAnEvent) {
+    for (const char* name : {"message.max.bytes", "fetch.message.max.bytes", "receive.message.max.bytes"})
+        EXPECT_THAT(refusal_of(name, "60000").message, HasSubstr("must fit"));
+    EXPECT_TRUE(read_kafka_client_limits(config_with("message.max.bytes", std::to_string(event_wire_bytes_max))));
+    EXPECT_FALSE(read_kafka_client_limits(config_with("message.max.bytes", std::to_string(event_wire_bytes_max - 1))));
 }
 
 TEST(LogLimiterTest, LetsOneLineOfAKindThroughInEachInterval) {

@@ -3,61 +3,29 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-
-#include "observe/exceptions.h"
-#include "observe/log.h"
+#include <limits>
+#include <ranges>
+#include <utility>
 
 namespace ledgerline {
 namespace {
 
-constexpr std::size_t kErrorChars = 512;  // what the library asks for
+// What health() names at most; the others are counted.
+constexpr std::size_t kNamedPartitionsMax = 12;
 
-using Metadata = std::unique_ptr<const rd_kafka_metadata_t, KafkaDeleter<rd_kafka_metadata_destroy>>;
-using AdminOptions = std::unique_ptr<rd_kafka_AdminOptions_t, KafkaDeleter<rd_kafka_AdminOptions_destroy>>;
-using NewTopic = std::unique_ptr<rd_kafka_NewTopic_t, KafkaDeleter<rd_kafka_NewTopic_destroy>>;
-using NewPartitions = std::unique_ptr<rd_kafka_NewPartitions_t, KafkaDeleter<rd_kafka_NewPartitions_destroy>>;
-
-int milliseconds_of(milliseconds wait) { return static_cast<int>(wait.count()); }
-
-std::unexpected<Error> unreachable(std::string message) {
-    return failure(Disposition::retry, "kafka_unreachable", std::move(message));
-}
-
-std::unexpected<Error> topic_failure(const std::string& topic, const char* what, std::string_view reason) {
-    return failure(Disposition::retry, "kafka_topic", fmt::format("topic {} {}: {}", topic, what, reason));
-}
-
-AdminOptions admin_options(rd_kafka_t* client, rd_kafka_admin_op_t operation) {
-    AdminOptions options(rd_kafka_AdminOptions_new(client, operation));
-    const int wait_ms = milliseconds_of(KafkaTopics::change_wait_max);
-    char ignored[kErrorChars];
-    rd_kafka_AdminOptions_set_request_timeout(options.get(), wait_ms, ignored, sizeof ignored);
-    rd_kafka_AdminOptions_set_operation_timeout(options.get(), wait_ms, ignored, sizeof ignored);
-    return options;
-}
-
-// The answer to the one request that was sent with the queue.
-KafkaEvent answer_of(rd_kafka_queue_t* queue) {
-    return KafkaEvent(rd_kafka_queue_poll(queue, milliseconds_of(KafkaTopics::change_wait_max) + 500));
-}
-
-const rd_kafka_metadata_topic_t* find(const rd_kafka_metadata_t& metadata, const std::string& name) {
-    for (int i = 0; i < metadata.topic_cnt; ++i)
-        if (metadata.topics[i].topic == name) return &metadata.topics[i];
-    return nullptr;
-}
-
-rd_kafka_resp_err_t partition_error(const rd_kafka_metadata_topic_t& topic) {
-    for (int i = 0; i < topic.partition_cnt; ++i)
-        if (topic.partitions[i].err != RD_KAFKA_RESP_ERR_NO_ERROR) return topic.partitions[i].err;
-    return RD_KAFKA_RESP_ERR_NO_ERROR;
-}
+// A broker that answers nothing for so long is not asked for metadata again before others.
+const KafkaClient::Settings kSettings{{"socket.timeout.ms", "15000"}};
 
 }  // namespace
 
 bool is_missing(rd_kafka_resp_err_t error) {
     return error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || error == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC ||
            error == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION;
+}
+
+bool is_silence(rd_kafka_resp_err_t error) {
+    return error == RD_KAFKA_RESP_ERR__TIMED_OUT || error == RD_KAFKA_RESP_ERR__TIMED_OUT_QUEUE ||
+           error == RD_KAFKA_RESP_ERR__TRANSPORT;
 }
 
 KafkaTopics::KafkaTopics(const KafkaConfig& config, Metrics& metrics, std::function<void()> on_look)
@@ -71,7 +39,7 @@ Result<std::unique_ptr<KafkaTopics>> KafkaTopics::start(const KafkaConfig& confi
                                                         KafkaReaper& reaper, std::function<void()> on_look) {
     std::unique_ptr<KafkaTopics> topics(new KafkaTopics(config, metrics, std::move(on_look)));
     LEDGERLINE_TRY(topics->client_,
-                   KafkaClient::open(RD_KAFKA_PRODUCER, "topics", config, {}, nullptr, metrics, reaper));
+                   KafkaClient::open(RD_KAFKA_PRODUCER, "topics", config, kSettings, nullptr, metrics, reaper));
     for (Topic& topic : topics->topics_)
         topic.handle.reset(rd_kafka_topic_new(topics->client_->get(), topic.name.c_str(), nullptr));
     topics->thread_ = std::thread([self = topics.get()] { self->run(); });
@@ -87,29 +55,74 @@ KafkaTopics::~KafkaTopics() {
     if (thread_.joinable()) thread_.join();
 }
 
-Result<void> KafkaTopics::wait_right(KafkaTopic which, SteadyTime deadline) {
+void KafkaTopics::wait_looked(KafkaTopic topic, SteadyTime deadline) {
     std::unique_lock lock(mutex_);
-    const Topic& topic = topics_[std::to_underlying(which)];
-    const std::uint64_t wanted = topic.doubts;
-    if (topic.settled >= wanted) return {};
+    looked_.wait_until(lock, deadline, [&] { return at(topic).looked; });
+}
+
+bool KafkaTopics::wait_there(KafkaTopic topic, SteadyTime deadline) {
+    std::unique_lock lock(mutex_);
+    const auto is_there = [&] { return std::ssize(at(topic).partitions) >= partitions_; };
     ++waiting_;
     wake_.notify_all();
-    const bool right = looked_.wait_until(lock, deadline, [&] { return topic.settled >= wanted; });
+    const bool there = looked_.wait_until(lock, deadline, is_there);
     --waiting_;
-    if (right) return {};
-    return topic.error.message.empty() ? unreachable("the Kafka broker has not answered yet")
-                                       : std::unexpected(topic.error);
+    return there;
 }
 
-void KafkaTopics::doubt(KafkaTopic topic) {
+std::string KafkaTopics::obstacle(KafkaTopic which, int number) const {
     const std::lock_guard lock(mutex_);
-    ++topics_[std::to_underlying(topic)].doubts;
+    const Topic& topic = at(which);
+    if (!topic.looked) return silence_;
+    if (number < 0 || number >= std::ssize(topic.partitions))
+        return topic.problem.empty() ? fmt::format("topic {} has no partition {}", topic.name, number) : topic.problem;
+    const Partition& partition = topic.partitions[static_cast<std::size_t>(number)];
+    if (!partition.problem.empty())
+        return fmt::format("partition {} of topic {} {}", number, topic.name, partition.problem);
+    if (partition.settled < partition.doubts)
+        return fmt::format("partition {} of topic {} has not told its end yet", number, topic.name);
+    return {};
 }
 
-rd_kafka_resp_err_t KafkaTopics::ask_ends(rd_kafka_topic_partition_list_t* list, milliseconds wait) const {
-    // The library sends the "time" as it is, and the end has a number among the times.
-    for (int i = 0; i < list->cnt; ++i) list->elems[i].offset = RD_KAFKA_OFFSET_END;
-    return rd_kafka_offsets_for_times(client_->get(), list, milliseconds_of(wait));
+bool KafkaTopics::is_sound(KafkaTopic which, int number) const {
+    const std::lock_guard lock(mutex_);
+    const Topic& topic = at(which);
+    if (!reachable_.value_or(false) || number < 0 || number >= std::ssize(topic.partitions)) return false;
+    const Partition& partition = topic.partitions[static_cast<std::size_t>(number)];
+    return partition.whole && partition.problem.empty() && partition.settled == partition.doubts;
+}
+
+void KafkaTopics::doubt(KafkaTopic which, int number) {
+    const std::lock_guard lock(mutex_);
+    Topic& topic = at(which);
+    if (number >= 0 && number < std::ssize(topic.partitions))
+        ++topic.partitions[static_cast<std::size_t>(number)].doubts;
+    in_doubt_ = true;
+    wake_.notify_all();
+}
+
+void KafkaTopics::doubt_limits(KafkaTopic topic) {
+    const std::lock_guard lock(mutex_);
+    at(topic).limits_doubted = true;
+}
+
+KafkaHealth KafkaTopics::health() const {
+    const std::lock_guard lock(mutex_);
+    KafkaHealth health{.reachable = reachable_.value_or(false), .problems = {}, .degraded = {}};
+    if (!health.reachable) health.problems.push_back(silence_);
+    for (const Topic& topic : topics_) {
+        auto& of_topic = topic.may_grow ? health.problems : health.degraded;
+        if (!topic.problem.empty()) of_topic.push_back(topic.problem);
+        if (!topic.limits_problem.empty()) of_topic.push_back(topic.limits_problem);
+        const auto away = partitions_away(topic);
+        for (const int number : away | std::views::take(kNamedPartitionsMax))
+            health.degraded.push_back(fmt::format("partition {} of topic {} {}", number, topic.name,
+                                                  topic.partitions[static_cast<std::size_t>(number)].problem));
+        if (away.size() > kNamedPartitionsMax)
+            health.degraded.push_back(
+                fmt::format("{} more partitions of topic {}", away.size() - kNamedPartitionsMax, topic.name));
+    }
+    return health;
 }
 
 bool KafkaTopics::reachable() const {
@@ -117,185 +130,86 @@ bool KafkaTopics::reachable() const {
     return reachable_.value_or(false);
 }
 
+std::string KafkaTopics::silence() const {
+    const std::lock_guard lock(mutex_);
+    return silence_;
+}
+
 int KafkaTopics::partitions(KafkaTopic topic) const {
     const std::lock_guard lock(mutex_);
-    return topics_[std::to_underlying(topic)].partitions;
+    return static_cast<int>(at(topic).partitions.size());
 }
 
-bool KafkaTopics::somebody_waits() const {
-    return waiting_ > 0 && std::any_of(std::begin(topics_), std::end(topics_),
-                                       [](const Topic& topic) { return topic.settled < topic.doubts; });
+std::size_t KafkaTopics::message_bytes_max(KafkaTopic topic) const {
+    const std::lock_guard lock(mutex_);
+    const auto known = at(topic).limits.message_bytes_max;
+    return known ? static_cast<std::size_t>(std::max<std::int64_t>(0, *known))
+                 : static_cast<std::size_t>(std::numeric_limits<int>::max());
 }
 
-void KafkaTopics::run() {
-    std::unique_lock lock(mutex_);
-    while (!stopping_) {
-        lock.unlock();
-        try {
-            look();
-            on_look_();
-        } catch (const std::exception& exception) {
-            note_exception(metrics_, "kafka-topics", exception.what());
-        }
-        lock.lock();
-        // What somebody waits for is asked again soon, but not at once.
-        const SteadyTime looked_at = std::chrono::steady_clock::now();
-        wake_.wait_until(lock, looked_at + retry_interval, [&] { return stopping_; });
-        wake_.wait_until(lock, looked_at + look_interval, [&] { return stopping_ || somebody_waits(); });
+// Partitions with a problem that somebody is concerned of: those beyond the lanes hold nothing up.
+std::vector<int> KafkaTopics::partitions_away(const Topic& topic) const {
+    std::vector<int> away;
+    for (int i = 0; i < std::ssize(topic.partitions); ++i)
+        if ((!topic.may_grow || i < partitions_) && !topic.partitions[static_cast<std::size_t>(i)].problem.empty())
+            away.push_back(i);
+    return away;
+}
+
+std::vector<KafkaEnd> KafkaTopics::ask_ends(KafkaTopic which, const std::vector<int>& partitions, milliseconds wait) {
+    const Topic& topic = at(which);
+    std::vector<KafkaEnd> ends;
+    for (const auto& [broker, of_broker] : by_leader(topic, partitions, ends))
+        ask_broker(topic.name, broker, of_broker, wait, ends);
+    return ends;
+}
+
+// The partitions by the broker to ask; what needs no question is answered in ends. Of a partition that the keeper does
+// not know, -1, the library finds the broker by itself.
+std::map<int, std::vector<int>> KafkaTopics::by_leader(const Topic& topic, const std::vector<int>& partitions,
+                                                       std::vector<KafkaEnd>& ends) const {
+    std::map<int, std::vector<int>> brokers;
+    const SteadyTime now = std::chrono::steady_clock::now();
+    const std::lock_guard lock(mutex_);
+    for (const int number : partitions) {
+        const bool known = number < std::ssize(topic.partitions);
+        const int leader = known ? topic.partitions[static_cast<std::size_t>(number)].leader : -1;
+        const auto silent = silent_until_.find(leader);
+        if (known && leader < 0)
+            ends.push_back({number, -1, RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE});
+        else if (silent != silent_until_.end() && now < silent->second)
+            ends.push_back({number, -1, RD_KAFKA_RESP_ERR__TIMED_OUT});
+        else
+            brokers[leader].push_back(number);
     }
+    return brokers;
 }
 
-void KafkaTopics::look() {
-    std::uint64_t doubts[topics_count];
-    bool is_doubted[topics_count];
+void KafkaTopics::ask_broker(const std::string& topic, int broker, const std::vector<int>& partitions,
+                             milliseconds wait, std::vector<KafkaEnd>& ends) {
+    const KafkaPartitionList list(rd_kafka_topic_partition_list_new(static_cast<int>(partitions.size())));
+    // The library sends the "time" as it is, and the end has a number among the times.
+    for (const int number : partitions)
+        rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), number)->offset = RD_KAFKA_OFFSET_END;
+    const auto error = rd_kafka_offsets_for_times(client_->get(), list.get(), static_cast<int>(wait.count()));
     {
         const std::lock_guard lock(mutex_);
-        for (std::size_t i = 0; i < topics_count; ++i) {
-            doubts[i] = topics_[i].doubts;
-            is_doubted[i] = topics_[i].settled < topics_[i].doubts;
-        }
+        if (is_silence(error))
+            silent_until_[broker] = std::chrono::steady_clock::now() + silent_broker_pause;
+        else
+            silent_until_.erase(broker);
     }
-    const rd_kafka_metadata_t* answer = nullptr;
-    const auto error = rd_kafka_metadata(client_->get(), 0, nullptr, &answer, milliseconds_of(answer_wait_max));
-    const Metadata metadata(answer);
-    rd_kafka_poll(client_->get(), 0);  // errors and statistics
-    const bool answered = error == RD_KAFKA_RESP_ERR_NO_ERROR && metadata->broker_cnt > 0;
-    const std::string last_error = client_->last_error();
-    const std::string reason = last_error.empty() ? rd_kafka_err2str(error) : last_error;
-    set_reachable(answered, reason);
-    for (std::size_t i = 0; i < topics_count; ++i) {
-        const Result<void> right = answered ? look_at(topics_[i], find(*metadata, topics_[i].name), is_doubted[i])
-                                            : Result<void>(unreachable("the Kafka broker does not answer: " + reason));
-        settle(topics_[i], doubts[i], right);
-    }
-    looked_.notify_all();
-}
-
-// Looks at the topic and mends what is wrong. What was mended is right only when a later look finds it so.
-Result<void> KafkaTopics::look_at(Topic& topic, const rd_kafka_metadata_topic_t* found, bool is_doubted) {
-    const int partitions = found ? found->partition_cnt : 0;
-    if (partitions != topic.partitions_found) topic.changed = true;
-    topic.partitions_found = partitions;
-    auto error = found ? found->err : RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
-    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) error = partition_error(*found);
-    LEDGERLINE_CHECK(mend(topic, error));
-    const SteadyTime now = std::chrono::steady_clock::now();
-    if (!is_doubted && !topic.changed && now < topic.full_look_due) return {};
-    LEDGERLINE_CHECK(check_open(topic));
-    topic.changed = false;
-    topic.full_look_due = now + full_look_interval;
-    return {};
-}
-
-void KafkaTopics::settle(Topic& topic, std::uint64_t doubts, const Result<void>& right) {
-    const SteadyTime now = std::chrono::steady_clock::now();
-    if (right) topic.right_at = now;
-    // What passes by itself in a moment is not worth a line.
-    const bool is_problem = !right && (right.error().code == "kafka_topic" || now - topic.right_at >= silence_max);
-    const std::string problem = is_problem ? right.error().message : "";
-    if (!problem.empty() && problem != topic.logged_error) log::warn("kafka: " + problem);
-    topic.logged_error = problem;
-    const std::lock_guard lock(mutex_);
-    topic.partitions = topic.partitions_found;
-    if (right)
-        topic.settled = std::max(topic.settled, doubts);
-    else
-        topic.error = right.error();
-}
-
-Result<void> KafkaTopics::mend(Topic& topic, rd_kafka_resp_err_t error) {
-    if (error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) return create(topic);
-    if (error == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE)
-        return unreachable(fmt::format("topic {} has no leader yet", topic.name));
-    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return topic_failure(topic.name, "is not ready", rd_kafka_err2str(error));
-    if (!topic.may_grow) return {};
-    if (topic.partitions_found < partitions_) return grow(topic);
-    const bool has_more = topic.partitions_found > partitions_;
-    if (has_more && !topic.warned)
-        log::warn("kafka: the topic has more partitions than there are lanes; the others stay empty",
-                  {{"topic", topic.name}, {"partitions", topic.partitions_found}, {"lanes", partitions_}});
-    topic.warned = has_more;
-    return {};
-}
-
-Result<void> KafkaTopics::create(Topic& topic) {
-    topic.changed = true;
-    char reason[kErrorChars];
-    const NewTopic wish(
-        rd_kafka_NewTopic_new(topic.name.c_str(), partitions_, replication_factor_, reason, sizeof reason));
-    if (!wish) return topic_failure(topic.name, "cannot be created", reason);
-    rd_kafka_NewTopic_t* wishes[] = {wish.get()};
-    const KafkaQueue queue(rd_kafka_queue_new(client_->get()));
-    const AdminOptions options = admin_options(client_->get(), RD_KAFKA_ADMIN_OP_CREATETOPICS);
-    rd_kafka_CreateTopics(client_->get(), wishes, 1, options.get(), queue.get());
-    const KafkaEvent answer = answer_of(queue.get());
-    const auto* result = answer ? rd_kafka_event_CreateTopics_result(answer.get()) : nullptr;
-    if (!result) return topic_failure(topic.name, "cannot be created", "no answer");
-    if (rd_kafka_event_error(answer.get()) != RD_KAFKA_RESP_ERR_NO_ERROR)
-        return topic_failure(topic.name, "cannot be created", rd_kafka_event_error_string(answer.get()));
-    std::size_t count = 0;
-    const auto* const* created = rd_kafka_CreateTopics_result_topics(result, &count);
-    const auto error = count == 1 ? rd_kafka_topic_result_error(created[0]) : RD_KAFKA_RESP_ERR__BAD_MSG;
-    if (error == RD_KAFKA_RESP_ERR_NO_ERROR)
-        log::info("kafka: topic created", {{"topic", topic.name}, {"partitions", partitions_}});
-    else if (error != RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS)
-        return topic_failure(topic.name, "cannot be created", rd_kafka_err2str(error));
-    return unreachable(fmt::format("topic {} is being created", topic.name));
-}
-
-Result<void> KafkaTopics::grow(Topic& topic) {
-    topic.changed = true;
-    char reason[kErrorChars];
-    const NewPartitions wish(
-        rd_kafka_NewPartitions_new(topic.name.c_str(), static_cast<std::size_t>(partitions_), reason, sizeof reason));
-    if (!wish) return topic_failure(topic.name, "cannot be grown", reason);
-    rd_kafka_NewPartitions_t* wishes[] = {wish.get()};
-    const KafkaQueue queue(rd_kafka_queue_new(client_->get()));
-    const AdminOptions options = admin_options(client_->get(), RD_KAFKA_ADMIN_OP_CREATEPARTITIONS);
-    rd_kafka_CreatePartitions(client_->get(), wishes, 1, options.get(), queue.get());
-    const KafkaEvent answer = answer_of(queue.get());
-    const auto* result = answer ? rd_kafka_event_CreatePartitions_result(answer.get()) : nullptr;
-    if (!result) return topic_failure(topic.name, "cannot be grown", "no answer");
-    if (rd_kafka_event_error(answer.get()) != RD_KAFKA_RESP_ERR_NO_ERROR)
-        return topic_failure(topic.name, "cannot be grown", rd_kafka_event_error_string(answer.get()));
-    std::size_t count = 0;
-    const auto* const* grown = rd_kafka_CreatePartitions_result_topics(result, &count);
-    const auto error = count == 1 ? rd_kafka_topic_result_error(grown[0]) : RD_KAFKA_RESP_ERR__BAD_MSG;
-    if (error == RD_KAFKA_RESP_ERR_NO_ERROR)
-        log::info("kafka: topic grown",
-                  {{"topic", topic.name}, {"partitions", partitions_}, {"before", topic.partitions_found}});
-    // Another instance may have grown it meanwhile.
-    else if (error != RD_KAFKA_RESP_ERR_INVALID_PARTITIONS)
-        return topic_failure(topic.name, "cannot be grown", rd_kafka_err2str(error));
-    return unreachable(fmt::format("topic {} is being grown", topic.name));
-}
-
-// Every partition must tell its end: only then is its log open, and an acknowledgement worth something.
-Result<void> KafkaTopics::check_open(const Topic& topic) {
-    const KafkaPartitionList list(rd_kafka_topic_partition_list_new(topic.partitions_found));
-    for (int i = 0; i < topic.partitions_found; ++i)
-        rd_kafka_topic_partition_list_add(list.get(), topic.name.c_str(), i);
-    const auto error = ask_ends(list.get(), answer_wait_max);
+    // When not one of the partitions is there, the request as a whole fails so.
     for (int i = 0; i < list->cnt; ++i) {
-        const auto& partition = list->elems[i];
-        if (partition.err == RD_KAFKA_RESP_ERR_NO_ERROR && partition.offset >= 0) continue;
-        return unreachable(fmt::format("partition {} of topic {} is not open: {}", partition.partition, partition.topic,
-                                       rd_kafka_err2str(partition.err)));
+        const auto& asked = list->elems[i];
+        if (error != RD_KAFKA_RESP_ERR_NO_ERROR)
+            ends.push_back({asked.partition, -1, error});
+        else
+            ends.push_back({asked.partition, asked.offset,
+                            asked.err == RD_KAFKA_RESP_ERR_NO_ERROR && asked.offset < 0
+                                ? RD_KAFKA_RESP_ERR_OFFSET_NOT_AVAILABLE
+                                : asked.err});
     }
-    if (error != RD_KAFKA_RESP_ERR_NO_ERROR)
-        return unreachable(fmt::format("the ends of the partitions are not known: {}", rd_kafka_err2str(error)));
-    return {};
-}
-
-void KafkaTopics::set_reachable(bool reachable, const std::string& reason) {
-    metrics_.kafka_reachable.Add({}).Set(reachable ? 1 : 0);
-    const std::lock_guard lock(mutex_);
-    const std::optional<bool> before = std::exchange(reachable_, reachable);
-    if (before == reachable) return;
-    if (!reachable)
-        log::warn("kafka: the broker does not answer", {{"reason", reason}});
-    else if (before)
-        log::info("kafka: the broker answers again");
 }
 
 }  // namespace ledgerline

@@ -1,35 +1,38 @@
 #include "bus/memory_bus.h"
 
 #include <algorithm>
+#include <set>
+#include <utility>
 
 namespace ledgerline {
-namespace {
-
-std::size_t size_of(const Message& message) {
-    std::size_t bytes = message.key.size() + message.value.size();
-    for (const auto& [name, value] : message.headers) bytes += name.size() + value.size();
-    return bytes;
-}
-
-}  // namespace
-
 class MemoryBus::MemoryProducer final : public Producer {
 public:
     explicit MemoryProducer(MemoryBus& bus) : bus_(bus) {}
 
-    Result<std::vector<bool>> publish(std::span<const Outgoing> messages, SteadyTime) override {
-        std::vector<bool> delivered;
-        delivered.reserve(messages.size());
+    std::uint64_t send(std::span<const Outgoing> messages) override {
+        const std::uint64_t first = next_number_;
+        std::set<int> closed;  // partitions that did not take a message of this call
         {
             std::lock_guard lock(bus_.mutex_);
-            for (const Outgoing& outgoing : messages) delivered.push_back(bus_.append(outgoing));
+            for (const Outgoing& outgoing : messages) {
+                Report report{next_number_++, Fate::failed, "a message before it was not taken"};
+                if (!closed.contains(outgoing.partition)) report.fate = bus_.append(outgoing, report.reason);
+                if (report.fate != Fate::delivered) closed.insert(outgoing.partition);
+                reports_.push_back(std::move(report));
+            }
         }
         bus_.changed_.notify_all();
-        return delivered;
+        return first;
     }
+
+    std::vector<Report> collect(SteadyTime) override { return std::exchange(reports_, {}); }
+    std::string obstacle(int) const override { return {}; }
+    std::size_t message_bytes_max() const override { return bus_.options_.message_bytes_max; }
 
 private:
     MemoryBus& bus_;
+    std::uint64_t next_number_ = 0;
+    std::vector<Report> reports_;
 };
 
 class MemoryBus::MemoryConsumer final : public Consumer {
@@ -88,16 +91,22 @@ bool MemoryBus::is_full(const Partition& partition) const {
     return partition.messages.size() >= options_.messages_max || partition.bytes >= options_.bytes_max;
 }
 
-bool MemoryBus::append(const Outgoing& outgoing) {
-    if (outgoing.partition < 0 || outgoing.partition >= options_.partitions) return false;
+Fate MemoryBus::append(const Outgoing& outgoing, std::string& reason) {
+    const std::size_t bytes = wire_bytes_max(outgoing.message);
+    reason = "there is no such partition";
+    if (outgoing.partition < 0 || outgoing.partition >= options_.partitions) return Fate::failed;
+    reason = "the message is larger than the bus takes";
+    if (bytes > options_.message_bytes_max) return Fate::refused;
     Partition& partition = partitions_[static_cast<std::size_t>(outgoing.partition)];
+    reason = "the partition is full";
     if (is_full(partition)) {
         partition.refused = true;
-        return false;
+        return Fate::full;
     }
-    partition.bytes += size_of(outgoing.message);
+    reason.clear();
+    partition.bytes += bytes;
     partition.messages.push_back(outgoing.message);
-    return true;
+    return Fate::delivered;
 }
 
 void MemoryBus::share_out() {
@@ -165,7 +174,7 @@ bool MemoryBus::commit(Member& member, int partition_number, std::int64_t next_o
     Partition& partition = partitions_[static_cast<std::size_t>(partition_number)];
     const std::int64_t upto = std::min(next_offset, member.held.at(partition_number).position);
     for (; partition.committed < upto; ++partition.committed) {
-        partition.bytes -= size_of(partition.messages.front());
+        partition.bytes -= wire_bytes_max(partition.messages.front());
         partition.messages.pop_front();
     }
     return partition.refused && !is_full(partition) && std::exchange(partition.refused, false);

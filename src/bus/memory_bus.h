@@ -36,6 +36,7 @@ public:
         std::int64_t first_offset = 0;
         std::size_t messages_max = partition_messages_max;  // a partition
         std::size_t bytes_max = partition_bytes_max;        // a partition; one message may cross it
+        std::size_t message_bytes_max = partition_bytes_max;
         // Notified when a partition that refused a message has room again. Null: nobody. Must outlive the bus.
         Wakeup* space_freed = nullptr;
     };
@@ -75,7 +76,7 @@ private:
 
     // Each expects mutex_ to be held.
     bool is_full(const Partition& partition) const;
-    bool append(const Outgoing& outgoing);
+    Fate append(const Outgoing& outgoing, std::string& reason);
     void share_out();
     bool holds(const Member& member, int partition) const;
     bool has_report(const Member& member) const;

@@ -74,6 +74,15 @@ const std::string* Message::header(std::string_view name) const {
     return found == headers.end() ? nullptr : &found->second;
 }
 
+std::size_t wire_bytes_max(const Message& message) {
+    // Of Kafka's record format 2 (KIP-98): a record's variable-length numbers take 45 bytes at most, a header's two 10,
+    // and the head of the batch around them 61.
+    constexpr std::size_t kMessageFrame = 61 + 45, kHeaderFrame = 10;
+    std::size_t bytes = kMessageFrame + message.key.size() + message.value.size();
+    for (const auto& [name, value] : message.headers) bytes += kHeaderFrame + name.size() + value.size();
+    return bytes;
+}
+
 Message encode(const Event& event) {
     Message message{event.account_id.to_string(), encode_value(event), {}};
     message.headers = {{"ce_specversion", "1.0"},

@@ -52,6 +52,14 @@ struct Message {
     const std::string* header(std::string_view name) const;
 };
 
+// What an event may weigh as it is stored, and its message on a bus (see wire_bytes_max), in bytes: what brokers,
+// topics and clients must let pass.
+inline constexpr std::size_t event_stored_bytes_max = std::size_t{64} << 10;
+inline constexpr std::size_t event_wire_bytes_max = event_stored_bytes_max + (std::size_t{4} << 10);
+
+// What the message weighs on a bus at most: key, value and headers with what frames them, in bytes.
+std::size_t wire_bytes_max(const Message& message);
+
 // The message that announces event. Headers: CloudEvents binary mode (ce_specversion 1.0), traceparent, lane, seq.
 Message encode(const Event& event);
 

@@ -82,6 +82,9 @@ Metrics::Metrics(std::string_view version)
       publisher_lanes_with_hole(
           gauges(registry_, "publisher_lanes_with_hole", "Lanes that stop because their next event is missing")
               .Add({})),
+      publisher_lanes_halted(
+          gauges(registry_, "publisher_lanes_halted", "Lanes that stop because the bus refuses their next event")
+              .Add({})),
       events_consumed_total(
           counters(registry_, "events_consumed_total", "Messages taken from the bus, by what came of them")),
       worker_processing_duration_seconds(
@@ -108,6 +111,8 @@ Metrics::Metrics(std::string_view version)
       transactions_amount_cents_total(counters(registry_, "transactions_amount_cents_total",
                                                "Amounts of settled transactions in minor units of their currency")),
       kafka_reachable(gauges(registry_, "kafka_reachable", "1 while the Kafka broker answers")),
+      kafka_partitions_unavailable(gauges(registry_, "kafka_partitions_unavailable",
+                                          "Partitions without a leader or below their minimum of replicas, by topic")),
       kafka_clients_abandoned_total(
           counters(registry_, "kafka_clients_abandoned_total", "Kafka clients left behind: they could not be destroyed")
               .Add({})),

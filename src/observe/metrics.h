@@ -70,6 +70,7 @@ public:
     prometheus::Histogram& publish_duration_seconds;
     prometheus::Gauge& publisher_lanes_owned;
     prometheus::Gauge& publisher_lanes_with_hole;
+    prometheus::Gauge& publisher_lanes_halted;
 
     // Worker
     prometheus::Family<prometheus::Counter>& events_consumed_total;  // type, status
@@ -95,7 +96,8 @@ public:
 
     // Kafka; a process without it has no samples of those with labels, nor of kafka_reachable.
     // client: publisher, dead-letters, worker or topics
-    prometheus::Family<prometheus::Gauge>& kafka_reachable;  // no labels
+    prometheus::Family<prometheus::Gauge>& kafka_reachable;               // no labels
+    prometheus::Family<prometheus::Gauge>& kafka_partitions_unavailable;  // topic
     prometheus::Counter& kafka_clients_abandoned_total;
     prometheus::Counter& kafka_producer_resets_total;
     prometheus::Counter& kafka_consumer_resets_total;

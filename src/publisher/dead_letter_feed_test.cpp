@@ -3,7 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
+#include <iterator>
 #include <set>
 
 #include "support/memory_database.h"
@@ -14,31 +16,53 @@ namespace {
 using test::MemoryDatabase;
 using testing::ElementsAre;
 
-// Takes every letter, but for those that the test refuses.
+// Takes every letter, but for those that the test has something against.
 class FakeProducer final : public Producer {
 public:
-    Result<std::vector<bool>> publish(std::span<const Outgoing> messages, SteadyTime deadline) override {
+    explicit FakeProducer(ManualClock& clock) : clock_(clock) {}
+
+    std::uint64_t send(std::span<const Outgoing> messages) override {
         ++calls;
-        last_deadline = deadline;
         if (before) before();
-        if (error) return std::unexpected(*error);
-        std::vector<bool> delivered;
+        const std::uint64_t first = next_number_;
         for (const Outgoing& outgoing : messages) {
             const Uuid id = *Uuid::parse(*outgoing.message.header("dlq-id"));
-            delivered.push_back(!refused.contains(id));
-            if (delivered.back()) taken.push_back(id);
+            Report report{next_number_++, Fate::delivered, ""};
+            if (down || failing.contains(id)) report = {report.number, Fate::failed, "broker away"};
+            if (wire_bytes_max(outgoing.message) > takes_bytes || refused.contains(id))
+                report = {report.number, Fate::refused, "too large"};
+            if (report.fate == Fate::delivered) taken.push_back(id);
             last = outgoing;
+            (held.contains(id) ? held_back_ : reports_).push_back(report);
         }
-        return delivered;
+        return first;
+    }
+    std::vector<Report> collect(SteadyTime deadline) override {
+        if (reports_.empty() && deadline > clock_.steady_now())
+            clock_.advance(std::chrono::ceil<milliseconds>(deadline - clock_.steady_now()));
+        return std::exchange(reports_, {});
+    }
+    std::string obstacle(int) const override { return {}; }
+    std::size_t message_bytes_max() const override { return known_bytes_max; }
+
+    // What was held back is acknowledged after all.
+    void let_go() {
+        held.clear();
+        std::ranges::move(std::exchange(held_back_, {}), std::back_inserter(reports_));
     }
 
     int calls = 0;
-    std::optional<Error> error;
+    bool down = false;
     std::function<void()> before;  // what happens while the broker is called
-    std::set<Uuid> refused;
+    std::set<Uuid> failing, refused, held;
+    std::size_t takes_bytes = 1'000'000, known_bytes_max = 1'000'000;
     std::vector<Uuid> taken;
     Outgoing last;
-    SteadyTime last_deadline;
+
+private:
+    ManualClock& clock_;
+    std::uint64_t next_number_ = 0;
+    std::vector<Report> reports_, held_back_;
 };
 
 // Fails the way a database does that is away.
@@ -67,9 +91,9 @@ class DeadLetterFeedTest : public testing::Test {
 protected:
     DeadLetterFeedTest() { EXPECT_TRUE(database_.make_outbox_store()->renew("me", milliseconds(60'000))); }
 
-    Uuid bury(int partition = 0) {
+    Uuid bury(int partition = 0, const std::string& value = "garbage") {
         const ForeignMessage letter{
-            ids_.next(), {"transactions", partition, ++offset_, {"key", "garbage", {}}}, "undecodable", "no JSON"};
+            ids_.next(), {"transactions", partition, ++offset_, {"key", value, {}}}, "undecodable", "no JSON"};
         EXPECT_TRUE(ledger_->bury_foreign(std::vector{letter}));
         return letter.letter_id;
     }
@@ -94,7 +118,7 @@ protected:
     MemoryDatabase database_{clock_, 4};
     std::unique_ptr<LedgerStore> ledger_ = database_.make_ledger_store();
     FlakyStore store_{database_.make_dead_letter_store()};
-    FakeProducer producer_;
+    FakeProducer producer_{clock_};
     Metrics metrics_{"test"};
     DeadLetterFeed feed_{"me", store_, producer_, clock_, random_, metrics_};
     std::int64_t offset_ = 0;
@@ -106,7 +130,6 @@ TEST_F(DeadLetterFeedTest, AnnouncesEachLetterOnce) {
     EXPECT_THAT(producer_.taken, ElementsAre(first, second));
     EXPECT_EQ(producer_.last.partition, 2);
     EXPECT_EQ(producer_.last.message.value, "garbage");
-    EXPECT_GT(producer_.last_deadline, SteadyTime{});
     EXPECT_EQ(metrics_.dlq_announced_total.Value(), 2);
     const Uuid third = bury();
     run(5);
@@ -147,11 +170,11 @@ TEST_F(DeadLetterFeedTest, SleepsLongerWhileThereIsNothingToDo) {
 
 TEST_F(DeadLetterFeedTest, WaitsForABusThatIsAway) {
     const Uuid letter = bury();
-    producer_.error = Error{Disposition::retry, "broker_down", "broker away"};
+    producer_.down = true;
     run(50);
     EXPECT_GT(producer_.calls, 5);
     EXPECT_EQ(metrics_.dead_letters_unannounced.Value(), 1);
-    producer_.error.reset();
+    producer_.down = false;
     run(5);
     EXPECT_THAT(producer_.taken, ElementsAre(letter));
     clock_.advance(DeadLetterFeed::measure_interval);
@@ -159,38 +182,81 @@ TEST_F(DeadLetterFeedTest, WaitsForABusThatIsAway) {
     EXPECT_EQ(metrics_.dead_letters_unannounced.Value(), 0);
 }
 
-TEST_F(DeadLetterFeedTest, ABusThatOnlySomebodyCanMendEndsIt) {
-    bury();
-    producer_.error = Error{Disposition::stop, "bad_credentials", "no such user"};
-    const auto idle = feed_.step();
-    ASSERT_FALSE(idle);
-    EXPECT_EQ(idle.error().code, "bad_credentials");
-}
-
-TEST_F(DeadLetterFeedTest, LettersThatTheBusRefusesHoldUpNoOther) {
+TEST_F(DeadLetterFeedTest, LettersThatTheBusDoesNotTakeHoldUpNoOther) {
     const auto letters = bury_many(3 * DeadLetterFeed::letters_per_round_max);
     // A whole round and more.
-    producer_.refused.insert(letters.begin(), letters.begin() + DeadLetterFeed::letters_per_round_max + 1);
+    producer_.failing.insert(letters.begin(), letters.begin() + DeadLetterFeed::letters_per_round_max + 1);
     run(20);
     ASSERT_EQ(producer_.taken.size(), 2 * DeadLetterFeed::letters_per_round_max - 1);
     const Uuid late = bury();
     run(20);
     EXPECT_EQ(producer_.taken.back(), late);
-    producer_.refused.clear();
+    producer_.failing.clear();
     run(20);
     EXPECT_EQ(std::set(producer_.taken.begin(), producer_.taken.end()).size(), letters.size() + 1);
     EXPECT_EQ(producer_.taken.size(), letters.size() + 1) << "none came twice";
 }
 
-TEST_F(DeadLetterFeedTest, ALetterWhoseMarkWasLostIsSentAgain) {
+TEST_F(DeadLetterFeedTest, ALetterWhoseMarkWasLostIsMarkedLaterAndNotSentAgain) {
     const Uuid letter = bury();
     producer_.before = [&] { store_.error = Error{Disposition::retry, "08006", "connection lost"}; };
     run(3);
     producer_.before = nullptr;
     store_.error.reset();
     run(20);
-    EXPECT_THAT(producer_.taken, ElementsAre(letter, letter));
+    EXPECT_THAT(producer_.taken, ElementsAre(letter));
     EXPECT_EQ(metrics_.dlq_announced_total.Value(), 1);
+}
+
+TEST_F(DeadLetterFeedTest, ALetterThatIsAcknowledgedLateIsNotSentAgainAndHoldsUpNoOther) {
+    const Uuid slow = bury(), quick = bury();
+    producer_.held = {slow};
+    run(20);
+    EXPECT_THAT(producer_.taken, ElementsAre(slow, quick));
+    EXPECT_EQ(metrics_.dlq_announced_total.Value(), 1);
+    producer_.let_go();
+    run(5);
+    EXPECT_EQ(producer_.taken.size(), 2u);
+    EXPECT_EQ(metrics_.dlq_announced_total.Value(), 2);
+}
+
+TEST_F(DeadLetterFeedTest, CutsALetterToWhatTheBusTakes) {
+    const Uuid letter = bury(0, std::string(300'000, 'v'));
+    producer_.known_bytes_max = producer_.takes_bytes = 20'000;
+    step();
+    EXPECT_THAT(producer_.taken, ElementsAre(letter));
+    EXPECT_EQ(producer_.calls, 1);
+    EXPECT_EQ(*producer_.last.message.header("dlq-truncated"), "value");
+}
+
+TEST_F(DeadLetterFeedTest, CutsALetterUntilItFitsWhenNobodyKnowsWhatTheBusTakes) {
+    const Uuid large = bury(0, std::string(600'000, 'v')), small = bury();
+    producer_.takes_bytes = 20'000;
+    run(2);
+    EXPECT_THAT(producer_.taken, ElementsAre(small)) << "it holds up no other";
+    run(20);
+    EXPECT_THAT(producer_.taken, ElementsAre(small, large));
+    EXPECT_GT(wire_bytes_max(producer_.last.message), 10'000u);
+}
+
+TEST_F(DeadLetterFeedTest, ALetterThatIsRefusedHoweverSmallIsTriedNowAndThenAndHoldsUpNoOther) {
+    const Uuid hopeless = bury();
+    producer_.refused = {hopeless};
+    run(30);
+    const int calls = producer_.calls;
+    std::vector<Uuid> others;
+    const SteadyTime begun = clock_.steady_now();
+    for (int i = 0; i < 20; ++i) {
+        others.push_back(bury());
+        run(1);
+    }
+    EXPECT_EQ(producer_.taken, others);
+    EXPECT_LT(clock_.steady_now() - begun, milliseconds(2000)) << "no round pauses for it";
+    EXPECT_EQ(producer_.calls, calls + 20);
+    producer_.refused.clear();
+    clock_.advance(DeadLetterFeed::refused_retry_interval);
+    run(3);
+    EXPECT_EQ(producer_.taken.back(), hopeless);
 }
 
 TEST_F(DeadLetterFeedTest, ADatabaseThatOnlySomebodyCanMendEndsIt) {

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/result.h"
 #include "event/event.h"
+#include "event/lane_halt.h"
 
 namespace ledgerline {
 
@@ -67,6 +68,14 @@ public:
 
     // Records that publishing a lane failed, for whoever asks what a waiting event waits for.
     virtual Result<void> record_failure(const Lease& lease, const std::string& owner, const std::string& error) = 0;
+
+    // Records that the publisher does not get past halt.seq, in place of what was recorded of the lane before.
+    // Repeating it for the same seq and code keeps the first time. False, and nothing is changed, when the lane's owner
+    // or epoch is not the lease's, or halt.seq is not the event that follows the cursor.
+    virtual Result<bool> halt(const Lease& lease, const std::string& owner, const LaneHalt& halt) = 0;
+
+    // Removes the records of halts, of these lanes, that the cursor has passed: whoever moved it may not have known.
+    virtual Result<void> clear_halts(std::span<const int> lanes) = 0;
 
     virtual Result<Backlog> backlog() = 0;
 };

@@ -167,6 +167,23 @@ Result<void> PgOutboxStore::record_failure(const Lease& lease, const std::string
     });
 }
 
+Result<bool> PgOutboxStore::halt(const Lease& lease, const std::string& owner, const LaneHalt& halt) {
+    return session_.run([&](pg::Connection& connection) -> Result<bool> {
+        pg::Params params;
+        params.add(lease.lane).add(owner).add(lease.epoch).add(halt.seq).add(halt.code).add(storable(halt.reason));
+        LEDGERLINE_TRY(const pg::Rows rows, connection.query(sql::publisher_halt, params));
+        return rows.affected() == 1;
+    });
+}
+
+Result<void> PgOutboxStore::clear_halts(std::span<const int> lanes) {
+    return session_.run([&](pg::Connection& connection) -> Result<void> {
+        const std::vector<std::int64_t> numbers(lanes.begin(), lanes.end());
+        LEDGERLINE_CHECK(connection.query(sql::publisher_clear_halts, pg::Params().add_array(numbers)));
+        return {};
+    });
+}
+
 Result<Backlog> PgOutboxStore::backlog() {
     return session_.run([&](pg::Connection& connection) -> Result<Backlog> {
         LEDGERLINE_TRY(const pg::Rows rows, connection.query(sql::publisher_backlog));

@@ -28,6 +28,8 @@ public:
     Result<std::vector<Event>> read(std::span<const Lease> leases, std::size_t events_max) override;
     Result<std::vector<bool>> advance(const std::string& owner, std::span<const Advance> advances) override;
     Result<void> record_failure(const Lease& lease, const std::string& owner, const std::string& error) override;
+    Result<bool> halt(const Lease& lease, const std::string& owner, const LaneHalt& halt) override;
+    Result<void> clear_halts(std::span<const int> lanes) override;
     Result<Backlog> backlog() override;
 
 private:

@@ -1,5 +1,8 @@
 #include "publisher/publish_trace.h"
 
+#include <utility>
+#include <vector>
+
 namespace ledgerline {
 
 void PublishTrace::add(Event& event) {
@@ -15,7 +18,7 @@ void PublishTrace::add(Event& event) {
     span.set("ledgerline.transaction.id", event.transaction_id);
     span.set("ledgerline.lane", event.lane).set("ledgerline.seq", event.seq);
     event.traceparent = span.context().to_string();
-    spans_.emplace_back(number, std::move(span));
+    spans_.emplace(number, std::move(span));
 }
 
 void PublishTrace::begin_round() {
@@ -27,20 +30,15 @@ void PublishTrace::begin_round() {
     round_.set("messaging.batch.message_count", count_);
 }
 
-void PublishTrace::delivered(const std::vector<bool>& flags) {
-    const WallTime now = tracer_.now();
-    for (auto& [number, span] : spans_) {
-        if (!flags[number]) span.fail("not_delivered", "the bus did not acknowledge the message; it is sent again");
-        span.end_at(now);
+void PublishTrace::report(std::size_t number, const std::string& reason) {
+    const auto span = spans_.find(number);
+    if (span == spans_.end()) return;
+    if (!reason.empty()) {
+        span->second.fail("not_delivered", reason);
+        if (!std::exchange(failed_, true)) round_.fail("not_delivered", reason);
     }
-}
-
-void PublishTrace::failed(const Error& error) {
-    for (auto& [number, span] : spans_) {
-        span.fail(error);
-        span.end();
-    }
-    round_.fail(error);
+    span->second.end();
+    spans_.erase(span);
 }
 
 }  // namespace ledgerline

@@ -5,9 +5,8 @@
 #pragma once
 
 #include <cstddef>
-#include <optional>
-#include <utility>
-#include <vector>
+#include <map>
+#include <string>
 
 #include "bus/messaging.h"
 #include "event/event.h"
@@ -33,9 +32,9 @@ public:
     // What the round's database calls belong to.
     const TraceContext& context() const { return round_.context(); }
 
-    // What became of the messages: one flag each, or the same failure for all. Ends the events' spans.
-    void delivered(const std::vector<bool>& flags);
-    void failed(const Error& error);
+    // What became of the event of that number, once: why its message was not delivered, or nothing when it was. Ends
+    // its span. May come long after the round.
+    void report(std::size_t number, const std::string& reason);
 
 private:
     Tracer& tracer_;
@@ -44,8 +43,9 @@ private:
     const std::string name_;
     const WallTime begun_at_;
     std::size_t count_ = 0;
-    std::vector<std::pair<std::size_t, Span>> spans_;  // by number of the event
+    std::map<std::size_t, Span> spans_;  // by number of the event
     Span round_;
+    bool failed_ = false;
 };
 
 }  // namespace ledgerline

@@ -43,7 +43,8 @@ TEST_F(PublishTraceTest, TheMessageHangsBelowItsPublishSpan) {
         trace.add(sampled);
         trace.begin_round();
         EXPECT_TRUE(trace.context().sampled);
-        trace.delivered({false, true});
+        trace.report(1, "");
+        trace.report(0, "");
     }
     EXPECT_EQ(unsampled.traceparent, kUnsampled);
     ASSERT_EQ(collected_.spans.size(), 2u);
@@ -64,22 +65,28 @@ TEST_F(PublishTraceTest, WhatWasNotDeliveredIsAnError) {
     trace.add(first);
     trace.add(second);
     trace.begin_round();
-    trace.delivered({true, false});
+    trace.report(0, "");
+    trace.report(1, "no room");
     ASSERT_EQ(collected_.spans.size(), 2u);
     EXPECT_EQ(collected_.spans[0]->status, SpanStatus::unset);
     EXPECT_EQ(collected_.spans[1]->status, SpanStatus::error);
 }
 
-TEST_F(PublishTraceTest, ABusThatIsAwayFailsAll) {
-    Event first = event(kSampled);
+TEST_F(PublishTraceTest, WhatIsAcknowledgedLateEndsLate) {
+    Event first = event(kSampled), second = event(kSampled);
     {
         PublishTrace trace(tracer_, names_, attributes_);
         trace.add(first);
+        trace.add(second);
         trace.begin_round();
-        trace.failed({Disposition::retry, "broker_away", "no broker"});
+        trace.report(0, "");
+        ASSERT_EQ(collected_.spans.size(), 1u);
+        clock_.advance(milliseconds(5000));
+        trace.report(1, "the broker is gone");
     }
-    ASSERT_EQ(collected_.spans.size(), 2u);
-    for (const auto& span : collected_.spans) EXPECT_EQ(span->status, SpanStatus::error);
+    ASSERT_EQ(collected_.spans.size(), 3u);
+    EXPECT_EQ(collected_.spans[1]->ended_at - collected_.spans[0]->ended_at, milliseconds(5000));
+    EXPECT_EQ(collected_.spans[2]->status, SpanStatus::error) << "the round's";
 }
 
 TEST_F(PublishTraceTest, WithoutATracerNothingChanges) {
@@ -87,7 +94,7 @@ TEST_F(PublishTraceTest, WithoutATracerNothingChanges) {
     PublishTrace trace(Tracer::off(), names_, attributes_);
     trace.add(first);
     trace.begin_round();
-    trace.delivered({true});
+    trace.report(0, "");
     EXPECT_EQ(first.traceparent, kSampled);
     EXPECT_FALSE(trace.context().sampled);
 }

@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "base/failpoint.h"
-#include "observe/batch_log.h"
 #include "observe/log.h"
 
 namespace ledgerline {
@@ -13,12 +12,6 @@ namespace {
 
 milliseconds until(SteadyTime time, SteadyTime now) {
     return std::max(milliseconds(0), std::chrono::ceil<milliseconds>(time - now));
-}
-
-void log_published(std::span<const Event> events) {
-    if (events.empty()) return;
-    BatchLog lines("events published", events.front().lane);
-    for (const Event& event : events) lines.add(event.seq, event.traceparent);
 }
 
 }  // namespace
@@ -33,8 +26,7 @@ Publisher::Publisher(Options options, OutboxStore& store, Producer& producer, co
       metrics_(metrics),
       tracer_(tracer),
       span_attributes_(messaging_attributes(options_.messaging, "publish", "send")),
-      database_backoff_(outage_backoff, random),
-      bus_backoff_(outage_backoff, random) {}
+      database_backoff_(outage_backoff, random) {}
 
 Result<milliseconds> Publisher::step() {
     const SteadyTime now = clock_.steady_now();
@@ -47,34 +39,51 @@ Result<milliseconds> Publisher::step() {
 }
 
 void Publisher::release() {
+    const SteadyTime deadline = clock_.steady_now() + release_wait_max;
+    while (!under_way_.empty() && clock_.steady_now() < deadline) {
+        take_reports(std::min(deadline, clock_.steady_now() + round_wait_max));
+        if (!settle()) break;
+    }
     if (auto released = store_.release(options_.owner); !released)
         log::warn("publisher: leases not released, they expire", {{"error", released.error().message}});
     lanes_.clear();
     renew_at_ = {};
     metrics_.publisher_lanes_owned.Set(0);
-    count_holes();
+    count_stopped();
 }
 
 // One round. Its errors are the store's; those of the bus are dealt with inside.
 Result<milliseconds> Publisher::run_round() {
     if (clock_.steady_now() >= renew_at_) LEDGERLINE_CHECK(renew_leases());
     if (clock_.steady_now() >= backlog_at_) LEDGERLINE_CHECK(measure_backlog());
+    take_reports(clock_.steady_now());
+    LEDGERLINE_TRY(std::size_t published, settle());
 
     const std::vector<Lease> leases = lanes_to_read();
-    if (leases.empty()) return idle_after(0);
-    LEDGERLINE_TRY(std::vector<Run> runs, read(leases));
-    if (runs.empty()) return idle_after(0);
-    failpoint("publisher.read");
-    PublishTrace trace(tracer_, options_.messaging, span_attributes_);
-    LEDGERLINE_TRY(const bool taken, produce(runs, trace));
-    if (!taken) return idle_after(0);
-    failpoint("publisher.produced");
-    const TraceScope scope(trace.context());
-    LEDGERLINE_CHECK(settle(runs));
-
-    std::size_t published = 0;
-    for (const Run& run : runs) published += run.acknowledged;
+    std::vector<Run> runs;
+    if (!leases.empty()) {
+        LEDGERLINE_TRY(runs, read(leases));
+    }
+    if (!runs.empty()) {
+        LEDGERLINE_TRY(const std::size_t acknowledged, publish(runs));
+        published += acknowledged;
+    } else if (!under_way_.empty()) {
+        take_reports(clock_.steady_now() + std::min(idle_, late_wait_max));
+        LEDGERLINE_TRY(const std::size_t late, settle());
+        published += late;
+    }
+    LEDGERLINE_CHECK(note_unacknowledged());
     return idle_after(published);
+}
+
+// Sends the runs, and waits a moment for what becomes of them. Returns how many events that published.
+Result<std::size_t> Publisher::publish(std::vector<Run>& runs) {
+    failpoint("publisher.read");
+    const auto trace = std::make_shared<PublishTrace>(tracer_, options_.messaging, span_attributes_);
+    await(send(runs, trace));
+    failpoint("publisher.produced");
+    const TraceScope scope(trace->context());
+    return settle();
 }
 
 Result<void> Publisher::renew_leases() {
@@ -96,13 +105,14 @@ void Publisher::adopt(std::span<const Lease> leases) {
     for (const Lease& lease : leases) {
         const auto known = lanes_.find(lease.lane);
         if (known == lanes_.end()) {
-            held.emplace(lease.lane, Lane{lease, Backoff(lane_backoff, random_), {}});
+            held.emplace(lease.lane, Lane{.lease = lease, .backoff = Backoff(lane_backoff, random_)});
             continue;
         }
         Lane lane = known->second;
         if (lane.lease != lease)
             log::info("publisher: lane goes on from another place",
                       {{"lane", lease.lane}, {"seq", lease.published_seq}, {"epoch", lease.epoch}});
+        if (lane.lease.published_seq != lease.published_seq) lane.refusals = 0;
         lane.lease = lease;
         held.emplace(lease.lane, lane);
     }
@@ -110,12 +120,16 @@ void Publisher::adopt(std::span<const Lease> leases) {
         log::info("publisher: lanes changed hands", {{"held", held.size()}, {"before", lanes_.size()}});
     lanes_ = std::move(held);
     metrics_.publisher_lanes_owned.Set(static_cast<double>(lanes_.size()));
-    count_holes();
+    count_stopped();
 }
 
-void Publisher::count_holes() {
-    const auto holes = std::ranges::count_if(lanes_, [](const auto& entry) { return entry.second.at_hole; });
-    metrics_.publisher_lanes_with_hole.Set(static_cast<double>(holes));
+void Publisher::count_stopped() {
+    const auto count = [this](auto is_stopped) {
+        return static_cast<double>(
+            std::ranges::count_if(lanes_, [&](const auto& entry) { return is_stopped(entry.second); }));
+    };
+    metrics_.publisher_lanes_with_hole.Set(count([](const Lane& lane) { return lane.at_hole; }));
+    metrics_.publisher_lanes_halted.Set(count([](const Lane& lane) { return lane.refusals >= refusals_max; }));
 }
 
 Result<void> Publisher::measure_backlog() {
@@ -130,24 +144,27 @@ Result<void> Publisher::measure_backlog() {
 std::vector<Lease> Publisher::lanes_to_read() const {
     const SteadyTime now = clock_.steady_now();
     std::vector<Lease> leases;
-    if (now < bus_retry_at_ || now >= leases_end_) return leases;
+    if (now >= leases_end_) return leases;
     for (const auto& [number, lane] : lanes_)
-        if (now >= lane.retry_at) leases.push_back(lane.lease);
+        if (now >= lane.retry_at && !under_way_.contains(number)) leases.push_back(lane.lease);
     return leases;
 }
 
 Result<std::vector<Publisher::Run>> Publisher::read(std::span<const Lease> leases) {
+    std::size_t events_max = 1;
+    for (const Lease& lease : leases) events_max = std::max(events_max, lanes_.at(lease.lane).window_max);
     const std::size_t share = std::max<std::size_t>(1, events_per_round_max / leases.size());
-    LEDGERLINE_TRY(auto events, store_.read(leases, std::min(events_per_lane_max, share)));
+    LEDGERLINE_TRY(auto events, store_.read(leases, std::min(events_max, share)));
     std::vector<Run> runs;
     int stopped_lane = -1;
     for (Event& event : events) {
         if (event.lane == stopped_lane) continue;
-        if (runs.empty() || runs.back().lane->lease.lane != event.lane) runs.push_back({&lanes_.at(event.lane), {}, 0});
+        if (runs.empty() || runs.back().lane->lease.lane != event.lane) runs.push_back({.lane = &lanes_.at(event.lane), .events = {}});
         Run& run = runs.back();
+        if (run.is_full) continue;
         const auto expected = run.lane->lease.published_seq + static_cast<std::int64_t>(run.events.size()) + 1;
         if (event.seq == expected) {
-            run.events.push_back(std::move(event));
+            take(run, std::move(event));
             continue;
         }
         // What stands before the hole is published first; the lane fails when the hole is next.
@@ -159,109 +176,65 @@ Result<std::vector<Publisher::Run>> Publisher::read(std::span<const Lease> lease
     return runs;
 }
 
+// Each run takes at least one event, however large.
+void Publisher::take(Run& run, Event event) {
+    const std::size_t bytes = event.metadata ? event.metadata->size() : 0;
+    run.is_full = run.events.size() >= run.lane->window_max ||
+                  (!run.events.empty() && run.bytes + bytes > window_bytes_max);
+    if (run.is_full) return;
+    run.bytes += bytes;
+    run.events.push_back(std::move(event));
+}
+
 Result<void> Publisher::halt_at_hole(Lane& lane, const Event& found) {
     metrics_.publish_errors_total.Increment();
     lane.at_hole = true;
-    count_holes();
-    return fail_lane(lane, {Disposition::stop, "lane_hole",
-                            fmt::format("event {} is missing: after it comes {}. The lane stops here until it is back",
-                                        lane.lease.published_seq + 1, found.seq)});
+    count_stopped();
+    const Error error{Disposition::stop, "lane_hole",
+                      fmt::format("event {} is missing: after it comes {}. The lane stops here until it is back",
+                                  lane.lease.published_seq + 1, found.seq)};
+    LEDGERLINE_CHECK(record_halt(lane, error));
+    return fail_lane(lane, error, lane_backoff.cap);
 }
 
-// False: the bus took nothing, and a pause was made of it.
-Result<bool> Publisher::produce(std::vector<Run>& runs, PublishTrace& trace) {
+// Returns the lanes whose acknowledgements the round waits for.
+std::vector<int> Publisher::send(std::vector<Run>& runs, const std::shared_ptr<PublishTrace>& trace) {
     std::vector<Outgoing> batch;
-    for (Run& run : runs)
-        for (Event& event : run.events) {
-            trace.add(event);
-            batch.push_back({event.lane, encode(event)});
-        }
-    const auto delivered = hand_over(batch, trace);
-    if (!delivered) {
-        metrics_.publish_errors_total.Increment(static_cast<double>(batch.size()));
-        LEDGERLINE_CHECK(pause_for_bus(runs, delivered.error()));
-        return false;
-    }
-    LEDGERLINE_ASSERT(delivered->size() == batch.size());
-    if (bus_backoff_.failures() > 0) log::info("publisher: the bus answers again");
-    bus_backoff_.reset();
-
-    const auto count = std::count(delivered->begin(), delivered->end(), true);
-    metrics_.events_published_total.Increment(static_cast<double>(count));
-    metrics_.publish_errors_total.Increment(static_cast<double>(batch.size()) - static_cast<double>(count));
-    auto flag = delivered->begin();
+    std::vector<int> awaited;
     for (Run& run : runs) {
-        const auto end = flag + static_cast<std::ptrdiff_t>(run.events.size());
-        run.acknowledged = static_cast<std::size_t>(std::find(flag, end, false) - flag);
-        flag = end;
-        log_published(std::span(run.events).first(run.acknowledged));
-    }
-    return true;
-}
-
-Result<std::vector<bool>> Publisher::hand_over(const std::vector<Outgoing>& batch, PublishTrace& trace) {
-    trace.begin_round();
-    metrics_.publish_batch_size.Observe(static_cast<double>(batch.size()));
-    const SteadyTime begun = clock_.steady_now();
-    auto delivered = producer_.publish(batch, std::min(leases_end_, begun + publish_timeout));
-    metrics_.publish_duration_seconds.Observe(std::chrono::duration<double>(clock_.steady_now() - begun).count());
-    if (delivered)
-        trace.delivered(*delivered);
-    else
-        trace.failed(delivered.error());
-    return delivered;
-}
-
-// Moves the cursors over what was acknowledged, and pauses the lanes of which nothing was.
-Result<void> Publisher::settle(std::vector<Run>& runs) {
-    std::vector<Advance> advances;
-    for (const Run& run : runs) {
         const Lease& lease = run.lane->lease;
-        if (run.acknowledged > 0)
-            advances.push_back({lease.lane, lease.epoch, lease.published_seq,
-                                lease.published_seq + static_cast<std::int64_t>(run.acknowledged)});
-    }
-    if (!advances.empty()) {
-        auto moved = store_.advance(options_.owner, advances);
-        if (!moved) {
-            // Whether the cursors moved is not known: what is true now must be read before anything else is done.
-            renew_at_ = {};
-            return std::unexpected(std::move(moved).error());
+        Window& window = under_way_[lease.lane];
+        window.epoch = lease.epoch;
+        window.first_seq = lease.published_seq + 1;
+        window.reports.resize(run.events.size());
+        window.trace = trace;
+        window.first_in_trace = batch.size();
+        for (Event& event : run.events) {
+            trace->add(event);
+            batch.push_back({event.lane, encode(event)});
+            window.traceparents.push_back(std::move(event.traceparent));
         }
-        for (std::size_t i = 0; i < advances.size(); ++i) {
-            Lane& lane = lanes_.at(advances[i].lane);
-            lane.backoff.reset();
-            lane.at_hole = false;
-            if ((*moved)[i])
-                lane.lease.published_seq = advances[i].to;
-            else
-                renew_at_ = {};  // rewound or lost
-        }
-        count_holes();
+        if (!run.lane->is_slow) awaited.push_back(lease.lane);
     }
-    for (Run& run : runs)
-        if (run.acknowledged == 0)
-            LEDGERLINE_CHECK(fail_lane(
-                *run.lane, {Disposition::retry, "not_delivered",
-                            fmt::format("the bus did not take event {}", run.lane->lease.published_seq + 1)}));
-    return {};
+    trace->begin_round();
+    metrics_.publish_batch_size.Observe(static_cast<double>(batch.size()));
+    const SteadyTime now = clock_.steady_now();
+    const std::uint64_t first = producer_.send(batch);
+    for (const Run& run : runs) {
+        Window& window = under_way_.at(run.lane->lease.lane);
+        window.sent_at = now;
+        window.note_due = now + unacknowledged_note;
+        lanes_by_number_[first + window.first_in_trace] = run.lane->lease.lane;
+    }
+    return awaited;
 }
 
-Result<void> Publisher::fail_lane(Lane& lane, const Error& error) {
-    if (lane.backoff.failures() == 0)
-        log::write(error.disposition == Disposition::stop ? log::Level::error : log::Level::warn,
-                   "publisher: lane pauses",
-                   {{"lane", lane.lease.lane}, {"seq", lane.lease.published_seq + 1}, {"error", error.message}});
-    lane.retry_at = clock_.steady_now() + lane.backoff.next();
-    return store_.record_failure(lane.lease, options_.owner, error.message);
-}
-
-Result<void> Publisher::pause_for_bus(std::vector<Run>& runs, const Error& error) {
-    if (error.disposition == Disposition::stop) return std::unexpected(error);
-    if (bus_backoff_.failures() == 0) log::warn("publisher: the bus is away", {{"error", error.message}});
-    bus_retry_at_ = clock_.steady_now() + bus_backoff_.next();
-    for (const Run& run : runs) LEDGERLINE_CHECK(store_.record_failure(run.lane->lease, options_.owner, error.message));
-    return {};
+void Publisher::await(const std::vector<int>& lanes) {
+    const SteadyTime deadline = clock_.steady_now() + round_wait_max;
+    const auto is_open = [this](int lane) { return !under_way_.at(lane).complete(); };
+    do {
+        take_reports(deadline);
+    } while (std::ranges::any_of(lanes, is_open) && clock_.steady_now() < deadline);
 }
 
 Result<milliseconds> Publisher::pause_for_database(const Error& error) {
@@ -278,7 +251,6 @@ milliseconds Publisher::idle_after(std::size_t published) {
     idle_ = published > 0 ? idle_min : std::min(idle_ * 2, idle_max);
     if (published >= events_per_lane_max) return milliseconds(0);
     milliseconds idle = std::min(idle_, until(renew_at_, now));
-    if (now < bus_retry_at_) idle = std::min(idle, until(bus_retry_at_, now));
     for (const auto& [number, lane] : lanes_)
         if (now < lane.retry_at) idle = std::min(idle, until(lane.retry_at, now));
     return idle;

@@ -1,7 +1,10 @@
 // Publisher: announces the events of the lanes it holds leases for on the bus.
 //
-// One step() reads what follows each lane's cursor, produces it with no transaction open, and moves each cursor to the
-// highest seq that the bus has acknowledged without a gap. A lane that fails backs off by itself; the others go on.
+// One step() reads what follows the cursors of the lanes that have nothing under way, hands it to the bus with no
+// transaction open, and moves each cursor to the highest seq that the bus has acknowledged without a gap. It waits for
+// the bus only for a moment: a lane whose acknowledgements come late stays under way, for hours if need be, and what
+// comes then still counts. It sends nothing twice meanwhile, and the other lanes go on. A lane that fails backs off by
+// itself. An event that the bus refuses three times halts its lane until somebody helps.
 // A database or bus that is away is waited for, for ever.
 //
 // Not thread-safe: step() and release() belong to one thread at a time.
@@ -9,12 +12,15 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "base/backoff.h"
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/random.h"
 #include "base/result.h"
 #include "bus/bus.h"
@@ -34,14 +40,29 @@ public:
     // What one round takes at most.
     static constexpr std::size_t events_per_round_max = 2000;
     static constexpr std::size_t events_per_lane_max = 500;
-    // How long one round waits for the bus, and never longer than the leases are sure to run.
-    static constexpr milliseconds publish_timeout{3000};
+    // What one lane has under way at most: lanes whose partitions are away must not fill what the client queues.
+    static constexpr std::size_t window_bytes_max = limits::kafka_queued_bytes_max / 16;
+    // How long one round waits for the acknowledgements of what it sent, so that lanes move together; and one that
+    // sent nothing, for those that are late.
+    static constexpr milliseconds round_wait_max{50};
+    static constexpr milliseconds late_wait_max{20};
+    // A lane whose acknowledgements take longer sends half as much at once, down to one event.
+    static constexpr milliseconds slow_acknowledgement{1000};
+    // When it is first said of a lane that nothing is acknowledged, and then how often.
+    static constexpr milliseconds unacknowledged_note{3000};
+    static constexpr milliseconds unacknowledged_note_interval{30'000};
+    // How long release() waits for what is under way.
+    static constexpr milliseconds release_wait_max{2000};
+    // How often one event may be refused in a row before its lane halts, and when a halted lane is tried again.
+    static constexpr int refusals_max = 3;
+    static constexpr milliseconds halted_retry_interval{30'000};
     // Sleep after a round that published something; it doubles with every round that found nothing.
     static constexpr milliseconds idle_min{1};
     static constexpr milliseconds idle_max{200};
     static constexpr milliseconds backlog_interval{1000};
-    // A lane that the bus refuses is often only full, so it is tried again soon; a server that is away, less often.
-    static constexpr Backoff::Limits lane_backoff{milliseconds(10), milliseconds(500)};
+    // Of a lane that fails. One that is only full is tried again sooner.
+    static constexpr Backoff::Limits lane_backoff{milliseconds(10), milliseconds(2000)};
+    static constexpr milliseconds full_retry_max{500};
     static constexpr Backoff::Limits outage_backoff{milliseconds(50), milliseconds(5000)};
 
     struct Options {
@@ -69,27 +90,60 @@ private:
         Backoff backoff;
         SteadyTime retry_at{};
         bool at_hole = false;
+        std::size_t window_max = events_per_lane_max;  // how many events are sent at once
+        bool is_slow = false;                          // no round waits for it
+        int refusals = 0;                              // in a row, of the event behind the cursor
+        bool may_have_halt = true;                     // recorded by this publisher or the one before
     };
-    // The events of one lane in this round, and how far they got.
+    // The events that follow one lane's cursor.
     struct Run {
         Lane* lane = nullptr;
-        std::vector<Event> events;     // contiguous, from the cursor on
+        std::vector<Event> events;  // contiguous, from the cursor on
+        std::size_t bytes = 0;      // of their metadata
+        bool is_full = false;       // what follows comes in another round
+    };
+    // The events of one lane that the bus has, until it has reported of each. It outlives the lease.
+    struct Window {
+        std::int64_t epoch = 0;      // of the lease under which it was sent
+        std::int64_t first_seq = 0;  // of its events
+        std::vector<std::string> traceparents;
+        std::vector<std::optional<Report>> reports;
+        std::size_t reported = 0;
         std::size_t acknowledged = 0;  // of events, from the first one on
+        std::size_t settled = 0;       // of those, what the cursor has moved over
+        SteadyTime sent_at;
+        SteadyTime note_due;
+        std::shared_ptr<PublishTrace> trace;
+        std::size_t first_in_trace = 0;
+
+        bool complete() const { return reported == reports.size(); }
+        // Where the cursor stands unless somebody else has moved it.
+        std::int64_t cursor() const { return first_seq - 1 + static_cast<std::int64_t>(settled); }
     };
 
     Result<milliseconds> run_round();
     Result<void> renew_leases();
     void adopt(std::span<const Lease> leases);
-    void count_holes();
+    void count_stopped();
     Result<void> measure_backlog();
     std::vector<Lease> lanes_to_read() const;
     Result<std::vector<Run>> read(std::span<const Lease> leases);
+    static void take(Run& run, Event event);
     Result<void> halt_at_hole(Lane& lane, const Event& found);
-    Result<bool> produce(std::vector<Run>& runs, PublishTrace& trace);
-    Result<std::vector<bool>> hand_over(const std::vector<Outgoing>& batch, PublishTrace& trace);
-    Result<void> settle(std::vector<Run>& runs);
-    Result<void> fail_lane(Lane& lane, const Error& error);
-    Result<void> pause_for_bus(std::vector<Run>& runs, const Error& error);
+    Result<std::size_t> publish(std::vector<Run>& runs);
+    std::vector<int> send(std::vector<Run>& runs, const std::shared_ptr<PublishTrace>& trace);
+    void await(const std::vector<int>& lanes);
+    void take_reports(SteadyTime deadline);
+    void take(Report report);
+    Result<std::size_t> settle();
+    Result<std::size_t> move_cursors();
+    Result<void> close(int number, const Window& window);
+    void adjust(Lane& lane, const Window& window, SteadyTime now);
+    Result<void> refuse(Lane& lane, const Report& report);
+    Result<void> record_halt(Lane& lane, const Error& error);
+    Result<void> clear_halts(const std::vector<int>& lanes);
+    Result<void> note_unacknowledged();
+    Result<void> fail_lane(Lane& lane, const Error& error, milliseconds pause_max);
     Result<milliseconds> pause_for_database(const Error& error);
     milliseconds idle_after(std::size_t published);
 
@@ -103,14 +157,14 @@ private:
     const SpanAttributes span_attributes_;  // of every event's span
 
     std::map<int, Lane> lanes_;
+    std::map<int, Window> under_way_;               // by lane
+    std::map<std::uint64_t, int> lanes_by_number_;  // of the first message of each window
     bool others_expired_ = false;
     SteadyTime renew_at_{};    // renew before the first round, and as soon as a cursor or epoch surprised us
     SteadyTime leases_end_{};  // when, at the earliest, another publisher may take our lanes
     SteadyTime backlog_at_{};
     Backoff database_backoff_;
     SteadyTime database_retry_at_{};
-    Backoff bus_backoff_;
-    SteadyTime bus_retry_at_{};
     milliseconds idle_ = idle_min;
 };
 

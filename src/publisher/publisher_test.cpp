@@ -3,7 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
+#include <iterator>
+#include <map>
 #include <set>
 
 #include "support/memory_database.h"
@@ -13,29 +16,53 @@ namespace {
 
 using test::MemoryDatabase;
 
-// Takes every message, but for those that the test refuses.
+// Takes every message, but for those that the test has something against.
 class FakeProducer final : public Producer {
 public:
-    Result<std::vector<bool>> publish(std::span<const Outgoing> messages, SteadyTime) override {
+    explicit FakeProducer(ManualClock& clock) : clock_(clock) {}
+
+    std::uint64_t send(std::span<const Outgoing> messages) override {
         ++calls;
         if (before) before();
-        if (down) return failure(Disposition::retry, "broker_down", "broker away");
-        std::vector<bool> delivered;
+        const std::uint64_t first = next_number_;
         for (const Outgoing& outgoing : messages) {
             const std::int64_t seq = std::stoll(*outgoing.message.header("seq"));
-            delivered.push_back(!refused.contains({outgoing.partition, seq}));
-            if (delivered.back()) taken[outgoing.partition].push_back(seq);
+            const auto answer = answers.find({outgoing.partition, seq});
+            const Fate fate = down ? Fate::failed : answer == answers.end() ? Fate::delivered : answer->second;
+            if (fate == Fate::delivered) taken[outgoing.partition].push_back(seq);
+            sent[outgoing.partition].push_back(seq);
+            Report report{next_number_++, fate, fate == Fate::delivered ? "" : "broker away"};
+            (held.contains(outgoing.partition) ? held_back_ : reports_).push_back(std::move(report));
             last = outgoing.message;
         }
-        return delivered;
+        return first;
+    }
+    std::vector<Report> collect(SteadyTime deadline) override {
+        if (reports_.empty() && deadline > clock_.steady_now())
+            clock_.advance(std::chrono::ceil<milliseconds>(deadline - clock_.steady_now()));
+        return std::exchange(reports_, {});
+    }
+    std::string obstacle(int) const override { return held.empty() ? "" : "no leader"; }
+    std::size_t message_bytes_max() const override { return 1'000'000; }
+
+    // What was held back is acknowledged after all.
+    void let_go() {
+        held.clear();
+        std::ranges::move(std::exchange(held_back_, {}), std::back_inserter(reports_));
     }
 
     int calls = 0;
     bool down = false;
-    std::function<void()> before;                    // what happens while the broker is called
-    std::set<std::pair<int, std::int64_t>> refused;  // by lane and seq
-    std::map<int, std::vector<std::int64_t>> taken;  // by lane
+    std::function<void()> before;                          // what happens while the broker is called
+    std::map<std::pair<int, std::int64_t>, Fate> answers;  // by lane and seq
+    std::set<int> held;                                    // lanes whose reports are held back
+    std::map<int, std::vector<std::int64_t>> taken, sent;  // by lane
     Message last;
+
+private:
+    ManualClock& clock_;
+    std::uint64_t next_number_ = 0;
+    std::vector<Report> reports_, held_back_;
 };
 
 // Fails the way a database does that is away.
@@ -63,6 +90,10 @@ public:
     Result<void> record_failure(const Lease& lease, const std::string& owner, const std::string& text) override {
         return store_->record_failure(lease, owner, text);
     }
+    Result<bool> halt(const Lease& lease, const std::string& owner, const LaneHalt& halt) override {
+        return store_->halt(lease, owner, halt);
+    }
+    Result<void> clear_halts(std::span<const int> lanes) override { return store_->clear_halts(lanes); }
     Result<Backlog> backlog() override { return store_->backlog(); }
 
     std::optional<Error> error;
@@ -106,7 +137,7 @@ protected:
     UuidGenerator ids_{clock_, random_};
     MemoryDatabase database_{clock_, 4};
     FlakyStore store_{database_.make_outbox_store()};
-    FakeProducer producer_;
+    FakeProducer producer_{clock_};
     Metrics metrics_{"test"};
     Publisher publisher_{{"me"}, store_, producer_, clock_, random_, metrics_};
 };
@@ -145,11 +176,11 @@ TEST_F(PublisherTest, SleepsLongerTheLongerNothingComes) {
 
 TEST_F(PublisherTest, MovesOnlyToTheHighestSeqAcknowledgedWithoutAGap) {
     accept(0, {1, 2, 3, 4});
-    producer_.refused = {{0, 3}};
+    producer_.answers[{0, 3}] = Fate::failed;
     step();
     EXPECT_EQ(lane(0).published_seq, 2);
     EXPECT_EQ(metrics_.publish_errors_total.Value(), 1);
-    producer_.refused.clear();
+    producer_.answers.clear();
     step();
     EXPECT_EQ(lane(0).published_seq, 4);
     EXPECT_THAT(producer_.taken[0], ElementsAre(1, 2, 4, 3, 4));
@@ -158,7 +189,7 @@ TEST_F(PublisherTest, MovesOnlyToTheHighestSeqAcknowledgedWithoutAGap) {
 TEST_F(PublisherTest, ALaneThatTheBusRefusesPausesAloneAndSaysSo) {
     accept(0, {1});
     accept(1, {1});
-    producer_.refused = {{0, 1}};
+    producer_.answers[{0, 1}] = Fate::failed;
     step();
     EXPECT_EQ(lane(0).published_seq, 0);
     EXPECT_EQ(lane(1).published_seq, 1);
@@ -167,7 +198,7 @@ TEST_F(PublisherTest, ALaneThatTheBusRefusesPausesAloneAndSaysSo) {
     accept(1, {2});
     run(3);
     EXPECT_EQ(lane(1).published_seq, 2);
-    producer_.refused.clear();
+    producer_.answers.clear();
     run(50);
     EXPECT_EQ(lane(0).published_seq, 1);
     EXPECT_EQ(lane(0).last_error, "");
@@ -183,9 +214,12 @@ TEST_F(PublisherTest, AHoleStopsItsLaneUntilItIsMendedAndNoOther) {
     EXPECT_THAT(lane(0).last_error, testing::HasSubstr("event 3 is missing"));
     EXPECT_GE(metrics_.publish_errors_total.Value(), 1);
     EXPECT_EQ(metrics_.publisher_lanes_with_hole.Value(), 1);
+    ASSERT_TRUE(lane(0).publish_halt);
+    EXPECT_EQ(lane(0).publish_halt->code, "lane_hole");
     accept(0, {3});
     run(50);
     EXPECT_EQ(metrics_.publisher_lanes_with_hole.Value(), 0);
+    EXPECT_FALSE(lane(0).publish_halt);
     EXPECT_EQ(lane(0).published_seq, 5);
 }
 
@@ -195,7 +229,7 @@ TEST_F(PublisherTest, ABusThatIsAwayIsWaitedFor) {
     run(100);
     const int calls = producer_.calls;
     EXPECT_LT(calls, 80) << "it backs off";
-    EXPECT_EQ(lane(0).last_error, "broker away");
+    EXPECT_THAT(lane(0).last_error, testing::HasSubstr("broker away"));
     producer_.down = false;
     run(100);
     EXPECT_THAT(producer_.taken[0], ElementsAre(1));
@@ -266,7 +300,7 @@ TEST_F(PublisherTest, RenewsItsLeasesBeforeTheyExpire) {
     step();
     for (int i = 0; i < 100; ++i) {
         clock_.advance(std::max(step(), milliseconds(10)));
-        ASSERT_GT(lane(0).lease_expires_at, clock_.wall_now() + Publisher::publish_timeout);
+        ASSERT_GT(lane(0).lease_expires_at, clock_.wall_now() + Publisher::renew_interval);
     }
 }
 
@@ -310,6 +344,131 @@ TEST_F(PublisherTest, TakesABoundedNumberOfEventsARound) {
     EXPECT_EQ(producer_.taken[0].size(), Publisher::events_per_lane_max);
     run(3);
     EXPECT_EQ(lane(0).published_seq, 1200);
+}
+
+// The bus has taken them, and says so much later than a round waits.
+TEST_F(PublisherTest, LateAcknowledgementsCountAndNothingIsSentTwice) {
+    accept(0, {1, 2, 3});
+    producer_.held = {0};
+    for (int i = 0; i < 100; ++i) clock_.advance(std::max(step(), milliseconds(50)));
+    EXPECT_EQ(lane(0).published_seq, 0);
+    EXPECT_EQ(lane(0).owner, "me") << "leases are renewed meanwhile";
+    EXPECT_EQ(lane(0).publish_attempts, 1) << "said once in 30 s";
+    EXPECT_THAT(lane(0).last_error, testing::HasSubstr("event 1 is not acknowledged yet: no leader"));
+    producer_.let_go();
+    run(2);
+    EXPECT_EQ(lane(0).published_seq, 3);
+    EXPECT_EQ(lane(0).last_error, "");
+    EXPECT_THAT(producer_.sent[0], ElementsAre(1, 2, 3));
+}
+
+TEST_F(PublisherTest, ALaneThatIsNotAcknowledgedHoldsUpNoOther) {
+    accept(0, {1});
+    producer_.held = {0};
+    run(3);
+    const SteadyTime begun = clock_.steady_now();
+    for (std::int64_t seq = 1; seq <= 100; ++seq) {
+        accept(1, {seq});
+        step();
+        ASSERT_EQ(lane(1).published_seq, seq);
+    }
+    EXPECT_EQ(clock_.steady_now(), begun) << "no round waits for it";
+}
+
+TEST_F(PublisherTest, WhatALaneHasUnderWayCountsForNothingOnceItWasRewound) {
+    accept(0, {1, 2});
+    step();
+    accept(0, {3});
+    producer_.held = {0};
+    run(2);
+    ASSERT_TRUE(*database_.make_ledger_store()->rewind(0, 0));
+    clock_.advance(Publisher::renew_interval);
+    run(3);
+    EXPECT_THAT(producer_.sent[0], ElementsAre(1, 2, 3)) << "not before what is under way is reported";
+    producer_.let_go();
+    run(5);
+    EXPECT_EQ(lane(0).published_seq, 3);
+    EXPECT_THAT(producer_.sent[0], ElementsAre(1, 2, 3, 1, 2, 3));
+}
+
+TEST_F(PublisherTest, SendsFewerAtOnceWhileAcknowledgementsAreSlowAndMoreAgainThen) {
+    for (std::int64_t seq = 1; seq <= 3000; ++seq) accept(0, {seq});
+    std::vector<std::size_t> windows;
+    for (int i = 0; i < 12; ++i) {
+        const std::size_t before = producer_.sent[0].size();
+        clock_.advance(Publisher::slow_acknowledgement * 2);
+        producer_.let_go();
+        producer_.held = {0};
+        step();
+        windows.push_back(producer_.sent[0].size() - before);
+    }
+    producer_.let_go();
+    EXPECT_EQ(windows.front(), Publisher::events_per_lane_max);
+    EXPECT_EQ(windows.back(), 1u);
+    run(40);
+    EXPECT_EQ(lane(0).published_seq, 3000);
+    EXPECT_LT(producer_.calls, 12 + 30) << "the windows grew";
+}
+
+TEST_F(PublisherTest, AnEventThatTheBusRefusesThreeTimesHaltsItsLaneAndNoOther) {
+    accept(0, {1, 2, 3});
+    producer_.answers[{0, 2}] = Fate::refused;
+    run(1);
+    EXPECT_EQ(lane(0).published_seq, 1);
+    run(20);
+    EXPECT_EQ(metrics_.publisher_lanes_halted.Value(), 1);
+    EXPECT_EQ(std::ranges::count(producer_.sent[0], 2), 1 + Publisher::refusals_max) << "once in company, then alone";
+    EXPECT_THAT(lane(0).last_error, testing::HasSubstr("the bus refuses event 2"));
+    ASSERT_TRUE(lane(0).publish_halt);
+    EXPECT_EQ(lane(0).publish_halt->seq, 2);
+    EXPECT_EQ(lane(0).publish_halt->code, "refused");
+    accept(1, {1});
+    run(2);
+    EXPECT_EQ(lane(1).published_seq, 1);
+
+    clock_.advance(Publisher::halted_retry_interval);
+    run(2);
+    EXPECT_EQ(metrics_.publisher_lanes_halted.Value(), 1);
+    EXPECT_EQ(std::ranges::count(producer_.sent[0], 2), 2 + Publisher::refusals_max) << "tried now and then";
+    producer_.answers.clear();
+    clock_.advance(Publisher::halted_retry_interval);
+    run(5);
+    EXPECT_EQ(lane(0).published_seq, 3);
+    EXPECT_EQ(metrics_.publisher_lanes_halted.Value(), 0);
+    EXPECT_FALSE(lane(0).publish_halt);
+}
+
+// The one that recorded it is gone.
+TEST_F(PublisherTest, ClearsAHaltOfThePublisherBefore) {
+    accept(0, {1, 2});
+    lane(0).publish_halt = LaneHalt{2, "refused", "too large"};
+    step();
+    EXPECT_EQ(lane(0).published_seq, 2);
+    EXPECT_FALSE(lane(0).publish_halt);
+}
+
+TEST_F(PublisherTest, AFullPartitionIsTriedAgainSoonerThanOneThatFails) {
+    accept(0, {1});
+    producer_.answers[{0, 1}] = Fate::full;
+    for (int i = 0; i < 30; ++i) {
+        const int calls = producer_.calls;
+        const SteadyTime begun = clock_.steady_now();
+        while (producer_.calls == calls) run(1);
+        ASSERT_LE(clock_.steady_now() - begun, Publisher::full_retry_max + Publisher::idle_max);
+    }
+}
+
+TEST_F(PublisherTest, ReleaseWaitsForWhatIsUnderWayButNotForLong) {
+    accept(0, {1});
+    accept(1, {1});
+    producer_.held = {0};
+    step();
+    producer_.let_go();
+    producer_.held = {1};
+    accept(1, {2});
+    publisher_.release();
+    EXPECT_EQ(lane(0).published_seq, 1);
+    EXPECT_EQ(database_.make_outbox_store()->renew("other", Publisher::lease_term)->size(), 4u);
 }
 
 TEST_F(PublisherTest, MeasuresTheBacklog) {

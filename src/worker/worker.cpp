@@ -60,10 +60,7 @@ Result<void> Worker::round() {
     for (Incoming& incoming : std::exchange(inbox_, {})) sort(std::move(incoming));
     LEDGERLINE_CHECK(settle_doubtful());
     LEDGERLINE_CHECK(write_foreign());
-    for (auto& [id, lane] : lanes_) {
-        LEDGERLINE_CHECK(apply_pending(lane));
-        if (lane.rewind_due()) LEDGERLINE_CHECK(ask_rewind(lane, "gap"));
-    }
+    LEDGERLINE_CHECK(apply_lanes());
     LEDGERLINE_CHECK(check_tails());
     commit_offsets();
     return {};
@@ -102,7 +99,7 @@ Result<void> Worker::poll() {
         const auto left = std::chrono::ceil<milliseconds>(lane.paused_until() - clock_.steady_now());
         wait = std::clamp(left, milliseconds(0), wait);
     }
-    LEDGERLINE_TRY(Polled polled, consumer_.poll(wait, config_.messages_max));
+    LEDGERLINE_TRY(Polled polled, consumer_.poll(wait, room()));
     for (const int partition : polled.revoked) {
         if (const auto lane = lanes_.find(partition); lane != lanes_.end()) {
             // What the new owner measures must not be contradicted by what was true when this one left.
@@ -122,6 +119,16 @@ Result<void> Worker::poll() {
     inbox_ = std::move(polled.messages);
     ended_ = std::move(polled.ended);
     return {};
+}
+
+// What a poll may bring: what the fullest lane that moves has room for, so that nothing must be dropped and asked for
+// again; but always some, or one slow lane would starve the others.
+std::size_t Worker::room() const {
+    constexpr std::size_t kMessagesMin = 100;
+    std::size_t room = config_.messages_max;
+    for (const auto& [id, lane] : lanes_)
+        if (!lane.paused(clock_.steady_now())) room = std::min(room, lane_pending_max - lane.pending().size());
+    return std::max(room, std::min(kMessagesMin, config_.messages_max));
 }
 
 void Worker::sort(Incoming incoming) {
@@ -191,8 +198,26 @@ Result<void> Worker::write_foreign() {
     return {};
 }
 
-Result<void> Worker::apply_pending(Lane& lane) {
-    while (!lane.pending().empty() && !lane.paused(clock_.steady_now())) LEDGERLINE_CHECK(apply_batch(lane));
+// One batch of each lane in turn, until nothing waits that can be applied or the time is up. The next round goes on
+// with the lane whose turn it is.
+Result<void> Worker::apply_lanes() {
+    const SteadyTime end = clock_.steady_now() + config_.apply_max;
+    const auto waits = [this](const Lane& lane) {
+        return !lane.pending().empty() && !lane.paused(clock_.steady_now());
+    };
+    for (bool more = true; more;) {
+        more = false;
+        for (std::size_t turns = lanes_.size(); turns > 0; --turns) {
+            auto next = lanes_.upper_bound(last_lane_);
+            if (next == lanes_.end()) next = lanes_.begin();
+            last_lane_ = next->first;
+            Lane& lane = next->second;
+            if (waits(lane)) LEDGERLINE_CHECK(apply_batch(lane));
+            if (lane.rewind_due()) LEDGERLINE_CHECK(ask_rewind(lane, "gap"));
+            if (clock_.steady_now() >= end) return {};
+            more = more || waits(lane);
+        }
+    }
     return {};
 }
 

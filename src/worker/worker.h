@@ -32,8 +32,11 @@
 namespace ledgerline {
 
 struct WorkerConfig {
-    std::size_t messages_max = 2000;        // of one poll
-    milliseconds poll_wait{200};            // for the first message
+    std::size_t messages_max = 2000;  // of one poll
+    milliseconds poll_wait{200};      // for the first message
+    // When a round that applies goes back to poll: one batch on top, it stays far below what the group waits for a poll
+    // before it gives a member's partitions to others (60 s), however slow the database is.
+    milliseconds apply_max{2000};
     milliseconds tail_check_interval{500};  // between looks whether silence hides a loss
     int unknown_attempts_max = 5;           // at one event that fails for an unknown reason
     int streak_max = 3;                     // events failing so in a row: an outage we do not know, the lane halts
@@ -67,7 +70,8 @@ private:
     void add_foreign(Incoming incoming, std::string code, std::string message);
     Result<void> settle_doubtful();
     Result<void> write_foreign();
-    Result<void> apply_pending(Lane& lane);
+    Result<void> apply_lanes();
+    std::size_t room() const;
     Result<void> apply_batch(Lane& lane);
     Result<void> drop_unproven(Lane& lane, std::span<const EventRef> refs);
     Result<void> handle_failure(Lane& lane, const Error& error);
@@ -95,6 +99,7 @@ private:
     bool lanes_loaded_ = true;   // false: a lane was assigned and its state is not read yet
     SteadyTime tail_check_due_{};
     std::map<int, std::int64_t> tails_;              // published_seq by lane, as read before a poll; none: not read
+    int last_lane_ = -1;                             // where the last turn of applying ended
     std::vector<int> ended_;                         // partitions that the last poll emptied
     std::vector<Incoming> inbox_;                    // polled, not sorted yet
     std::map<int, std::vector<Doubtful>> doubtful_;  // by lane

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <deque>
+#include <functional>
+#include <numeric>
 
 namespace ledgerline {
 namespace {
@@ -28,7 +30,8 @@ Event event(std::int64_t seq) {
 // Hands out what the test queues, one element a poll.
 class ScriptedConsumer final : public Consumer {
 public:
-    Result<Polled> poll(milliseconds, std::size_t) override {
+    Result<Polled> poll(milliseconds, std::size_t messages_max) override {
+        asked.push_back(messages_max);
         if (polls.empty()) return Polled{{}, {}, {}, {0}};
         Polled next = std::move(polls.front());
         polls.pop_front();
@@ -48,6 +51,7 @@ public:
     std::deque<Polled> polls{{{0}, {}, {}, {}}};
     std::int64_t offset = 0;
     std::int64_t committed = -1;
+    std::vector<std::size_t> asked;  // how many messages each poll was to bring at most
 };
 
 // One lane whose events 1..last_seq are proven. Fails where the test says so.
@@ -59,6 +63,7 @@ public:
     }
     Result<ApplyResult> apply(int, std::int64_t applied_seq, std::span<const EventRef> refs) override {
         ++apply_calls;
+        on_apply();
         if (down) return failure(Disposition::retry, "08006", "down");
         if (!lane_error.empty()) return failure(Disposition::retry, lane_error, "lane");
         if (applied_seq != state.applied_seq) return ApplyResult{ApplyResult::Status::cursor_moved, {}};
@@ -119,6 +124,7 @@ public:
     std::string guilty_code = "22003";
     std::int64_t version_unknown_seq = 0;
     int apply_calls = 0;
+    std::function<void()> on_apply = [] {};
     std::vector<std::int64_t> applied, rewinds;
     std::vector<BuriedEvent> buried;
     std::vector<std::string> foreign;
@@ -348,6 +354,27 @@ TEST_F(WorkerTest, AFatalFailureEndsTheRole) {
     const auto step = doomed.step();
     ASSERT_FALSE(step);
     EXPECT_EQ(step.error().code, "42P01");
+}
+
+// The group would take its partitions away.
+TEST_F(WorkerTest, PollsBetweenBatchesWhileTheDatabaseIsSlow) {
+    constexpr std::int64_t kEvents = 1800;
+    store.state.last_seq = kEvents;
+    std::vector<std::int64_t> seqs(kEvents);
+    std::iota(seqs.begin(), seqs.end(), 1);
+    consumer.deliver(seqs);
+    ASSERT_TRUE(worker.step());  // assigned
+    store.on_apply = [this] { clock.advance(milliseconds(10'000)); };
+    for (int i = 1; i <= 3; ++i) {
+        const std::size_t polls = consumer.asked.size();
+        ASSERT_TRUE(worker.step());
+        EXPECT_EQ(store.apply_calls, i) << "one batch, then back to poll";
+        EXPECT_EQ(consumer.asked.size(), polls + 1);
+    }
+    EXPECT_LE(consumer.asked.back(), lane_pending_max - kEvents + 1000) << "no more than the lane has room for";
+    run();
+    EXPECT_EQ(std::ssize(store.applied), kEvents);
+    EXPECT_TRUE(store.rewinds.empty());
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "support/kafka_traffic.h"
+#include "support/publishing.h"
 
 namespace ledgerline::test {
 namespace {
@@ -45,6 +46,29 @@ TEST_F(KafkaTopicsTest, LeavesATopicWithMorePartitionsAsItIs) {
     traffic_.settle();
     EXPECT_EQ(traffic_.assigned().size(), kPartitions + 2);
     EXPECT_EQ(broker_.partitions(traffic_.topic()), kPartitions + 2);
+}
+
+// By range, the first member would get all partitions that have a lane.
+TEST_F(KafkaTopicsTest, PartitionsBeyondTheLanesLeaveNoMemberWithoutLanes) {
+    broker_.create_topic(traffic_.topic(), 3 * kPartitions);
+    std::vector<std::unique_ptr<Consumer>> members;
+    std::map<const Consumer*, std::set<int>> assigned;
+    for (int i = 0; i < 2; ++i) members.push_back(traffic_.bus().make_consumer());
+    const auto lanes_of = [&](const Consumer& member) {
+        return std::ranges::count_if(assigned[&member], [](int partition) { return partition < kPartitions; });
+    };
+    const auto deadline = std::chrono::steady_clock::now() + KafkaTraffic::patience;
+    const auto is_shared = [&] { return lanes_of(*members[0]) == 2 && lanes_of(*members[1]) == 2; };
+    while (!is_shared()) {
+        ASSERT_LT(std::chrono::steady_clock::now(), deadline)
+            << lanes_of(*members[0]) << " and " << lanes_of(*members[1]);
+        for (const auto& member : members) {
+            const auto polled = member->poll(milliseconds(20), 10);
+            ASSERT_TRUE(polled);
+            for (const int partition : polled->revoked) assigned[member.get()].erase(partition);
+            for (const int partition : polled->assigned) assigned[member.get()].insert(partition);
+        }
+    }
 }
 
 TEST_F(KafkaTopicsTest, ATopicDeletedUnderLoadComesBackWithNothingLost) {
@@ -114,13 +138,13 @@ TEST(KafkaYoungTopicTest, WhatIsAcknowledgedIsThere) {
         std::vector<Outgoing> batch;
         for (int i = 0; i < kMessages * kPartitions; ++i)
             batch.push_back({i % kPartitions, {"key", std::to_string(i), {}}});
-        const auto delivered = producer->publish(batch, std::chrono::steady_clock::now() + KafkaTraffic::patience);
-        ASSERT_TRUE(delivered) << delivered.error().message;
+        await_no_obstacle(*producer, kPartitions, std::chrono::steady_clock::now() + KafkaTraffic::patience);
+        const auto fates = publish(*producer, batch, std::chrono::steady_clock::now() + KafkaTraffic::patience);
         for (int partition = 0; partition < kPartitions; ++partition) {
             std::set<std::string> kept;
             for (const RawRecord& record : broker.read(traffic.topic(), partition)) kept.insert(*record.value);
             for (std::size_t i = 0; i < batch.size(); ++i)
-                if (batch[i].partition == partition && (*delivered)[i]) {
+                if (batch[i].partition == partition && fates[i] == Fate::delivered) {
                     EXPECT_TRUE(kept.contains(batch[i].message.value)) << "acknowledged and gone, round " << round;
                 }
         }

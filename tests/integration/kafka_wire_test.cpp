@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "support/kafka_traffic.h"
+#include "support/publishing.h"
 
 namespace ledgerline::test {
 namespace {
@@ -36,9 +37,8 @@ protected:
     KafkaTraffic traffic_{broker_, kPartitions};
 
     void publish(Producer& producer, const Outgoing& outgoing) {
-        const auto delivered = producer.publish(std::span(&outgoing, 1), patience());
-        ASSERT_TRUE(delivered) << delivered.error().message;
-        ASSERT_EQ(*delivered, std::vector<bool>{true});
+        await_no_obstacle(producer, kPartitions, patience());
+        ASSERT_EQ(test::publish(producer, std::span(&outgoing, 1), patience()), all_delivered(1));
     }
 
     std::vector<Incoming> take(std::size_t count) {
@@ -82,8 +82,14 @@ TEST_F(KafkaWireTest, DeliversWhatStrangersSend) {
     broker_.write(traffic_.topic(), 1, {"", "", {}, 0});
     broker_.write(traffic_.topic(), 1, {"key", std::string("\x00\xff\xfe", 3), {}, 0});
     broker_.write(traffic_.topic(), 1, {"key", std::string(300'000, 'x'), {}, 0});
-    const auto taken = take(4);
-    ASSERT_EQ(taken.size(), 4u);
+    broker_.write(traffic_.topic(), 1, {"key", "{}", {{"lane", ""}, {"", "x"}, {"seq", ""}}, 0, true});
+    RawRecord crowded{"key", "{}", {}, 0};
+    for (int i = 0; i < 20'000; ++i) crowded.headers.emplace_back("\xff\xfe", std::string(20, '\0'));
+    broker_.write(traffic_.topic(), 1, crowded);
+    const auto taken = take(6);
+    ASSERT_EQ(taken.size(), 6u);
+    EXPECT_THAT(taken[4].message.headers, ElementsAre(Pair("lane", ""), Pair("", "x"), Pair("seq", "")));
+    EXPECT_EQ(taken[5].message.headers.size(), 20'000u);
     EXPECT_EQ(taken[0].message.key, "");
     EXPECT_EQ(taken[0].message.value, "");
     EXPECT_EQ(taken[1].message.value, "");
@@ -107,9 +113,9 @@ TEST_F(KafkaWireTest, AMessageThatTheBrokerDoesNotTakeFailsAloneAndTheNextPublis
     const auto producer = traffic_.bus().make_producer();
     const std::vector<Outgoing> batch{
         {0, {"key", "first", {}}}, {1, {"key", std::string(3 << 20, 'x'), {}}}, {2, {"key", "last", {}}}};
-    const auto delivered = producer->publish(batch, patience());
-    ASSERT_TRUE(delivered) << delivered.error().message;
-    EXPECT_THAT(*delivered, ElementsAre(true, false, true));
+    await_no_obstacle(*producer, kPartitions, patience());
+    EXPECT_THAT(test::publish(*producer, batch, patience()),
+                ElementsAre(Fate::delivered, Fate::refused, Fate::delivered));
     publish(*producer, {1, {"key", "next", {}}});
     ASSERT_EQ(broker_.read(traffic_.topic(), 1).size(), 1u);
 }

@@ -75,15 +75,22 @@ public:
         pg::Connection connection = database_.connect();
         const auto rows = query(connection,
                                 "SELECT last_seq, published_seq, applied_seq, coalesce(owner, ''), epoch, "
-                                "publish_attempts, coalesce(last_error, '') FROM lane_cursors WHERE lane = $1",
+                                "publish_attempts, coalesce(last_error, ''), h.seq, h.code, h.reason, "
+                                "unix_micros(h.halted_at) FROM lane_cursors c "
+                                "LEFT JOIN lane_halts h ON h.lane = c.lane AND h.stage = 'publish' WHERE c.lane = $1",
                                 lane);
+        std::optional<LaneHalt> halt;
+        if (!rows.is_null(0, 7))
+            halt = LaneHalt{rows.int64(0, 7), std::string(rows.text(0, 8)), std::string(rows.text(0, 9)),
+                            rows.time(0, 10)};
         return {rows.int64(0, 0),
                 rows.int64(0, 1),
                 rows.int64(0, 2),
                 std::string(rows.text(0, 3)),
                 rows.int64(0, 4),
                 static_cast<int>(rows.int64(0, 5)),
-                std::string(rows.text(0, 6))};
+                std::string(rows.text(0, 6)),
+                std::move(halt)};
     }
     std::vector<Event> events(int lane) override {
         pg::Connection connection = database_.connect();

@@ -163,7 +163,7 @@ DeadLetter letter() {
 }
 
 TEST(DeadLetterSchema, TakesTheHeadersOfLetters) {
-    std::vector<std::string> headers = {headers_json(encode(letter()).headers)};
+    std::vector<std::string> headers = {headers_json(encode(letter(), 1'000'000).headers)};
     DeadLetter other = letter();
     other.original = {"", "", {{"twice", "a"}, {"twice", "b"}, {"dlq-id", "forged"}}};
     other.value_bytes = 0;
@@ -176,7 +176,7 @@ TEST(DeadLetterSchema, TakesTheHeadersOfLetters) {
 }
 
 TEST(DeadLetterSchema, RefusesHeadersThatAreNone) {
-    const auto headers = encode(letter()).headers;
+    const auto headers = encode(letter(), 1'000'000).headers;
     std::vector<std::string> wrong = {"{}"};
     for (std::size_t i = 0; i < headers.size(); ++i) {
         if (!headers[i].first.starts_with(dead_letter_header_prefix)) continue;

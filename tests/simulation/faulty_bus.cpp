@@ -15,6 +15,7 @@ constexpr unsigned kSwapped = 15;
 constexpr unsigned kForged = 10;
 constexpr unsigned kTruncated = 15;
 constexpr unsigned kCommitLost = 100;
+constexpr unsigned kLate = 200;
 
 void set_header(Message& message, const std::string& name, const std::string& value) {
     for (auto& [header, text] : message.headers)
@@ -23,32 +24,61 @@ void set_header(Message& message, const std::string& name, const std::string& va
 
 }  // namespace
 
-Result<std::vector<bool>> FaultyProducer::publish(std::span<const Outgoing> messages, SteadyTime deadline) {
-    if (faults_.happen(kCallFails)) return failure(Disposition::retry, "bus_down", "simulated outage of the bus");
+std::uint64_t FaultyProducer::send(std::span<const Outgoing> messages) {
+    const std::uint64_t first = next_number_;
+    next_number_ += messages.size();
+    if (faults_.happen(kCallFails)) {
+        fail(messages, first, "simulated outage of the bus");
+        return first;
+    }
     faults_.maybe_interleave(kHeldUp);
+    const bool answer_lost = faults_.happen(kCallFails);
 
-    std::vector<bool> delivered(messages.size(), false);
     std::vector<Sent> sent;
     for (std::size_t i = 0; i < messages.size(); ++i) {
-        if (faults_.happen(kRefused)) continue;
+        const std::uint64_t number = first + i;
+        if (faults_.happen(kRefused)) {
+            reports_.push_back({number, Fate::failed, "simulated refusal"});
+            continue;
+        }
         if (faults_.happen(kLostThoughAcknowledged)) {
-            delivered[i] = true;
+            reports_.push_back({number, Fate::delivered, ""});
             continue;
         }
         if (faults_.happen(kForged)) sent.push_back({forge(messages[i]), std::nullopt});
-        sent.push_back({messages[i], i});
+        sent.push_back({messages[i], number});
         if (faults_.happen(kRepeated)) sent.push_back({messages[i], std::nullopt});
         if (sent.size() > 1 && faults_.happen(kSwapped)) std::swap(sent[sent.size() - 2], sent.back());
     }
     std::vector<Outgoing> batch;
     for (const Sent& one : sent) batch.push_back(one.outgoing);
-    LEDGERLINE_TRY(const auto taken, bus_->publish(batch, deadline));
-    for (std::size_t i = 0; i < sent.size(); ++i)
-        if (sent[i].index) delivered[*sent[i].index] = taken[i];
+    const std::uint64_t first_sent = bus_->send(batch);
+    for (Report& report : bus_->collect({})) {
+        const auto number = sent.at(report.number - first_sent).number;
+        if (number) reports_.push_back({*number, report.fate, std::move(report.reason)});
+    }
+    if (answer_lost) {
+        std::erase_if(reports_, [first](const Report& report) { return report.number >= first; });
+        fail(messages, first, "simulated loss of the answer");
+    }
+    return first;
+}
 
+void FaultyProducer::fail(std::span<const Outgoing> messages, std::uint64_t first, const char* reason) {
+    for (std::size_t i = 0; i < messages.size(); ++i) reports_.push_back({first + i, Fate::failed, reason});
+}
+
+// Acknowledgements may come late, and not all at once.
+std::vector<Report> FaultyProducer::collect(SteadyTime deadline) {
     faults_.maybe_interleave(kHeldUp);
-    if (faults_.happen(kCallFails)) return failure(Disposition::retry, "bus_down", "simulated loss of the answer");
-    return delivered;
+    const bool late = !reports_.empty() && faults_.happen(kLate);
+    if (!late) return std::exchange(reports_, {});
+    if (deadline > clock_.steady_now()) clock_.advance(std::chrono::ceil<milliseconds>(deadline - clock_.steady_now()));
+    const std::size_t count = faults_.random().below(reports_.size());
+    const auto end = reports_.begin() + static_cast<std::ptrdiff_t>(count);
+    std::vector<Report> early(std::make_move_iterator(reports_.begin()), std::make_move_iterator(end));
+    reports_.erase(reports_.begin(), end);
+    return early;
 }
 
 // Something like model that nobody accepted.

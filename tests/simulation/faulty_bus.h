@@ -2,6 +2,9 @@
 #pragma once
 
 #include <memory>
+#include <optional>
+#include <string>
+#include <vector>
 
 #include "bus/bus.h"
 #include "faults.h"
@@ -11,22 +14,29 @@ namespace ledgerline::test {
 class FaultyProducer final : public Producer {
 public:
     // lanes: how many there are. Everything must outlive the producer.
-    FaultyProducer(std::unique_ptr<Producer> bus, Faults& faults, int lanes)
-        : bus_(std::move(bus)), faults_(faults), lanes_(lanes) {}
+    FaultyProducer(std::unique_ptr<Producer> bus, Faults& faults, ManualClock& clock, int lanes)
+        : bus_(std::move(bus)), faults_(faults), clock_(clock), lanes_(lanes) {}
 
-    Result<std::vector<bool>> publish(std::span<const Outgoing> messages, SteadyTime deadline) override;
+    std::uint64_t send(std::span<const Outgoing> messages) override;
+    std::vector<Report> collect(SteadyTime deadline) override;
+    std::string obstacle(int partition) const override { return bus_->obstacle(partition); }
+    std::size_t message_bytes_max() const override { return bus_->message_bytes_max(); }
 
 private:
-    // A message on its way, and whose delivery it decides: an index of the caller's messages, or nobody's.
+    // A message on its way, and whose delivery it decides: a number of the caller's messages, or nobody's.
     struct Sent {
         Outgoing outgoing;
-        std::optional<std::size_t> index;
+        std::optional<std::uint64_t> number;
     };
+    void fail(std::span<const Outgoing> messages, std::uint64_t first, const char* reason);
     Outgoing forge(const Outgoing& model);
 
     std::unique_ptr<Producer> bus_;
     Faults& faults_;
+    ManualClock& clock_;  // which a wait for reports moves on
     int lanes_;
+    std::uint64_t next_number_ = 0;
+    std::vector<Report> reports_;
 };
 
 class FaultyConsumer final : public Consumer {

@@ -50,6 +50,12 @@ public:
     Result<void> record_failure(const Lease& lease, const std::string& owner, const std::string& error) override {
         return under_faults(faults_, [&] { return store_->record_failure(lease, owner, error); });
     }
+    Result<bool> halt(const Lease& lease, const std::string& owner, const LaneHalt& halt) override {
+        return under_faults(faults_, [&] { return store_->halt(lease, owner, halt); });
+    }
+    Result<void> clear_halts(std::span<const int> lanes) override {
+        return under_faults(faults_, [&] { return store_->clear_halts(lanes); });
+    }
     Result<Backlog> backlog() override {
         return under_faults(faults_, [&] { return store_->backlog(); });
     }

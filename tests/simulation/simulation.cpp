@@ -23,7 +23,7 @@ constexpr const char* kUnknownFailure = "P0002";
 struct Simulation::PublisherProcess {
     PublisherProcess(Simulation& world, std::string owner)
         : store(world.database_.make_outbox_store(), world.faults_),
-          producer(world.bus_.make_producer(), world.faults_, kLanes),
+          producer(world.bus_.make_producer(), world.faults_, world.clock_, kLanes),
           publisher({std::move(owner)}, store, producer, world.clock_, world.random_, world.metrics_) {}
 
     FaultyOutboxStore store;

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "bus/bus.h"
+#include "support/publishing.h"
 
 namespace ledgerline::test {
 
@@ -74,18 +75,18 @@ protected:
     void SetUp() override {
         bus_ = GetParam().make(kPartitions);
         producer_ = bus_->make_producer();
+        await_no_obstacle(*producer_, kPartitions, patience());
     }
 
     Member join() { return {bus_->make_consumer()}; }
 
+    static SteadyTime patience() { return std::chrono::steady_clock::now() + kPatience; }
     static Outgoing outgoing(int partition, const std::string& value) { return {partition, {"key", value, {}}}; }
 
     void publish(int partition, std::initializer_list<const char*> values) {
         std::vector<Outgoing> batch;
         for (const char* value : values) batch.push_back(outgoing(partition, value));
-        const auto delivered = producer_->publish(batch, std::chrono::steady_clock::now() + kPatience);
-        ASSERT_TRUE(delivered) << delivered.error().message;
-        ASSERT_EQ(*delivered, std::vector<bool>(values.size(), true));
+        ASSERT_EQ(test::publish(*producer_, batch, patience()), all_delivered(values.size()));
     }
 
     // Polls the members in turn until done() holds.
@@ -128,7 +129,7 @@ TEST_P(BusConformance, DeliversAPartitionInTheOrderOfPublishing) {
 TEST_P(BusConformance, DeliversKeyValueAndHeadersUnchanged) {
     const Message sent{"account", std::string("\x00\xff{}", 4), {{"a", "1"}, {"b", ""}, {"a", "2"}}};
     const std::vector<Outgoing> batch{{0, sent}, {0, Message{}}};
-    ASSERT_TRUE(producer_->publish(batch, std::chrono::steady_clock::now() + kPatience));
+    ASSERT_EQ(test::publish(*producer_, batch, patience()), all_delivered(2));
     Member member = join();
     drain({&member});
     ASSERT_EQ(member.received[0].size(), 2u);
@@ -141,9 +142,43 @@ TEST_P(BusConformance, DeliversKeyValueAndHeadersUnchanged) {
 
 TEST_P(BusConformance, RefusesAPartitionThatIsMissingAndTakesTheOthers) {
     const std::vector<Outgoing> batch{outgoing(0, "a"), outgoing(kPartitions + 100, "b"), outgoing(1, "c")};
-    const auto delivered = producer_->publish(batch, std::chrono::steady_clock::now() + kPatience);
-    ASSERT_TRUE(delivered);
-    EXPECT_THAT(*delivered, testing::ElementsAre(true, false, true));
+    EXPECT_THAT(test::publish(*producer_, batch, patience()),
+                testing::ElementsAre(Fate::delivered, Fate::failed, Fate::delivered));
+}
+
+TEST_P(BusConformance, RefusesWhatIsTooLargeAndFailsWhatStandsBehindItInItsPartition) {
+    const Outgoing large{1, {"key", std::string(producer_->message_bytes_max() + 1, 'x'), {}}};
+    const std::vector<Outgoing> batch{outgoing(1, "before"), large, outgoing(1, "behind"), outgoing(2, "elsewhere")};
+    EXPECT_THAT(test::publish(*producer_, batch, patience()),
+                testing::ElementsAre(Fate::delivered, Fate::refused, Fate::failed, Fate::delivered));
+    publish(1, {"next"});
+    Member member = join();
+    drain({&member});
+    EXPECT_THAT(member.values(1), testing::ElementsAre("before", "next"));
+}
+
+TEST_P(BusConformance, TakesAMessageOfTheLargestSizeThatItNames) {
+    Message message{"key", "", {{"name", "value"}}};
+    message.value.assign(producer_->message_bytes_max() - wire_bytes_max(message), 'x');
+    ASSERT_GE(producer_->message_bytes_max(), event_wire_bytes_max);
+    const std::vector<Outgoing> batch{{0, message}};
+    EXPECT_EQ(test::publish(*producer_, batch, patience()), all_delivered(1));
+}
+
+TEST_P(BusConformance, NumbersMessagesInTheOrderOfSendingAndReportsEachOnce) {
+    const std::vector<Outgoing> two{outgoing(0, "a"), outgoing(1, "b")}, one{outgoing(0, "c")};
+    const std::uint64_t first = producer_->send(two);
+    ASSERT_EQ(producer_->send(one), first + 2);
+    std::map<std::uint64_t, int> reports;
+    const SteadyTime deadline = patience();
+    while (reports.size() < 3 && std::chrono::steady_clock::now() < deadline)
+        for (const Report& report : producer_->collect(deadline)) {
+            EXPECT_EQ(report.fate, Fate::delivered) << report.reason;
+            ++reports[report.number];
+        }
+    EXPECT_THAT(reports, testing::ElementsAre(testing::Pair(first, 1), testing::Pair(first + 1, 1),
+                                              testing::Pair(first + 2, 1)));
+    EXPECT_TRUE(producer_->collect(deadline).empty()) << "nothing is outstanding, so it does not wait";
 }
 
 TEST_P(BusConformance, ReportsEveryPartitionEndedWhenAllAreEmptyAtEachPoll) {

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <ostream>
 #include <string>
 #include <vector>
@@ -18,6 +19,7 @@ struct LaneRow {
     std::int64_t epoch = 0;
     int publish_attempts = 0;
     std::string last_error;
+    std::optional<LaneHalt> publish_halt{};
 };
 struct OutcomeRow {
     std::int64_t seq = 0;

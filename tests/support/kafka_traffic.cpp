@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "support/publishing.h"
+
 namespace ledgerline::test {
 namespace {
 
@@ -22,9 +24,9 @@ int number_in(const std::string& text) {
 
 }  // namespace
 
-KafkaTraffic::KafkaTraffic(const KafkaBroker& broker, int partitions) {
+KafkaTraffic::KafkaTraffic(const std::string& addresses, int partitions) {
     static int topics = 0;
-    config_.brokers = broker.address();
+    config_.brokers = addresses;
     config_.topic = fmt::format("traffic-{}", ++topics);
     config_.dead_letter_topic = config_.topic + ".dlq";
     config_.group = config_.topic;
@@ -85,17 +87,14 @@ void KafkaTraffic::publish() {
         for (int number = lanes_[i].published + 1; number <= lanes_[i].wanted; ++number)
             batch.push_back({static_cast<int>(i), {"key", std::to_string(number), {}}});
     if (batch.empty()) return;
-    const auto delivered = producer_->publish(batch, clock_.steady_now() + kPublishTimeout);
-    if (!delivered) {
-        publish_error_ = delivered.error().message;
-        EXPECT_EQ(delivered.error().disposition, Disposition::retry) << publish_error_;
-        return;
-    }
+    const auto fates = test::publish(*producer_, batch, clock_.steady_now() + kPublishTimeout);
     // Only what is acknowledged up to the first hole counts.
     std::set<int> holed;
     for (std::size_t i = 0; i < batch.size(); ++i) {
-        if (!(*delivered)[i]) holed.insert(batch[i].partition);
-        if (!holed.contains(batch[i].partition)) ++lanes_[static_cast<std::size_t>(batch[i].partition)].published;
+        const int partition = batch[i].partition;
+        if (fates[i] != Fate::delivered && holed.insert(partition).second)
+            publish_error_ = fmt::format("partition {}: {}", partition, producer_->obstacle(partition));
+        if (!holed.contains(partition)) ++lanes_[static_cast<std::size_t>(partition)].published;
     }
 }
 

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <set>
+#include <string>
 #include <vector>
 
 #include "bus/kafka_bus.h"
@@ -17,7 +18,8 @@ public:
     static constexpr std::chrono::seconds patience{90};
 
     // A topic and a group of its own. The bus is made at first use.
-    KafkaTraffic(const KafkaBroker& broker, int partitions);
+    KafkaTraffic(const std::string& addresses, int partitions);
+    KafkaTraffic(const KafkaBroker& broker, int partitions) : KafkaTraffic(broker.address(), partitions) {}
 
     KafkaBus& bus();
     const std::string& topic() const { return config_.topic; }

@@ -5,6 +5,12 @@
 namespace ledgerline::test {
 namespace {
 
+void record(std::optional<LaneHalt>& known, const LaneHalt& halt, WallTime now) {
+    const bool repeated = known && known->seq == halt.seq && known->code == halt.code;
+    const auto since = repeated ? known->since : now;
+    known = LaneHalt{halt.seq, halt.code, halt.reason.substr(0, LaneHalt::reason_chars_max), since};
+}
+
 std::unexpected<Error> unique_violation(std::string what) {
     return failure(Disposition::refuse, "23505", "duplicate key: " + std::move(what));
 }
@@ -101,6 +107,23 @@ public:
         if (lane.owner != owner || lane.epoch != lease.epoch) return {};
         ++lane.publish_attempts;
         lane.last_error = error;
+        return {};
+    }
+
+    Result<bool> halt(const Lease& lease, const std::string& owner, const LaneHalt& halt) override {
+        std::lock_guard lock(database_.mutex_);
+        MemoryTables::Lane& lane = tables_.lanes.at(lease.lane);
+        if (lane.owner != owner || lane.epoch != lease.epoch || halt.seq != lane.published_seq + 1) return false;
+        record(lane.publish_halt, halt, database_.clock_.wall_now());
+        return true;
+    }
+
+    Result<void> clear_halts(std::span<const int> lanes) override {
+        std::lock_guard lock(database_.mutex_);
+        for (const int number : lanes) {
+            MemoryTables::Lane& lane = tables_.lanes.at(number);
+            if (lane.publish_halt && lane.publish_halt->seq <= lane.published_seq) lane.publish_halt.reset();
+        }
         return {};
     }
 
@@ -241,10 +264,7 @@ public:
         std::lock_guard lock(database_.mutex_);
         MemoryTables::Lane& lane = tables_.lanes.at(number);
         if (halt.seq != lane.applied_seq + 1) return false;
-        const auto& known = lane.apply_halt;
-        const bool repeated = known && known->seq == halt.seq && known->code == halt.code;
-        const auto since = repeated ? known->since : database_.clock_.wall_now();
-        lane.apply_halt = LaneHalt{halt.seq, halt.code, halt.reason.substr(0, LaneHalt::reason_chars_max), since};
+        record(lane.apply_halt, halt, database_.clock_.wall_now());
         return true;
     }
 

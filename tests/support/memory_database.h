@@ -37,7 +37,7 @@ struct MemoryTables {
         std::string streak_code;
         int streak = 0;
         std::optional<WallTime> first_failed_at;
-        std::optional<LaneHalt> apply_halt;
+        std::optional<LaneHalt> publish_halt, apply_halt;
         std::map<std::int64_t, Event> events;      // by seq: accepted and replayed
         std::map<std::int64_t, Applied> outcomes;  // by seq
     };

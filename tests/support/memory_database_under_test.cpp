@@ -28,7 +28,7 @@ public:
     LaneRow lane(int lane) override {
         const MemoryTables::Lane& row = database_.tables.lanes.at(lane);
         return {row.last_seq, row.published_seq,    row.applied_seq, row.owner,
-                row.epoch,    row.publish_attempts, row.last_error};
+                row.epoch,    row.publish_attempts, row.last_error,  row.publish_halt};
     }
     std::vector<Event> events(int lane) override {
         std::vector<Event> events;

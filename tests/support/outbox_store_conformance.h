@@ -219,6 +219,32 @@ TEST_P(OutboxStoreConformance, AFailureIsShownUntilTheCursorMoves) {
     EXPECT_EQ(database_->lane(7).last_error, "");
 }
 
+TEST_P(OutboxStoreConformance, AHaltIsRecordedAtTheHeadByTheOwnerAndClearedOnceTheCursorHasPassed) {
+    const Lease lease = lease_of(7, renew("a"));
+    const auto halt = [&](const Lease& of, const std::string& owner, const LaneHalt& what) {
+        return store_->halt(of, owner, what).value();
+    };
+    EXPECT_FALSE(halt(lease, "b", {1, "refused", "not the owner"}));
+    EXPECT_FALSE(halt({lease.lane, lease.epoch - 1, 0}, "a", {1, "refused", "an old epoch"}));
+    EXPECT_FALSE(halt(lease, "a", {2, "refused", "not the head"}));
+    EXPECT_FALSE(database_->lane(7).publish_halt);
+    EXPECT_TRUE(halt(lease, "a", {1, "refused", "first"}));
+    const auto since = database_->lane(7).publish_halt.value().since;
+    EXPECT_TRUE(since);
+    EXPECT_TRUE(halt(lease, "a", {1, "refused", std::string(5000, 'x')}));
+    EXPECT_EQ(database_->lane(7).publish_halt->since, since);
+    EXPECT_EQ(database_->lane(7).publish_halt->reason.size(), LaneHalt::reason_chars_max);
+    EXPECT_TRUE(halt(lease, "a", {1, "lane_hole", "\xc3(\xff"}));
+    EXPECT_EQ(database_->lane(7).publish_halt->code, "lane_hole") << "another reason takes the place of the first";
+
+    const std::vector<int> lanes{6, 7};
+    ASSERT_TRUE(store_->clear_halts(lanes));
+    EXPECT_TRUE(database_->lane(7).publish_halt) << "the lane still stands there";
+    advance("a", lease, 1);
+    ASSERT_TRUE(store_->clear_halts(lanes));
+    EXPECT_FALSE(database_->lane(7).publish_halt);
+}
+
 TEST_P(OutboxStoreConformance, TheBacklogIsWhatFollowsTheCursors) {
     EXPECT_EQ(store_->backlog().value_or(Backlog{-1, {}, 0}), Backlog{});
     insert_credits(open_account(1), 1, 1, 5);

@@ -471,6 +471,22 @@ TEST_F(PublisherTest, ReleaseWaitsForWhatIsUnderWayButNotForLong) {
     EXPECT_EQ(database_.make_outbox_store()->renew("other", Publisher::lease_term)->size(), 4u);
 }
 
+TEST_F(PublisherTest, WhatALaneHasUnderWayIsBoundedInBytesButAlwaysOneEvent) {
+    accept(0, {1, 2, 3, 4});
+    for (const std::int64_t seq : {1, 2}) lane(0).events.at(seq).metadata.emplace(Publisher::window_bytes_max / 2, 'x');
+    lane(0).events.at(3).metadata.emplace(Publisher::window_bytes_max * 2, 'x');
+    producer_.held = {0};
+    step();
+    EXPECT_THAT(producer_.sent[0], ElementsAre(1, 2));
+    producer_.let_go();
+    producer_.held = {0};
+    step();
+    EXPECT_THAT(producer_.sent[0], ElementsAre(1, 2, 3));
+    producer_.let_go();
+    run(3);
+    EXPECT_EQ(lane(0).published_seq, 4);
+}
+
 TEST_F(PublisherTest, MeasuresTheBacklog) {
     accept(0, {1, 2});
     producer_.down = true;

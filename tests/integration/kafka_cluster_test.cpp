@@ -196,13 +196,14 @@ TEST_F(KafkaClusterTest, BatchesFitATopicThatTakesLittleMoreThanAnEvent) {
 TEST_F(KafkaClusterTest, AnEventThatTheTopicRefusesHaltsItsLaneAndTheTopicIsNamed) {
     cluster_.create_topic(traffic_.topic(), {{1}, {2}, {3}}, {{"max.message.bytes", "4000"}});
     start_publisher();
-    EXPECT_THAT(traffic_.bus().health().problems, Contains(HasSubstr("max.message.bytes")));
     accept(0, 2);
     accept(0, 1, 8000);
     accept(0, 50);
     accept(1, 500);
     step_until("the lane halts", [this] { return metrics_.publisher_lanes_halted.Value() == 1; });
     publish_all({1});
+    step_until("the topic is named", [this] { return !traffic_.bus().health().problems.empty(); });
+    EXPECT_THAT(traffic_.bus().health().problems, Contains(HasSubstr("max.message.bytes")));
     EXPECT_EQ(database_.tables.lanes.at(0).published_seq, 2);
     EXPECT_THAT(database_.tables.lanes.at(0).last_error, HasSubstr("refuses event 3"));
 }

@@ -96,8 +96,10 @@ void Api::start() {
     parts_->watcher.start();
 }
 
+void Api::set_not_ready() { parts_->health.set_not_ready(); }
+
 void Api::begin_stop() {
-    parts_->health.set_not_ready();
+    set_not_ready();
     parts_->watcher.stop();
 }
 

@@ -56,8 +56,10 @@ public:
 
     // To be called once, before the first request.
     void start();
-    // First step of a shutdown: /readyz says no, and whoever waits for outcomes is answered with the current state.
-    // Requests are still served. Repeatable.
+    // From now on /readyz says no; everything is served as before. Thread-safe.
+    void set_not_ready();
+    // First step of a shutdown: not ready, and whoever waits for outcomes is answered with the current state. Requests
+    // are still served. Repeatable.
     void begin_stop();
     // Second step, after the listener's stop() and before its destruction: lets batches end and answers what is left.
     // Repeatable.

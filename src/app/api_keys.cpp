@@ -37,10 +37,4 @@ Result<std::vector<std::string>> read_api_keys(const std::string& path) {
     return keys;
 }
 
-// A name may stand for any address, also one that begins like 127.0.0.1.
-bool is_loopback(const std::string& host) {
-    const bool is_number = host.find_first_not_of("0123456789.") == std::string::npos;
-    return host == "localhost" || host == "::1" || (host.starts_with("127.") && is_number);
-}
-
 }  // namespace ledgerline::app

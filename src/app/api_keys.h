@@ -11,7 +11,10 @@ namespace ledgerline::app {
 // Error bad_usage, which names the file: it cannot be read, holds no key, or a key that no header can carry.
 Result<std::vector<std::string>> read_api_keys(const std::string& path);
 
-// Whether only this machine can connect to an address given as --listen's host.
-bool is_loopback(const std::string& host);
+// The keys with the file that they came from; both empty where the API is open.
+struct ApiKeysFile {
+    std::string path;
+    std::vector<std::string> keys;
+};
 
 }  // namespace ledgerline::app

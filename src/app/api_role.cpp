@@ -8,9 +8,8 @@
 namespace ledgerline::app {
 namespace {
 
-Result<void> run(RoleProcess& process, const cli::ApiOptions& options) {
-    LEDGERLINE_TRY(const auto server, ApiServer::create(process, options.listen, options.admission));
-    LEDGERLINE_CHECK(server->bind());
+Result<void> run(RoleProcess& process, const cli::ApiOptions& options, const ApiKeysFile& keys) {
+    ApiServer server(process, keys);
     LEDGERLINE_TRY(const int lanes, prepare_database(process, options.database_url, options.timeouts.startup,
                                                      Schema::must_be_current, {can_accept}));
 
@@ -23,12 +22,12 @@ Result<void> run(RoleProcess& process, const cli::ApiOptions& options) {
     }
     Wakeup publishers_poll_by_themselves;
     LEDGERLINE_CHECK(
-        server->start({.database_url = options.database_url, .dependencies = std::move(dependencies), .alive = {}},
-                      publishers_poll_by_themselves));
-    process.announce_ready(options.listen.host, server->port());
+        server.start({.database_url = options.database_url, .dependencies = std::move(dependencies), .alive = {}},
+                     publishers_poll_by_themselves));
+    process.announce_ready(options.listen.host, server.port());
 
-    const auto fatal = process.wait_for_end();
-    server->stop(options.timeouts.drain);
+    const auto fatal = process.wait_for_end([&server] { server.set_not_ready(); });
+    server.stop(options.timeouts.drain);
     if (fatal) return std::unexpected(*fatal);
     return {};
 }
@@ -36,8 +35,21 @@ Result<void> run(RoleProcess& process, const cli::ApiOptions& options) {
 }  // namespace
 
 int run_api(const cli::Environment& environment, const cli::ApiOptions& options) {
-    return run_role(environment, "api", options.log, options.timeouts.drain + shutdown_slack,
-                    [&](RoleProcess& process) { return run(process, options); });
+    ApiKeysFile keys;
+    const auto check = [&](bool only_loopback) -> Result<void> {
+        LEDGERLINE_TRY(keys, admitted_keys(options.admission, options.listen.host, only_loopback));
+        return options.kafka.brokers.empty() ? Result<void>() : check_kafka_client(options.kafka);
+    };
+    return run_role(
+        environment,
+        {.name = "api",
+         .log = options.log,
+         .listen = options.listen,
+         .timeouts = options.timeouts,
+         .shutdown_max = options.timeouts.drain + shutdown_slack,
+         .check = check,
+         .rights = rights_plan(options.rights, options.database_url, options.kafka, options.admission.api_keys_file)},
+        [&](RoleProcess& process) { return run(process, options, keys); });
 }
 
 }  // namespace ledgerline::app

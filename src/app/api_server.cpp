@@ -1,19 +1,33 @@
 #include "app/api_server.h"
 
+#include "observe/log.h"
+
 namespace ledgerline::app {
 
-Result<std::unique_ptr<ApiServer>> ApiServer::create(RoleProcess& process, const cli::ListenOptions& listen,
-                                                     const cli::AdmissionOptions& admission) {
-    LEDGERLINE_TRY(auto api_keys, admitted_keys(admission, listen.host));
-    return std::unique_ptr<ApiServer>(new ApiServer(process, listener_config(listen, std::move(api_keys))));
+ApiServer::ApiServer(RoleProcess& process, const ApiKeysFile& keys)
+    : process_(process),
+      keys_path_(keys.path),
+      listener_(std::make_unique<http::Listener>(process.listener_config(keys.keys), router_, process.clock(),
+                                                 process.random(), process.metrics(), process.tracer())) {
+    listener_->bind(process.take_sockets());
+    if (!keys_path_.empty()) process_.signals().on_hangup([this] { reload_keys(); });
 }
 
-ApiServer::ApiServer(RoleProcess& process, http::ListenerConfig config)
-    : process_(process),
-      listener_(std::make_unique<http::Listener>(std::move(config), router_, process.clock(), process.random(),
-                                                 process.metrics(), process.tracer())) {}
+ApiServer::~ApiServer() {
+    process_.signals().on_hangup({});
+    stop(milliseconds(0));
+}
 
-ApiServer::~ApiServer() { stop(milliseconds(0)); }
+void ApiServer::reload_keys() {
+    const auto keys = read_api_keys(keys_path_);
+    if (!keys)
+        return log::error("the API keys could not be read again; the old ones count",
+                          {{"reason", keys.error().message}});
+    listener_->set_api_keys(*keys);
+    log::info("API keys read again", {{"keys", keys->size()}});
+}
+
+void ApiServer::set_not_ready() { api_->set_not_ready(); }
 
 Result<void> ApiServer::start(ApiServerConfig config, Wakeup& publisher_wakeup) {
     ApiConfig api;

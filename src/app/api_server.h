@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "api/api.h"
+#include "app/api_keys.h"
 #include "app/role.h"
 #include "http/listener.h"
 
@@ -20,13 +21,11 @@ struct ApiServerConfig {
 
 class ApiServer {
 public:
-    // Reads the API keys. Nothing is opened yet. The process must outlive it.
-    static Result<std::unique_ptr<ApiServer>> create(RoleProcess& process, const cli::ListenOptions& listen,
-                                                     const cli::AdmissionOptions& admission);
+    // Behind the process' addresses, where nobody is answered yet. From now on SIGHUP reads the keys again; when that
+    // fails, the old ones count. The process must outlive it.
+    ApiServer(RoleProcess& process, const ApiKeysFile& keys);
     ~ApiServer();
 
-    // Takes the port. Error as of http::Listener::bind().
-    Result<void> bind() { return listener_->bind(); }
     // Serves. publisher_wakeup is notified of new events; it and what the dependencies stand on must live until stop().
     // To be called once.
     Result<void> start(ApiServerConfig config, Wakeup& publisher_wakeup);
@@ -35,13 +34,16 @@ public:
     // To be notified whenever outcomes were written in this process. From start() on.
     Wakeup& outcome_wakeup() { return api_->outcome_wakeup(); }
 
+    // From now on /readyz says no; everything is served as before.
+    void set_not_ready();
     // Not ready from the first moment on; requests under way may take grace to end. Repeatable.
     void stop(milliseconds grace);
 
 private:
-    ApiServer(RoleProcess& process, http::ListenerConfig config);
+    void reload_keys();
 
     RoleProcess& process_;
+    const std::string keys_path_;  // "": none
     http::Router router_;
     std::unique_ptr<Api> api_;
     std::unique_ptr<http::Listener> listener_;  // goes before the API that its handlers may still hold on to

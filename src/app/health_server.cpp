@@ -15,10 +15,12 @@ DatabaseConfig database_config(const std::string& database_url) {
 
 }  // namespace
 
-HealthServer::HealthServer(RoleProcess& process, const cli::ListenOptions& options, const std::string& database_url)
+HealthServer::HealthServer(RoleProcess& process, const std::string& database_url)
     : process_(process),
       database_(database_config(database_url), process.clock(), process.random(), process.metrics()),
-      listener_(listener_config(options), router_, process.clock(), process.random(), process.metrics()) {}
+      listener_(process.listener_config({}), router_, process.clock(), process.random(), process.metrics()) {
+    listener_.bind(process.take_sockets());
+}
 
 Result<void> HealthServer::start(http::HealthConfig config) {
     config.dependencies.insert(config.dependencies.begin(), database_dependency(database_));

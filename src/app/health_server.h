@@ -14,13 +14,12 @@ namespace ledgerline::app {
 class HealthServer {
 public:
     // The process must outlive it.
-    HealthServer(RoleProcess& process, const cli::ListenOptions& options, const std::string& database_url);
+    // Behind the process' addresses, where nobody is answered yet.
+    HealthServer(RoleProcess& process, const std::string& database_url);
     ~HealthServer() { stop(); }
     HealthServer(const HealthServer&) = delete;
     HealthServer& operator=(const HealthServer&) = delete;
 
-    // Takes the port. Error as of http::Listener::bind().
-    Result<void> bind() { return listener_.bind(); }
     // Serves. config.dependencies come after the database, which is always asked for; what they stand on must live
     // until stop(). To be called once.
     Result<void> start(http::HealthConfig config);

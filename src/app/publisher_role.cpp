@@ -9,8 +9,7 @@ namespace ledgerline::app {
 namespace {
 
 Result<void> run(RoleProcess& process, const cli::PublisherOptions& options) {
-    HealthServer server(process, options.listen, options.database_url);
-    LEDGERLINE_CHECK(server.bind());
+    HealthServer server(process, options.database_url);
     LEDGERLINE_TRY(const int lanes, prepare_database(process, options.database_url, options.timeouts.startup,
                                                      Schema::must_be_current, {can_publish}));
     LEDGERLINE_TRY(const KafkaLink kafka, KafkaLink::open(process, "publisher", options.kafka, lanes));
@@ -33,8 +32,7 @@ Result<void> run(RoleProcess& process, const cli::PublisherOptions& options) {
     dead_letters.start();
     process.announce_ready(options.listen.host, server.port());
 
-    const auto fatal = process.wait_for_end();
-    server.begin_stop();
+    const auto fatal = process.wait_for_end([&server] { server.begin_stop(); });
     dead_letters.stop();
     publisher.stop();
     server.stop();
@@ -45,7 +43,14 @@ Result<void> run(RoleProcess& process, const cli::PublisherOptions& options) {
 }  // namespace
 
 int run_publisher(const cli::Environment& environment, const cli::PublisherOptions& options) {
-    return run_role(environment, "publisher", options.log, options.timeouts.drain + shutdown_slack,
+    return run_role(environment,
+                    {.name = "publisher",
+                     .log = options.log,
+                     .listen = options.listen,
+                     .timeouts = options.timeouts,
+                     .shutdown_max = options.timeouts.drain + shutdown_slack,
+                     .check = [&](bool) { return check_kafka_client(options.kafka); },
+                     .rights = rights_plan(options.rights, options.database_url, options.kafka)},
                     [&](RoleProcess& process) { return run(process, options); });
 }
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "app/api_keys.h"
+#include "app/descriptors.h"
 #include "app/leave.h"
 #include "base/backoff.h"
 #include "base/printable.h"
@@ -55,7 +56,45 @@ std::string service_of(std::string_view role) {
     return role == "up" ? "ledgerline" : "ledgerline-" + std::string(role);
 }
 
+// What a role has when it begins.
+struct Begun {
+    http::ListenSockets sockets;
+    std::size_t connections_max = 0;
+};
+
+// Logs nothing before the rights are given up: the log's thread would keep them.
+Result<Begun> begin(const RoleStart& start) {
+    Begun begun;
+    LEDGERLINE_TRY(begun.sockets, http::ListenSockets::bind(start.listen.host, start.listen.port));
+    LEDGERLINE_CHECK(start.check(begun.sockets.only_loopback()));
+    const std::size_t limit = raise_descriptor_limit(), asked = static_cast<std::size_t>(start.listen.connections_max);
+    LEDGERLINE_TRY(begun.connections_max, connections_below(limit, asked));
+    LEDGERLINE_TRY(const RightsKept kept, give_up_rights(start.rights));
+    if (!kept.user.empty()) log::info("root's rights are given up", {{"user", kept.user}});
+    if (!kept.because.empty()) log::warn("this process stays root, with few rights", {{"reason", kept.because}});
+    if (begun.connections_max < asked)
+        log::warn("fewer connections than asked for: this process may open too few files",
+                  {{"connections_max", begun.connections_max}, {"asked", asked}, {"open_files_max", limit}});
+    return begun;
+}
+
+milliseconds shutdown_delay_of(const RoleStart& start, const http::ListenSockets& sockets) {
+    const milliseconds by_address =
+        sockets.only_loopback() ? milliseconds(0) : cli::TimeoutOptions::shutdown_delay_default;
+    return start.timeouts.shutdown_delay.value_or(by_address);
+}
+
 }  // namespace
+
+RoleProcess::RoleProcess(const cli::Environment& environment, const RoleStart& start, http::ListenSockets sockets,
+                         std::size_t connections_max, TraceSettings traces)
+    : environment_(environment),
+      listen_(start.listen),
+      connections_max_(connections_max),
+      shutdown_max_(start.shutdown_max),
+      shutdown_delay_(shutdown_delay_of(start, sockets)),
+      sockets_(std::move(sockets)),
+      tracing_(std::move(traces), environment.clock, environment.random, metrics_) {}
 
 void RoleProcess::announce_ready(const std::string& host, std::uint16_t port) {
     const std::string url = url_of(host, port);
@@ -64,35 +103,57 @@ void RoleProcess::announce_ready(const std::string& host, std::uint16_t port) {
     log::info("ready", {{"url", url}});
 }
 
-std::optional<Error> RoleProcess::wait_for_end() {
+std::optional<Error> RoleProcess::wait_for_end(const std::function<void()>& not_ready) {
     auto fatal = signals_.wait();
+    not_ready();
+    if (!fatal && shutdown_delay_.count() > 0) {
+        log::info("not ready any more; serving on for a while", {{"delay_ms", shutdown_delay_.count()}});
+        fatal = signals_.wait_again(shutdown_delay_);
+    }
     deadline_.arm(shutdown_max_);
     log::info("stopping");
     return fatal;
 }
 
-int run_role(const cli::Environment& environment, const char* name, const cli::LogOptions& log,
-             milliseconds shutdown_max, const std::function<Result<void>(RoleProcess&)>& body) {
+int run_role(const cli::Environment& environment, const RoleStart& start,
+             const std::function<Result<void>(RoleProcess&)>& body) {
+    Signals::claim();
     never_wait_for(STDOUT_FILENO);
     never_wait_for(STDERR_FILENO);
-    cli::configure_log(log);
-    auto traces = read_trace_settings(read_environment, service_of(name), cli::version);
-    if (!traces) {
-        log::print(printable(fmt::format("ledgerline {}: {}", name, traces.error().message)));
-        return cli::exit_code_of(traces.error());
-    }
+    cli::configure_log(start.log);
     int exit_code = cli::exit_ok;
+    const auto report = [&](const Error& error) {
+        log::print(printable(fmt::format("ledgerline {}: {}", start.name, error.message)));
+        exit_code = cli::exit_code_of(error);
+    };
+    auto begun = begin(start);
+    if (!begun) {
+        report(begun.error());
+        return exit_code;
+    }
     bool leaves = false;
     {
-        RoleProcess process(environment, shutdown_max, std::move(*traces));
-        if (const auto done = body(process); !done && done.error().code != kToldToEnd) {
-            log::print(printable(fmt::format("ledgerline {}: {}", name, done.error().message)));
-            exit_code = cli::exit_code_of(done.error());
-        }
+        RoleProcess process(environment, start, std::move(begun->sockets), begun->connections_max,
+                            read_trace_settings(read_environment, service_of(start.name), cli::version));
+        if (const auto done = body(process); !done && done.error().code != kToldToEnd) report(done.error());
         leaves = process.leaves_when_done();
     }
     if (leaves) leave_at_once(exit_code);
     return exit_code;
+}
+
+std::unexpected<Error> told_to_end() {
+    return failure(Disposition::retry, kToldToEnd, "told to end before it was ready");
+}
+
+RightsPlan rights_plan(const cli::RightsOptions& options, const std::string& database_url, const KafkaConfig& kafka,
+                       const std::string& api_keys_file) {
+    RightsPlan plan{.run_as = options.run_as, .files = {}, .database_url = database_url};
+    if (!api_keys_file.empty()) plan.files.emplace_back(api_keys_file);
+    // The client is made anew after failures, and reads its certificates and keys again.
+    for (const auto& [name, value] : kafka.properties)
+        if (value.starts_with('/')) plan.files.emplace_back(value);
+    return plan;
 }
 
 pg::ConnectionConfig connection_config(const std::string& database_url, const std::string& part) {
@@ -105,14 +166,15 @@ pg::ConnectionConfig connection_config(const std::string& database_url, const st
 
 Result<int> prepare_database(RoleProcess& process, const std::string& database_url, milliseconds startup_timeout,
                              Schema schema, std::initializer_list<CanWrite> writes) {
+    const Signals::EndsPromptly ends_promptly(process.signals());
     Backoff backoff(kFirstConnectBackoff, process.random());
     const SteadyTime end = process.clock().steady_now() + startup_timeout;
     std::string said;
     while (true) {
+        if (process.signals().pending()) return told_to_end();
         auto lanes = try_prepare(database_url, schema, writes);
         if (lanes) return lanes;
-        if (process.signals().pending())
-            return failure(Disposition::retry, kToldToEnd, "told to end while the database could not be used");
+        if (process.signals().pending()) return told_to_end();
         Error& error = lanes.error();
         if (error.disposition != Disposition::retry) return lanes;
         if (process.clock().steady_now() >= end) {
@@ -132,26 +194,30 @@ std::string new_owner(UuidGenerator& ids) {
     return fmt::format("{}-{}-{}", host.data(), getpid(), ids.next().to_string());
 }
 
-http::ListenerConfig listener_config(const cli::ListenOptions& options, std::vector<std::string> api_keys) {
+http::ListenerConfig RoleProcess::listener_config(std::vector<std::string> api_keys) const {
     http::ListenerConfig config;
-    config.host = options.host;
-    config.port = options.port;
-    config.threads = static_cast<unsigned>(options.http_threads);
-    config.connections_max = static_cast<std::size_t>(options.connections_max);
-    config.connections_per_address = static_cast<std::size_t>(options.connections_per_address);
-    config.trusted_proxies = options.trusted_proxies;
+    config.host = listen_.host;
+    config.port = listen_.port;
+    config.threads = static_cast<unsigned>(listen_.http_threads);
+    config.connections_max = connections_max_;
+    config.connections_per_address = static_cast<std::size_t>(listen_.connections_per_address);
+    config.trusted_proxies = listen_.trusted_proxies;
+    config.idle_timeout = listen_.idle_timeout;
     config.api_keys = std::move(api_keys);
     return config;
 }
 
-Result<std::vector<std::string>> admitted_keys(const cli::AdmissionOptions& options, const std::string& host) {
-    if (!options.api_keys_file.empty()) return read_api_keys(options.api_keys_file);
-    if (!is_loopback(host) && !options.allow_open)
+Result<ApiKeysFile> admitted_keys(const cli::AdmissionOptions& options, const std::string& host, bool only_loopback) {
+    ApiKeysFile file{options.api_keys_file, {}};
+    if (!file.path.empty()) {
+        LEDGERLINE_TRY(file.keys, read_api_keys(file.path));
+    } else if (!only_loopback && !options.allow_open) {
         return failure(Disposition::refuse, std::string(cli::bad_usage),
                        fmt::format("--listen {} can be reached by other machines and there are no API keys: give "
                                    "--api-keys-file, or --allow-open if that is what you want",
                                    host));
-    return std::vector<std::string>{};
+    }
+    return file;
 }
 
 }  // namespace ledgerline::app

@@ -7,12 +7,16 @@
 #include <string>
 #include <vector>
 
+#include "app/api_keys.h"
 #include "app/exit_deadline.h"
+#include "app/rights.h"
 #include "app/signals.h"
 #include "base/uuid.h"
+#include "bus/kafka_bus.h"
 #include "cli/environment.h"
 #include "cli/roles.h"
 #include "cli/version.h"
+#include "http/listen_sockets.h"
 #include "http/listener.h"
 #include "observe/metrics.h"
 #include "observe/tracing.h"
@@ -23,21 +27,37 @@ namespace ledgerline::app {
 // What a shutdown may take besides the time given for draining.
 inline constexpr milliseconds shutdown_slack{15'000};
 
+// What is settled before a role begins, and anything is made or changed.
+struct RoleStart {
+    std::string name;
+    cli::LogOptions log;
+    cli::ListenOptions listen;
+    cli::TimeoutOptions timeouts;
+    // How long the role may take to end after a signal or a failure, before the process is ended anyway. The delay at
+    // shutdown comes on top.
+    milliseconds shutdown_max;
+    // Finds all that is wrong with the settings. Told whether only this machine can reach the addresses.
+    std::function<Result<void>(bool only_loopback)> check;
+    RightsPlan rights;
+};
+
 // The process that a role runs in. One thread at a time, but for fail().
 class RoleProcess {
 public:
-    // shutdown_max: how long the role may take to end after a signal or a failure, before the process is ended anyway.
-    RoleProcess(const cli::Environment& environment, milliseconds shutdown_max, TraceSettings traces)
-        : environment_(environment),
-          shutdown_max_(shutdown_max),
-          tracing_(std::move(traces), environment.clock, environment.random, metrics_) {}
+    // connections_max: as many as there are descriptors for.
+    RoleProcess(const cli::Environment& environment, const RoleStart& start, http::ListenSockets sockets,
+                std::size_t connections_max, TraceSettings traces);
 
     const Clock& clock() const { return environment_.clock; }
     Random& random() const { return environment_.random; }
     Metrics& metrics() { return metrics_; }
     Tracer& tracer() { return tracing_.tracer(); }
     UuidGenerator& ids() { return ids_; }
-    const TerminationSignals& signals() const { return signals_; }
+    Signals& signals() { return signals_; }
+
+    http::ListenerConfig listener_config(std::vector<std::string> api_keys) const;
+    // The addresses that were taken for the role's server. To be called once.
+    http::ListenSockets take_sockets() { return std::move(sockets_); }
 
     // Ends the role with an error: wait_for_end() returns it.
     void fail(const Error& error) { signals_.fail(error); }
@@ -47,16 +67,22 @@ public:
 
     // Says on stdout, unless nobody reads it and it is full, and in the log that the role serves there.
     void announce_ready(const std::string& host, std::uint16_t port);
-    // Returns when a signal arrived or fail() was called. From then on the time for the shutdown runs.
-    std::optional<Error> wait_for_end();
+    // Waits until a signal arrives or fail() is called. Then calls not_ready and, after a signal, lets the role go on
+    // until those who look at /readyz have noticed, or another signal comes. When it returns, the time for the shutdown
+    // runs.
+    std::optional<Error> wait_for_end(const std::function<void()>& not_ready);
     // The process ends without running destructors of what is static: they would wait for a client left behind.
     void leave_when_done() { leaves_ = true; }
     bool leaves_when_done() const { return leaves_; }
 
 private:
     const cli::Environment& environment_;
+    const cli::ListenOptions listen_;
+    const std::size_t connections_max_;
     const milliseconds shutdown_max_;
-    TerminationSignals signals_;  // before any thread is started
+    const milliseconds shutdown_delay_;
+    http::ListenSockets sockets_;
+    Signals signals_;
     Metrics metrics_{cli::version};
     Tracing tracing_;
     UuidGenerator ids_{environment_.clock, environment_.random};
@@ -66,8 +92,18 @@ private:
 
 // Runs a role on the main thread, before there are other threads. Returns the exit code: 0, or that of the error,
 // which is printed. Everything that body made must be gone when it returns.
-int run_role(const cli::Environment& environment, const char* name, const cli::LogOptions& log,
-             milliseconds shutdown_max, const std::function<Result<void>(RoleProcess&)>& body);
+//
+// In this order: the settings are checked and the addresses taken, which changes nothing; then the rights that are not
+// needed any more are given up; then body begins.
+int run_role(const cli::Environment& environment, const RoleStart& start,
+             const std::function<Result<void>(RoleProcess&)>& body);
+
+// The error of a role that a signal reached before it served, which is none: its exit code is 0.
+std::unexpected<Error> told_to_end();
+
+// What the role reads again later: what its login to the database and to Kafka takes, and the file of keys.
+RightsPlan rights_plan(const cli::RightsOptions& options, const std::string& database_url, const KafkaConfig& kafka,
+                       const std::string& api_keys_file = "");
 
 // How long the server lets a transaction wait for this process. Below the time after which the group gives a worker's
 // lanes to another one, so that this one does not wait for the locks of one that stands still.
@@ -88,8 +124,7 @@ Result<int> prepare_database(RoleProcess& process, const std::string& database_u
 // "<host>-<pid>-<uuid>": who holds a lease, for people as well as for the protocol.
 std::string new_owner(UuidGenerator& ids);
 
-http::ListenerConfig listener_config(const cli::ListenOptions& options, std::vector<std::string> api_keys = {});
-// The keys of the file, or none where the API may be open. Error bad_usage.
-Result<std::vector<std::string>> admitted_keys(const cli::AdmissionOptions& options, const std::string& host);
+// The keys of the file, or none where the API may be open. Error bad_usage or bad_api_keys_file (refuse).
+Result<ApiKeysFile> admitted_keys(const cli::AdmissionOptions& options, const std::string& host, bool only_loopback);
 
 }  // namespace ledgerline::app

@@ -23,10 +23,19 @@ using cli::UpOptions;
 // For the private cluster to stop, besides what every role takes.
 constexpr milliseconds kClusterStopMax{60'000};
 
-std::unique_ptr<pg::PrivateCluster> make_cluster(const UpOptions& options, Random& random) {
+pg::PrivateClusterConfig cluster_config(const UpOptions& options) {
     pg::PrivateClusterConfig config;
     config.data_dir = options.data_dir;
-    return std::make_unique<pg::PrivateCluster>(std::move(config), random);
+    return config;
+}
+
+Result<std::unique_ptr<pg::PrivateCluster>> start_cluster(RoleProcess& process, pg::PrivateClusterConfig config) {
+    config.cancelled = [&process] { return process.signals().pending(); };
+    auto cluster = std::make_unique<pg::PrivateCluster>(std::move(config), process.random());
+    const auto started = cluster->start();
+    if (!started && process.signals().pending()) return told_to_end();
+    LEDGERLINE_CHECK(started);
+    return cluster;
 }
 
 // The bus of this process: Kafka where it is given, or one in memory.
@@ -108,7 +117,7 @@ Result<void> serve(RoleProcess& process, const UpOptions& options, ApiServer& se
     if (dead_letters) dead_letters->start();
     process.announce_ready(options.listen.host, server.port());
 
-    const auto fatal = process.wait_for_end();
+    const auto fatal = process.wait_for_end([&server] { server.set_not_ready(); });
     server.stop(options.timeouts.drain);
     const std::int64_t left = fatal ? 0 : drain(process, database_url, lanes, options.timeouts.drain);
     if (dead_letters) dead_letters->stop();
@@ -119,28 +128,43 @@ Result<void> serve(RoleProcess& process, const UpOptions& options, ApiServer& se
     return {};
 }
 
-Result<void> run(RoleProcess& process, const UpOptions& options) {
-    LEDGERLINE_TRY(const auto server, ApiServer::create(process, options.listen, options.admission));
-    LEDGERLINE_CHECK(server->bind());
+Result<void> run(RoleProcess& process, const UpOptions& options, const ApiKeysFile& keys) {
+    ApiServer server(process, keys);
     std::unique_ptr<pg::PrivateCluster> cluster;
     std::string database_url = options.database_url;
     if (database_url.empty()) {
-        cluster = make_cluster(options, process.random());
-        LEDGERLINE_CHECK(cluster->start());
+        LEDGERLINE_TRY(cluster, start_cluster(process, cluster_config(options)));
         database_url = cluster->url();
         process.metrics().watch_data_dir(options.data_dir);
     }
     LEDGERLINE_TRY(const int lanes, prepare_database(process, database_url, options.timeouts.startup, Schema::migrate,
                                                      {can_accept, can_publish, can_apply}));
-    return serve(process, options, *server, database_url, lanes);
+    return serve(process, options, server, database_url, lanes);
 }
 
 }  // namespace
 
 int run_up(const cli::Environment& environment, const UpOptions& options) {
-    const milliseconds shutdown_max = 2 * options.timeouts.drain + kClusterStopMax + shutdown_slack;
-    return run_role(environment, "up", options.log, shutdown_max,
-                    [&](RoleProcess& process) { return run(process, options); });
+    const bool has_cluster = options.database_url.empty();
+    const pg::PrivateClusterConfig cluster = cluster_config(options);
+    ApiKeysFile keys;
+    const auto check = [&](bool only_loopback) -> Result<void> {
+        LEDGERLINE_TRY(keys, admitted_keys(options.admission, options.listen.host, only_loopback));
+        if (!options.kafka.brokers.empty()) LEDGERLINE_CHECK(check_kafka_client(options.kafka));
+        return has_cluster ? pg::check_machine(cluster) : Result<void>();
+    };
+    RightsPlan rights =
+        rights_plan(options.rights, options.database_url, options.kafka, options.admission.api_keys_file);
+    if (has_cluster) rights.cluster = &cluster;
+    return run_role(environment,
+                    {.name = "up",
+                     .log = options.log,
+                     .listen = options.listen,
+                     .timeouts = options.timeouts,
+                     .shutdown_max = 2 * options.timeouts.drain + kClusterStopMax + shutdown_slack,
+                     .check = check,
+                     .rights = std::move(rights)},
+                    [&](RoleProcess& process) { return run(process, options, keys); });
 }
 
 }  // namespace ledgerline::app

@@ -8,8 +8,7 @@ namespace ledgerline::app {
 namespace {
 
 Result<void> run(RoleProcess& process, const cli::WorkerOptions& options) {
-    HealthServer server(process, options.listen, options.database_url);
-    LEDGERLINE_CHECK(server.bind());
+    HealthServer server(process, options.database_url);
     LEDGERLINE_TRY(const int lanes, prepare_database(process, options.database_url, options.timeouts.startup,
                                                      Schema::must_be_current, {can_apply}));
     LEDGERLINE_TRY(const KafkaLink kafka, KafkaLink::open(process, "worker", options.kafka, lanes));
@@ -33,8 +32,7 @@ Result<void> run(RoleProcess& process, const cli::WorkerOptions& options) {
     worker.start();
     process.announce_ready(options.listen.host, server.port());
 
-    const auto fatal = process.wait_for_end();
-    server.begin_stop();
+    const auto fatal = process.wait_for_end([&server] { server.begin_stop(); });
     worker.stop();
     server.stop();
     if (fatal) return std::unexpected(*fatal);
@@ -44,7 +42,14 @@ Result<void> run(RoleProcess& process, const cli::WorkerOptions& options) {
 }  // namespace
 
 int run_worker(const cli::Environment& environment, const cli::WorkerOptions& options) {
-    return run_role(environment, "worker", options.log, options.timeouts.drain + shutdown_slack,
+    return run_role(environment,
+                    {.name = "worker",
+                     .log = options.log,
+                     .listen = options.listen,
+                     .timeouts = options.timeouts,
+                     .shutdown_max = options.timeouts.drain + shutdown_slack,
+                     .check = [&](bool) { return check_kafka_client(options.kafka); },
+                     .rights = rights_plan(options.rights, options.database_url, options.kafka)},
                     [&](RoleProcess& process) { return run(process, options); });
 }
 

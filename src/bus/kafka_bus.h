@@ -17,6 +17,10 @@
 
 namespace ledgerline {
 
+// Whether the client takes the configuration's properties, files that they name included. Contacts nobody, and leaves
+// no thread behind. Error bad_usage, refuse.
+Result<void> check_kafka_client(const KafkaConfig& config);
+
 class KafkaBus {
 public:
     // Checks the configuration; contacts nobody. Error bad_usage, refuse, names the property that the client does not

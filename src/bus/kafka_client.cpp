@@ -7,6 +7,7 @@
 #include <cstring>
 #include <thread>
 
+#include "bus/kafka_bus.h"
 #include "bus/kafka_statistics.h"
 #include "event/event.h"
 #include "observe/exceptions.h"
@@ -96,6 +97,20 @@ Result<KafkaClientLimits> read_kafka_client_limits(const KafkaConfig& config) {
     // Brokers go beyond this one for a first message (KIP-74); older ones would never hand it out.
     LEDGERLINE_CHECK(read("fetch.message.max.bytes", event_wire_bytes_max));
     return limits;
+}
+
+Result<void> check_kafka_client(const KafkaConfig& config) {
+    KafkaConfig without_brokers = config;
+    without_brokers.brokers.clear();
+    LEDGERLINE_TRY(ConfigHandle handle, make_config("check", without_brokers, {}));
+    rd_kafka_conf_set_log_cb(handle.get(), nullptr);
+    char reason[kErrorChars];
+    rd_kafka_t* client = rd_kafka_new(RD_KAFKA_PRODUCER, handle.get(), reason, sizeof reason);
+    if (!client)
+        return failure(Disposition::refuse, "bad_usage", fmt::format("the Kafka client does not start: {}", reason));
+    [[maybe_unused]] const auto* owned_by_client = handle.release();
+    rd_kafka_destroy(client);
+    return {};
 }
 
 int kafka_wait_ms(SteadyTime now, SteadyTime deadline) {

@@ -11,9 +11,10 @@
 #include "cli/command_words.h"
 #include "cli/duration.h"
 #include "cli/exit_code.h"
-#include "pg/rows.h"
 #include "cli/secrets.h"
+#include "cli/service_variable.h"
 #include "cli/terminal_text.h"
+#include "pg/rows.h"
 
 namespace ledgerline::cli {
 namespace {
@@ -118,8 +119,10 @@ CLI::Option* Command::add_text(const OptionText& text, const std::string& defaul
 }
 
 void Command::set_variable(CLI::Option* option, const OptionText& text) {
-    if (std::string name = variable_of(text); !name.empty())
-        shared_->variables.push_back({app_, option, std::move(name)});
+    std::string name = variable_of(text);
+    if (name.empty()) return;
+    LEDGERLINE_ASSERT(!is_service_variable(name));
+    shared_->variables.push_back({app_, option, std::move(name)});
 }
 
 void Command::option(const OptionText& text, std::string& target) {

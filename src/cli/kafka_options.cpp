@@ -10,6 +10,7 @@
 
 #include "cli/config_file.h"
 #include "cli/exit_code.h"
+#include "cli/service_variable.h"
 
 namespace ledgerline::cli {
 namespace {
@@ -136,6 +137,7 @@ KafkaProperties kafka_properties_of(const char* const* entries) {
     for (; *entries; ++entries) {
         const std::string_view entry = *entries;
         const std::string_view name = entry.substr(0, entry.find('='));
+        if (is_service_variable(name)) continue;
         const bool ours = name == kProtocolVariable || std::ranges::any_of(kPropertyPrefixes, [name](auto prefix) {
                               return name.starts_with(prefix) && name.size() > prefix.size();
                           });

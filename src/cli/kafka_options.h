@@ -32,7 +32,7 @@ using KafkaProperties = std::map<std::string, std::string>;
 
 // The properties that the environment sets, `entries` being its NAME=value texts: KAFKA_SECURITY_PROTOCOL,
 // KAFKA_SASL_* and KAFKA_SSL_*, in lower case and with a dot for every underscore (KAFKA_SASL_PASSWORD is
-// sasl.password).
+// sasl.password). Those that Kubernetes sets for services called kafka-ssl or kafka-sasl-... are passed over.
 KafkaProperties kafka_properties_of(const char* const* entries);
 
 // Puts everything together; a flag wins over the environment, and that over the file. partitions is left for the

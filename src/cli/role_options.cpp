@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "cli/database.h"
+#include "cli/duration.h"
 
 namespace ledgerline::cli {
 namespace {
@@ -89,6 +90,8 @@ void declare_listen(Command& command, ListenOptions& options, const std::string&
                        options.trusted_proxies = *std::move(networks);
                        return "";
                    });
+    command.option({"--idle-timeout", "TIME", "How long a connection is kept open for another request"},
+                   options.idle_timeout, kTimeoutMin, kTimeoutMax);
 }
 
 void declare_admission(Command& command, AdmissionOptions& options) {
@@ -116,10 +119,24 @@ void declare_timeouts(Command& command, TimeoutOptions& options, bool has_loops)
                    options.startup, kTimeoutMin, kTimeoutMax);
     command.option({"--drain-timeout", "TIME", "How long requests and batches under way may take at shutdown"},
                    options.drain, milliseconds(0), kTimeoutMax);
+    command.option(
+        {"--shutdown-delay", "TIME",
+         fmt::format("How long it goes on serving at shutdown once /readyz says no; unless given, {}, and 0s "
+                     "on a loopback address",
+                     format_duration(TimeoutOptions::shutdown_delay_default))},
+        options.shutdown_delay, milliseconds(0), kTimeoutMax);
     if (has_loops)
         command.option({"--stall-timeout", "TIME",
                         "How long one step of a loop may take before the process ends itself with exit code 3"},
                        options.stall, kTimeoutMin, kTimeoutMax);
+}
+
+void declare_rights(Command& command, RightsOptions& options) {
+    command.option(
+        {"--run-as", "USER",
+         "The user to become when started as root; root itself keeps only what the role needs. Unless given, "
+         "the first of postgres (with a private cluster), ledgerline and nobody"},
+        options.run_as);
 }
 
 void declare_log(Command& command, LogOptions& options) {

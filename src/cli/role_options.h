@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,7 @@ struct ListenOptions {
     std::int64_t connections_max = 4096;
     std::int64_t connections_per_address = 0;         // 0: half of them
     std::vector<http::Network> trusted_proxies = {};  // have no such share
+    milliseconds idle_timeout{75'000};                // between requests of a connection
 };
 // what: what is served there.
 void declare_listen(Command& command, ListenOptions& options, const std::string& what);
@@ -44,9 +46,19 @@ struct TimeoutOptions {
     milliseconds startup{60'000};  // for the database to answer for the first time
     milliseconds drain{20'000};    // of a shutdown
     milliseconds stall{180'000};   // of one step of a loop, before the process gives itself up
+    // Between not being ready any more and closing the doors. Nothing: as the address wants it.
+    std::optional<milliseconds> shutdown_delay;
+    // How long those who look at /readyz take to notice, where others than this machine's programs look.
+    static constexpr milliseconds shutdown_delay_default{5'000};
 };
 // The stall timeout only for roles that have loops.
 void declare_timeouts(Command& command, TimeoutOptions& options, bool has_loops);
+
+// What becomes of the rights of a process that was started as root.
+struct RightsOptions {
+    std::string run_as;  // the user to become; empty: as give_up_root() finds it
+};
+void declare_rights(Command& command, RightsOptions& options);
 
 struct LogOptions {
     std::string level = "info";

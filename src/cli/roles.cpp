@@ -12,7 +12,8 @@ namespace {
 
 constexpr const char* kReadyNotes =
     "Prints one line with the URL when it serves; /readyz tells whether anything is missing. SIGTERM and SIGINT let\n"
-    "it finish what is under way and end it with exit code 0.\n\n";
+    "it finish what is under way and end it with exit code 0; a second one cuts the delay before that short. SIGHUP\n"
+    "reads the API keys again.\n\n";
 
 constexpr const char* kDatabaseNotes =
     "The schema must be up to date ('ledgerline migrate up'). A password in --database-url is hidden from the process\n"
@@ -52,6 +53,7 @@ void declare_up(Command command, const Environment& environment, const RoleComma
     declare_kafka_names(command, texts->kafka);
     declare_apply(command, options.apply);
     declare_timeouts(command, options.timeouts, true);
+    declare_rights(command, options.rights);
     declare_log(command, options.log);
     command.notes(std::string(kReadyNotes) + kafka_notes +
                   "\n\nExamples:\n"
@@ -68,6 +70,7 @@ void declare_api(Command command, const Environment& environment, const RoleComm
     declare_admission(command, options.admission);
     declare_kafka_connection(command, texts->kafka, KafkaUse::optional);
     declare_timeouts(command, options.timeouts, false);
+    declare_rights(command, options.rights);
     declare_log(command, options.log);
     command.notes(
         std::string(kReadyNotes) + kDatabaseNotes +
@@ -86,6 +89,7 @@ void declare_publisher(Command command, const Environment& environment, const Ro
     declare_kafka_names(command, texts->kafka);
     declare_listen(command, options.listen, "health and metrics");
     declare_timeouts(command, options.timeouts, true);
+    declare_rights(command, options.rights);
     declare_log(command, options.log);
     command.notes(
         std::string(kReadyNotes) + kDatabaseNotes +
@@ -103,6 +107,7 @@ void declare_worker(Command command, const Environment& environment, const RoleC
     declare_listen(command, options.listen, "health and metrics");
     declare_apply(command, options.apply);
     declare_timeouts(command, options.timeouts, true);
+    declare_rights(command, options.rights);
     declare_log(command, options.log);
     command.notes(std::string(kReadyNotes) + kDatabaseNotes +
                   "Any number of workers may run: the consumer group shares the lanes out among their threads.\n\n" +

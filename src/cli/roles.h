@@ -21,6 +21,7 @@ struct UpOptions {
     KafkaConfig kafka;  // without brokers: the in-process bus
     ApplyOptions apply;
     TimeoutOptions timeouts;
+    RightsOptions rights;
     LogOptions log;
 };
 
@@ -30,6 +31,7 @@ struct ApiOptions {
     AdmissionOptions admission;
     KafkaConfig kafka;  // without brokers: nothing is said about Kafka
     TimeoutOptions timeouts;
+    RightsOptions rights;
     LogOptions log;
 };
 
@@ -38,6 +40,7 @@ struct PublisherOptions {
     ListenOptions listen{.port = publisher_port};
     KafkaConfig kafka;
     TimeoutOptions timeouts;
+    RightsOptions rights;
     LogOptions log;
 };
 
@@ -47,6 +50,7 @@ struct WorkerOptions {
     KafkaConfig kafka;
     ApplyOptions apply;
     TimeoutOptions timeouts;
+    RightsOptions rights;
     LogOptions log;
 };
 

@@ -34,20 +34,30 @@ std::optional<std::string_view> key_of(const Request& request) {
 
 }  // namespace
 
-ApiKeys::ApiKeys(std::span<const std::string> keys) {
+ApiKeys::ApiKeys(std::span<const std::string> keys) : hashes_(hashes_of(keys)) {}
+
+void ApiKeys::replace(std::span<const std::string> keys) {
+    LEDGERLINE_ASSERT(!keys.empty());
+    hashes_.store(hashes_of(keys));
+}
+
+std::shared_ptr<const ApiKeys::Hashes> ApiKeys::hashes_of(std::span<const std::string> keys) {
     LEDGERLINE_ASSERT(sodium_init() >= 0);
+    auto hashes = std::make_shared<Hashes>();
     for (const std::string& key : keys) {
         LEDGERLINE_ASSERT(!key.empty());
-        hashes_.push_back(hash_of(key));
+        hashes->push_back(hash_of(key));
     }
+    return hashes;
 }
 
 std::expected<std::string, Response> ApiKeys::admit(const Request& request) const {
-    if (hashes_.empty()) return "";
+    const auto hashes = hashes_.load();
+    if (hashes->empty()) return "";
     const auto key = key_of(request);
     if (!key) return std::unexpected(unauthorized());
     const Hash hash = hash_of(*key);
-    if (!knows(hash))
+    if (!knows(*hashes, hash))
         return std::unexpected(to_response(edge_problem(403, edge_code::forbidden, "This API key is not known.")));
     std::string fingerprint(2 * fingerprint_bytes + 1, '\0');
     sodium_bin2hex(fingerprint.data(), fingerprint.size(), hash.data(), fingerprint_bytes);
@@ -62,10 +72,10 @@ ApiKeys::Hash ApiKeys::hash_of(std::string_view key) {
     return hash;
 }
 
-bool ApiKeys::knows(const Hash& wanted) const {
+bool ApiKeys::knows(const Hashes& hashes, const Hash& wanted) {
     bool found = false;
     // All are compared, so that the time taken tells nothing about which one it was.
-    for (const Hash& hash : hashes_) found |= sodium_memcmp(hash.data(), wanted.data(), hash.size()) == 0;
+    for (const Hash& hash : hashes) found |= sodium_memcmp(hash.data(), wanted.data(), hash.size()) == 0;
     return found;
 }
 

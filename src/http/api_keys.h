@@ -2,7 +2,9 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <expected>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,6 +21,8 @@ public:
 
     // Keeps only hashes. With no keys everybody may call, and credentials sent along are not looked at.
     explicit ApiKeys(std::span<const std::string> keys);
+    // From now on these, of which there are some, count instead. Requests under way have been admitted already.
+    void replace(std::span<const std::string> keys);
 
     // The key's fingerprint when the request may go on ("" where there are no keys); 401 when its key is missing or
     // malformed, 403 when it is not one of ours. X-API-Key is the one that counts where both are sent, since gateways
@@ -27,10 +31,12 @@ public:
 
 private:
     using Hash = std::array<unsigned char, 32>;
+    using Hashes = std::vector<Hash>;
     static Hash hash_of(std::string_view key);
-    bool knows(const Hash& wanted) const;
+    static std::shared_ptr<const Hashes> hashes_of(std::span<const std::string> keys);
+    static bool knows(const Hashes& hashes, const Hash& wanted);
 
-    std::vector<Hash> hashes_;
+    std::atomic<std::shared_ptr<const Hashes>> hashes_;
 };
 
 }  // namespace ledgerline::http

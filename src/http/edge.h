@@ -44,7 +44,7 @@ struct Edge {
     Tracer& tracer;
     const SpanAttributes span_attributes;  // of every request's span
     UuidGenerator ids;
-    const ApiKeys keys;
+    ApiKeys keys;
     const Admission admission;
     Connections connections;
     ByteBudget requests;  // heads and bodies, until the handler has done with them

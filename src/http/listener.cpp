@@ -170,6 +170,8 @@ void Listener::bind(ListenSockets sockets) { impl_->adopt(std::move(sockets)); }
 
 Result<void> Listener::start() { return impl_->start(); }
 
+void Listener::set_api_keys(const std::vector<std::string>& keys) { impl_->edge.keys.replace(keys); }
+
 std::uint16_t Listener::port() const { return impl_->port; }
 
 void Listener::stop(milliseconds grace) { impl_->stop(grace); }

@@ -67,6 +67,8 @@ public:
     void bind(ListenSockets sockets);
     // Listens; requests are answered from then on. To be called once. Errors as of bind().
     Result<void> start();
+    // Takes these keys, of which there are some, from now on instead of the configuration's. Thread-safe.
+    void set_api_keys(const std::vector<std::string>& keys);
     // 0 before bind().
     std::uint16_t port() const;
 

@@ -49,6 +49,15 @@ TEST(ApiKeys, TakeOneWellFormedKey) {
         EXPECT_EQ(status_of(keys, {{"authorization", malformed}}), 401) << malformed;
 }
 
+TEST(ApiKeys, AreReplacedAllAtOnce) {
+    const std::vector<std::string> before{"alpha", "beta"}, after{"beta", "gamma"};
+    ApiKeys keys(before);
+    keys.replace(after);
+    EXPECT_EQ(status_of(keys, {{"x-api-key", "alpha"}}), 403);
+    EXPECT_EQ(status_of(keys, {{"x-api-key", "beta"}}), 200);
+    EXPECT_EQ(status_of(keys, {{"x-api-key", "gamma"}}), 200);
+}
+
 TEST(ByteBudget, IsNeverExceededAndGivenBack) {
     ByteBudget budget({100});
     {

@@ -230,9 +230,12 @@ std::optional<std::string> read_environment(const char* name) {
     return text ? std::optional<std::string>(text) : std::nullopt;
 }
 
-Result<TraceSettings> read_trace_settings(const ReadVariable& read, std::string_view service,
-                                          std::string_view version) {
-    return Reader(read, service, version).settings();
+TraceSettings read_trace_settings(const ReadVariable& read, std::string_view service, std::string_view version) {
+    auto settings = Reader(read, service, version).settings();
+    if (settings) return *std::move(settings);
+    TraceSettings off;
+    off.warnings.push_back("traces are off: " + settings.error().message);
+    return off;
 }
 
 }  // namespace ledgerline

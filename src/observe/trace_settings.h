@@ -30,7 +30,8 @@ std::optional<std::string> read_environment(const char* name);
 // count as not set. Nothing is asked of the other variables while traces are off: no endpoint, OTEL_SDK_DISABLED=true
 // or OTEL_TRACES_EXPORTER=none.
 //
-// Error bad_usage, refuse: names the variable and its rule. It never repeats a header's value.
-Result<TraceSettings> read_trace_settings(const ReadVariable& read, std::string_view service, std::string_view version);
+// These variables are often set for all programs of a machine at once. One that asks for what this one does not do, or
+// is malformed, turns traces off with a warning that names it and its rule, and never a header's value.
+TraceSettings read_trace_settings(const ReadVariable& read, std::string_view service, std::string_view version);
 
 }  // namespace ledgerline

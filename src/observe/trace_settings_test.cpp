@@ -12,7 +12,7 @@ namespace {
 using Variables = std::map<std::string, std::string>;
 using testing::HasSubstr;
 
-Result<TraceSettings> settings_of(const Variables& variables) {
+TraceSettings settings_of(const Variables& variables) {
     return read_trace_settings(
         [&](const char* name) -> std::optional<std::string> {
             const auto found = variables.find(name);
@@ -26,12 +26,9 @@ Variables on(Variables more = {}) {
     return more;
 }
 
-std::string url_of(const Variables& variables) {
-    const auto settings = settings_of(variables);
-    return settings ? settings->url : settings.error().message;
-}
+std::string url_of(const Variables& variables) { return settings_of(variables).url; }
 
-std::string resource_of(const Variables& variables) { return settings_of(variables).value().exporter.resource.json(); }
+std::string resource_of(const Variables& variables) { return settings_of(variables).exporter.resource.json(); }
 
 std::string attribute(const std::string& key, const std::string& value) {
     return R"({"key":")" + key + R"(","value":{"stringValue":")" + value + R"("}})";
@@ -57,8 +54,7 @@ TEST(TraceSettings, ReadHeadersTimeoutAndLimits) {
                                           {"OTEL_EXPORTER_OTLP_TIMEOUT", "2500"},
                                           {"OTEL_BSP_SCHEDULE_DELAY", "50"},
                                           {"OTEL_BSP_MAX_QUEUE_SIZE", "100"},
-                                          {"OTEL_EXPORTER_OTLP_PROTOCOL", "http/json"}}))
-                              .value();
+                                          {"OTEL_EXPORTER_OTLP_PROTOCOL", "http/json"}}));
     EXPECT_THAT(settings.headers, testing::ElementsAre(testing::Pair("x-key", "a b"), testing::Pair("tenant", "7")));
     EXPECT_EQ(settings.exporter.timeout, milliseconds(2500));
     EXPECT_EQ(settings.exporter.delay, milliseconds(50));
@@ -67,8 +63,7 @@ TEST(TraceSettings, ReadHeadersTimeoutAndLimits) {
     EXPECT_TRUE(settings.warnings.empty());
     const auto for_traces = settings_of(on({{"OTEL_EXPORTER_OTLP_HEADERS", "a=1"},
                                             {"OTEL_EXPORTER_OTLP_TRACES_HEADERS", "b=2"},
-                                            {"OTEL_EXPORTER_OTLP_COMPRESSION", "gzip"}}))
-                                .value();
+                                            {"OTEL_EXPORTER_OTLP_COMPRESSION", "gzip"}}));
     EXPECT_THAT(for_traces.headers, testing::ElementsAre(testing::Pair("b", "2")));
     EXPECT_THAT(for_traces.warnings, testing::ElementsAre(HasSubstr("OTEL_EXPORTER_OTLP_COMPRESSION")));
 }
@@ -88,7 +83,7 @@ TEST(TraceSettings, NameTheService) {
 TEST(TraceSettings, KnowTheSamplers) {
     const auto sampler_of = [](const char* name, const char* argument) {
         const Sampler sampler =
-            settings_of(on({{"OTEL_TRACES_SAMPLER", name}, {"OTEL_TRACES_SAMPLER_ARG", argument}})).value().sampler;
+            settings_of(on({{"OTEL_TRACES_SAMPLER", name}, {"OTEL_TRACES_SAMPLER_ARG", argument}})).sampler;
         return std::pair(sampler.ratio, sampler.parent_based);
     };
     EXPECT_EQ(sampler_of("", ""), std::pair(1.0, true));
@@ -100,7 +95,7 @@ TEST(TraceSettings, KnowTheSamplers) {
     EXPECT_EQ(sampler_of("parentbased_traceidratio", "0.01"), std::pair(0.01, true));
 }
 
-TEST(TraceSettings, NameTheVariableThatIsWrong) {
+TEST(TraceSettings, AreOffWithAWarningThatNamesTheVariableThatIsWrong) {
     const std::vector<std::pair<std::string, std::string>> wrong{
         {"OTEL_SDK_DISABLED", "yes"},
         {"OTEL_TRACES_EXPORTER", "console"},
@@ -116,17 +111,20 @@ TEST(TraceSettings, NameTheVariableThatIsWrong) {
         {"OTEL_EXPORTER_OTLP_TIMEOUT", "0"},
         {"OTEL_RESOURCE_ATTRIBUTES", "=a"},
         {"OTEL_TRACES_SAMPLER", "sometimes"},
+        {"OTEL_TRACES_EXPORTER", "otlp,console"},
         {"OTEL_BSP_MAX_QUEUE_SIZE", "-1"}};
-    for (const auto& [variable, value] : wrong) {
-        const auto settings = settings_of(on({{variable, value}}));
-        ASSERT_FALSE(settings) << variable << '=' << value;
-        EXPECT_EQ(settings.error().code, "bad_usage");
-        EXPECT_THAT(settings.error().message, testing::StartsWith(variable + " must"));
-        EXPECT_THAT(settings.error().message, testing::Not(HasSubstr("secret")));
-    }
-    EXPECT_FALSE(settings_of(on({{"OTEL_TRACES_SAMPLER", "traceidratio"}, {"OTEL_TRACES_SAMPLER_ARG", "1.5"}})));
-    EXPECT_FALSE(settings_of(on({{"OTEL_TRACES_SAMPLER", "traceidratio"}, {"OTEL_TRACES_SAMPLER_ARG", "nan"}})));
-    EXPECT_FALSE(settings_of(on({{"OTEL_BSP_MAX_QUEUE_SIZE", "10"}, {"OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "11"}})));
+    const auto expect_off = [](const Variables& variables, const std::string& variable) {
+        const TraceSettings settings = settings_of(variables);
+        EXPECT_EQ(settings.url, "") << variable;
+        ASSERT_EQ(settings.warnings.size(), 1u) << variable;
+        EXPECT_THAT(settings.warnings[0], testing::StartsWith("traces are off: " + variable + " must"));
+        EXPECT_THAT(settings.warnings[0], testing::Not(HasSubstr("secret")));
+    };
+    for (const auto& [variable, value] : wrong) expect_off(on({{variable, value}}), variable);
+    const std::string argument = "OTEL_TRACES_SAMPLER_ARG", batch = "OTEL_BSP_MAX_EXPORT_BATCH_SIZE";
+    for (const char* ratio : {"1.5", "nan", "-1", "half"})
+        expect_off(on({{"OTEL_TRACES_SAMPLER", "traceidratio"}, {argument, ratio}}), argument);
+    expect_off(on({{"OTEL_BSP_MAX_QUEUE_SIZE", "10"}, {batch, "11"}}), batch);
 }
 
 }  // namespace

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <grp.h>
 #include <linux/close_range.h>
 #include <poll.h>
 #include <sys/prctl.h>
@@ -33,14 +32,10 @@ std::vector<char*> pointers(const std::vector<std::string>& items) {
 }
 
 void reset_signals() {
-    for (int number = 1; number < SIGRTMIN; ++number) signal(number, SIG_DFL);
+    for (int number = 1; number <= SIGRTMAX; ++number) signal(number, SIG_DFL);
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, nullptr);
-}
-
-bool become(const OsUser& user) {
-    return setgroups(user.groups.size(), user.groups.data()) == 0 && setgid(user.gid) == 0 && setuid(user.uid) == 0;
 }
 
 // In the new process: becomes the program, or writes errno to report. Only system calls, because the process that

@@ -9,14 +9,17 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <iterator>
 #include <vector>
 
 namespace ledgerline::pg {
 namespace {
 
 constexpr const char* kSocketFile = "/.s.PGSQL.5432";
+constexpr std::string_view kSocketDirPrefix = "/tmp/ledgerline-";
 constexpr std::size_t kNameHashBytes = 8;
 constexpr std::size_t kPasswordWords = 3;  // of 64 random bits
 constexpr std::uintmax_t kTailBytes = 2000;
@@ -72,10 +75,46 @@ Result<void> make_parents(const std::filesystem::path& directory, const OsUser* 
     return {};
 }
 
-// Whether the directory holds nothing, or what we put there.
+// Whether the directory holds nothing but what a file system begins with, or what we put there.
 bool is_ours(const std::filesystem::path& directory) {
     std::error_code ignored;
-    return std::filesystem::is_empty(directory, ignored) || std::filesystem::exists(directory / "lock", ignored);
+    if (std::filesystem::exists(directory / "lock", ignored)) return true;
+    for (const auto& entry : std::filesystem::directory_iterator(directory, ignored))
+        if (entry.path().filename() != "lost+found") return false;
+    return true;
+}
+
+bool is_our_name(const std::string& name) {
+    static constexpr std::string_view kNames[] = {"lock",       "password",     "postgres.log",    "postgres.log.1",
+                                                  "initdb.log", "password.new", "socket-directory"};
+    return std::ranges::find(kNames, name) != std::end(kNames);
+}
+
+// Root's own files only, under one name only: nobody else can make us give a file of others away.
+Result<void> adopt_file(int directory, const std::string& name, const OsUser& user) {
+    const int descriptor = openat(directory, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (descriptor < 0) return {};
+    struct stat status{};
+    Result<void> adopted;
+    if (fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode) && status.st_uid == 0 && status.st_nlink == 1)
+        adopted = give_to(descriptor, &user, name);
+    close(descriptor);
+    return adopted;
+}
+
+// The recorded directory, or the one that earlier versions took.
+std::string recorded_socket_dir(const ClusterPaths& paths) {
+    std::string recorded = read_small_file(paths.socket_record).value_or("");
+    while (recorded.ends_with('\n')) recorded.pop_back();
+    const bool usable = recorded.starts_with(kSocketDirPrefix) && suits_socket(recorded);
+    return usable ? recorded : "/tmp/" + paths.cluster_name;
+}
+
+// Whether the directory is there, nobody's but the owner's, and closed to others.
+bool is_private_dir(const std::filesystem::path& directory, uid_t owner) {
+    struct stat status{};
+    return lstat(directory.c_str(), &status) == 0 && S_ISDIR(status.st_mode) && status.st_uid == owner &&
+           (status.st_mode & 077) == 0;
 }
 
 }  // namespace
@@ -94,7 +133,8 @@ Result<ClusterPaths> ClusterPaths::of(const std::filesystem::path& data_dir) {
     paths.initdb_log = canonical / "initdb.log";
     paths.cluster_name = "ledgerline-" + hash_of(canonical.string());
     const std::string inside = (canonical / "run").string();
-    paths.socket_dir = suits_socket(inside) ? inside : "/tmp/" + paths.cluster_name;
+    paths.socket_record = canonical / "socket-directory";
+    paths.socket_dir = suits_socket(inside) ? inside : recorded_socket_dir(paths);
     return paths;
 }
 
@@ -114,6 +154,45 @@ Result<void> make_data_dir(const std::filesystem::path& data_dir, const OsUser* 
     if (chown(absolute.c_str(), geteuid(), user->gid) != 0 || chmod(absolute.c_str(), 0710) != 0)
         return unusable(absolute, "open up");
     return {};
+}
+
+Result<void> adopt_data_dir(const std::filesystem::path& data_dir, const OsUser& user) {
+    LEDGERLINE_CHECK(make_data_dir(data_dir, &user));
+    LEDGERLINE_TRY(const ClusterPaths paths, ClusterPaths::of(data_dir));
+    LEDGERLINE_CHECK(check_reachable(paths.data_dir, user));
+    const int directory = open(paths.data_dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (directory < 0) return unusable(paths.data_dir, "open");
+    struct stat status{};
+    Result<void> adopted;
+    if (fstat(directory, &status) != 0) {
+        adopted = unusable(paths.data_dir, "look at");
+    } else if (status.st_uid != user.uid && ((status.st_mode & S_ISVTX) || !is_ours(paths.data_dir))) {
+        adopted = failure(Disposition::stop, "data_dir_unusable",
+                          fmt::format("the data directory {} belongs to somebody else than '{}' and holds other files: "
+                                      "give it a directory of its own",
+                                      paths.data_dir.string(), user.name));
+    } else {
+        std::error_code ignored;
+        for (const auto& entry : std::filesystem::directory_iterator(paths.data_dir, ignored)) {
+            const std::string name = entry.path().filename().string();
+            if (adopted && is_our_name(name)) adopted = adopt_file(directory, name, user);
+        }
+        if (adopted && status.st_uid != user.uid) adopted = give_to(directory, &user, paths.data_dir);
+    }
+    close(directory);
+    return adopted;
+}
+
+Result<void> choose_socket_dir(ClusterPaths& paths, const OsUser* user) {
+    if (paths.socket_dir.parent_path() == paths.data_dir) return {};
+    const uid_t owner = user ? user->uid : geteuid();
+    const bool recorded = access(paths.socket_record.c_str(), F_OK) == 0;
+    if (recorded && is_private_dir(paths.socket_dir, owner)) return {};
+    std::string fresh = std::string(kSocketDirPrefix) + "XXXXXX";
+    if (!mkdtemp(fresh.data())) return unusable(fresh, "make directory");
+    if (user && chown(fresh.c_str(), user->uid, user->gid) != 0) return unusable(fresh, "change the owner of");
+    paths.socket_dir = fresh;
+    return write_private_file(paths.socket_record, fresh + "\n", nullptr);
 }
 
 Result<void> make_socket_dir(const std::filesystem::path& directory, const OsUser* user) {
@@ -143,6 +222,13 @@ Result<void> make_socket_dir(const std::filesystem::path& directory, const OsUse
 void remove_socket_dir(const std::filesystem::path& directory) {
     // What somebody else put there keeps it.
     rmdir(directory.c_str());
+}
+
+std::optional<std::pair<dev_t, ino_t>> socket_identity(const std::filesystem::path& directory) {
+    struct stat status{};
+    if (lstat((directory.string() + kSocketFile).c_str(), &status) != 0 || !S_ISSOCK(status.st_mode))
+        return std::nullopt;
+    return std::pair(status.st_dev, status.st_ino);
 }
 
 Result<void> write_private_file(const std::filesystem::path& path, std::string_view text, const OsUser* user) {

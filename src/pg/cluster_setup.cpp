@@ -6,7 +6,9 @@
 
 #include <cerrno>
 #include <charconv>
+#include <chrono>
 #include <csignal>
+#include <cstdlib>
 #include <cstring>
 #include <optional>
 
@@ -17,6 +19,8 @@ namespace {
 
 // Of the names of a cluster under way, and of its password.
 constexpr std::string_view kMakingPrefix = "postgres.making-";
+// How often initdb is asked whether it has ended, and the others whether it should.
+constexpr milliseconds kLookInterval{100};
 
 void remove_half_made(const ClusterPaths& paths) {
     std::error_code ignored;
@@ -32,14 +36,19 @@ Result<void> make_empty_dir(const std::filesystem::path& directory, const OsUser
     return {};
 }
 
-Result<void> run_initdb(const ClusterPaths& paths, ProgramStart start, milliseconds at_most) {
+Result<void> run_initdb(const ClusterPaths& paths, ProgramStart start, milliseconds at_most,
+                        const std::function<bool()>& cancelled) {
     const auto log_bytes_before = log_bytes(paths.initdb_log);
     LEDGERLINE_TRY(const int log, open_log(paths.initdb_log));
     start.output = log;
     auto initdb = ChildProcess::start(start);
     close(log);
     if (!initdb) return std::unexpected(std::move(initdb).error());
-    const bool ended = initdb->wait(at_most);
+    const SteadyTime deadline = std::chrono::steady_clock::now() + at_most;
+    bool ended = false;
+    while (!(ended = initdb->wait(kLookInterval)) && std::chrono::steady_clock::now() < deadline)
+        if (cancelled && cancelled())
+            return failure(Disposition::retry, "start_cancelled", "told to end during initdb");
     if (ended && initdb->succeeded()) return {};
     return failure(Disposition::stop, "initdb_failed",
                    fmt::format("initdb failed: {}: {}",
@@ -50,7 +59,18 @@ Result<void> run_initdb(const ClusterPaths& paths, ProgramStart start, milliseco
 }  // namespace
 
 std::vector<std::string> postgres_environment() {
-    return {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", "TZ=UTC"};
+    std::vector<std::string> variables{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C",
+                                       "TZ=UTC"};
+    bool wrapped = false;
+    for (const char* const* entry = environ; entry && *entry; ++entry) {
+        const std::string_view variable = *entry;
+        const bool is_wrapper = variable.starts_with("NSS_WRAPPER_");
+        if (is_wrapper || variable.starts_with("LD_LIBRARY_PATH=")) variables.emplace_back(variable);
+        wrapped = wrapped || is_wrapper;
+    }
+    const char* preload = wrapped ? std::getenv("LD_PRELOAD") : nullptr;
+    if (preload) variables.push_back(std::string("LD_PRELOAD=") + preload);
+    return variables;
 }
 
 int cluster_major(const ClusterPaths& paths) {
@@ -61,7 +81,8 @@ int cluster_major(const ClusterPaths& paths) {
 }
 
 Result<void> create_cluster(const ClusterPaths& paths, const PostgresBinaries& binaries, const OsUser* user,
-                            Random& random, milliseconds at_most, bool durable) {
+                            Random& random, milliseconds at_most, bool durable,
+                            const std::function<bool()>& cancelled) {
     remove_half_made(paths);
     // Named anew each time: what an initdb of a killed run may still be writing is out of the way.
     const auto making = paths.data_dir / fmt::format("{}{:016x}", kMakingPrefix, random.next());
@@ -85,7 +106,7 @@ Result<void> create_cluster(const ClusterPaths& paths, const PostgresBinaries& b
     start.environment = postgres_environment();
     start.user = user;
     start.death_signal = SIGKILL;
-    auto made = run_initdb(paths, std::move(start), at_most);
+    auto made = run_initdb(paths, std::move(start), at_most, cancelled);
     if (made && rename(making.c_str(), paths.cluster.c_str()) != 0)
         made = failure(Disposition::stop, "data_dir_unusable",
                        fmt::format("cannot rename {}: {}", making.string(), std::strerror(errno)));

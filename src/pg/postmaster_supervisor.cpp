@@ -116,7 +116,7 @@ void PostmasterSupervisor::run() {
         }
         if (now() - born > kLivedLong) backoff_.reset();
         const milliseconds pause = backoff_.next();
-        log::error("PostgreSQL ended; starting it again",
+        log::error("PostgreSQL ended or cannot be reached; starting it again",
                    {{"reason", lived ? std::string("unknown") : lived.error().message}, {"pause_ms", pause.count()}});
         if (sleep(pause)) return;
     }
@@ -131,9 +131,9 @@ Result<void> PostmasterSupervisor::run_once() {
         return ready;
     }
     set_phase(Phase::running, postmaster.pid());
-    watch(postmaster);
+    const std::string reason = watch(postmaster);
     end(postmaster);
-    return failure(Disposition::retry, "cluster_ended", fmt::format("the postmaster ended: {}", postmaster.outcome()));
+    return failure(Disposition::retry, "cluster_ended", reason);
 }
 
 Result<ChildProcess> PostmasterSupervisor::spawn() {
@@ -160,6 +160,8 @@ Result<void> PostmasterSupervisor::wait_ready(ChildProcess& postmaster) {
         const auto connection = Connection::open(probe);
         if (connection) return {};
         reason = connection.error().message;
+        if (config_.cancelled && config_.cancelled())
+            return failure(Disposition::retry, "start_cancelled", "told to end while PostgreSQL started");
         if (connection.error().disposition == Disposition::stop || now() >= deadline || stopping())
             return failure(Disposition::stop, "cluster_start_failed", "PostgreSQL does not start: " + reason);
     }
@@ -168,15 +170,20 @@ Result<void> PostmasterSupervisor::wait_ready(ChildProcess& postmaster) {
                                config_.paths.log.string(), log_tail(config_.paths.log, log_bytes_before_)));
 }
 
-void PostmasterSupervisor::watch(ChildProcess& postmaster) {
+std::string PostmasterSupervisor::watch(ChildProcess& postmaster) {
+    const auto socket = socket_identity(config_.paths.socket_dir);
     while (!sleep(kWatchInterval)) {
-        if (postmaster.wait(milliseconds(0))) return;
+        if (postmaster.wait(milliseconds(0))) return "the postmaster ended: " + postmaster.outcome();
+        // The postmaster itself would not notice: it made its socket, and listens on it, gone or not.
+        if (socket_identity(config_.paths.socket_dir) != socket)
+            return "its socket in " + config_.paths.socket_dir.string() + " is gone";
         try {
             rotate_log(config_.paths.log);
         } catch (const std::exception& exception) {  // no reason to end a server that runs
             log::error("the log of PostgreSQL is not rotated", {{"reason", exception.what()}});
         }
     }
+    return "stopped";
 }
 
 void PostmasterSupervisor::end(ChildProcess& postmaster) {

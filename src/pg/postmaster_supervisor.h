@@ -1,10 +1,11 @@
 // PostmasterSupervisor: the thread that runs the postmaster of a private cluster, and starts it again when it ends
-// without having been asked to.
+// without having been asked to, or when nobody can connect to it any more because its socket is gone.
 //
 // start() and stop() are for one thread at a time; the others are safe to use from any thread.
 #pragma once
 
 #include <condition_variable>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -27,6 +28,7 @@ struct SupervisorConfig {
     std::string probe_url;       // of a database that the cluster has from its beginning
     milliseconds start_timeout{};
     milliseconds stop_timeout{};
+    std::function<bool()> cancelled{};  // whether the first start should end
 };
 
 class PostmasterSupervisor {
@@ -51,7 +53,8 @@ private:
     Result<void> run_once();
     Result<ChildProcess> spawn();
     Result<void> wait_ready(ChildProcess& postmaster);
-    void watch(ChildProcess& postmaster);
+    // Until the postmaster has ended or should: why.
+    std::string watch(ChildProcess& postmaster);
     void end(ChildProcess& postmaster);
     bool stopping() const;
     // Waits for stop(); whether it was called.

@@ -1,6 +1,8 @@
 #include "pg/private_cluster.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <optional>
 #include <system_error>
@@ -38,6 +40,30 @@ Result<void> create_database(const std::string& url) {
 
 }  // namespace
 
+Result<std::optional<OsUser>> cluster_owner(const PrivateClusterConfig& config) {
+    struct stat status{};
+    const bool exists = stat((config.data_dir / "postgres").c_str(), &status) == 0;
+    if (geteuid() == 0 && exists && status.st_uid != 0 && config.os_user.empty())
+        if (auto owner = find_user(status.st_uid)) return owner;
+    return cluster_user(config.os_user);
+}
+
+Result<void> check_machine(const PrivateClusterConfig& config) {
+    LEDGERLINE_CHECK(cluster_owner(config));
+    const auto paths = ClusterPaths::of(config.data_dir);
+    const int major = paths ? cluster_major(*paths) : 0;
+    LEDGERLINE_CHECK(find_postgres(config.bin_dir, major));
+    // initdb looks its user's name up; the server does not.
+    if (major == 0 && geteuid() != 0 && !find_user(geteuid()))
+        return failure(
+            Disposition::stop, "no_such_user",
+            fmt::format("user id {} has no name on this machine, and PostgreSQL's initdb wants one: run as a "
+                        "user of /etc/passwd, add an entry there, preload libnss_wrapper with "
+                        "NSS_WRAPPER_PASSWD, or give a database with DATABASE_URL",
+                        geteuid()));
+    return {};
+}
+
 // What exists while the cluster runs.
 struct PrivateCluster::Running {
     DataDirLock lock;
@@ -62,7 +88,8 @@ Result<void> PrivateCluster::start() {
                          .user = running->user,
                          .probe_url = running->paths.url(running->password, kFirstDatabase),
                          .start_timeout = config_.start_timeout,
-                         .stop_timeout = config_.stop_timeout},
+                         .stop_timeout = config_.stop_timeout,
+                         .cancelled = config_.cancelled},
         random_);
     LEDGERLINE_CHECK(running->supervisor->start());
     LEDGERLINE_CHECK(create_database(running->paths.url(running->password, kFirstDatabase)));
@@ -72,7 +99,8 @@ Result<void> PrivateCluster::start() {
 }
 
 Result<std::unique_ptr<PrivateCluster::Running>> PrivateCluster::prepare() {
-    LEDGERLINE_TRY(auto user, cluster_user(config_.os_user));
+    LEDGERLINE_CHECK(check_machine(config_));
+    LEDGERLINE_TRY(auto user, cluster_owner(config_));
     const OsUser* os_user = user ? &*user : nullptr;
     LEDGERLINE_CHECK(make_data_dir(config_.data_dir, os_user));
     LEDGERLINE_TRY(auto paths, ClusterPaths::of(config_.data_dir));
@@ -82,8 +110,10 @@ Result<std::unique_ptr<PrivateCluster::Running>> PrivateCluster::prepare() {
     if (cluster_major(paths) == 0) {
         tell(config_, fmt::format("creating a PostgreSQL {} cluster in {}{}", binaries.major, paths.data_dir.string(),
                                   user ? " as user " + user->name : ""));
-        LEDGERLINE_CHECK(create_cluster(paths, binaries, os_user, random_, config_.init_timeout, config_.durable));
+        LEDGERLINE_CHECK(create_cluster(paths, binaries, os_user, random_, config_.init_timeout, config_.durable,
+                                        config_.cancelled));
     }
+    LEDGERLINE_CHECK(choose_socket_dir(paths, os_user));
     LEDGERLINE_CHECK(write_settings(paths, os_user, {config_.connections_max, config_.durable}));
     LEDGERLINE_TRY(auto password, read_small_file(paths.password));
     return std::make_unique<Running>(

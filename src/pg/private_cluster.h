@@ -1,7 +1,8 @@
 // PrivateCluster: the PostgreSQL cluster that `ledgerline up` keeps under its data directory when it was given no
 // database. It creates the cluster, starts it, starts it again when it crashes, and stops it.
 //
-// It listens on a unix socket only, with a random password. As root it runs as an ordinary user. Nothing of an earlier
+// It listens on a unix socket only, with a random password; when the socket vanishes, it is started again. As root it
+// runs as an ordinary user. Nothing of an earlier
 // run stops it: neither a killed ledgerline, whose postmaster may still run, nor a half-made cluster, nor stale files.
 // Safe to use from any thread between start() and stop(), which are for one thread at a time.
 #pragma once
@@ -9,12 +10,14 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/clock.h"
 #include "base/random.h"
 #include "base/result.h"
+#include "pg/os_user.h"
 
 namespace ledgerline::pg {
 
@@ -30,7 +33,16 @@ struct PrivateClusterConfig {
     bool durable = true;
     // Told in words what takes long; called by the thread in start().
     std::function<void(std::string_view)> on_progress{};
+    // Asked every now and then by start(), which ends when it says yes.
+    std::function<bool()> cancelled{};
 };
+
+// Whether start() would find what it needs of this machine: PostgreSQL's programs, and a user to run them as. Makes
+// nothing. Codes: postgres_missing, no_such_user.
+Result<void> check_machine(const PrivateClusterConfig& config);
+// The user that the cluster of a root process runs as: the owner of the one that exists, or else as cluster_user()
+// says. Null when this process is not root.
+Result<std::optional<OsUser>> cluster_owner(const PrivateClusterConfig& config);
 
 class PrivateCluster {
 public:
@@ -40,7 +52,7 @@ public:
 
     // Returns when the cluster accepts connections and has its database. Every failure leaves nothing running. Codes:
     // data_dir_in_use (names the pid that runs on it), data_dir_unreachable (names the directory and the user),
-    // data_dir_unusable, postgres_missing, no_such_user, initdb_failed, cluster_start_failed.
+    // data_dir_unusable, postgres_missing, no_such_user, initdb_failed, cluster_start_failed, start_cancelled (retry).
     Result<void> start();
     // Ends the sessions and stops the cluster, within stop_timeout and half a minute. Does nothing when it is stopped.
     void stop();

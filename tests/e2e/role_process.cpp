@@ -19,8 +19,10 @@ constexpr milliseconds kLook{10};
 constexpr milliseconds kCall{30'000};
 constexpr milliseconds kKilled{10'000};
 
-pg::ChildProcess start_program(std::vector<std::string> arguments, std::vector<std::string> variables, int output) {
+pg::ChildProcess start_program(std::vector<std::string> arguments, std::vector<std::string> variables,
+                               const std::vector<std::string>& launcher, int output) {
     arguments.insert(arguments.begin(), LEDGERLINE_PROGRAM);
+    arguments.insert(arguments.begin(), launcher.begin(), launcher.end());
     variables.push_back("PATH=/usr/bin:/bin");
     auto child = pg::ChildProcess::start({.arguments = std::move(arguments),
                                           .environment = std::move(variables),
@@ -47,11 +49,13 @@ struct Program::Pipe {
     std::array<int, 2> ends{};
 };
 
-Program::Program(std::vector<std::string> arguments, const Variables& variables)
-    : Program(std::move(arguments), variables, Pipe()) {}
+Program::Program(std::vector<std::string> arguments, const Variables& variables,
+                 const std::vector<std::string>& launcher)
+    : Program(std::move(arguments), variables, launcher, Pipe()) {}
 
-Program::Program(std::vector<std::string> arguments, const Variables& variables, const Pipe& pipe)
-    : child_(start_program(std::move(arguments), variables, pipe.ends[1])) {
+Program::Program(std::vector<std::string> arguments, const Variables& variables,
+                 const std::vector<std::string>& launcher, const Pipe& pipe)
+    : child_(start_program(std::move(arguments), variables, launcher, pipe.ends[1])) {
     close(pipe.ends[1]);
     reader_ = std::thread([this, descriptor = pipe.ends[0]] { read(descriptor); });
 }
@@ -123,8 +127,9 @@ Reply ApiClient::call(const std::string& method, const std::string& target, cons
     return {response->status, parsed ? *std::move(parsed) : json::Value(), retry_after ? *retry_after : ""};
 }
 
-RoleProcess::RoleProcess(std::vector<std::string> arguments, const Program::Variables& variables)
-    : program_(std::move(arguments), variables) {
+RoleProcess::RoleProcess(std::vector<std::string> arguments, const Program::Variables& variables,
+                         const std::vector<std::string>& launcher)
+    : program_(std::move(arguments), variables, launcher) {
     const auto line = program_.wait_line(kReady);
     if (!line) {
         ADD_FAILURE() << "not ready: " << program_.output();

@@ -31,8 +31,10 @@ bool eventually(const std::function<bool()>& holds);
 class Program {
 public:
     using Variables = std::vector<std::string>;  // NAME=value
-    // arguments: without the program's name. Of this process's environment it gets nothing but the path.
-    explicit Program(std::vector<std::string> arguments, const Variables& variables = {});
+    // arguments: without the program's name. Of this process's environment it gets nothing but the path. launcher: a
+    // program, by its path, and its arguments, which starts ours in its place.
+    explicit Program(std::vector<std::string> arguments, const Variables& variables = {},
+                     const std::vector<std::string>& launcher = {});
     Program(const Program&) = delete;
     ~Program();
 
@@ -47,7 +49,8 @@ public:
 
 private:
     struct Pipe;
-    Program(std::vector<std::string> arguments, const Variables& variables, const Pipe& pipe);
+    Program(std::vector<std::string> arguments, const Variables& variables, const std::vector<std::string>& launcher,
+            const Pipe& pipe);
     void read(int descriptor);
 
     std::mutex mutex_;
@@ -85,7 +88,8 @@ private:
 class RoleProcess {
 public:
     // Ready when it is made: it has printed its URL.
-    explicit RoleProcess(std::vector<std::string> arguments, const Program::Variables& variables = {});
+    explicit RoleProcess(std::vector<std::string> arguments, const Program::Variables& variables = {},
+                         const std::vector<std::string>& launcher = {});
 
     Program& program() { return program_; }
     std::uint16_t port() const { return port_; }

@@ -21,8 +21,8 @@ std::vector<std::string> up_arguments(const std::filesystem::path& data_dir, con
 }  // namespace
 
 UpProcess::UpProcess(const std::filesystem::path& data_dir, std::uint16_t port, const std::string& host,
-                     const std::vector<std::string>& more)
-    : RoleProcess(up_arguments(data_dir, host, port, more)), data_dir_(data_dir) {}
+                     const std::vector<std::string>& more, const Program::Variables& variables)
+    : RoleProcess(up_arguments(data_dir, host, port, more), variables), data_dir_(data_dir) {}
 
 pg::Connection UpProcess::connect() const {
     const auto url = pg::database_url(data_dir_);

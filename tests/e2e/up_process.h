@@ -12,7 +12,8 @@ class UpProcess : public RoleProcess {
 public:
     // Port 0 takes any free one.
     explicit UpProcess(const std::filesystem::path& data_dir, std::uint16_t port = 0,
-                       const std::string& host = "127.0.0.1", const std::vector<std::string>& more = {});
+                       const std::string& host = "127.0.0.1", const std::vector<std::string>& more = {},
+                       const Program::Variables& variables = {});
 
     // Of its private cluster. idle_in_transaction_timeout is long enough for any test.
     pg::Connection connect() const;

@@ -9,10 +9,13 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdlib>
 #include <fstream>
+#include <iterator>
 
 #include "pg/child_process.h"
 #include "pg/cluster_files.h"
+#include "pg/cluster_processes.h"
 #include "pg/postgres_binaries.h"
 #include "support/test_database.h"
 
@@ -270,6 +273,77 @@ TEST_F(PrivateClusterTest, ManagesPathsThatASocketCannotHave) {
         cluster.stop();
         EXPECT_FALSE(std::filesystem::exists(socket_dir));
     }
+}
+
+// As a cleaner of old files does it. The postmaster itself would never notice.
+TEST_F(PrivateClusterTest, MakesItsSocketAnewWhenThatIsGone) {
+    auto odd = config();
+    for (const std::string& name : {std::string("data"), std::string(150, 'x')}) {
+        odd.data_dir = temp_.path() / name;
+        PrivateCluster cluster(odd, random_);
+        ASSERT_TRUE(cluster.start());
+        const auto socket_dir = ClusterPaths::of(odd.data_dir).value().socket_dir;
+        std::filesystem::remove(socket_dir / ".s.PGSQL.5432");
+        ASSERT_TRUE(cluster.wait_restarts(1, kPatience));
+        EXPECT_EQ(value_of(cluster.url(), "SELECT 1"), "1");
+        std::filesystem::remove_all(socket_dir);
+        ASSERT_TRUE(cluster.wait_restarts(2, kPatience));
+        EXPECT_EQ(value_of(cluster.url(), "SELECT 1"), "1");
+    }
+}
+
+TEST_F(PrivateClusterTest, NobodyCanTakeTheSocketsDirectoryBeforehand) {
+    auto odd = config();
+    odd.data_dir = temp_.path() / std::string(150, 'x');
+    std::filesystem::create_directories(odd.data_dir);
+    // A place that can be told from the path alone.
+    const auto foreseen = ClusterPaths::of(odd.data_dir).value().socket_dir;
+    std::filesystem::create_directory(foreseen);
+    std::filesystem::permissions(foreseen, std::filesystem::perms::all);
+    PrivateCluster cluster(odd, random_);
+    const auto started = cluster.start();
+    ASSERT_TRUE(started) << started.error().message;
+    const auto taken = ClusterPaths::of(odd.data_dir).value().socket_dir;
+    EXPECT_NE(taken, foreseen);
+    struct stat status{};
+    ASSERT_EQ(stat(taken.c_str(), &status), 0);
+    EXPECT_EQ(status.st_mode & 0777, 0700u);
+    EXPECT_TRUE(std::filesystem::is_empty(foreseen));
+    EXPECT_EQ(value_of(database_url(odd.data_dir).value(), "SELECT 1"), "1") << "other processes find it";
+    cluster.stop();
+    // One that was recorded, and then taken by somebody else, is left to them.
+    std::filesystem::create_directory(taken);
+    std::filesystem::permissions(taken, std::filesystem::perms::all);
+    ASSERT_TRUE(cluster.start());
+    EXPECT_NE(ClusterPaths::of(odd.data_dir).value().socket_dir, taken);
+    cluster.stop();
+    std::filesystem::remove(taken);
+    std::filesystem::remove(foreseen);
+}
+
+TEST_F(PrivateClusterTest, ItsProgramsInheritWhereLibrariesAndUsersAre) {
+    setenv("LD_LIBRARY_PATH", "/nonexistent/libraries", 1);
+    setenv("NSS_WRAPPER_PASSWD", "/nonexistent/passwd", 1);
+    setenv("PGDATA", "/nonexistent/data", 1);
+    {
+        PrivateCluster cluster(config(), random_);
+        ASSERT_TRUE(cluster.start());
+        std::ifstream file("/proc/" + std::to_string(cluster.postmaster_pid()) + "/environ", std::ios::binary);
+        const std::string variables((std::istreambuf_iterator<char>(file)), {});
+        EXPECT_THAT(variables, HasSubstr("LD_LIBRARY_PATH=/nonexistent/libraries"));
+        EXPECT_THAT(variables, HasSubstr("NSS_WRAPPER_PASSWD=/nonexistent/passwd"));
+        EXPECT_THAT(variables, Not(HasSubstr("PGDATA=/nonexistent")));
+    }
+    for (const char* name : {"LD_LIBRARY_PATH", "NSS_WRAPPER_PASSWD", "PGDATA"}) unsetenv(name);
+}
+
+TEST_F(PrivateClusterTest, AStartEndsWhenItIsTold) {
+    auto told = config();
+    told.cancelled = [] { return true; };
+    EXPECT_EQ(start_failure(told).code, "start_cancelled");
+    const uid_t owner = os_user() ? os_user()->uid : geteuid();
+    EXPECT_TRUE(cluster_processes(ClusterPaths::of(dir()).value(), owner).empty());
+    make();
 }
 
 TEST_F(PrivateClusterTest, UsesAnEmptyDirectoryThatIsClosedToOthers) {

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <csignal>
 #include <ctime>
+#include <exception>
 
 #include "app/leave.h"
 #include "cli/exit_code.h"
@@ -127,10 +128,12 @@ std::optional<int> Signals::next(std::optional<SteadyTime> deadline) const {
 
 void Signals::hang_up() {
     const std::lock_guard lock(reload_mutex_);
-    if (reload_)
+    if (!reload_) return log::info("SIGHUP: there is nothing to read again");
+    try {
         reload_();
-    else
-        log::info("SIGHUP: there is nothing to read again");
+    } catch (const std::exception& exception) {  // the thread must live: it is the one that hears SIGTERM
+        log::error("SIGHUP: reading again failed", {{"reason", exception.what()}});
+    }
 }
 
 void Signals::wake() { pthread_kill(thread_.native_handle(), wake_signal()); }

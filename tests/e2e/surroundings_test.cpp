@@ -99,7 +99,7 @@ TEST_F(SurroundingsTest, WrongSettingsAreFoundBeforeAnythingIsMade) {
     expect_nothing_made(with("compression.codec=rar"), "exit code 2", "compression.codec");
     expect_nothing_made({"--kafka-brokers", kNoBroker, "--kafka-config", "security.protocol=SSL", "--kafka-config",
                          "ssl.ca.location=/nonexistent/ca.pem"},
-                        "exit code 2", "ca.pem");
+                        "exit code 2", "ssl.ca.location");
     expect_nothing_made({"--listen", "0.0.0.0:0"}, "exit code 2", "--allow-open");
     expect_nothing_made({"--listen", "no such host:0"}, "exit code 4", "no such host");
     if (geteuid() == 0) expect_nothing_made({"--run-as", "nobody-has-this-name"}, "exit code 2", "--run-as");
@@ -123,7 +123,7 @@ TEST_F(SurroundingsTest, IdleConnectionsAreKeptAsLongAsIsSaid) {
 }
 
 std::vector<std::string> with_open_files_max(std::size_t soft, std::size_t hard) {
-    return {"/bin/sh", "-c", fmt::format("ulimit -Hn {} && ulimit -Sn {} && exec \"$0\" \"$@\"", hard, soft)};
+    return {"/bin/sh", "-c", fmt::format("ulimit -Sn {} && ulimit -Hn {} && exec \"$0\" \"$@\"", soft, hard)};
 }
 
 TEST_F(SurroundingsTest, ConnectionsAreCutToTheFilesThatMayBeOpen) {

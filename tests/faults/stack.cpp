@@ -66,6 +66,8 @@ Role& Stack::add(const std::string& kind, std::uint16_t database_port, bool with
                       postgres_.url(database_, database_port), "--kafka-brokers", broker_.address(), "--listen",
                       fmt::format("127.0.0.1:{}", port)},
         .log = dir_ / fmt::format("{}-{}.log", kind, ++roles_made_)};
+    // Markers are made in directories of this test's.
+    if (with_failpoints) command.arguments.insert(command.arguments.end(), {"--run-as", "root"});
     roles_.push_back(std::make_unique<Role>(kind, std::move(command), port, with_failpoints));
     return *roles_.back();
 }

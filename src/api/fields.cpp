@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/jsonb.h"
 #include "base/money.h"
 
 namespace ledgerline {
@@ -113,8 +114,13 @@ std::optional<std::string> Fields::choice(std::string_view name, std::span<const
 std::optional<std::string> Fields::object(std::string_view name) {
     const json::Value* member = read(name);
     if (!member) return std::nullopt;
-    if (member->if_object()) return json::serialize(*member);
-    complain(ProblemCode::invalid_field, name, "must be a JSON object");
+    if (!member->if_object()) {
+        complain(ProblemCode::invalid_field, name, "must be a JSON object");
+        return std::nullopt;
+    }
+    auto text = json::to_jsonb(*member);
+    if (text) return *std::move(text);
+    complain(ProblemCode::invalid_field, name, text.error().message);
     return std::nullopt;
 }
 

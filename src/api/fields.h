@@ -35,7 +35,7 @@ public:
     std::optional<std::string> currency(std::string_view name);
     // The text that is one of choices.
     std::optional<std::string> choice(std::string_view name, std::span<const std::string_view> choices);
-    // Its compact text; nothing when the member is absent or broken.
+    // An object that is stored: its text as jsonb prints it, within the bounds of json::JsonbLimits.
     std::optional<std::string> object(std::string_view name);
     // Empty when the member is absent or broken.
     const json::Array& array(std::string_view name, std::size_t least, std::size_t most);

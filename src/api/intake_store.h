@@ -30,7 +30,7 @@ struct IntakeItem {
     std::string currency;
     TransactionType type = TransactionType::credit;
     std::string idempotency_key;
-    std::optional<std::string> metadata;  // JSON text of an object
+    std::optional<std::string> metadata;  // an object, as jsonb prints it
     std::string traceparent;
 
     // What it takes in memory.

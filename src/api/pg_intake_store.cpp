@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "base/failpoint.h"
-#include "base/json.h"
+#include "base/jsonb.h"
 #include "sql/queries.h"
 
 namespace ledgerline {
@@ -20,10 +20,7 @@ using Status = IntakeResult::Status;
 enum : int { account_lane, suspended, account_currency, key_id, same_body, key_lane, key_seq, key_created_at, read_at };
 
 bool same_metadata(const std::optional<std::string>& a, const std::optional<std::string>& b) {
-    if (a == b) return true;
-    if (!a || !b) return false;
-    const auto first = json::parse(*a), second = json::parse(*b);
-    return first && second && json::equivalent(*first, *second);
+    return a.has_value() == b.has_value() && (!a || json::is_same_jsonb(*a, *b));
 }
 
 bool same_request(const IntakeItem& a, const IntakeItem& b) {

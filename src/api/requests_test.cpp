@@ -100,6 +100,25 @@ TEST(Fields, NameTheFieldAndTheRule) {
     EXPECT_THAT(with(R"("amount_cents":0})"), HasSubstr("from 1 to 1000000000000000"));
     EXPECT_THAT(with(R"("amount_cents":"1"})"), HasSubstr("must be a number"));
     EXPECT_THAT(with(R"("amount_cents":1,"x\"y":2})"), HasSubstr("unknown_field transactions[3].x\"y"));
+    EXPECT_EQ(with(R"("amount_cents":1,"metadata":{"x":1e64}})"),
+              "invalid_field transactions[3].metadata: transactions[3].metadata must not hold a number of more than 40 "
+              "digits in plain notation.");
+    EXPECT_THAT(with(R"("amount_cents":1e400})"), HasSubstr("without fraction and exponent"));
+    const std::string deep = std::string(100, '[') + std::string(100, ']');
+    EXPECT_THAT(with(R"("amount_cents":1,"metadata":{"x":)" + deep + "}}"),
+                HasSubstr("transactions[3].metadata must not be nested deeper than 16 levels."));
+    EXPECT_THAT(with(R"("amount_cents":1,"metadata":{"x":")" + std::string(16'384, 'x') + "\"}}"),
+                HasSubstr("transactions[3].metadata must have at most 16384 bytes as it is stored."));
+}
+
+TEST(Fields, MetadataIsKeptAsTheDatabasePrintsIt) {
+    const auto item = parse_transaction(
+        json::parse(R"({"account_id":"0190a000-0000-7000-8000-00000000002A","currency":"EUR","type":"DEBIT",)"
+                    R"("idempotency_key":"k","amount_cents":1,"metadata":{"bb":1e2,"a":[-0,"\u00e9"]}})")
+            .value(),
+        "", std::nullopt);
+    ASSERT_TRUE(item);
+    EXPECT_EQ(item->metadata, "{\"a\": [0, \"\u00e9\"], \"bb\": 100}");
 }
 
 TEST(Fields, TheFirstBrokenRuleCounts) {

@@ -29,7 +29,7 @@ public:
     using Code = boost::json::error_code;
     using Text = boost::json::string_view;
 
-    Builder(const Limits& limits, const Split* split) : limits_(limits), split_(split) {}
+    explicit Builder(const Split* split) : split_(split) {}
 
     bool on_document_begin(Code&) { return true; }
     bool on_document_end(Code&) { return true; }
@@ -45,7 +45,7 @@ public:
         frame.key = std::exchange(text_, {});
         if (frame.key.find('\0') != std::string::npos) return refuse("a member name must not contain U+0000", code);
         if (!frame.names.insert(frame.key).second)
-            return refuse("the member name '" + frame.key + "' occurs twice in one object", code);
+            return refuse("the member name '" + cut(frame.key) + "' occurs twice in one object", code);
         return true;
     }
     bool on_string_part(Text text, std::size_t, Code&) { return append(text); }
@@ -67,6 +67,21 @@ public:
     Value take() { return std::move(root_); }
     const std::string& rule() const { return rule_; }
     bool stopped() const { return stopped_; }
+
+    // The path of the value that is being read: "transactions[3].metadata.a".
+    std::string where() const {
+        std::string path;
+        for (std::size_t i = 0; i < stack_.size() && path.size() <= echo_bytes_max; ++i) {
+            const Frame& frame = stack_[i];
+            if (const Array* array = frame.container.if_array()) {
+                const bool is_split = splitting_ && i + 1 == kSplitFrames;
+                path += '[' + std::to_string(is_split ? items_ : array->size()) + ']';
+            } else if (!frame.key.empty()) {
+                path += (path.empty() ? "" : ".") + frame.key;
+            }
+        }
+        return cut(std::move(path));
+    }
 
 private:
     struct Frame {
@@ -139,6 +154,7 @@ private:
 
     bool hand_over(Item item, Code& code) {
         item_values_ = 0;
+        ++items_;
         if (split_->take(std::move(item))) return true;
         stopped_ = true;
         return refuse({}, code);
@@ -150,20 +166,16 @@ private:
     bool number(Text text, Code& code) {
         if (skipping()) return true;
         append(text);
-        if (text_.size() > limits_.number_chars_max)
-            return refuse("a number must have at most " + std::to_string(limits_.number_chars_max) + " characters",
-                          code);
-        if (const auto e = text_.find_first_of("eE"); e != std::string::npos) {
-            const char* first = text_.data() + e + 1;
-            if (*first == '+') ++first;
-            std::int64_t exponent = 0;
-            const auto parsed = std::from_chars(first, text_.data() + text_.size(), exponent);
-            if (parsed.ec != std::errc() || std::abs(exponent) > limits_.exponent_max)
-                return refuse("the exponent of a number must be between -" + std::to_string(limits_.exponent_max) +
-                                  " and " + std::to_string(limits_.exponent_max),
-                              code);
-        }
         return add(Number{std::exchange(text_, {})}, code);
+    }
+
+    // What is told of the text itself, cut between two code points.
+    static constexpr std::size_t echo_bytes_max = 100;
+    static std::string cut(std::string text) {
+        if (text.size() <= echo_bytes_max) return text;
+        std::size_t end = echo_bytes_max;
+        while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
+        return text.substr(0, end) + "...";
     }
 
     bool refuse(std::string rule, Code& code) {
@@ -172,7 +184,6 @@ private:
         return false;
     }
 
-    const Limits& limits_;
     const Split* const split_;  // null: the whole text becomes one value
     std::vector<Frame> stack_;
     std::string text_;
@@ -180,6 +191,7 @@ private:
     Value root_;
 
     bool splitting_ = false;         // within the split array
+    std::size_t items_ = 0;          // handed over
     std::size_t item_values_ = 0;    // of the element being read
     std::size_t other_values_ = 0;   // outside the elements
     std::size_t skipped_depth_ = 0;  // containers open in an element that was dropped; 0: none was
@@ -187,18 +199,25 @@ private:
     bool stopped_ = false;
 };
 
-Result<Value> run_parser(std::string_view text, const Limits& limits, const Split* split) {
+Result<Value> run_parser(std::string_view text, const Split* split) {
     boost::json::parse_options options;
-    options.max_depth = limits.depth_max;
-    boost::json::basic_parser<Builder> parser(options, limits, split);
+    options.max_depth = depth_max;
+    boost::json::basic_parser<Builder> parser(options, split);
     boost::json::error_code code;
     const std::size_t used = parser.write_some(false, text.data(), text.size(), code);
     if (!code && used < text.size()) code = boost::json::error::extra_data;
     if (!code) return parser.handler().take();
     if (parser.handler().stopped()) return failure(Disposition::refuse, "stopped", "the parsing was ended");
-    const std::string& rule = parser.handler().rule();
+    std::string rule = parser.handler().rule();
+    if (code == boost::json::error::too_deep)
+        rule = "nested deeper than " + std::to_string(depth_max) + " levels";
+    else if (code == boost::json::error::exponent_overflow)
+        rule = "the exponent of a number is beyond every limit";
+    else if (rule.empty())
+        rule = code.message();
+    const std::string where = parser.handler().where();
     return failure(Disposition::refuse, "invalid_json",
-                   (rule.empty() ? code.message() : rule) + ", at byte " + std::to_string(used));
+                   rule + ", at byte " + std::to_string(used) + (where.empty() ? "" : ", in " + where));
 }
 
 // A number as sign, significant digits without zeros at either end, and the power of ten of the last digit.
@@ -263,12 +282,12 @@ const Value* Value::find(std::string_view name) const {
     return found == object->end() ? nullptr : &found->second;
 }
 
-Result<Value> parse(std::string_view text, const Limits& limits) { return run_parser(text, limits, nullptr); }
+Result<Value> parse(std::string_view text) { return run_parser(text, nullptr); }
 
-Result<Value> parse_items(std::string_view text, std::string_view member, std::size_t values_max, const TakeItem& take,
-                          const Limits& limits) {
+Result<Value> parse_items(std::string_view text, std::string_view member, std::size_t values_max,
+                          const TakeItem& take) {
     const Split split{member, values_max, take};
-    return run_parser(text, limits, &split);
+    return run_parser(text, &split);
 }
 
 void append_quoted(std::string_view text, std::string& out) {

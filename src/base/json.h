@@ -3,7 +3,7 @@
 //   - numbers keep the digits they were written with: an amount of 1.0 or 1e2 can be told from 1, and nothing is
 //   rounded;
 //   - text that is not valid UTF-8, and strings with U+0000 (which PostgreSQL cannot store), are errors;
-//   - depth and number size are limited.
+//   - depth is limited. What numbers and texts may hold is for those to say who store them (base/jsonb.h).
 #pragma once
 
 #include <cstdint>
@@ -60,14 +60,13 @@ private:
     std::variant<std::monostate, bool, Number, std::string, Array, Object> data_;
 };
 
-struct Limits {
-    std::size_t depth_max = 32;         // of nested arrays and objects
-    std::size_t number_chars_max = 64;  // of one number
-    std::int64_t exponent_max = 308;    // of |exponent| of one number
-};
+// Of nested arrays and objects. Far beyond what any field of ours may have, so that a field that is nested too deep is
+// told by its name, and that what an earlier version stored can be read.
+inline constexpr std::size_t depth_max = 256;
 
-// Parses one JSON text. The error's code is "invalid_json"; its message names the rule and the place.
-Result<Value> parse(std::string_view text, const Limits& limits = {});
+// Parses one JSON text. The error's code is "invalid_json"; its message names the rule, the byte, and the path of the
+// member at fault, such as "transactions[3].metadata.a", cut short when it is long.
+Result<Value> parse(std::string_view text);
 
 // Compact text, members in their order, numbers as they were written.
 std::string serialize(const Value& value);

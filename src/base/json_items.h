@@ -23,9 +23,8 @@ using TakeItem = std::function<bool(Item)>;
 // Parses an object and hands over the elements of its array `member` one by one, so that no more than one of them is
 // ever held as a tree: a tree takes up to fifty times the memory of its text. Gives the object, with that array empty.
 //
-// values_max: of one element, and of everything else together. Errors as of parse(), also when elements were handed over
-// before; "stopped" when take returned false.
-Result<Value> parse_items(std::string_view text, std::string_view member, std::size_t values_max, const TakeItem& take,
-                          const Limits& limits = {});
+// values_max: of one element, and of everything else together. Errors as of parse(), also when elements were handed
+// over before; "stopped" when take returned false.
+Result<Value> parse_items(std::string_view text, std::string_view member, std::size_t values_max, const TakeItem& take);
 
 }  // namespace ledgerline::json

@@ -35,25 +35,45 @@ TEST_P(JsonRefuses, WithTheRule) {
     EXPECT_NE(value.error().message.find(GetParam().rule), std::string::npos) << value.error().message;
 }
 
-INSTANTIATE_TEST_SUITE_P(Texts, JsonRefuses,
-                         testing::Values(BadText{R"({"a":1,"a":1})", "'a' occurs twice"},
-                                         BadText{R"({"x":{"a":1,"b":2,"a":3}})", "'a' occurs twice"},
-                                         BadText{R"({"a":1,"\u0061":1})", "'a' occurs twice"},
-                                         BadText{R"(["a\u0000b"])", "U+0000"}, BadText{R"({"a\u0000":1})", "U+0000"},
-                                         BadText{"[1e309]", "exponent"}, BadText{"[1e-309]", "exponent"},
-                                         BadText{"[1e99999999999999999999]", "exponent"},
-                                         BadText{"[\"\xff\"]", "at byte"}, BadText{"[\"\xc0\xaf\"]", "at byte"},
-                                         BadText{R"(["\ud800"])", "at byte"}, BadText{"[1] x", "at byte"},
-                                         BadText{"", "at byte"}, BadText{"[01]", "at byte"}, BadText{"[1,]", "at byte"},
-                                         BadText{"[NaN]", "at byte"}, BadText{"[+1]", "at byte"},
-                                         BadText{"['a']", "at byte"}, BadText{"[1/**/]", "at byte"},
-                                         BadText{"\xef\xbb\xbf[]", "at byte"}, BadText{"[\"\n\"]", "at byte"}));
+INSTANTIATE_TEST_SUITE_P(
+    Texts, JsonRefuses,
+    testing::Values(BadText{R"({"a":1,"a":1})", "'a' occurs twice"},
+                    BadText{R"({"x":{"a":1,"b":2,"a":3}})", "'a' occurs twice"},
+                    BadText{R"({"a":1,"\u0061":1})", "'a' occurs twice"}, BadText{R"(["a\u0000b"])", "U+0000"},
+                    BadText{R"({"a\u0000":1})", "U+0000"}, BadText{"[1e99999999999999999999]", "exponent"},
+                    BadText{R"({"a":{"b":[1,2,x]}})", "in a.b[2]"}, BadText{R"({"a":[{"c":1,"c":2}]})", "in a[0].c"},
+                    BadText{"[\"\xff\"]", "at byte"}, BadText{"[\"\xc0\xaf\"]", "at byte"},
+                    BadText{R"(["\ud800"])", "at byte"}, BadText{"[1] x", "at byte"}, BadText{"", "at byte"},
+                    BadText{"[01]", "at byte"}, BadText{"[1,]", "at byte"}, BadText{"[NaN]", "at byte"},
+                    BadText{"[+1]", "at byte"}, BadText{"['a']", "at byte"}, BadText{"[1/**/]", "at byte"},
+                    BadText{"\xef\xbb\xbf[]", "at byte"}, BadText{"[\"\n\"]", "at byte"}));
 
-TEST(Json, LimitsDepthAndNumberSize) {
-    EXPECT_TRUE(parse(std::string(32, '[') + std::string(32, ']')));
-    EXPECT_FALSE(parse(std::string(33, '[') + std::string(33, ']')));
-    EXPECT_TRUE(parse(std::string(64, '1')));
-    EXPECT_FALSE(parse(std::string(65, '1')));
+TEST(Json, LimitsDepth) {
+    const auto nested = [](std::size_t levels) { return std::string(levels, '[') + std::string(levels, ']'); };
+    EXPECT_TRUE(parse(nested(depth_max)));
+    for (const std::size_t levels : {depth_max + 1, std::size_t{500'000}}) {
+        const auto deeper = parse(nested(levels));
+        ASSERT_FALSE(deeper);
+        EXPECT_NE(deeper.error().message.find("nested deeper than 256 levels"), std::string::npos);
+        EXPECT_LT(deeper.error().message.size(), 200u);
+    }
+}
+
+TEST(Json, ReadsNumbersOfAnySize) {
+    for (const std::string& number : {std::string(10'000, '1'), "0." + std::string(10'000, '0') + "1",
+                                      std::string("1e308"), std::string("1E-2147483647")})
+        EXPECT_EQ(serialize(parse(number).value()), number);
+}
+
+TEST(Json, TellsWhereATextIsWrong) {
+    const auto message = [](const std::string& text) { return parse(text).error().message; };
+    EXPECT_TRUE(message(R"({"transactions":[{"a":1},{"metadata":{"x":1,"x":2}}]})")
+                    .ends_with(", in transactions[1].metadata.x"));
+    EXPECT_EQ(message("").find(", in "), std::string::npos);
+    EXPECT_TRUE(
+        message("{\"" + std::string(99, 'k') + "\u00e9\":[[1,]]}").ends_with(", in " + std::string(99, 'k') + "..."));
+    const auto items = parse_items(R"({"items":[1,2,{"a":[x]}]})", "items", 100, [](Item) { return true; });
+    EXPECT_TRUE(items.error().message.ends_with(", in items[2].a[0]")) << items.error().message;
 }
 
 TEST(Json, EscapesWhatMustBe) {
@@ -93,8 +113,8 @@ TEST(JsonItems, OneWithTooManyValuesIsDroppedAloneAndNamesItsMember) {
     const std::string wide = R"({"k":1,"m":[0,0,0,0,0,0,0,0,{"x":[0,"\u0041",1e5,{}]}],"n":2})";
     const Taken taken = take_items(R"({"items":[[0,0,0,0,0,0,0,0,0],)" + wide + R"(,[0,0,0,0,0,0,0,0,0,0],{"k":1}]})");
     ASSERT_TRUE(taken.rest) << taken.rest.error().message;
-    EXPECT_EQ(taken.items, (std::vector<std::string>{"[0,0,0,0,0,0,0,0,0]", "too large in m", "too large in ",
-                                                     R"({"k":1})"}));
+    EXPECT_EQ(taken.items,
+              (std::vector<std::string>{"[0,0,0,0,0,0,0,0,0]", "too large in m", "too large in ", R"({"k":1})"}));
 }
 
 TEST(JsonItems, ErrorsBehindThemStillCount) {

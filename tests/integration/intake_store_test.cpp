@@ -78,7 +78,7 @@ TEST_F(IntakeStoreTest, StoresEverythingOfATransactionAndItsEvent) {
     const Uuid eur = account(3);
     IntakeItem wanted = item(eur, "a key with \"quotes\" and ünïcode", 1'000'000'000'000'000);
     wanted.type = TransactionType::debit;
-    wanted.metadata = R"({"note": "it's \\ \"x\", {y}", "n": 1.50})";
+    wanted.metadata = R"({"n": 1.50, "note": "it's \\ \"x\", {y}"})";
     wanted.traceparent = "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01";
     const auto results = accept({wanted});
     ASSERT_THAT(statuses(results), ElementsAre(Status::created));

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "base/json.h"
+#include "base/jsonb.h"
 
 namespace ledgerline::test {
 namespace {
@@ -362,12 +362,9 @@ private:
     }
 
     static bool is_same_request(const Event& event, const IntakeItem& item) {
-        const auto value_of = [](const std::optional<std::string>& text) {
-            return text ? json::parse(*text) : Result<json::Value>();
-        };
-        const auto stored = value_of(event.metadata), wanted = value_of(item.metadata);
         return event.amount_cents == item.amount_cents && event.currency == item.currency && event.type == item.type &&
-               stored && wanted && json::equivalent(*stored, *wanted);
+               event.metadata.has_value() == item.metadata.has_value() &&
+               (!event.metadata || json::is_same_jsonb(*event.metadata, *item.metadata));
     }
 
     const Event& store(const IntakeItem& item, int lane_number) {

@@ -105,8 +105,10 @@ FROM lane_cursors c LEFT JOIN lane_events e ON e.lane = c.lane AND e.seq = c.app
 
 -- name: unannounced_letters
 -- Each letter belongs to the owner of one lane; a foreign one, which has none, goes by its partition.
+-- The table may hold only the beginning of a value. Then the hash, which is that of the whole, differs, and the length
+-- given is one more than what is held.
 SELECT d.id, d.topic, d.partition, d."offset", coalesce(d.message_key, ''), substring(v.value FROM 1 FOR $4::integer),
-       length(v.value), d.headers::text, d.error_class, d.error_code, d.error_message, d.attempts,
+       length(v.value) + (sha256(v.value) <> d.value_sha256)::integer, d.headers::text, d.error_class, d.error_code, d.error_message, d.attempts,
        unix_micros(d.first_failed_at), unix_micros(d.last_failed_at)
 FROM (SELECT * FROM dead_letters l
       WHERE l.announced_at IS NULL AND l.id > $2::uuid

@@ -78,13 +78,13 @@ INSERT INTO dead_letters (id, event_id, transaction_id, account_id, lane, seq, t
                           payload, payload_encoding, value_sha256, headers, error_class, error_code, error_message,
                           attempts, first_failed_at, last_failed_at)
 SELECT $4, event.event_id, event.transaction_id, event.account_id, moved.lane, event.seq, $5, $6, $7, $8,
-       $9, $10, sha256($17), $15, $11, $12, $13, $14, coalesce($18, now()), now()
+       $9, $10, $17, $15, $11, $12, $13, $14, coalesce($18, now()), now()
 FROM moved, event
 
 -- name: bury_foreign
 INSERT INTO dead_letters (id, topic, partition, "offset", message_key, payload, payload_encoding, value_sha256, headers,
                           error_class, error_code, error_message, attempts, first_failed_at, last_failed_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, sha256($8), $9, 'foreign', $10, $11, 1, now(), now())
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'foreign', $10, $11, 1, now(), now())
 ON CONFLICT (topic, partition, "offset", value_sha256) WHERE transaction_id IS NULL DO NOTHING
 
 -- name: rewind

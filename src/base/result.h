@@ -30,6 +30,12 @@ inline std::unexpected<Error> failure(Disposition disposition, std::string code,
     return std::unexpected(Error{disposition, std::move(code), std::move(message)});
 }
 
+// Whether the call failed for its input, so that the same one can never succeed.
+template <class T>
+bool is_refusal(const Result<T>& result) {
+    return !result && result.error().disposition == Disposition::refuse;
+}
+
 // Prints the place and the reason to stderr and aborts.
 [[noreturn]] void abort_on_bug(const char* expression, std::source_location where);
 

@@ -20,7 +20,7 @@ struct DeadLetter {
     int partition = 0;
     std::int64_t offset = 0;
     Message original;  // as it came; its value may be cut short
-    // Of the value as it came.
+    // Of the value as it came; more than original holds when only a part of it is known.
     std::int64_t value_bytes = 0;
     std::string error_class;  // "permanent", "unknown", "foreign"
     std::string error_code;

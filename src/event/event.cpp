@@ -108,15 +108,10 @@ Result<Announcement> decode(const Message& message) {
     announcement.lane = static_cast<int>(*lane);
     announcement.seq = *seq;
 
-    const auto value = json::parse(message.value);
-    if (!value) return undecodable("value: " + value.error().message);
-    const json::Value* id = value->find("event_id");
-    const auto event_id = id && id->if_string() ? Uuid::parse(*id->if_string()) : std::nullopt;
-    if (!event_id) return undecodable("value: event_id is missing or not a UUID");
+    const std::string* id_text = message.header("ce_id");
+    const auto event_id = id_text ? Uuid::parse(*id_text) : std::nullopt;
+    if (!event_id) return undecodable("header ce_id is missing or not a UUID");
     announcement.event_id = *event_id;
-    const json::Value* type = value->find("event_type");
-    if (!type || !type->if_string() || *type->if_string() != event_type_transaction_created)
-        return undecodable("value: event_type is missing or not transaction.created");
     if (const std::string* traceparent = message.header("traceparent")) announcement.traceparent = *traceparent;
     return announcement;
 }

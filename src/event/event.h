@@ -45,7 +45,7 @@ using Header = std::pair<std::string, std::string>;
 // What travels over the bus. Headers keep their order; names may repeat.
 struct Message {
     std::string key;    // the account's id: what other tools partition and group by
-    std::string value;  // JSON text
+    std::string value;  // JSON text where the message is ours
     std::vector<Header> headers;
 
     // The first header of that name; null when there is none.
@@ -63,8 +63,9 @@ std::size_t wire_bytes_max(const Message& message);
 // The message that announces event. Headers: CloudEvents binary mode (ce_specversion 1.0), traceparent, lane, seq.
 Message encode(const Event& event);
 
-// What a message claims. Nothing in it is believed: the worker proves (lane, seq, event_id) against the database and
-// takes everything else from there.
+// What a message claims in its headers lane, seq and ce_id. Nothing in it is believed: the worker proves the three
+// against the database and takes everything else from there. The value is for other consumers and is never read: what
+// it holds, or whether it can be read at all, decides nothing.
 struct Announcement {
     int lane = 0;
     std::int64_t seq = 0;

@@ -17,6 +17,38 @@ void Lane::load(const LaneState& state) {
     loaded_ = true;
     while (!pending_.empty() && pending_.front().ref.seq <= state.applied_seq) pending_.pop_front();
     if (!pending_.empty() && pending_.front().ref.seq != state.applied_seq + 1) pending_.clear();
+    end_passed_halt();
+    if (!state.halt) return;
+    if (state.halt->seq <= state.applied_seq) {
+        halt_changed_ = true;  // whoever moved the cursor left the record behind
+    } else if (!halt_) {
+        halt_ = state.halt;
+        halt_changed_ = true;
+    }
+}
+
+void Lane::halt_at_head(std::string code, std::string reason) {
+    const std::int64_t seq = state_.applied_seq + 1;
+    if (halt_ && halt_->seq == seq && halt_->code == code) return;
+    halt_ = LaneHalt{seq, std::move(code), std::move(reason), {}};
+    halt_changed_ = true;
+}
+
+void Lane::end_passed_halt() {
+    if (!halt_ || halt_->seq == state_.applied_seq + 1) return;
+    halt_.reset();
+    halt_changed_ = true;
+    rests_until_ = {};
+}
+
+std::optional<SteadyTime> Lane::standing_since(SteadyTime now) {
+    const bool waits = !pending_.empty() || state_.published_seq > state_.applied_seq;
+    const bool moved = std::exchange(standing_at_, state_.applied_seq) != state_.applied_seq;
+    if (!waits)
+        standing_since_.reset();
+    else if (moved || !standing_since_)
+        standing_since_ = now;
+    return standing_since_;
 }
 
 Lane::Claim Lane::take(const Announcement& announcement, Incoming& incoming) {
@@ -47,6 +79,7 @@ void Lane::advance(std::size_t count, int streak, std::string streak_code) {
     state_.streak_code = std::move(streak_code);
     state_.applied_seq += static_cast<std::int64_t>(count);
     pending_.erase(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(count));
+    end_passed_halt();
 }
 
 bool Lane::narrow() {

@@ -12,6 +12,7 @@
 
 #include "base/backoff.h"
 #include "bus/bus.h"
+#include "worker/head_watch.h"
 #include "worker/ledger_store.h"
 
 namespace ledgerline {
@@ -75,6 +76,22 @@ public:
         paused_until_ = {};
     }
 
+    // What halts the lane, and whether the database does not know it yet. It ends when the cursor moves.
+    const std::optional<LaneHalt>& halt() const { return halt_; }
+    bool halt_changed() const { return halt_changed_; }
+    void halt_recorded() { halt_changed_ = false; }
+    // The lane does not get past the event after the cursor. Said again for the same code, nothing changes.
+    void halt_at_head(std::string code, std::string reason);
+
+    // Since when the lane has had something to apply without moving; nothing while it moves or has nothing to do. To be
+    // asked after every round: it looks whether the cursor has moved since.
+    std::optional<SteadyTime> standing_since(SteadyTime now);
+
+    HeadWatch& watch() { return watch_; }
+    // Asking the bus again is of no use for a while.
+    void rest_until(SteadyTime time) { rests_until_ = time; }
+    bool rests(SteadyTime now) const { return now < rests_until_; }
+
     // A message was dropped because something before it is missing.
     void note_gap() { gap_ = true; }
     // Whether the bus must be asked for what follows the cursor: true once for each position of the cursor at which a
@@ -83,6 +100,8 @@ public:
     bool rewind_due();
 
 private:
+    void end_passed_halt();
+
     int id_;
     Backoff backoff_;
     LaneState state_;
@@ -93,6 +112,12 @@ private:
     bool gap_ = false;
     std::int64_t rewound_at_ = -1;
     SteadyTime paused_until_{};
+    std::optional<LaneHalt> halt_;
+    bool halt_changed_ = false;
+    HeadWatch watch_;
+    SteadyTime rests_until_{};
+    std::optional<SteadyTime> standing_since_;
+    std::int64_t standing_at_ = -1;
 };
 
 }  // namespace ledgerline

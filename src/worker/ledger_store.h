@@ -66,6 +66,7 @@ struct BuriedEvent {
     int attempts = 1;
     std::optional<WallTime> first_failed_at;  // nothing: now
     int streak = 0;                           // to be recorded with the lane: 0 resets it
+    bool bare = false;                        // see ForeignMessage
 };
 
 // A letter for a message that announces no event of ours.
@@ -74,6 +75,9 @@ struct ForeignMessage {
     Incoming incoming;
     std::string error_code;
     std::string error_message;
+    // The database does not take the letter with what the message holds: keep a note of its size in place of its value
+    // and headers.
+    bool bare = false;
 };
 
 class LedgerStore {
@@ -99,8 +103,8 @@ public:
     // or the event is not proven.
     virtual Result<bool> bury(int lane, std::int64_t applied_seq, const BuriedEvent& letter) = 0;
 
-    // Writes letters that the table does not hold yet, by topic, partition, offset and hash of the value. Returns how
-    // many were new.
+    // Writes letters that the table does not hold yet, by topic, partition, offset and hash of the value: all, or none.
+    // Returns how many were new.
     virtual Result<std::size_t> bury_foreign(std::span<const ForeignMessage> letters) = 0;
 
     // Asks the publisher for everything after applied_seq again: sets published_seq back to it, if it is further, and

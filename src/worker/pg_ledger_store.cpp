@@ -1,13 +1,11 @@
 #include "worker/pg_ledger_store.h"
 
-#include <sodium.h>
-
 #include <unordered_map>
 #include <unordered_set>
 
 #include "base/failpoint.h"
-#include "base/json.h"
 #include "sql/queries.h"
+#include "worker/stored_message.h"
 
 namespace ledgerline {
 namespace {
@@ -95,47 +93,6 @@ Call write_outcomes(int lane, const std::vector<Applied>& outcomes) {
     return {sql::worker_write_outcomes, std::move(params)};
 }
 
-// What a letter keeps of a message: bytes that are not text for PostgreSQL are kept as base64.
-struct StoredMessage {
-    std::string payload, encoding, headers;
-
-    explicit StoredMessage(const Message& message)
-        : payload(message.value), encoding("utf8"), headers(headers_json(message.headers)) {
-        if (is_storable_text(message.value)) return;
-        payload = base64(message.value);
-        encoding = "base64";
-    }
-
-private:
-    static bool is_storable_text(const std::string& bytes) {
-        std::string quoted;
-        json::append_quoted(bytes, quoted);
-        return json::parse(quoted).has_value();
-    }
-
-    static std::string base64(const std::string& bytes) {
-        constexpr int kVariant = sodium_base64_VARIANT_ORIGINAL;
-        std::string text(sodium_base64_encoded_len(bytes.size(), kVariant), '\0');
-        sodium_bin2base64(text.data(), text.size(), reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(),
-                          kVariant);
-        text.pop_back();  // the terminating zero
-        return text;
-    }
-
-    // An array of [name, value], or [name, value, "base64"] with both encoded where one is no text: order and
-    // repetition are kept.
-    static std::string headers_json(const std::vector<Header>& headers) {
-        json::Array array;
-        for (const auto& [name, value] : headers) {
-            if (is_storable_text(name) && is_storable_text(value))
-                array.push_back(json::Array{name, value});
-            else
-                array.push_back(json::Array{base64(name), base64(value), "base64"});
-        }
-        return json::serialize(json::Value(std::move(array)));
-    }
-};
-
 std::vector<LaneState> read_states(const Rows& rows) {
     std::vector<LaneState> states(rows.size());
     for (std::size_t row = 0; row < rows.size(); ++row) {
@@ -158,13 +115,20 @@ std::vector<LaneState> read_states(const Rows& rows) {
 
 Params bury_params(int lane, std::int64_t applied_seq, const BuriedEvent& letter) {
     const Incoming& incoming = letter.incoming;
-    const StoredMessage stored(incoming.message);
+    const StoredMessage stored(incoming.message, letter.error_message, letter.bare);
     Params params;
     params.add(lane).add(applied_seq).add(letter.ref.event_id).add(letter.letter_id);
-    params.add(incoming.topic).add(incoming.partition).add(incoming.offset).add_bytes(incoming.message.key);
+    params.add(incoming.topic).add(incoming.partition).add(incoming.offset).add_bytes(stored.key);
     params.add(stored.payload).add(stored.encoding);
-    params.add(letter.error_class).add(letter.error_code).add(letter.error_message).add(letter.attempts);
-    params.add(stored.headers).add(letter.streak).add_bytes(incoming.message.value).add(letter.first_failed_at);
+    params.add(letter.error_class).add(letter.error_code).add(stored.error_message).add(letter.attempts);
+    params.add(stored.headers).add(letter.streak).add_bytes(stored.value_sha256).add(letter.first_failed_at);
+    return params;
+}
+
+Params halt_params(int lane, const LaneHalt& halt) {
+    Params params;
+    params.add(lane).add(halt.seq).add(halt.code).add(halt.reason);
+    params.add(static_cast<std::int64_t>(LaneHalt::reason_chars_max));
     return params;
 }
 
@@ -185,6 +149,8 @@ Result<void> can_apply(Connection& connection) {
                                     {sql::worker_count_attempt, lane_and_cursor},
                                     {sql::worker_bury, bury_params(kNoLane, 0, no_event)},
                                     {sql::worker_rewind, lane_and_cursor},
+                                    {sql::worker_halt, halt_params(kNoLane, {})},
+                                    {sql::worker_clear_halt, std::move(Params().add(kNoLane))},
                                     {sql::session_prove_commit, {}},
                                     {pg::commit, {}}}));
     return {};
@@ -255,12 +221,12 @@ Result<std::size_t> PgLedgerStore::bury_foreign(std::span<const ForeignMessage> 
     std::vector<Call> calls;
     for (const ForeignMessage& letter : letters) {
         const Incoming& incoming = letter.incoming;
-        const StoredMessage stored(incoming.message);
+        const StoredMessage stored(incoming.message, letter.error_message, letter.bare);
         Params params;
         params.add(letter.letter_id).add(incoming.topic).add(incoming.partition).add(incoming.offset);
-        params.add_bytes(incoming.message.key).add(stored.payload).add(stored.encoding);
-        params.add_bytes(incoming.message.value).add(stored.headers);
-        params.add(letter.error_code).add(letter.error_message);
+        params.add_bytes(stored.key).add(stored.payload).add(stored.encoding);
+        params.add_bytes(stored.value_sha256).add(stored.headers);
+        params.add(letter.error_code).add(stored.error_message);
         calls.push_back({sql::worker_bury_foreign, std::move(params)});
     }
     LEDGERLINE_TRY(const auto results,
@@ -278,19 +244,17 @@ Result<bool> PgLedgerStore::rewind(int lane, std::int64_t applied_seq) {
 }
 
 Result<bool> PgLedgerStore::halt(int lane, const LaneHalt& halt) {
-    const auto reason_max = static_cast<std::int64_t>(LaneHalt::reason_chars_max);
-    LEDGERLINE_TRY(const Rows rows, session_.run([&](Connection& connection) {
-        return connection.query(sql::worker_halt,
-                                Params().add(lane).add(halt.seq).add(halt.code).add(halt.reason).add(reason_max));
-    }));
-    return rows.affected() == 1;
+    return session_.run([&](Connection& connection) -> Result<bool> {
+        LEDGERLINE_TRY(const Rows rows, connection.query(sql::worker_halt, halt_params(lane, halt)));
+        return rows.affected() == 1;
+    });
 }
 
 Result<bool> PgLedgerStore::clear_halt(int lane) {
-    LEDGERLINE_TRY(const Rows rows, session_.run([&](Connection& connection) {
-        return connection.query(sql::worker_clear_halt, Params().add(lane));
-    }));
-    return rows.affected() == 1;
+    return session_.run([&](Connection& connection) -> Result<bool> {
+        LEDGERLINE_TRY(const Rows rows, connection.query(sql::worker_clear_halt, Params().add(lane)));
+        return rows.affected() == 1;
+    });
 }
 
 }  // namespace ledgerline

@@ -11,6 +11,8 @@ namespace {
 
 constexpr char kNotProven[] = "not_proven";
 constexpr char kNotProvenReason[] = "no event of ours has this lane, seq and event_id";
+// Why a lane halts.
+constexpr char kNotRecognized[] = "not_recognized";
 
 SpanAttributes span_attributes(const MessagingNames& names) {
     return messaging_attributes(names, "process", "process").add("messaging.consumer.group.name", names.group);
@@ -62,6 +64,8 @@ Result<void> Worker::round() {
     LEDGERLINE_CHECK(write_foreign());
     LEDGERLINE_CHECK(apply_lanes());
     LEDGERLINE_CHECK(check_tails());
+    LEDGERLINE_CHECK(record_halts());
+    note_standing_lanes();
     commit_offsets();
     return {};
 }
@@ -159,6 +163,11 @@ void Worker::sort(Incoming incoming) {
 }
 
 void Worker::add_foreign(Incoming incoming, std::string code, std::string message) {
+    metrics_.events_consumed("foreign").Increment();
+    const auto lane = lanes_.find(incoming.partition);
+    if (lane != lanes_.end() && lane->second.loaded() &&
+        !lane->second.watch().keep_foreign(lane->second.state().applied_seq, incoming.message, code + ": " + message))
+        return;
     foreign_.push_back({ids_.next(), std::move(incoming), std::move(code), std::move(message)});
 }
 
@@ -184,18 +193,45 @@ Result<void> Worker::settle_doubtful() {
 
 Result<void> Worker::write_foreign() {
     if (foreign_.empty()) return {};
-    LEDGERLINE_TRY(const std::size_t written, store_.bury_foreign(foreign_));
-    metrics_.dlq_messages_total.Add({{"class", "foreign"}}).Increment(static_cast<double>(written));
-    for (const ForeignMessage& letter : foreign_) {
-        metrics_.events_consumed("foreign").Increment();
+    auto written = store_.bury_foreign(foreign_);
+    if (is_refusal(written)) written = bury_foreign_one_by_one();
+    if (!written) return std::unexpected(written.error());
+    metrics_.dlq_messages_total.Add({{"class", "foreign"}}).Increment(static_cast<double>(*written));
+    for (const ForeignMessage& letter : foreign_)
         log::error("foreign message buried", {{"dead_letter_id", letter.letter_id},
                                               {"lane", letter.incoming.partition},
                                               {"offset", letter.incoming.offset},
                                               {"code", letter.error_code},
                                               {"reason", letter.error_message}});
-    }
     foreign_.clear();
     return {};
+}
+
+// The database refuses one of them at least. What announces nothing of ours must not hold up what does: that one is
+// kept without what it holds, or not at all.
+Result<std::size_t> Worker::bury_foreign_one_by_one() {
+    std::size_t written = 0;
+    std::vector<ForeignMessage> kept;
+    for (ForeignMessage& letter : foreign_) {
+        auto done = store_.bury_foreign(std::span(&letter, 1));
+        if (is_refusal(done)) {
+            letter.bare = true;
+            done = store_.bury_foreign(std::span(&letter, 1));
+        }
+        if (is_refusal(done)) {
+            log::error("foreign message cannot be kept", {{"lane", letter.incoming.partition},
+                                                          {"offset", letter.incoming.offset},
+                                                          {"bytes", letter.incoming.message.value.size()},
+                                                          {"code", done.error().code},
+                                                          {"reason", done.error().message}});
+            continue;
+        }
+        if (!done) return std::unexpected(done.error());
+        written += *done;
+        kept.push_back(letter);
+    }
+    foreign_ = std::move(kept);
+    return written;
 }
 
 // One batch of each lane in turn, until nothing waits that can be applied or the time is up. The next round goes on
@@ -242,8 +278,7 @@ Result<void> Worker::apply_batch(Lane& lane) {
             trace.came_to_nothing("version_unknown");
             if (lane.narrow()) return {};
             lane.pause_for(clock_.steady_now(), config_.version_retry_interval);
-            log::error("lane waits for a newer worker: unknown schema_version",
-                       {{"lane", lane.id()}, {"seq", refs.front().seq}, {"event_id", refs.front().event_id}});
+            lane.halt_at_head("version_unknown", "the event is of a schema_version that needs a newer worker");
             return {};
         case ApplyResult::Status::applied:
             break;
@@ -256,7 +291,6 @@ Result<void> Worker::apply_batch(Lane& lane) {
     lane.advance(refs.size());
     lane.widen();
     lane.succeeded();
-    set_halted(lane, false);
     on_outcome_();
     outcome_meter_.record(result->outcomes);
     return {};
@@ -287,7 +321,19 @@ Result<void> Worker::reload(Lane& lane) {
     return {};
 }
 
-Result<void> Worker::ask_rewind(const Lane& lane, const char* why) {
+// Whether asking once more would only bring the same messages that nobody recognises: then the lane is halted.
+bool Worker::came_unrecognised(Lane& lane) {
+    const int deliveries = lane.watch().missed(lane.state().applied_seq);
+    const bool halted = lane.halt() && lane.halt()->code == kNotRecognized;
+    if (deliveries < HeadWatch::deliveries_max && !(halted && deliveries > 0)) return false;
+    lane.halt_at_head(kNotRecognized, "the bus delivers the event as a message that announces nothing of ours (" +
+                                          lane.watch().reason() + ")");
+    lane.rest_until(clock_.steady_now() + config_.halted_retry_interval);
+    return true;
+}
+
+Result<void> Worker::ask_rewind(Lane& lane, const char* why) {
+    if (lane.rests(clock_.steady_now()) || came_unrecognised(lane)) return {};
     Span span = tracer_.start(SpanKind::internal, "rewind lane", std::nullopt);
     span.set("ledgerline.lane", lane.id()).set("ledgerline.applied_seq", lane.state().applied_seq);
     span.set("ledgerline.rewind.reason", why);
@@ -328,6 +374,41 @@ void Worker::commit_offsets() {
         last->second = *offset;
         consumer_.commit(id, *offset);
     }
+}
+
+Result<void> Worker::record_halts() {
+    for (auto& [id, lane] : lanes_) {
+        if (!lane.halt_changed()) continue;
+        const std::optional<LaneHalt> halt = lane.halt();
+        LEDGERLINE_TRY(const bool changed, halt ? store_.halt(id, *halt) : store_.clear_halt(id));
+        if (halt && !changed) {
+            LEDGERLINE_CHECK(reload(lane));  // somebody else has moved the cursor
+            continue;
+        }
+        lane.halt_recorded();
+        set_halted(lane, halt.has_value());
+        if (halt)
+            log::error("lane halted",
+                       {{"lane", id}, {"seq", halt->seq}, {"code", halt->code}, {"reason", halt->reason}});
+        else if (changed)
+            log::info("lane goes on", {{"lane", id}, {"applied_seq", lane.state().applied_seq}});
+    }
+    return {};
+}
+
+void Worker::note_standing_lanes() {
+    std::vector<StandingLane> standing;
+    const SteadyTime now = clock_.steady_now();
+    for (auto& [id, lane] : lanes_)
+        if (const auto since = lane.standing_since(now))
+            standing.push_back({id, lane.state().applied_seq + 1, *since, lane.halt()});
+    std::lock_guard lock(standing_mutex_);
+    standing_.swap(standing);
+}
+
+std::vector<StandingLane> Worker::standing_lanes() const {
+    std::lock_guard lock(standing_mutex_);
+    return standing_;
 }
 
 void Worker::set_halted(const Lane& lane, bool halted) {

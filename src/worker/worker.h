@@ -9,12 +9,18 @@
 //   - a message that announces no event of ours becomes a foreign dead letter and moves no cursor;
 //   - an event that cannot be applied becomes a dead letter, and the cursor moves over it in the same transaction.
 //
+// A lane that cannot go on until somebody mends something halts: it says so once (log, gauge, table lane_halts), tries
+// again at long intervals, and goes on by itself. It halts when its events fail one after the other for the same
+// unknown reason, when its next event has come three times as something that announces nothing of ours, when that event
+// needs a newer worker, and when its dead letter cannot be written.
+//
 // Failures are sorted by pg/sqlstate.h. An outage pauses the lane, or the worker when the database is away, with
 // growing delays and for ever. A batch that the database refuses is halved until the guilty event stands alone.
 #pragma once
 
 #include <functional>
 #include <map>
+#include <mutex>
 #include <vector>
 
 #include "base/backoff.h"
@@ -46,6 +52,14 @@ struct WorkerConfig {
     MessagingNames messaging{};  // for the spans
 };
 
+// A lane that has something to apply and does not move.
+struct StandingLane {
+    int lane = 0;
+    std::int64_t seq = 0;  // of the event that it does not get past
+    SteadyTime since;      // when it last moved, or got something to do, whichever is later
+    std::optional<LaneHalt> halt;
+};
+
 class Worker {
 public:
     // Everything must outlive the worker. on_outcome is called on the worker's thread after outcomes were committed.
@@ -55,6 +69,11 @@ public:
     // One round: poll, prove, apply, look for losses, commit offsets. Returns how long nothing will be due. An error
     // ends the role: its disposition is always stop.
     Result<milliseconds> step();
+
+    // The lanes of this member that stand, as they were after the last round that came to its end. For probes: a lane
+    // that has a halt, or has stood for long, needs somebody's attention. While rounds fail or hang, since grows old by
+    // itself. Thread-safe.
+    std::vector<StandingLane> standing_lanes() const;
 
 private:
     // Messages whose claim leaves a gap, and which therefore may be forged, until proof decides.
@@ -70,6 +89,7 @@ private:
     void add_foreign(Incoming incoming, std::string code, std::string message);
     Result<void> settle_doubtful();
     Result<void> write_foreign();
+    Result<std::size_t> bury_foreign_one_by_one();
     Result<void> apply_lanes();
     std::size_t room() const;
     Result<void> apply_batch(Lane& lane);
@@ -78,9 +98,12 @@ private:
     Result<void> handle_unknown(Lane& lane, const Error& error);
     Result<void> bury(Lane& lane, const Error& error, const char* error_class, int attempts, int streak);
     Result<void> reload(Lane& lane);
-    Result<void> ask_rewind(const Lane& lane, const char* why);
+    Result<void> ask_rewind(Lane& lane, const char* why);
+    bool came_unrecognised(Lane& lane);
     Result<void> check_tails();
     void commit_offsets();
+    Result<void> record_halts();
+    void note_standing_lanes();
     void set_halted(const Lane& lane, bool halted);
 
     const WorkerConfig config_;
@@ -105,6 +128,8 @@ private:
     std::map<int, std::vector<Doubtful>> doubtful_;  // by lane
     std::vector<ForeignMessage> foreign_;            // not written yet
     std::map<int, std::int64_t> committed_;          // offsets handed to the consumer, by partition
+    mutable std::mutex standing_mutex_;
+    std::vector<StandingLane> standing_;  // guarded by standing_mutex_
     Backoff outage_backoff_;
     SteadyTime paused_until_{};
 };

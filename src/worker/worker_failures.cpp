@@ -44,10 +44,8 @@ Result<void> Worker::handle_unknown(Lane& lane, const Error& error) {
     if (state.applied_seq != applied_seq || lane.pending().empty()) return {};  // somebody else dealt with it
     const int streak = state.streak_code == error.code ? state.streak + 1 : 1;
     if (streak < config_.streak_max) return bury(lane, error, "unknown", attempts, streak);
-    set_halted(lane, true);
     lane.pause_for(clock_.steady_now(), config_.halted_retry_interval);
-    log::error("lane halted: its events fail one after the other for the same unknown reason",
-               {{"lane", lane.id()}, {"seq", state.applied_seq + 1}, {"code", error.code}, {"reason", error.message}});
+    lane.halt_at_head(error.code, "its events fail one after the other for the same unknown reason: " + error.message);
     return {};
 }
 
@@ -55,18 +53,19 @@ Result<void> Worker::bury(Lane& lane, const Error& error, const char* error_clas
     const Lane::Pending& guilty = lane.pending().front();
     BuriedEvent letter{ids_.next(), guilty.ref,    guilty.incoming, error_class,
                        error.code,  error.message, attempts,        lane.state().first_failed_at,
-                       streak};
+                       streak,      false};
     failpoint("worker.burying");
     ApplyTrace trace(tracer_, config_.messaging, span_attributes_, lane, 1, "bury event");
     const TraceScope scope(trace.context());
-    const auto buried = store_.bury(lane.id(), lane.state().applied_seq, letter);
+    auto buried = store_.bury(lane.id(), lane.state().applied_seq, letter);
+    if (is_refusal(buried)) {
+        letter.bare = true;
+        buried = store_.bury(lane.id(), lane.state().applied_seq, letter);
+    }
     if (!buried) trace.failed(buried.error());
-    if (!buried && buried.error().disposition == Disposition::refuse) {
-        lane.pause(clock_.steady_now());
-        log::error("dead letter cannot be written", {{"lane", lane.id()},
-                                                     {"seq", guilty.ref.seq},
-                                                     {"code", buried.error().code},
-                                                     {"reason", buried.error().message}});
+    if (is_refusal(buried)) {
+        lane.pause_for(clock_.steady_now(), config_.halted_retry_interval);
+        lane.halt_at_head("letter_refused", "its dead letter cannot be written: " + buried.error().message);
         return {};
     }
     if (!buried) return std::unexpected(buried.error());
@@ -76,7 +75,6 @@ Result<void> Worker::bury(Lane& lane, const Error& error, const char* error_clas
     }
     failpoint("worker.buried");
     trace.buried(letter);
-    set_halted(lane, false);
     metrics_.dlq_messages_total.Add({{"class", error_class}}).Increment();
     metrics_.events_consumed("parked").Increment();
     log::error("event buried", {{"dead_letter_id", letter.letter_id},

@@ -6,6 +6,7 @@
 #include <deque>
 #include <functional>
 #include <numeric>
+#include <set>
 
 namespace ledgerline {
 namespace {
@@ -89,6 +90,8 @@ public:
     }
     Result<int> count_attempt(int, std::int64_t) override { return ++state.attempts; }
     Result<bool> bury(int, std::int64_t applied_seq, const BuriedEvent& letter) override {
+        if (refuses_letters == 2 || (refuses_letters == 1 && !letter.bare))
+            return failure(Disposition::refuse, "54000", "too large");
         if (applied_seq != state.applied_seq) return false;
         state.applied_seq = letter.ref.seq;
         state.attempts = 0;
@@ -99,7 +102,11 @@ public:
     }
     Result<std::size_t> bury_foreign(std::span<const ForeignMessage> letters) override {
         if (down) return failure(Disposition::retry, "08006", "down");
-        for (const auto& letter : letters) foreign.push_back(letter.error_code);
+        for (const auto& letter : letters)
+            if (refused_values.contains(letter.incoming.message.value) &&
+                (!letter.bare || letter.incoming.message.value == "unbearable"))
+                return failure(Disposition::refuse, "22021", "not text");
+        for (const auto& letter : letters) foreign.push_back(letter.error_code + (letter.bare ? " bare" : ""));
         return letters.size();
     }
     Result<bool> rewind(int, std::int64_t applied_seq) override {
@@ -123,6 +130,8 @@ public:
     std::vector<std::int64_t> guilty;
     std::string guilty_code = "22003";
     std::int64_t version_unknown_seq = 0;
+    int refuses_letters = 0;               // 1: of events, unless they are bare; 2: all
+    std::set<std::string> refused_values;  // of foreign messages
     int apply_calls = 0;
     std::function<void()> on_apply = [] {};
     std::vector<std::int64_t> applied, rewinds;
@@ -148,6 +157,8 @@ protected:
     ScriptedConsumer consumer;
     FakeStore store;
     int outcomes = 0;
+    bool says(const std::string& line) const { return metrics.to_text().find(line) != std::string::npos; }
+
     Worker worker{WorkerConfig{}, consumer, store, clock, random, ids, metrics, [this] { ++outcomes; }};
 };
 
@@ -198,7 +209,7 @@ TEST_F(WorkerTest, BelievesThatSilenceIsALossOnlyWhenThePartitionEnded) {
 
 TEST_F(WorkerTest, BuriesMessagesThatAnnounceNothingOfOurs) {
     Message garbage = encode(event(1));
-    garbage.value.resize(20);
+    garbage.headers.clear();
     consumer.deliver(garbage);
     Event beyond_the_end = event(101);
     consumer.deliver(encode(beyond_the_end));
@@ -210,6 +221,18 @@ TEST_F(WorkerTest, BuriesMessagesThatAnnounceNothingOfOurs) {
     EXPECT_EQ(store.foreign, (std::vector<std::string>{"undecodable", "not_proven", "wrong_partition"}));
     EXPECT_EQ(store.applied, (Seqs{1}));
     EXPECT_EQ(consumer.committed, 4);
+}
+
+TEST_F(WorkerTest, AppliesWhatTheHeadersProveWhateverTheValueHolds) {
+    Message unreadable = encode(event(1));
+    unreadable.value = std::string("\xff\0[", 3);
+    consumer.deliver(unreadable);
+    Message other = encode(event(2));
+    other.value = encode(event(99)).value;
+    consumer.deliver(other);
+    run();
+    EXPECT_EQ(store.applied, (Seqs{1, 2}));
+    EXPECT_TRUE(store.foreign.empty());
 }
 
 TEST_F(WorkerTest, AForgedEventInARealOnesPlaceIsBuriedAndTheRealOneAskedFor) {
@@ -266,11 +289,165 @@ TEST_F(WorkerTest, HaltsALaneWhoseEventsFailInARowAndGoesOnWhenTheyNoLongerDo) {
     run(2000);
     EXPECT_EQ(store.buried.size(), 2u) << "the third in a row is an outage";
     EXPECT_EQ(store.state.applied_seq, 2);
-    EXPECT_NE(metrics.to_text().find("lane_halted{lane=\"0\"} 1"), std::string::npos);
+    EXPECT_TRUE(says("lane_halted{lane=\"0\"} 1"));
+    ASSERT_TRUE(store.state.halt);
+    EXPECT_EQ(store.state.halt->seq, 3);
+    EXPECT_EQ(store.state.halt->code, "P0001");
     store.guilty.clear();
     run(1000);
     EXPECT_EQ(store.applied, (Seqs{3, 4, 5}));
-    EXPECT_NE(metrics.to_text().find("lane_halted{lane=\"0\"} 0"), std::string::npos);
+    EXPECT_TRUE(says("lane_halted{lane=\"0\"} 0"));
+    EXPECT_FALSE(store.state.halt);
+}
+
+// As a bus does between which and the worker something damages the headers of event 1: a rewind brings it again.
+class DamagingBus {
+public:
+    DamagingBus(ScriptedConsumer& consumer, FakeStore& store) : consumer_(consumer), store_(store) {}
+
+    // To be called before each step.
+    void deliver_what_was_asked_for() {
+        if (asked_ == store_.rewinds.size() && started_) return;
+        started_ = true;
+        asked_ = store_.rewinds.size();
+        store_.state.published_seq = 3;
+        ++deliveries;
+        Polled polled;
+        for (std::int64_t seq = store_.state.applied_seq + 1; seq <= 3; ++seq) {
+            Message message = encode(event(seq));
+            if (seq == 1 && damages) message.headers.pop_back(), message.headers.pop_back();
+            if (seq == 1 && damages && changes_values) message.value += std::string(static_cast<std::size_t>(deliveries), ' ');
+            polled.messages.push_back({"transactions", 0, consumer_.offset++, std::move(message)});
+        }
+        consumer_.polls.push_back(std::move(polled));
+    }
+
+    bool damages = true;
+    bool changes_values = false;
+    int deliveries = 0;
+
+private:
+    ScriptedConsumer& consumer_;
+    FakeStore& store_;
+    bool started_ = false;
+    std::size_t asked_ = 0;
+};
+
+TEST_F(WorkerTest, HaltsALaneWhoseEventComesUnrecognisedThreeTimesAndTriesItSeldom) {
+    DamagingBus bus(consumer, store);
+    const auto run_for = [&](int rounds) {
+        for (int i = 0; i < rounds; ++i) {
+            bus.deliver_what_was_asked_for();
+            run(1);
+        }
+    };
+    run_for(100);  // 10 s
+    EXPECT_EQ(bus.deliveries, 3);
+    EXPECT_TRUE(says("lane_halted{lane=\"0\"} 1"));
+    ASSERT_TRUE(store.state.halt);
+    EXPECT_EQ(store.state.halt->seq, 1);
+    EXPECT_EQ(store.state.halt->code, "not_recognized");
+    EXPECT_NE(store.state.halt->reason.find("undecodable"), std::string::npos) << store.state.halt->reason;
+    const auto standing = worker.standing_lanes();
+    ASSERT_EQ(standing.size(), 1u);
+    EXPECT_EQ(standing[0].seq, 1);
+    EXPECT_TRUE(standing[0].halt);
+    EXPECT_GT(clock.steady_now() - standing[0].since, milliseconds(9000));
+
+    const std::size_t letters = store.foreign.size();
+    EXPECT_LE(letters, 2u) << "what comes again is not kept again";
+    run_for(6000);  // 10 min
+    EXPECT_GE(bus.deliveries, 15) << "it tries again";
+    EXPECT_LE(bus.deliveries, 3 + 20) << "at long intervals";
+    EXPECT_EQ(store.foreign.size(), letters);
+    EXPECT_TRUE(store.applied.empty());
+
+    bus.damages = false;
+    run_for(400);
+    EXPECT_EQ(store.applied, (Seqs{1, 2, 3})) << "by itself, once the cause is gone";
+    EXPECT_TRUE(says("lane_halted{lane=\"0\"} 0"));
+    EXPECT_FALSE(store.state.halt);
+    EXPECT_TRUE(worker.standing_lanes().empty());
+}
+
+TEST_F(WorkerTest, AWorkerThatTakesAHaltedLaneOverKeepsToItsPace) {
+    store.state.halt = LaneHalt{1, "not_recognized", "as the last one found it", {}};
+    DamagingBus bus(consumer, store);
+    for (int i = 0; i < 3000; ++i) {  // 5 min
+        bus.deliver_what_was_asked_for();
+        run(1);
+    }
+    EXPECT_TRUE(says("lane_halted{lane=\"0\"} 1"));
+    EXPECT_LE(bus.deliveries, 2 + 10);
+    bus.damages = false;
+    for (int i = 0; i < 400; ++i) {
+        bus.deliver_what_was_asked_for();
+        run(1);
+    }
+    EXPECT_EQ(store.applied, (Seqs{1, 2, 3}));
+    EXPECT_FALSE(store.state.halt);
+}
+
+TEST_F(WorkerTest, LossesAloneHaltNoLane) {
+    for (int i = 0; i < 20; ++i) {
+        store.state.published_seq = 3;
+        run(10);
+    }
+    EXPECT_GE(store.rewinds.size(), 15u);
+    EXPECT_FALSE(store.state.halt);
+}
+
+TEST_F(WorkerTest, AHaltOfAnEventThatIsAppliedLeavesNoRecord) {
+    store.state.halt = LaneHalt{1, "P0001", "of another worker", {}};
+    store.state.applied_seq = 1;
+    run(5);
+    EXPECT_FALSE(store.state.halt);
+    EXPECT_TRUE(says("lane_halted{lane=\"0\"} 0"));
+}
+
+TEST_F(WorkerTest, ForeignMessagesThatCannotBeKeptHoldNothingUp) {
+    store.refused_values = {"unstorable", "unbearable"};
+    for (const char* value : {"storable", "unstorable", "unbearable"}) consumer.deliver(Message{"key", value, {}});
+    consumer.deliver({1, 2});
+    run();
+    EXPECT_EQ(store.foreign, (std::vector<std::string>{"undecodable", "undecodable bare"}));
+    EXPECT_EQ(store.applied, (Seqs{1, 2}));
+    EXPECT_EQ(consumer.committed, 5);
+}
+
+TEST_F(WorkerTest, ForeignMessagesOfOneRoundAreKeptThoughOneOfThemCannotBe) {
+    store.refused_values = {"unbearable"};
+    Polled polled;
+    for (const char* value : {"a", "unbearable", "b"})
+        polled.messages.push_back({"transactions", 0, consumer.offset++, {"key", value, {}}});
+    consumer.polls.push_back(std::move(polled));
+    run();
+    EXPECT_EQ(store.foreign, (std::vector<std::string>{"undecodable", "undecodable"}));
+}
+
+TEST_F(WorkerTest, ALetterThatCannotBeWrittenIsWrittenWithoutItsMessage) {
+    store.guilty = {1};
+    store.refuses_letters = 1;
+    consumer.deliver({1, 2});
+    run();
+    ASSERT_EQ(store.buried.size(), 1u);
+    EXPECT_TRUE(store.buried[0].bare);
+    EXPECT_EQ(store.applied, (Seqs{2}));
+}
+
+TEST_F(WorkerTest, ALaneWhoseLetterCannotBeWrittenAtAllHaltsAndSaysSo) {
+    store.guilty = {1};
+    store.refuses_letters = 2;
+    consumer.deliver({1, 2});
+    run(300);
+    ASSERT_TRUE(store.state.halt);
+    EXPECT_EQ(store.state.halt->code, "letter_refused");
+    EXPECT_LE(store.apply_calls, 4);
+    store.refuses_letters = 0;
+    run(400);
+    EXPECT_EQ(store.buried.size(), 1u);
+    EXPECT_EQ(store.applied, (Seqs{2}));
+    EXPECT_FALSE(store.state.halt);
 }
 
 TEST_F(WorkerTest, APartitionBeyondTheLanesHoldsOnlyForeignMessages) {
@@ -288,11 +465,11 @@ TEST_F(WorkerTest, SaysNothingOfALaneItGaveUp) {
     store.guilty_code = "P0001";
     consumer.deliver({1, 2, 3});
     run(2000);
-    EXPECT_NE(metrics.to_text().find("lane_halted{lane=\"0\"} 1"), std::string::npos);
+    EXPECT_TRUE(says("lane_halted{lane=\"0\"} 1"));
     consumer.polls.push_back({{}, {0}, {}, {}});
     run(200);
-    EXPECT_NE(metrics.to_text().find("lane_halted{lane=\"0\"} 0"), std::string::npos);
-    EXPECT_NE(metrics.to_text().find("lane_lag_events{lane=\"0\"} 0"), std::string::npos);
+    EXPECT_TRUE(says("lane_halted{lane=\"0\"} 0"));
+    EXPECT_TRUE(says("lane_lag_events{lane=\"0\"} 0"));
 }
 
 TEST_F(WorkerTest, AnOutagePausesAndBuriesNothing) {
@@ -323,9 +500,12 @@ TEST_F(WorkerTest, AnUnknownVersionWaitsForANewerWorker) {
     run(300);
     EXPECT_EQ(store.applied, (Seqs{1, 2}));
     EXPECT_TRUE(store.buried.empty());
+    ASSERT_TRUE(store.state.halt);
+    EXPECT_EQ(store.state.halt->code, "version_unknown");
     store.version_unknown_seq = 0;
     run(300);
     EXPECT_EQ(store.applied, (Seqs{1, 2, 3, 4}));
+    EXPECT_FALSE(store.state.halt);
 }
 
 TEST_F(WorkerTest, GoesOnWhereAnotherWorkerMovedTheCursor) {

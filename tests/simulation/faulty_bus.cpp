@@ -85,9 +85,9 @@ std::vector<Report> FaultyProducer::collect(SteadyTime deadline) {
 Outgoing FaultyProducer::forge(const Outgoing& model) {
     Outgoing forged = model;
     const std::int64_t seq = std::stoll(*model.message.header("seq"));
-    switch (faults_.random().below(5)) {
+    switch (faults_.random().below(6)) {
         case 0:  // another event in its place
-            forged.message.value.replace(forged.message.value.find(R"("event_id":")") + 12, 8, "deadbeef");
+            set_header(forged.message, "ce_id", "deadbeef" + model.message.header("ce_id")->substr(8));
             break;
         case 1:  // the same event elsewhere in its lane
             set_header(forged.message, "seq",
@@ -100,8 +100,11 @@ Outgoing FaultyProducer::forge(const Outgoing& model) {
             forged.partition = (forged.partition + 1) % lanes_;
             set_header(forged.message, "lane", std::to_string(forged.partition));
             break;
-        default:
+        case 4:  // the same event, with a value that nobody can read
             forged.message.value = "nonsense";
+            break;
+        default:
+            forged.message.headers.clear();
     }
     return forged;
 }

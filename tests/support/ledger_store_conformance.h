@@ -299,6 +299,22 @@ TEST_P(LedgerStoreConformance, ForeignMessagesAreWrittenOnceAndMoveNothing) {
     EXPECT_EQ(state().applied_seq, 0);
 }
 
+TEST_P(LedgerStoreConformance, LettersOfLargeMessagesAndBareOnesAreWritten) {
+    const auto events = insert_credits(open_account(kLane), kLane, 1, 1);
+    ForeignMessage large{new_id(), incoming(1, std::string(3'000'000, '\xff')), "undecodable", "large"};
+    for (int i = 0; i < 2000; ++i) large.incoming.message.headers.emplace_back(std::string(100, '\0'), "\xff");
+    ForeignMessage bare = large;
+    bare.letter_id = new_id();
+    bare.incoming.offset = 2;
+    bare.bare = true;
+    EXPECT_EQ(store_->bury_foreign(std::vector{large, bare}).value_or(0), 2u);
+    EXPECT_EQ(store_->bury_foreign(std::vector{large, bare}).value_or(9), 0u);
+    BuriedEvent ours = letter(events[0]);
+    ours.bare = true;
+    EXPECT_TRUE(store_->bury(kLane, 0, ours).value_or(false));
+    EXPECT_EQ(database_->letters(), 3u);
+}
+
 TEST_P(LedgerStoreConformance, ARewindSetsBackOnlyWhatIsFurther) {
     insert_credits(open_account(kLane), kLane, 1, 9);
     const auto outbox = database_->make_outbox_store();

@@ -102,7 +102,7 @@ Metrics::Metrics(std::string_view version)
       dead_letters_unannounced(
           gauges(registry_, "dead_letters_unannounced", "Dead letters not yet on their topic").Add({})),
       lane_lag_events(gauges(registry_, "lane_lag_events", "Accepted events not yet applied, by lane")),
-      lane_halted(gauges(registry_, "lane_halted", "1 while a lane is halted by repeated unknown failures")),
+      lane_halted(gauges(registry_, "lane_halted", "1 while the worker does not get past an event of the lane")),
       end_to_end_seconds(
           histograms(registry_, "end_to_end_seconds", "Time from a transaction's acceptance to its outcome")
               .Add({}, kEndToEndSeconds)),

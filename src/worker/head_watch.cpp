@@ -17,6 +17,7 @@ bool HeadWatch::keep_foreign(std::int64_t applied_seq, const Message& message, c
 
 int HeadWatch::missed(std::int64_t applied_seq) {
     move_to(applied_seq);
+    ++misses_;
     deliveries_ = std::exchange(foreign_came_, false) ? deliveries_ + 1 : 0;
     returned_ = returned_ || deliveries_ > 0;
     return deliveries_;
@@ -25,7 +26,7 @@ int HeadWatch::missed(std::int64_t applied_seq) {
 // What came before the cursor moved may have been the event after it: foreign_came_ stays.
 void HeadWatch::move_to(std::int64_t applied_seq) {
     if (std::exchange(applied_seq_, applied_seq) == applied_seq) return;
-    deliveries_ = 0;
+    misses_ = deliveries_ = 0;
     returned_ = false;
     remembered_.clear();
 }

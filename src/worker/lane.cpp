@@ -13,6 +13,7 @@ constexpr std::size_t kBatchMax = 500;
 Lane::Lane(int id, Backoff backoff) : id_(id), backoff_(backoff), batch_max_(kBatchMax) {}
 
 void Lane::load(const LaneState& state) {
+    if (state.applied_seq != state_.applied_seq) rests_until_ = {};
     state_ = state;
     loaded_ = true;
     while (!pending_.empty() && pending_.front().ref.seq <= state.applied_seq) pending_.pop_front();
@@ -38,7 +39,6 @@ void Lane::end_passed_halt() {
     if (!halt_ || halt_->seq == state_.applied_seq + 1) return;
     halt_.reset();
     halt_changed_ = true;
-    rests_until_ = {};
 }
 
 std::optional<SteadyTime> Lane::standing_since(SteadyTime now) {
@@ -78,6 +78,7 @@ void Lane::advance(std::size_t count, int streak, std::string streak_code) {
     state_.streak = streak;
     state_.streak_code = std::move(streak_code);
     state_.applied_seq += static_cast<std::int64_t>(count);
+    rests_until_ = {};
     pending_.erase(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(count));
     end_passed_halt();
 }

@@ -88,7 +88,7 @@ public:
     std::optional<SteadyTime> standing_since(SteadyTime now);
 
     HeadWatch& watch() { return watch_; }
-    // Asking the bus again is of no use for a while.
+    // Asking the bus again is of no use until then, unless the cursor moves.
     void rest_until(SteadyTime time) { rests_until_ = time; }
     bool rests(SteadyTime now) const { return now < rests_until_; }
 

@@ -140,12 +140,13 @@ void Worker::sort(Incoming incoming) {
     if (lane == lanes_.end()) return;  // revoked meanwhile: the new owner gets it
     lane->second.saw(incoming.offset);
     const auto announcement = decode(incoming.message);
-    if (!announcement) return add_foreign(std::move(incoming), announcement.error().code, announcement.error().message);
+    if (!announcement)
+        return add_foreign(lane->first, std::move(incoming), announcement.error().code, announcement.error().message);
     if (announcement->lane != incoming.partition)
-        return add_foreign(std::move(incoming), "wrong_partition",
+        return add_foreign(announcement->lane, std::move(incoming), "wrong_partition",
                            "the message claims lane " + std::to_string(announcement->lane));
     if (!lane->second.loaded())
-        return add_foreign(std::move(incoming), "wrong_partition", "the partition belongs to no lane");
+        return add_foreign(lane->first, std::move(incoming), "wrong_partition", "the partition belongs to no lane");
     switch (lane->second.take(*announcement, incoming)) {
         case Lane::Claim::next:
             break;
@@ -162,9 +163,9 @@ void Worker::sort(Incoming incoming) {
     }
 }
 
-void Worker::add_foreign(Incoming incoming, std::string code, std::string message) {
+void Worker::add_foreign(int lane_id, Incoming incoming, std::string code, std::string message) {
     metrics_.events_consumed("foreign").Increment();
-    const auto lane = lanes_.find(incoming.partition);
+    const auto lane = lanes_.find(lane_id);
     if (lane != lanes_.end() && lane->second.loaded() &&
         !lane->second.watch().keep_foreign(lane->second.state().applied_seq, incoming.message, code + ": " + message))
         return;
@@ -180,7 +181,7 @@ Result<void> Worker::settle_doubtful() {
         LEDGERLINE_TRY(const auto proven, store_.prove(id, refs));
         for (std::size_t i = 0; i < refs.size(); ++i) {
             if (!proven[i]) {
-                add_foreign(messages[i].incoming, kNotProven, kNotProvenReason);
+                add_foreign(id, messages[i].incoming, kNotProven, kNotProvenReason);
                 continue;
             }
             metrics_.events_consumed("gap").Increment();
@@ -305,7 +306,7 @@ Result<void> Worker::drop_unproven(Lane& lane, std::span<const EventRef> refs) {
     const auto index = static_cast<std::size_t>(first - proven.begin());
     for (std::size_t i = index; i < lane.pending().size(); ++i) {
         const Lane::Pending& pending = lane.pending()[i];
-        if (i < proven.size() && !proven[i]) add_foreign(pending.incoming, kNotProven, kNotProvenReason);
+        if (i < proven.size() && !proven[i]) add_foreign(lane.id(), pending.incoming, kNotProven, kNotProvenReason);
     }
     lane.cut(index);
     lane.note_gap();
@@ -333,7 +334,11 @@ bool Worker::came_unrecognised(Lane& lane) {
 }
 
 Result<void> Worker::ask_rewind(Lane& lane, const char* why) {
-    if (lane.rests(clock_.steady_now()) || came_unrecognised(lane)) return {};
+    const SteadyTime now = clock_.steady_now();
+    if (lane.rests(now) || came_unrecognised(lane)) return {};
+    if (const int fruitless = lane.watch().misses() - config_.rewinds_at_once_max; fruitless > 0)
+        lane.rest_until(now + std::min(config_.halted_retry_interval,
+                                       config_.tail_check_interval * (1 << std::min(fruitless, 10))));
     Span span = tracer_.start(SpanKind::internal, "rewind lane", std::nullopt);
     span.set("ledgerline.lane", lane.id()).set("ledgerline.applied_seq", lane.state().applied_seq);
     span.set("ledgerline.rewind.reason", why);

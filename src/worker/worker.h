@@ -47,6 +47,7 @@ struct WorkerConfig {
     int unknown_attempts_max = 5;           // at one event that fails for an unknown reason
     int streak_max = 3;                     // events failing so in a row: an outage we do not know, the lane halts
     milliseconds halted_retry_interval{30'000};
+    int rewinds_at_once_max = 3;  // of one event that does not come; then with growing pauses, up to the interval above
     milliseconds version_retry_interval{5'000};  // an event of a newer version waits for a newer worker
     Backoff::Limits backoff{};
     MessagingNames messaging{};  // for the spans
@@ -86,7 +87,8 @@ private:
     Result<void> load_lanes(bool may_check_tails);
     Result<void> poll();
     void sort(Incoming incoming);
-    void add_foreign(Incoming incoming, std::string code, std::string message);
+    // lane_id: whose event it may have been.
+    void add_foreign(int lane_id, Incoming incoming, std::string code, std::string message);
     Result<void> settle_doubtful();
     Result<void> write_foreign();
     Result<std::size_t> bury_foreign_one_by_one();

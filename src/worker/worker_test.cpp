@@ -58,9 +58,11 @@ public:
 // One lane whose events 1..last_seq are proven. Fails where the test says so.
 class FakeStore final : public LedgerStore {
 public:
-    Result<std::vector<LaneState>> load(std::span<const int>) override {
+    Result<std::vector<LaneState>> load(std::span<const int> lanes) override {
         if (down) return failure(Disposition::retry, "08006", "down");
-        return std::vector{state};
+        std::vector states{state};
+        if (also_lane_1 && lanes.size() > 1) states.push_back({.lane = 1});
+        return states;
     }
     Result<ApplyResult> apply(int, std::int64_t applied_seq, std::span<const EventRef> refs) override {
         ++apply_calls;
@@ -126,6 +128,7 @@ public:
 
     LaneState state{.lane = 0, .applied_seq = 0, .published_seq = 0, .last_seq = 100};
     bool down = false;
+    bool also_lane_1 = false;  // which is empty
     std::string lane_error;
     std::vector<std::int64_t> guilty;
     std::string guilty_code = "22003";
@@ -316,7 +319,8 @@ public:
         for (std::int64_t seq = store_.state.applied_seq + 1; seq <= 3; ++seq) {
             Message message = encode(event(seq));
             if (seq == 1 && damages) message.headers.pop_back(), message.headers.pop_back();
-            if (seq == 1 && damages && changes_values) message.value += std::string(static_cast<std::size_t>(deliveries), ' ');
+            if (seq == 1 && damages && changes_values)
+                message.value += std::string(static_cast<std::size_t>(deliveries), ' ');
             polled.messages.push_back({"transactions", 0, consumer_.offset++, std::move(message)});
         }
         consumer_.polls.push_back(std::move(polled));
@@ -393,7 +397,32 @@ TEST_F(WorkerTest, LossesAloneHaltNoLane) {
         store.state.published_seq = 3;
         run(10);
     }
-    EXPECT_GE(store.rewinds.size(), 15u);
+    EXPECT_GE(store.rewinds.size(), 5u) << "asked again, with growing pauses";
+    EXPECT_LE(store.rewinds.size(), 9u);
+    EXPECT_FALSE(store.state.halt);
+}
+
+// Something takes the messages of lane 0 to the partition of lane 1.
+TEST_F(WorkerTest, HaltsALaneWhoseEventComesInAnotherPartition) {
+    consumer.polls = {{{0, 1}, {}, {}, {}}};
+    store.also_lane_1 = true;
+    std::size_t asked = 99;
+    for (int i = 0; i < 3000; ++i) {  // 5 min
+        if (asked != store.rewinds.size()) {
+            asked = store.rewinds.size();
+            store.state.published_seq = 1;
+            consumer.polls.push_back({{}, {}, {{"transactions", 1, consumer.offset++, encode(event(1))}}, {}});
+        }
+        run(1);
+    }
+    ASSERT_TRUE(store.state.halt);
+    EXPECT_EQ(store.state.halt->code, "not_recognized");
+    EXPECT_NE(store.state.halt->reason.find("wrong_partition"), std::string::npos);
+    EXPECT_LE(store.rewinds.size(), 3u + 10u);
+    EXPECT_LE(store.foreign.size(), 2u);
+    consumer.deliver({1});
+    run(10);
+    EXPECT_EQ(store.applied, (Seqs{1}));
     EXPECT_FALSE(store.state.halt);
 }
 

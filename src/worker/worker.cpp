@@ -14,6 +14,8 @@ constexpr char kNotProvenReason[] = "no event of ours has this lane, seq and eve
 // Why a lane halts.
 constexpr char kNotRecognized[] = "not_recognized";
 
+bool is_unrecognised(const Lane& lane) { return lane.halt() && lane.halt()->code == kNotRecognized; }
+
 SpanAttributes span_attributes(const MessagingNames& names) {
     return messaging_attributes(names, "process", "process").add("messaging.consumer.group.name", names.group);
 }
@@ -322,23 +324,29 @@ Result<void> Worker::reload(Lane& lane) {
     return {};
 }
 
-// Whether asking once more would only bring the same messages that nobody recognises: then the lane is halted.
+// Whether the event has come so often as a message that nobody recognises that its lane halts now.
 bool Worker::came_unrecognised(Lane& lane) {
     const int deliveries = lane.watch().missed(lane.state().applied_seq);
-    const bool halted = lane.halt() && lane.halt()->code == kNotRecognized;
-    if (deliveries < HeadWatch::deliveries_max && !(halted && deliveries > 0)) return false;
+    if (deliveries < HeadWatch::deliveries_max || is_unrecognised(lane)) return false;
     lane.halt_at_head(kNotRecognized, "the bus delivers the event as a message that announces nothing of ours (" +
                                           lane.watch().reason() + ")");
-    lane.rest_until(clock_.steady_now() + config_.halted_retry_interval);
     return true;
+}
+
+// How long asking again is of no use.
+milliseconds Worker::rewind_pause(Lane& lane) const {
+    if (is_unrecognised(lane)) return config_.halted_retry_interval;
+    const int fruitless = lane.watch().misses() - config_.rewinds_at_once_max;
+    if (fruitless <= 0) return milliseconds(0);
+    return std::min(config_.halted_retry_interval, config_.tail_check_interval * (1 << std::min(fruitless, 10)));
 }
 
 Result<void> Worker::ask_rewind(Lane& lane, const char* why) {
     const SteadyTime now = clock_.steady_now();
-    if (lane.rests(now) || came_unrecognised(lane)) return {};
-    if (const int fruitless = lane.watch().misses() - config_.rewinds_at_once_max; fruitless > 0)
-        lane.rest_until(now + std::min(config_.halted_retry_interval,
-                                       config_.tail_check_interval * (1 << std::min(fruitless, 10))));
+    if (lane.rests(now)) return {};
+    const bool halts_now = came_unrecognised(lane);
+    lane.rest_until(now + rewind_pause(lane));
+    if (halts_now) return {};
     Span span = tracer_.start(SpanKind::internal, "rewind lane", std::nullopt);
     span.set("ledgerline.lane", lane.id()).set("ledgerline.applied_seq", lane.state().applied_seq);
     span.set("ledgerline.rewind.reason", why);

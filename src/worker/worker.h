@@ -102,6 +102,7 @@ private:
     Result<void> reload(Lane& lane);
     Result<void> ask_rewind(Lane& lane, const char* why);
     bool came_unrecognised(Lane& lane);
+    milliseconds rewind_pause(Lane& lane) const;
     Result<void> check_tails();
     void commit_offsets();
     Result<void> record_halts();

@@ -9,6 +9,19 @@ ORDER BY lane
 -- name: halts
 SELECT lane, stage, seq, code, reason, halted_at::text FROM standing_halts ORDER BY lane, stage
 
+-- name: still
+-- Lanes whose next event is announced and not applied, and for how many seconds nothing has happened there as far as rows
+-- tell: since that event was accepted or the one before it was settled.
+SELECT c.lane, c.applied_seq + 1, extract(epoch FROM clock_timestamp() - m.moved_at)::bigint
+FROM lane_cursors c
+CROSS JOIN LATERAL (SELECT created_at FROM lane_events WHERE lane = c.lane AND seq = c.applied_seq + 1 LIMIT 1) e
+LEFT JOIN outcomes o ON o.lane = c.lane AND o.seq = c.applied_seq
+LEFT JOIN dead_letters d ON d.lane = c.lane AND d.seq = c.applied_seq AND d.transaction_id IS NOT NULL
+CROSS JOIN LATERAL (SELECT greatest(e.created_at, o.processed_at, d.last_failed_at) AS moved_at) m
+WHERE c.published_seq > c.applied_seq AND m.moved_at < clock_timestamp() - interval '30 seconds'
+  AND NOT EXISTS (SELECT FROM standing_halts h WHERE h.lane = c.lane AND h.stage = 'apply')
+ORDER BY c.lane
+
 -- name: accounts
 -- The accounts of a lane and its cursors, as they were at one moment. A row without an account when there is none.
 SELECT i.last_seq, p.published_seq, a.applied_seq, c.id, c.balance_cents, c.min_balance_cents, c.currency

@@ -51,15 +51,15 @@ struct Api::Parts {
           transactions(intake, database, watcher, ids, clock, tracer),
           dead_letters(database, ids, publisher_wakeup, watcher.wakeup(), tracer),
           operations(database),
-          health(health_config(config, *this), metrics) {}
+          ledger(connection_config(config, "health"), config.stages, clock, metrics),
+          health(health_config(config, *this), metrics, clock) {}
 
-    // The database comes first among what /readyz asks for.
+    // The database comes first among what /readyz looks at.
     static http::HealthConfig health_config(const ApiConfig& config, Parts& parts) {
-        http::Dependency database = database_dependency(parts.database);
-        database.check = [&parts, reachable = std::move(database.check)]() -> boost::asio::awaitable<bool> {
-            co_return co_await reachable() && parts.intake.database_reachable();
-        };
-        http::HealthConfig health{config.version, {std::move(database)}, config.alive};
+        http::HealthConfig health{config.version,
+                                  {[&parts] { return parts.ledger.look(); },
+                                   http::dependency("database", [&parts] { return parts.intake.trouble(); })},
+                                  config.alive};
         health.dependencies.insert(health.dependencies.end(), config.dependencies.begin(), config.dependencies.end());
         return health;
     }
@@ -73,6 +73,7 @@ struct Api::Parts {
     TransactionEndpoints transactions;
     DeadLetterEndpoints dead_letters;
     OperationsEndpoints operations;
+    LedgerProbe ledger;
     http::HealthEndpoints health;
 };
 
@@ -94,6 +95,7 @@ void Api::start() {
     parts_->intake.start();
     parts_->database.start();
     parts_->watcher.start();
+    parts_->health.start();
 }
 
 void Api::set_not_ready() { parts_->health.set_not_ready(); }
@@ -105,6 +107,7 @@ void Api::begin_stop() {
 
 void Api::stop() {
     begin_stop();
+    parts_->health.stop();
     parts_->intake.stop();
     parts_->database.stop();
 }

@@ -9,6 +9,7 @@
 
 #include "api/database.h"
 #include "api/intake.h"
+#include "api/ledger_probe.h"
 #include "api/outcome_watcher.h"
 #include "base/clock.h"
 #include "base/random.h"
@@ -39,7 +40,9 @@ struct ApiConfig {
     // How long the server lets a transaction wait for this process: one that stands still must give its lanes up before
     // the other processes' requests, which wait for them, are late.
     milliseconds idle_in_transaction_timeout{2'000};
-    std::vector<http::Dependency> dependencies;  // what /readyz asks for besides the database
+    // What is done in the database by this process, for /readyz.
+    std::vector<ProbedStage> stages{{StageRight::intake}};
+    std::vector<http::Dependency> dependencies;  // what /readyz looks at besides the database
     std::function<bool()> alive;                 // what /livez says; unset: yes
 };
 
@@ -54,7 +57,7 @@ public:
     // The router must not be used once this is gone.
     void add_routes(http::Router& router);
 
-    // To be called once, before the first request.
+    // To be called once, before the first request. Returns after the first look at the dependencies.
     void start();
     // From now on /readyz says no; everything is served as before. Thread-safe.
     void set_not_ready();
@@ -62,7 +65,7 @@ public:
     // are still served. Repeatable.
     void begin_stop();
     // Second step, after the listener's stop() and before its destruction: lets batches end and answers what is left.
-    // Repeatable.
+    // What the dependencies stand on may go then. Repeatable.
     void stop();
 
     // To be notified whenever outcomes were written in this process. Thread-safe.

@@ -4,7 +4,6 @@
 
 #include "api/intake_queue.h"
 #include "observe/exceptions.h"
-#include "sql/queries.h"
 
 namespace ledgerline {
 namespace {
@@ -131,14 +130,6 @@ void Database::note_success() {
     away_because_.reset();
     away_until_ = {};
     backoff_.reset();
-}
-
-http::Dependency database_dependency(Database& database) {
-    return {"database", [&database]() -> boost::asio::awaitable<bool> {
-                const auto answer = co_await database.run(
-                    TraceContext(), [](pg::Connection& connection) { return connection.query(sql::api_ping); });
-                co_return answer.has_value();
-            }};
 }
 
 }  // namespace ledgerline

@@ -30,7 +30,6 @@
 #include "base/backoff.h"
 #include "base/clock.h"
 #include "base/result.h"
-#include "http/health.h"
 #include "observe/metrics.h"
 #include "observe/tracer.h"
 #include "pg/session.h"
@@ -116,8 +115,5 @@ private:
     std::optional<Error> away_because_;
     std::vector<std::thread> threads_;
 };
-
-// "database", which is there when it answers a question just now. The database must outlive the dependency.
-http::Dependency database_dependency(Database& database);
 
 }  // namespace ledgerline

@@ -262,6 +262,7 @@ IntakeAnswers IntakeBatcher::accepted(std::vector<IntakeResult> results) {
 void IntakeBatcher::lose_database(const Error& error) {
     if (reachable_.exchange(false))
         log::error("intake cannot use the database", {{"code", error.code}, {"reason", error.message}});
+    standing_.troubled("intake cannot commit: " + error.message);
     queue_.refuse(with_code(database_unavailable, error.message));
     if (error.disposition == Disposition::stop && !std::exchange(broken_, true)) on_fatal_(error);
 }
@@ -271,6 +272,7 @@ void IntakeBatcher::reach_database() {
     backoff_.reset();
     if (reachable_) return;
     queue_.accept_again();
+    standing_.well();
     reachable_ = true;
     log::info("intake reaches the database again");
 }

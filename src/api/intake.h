@@ -33,6 +33,7 @@
 #include "base/backoff.h"
 #include "base/clock.h"
 #include "base/limits.h"
+#include "base/standing.h"
 #include "base/wakeup.h"
 #include "observe/metrics.h"
 #include "observe/tracer.h"
@@ -74,8 +75,8 @@ public:
     // The same without a coroutine: answered is called once, on a thread of the batcher or on the calling one.
     void submit(std::vector<IntakeItem> items, Resume<IntakeReply> answered);
 
-    // Whether the last try reached the database. Thread-safe.
-    bool database_reachable() const { return reachable_; }
+    // Why intake cannot commit, as far as it has tried; nothing while it can. Thread-safe.
+    std::optional<std::string> trouble() const { return standing_.trouble(); }
 
 private:
     // One batch, and what its tries have come to.
@@ -115,6 +116,7 @@ private:
     Backoff backoff_;
     IntakeQueue queue_;
     std::atomic<bool> reachable_ = true;
+    Standing standing_;
     std::atomic<bool> stopping_ = false;
     // Of the batcher's thread.
     bool broken_ = false;

@@ -288,7 +288,7 @@ TEST_F(IntakeTest, ABatchThatTakesTooLongIsHalvedAndSoAreThoseThatFollow) {
     EXPECT_THAT(words(std::move(first)), Each("created"));
     EXPECT_EQ(words(std::move(second)), Keys(8, "created"));
     EXPECT_EQ(words(std::move(third)), Keys(8, "created"));
-    EXPECT_TRUE(batcher_->database_reachable());
+    EXPECT_FALSE(batcher_->trouble().has_value());
     const auto batches = store_.batches();
     ASSERT_GE(batches.size(), 9u);
     EXPECT_THAT(std::vector(batches.begin() + 1, batches.begin() + 8),
@@ -302,7 +302,7 @@ TEST_F(IntakeTest, ARowThatTakesTooLongByItselfIsTriedUntilItsDeadlineAndRefuses
     store_.set_rows_in_time_max(0);
     EXPECT_THAT(words(submit({"a"})), ElementsAre(testing::AnyOf("overloaded", outcome_unknown)));
     store_.set_rows_in_time_max(10);
-    EXPECT_TRUE(batcher_->database_reachable());
+    EXPECT_FALSE(batcher_->trouble().has_value());
     EXPECT_THAT(words(submit({"b"})), ElementsAre("created"));
 }
 
@@ -313,7 +313,7 @@ TEST_F(IntakeTest, WhenEveryRowIsRefusedForOneReasonItIsAnOutage) {
     EXPECT_LT(store_.batches().size(), 8u) << "row by row";
     // Also for those who come one by one.
     EXPECT_THAT(words(submit({"i"})), ElementsAre("database_unavailable"));
-    EXPECT_TRUE(batcher_->database_reachable()) << "the next ones are tried";
+    EXPECT_FALSE(batcher_->trouble().has_value()) << "the next ones are tried";
     store_.refuse_all(false);
     store_.set_guilty("k");
     EXPECT_THAT(words(submit({"j", "k", "l"})), ElementsAre("created", "failed", "created"));
@@ -412,7 +412,7 @@ TEST_F(IntakeTest, RunsABatchOfUnknownFateAgainBeforeAnythingElse) {
     EXPECT_THAT(words(std::move(first)), ElementsAre("created", "created"));
     EXPECT_THAT(store_.batches(), Each(Keys{"a", "b"}));
     EXPECT_GE(store_.batches().size(), 3u);
-    EXPECT_TRUE(batcher_->database_reachable());
+    EXPECT_FALSE(batcher_->trouble().has_value());
 }
 
 TEST_F(IntakeTest, AFateThatStaysUnknownIsSaidAtTheDeadline) {
@@ -442,7 +442,7 @@ TEST_F(IntakeTest, ASessionLostLongAgoIsNoOutage) {
     start();
     store_.fail_next(transient("08006"));
     EXPECT_THAT(words(submit({"a"})), ElementsAre("created"));
-    EXPECT_TRUE(batcher_->database_reachable());
+    EXPECT_FALSE(batcher_->trouble().has_value());
 }
 
 TEST_F(IntakeTest, AnOutageIsAnsweredAtOnceUntilTheDatabaseIsBack) {
@@ -457,12 +457,12 @@ TEST_F(IntakeTest, AnOutageIsAnsweredAtOnceUntilTheDatabaseIsBack) {
     store_.open();
     EXPECT_THAT(words(std::move(first)), ElementsAre("database_unavailable"));
     EXPECT_THAT(words(std::move(waiting)), ElementsAre("database_unavailable"));
-    EXPECT_FALSE(batcher_->database_reachable());
+    EXPECT_TRUE(batcher_->trouble().has_value());
     EXPECT_THAT(words(submit({"c"})), ElementsAre("database_unavailable"));
     store_.await_pings(3);
     EXPECT_EQ(store_.batches().size(), 2u) << "nothing is sent during an outage but pings";
     store_.come_back();
-    while (!batcher_->database_reachable()) std::this_thread::yield();
+    while (batcher_->trouble().has_value()) std::this_thread::yield();
     EXPECT_THAT(words(submit({"d"})), ElementsAre("created"));
     EXPECT_THAT(fatal_, IsEmpty());
 }

@@ -33,13 +33,16 @@ Result<void> ApiServer::start(ApiServerConfig config, Wakeup& publisher_wakeup) 
     ApiConfig api;
     api.database_url = std::move(config.database_url);
     api.version = cli::version;
+    api.stages = std::move(config.stages);
     api.dependencies = std::move(config.dependencies);
     api.alive = std::move(config.alive);
     api_ = std::make_unique<Api>(api, process_.clock(), process_.random(), process_.metrics(), process_.ids(),
                                  publisher_wakeup, process_.on_fatal(), process_.tracer());
     api_->add_routes(router_);
     api_->start();
-    return listener_->start();
+    auto started = listener_->start();
+    if (!started) stop(milliseconds(0));
+    return started;
 }
 
 void ApiServer::stop(milliseconds grace) {

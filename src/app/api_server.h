@@ -15,8 +15,9 @@ namespace ledgerline::app {
 // What the API needs to know besides its address.
 struct ApiServerConfig {
     std::string database_url;
-    std::vector<http::Dependency> dependencies;  // besides the database
-    std::function<bool()> alive;                 // as of http::HealthConfig
+    std::vector<ProbedStage> stages{{StageRight::intake}};  // as of ApiConfig
+    std::vector<http::Dependency> dependencies;             // besides the database
+    std::function<bool()> alive;                            // as of http::HealthConfig
 };
 
 class ApiServer {
@@ -26,8 +27,8 @@ public:
     ApiServer(RoleProcess& process, const ApiKeysFile& keys);
     ~ApiServer();
 
-    // Serves. publisher_wakeup is notified of new events; it and what the dependencies stand on must live until stop().
-    // To be called once.
+    // Serves. publisher_wakeup is notified of new events; it and what the dependencies stand on must live until stop(),
+    // or a failure of start(). To be called once.
     Result<void> start(ApiServerConfig config, Wakeup& publisher_wakeup);
     std::uint16_t port() const { return listener_->port(); }
 

@@ -5,29 +5,23 @@ namespace {
 
 constexpr milliseconds kGrace{1000};  // for answers under way at the end
 
-DatabaseConfig database_config(const std::string& database_url) {
-    DatabaseConfig config;
-    config.connection = connection_config(database_url, "health");
-    config.pool = "health";
-    config.threads = 1;
-    return config;
-}
-
 }  // namespace
 
-HealthServer::HealthServer(RoleProcess& process, const std::string& database_url)
+HealthServer::HealthServer(RoleProcess& process, const std::string& database_url, StageRight right)
     : process_(process),
-      database_(database_config(database_url), process.clock(), process.random(), process.metrics()),
+      ledger_(connection_config(database_url, "health"), {{right}}, process.clock(), process.metrics()),
       listener_(process.listener_config({}), router_, process.clock(), process.random(), process.metrics()) {
     listener_.bind(process.take_sockets());
 }
 
 Result<void> HealthServer::start(http::HealthConfig config) {
-    config.dependencies.insert(config.dependencies.begin(), database_dependency(database_));
-    health_.emplace(std::move(config), process_.metrics());
+    config.dependencies.insert(config.dependencies.begin(), [this] { return ledger_.look(); });
+    health_.emplace(std::move(config), process_.metrics(), process_.clock());
     health_->add_routes(router_);
-    database_.start();
-    return listener_.start();
+    health_->start();
+    auto started = listener_.start();
+    if (!started) health_->stop();
+    return started;
 }
 
 void HealthServer::begin_stop() {
@@ -37,7 +31,7 @@ void HealthServer::begin_stop() {
 void HealthServer::stop() {
     begin_stop();
     listener_.stop(kGrace);
-    database_.stop();
+    if (health_) health_->stop();
 }
 
 }  // namespace ledgerline::app

@@ -4,7 +4,7 @@
 #include <optional>
 #include <string>
 
-#include "api/database.h"
+#include "api/ledger_probe.h"
 #include "app/role.h"
 #include "http/health.h"
 #include "http/listener.h"
@@ -13,15 +13,15 @@ namespace ledgerline::app {
 
 class HealthServer {
 public:
-    // The process must outlive it.
-    // Behind the process' addresses, where nobody is answered yet.
-    HealthServer(RoleProcess& process, const std::string& database_url);
+    // Behind the process' addresses, where nobody is answered yet. right: what the role does in the database. The process
+    // must outlive it.
+    HealthServer(RoleProcess& process, const std::string& database_url, StageRight right);
     ~HealthServer() { stop(); }
     HealthServer(const HealthServer&) = delete;
     HealthServer& operator=(const HealthServer&) = delete;
 
-    // Serves. config.dependencies come after the database, which is always asked for; what they stand on must live
-    // until stop(). To be called once.
+    // Serves. config.dependencies come after the database, which is always looked at; what they stand on must live
+    // until stop() or a failure of start(). To be called once.
     Result<void> start(http::HealthConfig config);
     std::uint16_t port() const { return listener_.port(); }
 
@@ -32,7 +32,7 @@ public:
 
 private:
     RoleProcess& process_;
-    Database database_;
+    LedgerProbe ledger_;
     std::optional<http::HealthEndpoints> health_;
     http::Router router_;
     http::Listener listener_;

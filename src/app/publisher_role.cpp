@@ -9,7 +9,7 @@ namespace ledgerline::app {
 namespace {
 
 Result<void> run(RoleProcess& process, const cli::PublisherOptions& options) {
-    HealthServer server(process, options.database_url);
+    HealthServer server(process, options.database_url, StageRight::publish);
     LEDGERLINE_TRY(const int lanes, prepare_database(process, options.database_url, options.timeouts.startup,
                                                      Schema::must_be_current, {can_publish}));
     LEDGERLINE_TRY(const KafkaLink kafka, KafkaLink::open(process, "publisher", options.kafka, lanes));
@@ -24,9 +24,11 @@ Result<void> run(RoleProcess& process, const cli::PublisherOptions& options) {
         process.on_fatal(), process.tracer());
     DeadLetterService dead_letters(options.database_url, owner, kafka.bus().make_dead_letter_producer(),
                                    process.clock(), process.random(), process.metrics(), watchdog, process.on_fatal());
-    LEDGERLINE_CHECK(server.start({.version = cli::version,
-                                   .dependencies = {kafka.dependency(true)},
-                                   .alive = [&watchdog] { return watchdog.alive(); }}));
+    LEDGERLINE_CHECK(
+        server.start({.version = cli::version,
+                      .dependencies = {http::dependency("database", [&publisher] { return publisher.trouble(); }),
+                                       kafka.dependency(true)},
+                      .alive = [&watchdog] { return watchdog.alive(); }}));
     watchdog.start();
     publisher.start();
     dead_letters.start();

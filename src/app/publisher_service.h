@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "app/watchdog.h"
@@ -29,6 +30,9 @@ public:
     // Both may be called repeatedly. stop() lets the round under way end and gives the leases up.
     void start();
     void stop();
+
+    // As of Publisher::trouble(). Thread-safe.
+    std::optional<std::string> trouble() const { return publisher_.trouble(); }
 
 private:
     std::unique_ptr<Producer> producer_;

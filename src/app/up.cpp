@@ -1,5 +1,6 @@
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "api/pg_intake_store.h"
 #include "app/api_server.h"
@@ -97,10 +98,6 @@ Result<void> serve(RoleProcess& process, const UpOptions& options, ApiServer& se
     if (auto producer = bus->make_dead_letter_producer())
         dead_letters.emplace(database_url, owner, std::move(producer), process.clock(), process.random(),
                              process.metrics(), watchdog, process.on_fatal());
-    LEDGERLINE_CHECK(server.start({.database_url = database_url,
-                                   .dependencies = bus->dependencies(),
-                                   .alive = [&watchdog] { return watchdog.alive(); }},
-                                  publisher_wakeup));
     WorkerService worker(worker_service_config(database_url, options.apply, bus->names()),
                          {.make_consumer = [&bus] { return bus->make_consumer(); },
                           .clock = process.clock(),
@@ -111,6 +108,16 @@ Result<void> serve(RoleProcess& process, const UpOptions& options, ApiServer& se
                           .on_outcome = [&server] { server.outcome_wakeup().notify(); },
                           .on_fatal = process.on_fatal(),
                           .tracer = process.tracer()});
+    // Without the stages after intake requests are still accepted.
+    std::vector<http::Dependency> dependencies = bus->dependencies();
+    dependencies.push_back(http::dependency("database", [&publisher] { return publisher.trouble(); }, false));
+    dependencies.push_back(http::dependency("database", [&worker] { return worker.trouble(); }, false));
+    LEDGERLINE_CHECK(
+        server.start({.database_url = database_url,
+                      .stages = {{StageRight::intake}, {StageRight::publish, false}, {StageRight::apply, false}},
+                      .dependencies = std::move(dependencies),
+                      .alive = [&watchdog] { return watchdog.alive(); }},
+                     publisher_wakeup));
     watchdog.start();
     worker.start();
     publisher.start();

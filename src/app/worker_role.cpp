@@ -8,7 +8,7 @@ namespace ledgerline::app {
 namespace {
 
 Result<void> run(RoleProcess& process, const cli::WorkerOptions& options) {
-    HealthServer server(process, options.database_url);
+    HealthServer server(process, options.database_url, StageRight::apply);
     LEDGERLINE_TRY(const int lanes, prepare_database(process, options.database_url, options.timeouts.startup,
                                                      Schema::must_be_current, {can_apply}));
     LEDGERLINE_TRY(const KafkaLink kafka, KafkaLink::open(process, "worker", options.kafka, lanes));
@@ -26,7 +26,8 @@ Result<void> run(RoleProcess& process, const cli::WorkerOptions& options) {
                           .tracer = process.tracer()});
     LEDGERLINE_CHECK(server.start(
         {.version = cli::version,
-         .dependencies = {kafka.dependency(true), http::dependency("group", [&worker] { return worker.joined(); })},
+         .dependencies = {http::dependency("database", [&worker] { return worker.trouble(); }), kafka.dependency(true),
+                          http::dependency("group", [&worker] { return worker.joined(); })},
          .alive = [&watchdog] { return watchdog.alive(); }}));
     watchdog.start();
     worker.start();

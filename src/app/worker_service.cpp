@@ -34,6 +34,7 @@ public:
     void begin_stop() { loop_.begin_stop(); }
     void stop() { loop_.stop(); }
     bool joined() const { return consumer_.joined(); }
+    std::optional<std::string> trouble() const { return worker_.trouble(); }
 
 private:
     JoiningConsumer consumer_;
@@ -57,6 +58,12 @@ void WorkerService::start() {
 void WorkerService::stop() {
     for (const auto& member : members_) member->begin_stop();
     for (const auto& member : members_) member->stop();
+}
+
+std::optional<std::string> WorkerService::trouble() const {
+    for (const auto& member : members_)
+        if (auto trouble = member->trouble()) return trouble;
+    return std::nullopt;
 }
 
 bool WorkerService::joined() const {

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -52,6 +53,8 @@ public:
     // Whether the group has given any member a partition since the start, or has left all of them without one for
     // long enough that there is none to be had. Thread-safe.
     bool joined() const;
+    // Of the first member that has any, as of Worker::trouble(). Thread-safe.
+    std::optional<std::string> trouble() const;
 
 private:
     class Member;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/wakeup.h"
 #include "cli/lane_audit.h"
 #include "sql/queries.h"
 
@@ -89,6 +90,7 @@ public:
                 LEDGERLINE_CHECK(verify_lane(lane));
         }
         LEDGERLINE_CHECK(find_halts());
+        LEDGERLINE_CHECK(find_still_lanes());
         LEDGERLINE_CHECK(find_strays_of_no_lane());
         return std::move(report_);
     }
@@ -143,6 +145,24 @@ private:
             report_.violate(Check::halts, {static_cast<int>(halts.int64(row, 0)), halts.int64(row, 2), "",
                                            fmt::format("{} halted at {}: {}: {}", halts.text(row, 1),
                                                        halts.text(row, 5), halts.text(row, 3), halts.text(row, 4))});
+        return {};
+    }
+
+    // What was announced after a long outage is applied in moments: only who stands at the second look stands still.
+    Result<void> find_still_lanes() {
+        LEDGERLINE_TRY(const Rows first, connection_.query(sql::verify_still));
+        if (first.empty()) return {};
+        Wakeup().wait(settings_.second_look);
+        LEDGERLINE_TRY(const Rows second, connection_.query(sql::verify_still));
+        for (std::size_t row = 0; row < second.size(); ++row) {
+            const std::int64_t lane = second.int64(row, 0), next_seq = second.int64(row, 1);
+            for (std::size_t before = 0; before < first.size(); ++before)
+                if (first.int64(before, 0) == lane && first.int64(before, 1) == next_seq)
+                    report_.violate(Check::halts,
+                                    {static_cast<int>(lane), next_seq, "",
+                                     fmt::format("announced and not applied; the lane has not moved for {} s",
+                                                 second.int64(row, 2))});
+        }
         return {};
     }
 

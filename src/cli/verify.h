@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 
+#include "base/clock.h"
 #include "base/result.h"
 #include "cli/verify_report.h"
 #include "pg/connection.h"
@@ -12,7 +13,9 @@ namespace ledgerline::cli {
 
 struct VerifySettings {
     std::int64_t stretch_seqs = 10'000;  // of a lane, read at once
-    std::size_t listed_max = 20;         // violations of each check that are listed; all are counted
+    // After how long a lane that seems to stand still is looked at again.
+    milliseconds second_look{2'000};
+    std::size_t listed_max = 20;  // violations of each check that are listed; all are counted
     // Told how many of how many events are read.
     std::function<void(std::int64_t done, std::int64_t total)> on_progress;
 };

@@ -21,7 +21,7 @@ enum class Check {
     discards,  // discarded outcomes and discarded letters belong together
     replays,   // replayed events and replayed letters belong together
     balances,  // every balance is the sum of the account's entries
-    halts,     // no stage of a lane stands halted: a fault of the installation, not of the ledger
+    halts,     // no lane stands halted, or still for long: a fault of the installation, not of the ledger
 };
 inline constexpr std::size_t check_count = 12;
 

@@ -21,6 +21,7 @@ protected:
     std::vector<json::Value> lines_of(const std::vector<std::string>& requests) {
         testing::internal::CaptureStderr();
         for (const std::string& request : requests) EXPECT_TRUE(answer_to(request));
+        EXPECT_TRUE(log::flush(std::chrono::seconds(30)));
         std::vector<json::Value> lines;
         std::string text = testing::internal::GetCapturedStderr();
         for (std::size_t end = 0; (end = text.find('\n')) != std::string::npos; text.erase(0, end + 1)) {

@@ -1,7 +1,6 @@
 #include "http/health.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <utility>
 
@@ -20,14 +19,27 @@ Response object_response(json::Object object) {
     return response;
 }
 
-json::Array names_of(const std::vector<std::string>& names) { return {names.begin(), names.end()}; }
+json::Array names_of(const Troubles& troubles, bool required) {
+    json::Array names;
+    for (const Trouble& trouble : troubles)
+        if (trouble.required == required) names.emplace_back(trouble.name);
+    return names;
+}
+
+json::Object reasons_of(const Troubles& troubles) {
+    json::Object reasons;
+    for (const Trouble& trouble : troubles) reasons.emplace_back(trouble.name, trouble.reason);
+    return reasons;
+}
+
+std::string missing_text(const Troubles& troubles) {
+    std::string text;
+    for (const Trouble& trouble : troubles)
+        if (trouble.required) text += fmt::format("{}{}", text.empty() ? "Missing: " : ", ", trouble.name);
+    return text + ".";
+}
 
 }  // namespace
-
-Dependency dependency(std::string name, std::function<bool()> check, bool required) {
-    return {std::move(name), [check = std::move(check)]() -> boost::asio::awaitable<bool> { co_return check(); },
-            required};
-}
 
 void HealthEndpoints::add_routes(Router& router) {
     using Call = Answer (HealthEndpoints::*)(const Request&);
@@ -44,9 +56,8 @@ void HealthEndpoints::add_routes(Router& router) {
     add("/metrics", "metrics", &HealthEndpoints::metrics_text);
 }
 
-// Tells who is there, whatever the state of the dependencies: for load balancers and people.
 HealthEndpoints::Answer HealthEndpoints::health(const Request&) {
-    co_return object_response({{"status", "ok"}, {"version", config_.version}});
+    co_return judge("ok", {{"version", config_.version}});
 }
 
 HealthEndpoints::Answer HealthEndpoints::live(const Request&) {
@@ -56,27 +67,38 @@ HealthEndpoints::Answer HealthEndpoints::live(const Request&) {
     co_return to_response(not_alive);
 }
 
-HealthEndpoints::Answer HealthEndpoints::ready(const Request&) {
-    std::vector<std::string> missing, degraded;
-    if (leaving_) missing.push_back("server");
-    for (const Dependency& dependency : config_.dependencies)
-        if (!co_await dependency.check()) (dependency.required ? missing : degraded).push_back(dependency.name);
-    if (!missing.empty()) {
-        Problem not_ready = edge_problem(kServiceUnavailable, edge_code::not_ready,
-                                         fmt::format("Missing: {}.", fmt::join(missing, ", ")));
-        not_ready.retry_after_seconds = kRetryAfterSeconds;
-        not_ready.extensions.emplace_back("missing", names_of(missing));
-        co_return to_response(not_ready);
+HealthEndpoints::Answer HealthEndpoints::ready(const Request&) { co_return judge("ready", {}); }
+
+Troubles HealthEndpoints::troubles() const {
+    Troubles troubles = probe_.troubles();
+    if (leaving_) troubles.insert(troubles.begin(), {"server", "this process is ending"});
+    return troubles;
+}
+
+// body: what the answer holds besides the judgement.
+Response HealthEndpoints::judge(std::string_view when_well, json::Object body) const {
+    const Troubles troubles = this->troubles();
+    if (is_ready(troubles)) {
+        body.emplace(body.begin(), "status", troubles.empty() ? when_well : "degraded");
+        if (!troubles.empty()) {
+            body.emplace_back("degraded", names_of(troubles, false));
+            body.emplace_back("reasons", reasons_of(troubles));
+        }
+        return object_response(std::move(body));
     }
-    json::Object body{{"status", "ready"}};
-    if (!degraded.empty()) body.emplace_back("degraded", names_of(degraded));
-    co_return object_response(std::move(body));
+    Problem not_ready = edge_problem(kServiceUnavailable, edge_code::not_ready, missing_text(troubles));
+    not_ready.retry_after_seconds = kRetryAfterSeconds;
+    for (auto& member : body) not_ready.extensions.push_back(std::move(member));
+    not_ready.extensions.emplace_back("missing", names_of(troubles, true));
+    not_ready.extensions.emplace_back("degraded", names_of(troubles, false));
+    not_ready.extensions.emplace_back("reasons", reasons_of(troubles));
+    return to_response(not_ready);
 }
 
 HealthEndpoints::Answer HealthEndpoints::metrics_text(const Request&) {
     Response response;
     response.content_type = "text/plain; version=0.0.4; charset=utf-8";
-    response.body = metrics_.to_text();
+    response.body = metrics_.text();
     co_return response;
 }
 

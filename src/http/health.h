@@ -1,5 +1,8 @@
 // HealthEndpoints: what machines ask of every role, whatever else it serves: GET /health, /livez, /readyz and /metrics.
 // None of them asks for an API key.
+//
+// /health and /readyz answer from the last look of a HealthProbe: 200 while the process can do its work ("ready", or
+// "degraded" with names and reasons), otherwise 503 with what is missing.
 #pragma once
 
 #include <atomic>
@@ -8,22 +11,12 @@
 #include <string>
 #include <vector>
 
+#include "http/health_probe.h"
+#include "http/metrics_page.h"
 #include "http/router.h"
 #include "observe/metrics.h"
 
 namespace ledgerline::http {
-
-// Something that this process works with.
-struct Dependency {
-    std::string name;
-    // Whether it is there. Runs on an HTTP thread for every question: it may wait as handlers do, but not block.
-    std::function<boost::asio::awaitable<bool>()> check;
-    // Without it the process is not ready. False: the process serves without it, and says that it is degraded.
-    bool required = true;
-};
-
-// A dependency whose check answers at once.
-Dependency dependency(std::string name, std::function<bool()> check, bool required = true);
 
 struct HealthConfig {
     std::string version;
@@ -33,11 +26,17 @@ struct HealthConfig {
 
 class HealthEndpoints {
 public:
-    // metrics must outlive it.
-    HealthEndpoints(HealthConfig config, const Metrics& metrics) : config_(std::move(config)), metrics_(metrics) {}
+    // metrics and clock must outlive it.
+    HealthEndpoints(HealthConfig config, const Metrics& metrics, const Clock& clock)
+        : config_(std::move(config)), probe_(config_.dependencies, clock), metrics_(metrics, clock) {}
 
     // This must outlive the router.
     void add_routes(Router& router);
+
+    // Looks for the first time, and from now on. To be called once.
+    void start() { probe_.start(); }
+    // What the dependencies stand on is not looked at any more. Repeatable.
+    void stop() { probe_.stop(); }
 
     // From now on /readyz says no, because this process is leaving. Thread-safe.
     void set_not_ready() { leaving_ = true; }
@@ -48,9 +47,12 @@ private:
     Answer live(const Request& request);
     Answer ready(const Request& request);
     Answer metrics_text(const Request& request);
+    Troubles troubles() const;
+    Response judge(std::string_view when_well, json::Object body) const;
 
     const HealthConfig config_;
-    const Metrics& metrics_;
+    HealthProbe probe_;
+    MetricsPage metrics_;
     std::atomic<bool> leaving_ = false;
 };
 

@@ -24,8 +24,9 @@ const prometheus::Histogram::BucketBoundaries kSeconds{0.0005, 0.001, 0.0025, 0.
 std::string route_label(const Route* route) { return route ? route->name : "none"; }
 
 log::Level level_of(const Exchange& exchange, const Response& response) {
-    if (is_server_fault(response)) return log::Level::error;
-    return exchange.route && is_probe(*exchange.route) ? log::Level::debug : log::Level::info;
+    // Probes are counted: one that is answered 503 twice a second must not fill the log.
+    if (exchange.route && is_probe(*exchange.route)) return log::Level::debug;
+    return is_server_fault(response) ? log::Level::error : log::Level::info;
 }
 
 log::Field duration_field(SteadyTime::duration duration) {

@@ -35,6 +35,7 @@ Result<milliseconds> Publisher::step() {
     if (!idle) return pause_for_database(idle.error());
     if (database_backoff_.failures() > 0) log::info("publisher: the database answers again");
     database_backoff_.reset();
+    standing_.well();
     return idle;
 }
 
@@ -241,6 +242,7 @@ Result<milliseconds> Publisher::pause_for_database(const Error& error) {
     if (error.disposition == Disposition::stop) return std::unexpected(error);
     if (database_backoff_.failures() == 0)
         log::warn("publisher: the database is away", {{"code", error.code}, {"error", error.message}});
+    standing_.troubled("the publisher cannot write: " + error.message);
     const milliseconds pause = database_backoff_.next();
     database_retry_at_ = clock_.steady_now() + pause;
     return pause;

@@ -23,6 +23,7 @@
 #include "base/limits.h"
 #include "base/random.h"
 #include "base/result.h"
+#include "base/standing.h"
 #include "bus/bus.h"
 #include "bus/messaging.h"
 #include "observe/metrics.h"
@@ -83,6 +84,9 @@ public:
     // Gives all leases up, for others to take at once. Best effort: without it they expire. The next step() would take
     // lanes again.
     void release();
+
+    // Why its cursors and leases cannot be written; nothing while they can. Thread-safe.
+    std::optional<std::string> trouble() const { return standing_.trouble(); }
 
 private:
     struct Lane {
@@ -163,6 +167,7 @@ private:
     SteadyTime renew_at_{};    // renew before the first round, and as soon as a cursor or epoch surprised us
     SteadyTime leases_end_{};  // when, at the earliest, another publisher may take our lanes
     SteadyTime backlog_at_{};
+    Standing standing_;
     Backoff database_backoff_;
     SteadyTime database_retry_at_{};
     milliseconds idle_ = idle_min;

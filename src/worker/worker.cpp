@@ -43,10 +43,12 @@ Result<milliseconds> Worker::step() {
     const auto done = round();
     if (done) {
         outage_backoff_.reset();
+        health_.well();
         return milliseconds(0);
     }
     if (done.error().disposition == Disposition::stop) return std::unexpected(done.error());
 
+    health_.troubled("the worker cannot apply: " + done.error().message);
     const milliseconds delay = outage_backoff_.next();
     paused_until_ = clock_.steady_now() + delay;
     metrics_.worker_retries_total.Add({{"type", "transient"}}).Increment();

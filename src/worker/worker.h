@@ -21,11 +21,14 @@
 #include <functional>
 #include <map>
 #include <mutex>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "base/backoff.h"
 #include "base/clock.h"
 #include "base/random.h"
+#include "base/standing.h"
 #include "base/uuid.h"
 #include "bus/bus.h"
 #include "bus/messaging.h"
@@ -75,6 +78,9 @@ public:
     // that has a halt, or has stood for long, needs somebody's attention. While rounds fail or hang, since grows old by
     // itself. Thread-safe.
     std::vector<StandingLane> standing_lanes() const;
+
+    // Why no lane can be applied; nothing while lanes can. Thread-safe.
+    std::optional<std::string> trouble() const { return health_.trouble(); }
 
 private:
     // Messages whose claim leaves a gap, and which therefore may be forged, until proof decides.
@@ -133,6 +139,7 @@ private:
     std::map<int, std::int64_t> committed_;          // offsets handed to the consumer, by partition
     mutable std::mutex standing_mutex_;
     std::vector<StandingLane> standing_;  // guarded by standing_mutex_
+    Standing health_;
     Backoff outage_backoff_;
     SteadyTime paused_until_{};
 };

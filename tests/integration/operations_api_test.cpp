@@ -72,32 +72,45 @@ TEST(OperationsApi, ServesMetrics) {
     EXPECT_THAT(text, HasSubstr("database_pool_wait_seconds_count{pool=\"api\"}"));
 }
 
+// Until the next look at the dependencies.
+void await_status(const test::ApiServer& server, std::string_view status) {
+    const SteadyTime end = SystemClock().steady_now() + test::patience;
+    while (server.get("/readyz").at("status") != status && SystemClock().steady_now() < end)
+        Wakeup().wait(milliseconds(20));
+    EXPECT_EQ(server.get("/readyz").at("status"), status);
+}
+
 TEST(OperationsApi, IsReadyWhenEverythingItNeedsIsThere) {
-    bool worker_is_there = false;
+    std::atomic<bool> worker_is_there = false;
     ApiConfig config;
-    config.dependencies.push_back(http::dependency("worker", [&] { return worker_is_there; }));
+    config.dependencies.push_back(http::dependency("worker", [&] { return worker_is_there.load(); }));
     test::ApiServer server(config);
-    EXPECT_EQ(server.get("/health").at("status"), "ok");
+    EXPECT_EQ(server.get("/health").status, 503);
     EXPECT_EQ(server.get("/livez").status, 200);
     const Answer missing = server.get("/readyz");
     EXPECT_EQ(missing.status, 503);
     EXPECT_EQ(missing.code(), "not_ready");
     EXPECT_EQ(missing.at("missing"), R"(["worker"])");
+    EXPECT_EQ(missing.at("degraded"), "[]");
+    EXPECT_EQ(missing.at("reasons.worker"), "worker is not there");
     EXPECT_NE(missing.header("retry-after"), "");
     worker_is_there = true;
-    EXPECT_EQ(server.get("/readyz").at("status"), "ready");
+    await_status(server, "ready");
+    EXPECT_EQ(server.get("/health").at("status"), "ok");
 }
 
 TEST(OperationsApi, ServesWithoutWhatItDoesNotNeedAndSaysSo) {
-    bool kafka_is_there = false;
+    std::atomic<bool> kafka_is_there = false;
     ApiConfig config;
-    config.dependencies.push_back(http::dependency("kafka", [&] { return kafka_is_there; }, false));
+    config.dependencies.push_back(http::dependency("kafka", [&] { return kafka_is_there.load(); }, false));
     test::ApiServer server(config);
     const Answer degraded = server.get("/readyz");
     EXPECT_EQ(degraded.status, 200);
-    EXPECT_EQ(degraded.at("status"), "ready");
+    EXPECT_EQ(degraded.at("status"), "degraded");
     EXPECT_EQ(degraded.at("degraded"), R"(["kafka"])");
+    EXPECT_EQ(degraded.at("reasons.kafka"), "kafka is not there");
     kafka_is_there = true;
+    await_status(server, "ready");
     EXPECT_EQ(server.get("/readyz").at("degraded"), "missing");
 }
 

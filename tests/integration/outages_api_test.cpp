@@ -31,8 +31,8 @@ protected:
             EXPECT_NE(answer.header("retry-after"), "");
         }
     }
-    void await_ready() const {
-        while (server_.get("/readyz").status != 200) std::this_thread::yield();
+    void await_ready(bool ready = true) const {
+        while ((server_.get("/readyz").status == 200) != ready) std::this_thread::yield();
     }
 
     test::TestCluster cluster_;
@@ -48,8 +48,9 @@ TEST_F(OutagesApi, ARestartIsSurvivedByItself) {
     EXPECT_EQ(away.code(), "database_unavailable");
     EXPECT_NE(away.header("retry-after"), "");
     EXPECT_EQ(server_.get("/v1/accounts/" + account_).code(), "database_unavailable");
+    await_ready(false);
     EXPECT_EQ(server_.get("/readyz").at("missing"), R"(["database"])");
-    EXPECT_EQ(server_.get("/health").status, 200);
+    EXPECT_EQ(server_.get("/health").status, 503);
     EXPECT_EQ(server_.get("/livez").status, 200);
     cluster_.start();
     await_ready();

@@ -156,6 +156,19 @@ TEST_F(Verify, SaysThatALaneIsHaltedThoughTheLedgerIsWhole) {
     EXPECT_THAT(text_of(found), testing::ContainsRegex("lane 0 seq 10 : apply halted at .*: not_recognized: why"));
 }
 
+TEST_F(Verify, SaysThatAnAnnouncedEventIsNotApplied) {
+    constexpr const char* kSettled = "UPDATE outcomes SET processed_at = now() - interval '40 seconds' WHERE lane = 0";
+    const VerifySettings settings{.second_look = milliseconds(1), .on_progress = {}};
+    damage(kSettled);
+    EXPECT_TRUE(report(settings).ok());  // the next event has just been accepted
+    damage("UPDATE accepted SET created_at = now() - interval '60 seconds' WHERE id = id(1010)");
+    const VerifyReport found = report(settings);
+    EXPECT_FALSE(found.damaged());
+    EXPECT_EQ(broken(found), std::set{Check::halts});
+    EXPECT_THAT(text_of(found), testing::ContainsRegex(
+                                    "lane 0 seq 10 : announced and not applied; the lane has not moved for 4[0-9] s"));
+}
+
 TEST_F(Verify, SaysTheSameWhateverTheStretch) {
     damage("UPDATE accounts SET balance_cents = 21 WHERE id = id(1); DELETE FROM accepted WHERE id = id(1010)");
     const std::string expected = text_of(report());

@@ -1,0 +1,33 @@
+-- What the probes of a role ask (src/api/ledger_probe.cpp), a few statements twice a second.
+
+-- name: missing_rights
+-- Of the rights that are needed, VERB on relation, those that this session's user does not have.
+SELECT string_agg(verb || ' on ' || relation, ', ' ORDER BY relation, verb)
+FROM unnest($1::text[], $2::text[]) AS needed (relation, verb)
+WHERE NOT CASE verb WHEN 'DELETE' THEN has_table_privilege(relation, verb)
+                    ELSE has_any_column_privilege(relation, verb) END
+
+-- name: write_intake
+-- A write like those of the stage, and its commit, which change nothing: refused by a standby, a session that is read-only
+-- and a user without the right. A lane that is locked at this moment is being written.
+SELECT lane FROM lane_intake ORDER BY lane LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
+
+-- name: write_publish
+SELECT lane FROM lane_publish ORDER BY lane LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
+
+-- name: write_apply
+SELECT lane FROM lane_apply ORDER BY lane LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
+
+-- name: little_memory
+SET LOCAL work_mem = '64kB'
+
+-- name: use_disk
+-- Sorts more than fits into memory, and so writes files of some hundred kilobytes: fails when the disk is full.
+SELECT count(*) FROM (SELECT n FROM generate_series(1, 10000) n ORDER BY n DESC OFFSET 0) sorted
+
+-- name: cursors
+SELECT c.lane, c.last_seq, c.published_seq, c.applied_seq, p.reason, a.reason
+FROM lane_cursors c
+     LEFT JOIN standing_halts p ON p.lane = c.lane AND p.stage = 'publish'
+     LEFT JOIN standing_halts a ON a.lane = c.lane AND a.stage = 'apply'
+ORDER BY c.lane

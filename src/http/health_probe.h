@@ -1,0 +1,72 @@
+// HealthProbe: looks at what a process works with, on a thread of its own, and remembers what it saw.
+//
+// Whoever asks gets the last look's answer at once, however many ask and whatever hangs. A look that does not come back
+// makes the answer say so: what was true some seconds ago is not passed off as true now.
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/loop.h"
+
+namespace ledgerline::http {
+
+// Something that is not as it should be.
+struct Trouble {
+    std::string name;    // of what is meant: "database", "kafka", "lanes"
+    std::string reason;  // for people; never holds a secret
+    // Whether the process cannot do its work because of it. False: it does its work and is degraded.
+    bool required = true;
+};
+
+// One look at something this process works with. Runs on the probe's thread, one at a time; it may block, with a
+// deadline below HealthProbe::stale_after. Exceptions count as trouble.
+using Dependency = std::function<std::vector<Trouble>()>;
+
+// A dependency that is either there or not; its check must answer at once.
+Dependency dependency(std::string name, std::function<bool()> check, bool required = true);
+
+// What a loop says of itself: trouble() must be thread-safe.
+Dependency dependency(std::string name, std::function<std::optional<std::string>()> trouble, bool required = true);
+
+// What is amiss, by name, each name once.
+using Troubles = std::vector<Trouble>;
+bool is_ready(const Troubles& troubles);
+
+class HealthProbe {
+public:
+    static constexpr milliseconds interval{500};
+    // An answer older than this is none.
+    static constexpr milliseconds stale_after{3'000};
+
+    // The clock must outlive it; what the dependencies stand on must live until stop().
+    HealthProbe(std::vector<Dependency> dependencies, const Clock& clock);
+    ~HealthProbe() { stop(); }
+
+    // Returns after the first look, or after stale_after. To be called once.
+    void start();
+    // Repeatable. Lets a look under way end.
+    void stop() { loop_.stop(); }
+
+    // Thread-safe; never waits for a look.
+    Troubles troubles() const;
+
+private:
+    void look();
+
+    const std::vector<Dependency> dependencies_;
+    const Clock& clock_;
+    mutable std::mutex mutex_;
+    std::condition_variable looked_;
+    Troubles seen_;
+    std::optional<SteadyTime> seen_at_;
+    Wakeup wakeup_;
+    LoopThread loop_;
+};
+
+}  // namespace ledgerline::http

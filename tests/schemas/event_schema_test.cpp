@@ -169,9 +169,9 @@ TEST(DeadLetterSchema, TakesTheHeadersOfLetters) {
     other.value_bytes = 0;
     other.offset = INT64_MAX;
     other.error_message.assign(5'000, 'e');
-    headers.push_back(headers_json(encode(other).headers));
+    headers.push_back(headers_json(encode(other, 1'000'000).headers));
     other.value_bytes = 1;
-    headers.push_back(headers_json(encode(other).headers));
+    headers.push_back(headers_json(encode(other, 1'000'000).headers));
     expect_all(JsonSchema("dead-letter.headers"), headers);
 }
 

@@ -94,7 +94,8 @@ WHERE lane = $1 AND published_seq > $2
 
 -- name: halt
 INSERT INTO lane_halts AS known (lane, stage, seq, code, reason, halted_at)
-SELECT lane, 'apply', $2, $3, left($4, $5::integer), now() FROM lane_apply WHERE lane = $1 AND applied_seq = $2 - 1
+SELECT lane, 'apply', $2::bigint, $3, left($4, $5::integer), now()
+FROM lane_apply WHERE lane = $1 AND applied_seq = $2::bigint - 1
 ON CONFLICT (lane, stage) DO UPDATE
 SET seq = excluded.seq, code = excluded.code, reason = excluded.reason,
     halted_at = CASE WHEN (known.seq, known.code) = (excluded.seq, excluded.code) THEN known.halted_at

@@ -86,8 +86,8 @@ WHERE lane = $1 AND owner = $2 AND epoch = $3
 
 -- name: halt
 INSERT INTO lane_halts AS known (lane, stage, seq, code, reason, halted_at)
-SELECT lane, 'publish', $4, $5, $6, now() FROM lane_publish
-WHERE lane = $1 AND owner = $2 AND epoch = $3 AND published_seq = $4 - 1
+SELECT lane, 'publish', $4::bigint, $5, $6, now() FROM lane_publish
+WHERE lane = $1 AND owner = $2 AND epoch = $3 AND published_seq = $4::bigint - 1
 ON CONFLICT (lane, stage) DO UPDATE
 SET seq = excluded.seq, code = excluded.code, reason = excluded.reason,
     halted_at = CASE WHEN (known.seq, known.code) = (excluded.seq, excluded.code) THEN known.halted_at

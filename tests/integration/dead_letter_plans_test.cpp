@@ -77,7 +77,7 @@ protected:
         const auto rows = connection_.query({id, sql});
         EXPECT_TRUE(rows) << rows.error().message;
         plan_ = rows->text(0, 0);
-        return letters_touched(*json::parse(plan_, {.depth_max = 200})->if_array()->front().find("Plan"));
+        return letters_touched(*json::parse(plan_)->if_array()->front().find("Plan"));
     }
 
     static inline std::unique_ptr<test::TestDatabase> database_;

@@ -138,7 +138,7 @@ protected:
         const std::string& sql = texts.emplace_back("EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) " + query);
         const auto rows = loaded_->connection().query({name, sql});
         ASSERT_TRUE(rows) << rows.error().message;
-        const auto plan = json::parse(rows->text(0, 0), {.depth_max = 200});
+        const auto plan = json::parse(rows->text(0, 0));
         ASSERT_TRUE(plan) << plan.error().message;
         Touched touched;
         add_touched(*plan->if_array()->front().find("Plan"), touched);

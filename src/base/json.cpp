@@ -6,6 +6,7 @@
 #include <unordered_set>
 
 #include "base/json_items.h"
+#include "base/printable.h"
 
 namespace ledgerline::json {
 namespace {
@@ -45,7 +46,7 @@ public:
         frame.key = std::exchange(text_, {});
         if (frame.key.find('\0') != std::string::npos) return refuse("a member name must not contain U+0000", code);
         if (!frame.names.insert(frame.key).second)
-            return refuse("the member name '" + cut(frame.key) + "' occurs twice in one object", code);
+            return refuse("the member name '" + printable(cut(frame.key)) + "' occurs twice in one object", code);
         return true;
     }
     bool on_string_part(Text text, std::size_t, Code&) { return append(text); }
@@ -77,7 +78,7 @@ public:
                 const bool is_split = splitting_ && i + 1 == kSplitFrames;
                 path += '[' + std::to_string(is_split ? items_ : array->size()) + ']';
             } else if (!frame.key.empty()) {
-                path += (path.empty() ? "" : ".") + frame.key;
+                path += (path.empty() ? "" : ".") + printable(frame.key);
             }
         }
         return cut(std::move(path));

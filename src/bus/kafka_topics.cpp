@@ -73,7 +73,7 @@ bool KafkaTopics::wait_there(KafkaTopic topic, SteadyTime deadline) {
 std::string KafkaTopics::obstacle(KafkaTopic which, int number) const {
     const std::lock_guard lock(mutex_);
     const Topic& topic = at(which);
-    if (!topic.looked) return silence_;
+    if (!topic.looked) return silence_.empty() ? fmt::format("topic {} was not looked at yet", topic.name) : silence_;
     if (number < 0 || number >= std::ssize(topic.partitions))
         return topic.problem.empty() ? fmt::format("topic {} has no partition {}", topic.name, number) : topic.problem;
     const Partition& partition = topic.partitions[static_cast<std::size_t>(number)];

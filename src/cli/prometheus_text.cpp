@@ -66,7 +66,7 @@ private:
     std::string_view rest_;
 };
 
-bool read_labels(LineReader& line, Sample& sample) {
+bool read_labels(LineReader& line, MetricSample& sample) {
     if (!line.take('{')) return true;
     for (line.skip_blanks(); !line.take('}'); line.skip_blanks()) {
         std::string name = line.name();
@@ -83,9 +83,9 @@ bool read_labels(LineReader& line, Sample& sample) {
 }
 
 // What follows the value, a timestamp, is of no interest.
-std::optional<Sample> read_sample(std::string_view text) {
+std::optional<MetricSample> read_sample(std::string_view text) {
     LineReader line(text);
-    Sample sample;
+    MetricSample sample;
     sample.name = line.name();
     if (sample.name.empty()) return std::nullopt;
     line.skip_blanks();
@@ -99,7 +99,7 @@ std::optional<Sample> read_sample(std::string_view text) {
 
 }  // namespace
 
-std::string_view Sample::label(std::string_view label_name) const {
+std::string_view MetricSample::label(std::string_view label_name) const {
     for (const auto& [each, text] : labels)
         if (each == label_name) return text;
     return "";
@@ -149,22 +149,22 @@ Result<Scrape> Scrape::parse(std::string_view text) {
 }
 
 double Scrape::sum(std::string_view name, Labels labels) const {
-    return sum_if(name, [&](const Sample& sample) {
+    return sum_if(name, [&](const MetricSample& sample) {
         return std::ranges::all_of(labels, [&](const auto& each) { return sample.label(each.first) == each.second; });
     });
 }
 
-double Scrape::sum_if(std::string_view name, const std::function<bool(const Sample&)>& wanted) const {
+double Scrape::sum_if(std::string_view name, const std::function<bool(const MetricSample&)>& wanted) const {
     double total = 0;
-    for (const Sample& sample : samples_)
+    for (const MetricSample& sample : samples_)
         if (sample.name == name && wanted(sample)) total += sample.value;
     return total;
 }
 
-Buckets Scrape::histogram(std::string_view name, const std::function<bool(const Sample&)>& wanted) const {
+Buckets Scrape::histogram(std::string_view name, const std::function<bool(const MetricSample&)>& wanted) const {
     const std::string bucket_name = std::string(name) + "_bucket";
     std::map<double, double> counts;
-    for (const Sample& sample : samples_) {
+    for (const MetricSample& sample : samples_) {
         if (sample.name != bucket_name || !wanted(sample)) continue;
         if (const auto bound = LineReader::parse_number(sample.label("le"))) counts[*bound] += sample.value;
     }
@@ -174,7 +174,7 @@ Buckets Scrape::histogram(std::string_view name, const std::function<bool(const 
 }
 
 std::string Scrape::label(std::string_view name, std::string_view label_name) const {
-    for (const Sample& sample : samples_)
+    for (const MetricSample& sample : samples_)
         if (sample.name == name) return std::string(sample.label(label_name));
     return "";
 }

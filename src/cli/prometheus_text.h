@@ -13,7 +13,7 @@
 
 namespace ledgerline::cli {
 
-struct Sample {
+struct MetricSample {
     std::string name;
     std::vector<std::pair<std::string, std::string>> labels;
     double value = 0;
@@ -48,16 +48,16 @@ public:
     using Labels = std::initializer_list<std::pair<std::string_view, std::string_view>>;
     // Of all samples of that name with these labels; 0 when there are none.
     double sum(std::string_view name, Labels labels = {}) const;
-    double sum_if(std::string_view name, const std::function<bool(const Sample&)>& wanted) const;
+    double sum_if(std::string_view name, const std::function<bool(const MetricSample&)>& wanted) const;
     // All histograms of that name whose samples are wanted, as one.
     Buckets histogram(
         std::string_view name,
-        const std::function<bool(const Sample&)>& wanted = [](const Sample&) { return true; }) const;
+        const std::function<bool(const MetricSample&)>& wanted = [](const MetricSample&) { return true; }) const;
     // The label's value of the first sample of that name; "" when there is none.
     std::string label(std::string_view name, std::string_view label_name) const;
 
 private:
-    std::vector<Sample> samples_;
+    std::vector<MetricSample> samples_;
 };
 
 }  // namespace ledgerline::cli

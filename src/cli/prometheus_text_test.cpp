@@ -26,7 +26,7 @@ TEST(Scrape, SumsWhatHasTheLabels) {
     EXPECT_EQ(scrape.sum("a_total", {{"x", "1"}}), 5.5);
     EXPECT_EQ(scrape.sum("a_total", {{"x", "1"}, {"y", "q"}}), 3.5);
     EXPECT_EQ(scrape.sum("a_total", {{"z", "1"}}), 0);
-    EXPECT_EQ(scrape.sum_if("a_total", [](const Sample& sample) { return sample.label("x") != "1"; }), 10);
+    EXPECT_EQ(scrape.sum_if("a_total", [](const MetricSample& sample) { return sample.label("x") != "1"; }), 10);
     EXPECT_EQ(scrape.sum("b"), 1000);
     EXPECT_EQ(scrape.sum("c"), 0);
     EXPECT_EQ(scrape.label("a_total", "y"), "p");
@@ -66,13 +66,13 @@ TEST(Buckets, AreMergedOverLabels) {
     const Scrape scrape = scrape_of(kHistogram);
     EXPECT_EQ(scrape.histogram("h").count(), 20);
     EXPECT_EQ(scrape.histogram("h").buckets.size(), 3u);
-    EXPECT_EQ(scrape.histogram("h", [](const Sample& sample) { return sample.label("r") == "a"; }).count(), 10);
+    EXPECT_EQ(scrape.histogram("h", [](const MetricSample& sample) { return sample.label("r") == "a"; }).count(), 10);
     EXPECT_EQ(scrape.histogram("nothing").quantile(0.5), std::nullopt);
 }
 
 TEST(Buckets, GiveQuantilesLinearWithinABucket) {
     const Buckets a =
-        scrape_of(kHistogram).histogram("h", [](const Sample& sample) { return sample.label("r") == "a"; });
+        scrape_of(kHistogram).histogram("h", [](const MetricSample& sample) { return sample.label("r") == "a"; });
     EXPECT_DOUBLE_EQ(*a.quantile(0.25), 0.05);
     EXPECT_DOUBLE_EQ(*a.quantile(0.5), 0.1);
     EXPECT_DOUBLE_EQ(*a.quantile(0.7), 0.1 + 0.9 * 2 / 4);

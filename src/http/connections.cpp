@@ -36,6 +36,7 @@ void Connections::Place::enlist() {
     InHolders::unlink();
     if (bytes_ > 0 && doing_ == Doing::reading) owner_.readers_.push_back(*this);
     if (bytes_ > 0 && doing_ == Doing::writing) owner_.writers_.push_back(*this);
+    if (bytes_ > 0 && doing_ == Doing::waiting) owner_.waiters_.push_back(*this);
     InClient::unlink();
     if (client_ && doing_ == Doing::reading) client_->unfinished.push_back(*this);
     if (client_ && doing_ == Doing::idle) client_->idle.push_back(*this);
@@ -73,7 +74,8 @@ void Connections::relieve(Eviction reason, std::size_t bytes) {
     {
         const std::lock_guard lock(mutex_);
         auto& holders = reason == Eviction::answer_bytes ? writers_ : readers_;
-        const SteadyTime still_since = std::chrono::steady_clock::now() - still_min;
+        const SteadyTime now = std::chrono::steady_clock::now();
+        const SteadyTime still_since = now - still_min;
         for (std::size_t freed = 0; freed < bytes && victims.size() < relieved_max && !holders.empty();) {
             Place& place = holders.front();
             if (place.moved_at_ > still_since) break;
@@ -81,8 +83,21 @@ void Connections::relieve(Eviction reason, std::size_t bytes) {
             freed += place.bytes_;
             place.InHolders::unlink();
         }
+        if (Place* waiter = victims.empty() && reason == Eviction::request_bytes ? waiter_to_go(now) : nullptr) {
+            victims.emplace_back(waiter->weak_from_this(), &waiter->evict_);
+            waiter->InHolders::unlink();
+        }
     }
     for (const auto& [place, evict] : victims) (*evict)(place, reason);
+}
+
+// Of one that waits alone, others that work will make room.
+Connections::Place* Connections::waiter_to_go(SteadyTime now) {
+    if (waiters_.empty() || std::next(waiters_.begin()) == waiters_.end()) return nullptr;
+    Place& longest = waiters_.front();
+    if (longest.moved_at_ > now - still_min || now - waiting_relieved_at_ < waiting_relief_interval) return nullptr;
+    waiting_relieved_at_ = now;
+    return &longest;
 }
 
 Connections::Place* Connections::Client::stillest() {

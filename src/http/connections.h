@@ -32,9 +32,9 @@ public:
         std::size_t per_client_max;
         std::vector<Network> trusted;  // have no such share
     };
-    // What one connection does: a request that is awaited or has come in part; one that is complete; its answer, where
-    // that is large; nothing between requests.
-    enum class Doing { reading, working, writing, idle };
+    // What one connection does: a request that is awaited or has come in part; one that waits for room for more of it; one
+    // that is complete; its answer, where that is large; nothing between requests.
+    enum class Doing { reading, waiting, working, writing, idle };
     class Place;
     // Tells a connection to go. Called on any thread, after the decision; place may have ended meanwhile.
     using Evict = std::function<void(const std::weak_ptr<Place>& place, Eviction reason)>;
@@ -42,6 +42,9 @@ public:
     // For their bytes only those are thrown out that have stood still for so long, and so many at once.
     static constexpr milliseconds still_min{50};
     static constexpr std::size_t relieved_max = 64;
+    // Where nobody stands still and several wait for room, each with a part of its body, they wait for one another: the
+    // one that has waited longest goes, one at a time.
+    static constexpr milliseconds waiting_relief_interval{20};
 
     explicit Connections(Limits limits) : limits_(std::move(limits)) {}
     Connections(const Connections&) = delete;
@@ -51,7 +54,7 @@ public:
     // what tells the new one to go, and must outlive its place.
     std::shared_ptr<Place> admit(const boost::asio::ip::address& from, const Evict& evict);
 
-    // Tells those to go that hold so many bytes together and stand still.
+    // Tells those to go that hold so many bytes together and stand still, or else one of those that wait for room.
     void relieve(Eviction reason, std::size_t bytes);
 
 private:
@@ -115,6 +118,7 @@ private:
     Client& client_at(const boost::asio::ip::address& from);
     void recount(Client& client, int change);
     Place* stillest_of_the_most_crowded();
+    Place* waiter_to_go(SteadyTime now);
     void forget(Place& place);
 
     const Limits limits_;
@@ -122,7 +126,8 @@ private:
     std::size_t count_ = 0;
     std::map<AddressBytes, Client> clients_;
     boost::intrusive::multiset<Client> crowd_;  // the most crowded is last
-    List<InHoldersTag> readers_, writers_;      // who holds bytes, of all clients
+    List<InHoldersTag> readers_, writers_, waiters_;  // who holds bytes, of all clients
+    SteadyTime waiting_relieved_at_{};
 };
 
 }  // namespace ledgerline::http

@@ -137,5 +137,22 @@ TEST_F(ConnectionsTest, NoMoreGoThanAreNeeded) {
     for (int i = 0; i < 3; ++i) EXPECT_TRUE(evicted(places[static_cast<std::size_t>(i)]));
 }
 
+TEST_F(ConnectionsTest, OfThoseThatWaitForOneAnotherTheOneThatHasWaitedLongestGoes) {
+    Connections connections({10, 10, {}});
+    const auto first = admit(connections, "10.0.0.1"), second = admit(connections, "10.0.0.2");
+    const auto wait = [](const auto& place) {
+        place->begin(Doing::waiting);
+        place->hold(1000);
+    };
+    wait(first);
+    wait_until_still();
+    connections.relieve(Eviction::request_bytes, 1000);
+    EXPECT_TRUE(evicted_.empty()) << "one that waits alone has time";
+    wait(second);
+    connections.relieve(Eviction::request_bytes, 1000);
+    EXPECT_TRUE(evicted(first));
+    EXPECT_FALSE(evicted(second));
+}
+
 }  // namespace
 }  // namespace ledgerline::http

@@ -32,7 +32,7 @@ private:
 
 }  // namespace
 
-asio::awaitable<bool> take_room(ByteBudget::Share& share, std::size_t bytes) {
+asio::awaitable<bool> take_room(ByteBudget::Share& share, std::size_t bytes, std::function<bool()> given_up) {
     if (share.resize(bytes)) co_return true;
     ByteBudget& budget = *share.budget();
     const Waiting waiting(budget);
@@ -45,6 +45,7 @@ asio::awaitable<bool> take_room(ByteBudget::Share& share, std::size_t bytes) {
         timer.expires_after(pause);
         co_await timer.async_wait(asio::use_awaitable);
         pause = std::min(2 * pause, kPauseMax);
+        if (given_up && given_up()) co_return false;
         if (share.resize(bytes)) co_return true;
     } while (std::chrono::steady_clock::now() < deadline);
     co_return false;

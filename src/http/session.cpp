@@ -105,7 +105,7 @@ void Session::evict(Eviction reason) {
         stream_->interrupt();  // there is room to say why
     else if (doing == reading || doing == idle || (reason == Eviction::answer_bytes && doing == writing))
         stream_->close();
-    else
+    else if (doing != waiting)  // who waits looks for itself
         return;
     meter_.record_dropped(dropped_for(reason));
 }
@@ -224,8 +224,9 @@ asio::awaitable<Session::Step> Session::read_more(Exchange& exchange) {
 asio::awaitable<bool> Session::hold(Exchange& exchange, std::size_t body_bytes) {
     const std::size_t bytes = stream_->weight() + exchange.head_bytes + body_bytes;
     if (!exchange.request.memory.resize(bytes)) {
-        place_->begin(Connections::Doing::working);  // who waits for room does not stand still by its own fault
-        const bool has_room = co_await take_room(exchange.request.memory, bytes);
+        place_->begin(Connections::Doing::waiting);
+        place_->hold(exchange.request.memory.bytes());
+        const bool has_room = co_await take_room(exchange.request.memory, bytes, [this] { return evicted_; });
         place_->begin(Connections::Doing::reading);
         if (!has_room) co_return false;
     }

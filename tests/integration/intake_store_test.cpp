@@ -209,7 +209,8 @@ TEST_F(IntakeStoreTest, NumbersFollowOnFromBatchToBatch) {
 TEST_F(IntakeStoreTest, LocksLanesInAscendingOrder) {
     database_.run(
         "CREATE TABLE kept AS SELECT * FROM lane_intake; ALTER TABLE lane_publish DROP CONSTRAINT "
-        "lane_publish_lane_fkey; ALTER TABLE lane_apply DROP CONSTRAINT lane_apply_lane_fkey; TRUNCATE lane_intake; "
+        "lane_publish_lane_fkey; ALTER TABLE lane_apply DROP CONSTRAINT lane_apply_lane_fkey; "
+        "ALTER TABLE lane_halts DROP CONSTRAINT lane_halts_lane_fkey; TRUNCATE lane_intake; "
         "INSERT INTO lane_intake SELECT * FROM kept ORDER BY lane DESC; ANALYZE lane_intake");
     const Uuid low = account(1), middle = account(5), high = account(9);
 

@@ -54,7 +54,8 @@ public:
     Limited() {
         database_.run(
             "DO $$ BEGIN CREATE ROLE app LOGIN PASSWORD 'app'; EXCEPTION WHEN duplicate_object THEN NULL; END $$;"
-            "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO app");
+            "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO app;"
+            "GRANT CREATE ON SCHEMA public TO app");  // up migrates
     }
     void run(const std::string& sql) const { database_.run(sql); }
     // Settings of the server do not belong into the transaction that a script is.

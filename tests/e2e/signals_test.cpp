@@ -84,7 +84,7 @@ TEST_F(SignalsTest, TermLetsEveryRoleServeOnForTheDelay) {
         RoleProcess process(role(name, database.url(), {"--shutdown-delay", kLongDelay}));
         ApiClient client(process.port());
         process.program().signal(SIGTERM);
-        expect_serving_but_leaving(client, process.port(), "/health");
+        expect_serving_but_leaving(client, process.port(), "/metrics");
         EXPECT_EQ(process.stop(), "exit code 0") << process.program().output();
     }
 }

@@ -203,7 +203,7 @@ TEST_F(StartedAsRoot, ARoleBecomesAnOrdinaryUser) {
     const auto nobody = pg::find_user("nobody");
     ASSERT_TRUE(nobody);
     Program program(role("worker", kNoDatabase, {"--run-as", "nobody"}));
-    ASSERT_TRUE(logs(program, "does not answer yet")) << program.output();
+    ASSERT_TRUE(logs(program, "cannot be used yet")) << program.output();
     expect_ordinary(program.pid(), nobody->uid);
 }
 
@@ -236,7 +236,7 @@ TEST_F(StartedAsRoot, AUserWithoutANameIsToldSoBeforeAnythingIsMade) {
 
     // A role on a database of its own needs no name.
     Program worker(role("worker", kNoDatabase), {}, launcher);
-    EXPECT_TRUE(logs(worker, "does not answer yet")) << worker.output();
+    EXPECT_TRUE(logs(worker, "cannot be used yet")) << worker.output();
 }
 
 }  // namespace

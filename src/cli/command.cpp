@@ -236,9 +236,11 @@ int CommandLine::run(const Environment& environment, int argc, const char* const
         environment.out << version.what() << '\n';
         return exit_ok;
     } catch (const CLI::ArgumentMismatch& error) {
-        // "--url: 1 required TEXT missing"
+        // "--url: 1 required TEXT missing", or "--url: At Most 1 required but received 2"
         const std::string_view message = error.what();
-        return refuse(fmt::format("{} needs a value", message.substr(0, message.find(':'))));
+        const bool repeated = message.contains("At Most") || message.contains("but received");
+        return refuse(fmt::format("{} {}", message.substr(0, message.find(':')),
+                                  repeated ? "is given more than once" : "needs a value"));
     } catch (const CLI::ExtrasError&) {
         return refuse(fmt::format("'{}' is one argument too many", without_secrets(words.level->remaining().front())));
     } catch (const CLI::ParseError& error) {

@@ -131,10 +131,12 @@ TEST_F(Operations, TheEdgeRefusesWhatProxiesDisagreeAbout) {
           std::string("GET /health HTTP/1.1\r\nHost: a\r\nX: 1\r\n 2\r\n\r\n"),
           head + "Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}", head + "Content-Length: +2\r\n\r\n{}",
           head + "Transfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n0\r\n\r\n",
-          head + "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"}) {
+          head + "Transfer-Encoding: chunked, gzip\r\n\r\n0\r\n\r\n"}) {
         const std::string answer = raw(bytes);
         EXPECT_THAT(answer, StartsWith("HTTP/1.1 400 ")) << bytes;
     }
+    EXPECT_THAT(raw(head + "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"),
+                StartsWith("HTTP/1.1 501 Not Implemented\r\n"));
     const std::string chunked = raw(head + "Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n12\r\n" +
                                     R"({"currency":"EUR"})" + "\r\n0\r\n\r\n");
     EXPECT_THAT(chunked, StartsWith("HTTP/1.1 201 "));

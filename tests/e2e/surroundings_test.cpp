@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <algorithm>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -28,7 +30,9 @@ constexpr const char* kKey = "a-key-of-this-test-0123456789";
 class SurroundingsTest : public testing::Test {
 protected:
     std::vector<std::string> up(const std::vector<std::string>& more = {}) const {
-        std::vector<std::string> all{"up", "--data-dir", data_dir_.string(), "--listen", "127.0.0.1:0"};
+        std::vector<std::string> all{"up", "--data-dir", data_dir_.string()};
+        if (std::ranges::find(more, "--listen") == more.end())
+            all.insert(all.end(), {"--listen", "127.0.0.1:0"});
         all.insert(all.end(), more.begin(), more.end());
         return all;
     }

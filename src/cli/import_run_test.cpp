@@ -167,6 +167,7 @@ TEST_F(ImportRun, KeepsEachAccountsOrderWhateverFailsInBetween) {
 }
 
 TEST_F(ImportRun, DoesNotSendARowThatTheServerLetALaterOneOvertake) {
+    settings_.connections = 1;  // so that all three are in the batch that meets the fault
     ledger_.faults = {Fault::first_busy};
     const ImportOutcome outcome =
         import(std::string(kHeader) + "r1,a,,CREDIT,5,CZK\nr2,b,,CREDIT,5,CZK\nr3,a,,CREDIT,5,CZK\n");

@@ -103,10 +103,10 @@ void AccountEndpoints::add_routes(http::Router& router) {
                 .name = "create_account",
                 .handler = [this](const Request& request) { return create(request); },
                 .body_bytes_max = body_bytes_max});
-    router.add({.method = "GET",
-                .pattern = "/v1/accounts",
-                .name = "list_accounts",
-                .handler = [this](Request& request) { return list(request); }});
+    router.add(
+        {.method = "GET", .pattern = "/v1/accounts", .name = "list_accounts", .handler = [this](Request& request) {
+             return list(request);
+         }});
     router.add({.method = "GET",
                 .pattern = "/v1/accounts/{id}",
                 .name = "get_account",

@@ -120,8 +120,8 @@ private:
     std::atomic<bool> stopping_ = false;
     // Of the batcher's thread.
     bool broken_ = false;
-    std::size_t batch_rows_max_;    // halved when a batch times out, doubled when one succeeds
-    std::string refusal_code_;      // for which rows were refused, each by itself, one after the other
+    std::size_t batch_rows_max_;  // halved when a batch times out, doubled when one succeeds
+    std::string refusal_code_;    // for which rows were refused, each by itself, one after the other
     int refusals_in_a_row_ = 0;
     Wakeup stop_wakeup_;
     Wakeup deadline_wakeup_;  // of the deadline thread

@@ -50,8 +50,9 @@ OutcomeWatcher::OutcomeWatcher(OutcomeStore& store, WatcherConfig config, const 
       config_(config),
       clock_(clock),
       delay_(config.poll_min),
-      loop_("outcome-watcher", wakeup_, [this] { return tick(); }, [](const Error&) {},
-            exception_noter(metrics, "outcome-watcher")) {}
+      loop_(
+          "outcome-watcher", wakeup_, [this] { return tick(); }, [](const Error&) {},
+          exception_noter(metrics, "outcome-watcher")) {}
 
 void OutcomeWatcher::start() { loop_.start(); }
 

@@ -36,8 +36,8 @@ http::Response record_response(int status, const Record& record) {
 }
 
 // The text of {"<name>": [...], "limit": n, "next_cursor": ...}. rows are what a query with LIMIT limit + 1 gave, or
-// fewer where they are large: any beyond the limit, or beyond limits::page_bytes_max of text, tells that there is a next
-// page. The first row is always on the page. position(record) is what a cursor holds.
+// fewer where they are large: any beyond the limit, or beyond limits::page_bytes_max of text, tells that there is a
+// next page. The first row is always on the page. position(record) is what a cursor holds.
 //
 // To be called where the rows were read, so that nothing but the text is handed on.
 template <class Record, class Position>

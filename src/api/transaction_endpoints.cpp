@@ -213,18 +213,17 @@ boost::asio::awaitable<TransactionEndpoints::Outcomes> TransactionEndpoints::acc
     co_return outcomes;
 }
 
-// Replaces the ids of replayed transactions by their current state. The metadata stays that of the request, which is the
-// same JSON value as the stored one: what an answer holds is bounded by what the request held.
+// Replaces the ids of replayed transactions by their current state. The metadata stays that of the request, which is
+// the same JSON value as the stored one: what an answer holds is bounded by what the request held.
 boost::asio::awaitable<void> TransactionEndpoints::load_replayed(const http::Request& request,
                                                                  std::vector<Outcome>& outcomes) {
     std::vector<Uuid> ids;
     for (const Outcome& outcome : outcomes)
         if (outcome && outcome->replayed) ids.push_back(outcome->transaction.id);
     if (ids.empty()) co_return;
-    const auto found = co_await database_.run(
-        request.trace, [&](pg::Connection& connection) {
-            return read_transactions(connection, sql::api_transaction_states_by_id, ids);
-        });
+    const auto found = co_await database_.run(request.trace, [&](pg::Connection& connection) {
+        return read_transactions(connection, sql::api_transaction_states_by_id, ids);
+    });
     std::unordered_map<Uuid, const TransactionRecord*> by_id;
     if (found)
         for (const TransactionRecord& record : *found) by_id.emplace(record.id, &record);
@@ -238,7 +237,7 @@ boost::asio::awaitable<void> TransactionEndpoints::load_replayed(const http::Req
             continue;
         }
         outcome = std::unexpected(found ? problem(ProblemCode::internal_error, "The transaction cannot be read.")
-                                  : problem_of(found.error()));
+                                        : problem_of(found.error()));
     }
 }
 
@@ -323,10 +322,9 @@ TransactionEndpoints::Answer TransactionEndpoints::get(const http::Request& requ
     if (auto wrong = check_parameters(request, {})) co_return http::to_response(*wrong);
     const auto id = path_id(request);
     if (!id) co_return http::to_response(id.error());
-    const auto found = co_await database_.run(
-        request.trace, [&](pg::Connection& connection) { 
-            return read_transactions(connection, sql::api_transactions_by_id, std::span(&*id, 1));
-        });
+    const auto found = co_await database_.run(request.trace, [&](pg::Connection& connection) {
+        return read_transactions(connection, sql::api_transactions_by_id, std::span(&*id, 1));
+    });
     if (!found) co_return http::to_response(problem_of(found.error()));
     if (found->empty()) co_return not_found();
     co_return record_response(200, found->front());

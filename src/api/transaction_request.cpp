@@ -34,9 +34,9 @@ http::Problem too_many_items() {
 
 http::Problem too_many_values(const std::string& path, const std::string& member) {
     std::string field = member.empty() ? path : fmt::format("{}.{}", path, member);
-    return problem(ProblemCode::invalid_field,
-                   fmt::format("{} makes this item hold more than {} JSON values.", field, limits::batch_item_values_max),
-                   field);
+    return problem(
+        ProblemCode::invalid_field,
+        fmt::format("{} makes this item hold more than {} JSON values.", field, limits::batch_item_values_max), field);
 }
 
 }  // namespace

@@ -13,8 +13,8 @@ namespace ledgerline::app {
 
 class HealthServer {
 public:
-    // Behind the process' addresses, where nobody is answered yet. right: what the role does in the database. The process
-    // must outlive it.
+    // Behind the process' addresses, where nobody is answered yet. right: what the role does in the database. The
+    // process must outlive it.
     HealthServer(RoleProcess& process, const std::string& database_url, StageRight right);
     ~HealthServer() { stop(); }
     HealthServer(const HealthServer&) = delete;

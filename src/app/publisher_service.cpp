@@ -13,8 +13,8 @@ PublisherService::PublisherService(const PublisherServiceConfig& config, std::un
     : producer_(std::move(producer)),
       store_(connection_config(config.database_url, "publisher"), metrics, tracer),
       publisher_(config.publisher, store_, *producer_, clock, random, metrics, tracer),
-      loop_("publisher", wakeup, watchdog.watch("publisher", [this] { return publisher_.step(); }),
-            std::move(on_fatal), exception_noter(metrics, "publisher")) {}
+      loop_("publisher", wakeup, watchdog.watch("publisher", [this] { return publisher_.step(); }), std::move(on_fatal),
+            exception_noter(metrics, "publisher")) {}
 
 void PublisherService::start() {
     loop_.start();

@@ -42,8 +42,8 @@ private:
     Step step_;
     OnFatal on_fatal_;
     OnException on_exception_;
-    milliseconds pause_{0};   // after the last step, because of what it threw
-    Wakeup pause_ended_;      // by stop()
+    milliseconds pause_{0};  // after the last step, because of what it threw
+    Wakeup pause_ended_;     // by stop()
     std::atomic<bool> stopping_ = false;
     std::thread thread_;
 };

@@ -1,7 +1,7 @@
 // Text of others (names, payloads, messages of servers, lines of files) on its way to a terminal.
 //
-// Escaped is what drives a terminal or shows text in another order than it stands: the control characters C0, DEL and C1
-// (ECMA-48), the bidirectional controls (Unicode, UAX #9) and the line and paragraph separators.
+// Escaped is what drives a terminal or shows text in another order than it stands: the control characters C0, DEL and
+// C1 (ECMA-48), the bidirectional controls (Unicode, UAX #9) and the line and paragraph separators.
 #pragma once
 
 #include <string>

@@ -15,8 +15,8 @@
 #include <string>
 #include <vector>
 
-#include "bus/bus.h"
 #include "base/limits.h"
+#include "bus/bus.h"
 #include "bus/kafka_client.h"
 #include "bus/kafka_topics.h"
 

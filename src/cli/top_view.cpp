@@ -11,8 +11,12 @@ namespace {
 
 constexpr std::string_view kProbes[] = {"health", "livez", "readyz", "metrics", "openapi", "list_lanes"};
 
-bool is_request(const MetricSample& sample) { return std::ranges::find(kProbes, sample.label("route")) == std::end(kProbes); }
-bool is_server_error(const MetricSample& sample) { return is_request(sample) && sample.label("status").starts_with('5'); }
+bool is_request(const MetricSample& sample) {
+    return std::ranges::find(kProbes, sample.label("route")) == std::end(kProbes);
+}
+bool is_server_error(const MetricSample& sample) {
+    return is_request(sample) && sample.label("status").starts_with('5');
+}
 
 // What rates are made of: counters as they stand.
 TopRates counters_of(const Scrape& scrape) {

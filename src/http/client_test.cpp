@@ -20,9 +20,10 @@ TEST(BaseUrl, TakesWhatPeopleTypeForAnHttpUrl) {
     EXPECT_EQ(parsed("[::1]:8080/a/"), "::1|8080|/a");
     EXPECT_EQ(parsed("127.0.0.1:8080//"), "127.0.0.1|8080|");
     for (const char* bad :
-         {"", "https://a", "HTTPS://a:443", "ftp://a", "http:a", "http:/a", "https:a", "://a", "http://", "http:///a",
-          "/a", ":8080", "::1", "http://u@a", "u:p@a", "http://a?b", "http://a#b", "http://a:0", "http://a:65536",
-          "http://a:b", "a:b", "http://a b", "a b", "http://a\n", "a\x1b"}) {
+         {"",           "https://a",  "HTTPS://a:443", "ftp://a",    "http:a",         "http:/a",    "https:a",
+          "://a",       "http://",    "http:///a",     "/a",         ":8080",          "::1",        "http://u@a",
+          "u:p@a",      "http://a?b", "http://a#b",    "http://a:0", "http://a:65536", "http://a:b", "a:b",
+          "http://a b", "a b",        "http://a\n",    "a\x1b"}) {
         const auto refused = BaseUrl::parse(bad);
         ASSERT_FALSE(refused) << bad;
         EXPECT_EQ(refused.error().code, "bad_url") << bad;

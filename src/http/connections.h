@@ -32,8 +32,8 @@ public:
         std::size_t per_client_max;
         std::vector<Network> trusted;  // have no such share
     };
-    // What one connection does: a request that is awaited or has come in part; one that waits for room for more of it; one
-    // that is complete; its answer, where that is large; nothing between requests.
+    // What one connection does: a request that is awaited or has come in part; one that waits for room for more of it;
+    // one that is complete; its answer, where that is large; nothing between requests.
     enum class Doing { reading, waiting, working, writing, idle };
     class Place;
     // Tells a connection to go. Called on any thread, after the decision; place may have ended meanwhile.
@@ -125,7 +125,7 @@ private:
     std::mutex mutex_;
     std::size_t count_ = 0;
     std::map<AddressBytes, Client> clients_;
-    boost::intrusive::multiset<Client> crowd_;  // the most crowded is last
+    boost::intrusive::multiset<Client> crowd_;        // the most crowded is last
     List<InHoldersTag> readers_, writers_, waiters_;  // who holds bytes, of all clients
     SteadyTime waiting_relieved_at_{};
 };

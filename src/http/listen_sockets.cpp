@@ -62,8 +62,7 @@ std::optional<Lookup> look_up_within(const std::string& host, milliseconds at_mo
 
 bool is_loopback(const sockaddr_storage& address) {
     const auto is_127 = [](in_addr_t in_network_order) { return ntohl(in_network_order) >> 24 == 127; };
-    if (address.ss_family == AF_INET)
-        return is_127(reinterpret_cast<const sockaddr_in&>(address).sin_addr.s_addr);
+    if (address.ss_family == AF_INET) return is_127(reinterpret_cast<const sockaddr_in&>(address).sin_addr.s_addr);
     const in6_addr& six = reinterpret_cast<const sockaddr_in6&>(address).sin6_addr;
     in_addr_t mapped = 0;
     std::memcpy(&mapped, six.s6_addr + 12, sizeof mapped);

@@ -29,7 +29,8 @@ bool has_address(const std::string& wanted) {
     bool found = false;
     for (const ifaddrs* each = list; each; each = each->ifa_next) {
         char host[NI_MAXHOST] = "";
-        if (!each->ifa_addr || (each->ifa_addr->sa_family != AF_INET && each->ifa_addr->sa_family != AF_INET6)) continue;
+        if (!each->ifa_addr || (each->ifa_addr->sa_family != AF_INET && each->ifa_addr->sa_family != AF_INET6))
+            continue;
         const socklen_t size = each->ifa_addr->sa_family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
         getnameinfo(each->ifa_addr, size, host, sizeof host, nullptr, 0, NI_NUMERICHOST);
         found = found || host == wanted;

@@ -3,9 +3,9 @@
 // It trusts nobody: a request whose framing could be read in two ways is answered 400 and the connection closed, and
 // everything a client can make us hold is limited below. Beyond a limit the answer is early and cheap.
 //
-// What connections hold is counted as it arrives, in what it weighs in memory. Who is slowest goes first: where there is
-// no room for a connection, the idle and the unfinished of the most crowded address (connections.h); where there is none
-// for bytes, the request or the answer that has stood still for the longest time.
+// What connections hold is counted as it arrives, in what it weighs in memory. Who is slowest goes first: where there
+// is no room for a connection, the idle and the unfinished of the most crowded address (connections.h); where there is
+// none for bytes, the request or the answer that has stood still for the longest time.
 //
 // The requests of one connection are answered one after the other, in order. What a client pipelines meanwhile waits in
 // the kernel; at most one block of 16 KiB of it is read ahead.
@@ -39,16 +39,16 @@ struct ListenerConfig {
     std::size_t connections_max = 4096;
     std::size_t header_bytes_max = 16 * 1024;  // request line and headers: 431 beyond
     std::size_t headers_max = 100;
-    std::size_t connections_per_address = 0;   // 0: half of connections_max
-    std::vector<Network> trusted_proxies;      // have no such share: many clients come from one of their addresses
+    std::size_t connections_per_address = 0;  // 0: half of connections_max
+    std::vector<Network> trusted_proxies;     // have no such share: many clients come from one of their addresses
     std::size_t request_bytes_max = limits::requests_under_way_bytes_max;  // of all together: 503 beyond
     std::size_t answer_bytes_max = limits::answers_under_way_bytes_max;    // of all together: 503 beyond
     milliseconds request_timeout{30'000};  // from a request's first byte to its last: 408 beyond
-    Pace request_pace{5 * limits::kibibyte, milliseconds(5'000)};  // a request that comes more slowly: 408
-    milliseconds idle_timeout{75'000};                             // between requests; told by Keep-Alive
-    milliseconds write_timeout{120'000};                           // of one answer
+    Pace request_pace{5 * limits::kibibyte, milliseconds(5'000)};   // a request that comes more slowly: 408
+    milliseconds idle_timeout{75'000};                              // between requests; told by Keep-Alive
+    milliseconds write_timeout{120'000};                            // of one answer
     Pace answer_pace{64 * limits::kibibyte, milliseconds(10'000)};  // an answer that is read more slowly is broken off
-    std::vector<std::string> api_keys;  // empty: open
+    std::vector<std::string> api_keys;                              // empty: open
 };
 
 class Listener {

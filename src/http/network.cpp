@@ -6,7 +6,7 @@
 namespace ledgerline::http {
 namespace {
 
-constexpr unsigned kMappedBits = 96;  // before an IPv4 address
+constexpr unsigned kMappedBits = 96;     // before an IPv4 address
 constexpr std::size_t kClientBytes = 8;  // of an IPv6 address
 
 }  // namespace

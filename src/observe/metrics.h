@@ -122,8 +122,8 @@ public:
     static constexpr std::string_view trace_drop_reasons[] = {"queue_full", "refused", "unreachable", "shutdown"};
 
     // The threads that outlive whatever is thrown in one of their rounds.
-    static constexpr std::string_view loops[] = {"intake",    "database",     "outcome-watcher", "publisher",
-                                                 "worker",    "dead-letters", "kafka-topics",    "kafka-client",
+    static constexpr std::string_view loops[] = {"intake",       "database",     "outcome-watcher", "publisher",
+                                                 "worker",       "dead-letters", "kafka-topics",    "kafka-client",
                                                  "trace-export", "http"};
 
     static constexpr std::string_view dead_letter_classes[] = {"permanent", "unknown", "foreign"};

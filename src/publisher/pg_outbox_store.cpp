@@ -120,7 +120,8 @@ Result<void> PgOutboxStore::release(const std::string& owner) {
 
 Result<std::vector<Event>> PgOutboxStore::read(std::span<const Lease> leases, std::size_t events_max) {
     events_max = std::max<std::size_t>(1, std::min(events_max, read_events_max_));
-    const std::size_t bytes_max = std::max<std::size_t>(1, limits::publish_round_bytes_max / std::max<std::size_t>(1, leases.size()));
+    const std::size_t bytes_max =
+        std::max<std::size_t>(1, limits::publish_round_bytes_max / std::max<std::size_t>(1, leases.size()));
     auto read = session_.run([&](pg::Connection& connection) -> Result<std::vector<Event>> {
         pg::Params params;
         params.add_array(column(leases, &Lease::lane))

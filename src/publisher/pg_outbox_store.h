@@ -36,7 +36,8 @@ private:
     static constexpr std::size_t read_events_most = 4096;  // a lane
 
     pg::Session session_;
-    std::size_t read_events_max_ = read_events_most;  // halved when a read takes too long, doubled by each that does not
+    std::size_t read_events_max_ =
+        read_events_most;  // halved when a read takes too long, doubled by each that does not
 };
 
 }  // namespace ledgerline

@@ -160,7 +160,8 @@ Result<std::vector<Publisher::Run>> Publisher::read(std::span<const Lease> lease
     int stopped_lane = -1;
     for (Event& event : events) {
         if (event.lane == stopped_lane) continue;
-        if (runs.empty() || runs.back().lane->lease.lane != event.lane) runs.push_back({.lane = &lanes_.at(event.lane), .events = {}});
+        if (runs.empty() || runs.back().lane->lease.lane != event.lane)
+            runs.push_back({.lane = &lanes_.at(event.lane), .events = {}});
         Run& run = runs.back();
         if (run.is_full) continue;
         const auto expected = run.lane->lease.published_seq + static_cast<std::int64_t>(run.events.size()) + 1;
@@ -180,8 +181,8 @@ Result<std::vector<Publisher::Run>> Publisher::read(std::span<const Lease> lease
 // Each run takes at least one event, however large.
 void Publisher::take(Run& run, Event event) {
     const std::size_t bytes = event.metadata ? event.metadata->size() : 0;
-    run.is_full = run.events.size() >= run.lane->window_max ||
-                  (!run.events.empty() && run.bytes + bytes > window_bytes_max);
+    run.is_full =
+        run.events.size() >= run.lane->window_max || (!run.events.empty() && run.bytes + bytes > window_bytes_max);
     if (run.is_full) return;
     run.bytes += bytes;
     run.events.push_back(std::move(event));

@@ -1,5 +1,5 @@
-// OutcomeMeter: the metrics of each settled event and the log lines of each batch. Not thread-safe: each worker has its own, which
-// spares the registry's locks.
+// OutcomeMeter: the metrics of each settled event and the log lines of each batch. Not thread-safe: each worker has its
+// own, which spares the registry's locks.
 #pragma once
 
 #include <map>

@@ -4,9 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <algorithm>
 
 #include <csignal>
 #include <fstream>
@@ -31,8 +31,7 @@ class SurroundingsTest : public testing::Test {
 protected:
     std::vector<std::string> up(const std::vector<std::string>& more = {}) const {
         std::vector<std::string> all{"up", "--data-dir", data_dir_.string()};
-        if (std::ranges::find(more, "--listen") == more.end())
-            all.insert(all.end(), {"--listen", "127.0.0.1:0"});
+        if (std::ranges::find(more, "--listen") == more.end()) all.insert(all.end(), {"--listen", "127.0.0.1:0"});
         all.insert(all.end(), more.begin(), more.end());
         return all;
     }

@@ -161,8 +161,7 @@ protected:
             }
             request.id = result.at("transaction.id");
             const std::string status = result.at("transaction.status");
-            EXPECT_TRUE(status == "PROCESSED" || status == "FAILED")
-                << json::serialize(result.body).substr(0, 400);
+            EXPECT_TRUE(status == "PROCESSED" || status == "FAILED") << json::serialize(result.body).substr(0, 400);
             accepted_[request.id] = &request;
         });
     }

@@ -14,10 +14,11 @@ ROUNDS = 60
 SECONDS_MAX = 120
 
 # What an expression contains that gives nothing on a healthy installation, and why.
-MEANT_TO_BE_EMPTY = {"absent(": "gives nothing while what it looks for is there"}
+MEANT_TO_BE_EMPTY = {"absent(": "gives nothing while what it looks for is there",
+                     'route="readyz",status="503"': "a healthy role tells nobody that it is not ready"}
 EMBEDDED_MEANT_TO_BE_EMPTY = MEANT_TO_BE_EMPTY | dict.fromkeys(
     ["kafka_reachable", "kafka_consumer_lag_messages", "kafka_request_latency_seconds", "kafka_messages_queued",
-     "kafka_requests_waiting"],
+     "kafka_requests_waiting", "kafka_partitions_unavailable"],
     "a process without Kafka has no Kafka client that could tell")
 
 

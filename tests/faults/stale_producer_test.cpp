@@ -71,6 +71,7 @@ protected:
         const std::size_t space = next.find(' ');
         record.raw.value = replaced(*record.raw.value, event_id_of(record), next.substr(0, space));
         record.raw.value = replaced(*record.raw.value, "\"amount_cents\":", "\"amount_cents\":9");
+        set_header(record.raw, "ce_id", next.substr(0, space));
         set_header(record.raw, "seq", next.substr(space + 1));
         return record;
     }
@@ -86,9 +87,9 @@ protected:
             case 1:  // many old ones in any order
                 for (int i = 0; i < 10; ++i) batch_.push_back(genuine());
                 return;
-            case 2:  // cut off
+            case 2:  // old, with a value that is cut off: nobody reads it
                 record.raw.value->resize(random().below(record.raw.value->size()));
-                return add_foreign(record);
+                return batch_.push_back(record);
             case 3:  // in another lane's partition
                 record.partition = (record.partition + 1) % kLanes;
                 return add_foreign(record);
@@ -97,6 +98,7 @@ protected:
                 return add_foreign(record);
             case 5:
                 record.raw.value = std::string("\0\xff\xfe not JSON", 12) + std::to_string(random().next());
+                set_header(record.raw, "ce_id", "no id");
                 return add_foreign(record);
             case 6:
                 return add_foreign(forged(record, applied_of(record.partition) + kFarAhead));

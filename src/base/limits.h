@@ -40,18 +40,10 @@ inline constexpr std::size_t small_answer_bytes_max = 16 * kibibyte;
 // Publishing and applying ---------------------------------------------------------------------------------------------
 
 inline constexpr std::size_t publish_round_bytes_max = 4 * mebibyte;         // what one round reads, of all lanes
-inline constexpr std::size_t dead_letter_round_bytes_max = 4 * mebibyte;     // what one round of the feed reads
 inline constexpr std::size_t memory_bus_partition_bytes_max = 2 * mebibyte;  // of the bus in this process
-inline constexpr std::size_t worker_poll_bytes_max = 2 * mebibyte;           // one poll
-inline constexpr std::size_t lane_pending_bytes_max = 1 * mebibyte;          // messages of one lane that wait
 inline constexpr std::size_t kafka_kept_bytes_max = 4 * mebibyte;            // taken from the client, not handed out
 inline constexpr std::size_t kafka_fetched_bytes_max = 8 * mebibyte;         // in the consuming client
 inline constexpr std::size_t kafka_fetch_bytes_max = 4 * mebibyte;           // one answer of a broker
 inline constexpr std::size_t kafka_queued_bytes_max = 16 * mebibyte;         // in the producing client
-
-// Command line --------------------------------------------------------------------------------------------------------
-
-inline constexpr std::size_t import_batch_bytes_max = 960 * kibibyte;  // the API takes 1 MiB
-inline constexpr std::size_t import_queue_bytes_max = 16 * mebibyte;   // batches that wait, of all connections
 
 }  // namespace ledgerline::limits

@@ -157,6 +157,10 @@ std::string first_value(pg::Connection& connection, const std::string& sql) {
     return rows && !rows->empty() ? std::string(rows->text(0, 0)) : "";
 }
 
+bool logs(Program& program, const std::string& text) {
+    return eventually([&] { return program.output().find(text) != std::string::npos; });
+}
+
 std::string run_to_end(const std::vector<std::string>& arguments) {
     Program program(arguments);
     const std::string outcome = program.wait_outcome();

@@ -107,6 +107,9 @@ private:
 // The first value of the first row; "" when there is none or the statement fails.
 std::string first_value(pg::Connection& connection, const std::string& sql);
 
+// Whether the program writes the text, sooner or later.
+bool logs(Program& program, const std::string& text);
+
 std::string run_to_end(const std::vector<std::string>& arguments);
 
 }  // namespace ledgerline::test

@@ -36,10 +36,6 @@ protected:
     const std::filesystem::path data_dir_ = dir_.path() / "data";
 };
 
-bool logs(Program& program, const std::string& text) {
-    return eventually([&] { return program.output().find(text) != std::string::npos; });
-}
-
 std::vector<std::string> role(const std::string& name, const std::string& database_url,
                               const std::vector<std::string>& more = {}) {
     std::vector<std::string> all{name,      "--database-url", database_url, "--kafka-brokers",

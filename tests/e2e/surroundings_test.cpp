@@ -56,10 +56,6 @@ std::vector<std::string> role(const std::string& name, const std::string& databa
     return all;
 }
 
-bool logs(Program& program, const std::string& text) {
-    return eventually([&] { return program.output().find(text) != std::string::npos; });
-}
-
 // Kubernetes sets these in every container of a namespace with services of these names.
 TEST_F(SurroundingsTest, VariablesOfServicesAreNoSettings) {
     Program::Variables variables;

@@ -41,16 +41,6 @@ void Lane::end_passed_halt() {
     halt_changed_ = true;
 }
 
-std::optional<SteadyTime> Lane::standing_since(SteadyTime now) {
-    const bool waits = !pending_.empty() || state_.published_seq > state_.applied_seq;
-    const bool moved = std::exchange(standing_at_, state_.applied_seq) != state_.applied_seq;
-    if (!waits)
-        standing_since_.reset();
-    else if (moved || !standing_since_)
-        standing_since_ = now;
-    return standing_since_;
-}
-
 Lane::Claim Lane::take(const Announcement& announcement, Incoming& incoming) {
     const std::int64_t next = state_.applied_seq + static_cast<std::int64_t>(pending_.size()) + 1;
     if (announcement.seq <= state_.applied_seq) return Claim::duplicate;

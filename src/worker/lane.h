@@ -83,10 +83,6 @@ public:
     // The lane does not get past the event after the cursor. Said again for the same code, nothing changes.
     void halt_at_head(std::string code, std::string reason);
 
-    // Since when the lane has had something to apply without moving; nothing while it moves or has nothing to do. To be
-    // asked after every round: it looks whether the cursor has moved since.
-    std::optional<SteadyTime> standing_since(SteadyTime now);
-
     HeadWatch& watch() { return watch_; }
     // Asking the bus again is of no use until then, unless the cursor moves.
     void rest_until(SteadyTime time) { rests_until_ = time; }
@@ -116,8 +112,6 @@ private:
     bool halt_changed_ = false;
     HeadWatch watch_;
     SteadyTime rests_until_{};
-    std::optional<SteadyTime> standing_since_;
-    std::int64_t standing_at_ = -1;
 };
 
 }  // namespace ledgerline

@@ -69,7 +69,6 @@ Result<void> Worker::round() {
     LEDGERLINE_CHECK(apply_lanes());
     LEDGERLINE_CHECK(check_tails());
     LEDGERLINE_CHECK(record_halts());
-    note_standing_lanes();
     commit_offsets();
     return {};
 }
@@ -409,21 +408,6 @@ Result<void> Worker::record_halts() {
             log::info("lane goes on", {{"lane", id}, {"applied_seq", lane.state().applied_seq}});
     }
     return {};
-}
-
-void Worker::note_standing_lanes() {
-    std::vector<StandingLane> standing;
-    const SteadyTime now = clock_.steady_now();
-    for (auto& [id, lane] : lanes_)
-        if (const auto since = lane.standing_since(now))
-            standing.push_back({id, lane.state().applied_seq + 1, *since, lane.halt()});
-    std::lock_guard lock(standing_mutex_);
-    standing_.swap(standing);
-}
-
-std::vector<StandingLane> Worker::standing_lanes() const {
-    std::lock_guard lock(standing_mutex_);
-    return standing_;
 }
 
 void Worker::set_halted(const Lane& lane, bool halted) {

@@ -20,7 +20,6 @@
 
 #include <functional>
 #include <map>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -56,14 +55,6 @@ struct WorkerConfig {
     MessagingNames messaging{};  // for the spans
 };
 
-// A lane that has something to apply and does not move.
-struct StandingLane {
-    int lane = 0;
-    std::int64_t seq = 0;  // of the event that it does not get past
-    SteadyTime since;      // when it last moved, or got something to do, whichever is later
-    std::optional<LaneHalt> halt;
-};
-
 class Worker {
 public:
     // Everything must outlive the worker. on_outcome is called on the worker's thread after outcomes were committed.
@@ -73,11 +64,6 @@ public:
     // One round: poll, prove, apply, look for losses, commit offsets. Returns how long nothing will be due. An error
     // ends the role: its disposition is always stop.
     Result<milliseconds> step();
-
-    // The lanes of this member that stand, as they were after the last round that came to its end. For probes: a lane
-    // that has a halt, or has stood for long, needs somebody's attention. While rounds fail or hang, since grows old by
-    // itself. Thread-safe.
-    std::vector<StandingLane> standing_lanes() const;
 
     // Why no lane can be applied; nothing while lanes can. Thread-safe.
     std::optional<std::string> trouble() const { return health_.trouble(); }
@@ -112,7 +98,6 @@ private:
     Result<void> check_tails();
     void commit_offsets();
     Result<void> record_halts();
-    void note_standing_lanes();
     void set_halted(const Lane& lane, bool halted);
 
     const WorkerConfig config_;
@@ -137,8 +122,6 @@ private:
     std::map<int, std::vector<Doubtful>> doubtful_;  // by lane
     std::vector<ForeignMessage> foreign_;            // not written yet
     std::map<int, std::int64_t> committed_;          // offsets handed to the consumer, by partition
-    mutable std::mutex standing_mutex_;
-    std::vector<StandingLane> standing_;  // guarded by standing_mutex_
     Standing health_;
     Backoff outage_backoff_;
     SteadyTime paused_until_{};

@@ -5,6 +5,8 @@
 #include <charconv>
 #include <functional>
 
+#include "base/peer_text.h"
+
 namespace ledgerline {
 namespace {
 
@@ -40,7 +42,7 @@ KafkaEvent ask(rd_kafka_t* client, rd_kafka_admin_op_t operation,
 Result<void> check(const KafkaEvent& answer, const rd_kafka_topic_result_t* const* results, std::size_t count,
                    rd_kafka_resp_err_t harmless, const std::string& topic, const char* what) {
     if (rd_kafka_event_error(answer.get()) != RD_KAFKA_RESP_ERR_NO_ERROR)
-        return topic_failure(topic, what, rd_kafka_event_error_string(answer.get()));
+        return topic_failure(topic, what, peer_text(rd_kafka_event_error_string(answer.get())));
     const auto error = count == 1 ? rd_kafka_topic_result_error(results[0]) : RD_KAFKA_RESP_ERR__BAD_MSG;
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR || error == harmless) return {};
     return topic_failure(topic, what, rd_kafka_err2str(error));
@@ -102,7 +104,7 @@ Result<KafkaTopicLimits> describe_kafka_topic(rd_kafka_t* client, const std::str
     const auto* result = answer ? rd_kafka_event_DescribeConfigs_result(answer.get()) : nullptr;
     if (!result) return topic_failure(topic, kWhat, "no answer");
     if (rd_kafka_event_error(answer.get()) != RD_KAFKA_RESP_ERR_NO_ERROR)
-        return topic_failure(topic, kWhat, rd_kafka_event_error_string(answer.get()));
+        return topic_failure(topic, kWhat, peer_text(rd_kafka_event_error_string(answer.get())));
     std::size_t count = 0;
     const auto* const* resources = rd_kafka_DescribeConfigs_result_resources(result, &count);
     if (count != 1) return topic_failure(topic, kWhat, "the answer is about something else");

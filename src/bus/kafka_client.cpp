@@ -7,6 +7,7 @@
 #include <cstring>
 #include <thread>
 
+#include "base/peer_text.h"
 #include "bus/kafka_bus.h"
 #include "bus/kafka_statistics.h"
 #include "event/event.h"
@@ -218,11 +219,12 @@ void KafkaClient::Callbacks::log(log::Level level, const std::string& kind, std:
 void KafkaClient::Callbacks::on_log(const rd_kafka_t* handle, int level, const char* facility, const char* text) {
     Callbacks& self = of(rd_kafka_opaque(handle));
     self.guard([&] {
-        const log::Level ours = is_routine(facility) ? log::Level::debug : level_of(level);
+        const std::string kind = peer_text(facility), line = peer_text(text);
+        const log::Level ours = is_routine(kind) ? log::Level::debug : level_of(level);
         if (ours == log::Level::debug)
-            log::debug("kafka client", {{"client", self.role}, {"kind", facility}, {"text", text}});
+            log::debug("kafka client", {{"client", self.role}, {"kind", kind}, {"text", line}});
         else
-            self.log(ours, facility, "kafka client", text);
+            self.log(ours, kind, "kafka client", line);
     });
 }
 
@@ -231,7 +233,7 @@ void KafkaClient::Callbacks::on_error(rd_kafka_t* handle, int error, const char*
     const auto code = static_cast<rd_kafka_resp_err_t>(error);
     if (code == RD_KAFKA_RESP_ERR__FATAL) self.fatal = true;
     self.guard([&] {
-        std::string text = reason;
+        std::string text = peer_text(reason);
         if (code == RD_KAFKA_RESP_ERR__FATAL) {
             char fatal_reason[kErrorChars];
             rd_kafka_fatal_error(handle, fatal_reason, sizeof fatal_reason);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/peer_text.h"
 #include "observe/log.h"
 
 namespace ledgerline {
@@ -31,7 +32,7 @@ std::string bytes_of(const void* data, std::size_t size) {
 }
 
 Incoming incoming_from(const rd_kafka_message_t& message) {
-    Incoming incoming{rd_kafka_topic_name(message.rkt), message.partition, message.offset, {}};
+    Incoming incoming{message.rkt ? rd_kafka_topic_name(message.rkt) : "", message.partition, message.offset, {}};
     incoming.message.key = bytes_of(message.key, message.key_len);
     incoming.message.value = bytes_of(message.payload, message.len);
     rd_kafka_headers_t* headers = nullptr;
@@ -161,7 +162,7 @@ void KafkaConsumer::take(KafkaMessage message) {
     }
     if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
         if (is_missing(message->err)) topics_.doubt(KafkaTopic::events, message->partition);
-        log::debug("kafka: consumer", {{"error", rd_kafka_message_errstr(message.get())}});
+        log::debug("kafka: consumer", {{"error", peer_text(rd_kafka_message_errstr(message.get()))}});
         return;
     }
     if (held == held_.end()) return;  // fetched before the partition was given up
@@ -266,7 +267,7 @@ void KafkaConsumer::read_from_beginning(int partition) {
     rd_kafka_topic_partition_list_add(list.get(), config_.topic.c_str(), partition)->offset = RD_KAFKA_OFFSET_BEGINNING;
     const KafkaErrorPtr error(
         rd_kafka_seek_partitions(client_->get(), list.get(), static_cast<int>(end_wait_max.count())));
-    if (error) log::warn("kafka: seek", {{"error", rd_kafka_error_string(error.get())}});
+    if (error) log::warn("kafka: seek", {{"error", peer_text(rd_kafka_error_string(error.get()))}});
 }
 
 // Offsets of partitions that were given up meanwhile are the new owner's to commit, and not here any more.

@@ -31,7 +31,8 @@ struct Field {
     template <std::integral T>
     Field(std::string_view n, T number) : name(n), value(static_cast<std::int64_t>(number)) {}
     Field(std::string_view n, std::string_view text) : name(n), value(text) {}
-    Field(std::string_view n, const char* text) : name(n), value(text) {}
+    // Null, as C libraries give what is absent, is null.
+    Field(std::string_view n, const char* text) : name(n), value(text ? json::Value(text) : json::Value()) {}
     Field(std::string_view n, const std::string& text) : name(n), value(text) {}
 };
 using Fields = std::initializer_list<Field>;

@@ -10,6 +10,7 @@
 #include <map>
 #include <regex>
 #include <set>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -122,6 +123,26 @@ std::vector<std::string> messages_past_say() {
 }
 
 TEST(Architecture, MessagesForPeopleAreEscapedInOnePlace) { EXPECT_THAT(messages_past_say(), IsEmpty()); }
+
+// Functions of C libraries that return a text of the peer's, or null where it sent none.
+std::vector<std::string> unchecked_texts(const std::string& source) {
+    static const std::regex call(
+        R"(\b(PQresultErrorField|PQresultErrorMessage|PQdb|PQparameterStatus|rd_kafka_event_error_string|)"
+        R"(rd_kafka_message_errstr|rd_kafka_error_string|rd_kafka_topic_name|rd_kafka_ConfigEntry_(name|value))\()");
+    // Kept as a pointer until it has been looked at, or given to what takes null.
+    static const std::regex checked(R"(peer_text\(|const char\* \w+ = |if \(!\w+\) \w+ = |\w \? )");
+    std::vector<std::string> out;
+    std::istringstream lines(source);
+    for (std::string line; std::getline(lines, line);)
+        if (std::regex_search(line, call) && !std::regex_search(line, checked)) out.push_back(line);
+    return out;
+}
+
+TEST(Architecture, NoTextOfACLibraryIsTakenForThere) {
+    for (const fs::path& path : sources_under(kProject / "src"))
+        EXPECT_THAT(unchecked_texts(read(path)), IsEmpty()) << path;
+    EXPECT_EQ(unchecked_texts("std::string text = PQresultErrorField(result, 'V');\n").size(), 1u);
+}
 
 TEST(Architecture, TheLayoutHasNoCircles) {
     for (const auto& [module, imports] : kMayImport)

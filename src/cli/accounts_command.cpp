@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "base/money.h"
+#include "base/uuid.h"
 #include "cli/account_ref.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"
@@ -17,6 +18,7 @@ struct Options {
     std::string status;
     std::string currency;
     std::string metadata;
+    std::string idempotency_key;
     std::int64_t min_balance_cents = 0;
     std::int64_t limit = 50;
 };
@@ -59,8 +61,14 @@ Result<int> create(const Environment& environment, const Options& options, Serve
             return failure(Disposition::refuse, std::string(bad_usage), "--metadata: " + metadata.error().message);
         body.emplace_back("metadata", *std::move(metadata));
     }
-    LEDGERLINE_TRY(const json::Value account, server.send("POST", "/v1/accounts", body, "id"));
-    print_object(environment, options.output, account);
+    const std::string key = options.idempotency_key.empty()
+                                ? UuidGenerator(environment.clock, environment.random).next().to_string()
+                                : options.idempotency_key;
+    auto account = server.send("POST", "/v1/accounts", body, "id", {{"Idempotency-Key", key}});
+    if (!account && http::may_have_been_executed(account.error()))
+        account.error().message += fmt::format("; the same command with --idempotency-key {} tells", key);
+    LEDGERLINE_CHECK(account);
+    print_object(environment, options.output, *account);
     return exit_ok;
 }
 
@@ -109,6 +117,10 @@ void declare_create(Command& family, const Environment& environment) {
         {"--min-balance-cents", "CENTS", "The floor that a debit may not cross; fixed for ever", no_variable},
         options->min_balance_cents, min_balance_cents_min, 0);
     command.option({"--metadata", "JSON", "An object to keep with it", no_variable}, options->metadata);
+    command.option(
+        {"--idempotency-key", "KEY",
+         "The same key never makes a second account; unless given, each command has one of its own", no_variable},
+        options->idempotency_key);
     command.notes("Example:\n  ledgerline accounts create --currency EUR --reference alice --min-balance-cents -50000");
 }
 

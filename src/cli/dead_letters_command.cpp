@@ -86,8 +86,8 @@ Result<int> decide_each(const Environment& environment, const DecisionOptions& o
     std::vector<json::Value> decided;
     int code = exit_ok;
     for (const std::string& letter : options.letters) {
-        auto answer = server.call("POST", letter_path(letter) + "/" + decision, decision_body(options.reason),
-                                  operator_header(options.operator_name));
+        auto answer = server.call_until_known("POST", letter_path(letter) + "/" + decision,
+                                              decision_body(options.reason), operator_header(options.operator_name));
         if (answer && answer->ok() && answer->body.find("id")) {
             decided.push_back(std::move(answer->body));
             continue;

@@ -10,9 +10,11 @@
 
 #include "base/json.h"
 #include "base/utf8.h"
+#include "base/uuid.h"
 #include "cli/answering_server.h"
 #include "cli/cli.h"
 #include "cli/exit_code.h"
+#include "cli/server.h"
 
 namespace ledgerline::cli {
 namespace {
@@ -80,6 +82,56 @@ protected:
     SystemClock clock_;
     SystemRandom random_;
 };
+
+// The keys that the requests carried, each followed by a blank.
+class Keys {
+public:
+    void add(const std::string& request) {
+        constexpr std::string_view kName = "Idempotency-Key: ";
+        const auto at = request.find(kName);
+        const std::lock_guard lock(mutex_);
+        if (at != std::string::npos)
+            all_.push_back(request.substr(at + kName.size(), request.find('\r', at) - at - kName.size()));
+        else
+            all_.emplace_back("none");
+    }
+    std::vector<std::string> all() {
+        const std::lock_guard lock(mutex_);
+        return all_;
+    }
+
+private:
+    std::mutex mutex_;
+    std::vector<std::string> all_;
+};
+
+TEST_F(HostileAnswers, AWriteOfUnknownFateIsRepeatedUnderTheSameKey) {
+    const std::string unknown = http_answer("503 Service Unavailable", R"({"code":"outcome_unknown"})");
+    for (const std::string& first : {unknown, std::string("HTTP/1.1 20"), std::string()}) {
+        Keys keys;
+        AnsweringServer server([&](int socket, const std::string& request) {
+            keys.add(request);
+            send_all(socket, keys.all().size() == 1
+                                 ? first
+                                 : http_answer("201 Created", std::string(R"({"id":")") + kId + "\"}"));
+        });
+        const Outcome created = call({"accounts", "create", "--currency", "EUR"}, server.url());
+        EXPECT_EQ(created.code, exit_ok) << created.err;
+        ASSERT_EQ(keys.all().size(), 2u);
+        EXPECT_EQ(keys.all()[0], keys.all()[1]);
+        EXPECT_TRUE(Uuid::parse(keys.all()[0])) << keys.all()[0];
+    }
+    Keys keys;
+    AnsweringServer server([&](int socket, const std::string& request) {
+        keys.add(request);
+        send_all(socket, unknown);
+    });
+    const Outcome given_up =
+        call({"accounts", "create", "--currency", "EUR", "--idempotency-key", "k-1"}, server.url());
+    EXPECT_NE(given_up.code, exit_ok);
+    EXPECT_EQ(keys.all(), std::vector<std::string>(Server::known_tries_max, "k-1"));
+    EXPECT_NE(given_up.err.find("--idempotency-key k-1"), std::string::npos) << given_up.err;
+}
 
 // The characters that must not reach a terminal, but for the end of a line.
 std::string controls_in(const std::string& text) {

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cstdlib>
 
+#include "base/wakeup.h"
 #include "cli/config_file.h"
 #include "cli/exit_code.h"
 #include "http/chars.h"
@@ -13,6 +14,7 @@
 namespace ledgerline::cli {
 namespace {
 
+constexpr milliseconds kUnknownPause{100};  // before a request is repeated, unless the server says
 constexpr milliseconds kTimeoutMin{100};
 constexpr milliseconds kTimeoutMax{600'000};
 constexpr std::int64_t kRetryAfterMaxSeconds = 300;
@@ -142,9 +144,22 @@ Result<json::Value> Server::get(std::string target, std::string_view member) {
     return object_of(call("GET", std::move(target)), member);
 }
 
-Result<json::Value> Server::send(std::string_view method, std::string target, const json::Value& body,
-                                 std::string_view member) {
-    return object_of(call(method, std::move(target), body.is_null() ? "" : json::serialize(body)), member);
+Result<json::Value> Server::send(std::string_view method, const std::string& target, const json::Value& body,
+                                 std::string_view member, const std::vector<http::Header>& headers) {
+    return object_of(call_until_known(method, target, body.is_null() ? "" : json::serialize(body), headers), member);
+}
+
+Result<Answer> Server::call_until_known(std::string_view method, const std::string& target, const std::string& body,
+                                        const std::vector<http::Header>& headers) {
+    const SteadyTime end = std::chrono::steady_clock::now() + timeout_;
+    for (int tries = 1;; ++tries) {
+        auto answer = call(method, target, body, headers);
+        const bool unknown = answer ? text_of(answer->body, "code") == http::client_outcome_unknown
+                                    : http::may_have_been_executed(answer.error());
+        const milliseconds pause = answer ? answer->retry_after.value_or(kUnknownPause) : kUnknownPause;
+        if (!unknown || tries == known_tries_max || std::chrono::steady_clock::now() + pause >= end) return answer;
+        Wakeup().wait(pause);
+    }
 }
 
 Result<std::string> Server::get_text(std::string target) {

@@ -43,18 +43,25 @@ struct Answer {
 // Not thread-safe: one thread at a time.
 class Server {
 public:
+    static constexpr int known_tries_max = 4;
+
     // Makes no connection yet. Error bad_usage: the URL or the key file cannot be used.
     static Result<Server> open(const ServerOptions& options);
 
     // Any answer that is JSON, or that is not ok(). Errors are those of http::Client, and bad_answer().
     Result<Answer> call(std::string_view method, std::string target, std::string body = {},
                         std::vector<http::Header> headers = {});
+    // The same of a request that does no more when it is sent twice, as those with an idempotency key: sent again while
+    // nobody knows whether it was executed, at most known_tries_max times in all and not begun after the timeout.
+    Result<Answer> call_until_known(std::string_view method, const std::string& target, const std::string& body,
+                                    const std::vector<http::Header>& headers = {});
     // The object of a successful answer, which has the member named; the problem as an error otherwise.
     Result<json::Value> get(std::string target, std::string_view member);
     // The body of a successful answer, whatever it is.
     Result<std::string> get_text(std::string target);
-    Result<json::Value> send(std::string_view method, std::string target, const json::Value& body,
-                             std::string_view member);
+    // Sent as call_until_known() does.
+    Result<json::Value> send(std::string_view method, const std::string& target, const json::Value& body,
+                             std::string_view member, const std::vector<http::Header>& headers = {});
     // The objects of the list that is this member of the answer.
     Result<json::Array> objects_of(const json::Value& answer, std::string_view member) const;
     // What the answer says when it is not ok().

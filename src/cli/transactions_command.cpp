@@ -94,7 +94,7 @@ Result<int> post(const Environment& environment, const Options& options, Server&
         server.set_timeout(std::max(options.server.timeout, options.wait + options.server.timeout));
     }
     LEDGERLINE_TRY(const Answer answer,
-                   server.call("POST", "/v1/transactions", json::serialize(body), std::move(headers)));
+                   server.call_until_known("POST", "/v1/transactions", json::serialize(body), headers));
     if (!answer.ok()) return std::unexpected(server.error_of(answer));
     if (!answer.body.find("id")) return std::unexpected(server.bad_answer("answered without 'id'"));
     print_object(environment, options.output, answer.body);

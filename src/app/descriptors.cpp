@@ -18,7 +18,7 @@ std::size_t raise_descriptor_limit() {
 }
 
 Result<std::size_t> connections_below(std::size_t limit, std::size_t asked) {
-    constexpr std::size_t taken = descriptors_reserved + http::Listener::turned_away_max;
+    constexpr std::size_t taken = descriptors_reserved + http::Listener::connections_beyond_max;
     if (limit < taken + std::min(asked, connections_least))
         return failure(Disposition::stop, "too_few_descriptors",
                        fmt::format("this process may open {} files at once and needs {} at least: raise its limit "

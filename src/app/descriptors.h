@@ -8,7 +8,9 @@
 namespace ledgerline::app {
 
 // Kept back for what must go on when every connection is taken: database sessions, Kafka, logs, files, probes.
-inline constexpr std::size_t descriptors_reserved = 192;
+inline constexpr std::size_t descriptors_reserved = 256;
+// Of those, connections at an address for probes alone.
+inline constexpr std::size_t probe_connections_max = 32;
 // Fewer connections than this are not worth starting for.
 inline constexpr std::size_t connections_least = 16;
 

@@ -8,7 +8,7 @@
 namespace ledgerline::app {
 namespace {
 
-constexpr std::size_t kTaken = descriptors_reserved + http::Listener::turned_away_max;
+constexpr std::size_t kTaken = descriptors_reserved + http::Listener::connections_beyond_max;
 
 TEST(Descriptors, ConnectionsAreCutToWhatIsLeft) {
     EXPECT_EQ(connections_below(1'000'000, 4096).value(), 4096u);

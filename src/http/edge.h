@@ -29,6 +29,7 @@ struct Edge {
           keys(config.api_keys),
           admission(router, keys),
           connections({config.connections_max, per_client_max(config), config.trusted_proxies}),
+          spare_connections({Listener::spare_connections_max, Listener::spare_connections_max, {}}),
           requests(
               {config.request_bytes_max, std::min(limits::small_requests_reserve_bytes, config.request_bytes_max / 10),
                limits::small_request_bytes_max},
@@ -47,13 +48,13 @@ struct Edge {
     ApiKeys keys;
     const Admission admission;
     Connections connections;
-    ByteBudget requests;  // heads and bodies, until the handler has done with them
+    Connections spare_connections;  // beyond those: only probes are answered
+    ByteBudget requests;            // heads and bodies, until the handler has done with them
     ByteBudget answers;
     // Counts and logs what a session or the accept loop has thrown. Throws nothing.
     void note_thrown(const char* what) noexcept { note_exception(metrics, "http", what); }
 
-    std::atomic<bool> draining = false;        // no request is begun any more
-    std::atomic<std::size_t> turned_away = 0;  // connections that are told so just now
+    std::atomic<bool> draining = false;  // no request is begun any more
 
 private:
     static std::size_t per_client_max(const ListenerConfig& config) {

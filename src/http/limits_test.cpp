@@ -145,6 +145,33 @@ TEST_F(Limits, ConnectionsBeyondTheLimitAreToldToComeBack) {
     EXPECT_EQ(answer_to(get("/echo/a"))->status, 200);
 }
 
+TEST_F(Limits, ProbesAreAnsweredBeyondTheLimit) {
+    router.add({.method = "GET",
+                .pattern = "/readyz",
+                .name = "readyz",
+                .handler = [](const Request&) -> boost::asio::awaitable<Response> { co_return Response(); },
+                .needs_key = false});
+    config.connections_max = 1;
+    start();
+    RawConnection busy = connect();
+    busy.send(get("/wait"));
+    ASSERT_TRUE(gate.wait_for_waiting(1));
+    EXPECT_EQ(answer_to(get("/readyz"))->status, 200);
+    EXPECT_EQ(answer_to(get("/echo/a"))->status, 503);
+    // Who takes the spare connections and says nothing makes room.
+    std::vector<RawConnection> silent;
+    for (std::size_t i = 0; i < Listener::spare_connections_max + 16; ++i) silent.push_back(connect());
+    RawConnection probe = connect();
+    probe.send(get("/readyz"));
+    const auto ready = probe.receive();
+    ASSERT_TRUE(ready);
+    EXPECT_EQ(ready->status, 200);
+    probe.shutdown_send();
+    EXPECT_TRUE(probe.closed()) << "one request each";
+    gate.open();
+    EXPECT_EQ(busy.receive()->status, 200);
+}
+
 // The one that waits makes room for the one that comes, the headless before the idle.
 TEST_F(Limits, WhoWaitsMakesRoomForWhoComes) {
     config.connections_max = 3;

@@ -36,7 +36,8 @@ struct Listener::Impl {
          Tracer& tracer)
         : edge(std::move(config), router, clock, random, metrics, tracer), count(metrics.http_connections) {
         for (unsigned i = 0; i < std::max(edge.config.threads, 1u); ++i)
-            shards.push_back(std::make_unique<Shard>(edge));
+            shards.push_back(std::make_unique<Shard>(edge, "http-" + std::to_string(i)));
+        shards.push_back(std::make_unique<Shard>(edge, "http-spare"));
     }
 
     Result<void> bind() {
@@ -69,7 +70,7 @@ struct Listener::Impl {
                 if (--accepting == 0) accept_ended.set_value();
             });
         started = true;
-        for (unsigned i = 0; i < shards.size(); ++i) shards[i]->start(i);
+        for (const auto& shard : shards) shard->start();
         return {};
     }
 
@@ -94,7 +95,7 @@ struct Listener::Impl {
 
     // The error when the system takes no more connections for now.
     asio::awaitable<boost::system::error_code> accept_one(tcp::acceptor& acceptor) {
-        Shard& shard = *shards[turn++ % shards.size()];
+        Shard& shard = *shards[turn++ % (shards.size() - 1)];
         tcp::socket socket(shard.context());
         const auto [error] = co_await acceptor.async_accept(socket, use_tuple);
         if (!error) {
@@ -114,15 +115,24 @@ struct Listener::Impl {
         log::warn("no more connections can be accepted for now", {{"reason", error.message()}});
     }
 
-    // Closed without a word: who is gone already, and all when even those who go or are turned away are many.
+    // Closed without a word: who is gone already, and all when even those who go or have a spare place are many.
     void admit(tcp::socket socket, Shard& shard) {
-        if (count.now() >= edge.config.connections_max + turned_away_max) return;
+        if (count.now() >= edge.config.connections_max + connections_beyond_max) return;
         boost::system::error_code gone;
         const auto from = socket.remote_endpoint(gone);
         if (gone) return;
-        auto place = edge.connections.admit(from.address(), shard.evict());
-        if (!place && edge.turned_away >= turned_away_max) return;
-        shard.adopt(std::move(socket), SessionCount::One(count), std::move(place));
+        if (auto place = edge.connections.admit(from.address(), shard.evict())) {
+            shard.adopt(std::move(socket), SessionCount::One(count), Session::Kind::whole, std::move(place));
+            return;
+        }
+        Shard& spare = *shards.back();
+        auto place = edge.spare_connections.admit(from.address(), spare.evict());
+        if (!place) return;
+        boost::system::error_code failed;
+        const int descriptor = socket.release(failed);
+        if (failed) return;
+        spare.adopt(tcp::socket(spare.context(), from.protocol(), descriptor), SessionCount::One(count),
+                    Session::Kind::spare, std::move(place));
     }
 
     void stop(milliseconds grace) {
@@ -146,10 +156,10 @@ struct Listener::Impl {
 
     Edge edge;
     SessionCount count;
-    std::vector<std::unique_ptr<Shard>> shards;
-    std::list<tcp::acceptor> acceptors;  // of all addresses; they live on the first shard, as what follows
-    std::size_t accepting = 0;           // of them
-    std::size_t turn = 0;                // whose next
+    std::vector<std::unique_ptr<Shard>> shards;  // the last one has the spare connections
+    std::list<tcp::acceptor> acceptors;          // of all addresses; they live on the first shard, as what follows
+    std::size_t accepting = 0;                   // of them
+    std::size_t turn = 0;                        // whose next
     SteadyTime next_refusal_log;
     std::promise<void> accept_ended;
     std::uint16_t port = 0;

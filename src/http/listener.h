@@ -53,8 +53,11 @@ struct ListenerConfig {
 
 class Listener {
 public:
-    // Connections beyond connections_max that are answered 503 at the same time; others are closed without an answer.
-    static constexpr std::size_t turned_away_max = 64;
+    // Connections beyond connections_max that are served at the same time, one request each, on a thread of their own:
+    // probes are answered, other requests are told 503. Others are closed without an answer.
+    static constexpr std::size_t spare_connections_max = 64;
+    // Open beyond connections_max at the same time: the spare ones, and those that have been told to go.
+    static constexpr std::size_t connections_beyond_max = 2 * spare_connections_max;
 
     // All references must outlive it. The router may not change any more from start() on.
     Listener(ListenerConfig config, const Router& router, const Clock& clock, Random& random, Metrics& metrics,

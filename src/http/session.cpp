@@ -21,6 +21,8 @@ namespace asio = boost::asio;
 
 // A body up to this size is read and dropped before a refusal, which keeps the connection.
 constexpr std::uint64_t kSkippedBodyBytesMax = 64 * 1024;
+// How long a spare connection may take to send its request.
+constexpr milliseconds kSpareTimeout{2000};
 // How long and for how much a closed connection is listened to, so that the client sees the last answer.
 constexpr milliseconds kLinger{2000};
 constexpr std::size_t kLingerBytesMax = 16 * 1024 * 1024;
@@ -42,6 +44,10 @@ Response lost_answer() {
     return busy(
         edge_code::overloaded,
         "There is no memory for the answer. What was asked for may have been done; repeat the request as it is.");
+}
+
+Response no_connection() {
+    return busy(edge_code::too_many_connections, "The server has as many connections as it takes.");
 }
 
 Response internal_error() {
@@ -66,24 +72,13 @@ std::size_t capacity_for(const Exchange& exchange, std::size_t more) {
     return std::max(needed, std::min(2 * body.capacity(), end));
 }
 
-// Counts one as long as it lives.
-class Count {
-public:
-    explicit Count(std::atomic<std::size_t>& count) : count_(count) { ++count_; }
-    Count(const Count&) = delete;
-    Count& operator=(const Count&) = delete;
-    ~Count() { --count_; }
-
-private:
-    std::atomic<std::size_t>& count_;
-};
-
 }  // namespace
 
-Session::Session(Edge& edge, Meter& meter, asio::ip::tcp::socket socket, std::shared_ptr<Connections::Place> place)
-    : edge_(edge), meter_(meter), place_(std::move(place)) {
+Session::Session(Edge& edge, Meter& meter, asio::ip::tcp::socket socket, Kind kind,
+                 std::shared_ptr<Connections::Place> place)
+    : edge_(edge), meter_(meter), kind_(kind), place_(std::move(place)) {
     stream_ = std::make_shared<Stream>(std::move(socket), [this] { place_->progress(); });
-    if (place_) place_->on_evict = [this](Eviction reason) { evict(reason); };
+    place_->on_evict = [this](Eviction reason) { evict(reason); };
 }
 
 void Session::drain() {
@@ -110,29 +105,16 @@ void Session::evict(Eviction reason) {
     meter_.record_dropped(dropped_for(reason));
 }
 
-asio::awaitable<void> Session::run() { return place_ ? serve() : turn_away(); }
-
-asio::awaitable<void> Session::serve() {
+asio::awaitable<void> Session::run() {
     bool open = true;
     while (open && co_await await_request()) open = co_await serve_one();
     if (!open && stream_->is_open()) co_await finish();
     stream_->close();
 }
 
-asio::awaitable<void> Session::turn_away() {
-    const Count turned_away(edge_.turned_away);
-    meter_.record_refusal(edge_code::too_many_connections);
-    const Response response = busy(edge_code::too_many_connections, "The server has as many connections as it takes.");
-    stream_->set_deadline(kLinger);
-    co_await stream_->write(wire_head(response, edge_.ids.next().to_string(), edge_.clock.wall_now(), std::nullopt),
-                            response.body);
-    co_await finish();
-    stream_->close();
-}
-
 // Whether a request has begun. Idle connections are closed without a word.
 asio::awaitable<bool> Session::await_request() {
-    stream_->set_deadline(edge_.config.idle_timeout);
+    stream_->set_deadline(kind_ == Kind::spare ? kSpareTimeout : edge_.config.idle_timeout);
     while (stream_->buffered().empty()) {
         // What was sent before we drained is still answered.
         if (edge_.draining && !stream_->has_unread()) co_return false;
@@ -151,7 +133,10 @@ asio::awaitable<bool> Session::serve_one() {
     exchange.request.received_at = edge_.clock.steady_now();
     exchange.begun_at = edge_.clock.wall_now();
     place_->begin(Connections::Doing::reading);
-    stream_->set_deadline(edge_.config.request_timeout, edge_.config.request_pace);
+    if (kind_ == Kind::spare)
+        stream_->set_deadline(kSpareTimeout);
+    else
+        stream_->set_deadline(edge_.config.request_timeout, edge_.config.request_pace);
     Step stop = co_await receive(exchange);
     stream_->clear_deadline();
     place_->begin(Connections::Doing::working);
@@ -170,8 +155,10 @@ asio::awaitable<bool> Session::serve_one() {
 asio::awaitable<Session::Step> Session::receive(Exchange& exchange) {
     std::string target;
     if (Step stop = co_await read_head(exchange, target)) co_return stop;
-    if (auto refusal = edge_.admission.refuse(target, exchange))
-        co_return co_await skip_body(exchange, *std::move(refusal));
+    auto refusal = edge_.admission.refuse(target, exchange);
+    if (kind_ == Kind::spare && !(exchange.route && is_probe(*exchange.route)))
+        co_return refuse(exchange, no_connection());
+    if (refusal) co_return co_await skip_body(exchange, *std::move(refusal));
     co_return co_await read_body(exchange);
 }
 
@@ -195,7 +182,7 @@ asio::awaitable<Session::Step> Session::read_head(Exchange& exchange, std::strin
         exchange.request.method = std::move(head.method);
         exchange.request.headers = std::move(head.headers);
         exchange.framing = head.framing;
-        exchange.close = !head.framing.keep_alive;
+        exchange.close = kind_ == Kind::spare || !head.framing.keep_alive;
         exchange.head_bytes = weight_of(exchange.request.headers) + head.target.capacity();
         target = std::move(head.target);
         identify(exchange);
@@ -376,6 +363,7 @@ Session::Stop Session::refuse(Exchange& exchange, Response response) {
 Session::Stop Session::stopped(Exchange& exchange, Io io) {
     if (io == Io::interrupted && evicted_) return refuse(exchange, no_room());
     if (io != Io::timed_out) return Stop{};
+    if (kind_ == Kind::spare) return refuse(exchange, no_connection());
     const ListenerConfig& config = edge_.config;
     return refuse(exchange, problem(408, edge_code::request_timeout,
                                     fmt::format("The whole request must arrive within {} ms, at least {} bytes of what "

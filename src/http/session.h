@@ -17,8 +17,13 @@ namespace ledgerline::http {
 
 class Session {
 public:
-    // Edge and meter must outlive it. place: null when there is none for it.
-    Session(Edge& edge, Meter& meter, boost::asio::ip::tcp::socket socket, std::shared_ptr<Connections::Place> place);
+    // whole: serves whatever is asked, one request after the other. spare: beyond the limit of connections, where one
+    // request is answered, with a 503 unless it is a probe.
+    enum class Kind { whole, spare };
+
+    // Edge and meter must outlive it.
+    Session(Edge& edge, Meter& meter, boost::asio::ip::tcp::socket socket, Kind kind,
+            std::shared_ptr<Connections::Place> place);
 
     // Serves until the client or the edge has enough. To be spawned with abort_slot(), so that abort() works.
     boost::asio::awaitable<void> run();
@@ -36,9 +41,6 @@ private:
     };
     using Step = std::optional<Stop>;  // nothing: go on
 
-    // Answers 503 before anything is read: for connections beyond the limit.
-    boost::asio::awaitable<void> turn_away();
-    boost::asio::awaitable<void> serve();
     boost::asio::awaitable<bool> await_request();
     boost::asio::awaitable<bool> serve_one();
     boost::asio::awaitable<Step> receive(Exchange& exchange);
@@ -61,6 +63,7 @@ private:
 
     Edge& edge_;
     Meter& meter_;
+    const Kind kind_;
     const std::shared_ptr<Connections::Place> place_;
     std::shared_ptr<Stream> stream_;
     boost::asio::cancellation_signal abort_signal_;

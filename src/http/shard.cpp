@@ -49,8 +49,9 @@ bool SessionCount::wait_until_none(milliseconds at_most) {
     return none_.wait_for(lock, at_most, [this] { return count_ == 0; });
 }
 
-Shard::Shard(Edge& edge)
+Shard::Shard(Edge& edge, std::string name)
     : edge_(edge),
+      name_(std::move(name)),
       meter_(edge.metrics),
       context_(1),
       work_(context_.get_executor()),
@@ -60,9 +61,9 @@ Shard::Shard(Edge& edge)
           });
       }) {}
 
-void Shard::start(unsigned number) {
+void Shard::start() {
     thread_ = std::thread([this] { run(); });
-    pthread_setname_np(thread_.native_handle(), ("http-" + std::to_string(number)).c_str());
+    pthread_setname_np(thread_.native_handle(), name_.c_str());
 }
 
 // What leaves a handler of the loop, such as memory that was not to be had for a connection's first frame, ends that
@@ -78,8 +79,9 @@ void Shard::run() {
     }
 }
 
-void Shard::adopt(asio::ip::tcp::socket socket, SessionCount::One counted, std::shared_ptr<Connections::Place> place) {
-    auto adopted = std::make_shared<Adopted>(*this, std::move(socket), std::move(counted), std::move(place));
+void Shard::adopt(asio::ip::tcp::socket socket, SessionCount::One counted, Session::Kind kind,
+                  std::shared_ptr<Connections::Place> place) {
+    auto adopted = std::make_shared<Adopted>(*this, std::move(socket), std::move(counted), kind, std::move(place));
     asio::post(context_, [this, adopted = std::move(adopted)] { begin(adopted); });
 }
 

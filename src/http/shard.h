@@ -9,6 +9,7 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <unordered_set>
 #include <utility>
@@ -53,7 +54,8 @@ private:
 class Shard {
 public:
     // edge must outlive it.
-    explicit Shard(Edge& edge);
+    // name: of its thread, at most 15 characters.
+    Shard(Edge& edge, std::string name);
     // The thread must have been joined.
     ~Shard() = default;
 
@@ -62,9 +64,8 @@ public:
     const Connections::Evict& evict() const { return evict_; }
 
     // Each may be called from any thread, and repeatedly except for start().
-    void start(unsigned number);
-    // place: null when the session is only to be told that there are too many.
-    void adopt(boost::asio::ip::tcp::socket socket, SessionCount::One counted,
+    void start();
+    void adopt(boost::asio::ip::tcp::socket socket, SessionCount::One counted, Session::Kind kind,
                std::shared_ptr<Connections::Place> place);
     void drain();
     void abort();
@@ -73,9 +74,9 @@ public:
 
 private:
     struct Adopted {
-        Adopted(Shard& shard, boost::asio::ip::tcp::socket socket, SessionCount::One one,
+        Adopted(Shard& shard, boost::asio::ip::tcp::socket socket, SessionCount::One one, Session::Kind kind,
                 std::shared_ptr<Connections::Place> place)
-            : counted(std::move(one)), session(shard.edge_, shard.meter_, std::move(socket), std::move(place)) {}
+            : counted(std::move(one)), session(shard.edge_, shard.meter_, std::move(socket), kind, std::move(place)) {}
         SessionCount::One counted;
         Session session;
     };
@@ -84,6 +85,7 @@ private:
     void end(const std::shared_ptr<Adopted>& adopted, const std::exception_ptr& failure);
 
     Edge& edge_;
+    const std::string name_;
     Meter meter_;
     boost::asio::io_context context_;
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;

@@ -126,7 +126,7 @@ std::vector<std::string> with_open_files_max(std::size_t soft, std::size_t hard)
 }
 
 TEST_F(SurroundingsTest, ConnectionsAreCutToTheFilesThatMayBeOpen) {
-    constexpr std::size_t taken = app::descriptors_reserved + http::Listener::turned_away_max;
+    constexpr std::size_t taken = app::descriptors_reserved + http::Listener::connections_beyond_max;
     const TestDatabase database;
     RoleProcess api(role("api", database.url()), {}, with_open_files_max(64, taken + 40));
     EXPECT_EQ(ApiClient(api.port()).post("/v1/accounts", R"({"currency":"EUR"})").status, 201);

@@ -134,7 +134,9 @@ std::vector<std::string> unchecked_texts(const std::string& source) {
     std::vector<std::string> out;
     std::istringstream lines(source);
     for (std::string line; std::getline(lines, line);)
-        if (std::regex_search(line, call) && !std::regex_search(line, checked)) out.push_back(line);
+        if (line.contains('(') && (line.contains("PQ") || line.contains("rd_kafka_")) &&
+            std::regex_search(line, call) && !std::regex_search(line, checked))
+            out.push_back(line);
     return out;
 }
 

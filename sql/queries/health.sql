@@ -1,4 +1,4 @@
--- What the probes of a role ask (src/api/ledger_probe.cpp), a few statements twice a second.
+-- What the probes of a role ask (src/api/ledger_probe.cpp), a few statements in each look.
 
 -- name: missing_rights
 -- Of the rights that are needed, VERB on relation, those that this session's user does not have.
@@ -8,7 +8,7 @@ WHERE NOT CASE verb WHEN 'DELETE' THEN has_table_privilege(relation, verb)
                     ELSE has_any_column_privilege(relation, verb) END
 
 -- name: write_intake
--- A write like those of the stage, and its commit, which change nothing: refused by a standby, a session that is read-only
+-- A write like those of the stage, rolled back afterwards: refused by a standby, a session that is read-only
 -- and a user without the right. A lane that is locked at this moment is being written.
 SELECT lane FROM lane_intake ORDER BY lane LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
 
@@ -31,3 +31,8 @@ FROM lane_cursors c
      LEFT JOIN standing_halts p ON p.lane = c.lane AND p.stage = 'publish'
      LEFT JOIN standing_halts a ON a.lane = c.lane AND a.stage = 'apply'
 ORDER BY c.lane
+
+-- name: waits_for_standby
+-- Whether a commit of this session is answered only once a synchronous standby has it.
+SELECT current_setting('synchronous_standby_names') <> ''
+       AND current_setting('synchronous_commit') IN ('on', 'remote_write', 'remote_apply')

@@ -56,10 +56,11 @@ struct Api::Parts {
 
     // The database comes first among what /readyz looks at.
     static http::HealthConfig health_config(const ApiConfig& config, Parts& parts) {
-        http::HealthConfig health{config.version,
-                                  {[&parts] { return parts.ledger.look(); },
-                                   http::dependency("database", [&parts] { return parts.intake.trouble(); })},
-                                  config.alive};
+        http::HealthConfig health{
+            config.version,
+            {parts.ledger.dependency(), http::dependency("database", [&parts] { return parts.intake.trouble(); })},
+            config.alive,
+            [&parts] { return parts.ledger.facts(); }};
         health.dependencies.insert(health.dependencies.end(), config.dependencies.begin(), config.dependencies.end());
         return health;
     }
@@ -90,6 +91,8 @@ void Api::add_routes(http::Router& router) {
     parts_->operations.add_routes(router);
     parts_->health.add_routes(router);
 }
+
+void Api::add_probe_routes(http::Router& router) { parts_->health.add_routes(router); }
 
 void Api::start() {
     parts_->intake.start();

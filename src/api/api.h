@@ -56,6 +56,8 @@ public:
 
     // The router must not be used once this is gone.
     void add_routes(http::Router& router);
+    // Those that machines ask for, of which add_routes() has the same.
+    void add_probe_routes(http::Router& router);
 
     // To be called once, before the first request. Returns after the first look at the dependencies.
     void start();

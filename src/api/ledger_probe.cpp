@@ -54,8 +54,12 @@ LedgerProbe::LedgerProbe(pg::ConnectionConfig config, std::vector<ProbedStage> s
                          Metrics& metrics)
     : stages_(std::move(stages)), clock_(clock), session_(probe_config(std::move(config)), metrics, "health") {}
 
-std::vector<http::Trouble> LedgerProbe::look() {
-    std::vector<http::Trouble> found;
+http::Dependency LedgerProbe::dependency() {
+    return {"database", [this] { return look(); }};
+}
+
+http::Troubles LedgerProbe::look() {
+    http::Troubles found;
     auto looked = session_.run([&](pg::Connection& connection) { return look_at_database(connection, found); });
     if (!looked) found.push_back({"database", looked.error().message});
     // A new session may reach another server, or be given other rights.
@@ -63,7 +67,7 @@ std::vector<http::Trouble> LedgerProbe::look() {
     return found;
 }
 
-Result<void> LedgerProbe::look_at_database(pg::Connection& connection, std::vector<http::Trouble>& found) {
+Result<void> LedgerProbe::look_at_database(pg::Connection& connection, http::Troubles& found) {
     for (const ProbedStage& stage : stages_) {
         auto tried = try_stage(connection, stage.right);
         if (tried) continue;
@@ -72,6 +76,7 @@ Result<void> LedgerProbe::look_at_database(pg::Connection& connection, std::vect
                          fmt::format("{} cannot write: {}", texts_of(stage.right).name, tried.error().message),
                          stage.required});
     }
+    LEDGERLINE_CHECK(try_commit(connection));
     LEDGERLINE_CHECK(try_disk(connection));
     return look_at_lanes(connection, found);
 }
@@ -87,8 +92,35 @@ Result<void> LedgerProbe::try_stage(pg::Connection& connection, StageRight right
                    connection.query(sql::health_missing_rights, pg::Params().add_array(relations).add_array(verbs)));
     if (!missing.is_null(0, 0))
         return failure(Disposition::retry, "42501", fmt::format("no right to {}", missing.text(0, 0)));
-    LEDGERLINE_CHECK(connection.query(texts.write));
+    // Rolled back: a commit that waits for a standby would leave a server process that keeps the lane's lock.
+    auto written = connection.pipeline({{pg::begin, {}}, {texts.write, {}}});
+    connection.rollback();
+    LEDGERLINE_CHECK(std::move(written));
     return {};
+}
+
+// As it answers clients and moves balances: a commit that reaches the disk, and the synchronous standby where there is
+// one. The publisher's commits promise nothing.
+Result<void> LedgerProbe::try_commit(pg::Connection& connection) {
+    if (!has(StageRight::intake) && !has(StageRight::apply)) return {};
+    const SteadyTime now = clock_.steady_now();
+    if (now < commit_due_) return {};
+    LEDGERLINE_TRY(const auto standby, connection.query(sql::health_waits_for_standby));
+    waits_for_standby_ = standby.boolean(0, 0);
+    auto committed = connection.commit_pipeline({{pg::begin, {}}, {sql::session_prove_commit, {}}, {pg::commit, {}}});
+    if (!committed) {
+        Error error = std::move(committed).error();
+        error.message =
+            fmt::format("cannot commit{}: {}", waits_for_standby_ ? " (it waits for a standby)" : "", error.message);
+        return std::unexpected(std::move(error));
+    }
+    commit_due_ = now + commit_interval;
+    return {};
+}
+
+json::Object LedgerProbe::facts() const {
+    if (!has(StageRight::intake) && !has(StageRight::apply)) return {};
+    return {{"synchronous_standby", waits_for_standby_.load()}};
 }
 
 Result<void> LedgerProbe::try_disk(pg::Connection& connection) {
@@ -99,7 +131,7 @@ Result<void> LedgerProbe::try_disk(pg::Connection& connection) {
     return {};
 }
 
-Result<void> LedgerProbe::look_at_lanes(pg::Connection& connection, std::vector<http::Trouble>& found) {
+Result<void> LedgerProbe::look_at_lanes(pg::Connection& connection, http::Troubles& found) {
     LEDGERLINE_TRY(const auto rows, connection.query(sql::health_cursors));
     std::vector<LanePosition> positions;
     for (std::size_t row = 0; row < rows.size(); ++row)
@@ -115,6 +147,10 @@ Result<void> LedgerProbe::look_at_lanes(pg::Connection& connection, std::vector<
     add(seen.publish, StageRight::publish);
     add(seen.apply, StageRight::apply);
     return {};
+}
+
+bool LedgerProbe::has(StageRight right) const {
+    return std::ranges::find(stages_, right, &ProbedStage::right) != stages_.end();
 }
 
 bool LedgerProbe::is_required(StageRight right) const {

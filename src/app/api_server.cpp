@@ -10,6 +10,11 @@ ApiServer::ApiServer(RoleProcess& process, const ApiKeysFile& keys)
       listener_(std::make_unique<http::Listener>(process.listener_config(keys.keys), router_, process.clock(),
                                                  process.random(), process.metrics(), process.tracer())) {
     listener_->bind(process.take_sockets());
+    if (auto sockets = process.take_probe_sockets(); !sockets.empty()) {
+        probe_listener_ = std::make_unique<http::Listener>(process.probe_listener_config(), probe_router_,
+                                                           process.clock(), process.random(), process.metrics());
+        probe_listener_->bind(std::move(sockets));
+    }
     if (!keys_path_.empty()) process_.signals().on_hangup([this] { reload_keys(); });
 }
 
@@ -39,16 +44,26 @@ Result<void> ApiServer::start(ApiServerConfig config, Wakeup& publisher_wakeup) 
     api_ = std::make_unique<Api>(api, process_.clock(), process_.random(), process_.metrics(), process_.ids(),
                                  publisher_wakeup, process_.on_fatal(), process_.tracer());
     api_->add_routes(router_);
+    api_->add_probe_routes(probe_router_);
     api_->start();
-    auto started = listener_->start();
+    auto started = listen();
     if (!started) stop(milliseconds(0));
     return started;
+}
+
+Result<void> ApiServer::listen() {
+    if (probe_listener_) {
+        LEDGERLINE_CHECK(probe_listener_->start());
+        log::info("probes have an address of their own", {{"port", probe_listener_->port()}});
+    }
+    return listener_->start();
 }
 
 void ApiServer::stop(milliseconds grace) {
     if (!api_) return;
     api_->begin_stop();
     listener_->stop(grace);
+    if (probe_listener_) probe_listener_->stop(milliseconds(0));
     api_->stop();
 }
 

@@ -27,8 +27,8 @@ public:
     ApiServer(RoleProcess& process, const ApiKeysFile& keys);
     ~ApiServer();
 
-    // Serves. publisher_wakeup is notified of new events; it and what the dependencies stand on must live until stop(),
-    // or a failure of start(). To be called once.
+    // Serves, probes also at their own address where the process has one. publisher_wakeup is notified of new events;
+    // it and what the dependencies stand on must live until stop(), or a failure of start(). To be called once.
     Result<void> start(ApiServerConfig config, Wakeup& publisher_wakeup);
     std::uint16_t port() const { return listener_->port(); }
 
@@ -42,12 +42,14 @@ public:
 
 private:
     void reload_keys();
+    Result<void> listen();
 
     RoleProcess& process_;
     const std::string keys_path_;  // "": none
-    http::Router router_;
+    http::Router router_, probe_router_;
     std::unique_ptr<Api> api_;
-    std::unique_ptr<http::Listener> listener_;  // goes before the API that its handlers may still hold on to
+    // They go before the API that their handlers may still hold on to.
+    std::unique_ptr<http::Listener> listener_, probe_listener_;
 };
 
 }  // namespace ledgerline::app

@@ -15,7 +15,8 @@ HealthServer::HealthServer(RoleProcess& process, const std::string& database_url
 }
 
 Result<void> HealthServer::start(http::HealthConfig config) {
-    config.dependencies.insert(config.dependencies.begin(), [this] { return ledger_.look(); });
+    config.dependencies.insert(config.dependencies.begin(), ledger_.dependency());
+    config.facts = [this] { return ledger_.facts(); };
     health_.emplace(std::move(config), process_.metrics(), process_.clock());
     health_->add_routes(router_);
     health_->start();

@@ -16,13 +16,13 @@ Result<KafkaLink> KafkaLink::open(RoleProcess& process, const std::string& role,
 }
 
 http::Dependency KafkaLink::dependency(bool required) const {
-    return [bus = bus_.get(), required] {
-        const KafkaHealth health = bus->health();
-        std::vector<http::Trouble> troubles;
-        for (const std::string& problem : health.problems) troubles.push_back({"kafka", problem, required});
-        for (const std::string& degraded : health.degraded) troubles.push_back({"kafka", degraded, false});
-        return troubles;
-    };
+    return {"kafka", [bus = bus_.get(), required] {
+                const KafkaHealth health = bus->health();
+                http::Troubles troubles;
+                for (const std::string& problem : health.problems) troubles.push_back({"kafka", problem, required});
+                for (const std::string& degraded : health.degraded) troubles.push_back({"kafka", degraded, false});
+                return troubles;
+            }};
 }
 
 }  // namespace ledgerline::app

@@ -56,16 +56,14 @@ std::string service_of(std::string_view role) {
     return role == "up" ? "ledgerline" : "ledgerline-" + std::string(role);
 }
 
-// What a role has when it begins.
-struct Begun {
-    http::ListenSockets sockets;
-    std::size_t connections_max = 0;
-};
-
 // Logs nothing before the rights are given up: the log's thread would keep them.
-Result<Begun> begin(const RoleStart& start) {
-    Begun begun;
+Result<Taken> begin(const RoleStart& start) {
+    Taken begun;
     LEDGERLINE_TRY(begun.sockets, http::ListenSockets::bind(start.listen.host, start.listen.port));
+    if (!start.listen.probe_host.empty()) {
+        LEDGERLINE_TRY(begun.probe_sockets,
+                       http::ListenSockets::bind(start.listen.probe_host, start.listen.probe_port));
+    }
     LEDGERLINE_CHECK(start.check(begun.sockets.only_loopback()));
     const std::size_t limit = raise_descriptor_limit(), asked = static_cast<std::size_t>(start.listen.connections_max);
     LEDGERLINE_TRY(begun.connections_max, connections_below(limit, asked));
@@ -86,14 +84,12 @@ milliseconds shutdown_delay_of(const RoleStart& start, const http::ListenSockets
 
 }  // namespace
 
-RoleProcess::RoleProcess(const cli::Environment& environment, const RoleStart& start, http::ListenSockets sockets,
-                         std::size_t connections_max, TraceSettings traces)
+RoleProcess::RoleProcess(const cli::Environment& environment, const RoleStart& start, Taken taken, TraceSettings traces)
     : environment_(environment),
       listen_(start.listen),
-      connections_max_(connections_max),
       shutdown_max_(start.shutdown_max),
-      shutdown_delay_(shutdown_delay_of(start, sockets)),
-      sockets_(std::move(sockets)),
+      shutdown_delay_(shutdown_delay_of(start, taken.sockets)),
+      taken_(std::move(taken)),
       tracing_(std::move(traces), environment.clock, environment.random, metrics_) {}
 
 void RoleProcess::announce_ready(const std::string& host, std::uint16_t port) {
@@ -133,7 +129,7 @@ int run_role(const cli::Environment& environment, const RoleStart& start,
     }
     bool leaves = false;
     {
-        RoleProcess process(environment, start, std::move(begun->sockets), begun->connections_max,
+        RoleProcess process(environment, start, *std::move(begun),
                             read_trace_settings(read_environment, service_of(start.name), cli::version));
         if (const auto done = body(process); !done && done.error().code != kToldToEnd) report(done.error());
         leaves = process.leaves_when_done();
@@ -199,11 +195,22 @@ http::ListenerConfig RoleProcess::listener_config(std::vector<std::string> api_k
     config.host = listen_.host;
     config.port = listen_.port;
     config.threads = static_cast<unsigned>(listen_.http_threads);
-    config.connections_max = connections_max_;
+    config.connections_max = taken_.connections_max;
     config.connections_per_address = static_cast<std::size_t>(listen_.connections_per_address);
     config.trusted_proxies = listen_.trusted_proxies;
     config.idle_timeout = listen_.idle_timeout;
     config.api_keys = std::move(api_keys);
+    return config;
+}
+
+http::ListenerConfig RoleProcess::probe_listener_config() const {
+    http::ListenerConfig config;
+    config.host = listen_.probe_host;
+    config.port = listen_.probe_port;
+    config.threads = 1;
+    config.connections_max = probe_connections_max;
+    config.connections_per_address = probe_connections_max;
+    config.idle_timeout = listen_.idle_timeout;
     return config;
 }
 

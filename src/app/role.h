@@ -41,12 +41,16 @@ struct RoleStart {
     RightsPlan rights;
 };
 
+// What a role has when it begins.
+struct Taken {
+    http::ListenSockets sockets, probe_sockets;
+    std::size_t connections_max = 0;  // as many as there are descriptors for
+};
+
 // The process that a role runs in. One thread at a time, but for fail().
 class RoleProcess {
 public:
-    // connections_max: as many as there are descriptors for.
-    RoleProcess(const cli::Environment& environment, const RoleStart& start, http::ListenSockets sockets,
-                std::size_t connections_max, TraceSettings traces);
+    RoleProcess(const cli::Environment& environment, const RoleStart& start, Taken taken, TraceSettings traces);
 
     const Clock& clock() const { return environment_.clock; }
     Random& random() const { return environment_.random; }
@@ -57,7 +61,11 @@ public:
 
     http::ListenerConfig listener_config(std::vector<std::string> api_keys) const;
     // The addresses that were taken for the role's server. To be called once.
-    http::ListenSockets take_sockets() { return std::move(sockets_); }
+    http::ListenSockets take_sockets() { return std::move(taken_.sockets); }
+
+    http::ListenerConfig probe_listener_config() const;
+    // Those for probes alone, perhaps none. To be called once.
+    http::ListenSockets take_probe_sockets() { return std::move(taken_.probe_sockets); }
 
     // Ends the role with an error: wait_for_end() returns it.
     void fail(const Error& error) { signals_.fail(error); }
@@ -78,10 +86,9 @@ public:
 private:
     const cli::Environment& environment_;
     const cli::ListenOptions listen_;
-    const std::size_t connections_max_;
     const milliseconds shutdown_max_;
     const milliseconds shutdown_delay_;
-    http::ListenSockets sockets_;
+    Taken taken_;
     Signals signals_;
     Metrics metrics_{cli::version};
     Tracing tracing_;

@@ -20,6 +20,8 @@ constexpr std::int64_t kAttemptsMax = 100;
 constexpr milliseconds kTimeoutMax = std::chrono::hours(1);
 constexpr milliseconds kTimeoutMin{1000};
 
+constexpr const char* kAddressRule = "HOST:PORT, such as 127.0.0.1:8080 or [::1]:8080";
+
 struct Address {
     std::string host;
     std::uint16_t port = 0;
@@ -71,7 +73,7 @@ void declare_listen(Command& command, ListenOptions& options, const std::string&
                     "Address of " + what + ", or a name and all its addresses; port 0 takes any free one"},
                    fmt::format("{}:{}", options.host, options.port), [&options](const std::string& value) {
                        const auto address = parse_address(value);
-                       if (!address) return "HOST:PORT, such as 127.0.0.1:8080 or [::1]:8080";
+                       if (!address) return kAddressRule;
                        options.host = address->host;
                        options.port = address->port;
                        return "";
@@ -92,6 +94,18 @@ void declare_listen(Command& command, ListenOptions& options, const std::string&
                    });
     command.option({"--idle-timeout", "TIME", "How long a connection is kept open for another request"},
                    options.idle_timeout, kTimeoutMin, kTimeoutMax);
+}
+
+void declare_probe_listen(Command& command, ListenOptions& options) {
+    command.parsed({"--probe-listen", "HOST:PORT",
+                    "Second address, with a thread of its own, for /livez, /readyz, /health and /metrics only"},
+                   "none", [&options](const std::string& value) {
+                       const auto address = parse_address(value);
+                       if (!address) return kAddressRule;
+                       options.probe_host = address->host;
+                       options.probe_port = address->port;
+                       return "";
+                   });
 }
 
 void declare_admission(Command& command, AdmissionOptions& options) {

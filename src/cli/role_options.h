@@ -23,9 +23,14 @@ struct ListenOptions {
     std::int64_t connections_per_address = 0;         // 0: half of them
     std::vector<http::Network> trusted_proxies = {};  // have no such share
     milliseconds idle_timeout{75'000};                // between requests of a connection
+    std::string probe_host = {};                      // where probes are answered besides; empty: nowhere else
+    std::uint16_t probe_port = 0;
 };
 // what: what is served there.
 void declare_listen(Command& command, ListenOptions& options, const std::string& what);
+
+// For a role that serves more than its probes.
+void declare_probe_listen(Command& command, ListenOptions& options);
 
 struct AdmissionOptions {
     std::string api_keys_file;  // empty: open

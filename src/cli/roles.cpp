@@ -48,6 +48,7 @@ void declare_up(Command command, const Environment& environment, const RoleComma
          "DATABASE_URL"},
         command, options.database_url);
     declare_listen(command, options.listen, "the HTTP API");
+    declare_probe_listen(command, options.listen);
     declare_admission(command, options.admission);
     declare_kafka_connection(command, texts->kafka, KafkaUse::optional);
     declare_kafka_names(command, texts->kafka);
@@ -67,6 +68,7 @@ void declare_api(Command command, const Environment& environment, const RoleComm
     ApiOptions& options = texts->role;
     declare_role_database(command, options.database_url);
     declare_listen(command, options.listen, "the HTTP API");
+    declare_probe_listen(command, options.listen);
     declare_admission(command, options.admission);
     declare_kafka_connection(command, texts->kafka, KafkaUse::optional);
     declare_timeouts(command, options.timeouts, false);

@@ -94,6 +94,15 @@ TEST_F(Roles, TakeTheUsualVariables) {
     EXPECT_EQ(publisher_.listen.host, "::1");
 }
 
+TEST_F(Roles, OfClientsHaveASecondAddressForProbes) {
+    EXPECT_EQ(call({"api", "--database-url", kUrl}), kRan) << err_;
+    EXPECT_EQ(api_.listen.probe_host, "");
+    EXPECT_EQ(call({"api", "--database-url", kUrl, "--probe-listen", "[::1]:9"}), kRan) << err_;
+    EXPECT_EQ(api_.listen.probe_host, "::1");
+    EXPECT_EQ(api_.listen.probe_port, 9);
+    EXPECT_EQ(worker({"--probe-listen", "127.0.0.1:9"}), exit_usage);
+}
+
 TEST_F(Roles, NameWhatIsMissing) {
     EXPECT_EQ(call({"worker", "--kafka-brokers", "kafka:9092"}), exit_usage);
     EXPECT_EQ(err_, "ledgerline worker: --database-url is required (see ledgerline worker --help)\n");

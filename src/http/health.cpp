@@ -77,6 +77,8 @@ Troubles HealthEndpoints::troubles() const {
 
 // body: what the answer holds besides the judgement.
 Response HealthEndpoints::judge(std::string_view when_well, json::Object body) const {
+    if (config_.facts)
+        for (auto& fact : config_.facts()) body.push_back(std::move(fact));
     const Troubles troubles = this->troubles();
     if (is_ready(troubles)) {
         body.emplace(body.begin(), "status", troubles.empty() ? when_well : "degraded");

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "base/json.h"
 #include "http/health_probe.h"
 #include "http/metrics_page.h"
 #include "http/router.h"
@@ -20,8 +21,9 @@ namespace ledgerline::http {
 
 struct HealthConfig {
     std::string version;
-    std::vector<Dependency> dependencies;  // named in this order
-    std::function<bool()> alive{};         // what /livez says; unset: yes. Must not block
+    std::vector<Dependency> dependencies;   // named in this order
+    std::function<bool()> alive{};          // what /livez says; unset: yes. Must not block
+    std::function<json::Object()> facts{};  // what /health and /readyz say besides; unset: nothing. Must not block
 };
 
 class HealthEndpoints {

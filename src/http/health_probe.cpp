@@ -9,11 +9,11 @@
 namespace ledgerline::http {
 namespace {
 
-std::vector<Trouble> look_at(const Dependency& dependency) {
+Troubles look_at(const Dependency& dependency) {
     try {
-        return dependency();
+        return dependency.look();
     } catch (const std::exception& exception) {
-        return {{"probe", exception.what()}};
+        return {{dependency.name, exception.what()}};
     }
 }
 
@@ -27,18 +27,18 @@ void add(Troubles& troubles, Trouble trouble) {
 }  // namespace
 
 Dependency dependency(std::string name, std::function<bool()> check, bool required) {
-    return [name = std::move(name), check = std::move(check), required]() -> std::vector<Trouble> {
-        if (check()) return {};
-        return {{name, name + " is not there", required}};
-    };
+    return {name, [name, check = std::move(check), required]() -> Troubles {
+                if (check()) return {};
+                return {{name, name + " is not there", required}};
+            }};
 }
 
 Dependency dependency(std::string name, std::function<std::optional<std::string>()> trouble, bool required) {
-    return [name = std::move(name), trouble = std::move(trouble), required]() -> std::vector<Trouble> {
-        auto reason = trouble();
-        if (!reason) return {};
-        return {{name, *std::move(reason), required}};
-    };
+    return {name, [name, trouble = std::move(trouble), required]() -> Troubles {
+                auto reason = trouble();
+                if (!reason) return {};
+                return {{name, *std::move(reason), required}};
+            }};
 }
 
 bool is_ready(const Troubles& troubles) { return std::ranges::none_of(troubles, &Trouble::required); }
@@ -64,20 +64,29 @@ void HealthProbe::start() {
 void HealthProbe::look() {
     const SteadyTime begun = clock_.steady_now();
     Troubles seen;
-    for (const Dependency& dependency : dependencies_)
+    for (const Dependency& dependency : dependencies_) {
+        note_looking_at(dependency.name);
         for (Trouble& trouble : look_at(dependency)) add(seen, std::move(trouble));
+    }
+    note_looking_at(probe_name);
     const std::lock_guard lock(mutex_);
     seen_ = std::move(seen);
     seen_at_ = begun;
     looked_.notify_all();
 }
 
+void HealthProbe::note_looking_at(const std::string& name) {
+    const std::lock_guard lock(mutex_);
+    looking_at_ = name;
+}
+
 Troubles HealthProbe::troubles() const {
     const std::lock_guard lock(mutex_);
-    if (!seen_at_) return {{"probe", "the first look has not come back yet"}};
+    if (!seen_at_) return {{looking_at_, "the first look has not come back yet"}};
     Troubles troubles = seen_;
     const auto age = std::chrono::duration_cast<milliseconds>(clock_.steady_now() - *seen_at_);
-    if (age > stale_after) add(troubles, {"probe", fmt::format("stale: the last look began {} ms ago", age.count())});
+    if (age > overdue_after)
+        add(troubles, {looking_at_, fmt::format("no answer for {} ms", age.count()), age > stale_after});
     return troubles;
 }
 

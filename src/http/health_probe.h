@@ -1,7 +1,8 @@
 // HealthProbe: looks at what a process works with, on a thread of its own, and remembers what it saw.
 //
 // Whoever asks gets the last look's answer at once, however many ask and whatever hangs. A look that does not come back
-// makes the answer say so: what was true some seconds ago is not passed off as true now.
+// makes the answer say so, and on what it waits: what was true some seconds ago is not passed off as true now. After
+// overdue_after the process is degraded, because a busy machine may be slow; after stale_after it is not ready.
 #pragma once
 
 #include <condition_variable>
@@ -24,9 +25,16 @@ struct Trouble {
     bool required = true;
 };
 
-// One look at something this process works with. Runs on the probe's thread, one at a time; it may block, with a
-// deadline below HealthProbe::stale_after. Exceptions count as trouble.
-using Dependency = std::function<std::vector<Trouble>()>;
+// What is amiss, by name, each name once.
+using Troubles = std::vector<Trouble>;
+bool is_ready(const Troubles& troubles);
+
+// Something this process works with. look() runs on the probe's thread, one at a time; it may block, with a deadline
+// below HealthProbe::stale_after. Exceptions count as trouble.
+struct Dependency {
+    std::string name;  // what is said to be in trouble when a look throws or does not come back
+    std::function<Troubles()> look;
+};
 
 // A dependency that is either there or not; its check must answer at once.
 Dependency dependency(std::string name, std::function<bool()> check, bool required = true);
@@ -34,13 +42,12 @@ Dependency dependency(std::string name, std::function<bool()> check, bool requir
 // What a loop says of itself: trouble() must be thread-safe.
 Dependency dependency(std::string name, std::function<std::optional<std::string>()> trouble, bool required = true);
 
-// What is amiss, by name, each name once.
-using Troubles = std::vector<Trouble>;
-bool is_ready(const Troubles& troubles);
-
 class HealthProbe {
 public:
-    static constexpr milliseconds interval{500};
+    // Between two looks.
+    static constexpr milliseconds interval{250};
+    // A look that takes longer is named.
+    static constexpr milliseconds overdue_after{1'000};
     // An answer older than this is none.
     static constexpr milliseconds stale_after{3'000};
 
@@ -57,7 +64,9 @@ public:
     Troubles troubles() const;
 
 private:
+    static constexpr const char* probe_name = "probe";  // what is in trouble when the probe's own thread stands still
     void look();
+    void note_looking_at(const std::string& name);
 
     const std::vector<Dependency> dependencies_;
     const Clock& clock_;
@@ -65,6 +74,7 @@ private:
     std::condition_variable looked_;
     Troubles seen_;
     std::optional<SteadyTime> seen_at_;
+    std::string looking_at_{probe_name};
     Wakeup wakeup_;
     LoopThread loop_;
 };

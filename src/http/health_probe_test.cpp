@@ -43,8 +43,8 @@ TEST(HealthProbe, NamesWhatIsMissingAndWhatIsDegraded) {
 
 TEST(HealthProbe, OneNameStandsForAllThatIsSaidOfIt) {
     const SystemClock clock;
-    HealthProbe probe({[] { return Troubles{{"db", "slow", false}, {"db", "gone", true}, {"db", "odd", true}}; }},
-                      clock);
+    HealthProbe probe(
+        {{"db", [] { return Troubles{{"db", "slow", false}, {"db", "gone", true}, {"db", "odd", true}}; }}}, clock);
     probe.start();
     ASSERT_EQ(names(probe.troubles()), "!db ");
     EXPECT_EQ(probe.troubles().front().reason, "gone");
@@ -55,28 +55,32 @@ TEST(HealthProbe, ALookThatDoesNotComeBackIsSaidAndHoldsNobodyUp) {
     std::promise<void> go_on;
     const auto released = go_on.get_future().share();
     std::atomic<int> looks = 0;
-    HealthProbe probe({[&]() -> Troubles {
-                          if (++looks > 1) released.wait();
-                          return {};
-                      }},
+    HealthProbe probe({dependency("swift", [] { return true; }),
+                       {"db",
+                        [&]() -> Troubles {
+                            if (++looks > 1) released.wait();
+                            return {};
+                        }}},
                       clock);
     probe.start();
     EXPECT_EQ(names(probe.troubles()), "");
     EXPECT_TRUE(eventually([&] { return looks > 1; }));
-    clock.advance(HealthProbe::stale_after);
+    clock.advance(HealthProbe::overdue_after);
     EXPECT_EQ(names(probe.troubles()), "");
     clock.advance(milliseconds(1));
-    ASSERT_EQ(names(probe.troubles()), "!probe ");
-    EXPECT_TRUE(probe.troubles().front().reason.starts_with("stale"));
+    ASSERT_EQ(names(probe.troubles()), "db ");
+    EXPECT_EQ(probe.troubles().front().reason, "no answer for 1001 ms");
+    clock.advance(HealthProbe::stale_after - HealthProbe::overdue_after);
+    EXPECT_EQ(names(probe.troubles()), "!db ");
     go_on.set_value();
     EXPECT_TRUE(eventually([&] { return probe.troubles().empty(); }));
 }
 
 TEST(HealthProbe, AnExceptionIsTrouble) {
     const SystemClock clock;
-    HealthProbe probe({[]() -> Troubles { throw std::runtime_error("no luck"); }}, clock);
+    HealthProbe probe({{"db", []() -> Troubles { throw std::runtime_error("no luck"); }}}, clock);
     probe.start();
-    ASSERT_EQ(names(probe.troubles()), "!probe ");
+    ASSERT_EQ(names(probe.troubles()), "!db ");
     EXPECT_EQ(probe.troubles().front().reason, "no luck");
 }
 

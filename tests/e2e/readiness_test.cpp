@@ -90,8 +90,10 @@ Loss no_right(const std::string& verb, const std::string& relation) {
 
 class Readiness : public testing::Test {
 protected:
-    std::unique_ptr<RoleProcess> start(const std::string& role, const std::string& broker = "") const {
+    std::unique_ptr<RoleProcess> start(const std::string& role, const std::string& broker = "",
+                                       const std::vector<std::string>& more = {}) const {
         std::vector<std::string> arguments = {role, "--database-url", database_.url(), "--listen", "127.0.0.1:0"};
+        arguments.insert(arguments.end(), more.begin(), more.end());
         if (!broker.empty()) arguments.insert(arguments.end(), {"--kafka-brokers", broker});
         return std::make_unique<RoleProcess>(arguments);
     }
@@ -204,9 +206,22 @@ TEST_F(Readiness, WithALaneThatDoesNotMove) {
     }));
 }
 
-// Requests that wait for the database make nobody wait for the probe.
-TEST_F(Readiness, IsAnsweredWhileEveryThreadWaitsForSlowLists) {
-    const auto api = start("api");
+// The port of --probe-listen, as the log says it.
+std::uint16_t probe_port(Program& program) {
+    constexpr std::string_view kMark = R"("port":)";
+    EXPECT_TRUE(logs(program, "probes have an address of their own"));
+    const std::string output = program.output();
+    const auto line = output.find("probes have an address of their own");
+    return static_cast<std::uint16_t>(std::stoi(output.substr(output.find(kMark, line) + kMark.size())));
+}
+
+// Requests that wait for the database, and take every connection there is, make nobody wait for the probe.
+TEST_F(Readiness, IsAnsweredWhileSlowListsTakeEveryThreadAndConnection) {
+    const std::string connections = std::to_string(kSlowLists);
+    const auto api = start(
+        "api", "",
+        {"--connections-max", connections, "--connections-per-address", connections, "--probe-listen", "127.0.0.1:0"});
+    const std::uint16_t ports[] = {api->port(), probe_port(api->program())};
     pg::Connection holder = database_.connect();
     ASSERT_TRUE(holder.query(pg::begin));
     ASSERT_TRUE(holder.query({"test_hold", "LOCK TABLE accounts IN ACCESS EXCLUSIVE MODE"}));
@@ -215,11 +230,16 @@ TEST_F(Readiness, IsAnsweredWhileEveryThreadWaitsForSlowLists) {
         lists.push_back(std::async(std::launch::async, [&] { return ApiClient(api->port()).get("/v1/accounts"); }));
     while (std::ranges::any_of(
         lists, [](auto& list) { return list.wait_for(std::chrono::seconds(0)) != std::future_status::ready; })) {
-        http::Client client({.host = "127.0.0.1", .port = api->port(), .prefix = ""});
-        const auto answer = client.send({.method = "GET", .target = "/readyz", .headers = {}, .body = ""}, kProbe);
-        ASSERT_TRUE(answer) << answer.error().message;
-        EXPECT_EQ(answer->status, 200) << answer->body;
+        for (const std::uint16_t port : ports) {
+            for (const char* target : {"/readyz", "/livez", "/health", "/metrics"}) {
+                http::Client client({.host = "127.0.0.1", .port = port, .prefix = ""});
+                const auto answer = client.send({.method = "GET", .target = target, .headers = {}, .body = ""}, kProbe);
+                ASSERT_TRUE(answer) << answer.error().message;
+                EXPECT_EQ(answer->status, 200) << answer->body;
+            }
+        }
     }
+    EXPECT_EQ(ApiClient(ports[1]).get("/v1/accounts").status, 404) << "probes and nothing else";
 }
 
 // A server that takes connections and statements and answers none.

@@ -1,6 +1,6 @@
 # Script: cmake -D SOURCE_DIR=sql -D OUTPUT_DIR=out -P embed_sql.cmake
 #
-# Writes out/queries.h and out/migrations.h from sql/queries/*.sql and sql/migrations/*.sql. A file that did not change
+# Writes out/queries.h, out/all_queries.h and out/migrations.h from sql/queries/*.sql and sql/migrations/*.sql. A file that did not change
 # is not rewritten, so that nothing is recompiled for it.
 
 function(write_header name body)
@@ -10,6 +10,7 @@ endfunction()
 file(GLOB query_files ${SOURCE_DIR}/queries/*.sql)
 list(SORT query_files)
 set(statements "")
+set(names "")
 foreach(path IN LISTS query_files)
   get_filename_component(prefix ${path} NAME_WE)
   file(READ ${path} rest)
@@ -26,6 +27,7 @@ foreach(path IN LISTS query_files)
     string(FIND "${rest}" "-- name: " at)
     string(SUBSTRING "${rest}" 0 ${at} text)
     string(STRIP "${text}" text)
+    string(APPEND names "    ${prefix}_${name},\n")
     string(APPEND statements
       "inline constexpr pg::Statement ${prefix}_${name}{\"${prefix}_${name}\", R\"sql(${text})sql\"};\n")
   endwhile()
@@ -35,6 +37,16 @@ write_header(queries.h "// Generated from sql/queries. Do not edit.
 #include \"pg/statement.h\"
 namespace ledgerline::sql {
 ${statements}}
+")
+
+write_header(all_queries.h "// Generated from sql/queries. Do not edit.
+#pragma once
+#include \"sql/queries.h\"
+namespace ledgerline::sql {
+// Every statement there is, for tests.
+inline constexpr pg::Statement all_queries[] = {
+${names}};
+}
 ")
 
 file(GLOB migration_files ${SOURCE_DIR}/migrations/*.sql)

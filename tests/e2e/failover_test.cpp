@@ -1,0 +1,96 @@
+// A primary and its synchronous standby: what a 201 promises while the standby is away, and who goes on after a
+// failover.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <future>
+
+#include "e2e/role_process.h"
+#include "support/local_postgres.h"
+
+namespace ledgerline::test {
+namespace {
+
+// Of intake's sessions, those whose commit waits for the standby.
+constexpr const char* kWaiting =
+    " FROM pg_stat_activity WHERE application_name = 'ledgerline intake' AND wait_event = 'SyncRep'";
+
+class Failover : public testing::Test {
+protected:
+    std::string url() const {
+        return fmt::format("postgresql://ledgerline@{},{}/ledger?target_session_attrs=read-write", primary_.address(),
+                           standby_.address());
+    }
+    Reply post(const std::string& key) const {
+        return ApiClient(up_.port())
+            .post(
+                "/v1/transactions",
+                fmt::format(
+                    R"({{"account_id":"{}","amount_cents":1,"currency":"EUR","type":"CREDIT","idempotency_key":"{}"}})",
+                    account_, key));
+    }
+    // As an honest client does.
+    int post_until_answered(const std::string& key) const {
+        int status = 0;
+        eventually([&] {
+            status = post(key).status;
+            return status != 503;
+        });
+        return status;
+    }
+    bool ready_says(int status, const std::string& text) const {
+        const Reply reply = ApiClient(up_.port()).get("/readyz");
+        return reply.status == status && json::serialize(reply.body).contains(text);
+    }
+    static std::string accepted(const LocalPostgres& server) {
+        return server.value("SELECT string_agg(idempotency_key, ' ' ORDER BY idempotency_key) FROM accepted");
+    }
+
+    LocalPostgres primary_{LocalPostgres::Options{}};
+    LocalPostgres standby_{LocalPostgres::StandbyOf{primary_}};
+    RoleProcess up_{{"up", "--database-url", url(), "--listen", "127.0.0.1:0"}};
+    const std::string account_ = ApiClient(up_.port()).post("/v1/accounts", R"({"currency":"EUR"})").text("id");
+};
+
+TEST_F(Failover, A201IsOnTheStandbyAndOutlivesThePrimary) {
+    EXPECT_TRUE(ready_says(200, R"("synchronous_standby":false)"));
+    primary_.set("synchronous_standby_names = '*'");
+    EXPECT_TRUE(eventually([&] { return ready_says(200, R"("synchronous_standby":true)"); }));
+    EXPECT_EQ(post_until_answered("a"), 201);
+
+    // The commit waits; the wait is broken off, so that the row can be seen and is nowhere but here.
+    standby_.stop();
+    std::atomic<bool> answered = false;
+    auto client = std::async(std::launch::async, [&] {
+        const int status = post_until_answered("b");
+        answered = true;
+        return status;
+    });
+    EXPECT_TRUE(eventually([&] { return primary_.value(std::string("SELECT count(*)") + kWaiting) == "1"; }));
+    primary_.value(std::string("SELECT count(pg_terminate_backend(pid))") + kWaiting);
+    EXPECT_TRUE(eventually([&] { return accepted(primary_) == "a b"; }));
+    // The second try has found it and does not promise it yet. Nor is a process ready that cannot commit.
+    EXPECT_TRUE(
+        eventually([&] { return answered || primary_.value(std::string("SELECT count(*)") + kWaiting) == "1"; }));
+    EXPECT_TRUE(eventually([&] { return ready_says(503, "waits for a standby"); }));
+    EXPECT_FALSE(answered);
+    standby_.start();
+    EXPECT_EQ(client.get(), 201);
+    EXPECT_TRUE(eventually([&] { return accepted(standby_) == "a b"; }));
+    EXPECT_TRUE(eventually([&] { return ready_says(200, R"("synchronous_standby":true)"); }));
+
+    // The old primary goes on answering, and takes no writes.
+    EXPECT_TRUE(eventually([&] { return primary_.value("SELECT sync_state FROM pg_stat_replication") == "sync"; }));
+    primary_.set("default_transaction_read_only = on");
+    standby_.promote();
+    EXPECT_EQ(post_until_answered("c"), 201);
+    EXPECT_TRUE(eventually([&] { return standby_.value("SELECT count(*) FROM outcomes") == "3"; }));
+    EXPECT_EQ(accepted(standby_), "a b c");
+    EXPECT_TRUE(eventually([&] { return ready_says(200, R"("status":"ready")"); }));
+    EXPECT_EQ(up_.stop(), "exit code 0") << up_.program().output();
+    EXPECT_EQ(run_to_end({"verify", "--database-url", standby_.url()}), "exit code 0");
+}
+
+}  // namespace
+}  // namespace ledgerline::test

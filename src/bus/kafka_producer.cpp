@@ -208,7 +208,8 @@ void KafkaProducer::drop_if_useless() {
     if (now < still_check_due_) return;
     still_check_due_ = now + still_check_interval;
     for (auto& [partition, way] : ways_) {
-        if (!topics_.is_sound(topic_, partition)) way.still_since = now;
+        if (!topics_.is_sound(topic_, partition) || client_->is_throttled(topics_.leader(topic_, partition)))
+            way.still_since = now;
         if (now - way.still_since < still_max) continue;
         return drop("nothing is heard of what was sent to partition " + std::to_string(partition));
     }

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <utility>
 
 #include "app/role.h"
 #include "bus/kafka_bus.h"
@@ -35,5 +37,17 @@ private:
     std::unique_ptr<KafkaBus, Close> bus_;
     MessagingNames names_;
 };
+
+// The start of a role that stands between the database and Kafka alone: publisher or worker. options outlives it.
+template <class Options>
+RoleStart stage_start(std::string name, const Options& options) {
+    return {.name = std::move(name),
+            .log = options.log,
+            .listen = options.listen,
+            .timeouts = options.timeouts,
+            .shutdown_max = options.timeouts.drain + shutdown_slack,
+            .check = [&options](bool) { return check_kafka_client(options.kafka); },
+            .rights = rights_plan(options.rights, options.database_url, options.kafka)};
+}
 
 }  // namespace ledgerline::app

@@ -45,14 +45,7 @@ Result<void> run(RoleProcess& process, const cli::PublisherOptions& options) {
 }  // namespace
 
 int run_publisher(const cli::Environment& environment, const cli::PublisherOptions& options) {
-    return run_role(environment,
-                    {.name = "publisher",
-                     .log = options.log,
-                     .listen = options.listen,
-                     .timeouts = options.timeouts,
-                     .shutdown_max = options.timeouts.drain + shutdown_slack,
-                     .check = [&](bool) { return check_kafka_client(options.kafka); },
-                     .rights = rights_plan(options.rights, options.database_url, options.kafka)},
+    return run_role(environment, stage_start("publisher", options),
                     [&](RoleProcess& process) { return run(process, options); });
 }
 

@@ -43,14 +43,7 @@ Result<void> run(RoleProcess& process, const cli::WorkerOptions& options) {
 }  // namespace
 
 int run_worker(const cli::Environment& environment, const cli::WorkerOptions& options) {
-    return run_role(environment,
-                    {.name = "worker",
-                     .log = options.log,
-                     .listen = options.listen,
-                     .timeouts = options.timeouts,
-                     .shutdown_max = options.timeouts.drain + shutdown_slack,
-                     .check = [&](bool) { return check_kafka_client(options.kafka); },
-                     .rights = rights_plan(options.rights, options.database_url, options.kafka)},
+    return run_role(environment, stage_start("worker", options),
                     [&](RoleProcess& process) { return run(process, options); });
 }
 

@@ -69,6 +69,7 @@ Result<std::unique_ptr<KafkaBus>> KafkaBus::create(KafkaConfig config, const Clo
     LEDGERLINE_ASSERT(config.partitions > 0);
     LEDGERLINE_TRY(const KafkaClientLimits limits, read_kafka_client_limits(config));
     config.message_bytes_max = limits.message_bytes_max;
+    config.answer_bytes_max = limits.answer_bytes_max;
     auto impl = std::make_unique<Impl>(std::move(config), clock, metrics);
     LEDGERLINE_TRY(impl->topics, KafkaTopics::start(impl->config, metrics, impl->reaper,
                                                     [self = impl.get()] { self->look_after(); }));

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <charconv>
 #include <cstring>
-#include <thread>
 
 #include "base/peer_text.h"
 #include "bus/kafka_bus.h"
@@ -133,53 +132,6 @@ std::optional<std::uint64_t> LogLimiter::admit(const std::string& kind, SteadyTi
     return std::exchange(known->second.held_back, 0);
 }
 
-KafkaReaper::KafkaReaper(Metrics& metrics) : metrics_(metrics) {}
-
-KafkaReaper::~KafkaReaper() { any_left_behind(); }
-
-void KafkaReaper::destroy(rd_kafka_t* handle, std::shared_ptr<void> used_by_callbacks) {
-    std::list<Burial>::iterator burial;
-    {
-        const std::lock_guard lock(state_->mutex);
-        burial = state_->burials.insert(state_->burials.end(), {std::chrono::steady_clock::now()});
-    }
-    const auto bury = [state = state_, burial, handle, used = std::move(used_by_callbacks)] {
-        rd_kafka_destroy_flags(handle, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
-        const std::lock_guard lock(state->mutex);
-        state->burials.erase(burial);
-        state->done.notify_all();
-    };
-    try {
-        std::thread(bury).detach();
-    } catch (const std::system_error& no_thread) {
-        note_exception(metrics_, "kafka-client", no_thread.what());
-        bury();
-    }
-}
-
-void KafkaReaper::look() {
-    const std::lock_guard lock(state_->mutex);
-    for (Burial& burial : state_->burials) {
-        if (burial.counted || std::chrono::steady_clock::now() - burial.begun_at < destroy_wait_max) continue;
-        burial.counted = true;
-        metrics_.kafka_clients_abandoned_total.Increment();
-        log::warn("kafka: a client cannot be destroyed and is left behind");
-    }
-}
-
-bool KafkaReaper::any_left_behind() {
-    {
-        std::unique_lock lock(state_->mutex);
-        while (!state_->burials.empty()) {
-            const SteadyTime deadline = state_->burials.back().begun_at + destroy_wait_max;
-            if (state_->done.wait_until(lock, deadline) == std::cv_status::timeout) break;
-        }
-    }
-    look();
-    const std::lock_guard lock(state_->mutex);
-    return !state_->burials.empty();
-}
-
 // The library calls back from C, through which nothing may be thrown, and from threads of its own.
 struct KafkaClient::Callbacks {
     std::string role;
@@ -188,7 +140,8 @@ struct KafkaClient::Callbacks {
     LogLimiter limiter = {};
     std::atomic<bool> fatal = false;
     mutable std::mutex mutex = {};
-    std::string last_error = {};  // under mutex
+    std::string last_error = {};                     // under mutex
+    std::map<int, SteadyTime> throttled_until = {};  // by broker; under mutex
 
     static Callbacks& of(void* opaque) { return *static_cast<Callbacks*>(opaque); }
     template <class Work>
@@ -204,6 +157,7 @@ struct KafkaClient::Callbacks {
     static void on_log(const rd_kafka_t* handle, int level, const char* facility, const char* text);
     static void on_error(rd_kafka_t* handle, int error, const char* reason, void* opaque);
     static int on_statistics(rd_kafka_t*, char* json, std::size_t size, void* opaque);
+    static void on_throttle(rd_kafka_t*, const char* name, std::int32_t broker, int wait_ms, void* opaque);
     static void on_delivery(rd_kafka_t*, const rd_kafka_message_t* message, void* opaque);
     static void on_rebalance(rd_kafka_t* handle, rd_kafka_resp_err_t what, rd_kafka_topic_partition_list_t* partitions,
                              void* opaque);
@@ -254,6 +208,22 @@ int KafkaClient::Callbacks::on_statistics(rd_kafka_t*, char* json, std::size_t s
     return 0;  // the library frees json
 }
 
+// With every answer that a quota holds the next one back for, and with the first that none does.
+void KafkaClient::Callbacks::on_throttle(rd_kafka_t*, const char* name, std::int32_t broker, int wait_ms,
+                                         void* opaque) {
+    Callbacks& self = of(opaque);
+    self.guard([&] {
+        self.metrics->kafka_throttled_seconds.Add({{"client", self.role}}).Set(wait_ms / 1e3);
+        {
+            const std::lock_guard lock(self.mutex);
+            self.throttled_until[broker] = std::chrono::steady_clock::now() + milliseconds(wait_ms);
+        }
+        if (wait_ms > 0)
+            self.log(log::Level::warn, "THROTTLED", "kafka client",
+                     fmt::format("a quota makes this client wait {} ms for broker {}", wait_ms, name));
+    });
+}
+
 void KafkaClient::Callbacks::on_delivery(rd_kafka_t*, const rd_kafka_message_t* message, void* opaque) {
     Callbacks& self = of(opaque);
     self.guard([&] { self.listener->delivered(*message); });
@@ -274,6 +244,7 @@ Result<std::unique_ptr<KafkaClient>> KafkaClient::open(rd_kafka_type_t type, con
     rd_kafka_conf_set_log_cb(handle.get(), Callbacks::on_log);
     rd_kafka_conf_set_error_cb(handle.get(), Callbacks::on_error);
     rd_kafka_conf_set_stats_cb(handle.get(), Callbacks::on_statistics);
+    rd_kafka_conf_set_throttle_cb(handle.get(), Callbacks::on_throttle);
     if (listener && type == RD_KAFKA_PRODUCER) rd_kafka_conf_set_dr_msg_cb(handle.get(), Callbacks::on_delivery);
     if (listener && type == RD_KAFKA_CONSUMER) rd_kafka_conf_set_rebalance_cb(handle.get(), Callbacks::on_rebalance);
 
@@ -296,6 +267,12 @@ bool KafkaClient::is_fatal() const { return callbacks_->fatal; }
 std::string KafkaClient::last_error() const {
     const std::lock_guard lock(callbacks_->mutex);
     return callbacks_->last_error;
+}
+
+bool KafkaClient::is_throttled(int broker) const {
+    const std::lock_guard lock(callbacks_->mutex);
+    const auto until = callbacks_->throttled_until.find(broker);
+    return until != callbacks_->throttled_until.end() && std::chrono::steady_clock::now() < until->second;
 }
 
 }  // namespace ledgerline

@@ -1,15 +1,12 @@
 // KafkaClient: one handle of the Kafka client library (librdkafka), made from the user's properties and ours, with its
 // logs, errors and statistics turned into ours. What the producer, the consumer and the topic keeper stand on.
 //
-// Destroying a handle may never return once a partition it knew has vanished, so handles are given to the
-// KafkaReaper, which destroys them on threads of its own and counts those that it had to leave behind.
+// Destroying a handle may never return once a partition it knew has vanished, so handles are given to the KafkaReaper.
 #pragma once
 
 #include <librdkafka/rdkafka.h>
 
 #include <atomic>
-#include <condition_variable>
-#include <list>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -22,6 +19,7 @@
 #include "base/limits.h"
 #include "base/result.h"
 #include "bus/kafka_config.h"
+#include "bus/kafka_reaper.h"
 #include "observe/metrics.h"
 
 namespace ledgerline {
@@ -43,6 +41,17 @@ using KafkaTopicHandle = std::unique_ptr<rd_kafka_topic_t, KafkaDeleter<rd_kafka
 
 // What a consumer asks of a broker in one answer, in bytes.
 inline constexpr std::size_t fetch_bytes_max = limits::kafka_fetch_bytes_max;
+
+// Whether the error says that a topic or partition does not exist.
+constexpr bool is_missing(rd_kafka_resp_err_t error) {
+    return error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || error == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC ||
+           error == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION;
+}
+// Whether it says that a broker has not answered.
+constexpr bool is_silence(rd_kafka_resp_err_t error) {
+    return error == RD_KAFKA_RESP_ERR__TIMED_OUT || error == RD_KAFKA_RESP_ERR__TIMED_OUT_QUEUE ||
+           error == RD_KAFKA_RESP_ERR__TRANSPORT;
+}
 
 // The library waits in whole milliseconds, by int. Zero when the deadline has passed.
 int kafka_wait_ms(SteadyTime now, SteadyTime deadline);
@@ -71,41 +80,6 @@ public:
     virtual ~KafkaListener() = default;
     virtual void delivered(const rd_kafka_message_t&) {}
     virtual void rebalanced(rd_kafka_t*, rd_kafka_resp_err_t, rd_kafka_topic_partition_list_t*) {}
-};
-
-// Destroys handles, each on a thread of its own. Safe to use from any thread.
-class KafkaReaper {
-public:
-    // A handle that takes longer is counted as left behind.
-    static constexpr milliseconds destroy_wait_max{5000};
-
-    explicit KafkaReaper(Metrics& metrics);
-    ~KafkaReaper();  // waits as any_left_behind() does
-    KafkaReaper(const KafkaReaper&) = delete;
-    KafkaReaper& operator=(const KafkaReaper&) = delete;
-
-    // Never blocks. What the handle's callbacks use lives as long as the handle.
-    void destroy(rd_kafka_t* handle, std::shared_ptr<void> used_by_callbacks);
-
-    // Counts those that take too long; call it now and then.
-    void look();
-
-    // Waits until all are destroyed, or have taken too long. Whether some have.
-    bool any_left_behind();
-
-private:
-    struct Burial {
-        SteadyTime begun_at;
-        bool counted = false;
-    };
-    // Shared with the threads, which may outlive the reaper.
-    struct State {
-        std::mutex mutex;
-        std::condition_variable done;
-        std::list<Burial> burials;
-    };
-    std::shared_ptr<State> state_ = std::make_shared<State>();
-    Metrics& metrics_;
 };
 
 // What the client lets pass of one message with the user's properties: of a producer's (message.max.bytes), and of a
@@ -137,6 +111,8 @@ public:
     bool is_fatal() const;
     // The latest error the client reported; empty: none.
     std::string last_error() const;
+    // Whether a quota makes the client wait for that broker, as the broker last said.
+    bool is_throttled(int broker) const;
 
 private:
     struct Callbacks;

@@ -20,8 +20,10 @@ struct KafkaConfig {
     std::string client_id = "ledgerline";
     int partitions = 0;          // one a lane
     int replication_factor = 0;  // of topics that are created; 0: the broker's default
-    // What the producer takes of a message (message.max.bytes). Filled in by the bus from the properties.
+    // What the producer takes of a message (message.max.bytes), and the consumer of an answer
+    // (receive.message.max.bytes). Filled in by the bus from the properties.
     std::size_t message_bytes_max = 1'000'000;
+    std::size_t answer_bytes_max = 100'000'000;
 };
 
 // Checks a property that a user names: error bad_usage, refuse, for one that Ledgerline sets itself because the lane

@@ -237,7 +237,8 @@ bool KafkaConsumer::has_ended(Held& held, const KafkaEnd& end) {
 // The broker has something that the client does not bring. For a moment that is as it should be.
 void KafkaConsumer::watch(int partition, Held& held, std::int64_t end) {
     const SteadyTime now = clock_.steady_now();
-    if (held.still_since == SteadyTime()) {
+    // While a quota makes the client wait, it does not stand still.
+    if (held.still_since == SteadyTime() || client_->is_throttled(topics_.leader(KafkaTopic::events, partition))) {
         held.still_since = now;
         held.sought = false;
     }

@@ -22,6 +22,9 @@ KafkaClient::Settings producer_settings(std::size_t batch_bytes) {
             {"max.in.flight", "1"},
             {"message.timeout.ms", "0"},
             {"linger.ms", "1"},
+            // It takes the place of the one request in flight, and its turn before the others: asked more often than
+            // the broker answers, it would let no message pass. A partition that fails is asked about at once anyway.
+            {"topic.metadata.refresh.interval.ms", "10000"},
             // A broker refuses a batch as a whole.
             {"batch.size", std::to_string(batch_bytes)},
             {"queue.buffering.max.messages", std::to_string(KafkaProducer::queued_messages_max)},
@@ -208,7 +211,8 @@ void KafkaProducer::drop_if_useless() {
     if (now < still_check_due_) return;
     still_check_due_ = now + still_check_interval;
     for (auto& [partition, way] : ways_) {
-        if (!topics_.is_sound(topic_, partition)) way.still_since = now;
+        if (!topics_.is_sound(topic_, partition) || client_->is_throttled(topics_.leader(topic_, partition)))
+            way.still_since = now;
         if (now - way.still_since < still_max) continue;
         return drop("nothing is heard of what was sent to partition " + std::to_string(partition));
     }

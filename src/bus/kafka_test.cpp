@@ -1,11 +1,14 @@
 // What of the Kafka bus needs no broker.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "bus/kafka_bus.h"
 #include "bus/kafka_client.h"
+#include "bus/kafka_limits.h"
 #include "bus/kafka_producer.h"
 #include "bus/kafka_statistics.h"
+#include "event/event.h"
 
 namespace ledgerline {
 namespace {
@@ -108,6 +111,47 @@ TEST(KafkaConfigTest, RefusesLimitsBelowTheSizeOfAnEvent) {
         EXPECT_THAT(refusal_of(name, "60000").message, HasSubstr("must fit"));
     EXPECT_TRUE(read_kafka_client_limits(config_with("message.max.bytes", std::to_string(event_wire_bytes_max))));
     EXPECT_FALSE(read_kafka_client_limits(config_with("message.max.bytes", std::to_string(event_wire_bytes_max - 1))));
+}
+
+// Each limit alone, one byte too small, is named with its value; at its size it is none.
+TEST(KafkaLimitsTest, EachThatAnEventDoesNotFitIsNamedWithItsValue) {
+    constexpr std::int64_t event = event_wire_bytes_max, frame = 1024;
+    constexpr std::size_t answers = 100'000'000;
+    const auto judge = [](KafkaTopicLimits topic, KafkaBrokerLimits broker) {
+        broker.broker = 7;
+        return judge_kafka_limits("money", topic, std::span(&broker, 1), answers);
+    };
+    const auto expect_named = [](const std::vector<std::string>& said, const char* setting, std::int64_t value) {
+        ASSERT_EQ(said.size(), 1u) << setting;
+        EXPECT_THAT(said[0], HasSubstr(setting));
+        EXPECT_THAT(said[0], HasSubstr(fmt::format(" {} ", value)));
+    };
+    const KafkaTopicLimits usual{.message_bytes_max = 1'048'588}, little{.message_bytes_max = event - 1};
+    expect_named(judge(little, {}).problems, "max.message.bytes", event - 1);
+    expect_named(judge(usual, {.message_bytes_max = event - 1}).problems, "message.max.bytes", event - 1);
+    expect_named(judge(usual, {.request_bytes_max = event + frame - 1}).problems, "socket.request.max.bytes",
+                 event + frame - 1);
+    expect_named(judge(usual, {.replica_fetch_bytes_max = event - 1}).degraded, "replica.fetch.max.bytes", event - 1);
+    expect_named(judge({.message_bytes_max = answers}, {}).degraded, "receive.message.max.bytes",
+                 static_cast<std::int64_t>(answers));
+
+    const auto fits =
+        judge({.message_bytes_max = event},
+              {.message_bytes_max = event, .request_bytes_max = event + frame, .replica_fetch_bytes_max = event});
+    EXPECT_TRUE(fits.problems.empty() && fits.degraded.empty());
+    EXPECT_EQ(fits.batch_bytes_max, event_wire_bytes_max);
+}
+
+TEST(KafkaLimitsTest, ABatchIsWhatEveryBrokerTakes) {
+    const KafkaBrokerLimits brokers[] = {{.broker = 1, .message_bytes_max = 900'000},
+                                         {.broker = 2, .message_bytes_max = 500'000, .request_bytes_max = 801'024}};
+    const auto batch = [&](const KafkaTopicLimits& topic) {
+        return judge_kafka_limits("money", topic, brokers, 100'000'000).batch_bytes_max;
+    };
+    EXPECT_EQ(batch({}), 500'000u) << "by default a topic takes what its brokers take";
+    EXPECT_EQ(batch({.message_bytes_max = 700'000, .message_bytes_are_its_own = true}), 700'000u);
+    EXPECT_EQ(batch({.message_bytes_max = 5'000'000, .message_bytes_are_its_own = true}), 800'000u);
+    EXPECT_GT(judge_kafka_limits("money", {}, {}, 100'000'000).batch_bytes_max, 1'000'000'000u) << "nothing is known";
 }
 
 TEST(LogLimiterTest, LetsOneLineOfAKindThroughInEachInterval) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <limits>
 #include <ranges>
 #include <utility>
@@ -18,19 +19,10 @@ const KafkaClient::Settings kSettings{{"socket.timeout.ms", "15000"}};
 
 }  // namespace
 
-bool is_missing(rd_kafka_resp_err_t error) {
-    return error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || error == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC ||
-           error == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION;
-}
-
-bool is_silence(rd_kafka_resp_err_t error) {
-    return error == RD_KAFKA_RESP_ERR__TIMED_OUT || error == RD_KAFKA_RESP_ERR__TIMED_OUT_QUEUE ||
-           error == RD_KAFKA_RESP_ERR__TRANSPORT;
-}
-
 KafkaTopics::KafkaTopics(const KafkaConfig& config, Metrics& metrics, std::function<void()> on_look)
     : partitions_(config.partitions),
       replication_factor_(config.replication_factor > 0 ? config.replication_factor : -1),
+      answer_bytes_max_(config.answer_bytes_max),
       metrics_(metrics),
       on_look_(std::move(on_look)),
       topics_{{.name = config.topic, .may_grow = true}, {.name = config.dead_letter_topic}} {}
@@ -113,7 +105,12 @@ KafkaHealth KafkaTopics::health() const {
     for (const Topic& topic : topics_) {
         auto& of_topic = topic.may_grow ? health.problems : health.degraded;
         if (!topic.problem.empty()) of_topic.push_back(topic.problem);
-        if (!topic.limits_problem.empty()) of_topic.push_back(topic.limits_problem);
+        if (health.reachable && !topic.looked)
+            of_topic.push_back(fmt::format("topic {} was not looked at yet", topic.name));
+        if (topic.verdict) {
+            std::ranges::copy(topic.verdict->problems, std::back_inserter(of_topic));
+            std::ranges::copy(topic.verdict->degraded, std::back_inserter(health.degraded));
+        }
         const auto away = partitions_away(topic);
         for (const int number : away | std::views::take(kNamedPartitionsMax))
             health.degraded.push_back(fmt::format("partition {} of topic {} {}", number, topic.name,
@@ -140,11 +137,17 @@ int KafkaTopics::partitions(KafkaTopic topic) const {
     return static_cast<int>(at(topic).partitions.size());
 }
 
+int KafkaTopics::leader(KafkaTopic topic, int partition) const {
+    const std::lock_guard lock(mutex_);
+    const auto& partitions = at(topic).partitions;
+    return partition >= 0 && partition < std::ssize(partitions) ? partitions[static_cast<std::size_t>(partition)].leader
+                                                                : -1;
+}
+
 std::size_t KafkaTopics::message_bytes_max(KafkaTopic topic) const {
     const std::lock_guard lock(mutex_);
-    const auto known = at(topic).limits.message_bytes_max;
-    return known ? static_cast<std::size_t>(std::max<std::int64_t>(0, *known))
-                 : static_cast<std::size_t>(std::numeric_limits<int>::max());
+    const auto& verdict = at(topic).verdict;
+    return verdict ? verdict->batch_bytes_max : static_cast<std::size_t>(std::numeric_limits<int>::max());
 }
 
 // Partitions with a problem that somebody is concerned of: those beyond the lanes hold nothing up.

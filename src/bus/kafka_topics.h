@@ -6,10 +6,9 @@
 // while it has no leader, is below its minimum of replicas in sync, or has not told its end yet: until its log is open,
 // a broker may acknowledge records that it does not keep. One partition that is away holds up no other.
 //
-// With every full look the limits are read that topics set to the size of a message (DescribeConfigs), and compared to
-// what an event takes. A topic that takes too little is a problem that health() names; limits that may not be read are
-// a warning. The broker's message.max.bytes is in there as the topic's default; replica.fetch.max.bytes sets no limit,
-// since brokers hand out a first batch beyond it (KIP-74).
+// With every full look the limits are read that topics and their brokers set to the size of a message or request
+// (DescribeConfigs), and compared to what an event takes (kafka_limits.h). What takes too little is a problem that
+// health() names; limits that may not be read are a warning.
 //
 // Safe to use from any thread.
 #pragma once
@@ -29,11 +28,6 @@
 #include "bus/kafka_health.h"
 
 namespace ledgerline {
-
-// Whether the error says that a topic or partition does not exist.
-bool is_missing(rd_kafka_resp_err_t error);
-// Whether it says that a broker has not answered.
-bool is_silence(rd_kafka_resp_err_t error);
 
 enum class KafkaTopic { events, dead_letters };
 
@@ -87,6 +81,8 @@ public:
     std::string silence() const;
     // At the last look; 0: missing, or not known.
     int partitions(KafkaTopic topic) const;
+    // The id of the broker that leads the partition, at the last look; -1: none, or not known.
+    int leader(KafkaTopic topic, int partition) const;
     // What the topic takes of a message, or of a batch of them, in bytes; a large number while that is not known.
     std::size_t message_bytes_max(KafkaTopic topic) const;
 
@@ -115,8 +111,9 @@ private:
         bool looked = false;
         bool limits_doubted = true;
         std::string problem = {};  // of the topic as a whole
-        std::string limits_problem = {};
         KafkaTopicLimits limits = {};
+        std::map<int, KafkaBrokerLimits> brokers = {};   // what each of them said last
+        std::optional<KafkaLimitsVerdict> verdict = {};  // nothing: not known
         std::vector<Partition> partitions = {};
     };
 
@@ -126,7 +123,7 @@ private:
     void look();
     void look_at(Topic& topic, const rd_kafka_metadata_topic_t* found);
     Result<void> mend(Topic& topic, const rd_kafka_metadata_topic_t* found);
-    void read_limits(Topic& topic);
+    void read_limits(Topic& topic, const rd_kafka_metadata_topic_t& found);
     void take_metadata(Topic& topic, const rd_kafka_metadata_topic_t* found);
     void ask_partitions(Topic& topic, bool all);
     void report(Topic& topic);
@@ -141,6 +138,7 @@ private:
 
     const int partitions_;
     const int replication_factor_;
+    const std::size_t answer_bytes_max_;
     Metrics& metrics_;
     const std::function<void()> on_look_;
     std::unique_ptr<KafkaClient> client_;

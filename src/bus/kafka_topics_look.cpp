@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "bus/kafka_topics.h"
@@ -18,6 +19,14 @@ const rd_kafka_metadata_topic_t* find(const rd_kafka_metadata_t& metadata, const
     for (int i = 0; i < metadata.topic_cnt; ++i)
         if (metadata.topics[i].topic == name) return &metadata.topics[i];
     return nullptr;
+}
+
+// Those that hold the topic's partitions.
+std::set<int> brokers_of(const rd_kafka_metadata_topic_t& topic) {
+    std::set<int> brokers;
+    for (int i = 0; i < topic.partition_cnt; ++i)
+        brokers.insert(topic.partitions[i].replicas, topic.partitions[i].replicas + topic.partitions[i].replica_cnt);
+    return brokers;
 }
 
 // What the metadata alone says of a partition; empty: nothing wrong.
@@ -83,7 +92,7 @@ void KafkaTopics::look_at(Topic& topic, const rd_kafka_metadata_topic_t* found) 
         const std::lock_guard lock(mutex_);
         limits_doubted = std::exchange(topic.limits_doubted, false);
     }
-    if (is_there && (is_full || limits_doubted)) read_limits(topic);
+    if (is_there && (is_full || limits_doubted)) read_limits(topic, *found);
     take_metadata(topic, is_there ? found : nullptr);
     if (is_there) ask_partitions(topic, is_full);
     if (is_there && is_full) topic.full_look_due = now + full_look_interval;
@@ -125,21 +134,25 @@ Result<void> KafkaTopics::mend(Topic& topic, const rd_kafka_metadata_topic_t* fo
     return {};
 }
 
-void KafkaTopics::read_limits(Topic& topic) {
-    const auto limits = describe_kafka_topic(client_->get(), topic.name);
-    std::string problem;
-    if (!limits && !std::exchange(topic.warned_of_limits, true))
-        log::warn("kafka: the topic's limits are not known, so whether an event fits is not either",
-                  {{"reason", limits.error().message}, {"event_bytes_max", event_wire_bytes_max}});
-    if (limits) topic.warned_of_limits = false;
-    if (limits && limits->message_bytes_max &&
-        *limits->message_bytes_max < static_cast<std::int64_t>(event_wire_bytes_max))
-        problem =
-            fmt::format("topic {} takes messages of {} bytes at most (max.message.bytes), and an event may have {}",
-                        topic.name, *limits->message_bytes_max, event_wire_bytes_max);
+// What is not answered stays as it was known.
+void KafkaTopics::read_limits(Topic& topic, const rd_kafka_metadata_topic_t& found) {
+    const auto of_topic = describe_kafka_topic(client_->get(), topic.name);
+    const std::set<int> brokers = brokers_of(found);
+    const auto of_brokers = describe_kafka_brokers(client_->get(), brokers);
+    const Error* unknown = !of_topic ? &of_topic.error() : !of_brokers ? &of_brokers.error() : nullptr;
+    if (unknown && !std::exchange(topic.warned_of_limits, true))
+        log::warn("kafka: not all limits are known, so whether an event fits is not either",
+                  {{"topic", topic.name}, {"reason", unknown->message}, {"event_bytes_max", event_wire_bytes_max}});
+    if (!unknown) topic.warned_of_limits = false;
     const std::lock_guard lock(mutex_);
-    topic.limits_problem = std::move(problem);
-    if (limits) topic.limits = *limits;
+    if (of_topic) topic.limits = *of_topic;
+    std::vector<KafkaBrokerLimits> known;
+    if (of_brokers)
+        for (const KafkaBrokerLimits& limits : *of_brokers) topic.brokers[limits.broker] = limits;
+    for (const int broker : brokers)
+        if (const auto limits = topic.brokers.find(broker); limits != topic.brokers.end())
+            known.push_back(limits->second);
+    topic.verdict = judge_kafka_limits(topic.name, topic.limits, known, answer_bytes_max_);
 }
 
 // found: null when there is no such topic.
@@ -207,7 +220,7 @@ void KafkaTopics::report(Topic& topic) {
         topic.unsettled = unsettled;
         if (!unsettled) topic.right_at = now;
         if (now - topic.right_at < silence_max) problem.clear();
-        if (!topic.limits_problem.empty()) problem = topic.limits_problem;
+        if (topic.verdict && !topic.verdict->problems.empty()) problem = topic.verdict->problems.front();
     }
     if (!problem.empty() && problem != topic.logged) log::warn("kafka: " + problem);
     if (problem.empty() && !unsettled && !topic.logged.empty())

@@ -105,6 +105,7 @@ public:
     prometheus::Family<prometheus::Gauge>& kafka_request_latency_seconds;  // client
     prometheus::Family<prometheus::Gauge>& kafka_requests_waiting;         // client
     prometheus::Family<prometheus::Gauge>& kafka_messages_queued;          // client
+    prometheus::Family<prometheus::Gauge>& kafka_throttled_seconds;        // client
     prometheus::Family<prometheus::Gauge>& kafka_consumer_lag_messages;    // partition
 
     // Loops

@@ -83,7 +83,6 @@ Result<std::size_t> Publisher::publish(std::vector<Run>& runs) {
     const auto trace = std::make_shared<PublishTrace>(tracer_, options_.messaging, span_attributes_);
     await(send(runs, trace));
     failpoint("publisher.produced");
-    const TraceScope scope(trace->context());
     return settle();
 }
 

@@ -141,6 +141,7 @@ private:
     void take(Report report);
     Result<std::size_t> settle();
     Result<std::size_t> move_cursors();
+    TraceContext trace_of(std::span<const Advance> advances) const;
     Result<void> close(int number, const Window& window);
     void adjust(Lane& lane, const Window& window, SteadyTime now);
     Result<void> refuse(Lane& lane, const Report& report);

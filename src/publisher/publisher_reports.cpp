@@ -72,7 +72,10 @@ Result<std::size_t> Publisher::move_cursors() {
                                 window.first_seq - 1 + static_cast<std::int64_t>(window.acknowledged)});
     }
     if (advances.empty()) return 0;
-    auto moved = store_.advance(options_.owner, advances);
+    auto moved = [&] {
+        const TraceScope scope(trace_of(advances));
+        return store_.advance(options_.owner, advances);
+    }();
     if (!moved) {
         // Whether the cursors moved is not known: what is true now must be read before anything else is done.
         renew_at_ = {};
@@ -101,6 +104,14 @@ Result<std::size_t> Publisher::move_cursors() {
     count_stopped();
     LEDGERLINE_CHECK(clear_halts(freed));
     return published;
+}
+
+// Acknowledgements may come long after the round that sent the events, and of several rounds at once: the cursors move
+// in the trace of the first one that is sampled.
+TraceContext Publisher::trace_of(std::span<const Advance> advances) const {
+    for (const Advance& advance : advances)
+        if (const TraceContext& context = under_way_.at(advance.lane).trace->context(); context.sampled) return context;
+    return {};
 }
 
 // The bus has reported of all: what became of the first that it did not take decides what the lane does next.

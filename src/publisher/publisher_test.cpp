@@ -83,6 +83,7 @@ public:
     }
     Result<std::vector<bool>> advance(const std::string& owner, std::span<const Advance> advances) override {
         ++advance_calls;
+        advanced_for = TraceScope::current() ? TraceScope::current()->trace_id : TraceId();
         auto moved = store_->advance(owner, advances);
         if (error) return std::unexpected(*error);
         return moved;
@@ -99,6 +100,7 @@ public:
     std::optional<Error> error;
     int reads = 0;
     int advance_calls = 0;
+    TraceId advanced_for;
 
 private:
     std::unique_ptr<OutboxStore> store_;
@@ -163,6 +165,25 @@ TEST_F(PublisherTest, TheTraceTravelsWithTheEvent) {
     step();
     ASSERT_NE(producer_.last.header("traceparent"), nullptr);
     EXPECT_EQ(*producer_.last.header("traceparent"), "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+}
+
+TEST_F(PublisherTest, TheCursorMovesInTheTraceOfItsEventHoweverLateThatIsAcknowledged) {
+    struct Nowhere final : SpanSink {
+        void take(std::unique_ptr<SpanData>) override {}
+    } nowhere;
+    Tracer tracer{Sampler{}, nowhere, clock_, random_};
+    Publisher traced{{"me"}, store_, producer_, clock_, random_, metrics_, tracer};
+    accept(0, {1});
+    ASSERT_TRUE(traced.step());
+    EXPECT_EQ(store_.advanced_for, "0af7651916cd43dd8448eb211c80319c");
+    store_.advanced_for = {};
+    producer_.held = {0};
+    accept(0, {2});
+    ASSERT_TRUE(traced.step());
+    producer_.let_go();
+    ASSERT_TRUE(traced.step());
+    EXPECT_EQ(lane(0).published_seq, 2);
+    EXPECT_EQ(store_.advanced_for, "0af7651916cd43dd8448eb211c80319c");
 }
 
 TEST_F(PublisherTest, SleepsLongerTheLongerNothingComes) {

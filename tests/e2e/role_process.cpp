@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <csignal>
@@ -125,6 +126,14 @@ Reply ApiClient::call(const std::string& method, const std::string& target, cons
     const std::string* retry_after = response->header("retry-after");
     auto parsed = json::parse(response->body);
     return {response->status, parsed ? *std::move(parsed) : json::Value(), retry_after ? *retry_after : ""};
+}
+
+std::vector<std::string> role_arguments(const std::string& role, const std::string& database_url,
+                                        const std::vector<std::string>& more) {
+    std::vector<std::string> all{role, "--database-url", database_url, "--kafka-brokers", no_broker};
+    if (std::ranges::find(more, "--listen") == more.end()) all.insert(all.end(), {"--listen", "127.0.0.1:0"});
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
 }
 
 RoleProcess::RoleProcess(std::vector<std::string> arguments, const Program::Variables& variables,

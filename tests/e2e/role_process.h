@@ -84,6 +84,12 @@ private:
     std::vector<http::Header> headers_;
 };
 
+// Nobody listens there.
+inline constexpr const char* no_broker = "127.0.0.1:1";
+// What runs that role with no broker to be found, and on a free port of the loopback address unless more says where.
+std::vector<std::string> role_arguments(const std::string& role, const std::string& database_url,
+                                        const std::vector<std::string>& more = {});
+
 // A command that runs a role.
 class RoleProcess {
 public:

@@ -16,17 +16,8 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
-// Nobody listens there.
-constexpr const char* kNoBroker = "127.0.0.1:1";
 constexpr const char* kNoDatabase = "postgresql://ledgerline:hush-hush@127.0.0.1:1/ledgerline";
 constexpr const char* kRoles[] = {"api", "publisher", "worker"};
-
-std::vector<std::string> arguments(const std::string& role, const std::string& database_url,
-                                   std::vector<std::string> more = {"--listen", "127.0.0.1:0"}) {
-    std::vector<std::string> all = {role, "--database-url", database_url, "--kafka-brokers", kNoBroker};
-    all.insert(all.end(), more.begin(), more.end());
-    return all;
-}
 
 std::string process_table_entry(pid_t pid) {
     std::ifstream file(fmt::format("/proc/{}/cmdline", pid), std::ios::binary);
@@ -36,7 +27,7 @@ std::string process_table_entry(pid_t pid) {
 TEST(RoleStart, PrintsOneLineAndNamesKafkaWhenOnlyItIsMissing) {
     const TestDatabase database;
     for (const char* role : kRoles) {
-        RoleProcess process(arguments(role, database.url()));
+        RoleProcess process(role_arguments(role, database.url()));
         ApiClient client(process.port());
         EXPECT_EQ(client.get("/livez").status, 200) << role;
         EXPECT_EQ(client.get("/metrics").status, 200) << role;
@@ -55,7 +46,7 @@ TEST(RoleStart, NeedsADatabaseThatIsMigrated) {
     const TestDatabase database(cluster);
     database.run("DROP SCHEMA public CASCADE; CREATE SCHEMA public");
     for (const char* role : kRoles) {
-        Program program(arguments(role, database.url()));
+        Program program(role_arguments(role, database.url()));
         EXPECT_EQ(program.wait_outcome(), "exit code 4") << role;
         EXPECT_THAT(program.output(), HasSubstr("run 'ledgerline migrate up'")) << role;
     }
@@ -63,7 +54,7 @@ TEST(RoleStart, NeedsADatabaseThatIsMigrated) {
 
 TEST(RoleStart, GivesUpOnADatabaseThatIsAway) {
     for (const char* role : kRoles) {
-        Program program(arguments(role, kNoDatabase, {"--listen", "127.0.0.1:0", "--startup-timeout", "1s"}));
+        Program program(role_arguments(role, kNoDatabase, {"--listen", "127.0.0.1:0", "--startup-timeout", "1s"}));
         EXPECT_EQ(program.wait_outcome(), "exit code 3") << role;
         EXPECT_THAT(program.output(), HasSubstr("127.0.0.1")) << role;
         EXPECT_THAT(program.output(), Not(HasSubstr("hush-hush"))) << role;
@@ -75,7 +66,7 @@ TEST(RoleStart, RefusesAWrongPasswordAtOnce) {
     std::string url = database.url();
     const auto begin = url.find(':', url.find("://") + 3), end = url.find('@');
     url.replace(begin + 1, end - begin - 1, "hush-hush");
-    Program program(arguments("worker", url));
+    Program program(role_arguments("worker", url));
     EXPECT_EQ(program.wait_outcome(), "exit code 4");
     EXPECT_THAT(program.output(), HasSubstr("password authentication failed"));
     EXPECT_THAT(program.output(), Not(HasSubstr("hush-hush")));
@@ -85,7 +76,7 @@ TEST(RoleStart, RefusesAWrongPasswordAtOnce) {
 // The default startup timeout is a minute: none of these waits for it.
 TEST(RoleStart, EndsAtOnceWhereWaitingCuresNothing) {
     for (const char* role : kRoles) {
-        Program program(arguments(role, "postgresql://ledgerline:hush-hush@/d?sslmodus=require"));
+        Program program(role_arguments(role, "postgresql://ledgerline:hush-hush@/d?sslmodus=require"));
         EXPECT_EQ(program.wait_outcome(), "exit code 2") << role;
         EXPECT_THAT(program.output(), HasSubstr("invalid URI query parameter: \"sslmodus\"")) << role;
         EXPECT_THAT(program.output(), Not(HasSubstr("hush-hush"))) << role;
@@ -93,7 +84,7 @@ TEST(RoleStart, EndsAtOnceWhereWaitingCuresNothing) {
     const TestDatabase database;
     const PgBouncer pooler(database, "transaction");
     for (const char* role : kRoles) {
-        Program program(arguments(role, pooler.url()));
+        Program program(role_arguments(role, pooler.url()));
         EXPECT_EQ(program.wait_outcome(), "exit code 4") << role;
         EXPECT_THAT(program.output(), HasSubstr("pool_mode = session")) << role;
     }
@@ -110,7 +101,7 @@ TEST(RoleStart, WaitsUntilItCanWrite) {
     const auto user = url.find("://") + 3;
     url.replace(user, url.find('@') - user, "limited:limited");
     const auto start = [&](const char* role) {
-        return arguments(role, url, {"--listen", "127.0.0.1:0", "--startup-timeout", "1s"});
+        return role_arguments(role, url, {"--listen", "127.0.0.1:0", "--startup-timeout", "1s"});
     };
     database.run("ALTER ROLE limited SET default_transaction_read_only = on");
     for (const char* role : kRoles) {
@@ -130,24 +121,24 @@ TEST(RoleStart, WaitsUntilItCanWrite) {
 
 TEST(RoleStart, SaysThatThePortIsTaken) {
     const TestDatabase database;
-    const RoleProcess first(arguments("publisher", database.url()));
+    const RoleProcess first(role_arguments("publisher", database.url()));
     const std::string address = fmt::format("127.0.0.1:{}", first.port());
     for (const char* role : kRoles) {
-        Program program(arguments(role, kNoDatabase, {"--listen", address}));
+        Program program(role_arguments(role, kNoDatabase, {"--listen", address}));
         EXPECT_EQ(program.wait_outcome(), "exit code 4") << role;
         EXPECT_THAT(program.output(), HasSubstr("cannot listen on " + address)) << role;
     }
 }
 
 TEST(RoleStart, EndsWhileItWaitsForTheDatabase) {
-    Program program(arguments("worker", kNoDatabase));
+    Program program(role_arguments("worker", kNoDatabase));
     ASSERT_TRUE(eventually([&] { return program.output().find("cannot be used yet") != std::string::npos; }));
     program.signal(SIGTERM);
     EXPECT_EQ(program.wait_outcome(), "exit code 0") << program.output();
 }
 
 TEST(RoleStart, KeepsPasswordsOutOfTheProcessTable) {
-    Program program(arguments("worker", kNoDatabase));
+    Program program(role_arguments("worker", kNoDatabase));
     ASSERT_TRUE(eventually([&] { return program.output().find("cannot be used yet") != std::string::npos; }));
     const std::string shown = process_table_entry(program.pid());
     EXPECT_THAT(shown, HasSubstr("postgresql://ledgerline:xxxxxxxxx@127.0.0.1:1/ledgerline"));
@@ -156,10 +147,10 @@ TEST(RoleStart, KeepsPasswordsOutOfTheProcessTable) {
 
 TEST(RoleStart, RefusesWhatTheKafkaClientDoesNotTake) {
     const TestDatabase database;
-    Program unknown(arguments("worker", database.url(), {"--kafka-config", "no.such.property=1"}));
+    Program unknown(role_arguments("worker", database.url(), {"--kafka-config", "no.such.property=1"}));
     EXPECT_EQ(unknown.wait_outcome(), "exit code 2");
     EXPECT_THAT(unknown.output(), HasSubstr("no.such.property"));
-    Program secret(arguments("worker", database.url(), {"--kafka-config", "sasl.password=hush-hush"}));
+    Program secret(role_arguments("worker", database.url(), {"--kafka-config", "sasl.password=hush-hush"}));
     EXPECT_EQ(secret.wait_outcome(), "exit code 2");
     EXPECT_THAT(secret.output(), HasSubstr("KAFKA_SASL_PASSWORD"));
     EXPECT_THAT(secret.output(), Not(HasSubstr("hush-hush")));
@@ -167,7 +158,7 @@ TEST(RoleStart, RefusesWhatTheKafkaClientDoesNotTake) {
 
 TEST(RoleStart, TakesItsSettingsFromTheEnvironment) {
     const TestDatabase database;
-    RoleProcess process({"publisher"}, {"DATABASE_URL=" + database.url(), std::string("KAFKA_BROKERS=") + kNoBroker,
+    RoleProcess process({"publisher"}, {"DATABASE_URL=" + database.url(), std::string("KAFKA_BROKERS=") + no_broker,
                                         "LEDGERLINE_LISTEN=127.0.0.1:0"});
     EXPECT_EQ(ApiClient(process.port()).get("/livez").status, 200);
     EXPECT_EQ(process.stop(), "exit code 0") << process.program().output();

@@ -18,7 +18,6 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
-constexpr const char* kNoBroker = "127.0.0.1:1";
 constexpr const char* kOldKey = "the-old-key-of-this-test-0123456789";
 constexpr const char* kNewKey = "the-new-key-of-this-test-0123456789";
 // Longer than any test waits.
@@ -35,14 +34,6 @@ protected:
     const TempDir dir_;
     const std::filesystem::path data_dir_ = dir_.path() / "data";
 };
-
-std::vector<std::string> role(const std::string& name, const std::string& database_url,
-                              const std::vector<std::string>& more = {}) {
-    std::vector<std::string> all{name,      "--database-url", database_url, "--kafka-brokers",
-                                 kNoBroker, "--listen",       "127.0.0.1:0"};
-    all.insert(all.end(), more.begin(), more.end());
-    return all;
-}
 
 // /readyz says no while everything else is served, to old connections and new ones.
 void expect_serving_but_leaving(ApiClient& old_client, std::uint16_t port, const std::string& target) {
@@ -77,7 +68,7 @@ TEST_F(SignalsTest, TermLetsUpServeOnForTheDelayAndASecondOneCutsItShort) {
 TEST_F(SignalsTest, TermLetsEveryRoleServeOnForTheDelay) {
     const TestDatabase database;
     for (const char* name : {"api", "publisher", "worker"}) {
-        RoleProcess process(role(name, database.url(), {"--shutdown-delay", kLongDelay}));
+        RoleProcess process(role_arguments(name, database.url(), {"--shutdown-delay", kLongDelay}));
         ApiClient client(process.port());
         process.program().signal(SIGTERM);
         expect_serving_but_leaving(client, process.port(), "/metrics");
@@ -87,7 +78,7 @@ TEST_F(SignalsTest, TermLetsEveryRoleServeOnForTheDelay) {
 
 TEST_F(SignalsTest, TheDelayEndsByItself) {
     const TestDatabase database;
-    RoleProcess process(role("api", database.url(), {"--shutdown-delay", "1s"}));
+    RoleProcess process(role_arguments("api", database.url(), {"--shutdown-delay", "1s"}));
     EXPECT_EQ(process.stop(), "exit code 0");
     EXPECT_THAT(process.program().output(), HasSubstr(R"("delay_ms":1000)"));
 }
@@ -95,7 +86,7 @@ TEST_F(SignalsTest, TheDelayEndsByItself) {
 // Those that look at /readyz from elsewhere take their time.
 TEST_F(SignalsTest, WhereOthersConnectThereIsADelayUnlessToldOtherwise) {
     const TestDatabase database;
-    auto arguments = role("api", database.url(), {"--allow-open"});
+    auto arguments = role_arguments("api", database.url(), {"--allow-open"});
     RoleProcess near(arguments);
     EXPECT_EQ(near.stop(), "exit code 0");
     EXPECT_THAT(near.program().output(), Not(HasSubstr("delay_ms")));
@@ -109,7 +100,7 @@ TEST_F(SignalsTest, WhereOthersConnectThereIsADelayUnlessToldOtherwise) {
 TEST_F(SignalsTest, HangupReadsTheKeysAgainAndABadFileChangesNothing) {
     const TestDatabase database;
     const auto keys = write("keys", std::string(kOldKey) + "\n");
-    RoleProcess api(role("api", database.url(), {"--api-keys-file", keys.string()}));
+    RoleProcess api(role_arguments("api", database.url(), {"--api-keys-file", keys.string()}));
     const auto status = [&](const char* key) { return ApiClient(api.port(), key).get("/v1/accounts").status; };
     EXPECT_EQ(status(kOldKey), 200);
     EXPECT_EQ(status(kNewKey), 403);
@@ -144,7 +135,7 @@ std::vector<int> harmless_signals() {
 TEST_F(SignalsTest, OthersEndNoRole) {
     const TestDatabase database;
     for (const char* name : {"api", "publisher", "worker"}) {
-        RoleProcess process(role(name, database.url()));
+        RoleProcess process(role_arguments(name, database.url()));
         for (const int number : harmless_signals()) {
             process.program().signal(number);
             ASSERT_EQ(ApiClient(process.port()).get("/livez").status, 200) << name << " after signal " << number;
@@ -190,7 +181,7 @@ private:
 TEST_F(SignalsTest, TermEndsAStartThatWaitsForASilentDatabase) {
     for (const char* name : {"api", "publisher", "worker", "up"}) {
         SilentServer server;
-        auto arguments = role(name, server.url());
+        auto arguments = role_arguments(name, server.url());
         if (name == std::string("up")) arguments.insert(arguments.end(), {"--data-dir", data_dir_.string()});
         Program program(arguments);
         server.accept();

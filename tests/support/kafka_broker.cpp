@@ -5,8 +5,7 @@
 
 #include <csignal>
 #include <fstream>
-
-#include "support/kafka_test_client.h"
+#include <utility>
 
 namespace ledgerline::test {
 namespace {
@@ -48,13 +47,20 @@ KafkaBroker& KafkaBroker::shared() {
     return broker;
 }
 
-KafkaBroker::KafkaBroker() : port_(free_kafka_port()), guard_(dir_.path()) { start(); }
+KafkaBroker::KafkaBroker(int port, std::vector<std::string> settings)
+    : port_(port), settings_(std::move(settings)), guard_(dir_.path()) {
+    start();
+}
 
 std::string KafkaBroker::address() const { return fmt::format("127.0.0.1:{}", port_); }
 
 void KafkaBroker::run_script(const std::string& arguments) const { run_kafka_script(dir_.path(), arguments); }
 
-void KafkaBroker::start() { run_script(fmt::format("start --port {}", port_)); }
+void KafkaBroker::start() {
+    std::string arguments = fmt::format("start --port {}", port_);
+    for (const std::string& setting : settings_) arguments += " --set " + setting;
+    run_script(arguments);
+}
 void KafkaBroker::stop() {
     paused_ = false;
     run_script("stop");

@@ -14,6 +14,7 @@
 
 #include "event/event.h"
 #include "support/broker_guard.h"
+#include "support/kafka_test_client.h"
 #include "support/test_database.h"
 
 namespace ledgerline::test {
@@ -29,7 +30,8 @@ struct RawRecord {
 
 class KafkaBroker {
 public:
-    KafkaBroker();  // started
+    // Started, on that port, with these settings (KEY=VALUE) besides the usual ones.
+    explicit KafkaBroker(int port = free_kafka_port(), std::vector<std::string> settings = {});
     KafkaBroker(const KafkaBroker&) = delete;
     KafkaBroker& operator=(const KafkaBroker&) = delete;
 
@@ -58,7 +60,8 @@ private:
     pid_t pid() const;
 
     TempDir dir_;
-    int port_ = 0;
+    const int port_;
+    const std::vector<std::string> settings_;
     BrokerGuard guard_;
     bool paused_ = false;
 };

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <librdkafka/rdkafka.h>
 
+#include <csignal>
 #include <functional>
 
 #include "support/kafka_test_client.h"
@@ -49,6 +50,13 @@ KafkaCluster::KafkaCluster() : guard_(dir_.path()) {
 void KafkaCluster::stop(int broker) { run_kafka_script(dir_.path(), fmt::format("stop --broker {}", broker)); }
 void KafkaCluster::start(int broker) { run_kafka_script(dir_.path(), fmt::format("start --broker {}", broker)); }
 
+void KafkaCluster::signal(int broker, int number) const {
+    const std::string pid = run_kafka_script(dir_.path(), fmt::format("pid --broker {}", broker));
+    if (pid.empty() || ::kill(std::stoi(pid), number) != 0) give_up("a broker of the cluster does not run");
+}
+void KafkaCluster::freeze(int broker) const { signal(broker, SIGSTOP); }
+void KafkaCluster::thaw(int broker) const { signal(broker, SIGCONT); }
+
 void KafkaCluster::create_topic(const std::string& topic, const std::vector<std::vector<int>>& replicas,
                                 const Config& config) const {
     const KafkaTestClient client = open_kafka(RD_KAFKA_PRODUCER, addresses_);
@@ -69,7 +77,7 @@ void KafkaCluster::create_topic(const std::string& topic, const std::vector<std:
 }
 
 // The client library cannot set quotas.
-void KafkaCluster::limit_producers(int bytes_per_second) const {
+void KafkaCluster::limit_clients(int bytes_per_second) const {
     run_kafka_script(dir_.path(), bytes_per_second > 0 ? fmt::format("quota {}", bytes_per_second) : "quota none");
 }
 

@@ -29,20 +29,24 @@ public:
 
     std::string addresses() const { return addresses_; }  // HOST:PORT,HOST:PORT,HOST:PORT
 
-    void stop(int broker);   // SIGTERM: it gives its partitions up
-    void start(int broker);  // goes on with its data
+    void stop(int broker);          // SIGTERM: it gives its partitions up
+    void start(int broker);         // goes on with its data
+    void freeze(int broker) const;  // SIGSTOP
+    void thaw(int broker) const;    // SIGCONT
 
     // replicas: of each partition, the brokers that hold it; the first one leads.
     void create_topic(const std::string& topic, const std::vector<std::vector<int>>& replicas,
                       const std::vector<std::pair<std::string, std::string>>& config = {}) const;
-    // What every client may send in bytes a second; 0: as much as it likes.
-    void limit_producers(int bytes_per_second) const;
+    // What every client may send to each broker, and fetch of it, in bytes a second; 0: as much as it likes.
+    void limit_clients(int bytes_per_second) const;
     // Waits until the partition's leader is that broker; 0: until it has none.
     void await_leader(const std::string& topic, int partition, int leader) const;
     // Waits until that many of the partition's replicas are in sync.
     void await_in_sync(const std::string& topic, int partition, int replicas) const;
 
 private:
+    void signal(int broker, int number) const;
+
     TempDir dir_;
     std::string addresses_;
     BrokerGuard guard_;

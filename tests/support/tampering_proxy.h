@@ -4,16 +4,15 @@
 // Thread-safe. Sessions through it must not ask for TLS: url() sees to it.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <functional>
-#include <list>
 #include <mutex>
 #include <optional>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
+
+#include "support/tcp_proxy.h"
 
 namespace ledgerline::test {
 
@@ -35,29 +34,20 @@ public:
 
     // database_url: of a server on a Unix socket, as TestDatabase::url() gives it.
     explicit TamperingProxy(std::string database_url);
-    TamperingProxy(const TamperingProxy&) = delete;
-    ~TamperingProxy();
 
     // The same database through the proxy.
     std::string url() const;
-    std::uint16_t port() const { return port_; }
+    std::uint16_t port() const { return proxy_.port(); }
     // From the next message on.
     void tamper(Tamper tamper);
 
 private:
-    void accept_all();
-    void serve(int client);
-    bool pass_message(int client, std::size_t number, const std::string& message, bool& silent);
+    class Tampered;
 
     const std::string database_url_;
-    std::string socket_path_;
-    int listener_ = -1;
-    std::uint16_t port_ = 0;
     std::mutex mutex_;
     Tamper tamper_;
-    std::atomic<bool> stopping_ = false;
-    std::list<std::jthread> connections_;  // of the accepting thread
-    std::jthread acceptor_;
+    TcpProxy proxy_;  // last: its threads use the others
 };
 
 }  // namespace ledgerline::test

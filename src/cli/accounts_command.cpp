@@ -4,6 +4,7 @@
 #include "cli/account_ref.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"
+#include "cli/field_options.h"
 #include "cli/server_command.h"
 
 namespace ledgerline::cli {
@@ -16,7 +17,7 @@ struct Options {
     std::string reference;
     std::string status;
     std::string currency;
-    std::string metadata;
+    json::Value metadata;
     std::int64_t min_balance_cents = 0;
     std::int64_t limit = 50;
 };
@@ -53,12 +54,7 @@ Result<int> show(const Environment& environment, const Options& options, Server&
 Result<int> create(const Environment& environment, const Options& options, Server& server) {
     json::Object body = {{"currency", options.currency}, {"min_balance_cents", options.min_balance_cents}};
     if (!options.reference.empty()) body.emplace_back("reference", options.reference);
-    if (!options.metadata.empty()) {
-        auto metadata = json::parse(options.metadata);
-        if (!metadata)
-            return failure(Disposition::refuse, std::string(bad_usage), "--metadata: " + metadata.error().message);
-        body.emplace_back("metadata", *std::move(metadata));
-    }
+    if (!options.metadata.is_null()) body.emplace_back("metadata", options.metadata);
     LEDGERLINE_TRY(const json::Value account, server.send("POST", "/v1/accounts", body, "id"));
     print_object(environment, options.output, account);
     return exit_ok;
@@ -102,13 +98,12 @@ void declare_list(Command& family, const Environment& environment) {
 void declare_create(Command& family, const Environment& environment) {
     Command command = family.add("create", "Create an account");
     const auto options = declare_server_command<Options>(command, environment, create);
-    command.option({"--currency", "CODE", "ISO 4217 code of the currency it is kept in", no_variable, true},
-                   options->currency);
+    declare_currency(command, options->currency, "ISO 4217 code of the currency it is kept in", true);
     command.option({"--reference", "REFERENCE", "Your own name for it, unique", no_variable}, options->reference);
     command.option(
         {"--min-balance-cents", "CENTS", "The floor that a debit may not cross; fixed for ever", no_variable},
         options->min_balance_cents, min_balance_cents_min, 0);
-    command.option({"--metadata", "JSON", "An object to keep with it", no_variable}, options->metadata);
+    declare_metadata(command, options->metadata);
     command.notes("Example:\n  ledgerline accounts create --currency EUR --reference alice --min-balance-cents -50000");
 }
 

@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "base/utf8.h"
 #include "http/chars.h"
 
 namespace ledgerline::http {
@@ -9,36 +10,6 @@ namespace {
 
 std::unexpected<Problem> invalid(std::string detail, std::string_view field = "") {
     return std::unexpected(edge_problem(400, edge_code::invalid_target, std::move(detail), field));
-}
-
-// The length of the UTF-8 sequence at the front of text, 0 when there is none (RFC 3629, section 4).
-std::size_t sequence_size(std::string_view text) {
-    const auto at = [text](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
-    const auto within = [](unsigned byte, unsigned least, unsigned most) { return byte >= least && byte <= most; };
-    const auto tail = [&](std::size_t i) { return within(at(i), 0x80, 0xbf); };
-    const unsigned lead = at(0);
-    if (lead < 0x80) return 1;
-    if (within(lead, 0xc2, 0xdf)) return tail(1) ? 2 : 0;
-    if (within(lead, 0xe0, 0xef)) {
-        // No overlong forms, no surrogates.
-        const bool second = within(at(1), lead == 0xe0 ? 0xa0 : 0x80, lead == 0xed ? 0x9f : 0xbf);
-        return second && tail(2) ? 3 : 0;
-    }
-    if (within(lead, 0xf0, 0xf4)) {
-        // No overlong forms, nothing above U+10FFFF.
-        const bool second = within(at(1), lead == 0xf0 ? 0x90 : 0x80, lead == 0xf4 ? 0x8f : 0xbf);
-        return second && tail(2) && tail(3) ? 4 : 0;
-    }
-    return 0;
-}
-
-bool is_utf8(std::string_view text) {
-    while (!text.empty()) {
-        const std::size_t size = sequence_size(text);
-        if (size == 0) return false;
-        text.remove_prefix(size);
-    }
-    return true;
 }
 
 // Nothing when an escape is malformed.

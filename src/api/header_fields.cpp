@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "api/fields.h"
+#include "base/utf8.h"
 #include "http/chars.h"
 #include "http/field_value.h"
 
@@ -26,12 +27,6 @@ std::optional<std::string> parse_sf_string(std::string_view text) {
     }
     if (i + 1 != text.size()) return std::nullopt;
     return out;
-}
-
-bool is_utf8(std::string_view text) {
-    std::string quoted;
-    json::append_quoted(text, quoted);
-    return json::parse(quoted).has_value();
 }
 
 http::Problem key_problem(std::string_view rule) {

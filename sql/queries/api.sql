@@ -98,12 +98,24 @@ CROSS JOIN LATERAL (SELECT * FROM transaction_states WHERE id = page.id LIMIT 1)
 ORDER BY s.id DESC
 
 -- name: transaction_states_by_id
--- The same without metadata, for those who know it or do not need it.
+-- The same without metadata, for those who know it or do not need it. What is decided has its state in its outcome: the
+-- rest of the view is only asked about the others.
 SELECT s.id, s.account_id, s.amount_cents, s.currency, s.type, s.status, s.idempotency_key, NULL::text,
        s.failure_code, s.failure_reason, s.dead_letter_id, s.lane, s.seq, unix_micros(s.created_at),
        unix_micros(s.updated_at)
 FROM (SELECT DISTINCT unnest($1::uuid[]) AS id) page
-CROSS JOIN LATERAL (SELECT * FROM transaction_states WHERE id = page.id LIMIT 1) s
+LEFT JOIN LATERAL (SELECT outcome, failure_code, failure_reason, seq, processed_at FROM outcomes
+                   WHERE transaction_id = page.id LIMIT 1) o ON true
+CROSS JOIN LATERAL (
+    (SELECT t.id, t.account_id, t.amount_cents, t.currency, t.type, o.outcome AS status, t.idempotency_key,
+            o.failure_code, o.failure_reason, NULL::uuid AS dead_letter_id, t.lane, o.seq, t.created_at,
+            o.processed_at AS updated_at
+     FROM accepted t WHERE t.id = page.id AND o.outcome IS NOT NULL LIMIT 1)
+    UNION ALL
+    (SELECT id, account_id, amount_cents, currency, type, status, idempotency_key, failure_code, failure_reason,
+            dead_letter_id, lane, seq, created_at, updated_at
+     FROM transaction_states WHERE id = page.id AND o.outcome IS NULL LIMIT 1)
+) s
 ORDER BY s.id DESC
 
 -- name: transactions_page

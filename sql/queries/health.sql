@@ -19,7 +19,7 @@ SELECT lane FROM lane_publish ORDER BY lane LIMIT 1 FOR NO KEY UPDATE SKIP LOCKE
 SELECT lane FROM lane_apply ORDER BY lane LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
 
 -- name: little_memory
-SET LOCAL work_mem = '64kB'
+SELECT set_config('work_mem', '64kB', true)
 
 -- name: use_disk
 -- Sorts more than fits into memory, and so writes files of some hundred kilobytes: fails when the disk is full.

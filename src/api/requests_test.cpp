@@ -221,6 +221,25 @@ std::string item_with(const std::string& more) {
            more + "}";
 }
 
+TEST(Batch, AnItemBeyondTheParsersLimitsIsRefusedAlone) {
+    const std::string good = item_with("");
+    const auto nested = [](std::size_t levels) { return std::string(levels, '[') + std::string(levels, ']'); };
+    for (const std::string& metadata : {R"({"x":1e2147483648})", R"({"x":-1.5E-99999999999999999999})"})
+        EXPECT_EQ(parsed(R"({"transactions":[)" + good + "," + item_with(R"(,"metadata":)" + std::string(metadata)) +
+                         "," + good + "]}"),
+                  (std::vector<std::string>{"ok", "invalid_field transactions[1].metadata", "ok"}))
+            << metadata;
+    for (const std::size_t levels : {std::size_t{17}, std::size_t{252}, std::size_t{253}, std::size_t{300'000}})
+        EXPECT_EQ(parsed(R"({"transactions":[)" + good + "," +
+                         item_with(R"(,"metadata":{"x":)" + nested(levels) + "}") + "," + good + "]}"),
+                  (std::vector<std::string>{"ok", "invalid_field transactions[1].metadata", "ok"}))
+            << levels;
+    EXPECT_EQ(parsed(R"({"transactions":[)" + nested(300) + R"(,{"amount_cents":1e99999999999}]})"),
+              (std::vector<std::string>{"invalid_field transactions[0]", "missing_field transactions[1].account_id"}));
+    EXPECT_EQ(parsed(R"({"transactions":[)" + good + "],\"x\":" + nested(300) + "}").front().substr(0, 19),
+              "batch: invalid_json");
+}
+
 TEST(Batch, ItemsStandOnTheirOwn) {
     const std::string good = item_with("");
     EXPECT_THAT(parsed(R"({"transactions":[)" + good + ",[]," + item_with(R"(,"x":1)") + "," +

@@ -32,11 +32,13 @@ http::Problem too_many_items() {
                    fmt::format("transactions must be an array of 1 to {} items.", batch_items_max), "transactions");
 }
 
-http::Problem too_many_values(const std::string& path, const std::string& member) {
-    std::string field = member.empty() ? path : fmt::format("{}.{}", path, member);
-    return problem(
-        ProblemCode::invalid_field,
-        fmt::format("{} makes this item hold more than {} JSON values.", field, limits::batch_item_values_max), field);
+http::Problem fault_of(const json::Item& item, const std::string& path) {
+    std::string field = http::echo(item.fault_in.empty() ? path : fmt::format("{}.{}", path, item.fault_in));
+    std::string detail =
+        item.fault == json::Item::Fault::too_deep
+            ? fmt::format("{} must not be nested deeper than {} levels.", field, json::depth_max)
+            : fmt::format("{} makes this item hold more than {} JSON values.", field, limits::batch_item_values_max);
+    return problem(ProblemCode::invalid_field, std::move(detail), std::move(field));
 }
 
 }  // namespace
@@ -73,8 +75,8 @@ std::expected<BatchItems, http::Problem> parse_batch(std::string_view body) {
         too_many = items.size() == batch_items_max;
         if (too_many) return false;
         std::string path = fmt::format("transactions[{}]", items.size());
-        if (item.too_large_in)
-            items.emplace_back(std::unexpected(too_many_values(path, *item.too_large_in)));
+        if (item.fault != json::Item::Fault::none)
+            items.emplace_back(std::unexpected(fault_of(item, path)));
         else
             items.push_back(parse_transaction(item.value, std::move(path), std::nullopt));
         return true;

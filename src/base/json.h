@@ -1,7 +1,7 @@
 // Strict JSON (RFC 8259), stricter than most parsers where money is at stake:
 //   - a member name that occurs twice in one object is an error, at any depth;
 //   - numbers keep the digits they were written with: an amount of 1.0 or 1e2 can be told from 1, and nothing is
-//   rounded;
+//   rounded (only an exponent of ten digits and more becomes nine nines, where the parser knows no such number);
 //   - text that is not valid UTF-8, and strings with U+0000 (which PostgreSQL cannot store), are errors;
 //   - depth is limited. What numbers and texts may hold is for those to say who store them (base/jsonb.h).
 #pragma once

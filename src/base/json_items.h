@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <functional>
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -13,9 +12,11 @@ namespace ledgerline::json {
 
 // One element of the array that parse_items() takes apart.
 struct Item {
-    Value value;  // null when it is too large
-    // Of an element with more than values_max values: the member they stand in, "" where it is no member's.
-    std::optional<std::string> too_large_in;
+    // too_large: more than values_max values. too_deep: nested deeper than depth_max levels of the text.
+    enum class Fault { none, too_large, too_deep };
+    Value value;  // null where there is a fault
+    Fault fault = Fault::none;
+    std::string fault_in;  // the element's member where it lies, "" where it is no member's
 };
 // Called with each element as soon as it has been read. False ends the parsing.
 using TakeItem = std::function<bool(Item)>;

@@ -35,18 +35,19 @@ TEST_P(JsonRefuses, WithTheRule) {
     EXPECT_NE(value.error().message.find(GetParam().rule), std::string::npos) << value.error().message;
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Texts, JsonRefuses,
-    testing::Values(BadText{R"({"a":1,"a":1})", "'a' occurs twice"},
-                    BadText{R"({"x":{"a":1,"b":2,"a":3}})", "'a' occurs twice"},
-                    BadText{R"({"a":1,"\u0061":1})", "'a' occurs twice"}, BadText{R"(["a\u0000b"])", "U+0000"},
-                    BadText{R"({"a\u0000":1})", "U+0000"}, BadText{"[1e99999999999999999999]", "exponent"},
-                    BadText{R"({"a":{"b":[1,2,x]}})", "in a.b[2]"}, BadText{R"({"a":[{"c":1,"c":2}]})", "in a[0].c"},
-                    BadText{"[\"\xff\"]", "at byte"}, BadText{"[\"\xc0\xaf\"]", "at byte"},
-                    BadText{R"(["\ud800"])", "at byte"}, BadText{"[1] x", "at byte"}, BadText{"", "at byte"},
-                    BadText{"[01]", "at byte"}, BadText{"[1,]", "at byte"}, BadText{"[NaN]", "at byte"},
-                    BadText{"[+1]", "at byte"}, BadText{"['a']", "at byte"}, BadText{"[1/**/]", "at byte"},
-                    BadText{"\xef\xbb\xbf[]", "at byte"}, BadText{"[\"\n\"]", "at byte"}));
+INSTANTIATE_TEST_SUITE_P(Texts, JsonRefuses,
+                         testing::Values(BadText{R"({"a":1,"a":1})", "'a' occurs twice"},
+                                         BadText{R"({"x":{"a":1,"b":2,"a":3}})", "'a' occurs twice"},
+                                         BadText{R"({"a":1,"\u0061":1})", "'a' occurs twice"},
+                                         BadText{R"(["a\u0000b"])", "U+0000"}, BadText{R"({"a\u0000":1})", "U+0000"},
+                                         BadText{R"({"a":{"b":[1,2,x]}})", "in a.b[2]"},
+                                         BadText{R"({"a":[{"c":1,"c":2}]})", "in a[0].c"},
+                                         BadText{"[\"\xff\"]", "at byte"}, BadText{"[\"\xc0\xaf\"]", "at byte"},
+                                         BadText{R"(["\ud800"])", "at byte"}, BadText{"[1] x", "at byte"},
+                                         BadText{"", "at byte"}, BadText{"[01]", "at byte"}, BadText{"[1,]", "at byte"},
+                                         BadText{"[NaN]", "at byte"}, BadText{"[+1]", "at byte"},
+                                         BadText{"['a']", "at byte"}, BadText{"[1/**/]", "at byte"},
+                                         BadText{"\xef\xbb\xbf[]", "at byte"}, BadText{"[\"\n\"]", "at byte"}));
 
 TEST(Json, LimitsDepth) {
     const auto nested = [](std::size_t levels) { return std::string(levels, '[') + std::string(levels, ']'); };
@@ -80,7 +81,8 @@ TEST(Json, EscapesWhatMustBe) {
     EXPECT_EQ(serialize(Value("a\"b\\c\n\t\x01\x1f\u00e9")), R"("a\"b\\c\n\t\u0001\u001fé")");
 }
 
-// The elements that parse_items() hands over, as text; "too large in <member>" for those it dropped.
+// The elements that parse_items() hands over, as text; "too large in <member>" or "too deep in <member>" for those it
+// dropped.
 struct Taken {
     Result<Value> rest;
     std::vector<std::string> items;
@@ -89,7 +91,9 @@ struct Taken {
 Taken take_items(std::string_view text, std::size_t values_max = 10, std::size_t items_max = 100) {
     std::vector<std::string> items;
     auto rest = parse_items(text, "items", values_max, [&](Item item) {
-        items.push_back(item.too_large_in ? "too large in " + *item.too_large_in : serialize(item.value));
+        items.push_back(item.fault == Item::Fault::too_large  ? "too large in " + item.fault_in
+                        : item.fault == Item::Fault::too_deep ? "too deep in " + item.fault_in
+                                                              : serialize(item.value));
         return items.size() < items_max;
     });
     return {std::move(rest), std::move(items)};
@@ -115,6 +119,48 @@ TEST(JsonItems, OneWithTooManyValuesIsDroppedAloneAndNamesItsMember) {
     ASSERT_TRUE(taken.rest) << taken.rest.error().message;
     EXPECT_EQ(taken.items,
               (std::vector<std::string>{"[0,0,0,0,0,0,0,0,0]", "too large in m", "too large in ", R"({"k":1})"}));
+}
+
+TEST(JsonItems, OneThatIsNestedTooDeepIsDroppedAlone) {
+    const auto nested = [](std::size_t levels) { return std::string(levels, '[') + std::string(levels, ']'); };
+    for (const std::size_t levels : {depth_max - 2, depth_max - 1, depth_max, depth_max + 1, std::size_t{500'000}}) {
+        const std::string deep = R"({"m":{"]}":")"
+                                 "[\\\""
+                                 R"(","x":)" +
+                                 nested(levels - 1) + R"(,"y":"[{"},"n":1})";
+        const Taken taken = take_items(R"({"items":[1,)" + deep + R"(,{"k":2},)" + deep + R"(],"b":3})", 100'000);
+        ASSERT_TRUE(taken.rest) << levels << ": " << taken.rest.error().message;
+        EXPECT_EQ(serialize(*taken.rest), R"({"items":[],"b":3})");
+        const bool fits = levels + 3 <= depth_max;
+        const std::string seen = fits ? taken.items.at(1) : "too deep in m";
+        EXPECT_EQ(taken.items, (std::vector<std::string>{"1", seen, R"({"k":2})", seen})) << levels;
+        EXPECT_EQ(fits, taken.items.at(1) != "too deep in m");
+    }
+    EXPECT_EQ(take_items(R"({"items":[1,)" + nested(300) + "," + nested(1000) + "]}", 100'000).items,
+              (std::vector<std::string>{"1", "too deep in ", "too deep in "}));
+}
+
+TEST(JsonItems, WhatIsNestedTooDeepAndNotJsonEndsTheText) {
+    for (const std::string& deep : {std::string(1'000'000, '['), std::string(1'000'000, '{'),
+                                    std::string(400, '[') + "\"" + std::string(400, ']')}) {
+        const Taken taken = take_items(R"({"items":[1,)" + deep, 100'000);
+        ASSERT_FALSE(taken.rest);
+        EXPECT_EQ(taken.rest.error().code, "invalid_json");
+    }
+    const std::string deep = std::string(300, '[') + std::string(300, ']');
+    EXPECT_FALSE(take_items(R"({"items":[1,)" + deep + " x]}", 100'000).rest);
+    EXPECT_FALSE(take_items(R"({"items":[1],"a":)" + deep + "}", 100'000).rest) << "outside the items";
+    EXPECT_FALSE(take_items(R"({"items":[1,)" + deep + R"(,{"a":1,"a":1}]})", 100'000).rest);
+}
+
+TEST(Json, AnExponentBeyondEveryLimitIsANumberBeyondEveryLimit) {
+    const auto text = [](const std::string& number) { return serialize(parse(number).value()); };
+    EXPECT_EQ(text("[1e99999999999999999999,true,\"1e99999999999\",2E-2147483648,3e+5]"),
+              "[1e999999999,true,\"1e99999999999\",2E-999999999,3e+5]");
+    EXPECT_EQ(text("1e2147483647"), "1e2147483647") << "what the parser takes stays as it is written";
+    EXPECT_FALSE(parse("[1e99999999999999999999,1e]"));
+    EXPECT_EQ(take_items(R"({"items":[{"a":1E+2147483649},2]})").items,
+              (std::vector<std::string>{R"({"a":1E+999999999})", "2"}));
 }
 
 TEST(JsonItems, ErrorsBehindThemStillCount) {

@@ -78,7 +78,7 @@ Result<const rd_kafka_ConfigResource_t*> described(const KafkaEvent& answer, con
     const auto* result = answer ? rd_kafka_event_DescribeConfigs_result(answer.get()) : nullptr;
     if (!result) return wrong("no answer");
     if (rd_kafka_event_error(answer.get()) != RD_KAFKA_RESP_ERR_NO_ERROR)
-        return wrong(rd_kafka_event_error_string(answer.get()));
+        return wrong(peer_text(rd_kafka_event_error_string(answer.get())));
     std::size_t count = 0;
     const auto* const* resources = rd_kafka_DescribeConfigs_result_resources(result, &count);
     if (count != 1) return wrong("the answer is about something else");

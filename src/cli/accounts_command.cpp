@@ -5,6 +5,7 @@
 #include "cli/account_ref.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"
+#include "cli/field_options.h"
 #include "cli/server_command.h"
 
 namespace ledgerline::cli {
@@ -17,7 +18,7 @@ struct Options {
     std::string reference;
     std::string status;
     std::string currency;
-    std::string metadata;
+    json::Value metadata;
     std::string idempotency_key;
     std::int64_t min_balance_cents = 0;
     std::int64_t limit = 50;
@@ -55,12 +56,7 @@ Result<int> show(const Environment& environment, const Options& options, Server&
 Result<int> create(const Environment& environment, const Options& options, Server& server) {
     json::Object body = {{"currency", options.currency}, {"min_balance_cents", options.min_balance_cents}};
     if (!options.reference.empty()) body.emplace_back("reference", options.reference);
-    if (!options.metadata.empty()) {
-        auto metadata = json::parse(options.metadata);
-        if (!metadata)
-            return failure(Disposition::refuse, std::string(bad_usage), "--metadata: " + metadata.error().message);
-        body.emplace_back("metadata", *std::move(metadata));
-    }
+    if (!options.metadata.is_null()) body.emplace_back("metadata", options.metadata);
     const std::string key = options.idempotency_key.empty()
                                 ? UuidGenerator(environment.clock, environment.random).next().to_string()
                                 : options.idempotency_key;
@@ -110,13 +106,12 @@ void declare_list(Command& family, const Environment& environment) {
 void declare_create(Command& family, const Environment& environment) {
     Command command = family.add("create", "Create an account");
     const auto options = declare_server_command<Options>(command, environment, create);
-    command.option({"--currency", "CODE", "ISO 4217 code of the currency it is kept in", no_variable, true},
-                   options->currency);
+    declare_currency(command, options->currency, "ISO 4217 code of the currency it is kept in", true);
     command.option({"--reference", "REFERENCE", "Your own name for it, unique", no_variable}, options->reference);
     command.option(
         {"--min-balance-cents", "CENTS", "The floor that a debit may not cross; fixed for ever", no_variable},
         options->min_balance_cents, min_balance_cents_min, 0);
-    command.option({"--metadata", "JSON", "An object to keep with it", no_variable}, options->metadata);
+    declare_metadata(command, options->metadata);
     command.option(
         {"--idempotency-key", "KEY",
          "The same key never makes a second account; unless given, each command has one of its own", no_variable},

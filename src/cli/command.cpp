@@ -8,50 +8,19 @@
 #include <algorithm>
 #include <charconv>
 
+#include "base/utf8.h"
 #include "cli/command_words.h"
 #include "cli/duration.h"
 #include "cli/exit_code.h"
+#include "cli/help_text.h"
 #include "cli/secrets.h"
 #include "cli/service_variable.h"
 #include "cli/terminal_text.h"
+#include "http/problem.h"
 #include "pg/rows.h"
 
 namespace ledgerline::cli {
 namespace {
-
-constexpr std::size_t kHelpColumn = 34;
-constexpr std::size_t kHelpWidth = 76;  // of the right column
-
-std::string wrapped(const std::string& text, std::size_t width) {
-    std::string out;
-    std::size_t line = 0;
-    for (std::size_t at = 0; at < text.size();) {
-        const std::size_t end = std::min(text.find(' ', at), text.size());
-        if (line > 0 && line + 1 + (end - at) > width) out += '\n', line = 0;
-        if (line > 0) out += ' ', ++line;
-        out.append(text, at, end - at);
-        line += end - at;
-        at = end + 1;
-    }
-    return out;
-}
-
-class HelpFormatter final : public CLI::Formatter {
-public:
-    HelpFormatter() {
-        column_width(kHelpColumn);
-        label("OPTIONS", "options");
-        label("SUBCOMMAND", "command");
-        label("SUBCOMMANDS", "command");
-        label("Positionals", "Arguments");
-    }
-    std::string make_option_opts(const CLI::Option* option) const override {
-        return option->get_option_text().empty() ? "" : " " + option->get_option_text();
-    }
-    std::string make_option_desc(const CLI::Option* option) const override {
-        return wrapped(option->get_description(), kHelpWidth);
-    }
-};
 
 std::string variable_of(const OptionText& text) {
     if (text.variable == no_variable) return "";
@@ -60,6 +29,8 @@ std::string variable_of(const OptionText& text) {
     for (char& c : name) c = c == '-' ? '_' : (c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c);
     return name;
 }
+
+std::string name_of(const OptionText& text) { return text.flags.substr(text.flags.rfind("--")); }
 
 // "How many rows (default: 500; env: LEDGERLINE_BATCH)"
 std::string description_of(const OptionText& text, const std::string& default_text) {
@@ -98,19 +69,33 @@ Take take_duration(Target& target, milliseconds least, milliseconds most) {
     };
 }
 
+// The names of files are whatever the system has; everything else is text.
+bool names_file(std::string_view value_name) { return value_name == "FILE" || value_name == "DIR"; }
+
+// Refuses what no value may be. An empty one is a variable of a script that is not set: taken for "not given", it
+// would widen a filter or open the API.
+void check_text(const std::string& name, std::string_view value_name, const std::string& value) {
+    if (value.empty()) throw CLI::ValidationError(name + " must not be empty");
+    if (!names_file(value_name) && !is_utf8(value)) throw CLI::ValidationError(name + " must be valid UTF-8");
+}
+
+void refuse_unless_taken(const std::string& name, const std::string& value, const Command::Assign& assign) {
+    if (const std::string rule = assign(value); !rule.empty())
+        throw CLI::ValidationError(
+            fmt::format("{} must be {}, not '{}'", name, rule, http::echo(without_secrets(value))));
+}
+
 }  // namespace
 
 // Options ------------------------------------------------------------------------------------------------------------
 
 // assign returns the rule that the value breaks, "" when it was taken.
-CLI::Option* Command::add_text(const OptionText& text, const std::string& default_text,
-                               std::function<std::string(const std::string&)> assign) {
-    const std::string name = text.flags.substr(text.flags.rfind("--"));
+CLI::Option* Command::add_text(const OptionText& text, const std::string& default_text, Assign assign) {
     CLI::Option* option = app_->add_option_function<std::string>(
         text.flags,
-        [name, assign = std::move(assign)](const std::string& value) {
-            if (const std::string rule = assign(value); !rule.empty())
-                throw CLI::ValidationError(fmt::format("{} must be {}, not '{}'", name, rule, without_secrets(value)));
+        [name = name_of(text), kind = text.value, assign = std::move(assign)](const std::string& value) {
+            check_text(name, kind, value);
+            refuse_unless_taken(name, value, assign);
         },
         description_of(text, default_text));
     option->option_text(text.value)->required(text.required);
@@ -133,7 +118,13 @@ void Command::option(const OptionText& text, std::string& target) {
 }
 
 void Command::option(const OptionText& text, std::vector<std::string>& target) {
-    CLI::Option* option = app_->add_option(text.flags, target, description_of(text, ""));
+    CLI::Option* option = app_->add_option_function<std::vector<std::string>>(
+        text.flags,
+        [&target, name = name_of(text), kind = text.value](const std::vector<std::string>& values) {
+            for (const std::string& value : values) check_text(name, kind, value);
+            target = values;
+        },
+        description_of(text, ""));
     option->option_text(text.value)->required(text.required)->allow_extra_args(false);
     set_variable(option, text);
 }
@@ -156,8 +147,7 @@ void Command::option(const OptionText& text, std::optional<milliseconds>& target
     add_text(text, "", take_duration(target, least, most));
 }
 
-void Command::parsed(const OptionText& text, const std::string& default_text,
-                     std::function<std::string(const std::string&)> assign) {
+void Command::parsed(const OptionText& text, const std::string& default_text, Assign assign) {
     add_text(text, default_text, std::move(assign));
 }
 
@@ -178,13 +168,29 @@ void Command::flag(const OptionText& text, bool& target) {
     set_variable(option, text);
 }
 
-void Command::positional(const std::string& name, const std::string& help, std::string& target) {
-    app_->add_option(name, target, help)->required();
+void Command::positional(const std::string& name, const std::string& help, std::string& target, const Rule& rule) {
+    const auto take = [&target, name, rule](const std::string& value) {
+        check_text(name, name, value);
+        refuse_unless_taken(name, value, rule);
+        target = value;
+    };
+    app_->add_option_function<std::string>(name, take, help)->required();
 }
 
 void Command::positionals(const std::string& name, const std::string& help, std::vector<std::string>& target,
-                          bool required) {
-    app_->add_option(name, target, help)->required(required)->option_text("...");
+                          const Rule& rule) {
+    const auto take = [&target, name, rule](const std::vector<std::string>& values) {
+        for (const std::string& value : values) {
+            check_text(name, name, value);
+            refuse_unless_taken(name, value, rule);
+        }
+        target = values;
+    };
+    app_->add_option_function<std::vector<std::string>>(name, take, help)->option_text("...");
+}
+
+void Command::alternatives(const std::string& one, const std::string& other) {
+    shared_->alternatives.push_back({app_, one, other});
 }
 
 // Commands -----------------------------------------------------------------------------------------------------------
@@ -205,7 +211,7 @@ void Command::action(std::function<int()> action) {
 
 CommandLine::CommandLine(const std::string& name, const std::string& description, const std::string& version)
     : app_(std::make_unique<CLI::App>(description, name)) {
-    app_->formatter(std::make_shared<HelpFormatter>());
+    app_->formatter(help_formatter());
     app_->get_help_ptr()->description("Print this help and leave");
     app_->set_version_flag("--version", version)->description("Print the version and leave");
 }
@@ -224,9 +230,17 @@ int CommandLine::run(const Environment& environment, int argc, const char* const
         say(environment, words.complaint);
         return exit_usage;
     }
+    std::vector<std::string> passed_over;
+    for (const auto& [app, one, other] : shared_.alternatives) {
+        if (app != words.level) continue;
+        const bool has_one = words.names_flag(one), has_other = words.names_flag(other);
+        if (has_one && has_other) return refuse(fmt::format("{} and {} exclude one another", one, other));
+        if (has_one || has_other) passed_over.push_back(has_one ? other : one);
+    }
     // Only the named command's variables are read: a bad value must not stop the others.
-    for (const auto& variable : shared_.variables)
-        if (variable.app == words.level) variable.option->envname(variable.name);
+    for (const auto& [app, option, name] : shared_.variables)
+        if (app == words.level && std::ranges::find(passed_over, option->get_name()) == passed_over.end())
+            option->envname(name);
     try {
         app_->parse(argc, argv);
     } catch (const CLI::CallForHelp&) {

@@ -39,6 +39,11 @@ inline constexpr const char* no_variable = "-";
 // A handle on one level of the command line. Targets hold the default and must outlive the parsing.
 class Command {
 public:
+    // Looks at a value: the rule that it breaks, as what stands behind "must be", or "".
+    using Rule = std::function<std::string(const std::string&)>;
+    using Assign = Rule;  // which takes the value when it breaks none
+
+    // No value may be empty, and all but the names of files (FILE, DIR) are UTF-8.
     // A command below this one, with a description of one sentence.
     Command add(const std::string& name, const std::string& description);
 
@@ -47,17 +52,20 @@ public:
     void option(const OptionText& text, std::int64_t& target, std::int64_t least, std::int64_t most);
     void option(const OptionText& text, milliseconds& target, milliseconds least, milliseconds most);
     // A value with a form of its own. assign takes it, or returns the rule that it breaks ("" when it was taken).
-    void parsed(const OptionText& text, const std::string& default_text,
-                std::function<std::string(const std::string&)> assign);
+    void parsed(const OptionText& text, const std::string& default_text, Assign assign);
     // Without a default: nothing unless it is given.
     void option(const OptionText& text, std::optional<std::int64_t>& target, std::int64_t least, std::int64_t most);
     void option(const OptionText& text, std::optional<milliseconds>& target, milliseconds least, milliseconds most);
     // value of text is made of the choices.
     void choice(const OptionText& text, std::string& target, std::initializer_list<std::string_view> choices);
     void flag(const OptionText& text, bool& target);
-    void positional(const std::string& name, const std::string& help, std::string& target);
+    void positional(const std::string& name, const std::string& help, std::string& target, const Rule& rule = any);
     void positionals(const std::string& name, const std::string& help, std::vector<std::string>& target,
-                     bool required = true);
+                     const Rule& rule = any);
+    // Two flags that say the same in two ways: both are refused, and one that is typed wins over the other's variable.
+    void alternatives(const std::string& one, const std::string& other);
+
+    static std::string any(const std::string&) { return ""; }
 
     // Shown at the end of the help: longer explanations, examples, exit codes.
     void notes(const std::string& text);
@@ -73,13 +81,17 @@ private:
             CLI::Option* option;
             std::string name;
         };
+        struct Alternatives {
+            CLI::App* app;
+            std::string one, other;
+        };
         std::vector<Variable> variables;
+        std::vector<Alternatives> alternatives;
         std::function<int()> chosen;  // set by the command that is named
     };
     Command(CLI::App* app, Shared* shared) : app_(app), shared_(shared) {}
     void set_variable(CLI::Option* option, const OptionText& text);
-    CLI::Option* add_text(const OptionText& text, const std::string& default_text,
-                          std::function<std::string(const std::string&)> assign);
+    CLI::Option* add_text(const OptionText& text, const std::string& default_text, Assign assign);
 
     CLI::App* app_;
     Shared* shared_;

@@ -44,6 +44,7 @@ bool step_flag(CommandWords& words, const std::string& argument) {
         complain(words, "flag", name, flags_of(*words.level));
         return false;
     }
+    words.flags.push_back(name);
     const bool carries_value = is_long ? argument.contains('=') : argument.size() > 2;
     return option->get_items_expected_max() > 0 && !carries_value;
 }
@@ -61,7 +62,7 @@ void step_word(CommandWords& words, const std::string& word) {
 }  // namespace
 
 CommandWords follow(const CLI::App& root, const std::vector<std::string>& arguments) {
-    CommandWords words{&root, root.get_name(), {}, false};
+    CommandWords words{&root, root.get_name(), {}, {}, false};
     for (std::size_t i = 0; i < arguments.size() && words.complaint.empty(); ++i) {
         const std::string& argument = arguments[i];
         if (argument == "--") break;

@@ -1,6 +1,7 @@
 // What a command line means before it is parsed: which command it names, and whether all its words and flags exist.
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -11,10 +12,13 @@ class App;
 namespace ledgerline::cli {
 
 struct CommandWords {
-    const CLI::App* level;       // the innermost command that is named
-    std::string command;         // its full name: "ledgerline accounts show"
-    std::string complaint;       // one line that names an unknown command or flag, and the one that was probably meant
-    bool lacks_command = false;  // the level is a family, and no command of it is named
+    const CLI::App* level;  // the innermost command that is named
+    std::string command;    // its full name: "ledgerline accounts show"
+    std::string complaint;  // one line that names an unknown command or flag, and the one that was probably meant
+    std::vector<std::string> flags = {};  // as they were typed, without values
+    bool lacks_command = false;           // the level is a family, and no command of it is named
+
+    bool names_flag(const std::string& flag) const { return std::ranges::find(flags, flag) != flags.end(); }
 };
 
 // Follows the arguments down the levels of the command line, as the parser will. Ends at the first complaint.

@@ -20,6 +20,7 @@ void declare_database_options(Command& command, DatabaseOptions& options) {
     command.option(
         {"--data-dir", "DIR", "Or: the data directory of a running 'ledgerline up' that keeps its own database"},
         options.data_dir);
+    command.alternatives("--database-url", "--data-dir");
 }
 
 Result<std::string> database_url_of(const DatabaseOptions& options) {
@@ -27,7 +28,14 @@ Result<std::string> database_url_of(const DatabaseOptions& options) {
     if (options.data_dir.empty())
         return failure(Disposition::refuse, std::string(bad_usage),
                        "which database? Give --database-url (or DATABASE_URL) or --data-dir");
-    return pg::database_url(options.data_dir);
+    return own_database_url(options.data_dir);
+}
+
+Result<std::string> own_database_url(const std::string& data_dir) {
+    auto url = pg::database_url(data_dir);
+    if (!url && url.error().code == pg::no_cluster)
+        return failure(Disposition::refuse, std::string(bad_usage), "--data-dir: " + url.error().message);
+    return url;
 }
 
 Result<pg::Connection> connect(const DatabaseOptions& options, milliseconds statement_timeout) {

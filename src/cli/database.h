@@ -22,6 +22,9 @@ void declare_database_options(Command& command, DatabaseOptions& options);
 // The URL given, or that of the private cluster under the data directory. Error bad_usage: neither is given.
 Result<std::string> database_url_of(const DatabaseOptions& options);
 
+// The URL of the private cluster under data_dir. Error bad_usage, which names the flag: there is none.
+Result<std::string> own_database_url(const std::string& data_dir);
+
 // Opens a session for a command. statement_timeout bounds each statement.
 Result<pg::Connection> connect(const DatabaseOptions& options, milliseconds statement_timeout);
 

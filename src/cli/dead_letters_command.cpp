@@ -7,6 +7,7 @@
 #include "cli/commands.h"
 #include "cli/confirm.h"
 #include "cli/exit_code.h"
+#include "cli/field_options.h"
 #include "cli/interrupts.h"
 #include "cli/letter_filter.h"
 #include "cli/server_command.h"
@@ -165,7 +166,7 @@ void declare_decision(Command& family, const Environment& environment, const cha
         [decision = std::string(name)](const Environment& e, const DecisionOptions& o, Server& s) {
             return decide(e, o, s, decision);
         });
-    command.positionals("ID", "The dead letters' ids", options->letters, false);
+    command.positionals("ID", "The dead letters' ids", options->letters, uuid_rule);
     command.flag({"--all", "", "All parked letters", no_variable}, options->all);
     declare_letter_filter(command, options->filter);
     command.flag({"-y,--yes", "", "Do it without asking", no_variable}, options->execute);
@@ -203,7 +204,7 @@ void declare_dead_letters(Command& parent, const Environment& environment) {
 
     Command show_command = family.add("show", "Show one dead letter: the message, the error, and who decided");
     const auto shown = declare_server_command<Options>(show_command, environment, show);
-    show_command.positional("ID", "The dead letter's id", shown->letter);
+    show_command.positional("ID", "The dead letter's id", shown->letter, uuid_rule);
 
     declare_decision(family, environment, "replay", "Apply the transactions of dead letters once more");
     declare_decision(family, environment, "discard", "Give dead letters up: their transactions end FAILED");

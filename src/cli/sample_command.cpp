@@ -1,8 +1,8 @@
 #include <memory>
 
-#include "base/money.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"
+#include "cli/field_options.h"
 #include "cli/output.h"
 #include "cli/sample.h"
 
@@ -14,16 +14,13 @@ void declare_sample(Command& parent, const Environment& environment) {
     command.option({"--seed", "N", "The same seed gives the same file", no_variable}, settings->seed, 0, INT64_MAX);
     command.option({"--accounts", "N", "Accounts", no_variable}, settings->accounts, 1, 10'000'000);
     command.option({"--transactions", "N", "Rows", no_variable}, settings->transactions, 0, 1'000'000'000);
-    command.option({"--currency", "CODE", "ISO 4217 code", no_variable}, settings->currency);
+    declare_currency(command, settings->currency, "ISO 4217 code", false);
     command.notes(
         "About one row in two thousand is a debit that the balance does not cover: it ends FAILED "
         "insufficient_balance.\n\n"
         "Example:\n  ledgerline sample --accounts 1000 --transactions 20000 > sample.csv && ledgerline import "
         "sample.csv");
     command.action([&environment, settings] {
-        if (!is_currency(settings->currency))
-            return report(environment,
-                          {Disposition::refuse, std::string(bad_usage), "--currency must be an ISO 4217 code"});
         Sample sample(*settings);
         environment.out << sample_header << '\n';
         while (const auto row = sample.next()) {

@@ -4,10 +4,10 @@
 #include <memory>
 
 #include "cli/commands.h"
+#include "cli/database.h"
 #include "cli/exit_code.h"
 #include "cli/output.h"
 #include "cli/version.h"
-#include "pg/private_cluster.h"
 #include "sql/migrations.h"
 
 namespace ledgerline::cli {
@@ -18,7 +18,7 @@ void declare_database_url(Command& parent, const Environment& environment) {
     command.option({"--data-dir", "DIR", "The data directory of 'ledgerline up'", "", true}, *data_dir);
     command.notes("Example:\n  psql \"$(ledgerline database-url --data-dir ./data)\"");
     command.action([&environment, data_dir] {
-        const auto url = pg::database_url(*data_dir);
+        const auto url = own_database_url(*data_dir);
         if (!url) return report(environment, url.error());
         environment.out << *url << '\n';
         return exit_ok;

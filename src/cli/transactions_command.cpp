@@ -6,6 +6,7 @@
 #include "cli/account_ref.h"
 #include "cli/commands.h"
 #include "cli/exit_code.h"
+#include "cli/field_options.h"
 #include "cli/server_command.h"
 #include "cli/trace_timeline.h"
 
@@ -23,7 +24,7 @@ struct Options {
     std::string type;
     std::string currency;
     std::string key;
-    std::string metadata;
+    json::Value metadata;
     std::int64_t amount_cents = 0;
     std::int64_t limit = 50;
     milliseconds wait{10'000};
@@ -68,20 +69,13 @@ Result<int> trace(const Environment& environment, const Options& options, Server
 }
 
 Result<json::Object> body_of(const Options& options, Server& server) {
-    json::Value metadata;
-    if (!options.metadata.empty()) {
-        auto parsed = json::parse(options.metadata);
-        if (!parsed)
-            return failure(Disposition::refuse, std::string(bad_usage), "--metadata: " + parsed.error().message);
-        metadata = *std::move(parsed);
-    }
     LEDGERLINE_TRY(const std::string account_id, resolve_account(server, options.account));
     json::Object body = {{"account_id", account_id},
                          {"amount_cents", options.amount_cents},
                          {"currency", options.currency},
                          {"type", options.type},
                          {"idempotency_key", options.key}};
-    if (!metadata.is_null()) body.emplace_back("metadata", std::move(metadata));
+    if (!options.metadata.is_null()) body.emplace_back("metadata", options.metadata);
     return body;
 }
 
@@ -108,10 +102,10 @@ void declare_post(Command& family, const Environment& environment) {
     command.choice({"--type", "", "Direction", no_variable, true}, options->type, {"CREDIT", "DEBIT"});
     command.option({"--amount-cents", "CENTS", "Amount in minor units", no_variable, true}, options->amount_cents, 1,
                    amount_cents_max);
-    command.option({"--currency", "CODE", "ISO 4217 code, the account's own", no_variable, true}, options->currency);
+    declare_currency(command, options->currency, "ISO 4217 code, the account's own", true);
     command.option({"--key", "KEY", "Idempotency key: the same key never moves money twice", no_variable, true},
                    options->key);
-    command.option({"--metadata", "JSON", "An object to keep with it", no_variable}, options->metadata);
+    declare_metadata(command, options->metadata);
     command.option({"--wait", "TIME", "How long to wait until it is decided; 0 leaves at once", no_variable},
                    options->wait, milliseconds(0), kWaitMax);
     command.notes(
@@ -135,11 +129,11 @@ void declare_transactions(Command& parent, const Environment& environment) {
 
     Command show_command = family.add("show", "Show one transaction");
     const auto shown = declare_server_command<Options>(show_command, environment, show);
-    show_command.positional("ID", "The transaction's id", shown->transaction);
+    show_command.positional("ID", "The transaction's id", shown->transaction, uuid_rule);
 
     Command trace_command = family.add("trace", "Print one transaction's life, step by step");
     const auto traced = declare_server_command<Options>(trace_command, environment, trace);
-    trace_command.positional("ID", "The transaction's id", traced->transaction);
+    trace_command.positional("ID", "The transaction's id", traced->transaction, uuid_rule);
     trace_command.notes(
         "Times come from the ledger, which keeps none for publishing. The trace id leads to the distributed trace.\n\n"
         "Example:\n  ledgerline tx trace 01a20874-e2ca-767f-bd91-75834eb53280");

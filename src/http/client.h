@@ -67,8 +67,8 @@ public:
     Client(Client&&) noexcept;
     Client& operator=(Client&&) noexcept;
 
-    // Sends one request and reads its answer, whatever its status. timeout bounds the whole call, except for the
-    // system's resolver, which keeps deadlines of its own when the host is a name.
+    // Sends one request and reads its answer, whatever its status. timeout bounds the whole call, the look-up of
+    // the host's name included.
     Result<ClientResponse> send(const ClientRequest& request, milliseconds timeout);
 
     // Closes the connection; the next call makes a new one.

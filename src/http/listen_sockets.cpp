@@ -10,12 +10,11 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
-#include <future>
 #include <memory>
-#include <optional>
 #include <system_error>
-#include <thread>
 #include <utility>
+
+#include "base/resolve.h"
 
 namespace ledgerline::http {
 namespace {
@@ -51,15 +50,6 @@ Lookup look_up(const std::string& host, int flags) {
     return {error, AddressList(found)};
 }
 
-// On a thread that may be left behind: the resolver has no deadline that a caller could set.
-std::optional<Lookup> look_up_within(const std::string& host, milliseconds at_most) {
-    std::packaged_task<Lookup()> task([host] { return look_up(host, 0); });
-    auto result = task.get_future();
-    std::thread(std::move(task)).detach();
-    if (result.wait_for(at_most) != std::future_status::ready) return std::nullopt;
-    return result.get();
-}
-
 bool is_loopback(const sockaddr_storage& address) {
     const auto is_127 = [](in_addr_t in_network_order) { return ntohl(in_network_order) >> 24 == 127; };
     if (address.ss_family == AF_INET) return is_127(reinterpret_cast<const sockaddr_in&>(address).sin_addr.s_addr);
@@ -83,8 +73,8 @@ std::string text_of(const sockaddr_storage& address, socklen_t size, std::uint16
 
 }  // namespace
 
-Result<ListenSockets> ListenSockets::bind(const std::string& host, std::uint16_t port) {
-    LEDGERLINE_TRY(const auto addresses, addresses_of(host));
+Result<ListenSockets> ListenSockets::bind(const std::string& host, std::uint16_t port, milliseconds lookup_at_most) {
+    LEDGERLINE_TRY(const auto addresses, addresses_of(host, lookup_at_most));
     ListenSockets made;
     for (int tries = 1;; ++tries) {
         const auto bound = made.bind_all(addresses, port);
@@ -98,7 +88,8 @@ Result<ListenSockets> ListenSockets::bind(const std::string& host, std::uint16_t
     return made;
 }
 
-Result<std::vector<ListenSockets::Address>> ListenSockets::addresses_of(const std::string& host) {
+Result<std::vector<ListenSockets::Address>> ListenSockets::addresses_of(const std::string& host,
+                                                                        milliseconds lookup_at_most) {
     std::vector<Address> addresses;
     const auto add = [&](const AddressList& list) {
         for (const addrinfo* each = list.get(); each; each = each->ai_next) {
@@ -120,14 +111,12 @@ Result<std::vector<ListenSockets::Address>> ListenSockets::addresses_of(const st
         add(numeric.list);
         return addresses;
     }
-    const auto found = look_up_within(host, lookup_timeout);
-    if (!found)
-        return stop_with("bad_address", fmt::format("the name '{}' was not looked up within {} s", host,
-                                                    lookup_timeout.count() / 1000));
-    add(found->list);
+    const auto found = resolve(host, std::chrono::steady_clock::now() + lookup_at_most);
+    if (found)
+        for (const std::string& numeric : *found) add(look_up(numeric, AI_NUMERICHOST).list);
     if (addresses.empty())
         return stop_with("bad_address", fmt::format("'{}' is neither an address nor a name that stands for one: {}",
-                                                    host, gai_strerror(found->error)));
+                                                    host, found ? "no address" : found.error().message));
     return addresses;
 }
 

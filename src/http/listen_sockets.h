@@ -22,7 +22,8 @@ public:
     // that this machine does not have, such as IPv6 ones where that is switched off, are left out while another one
     // remains. port 0: any free one, the same for all. Disposition::stop: "address_in_use", "bad_address" (the name
     // stands for no address) or "listen_failed".
-    static Result<ListenSockets> bind(const std::string& host, std::uint16_t port);
+    static Result<ListenSockets> bind(const std::string& host, std::uint16_t port,
+                                      milliseconds lookup_at_most = lookup_timeout);
 
     ListenSockets() = default;
     ListenSockets(ListenSockets&& other) noexcept;
@@ -49,7 +50,7 @@ private:
     };
     enum class Bound { taken, missing, in_use };  // missing: this machine has no such address
 
-    static Result<std::vector<Address>> addresses_of(const std::string& host);
+    static Result<std::vector<Address>> addresses_of(const std::string& host, milliseconds lookup_at_most);
     Result<void> bind_all(const std::vector<Address>& addresses, std::uint16_t wanted);
     Result<Bound> bind_one(Address address, std::uint16_t port, bool alone);
     void close_all();

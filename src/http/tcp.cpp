@@ -12,6 +12,8 @@
 #include <system_error>
 #include <utility>
 
+#include "base/resolve.h"
+
 namespace ledgerline::http {
 namespace {
 
@@ -52,24 +54,31 @@ TcpConnection& TcpConnection::operator=(TcpConnection&& other) noexcept {
 }
 
 Result<TcpConnection> TcpConnection::connect(const std::string& host, std::uint16_t port, SteadyTime deadline) {
+    const auto addresses = resolve(host, deadline);
+    if (!addresses) return io_failure(addresses.error().message);
+    Result<TcpConnection> last = io_failure("no address");
+    for (std::size_t i = 0; i < addresses->size() && !last; ++i) {
+        const SteadyTime now = std::chrono::steady_clock::now();
+        const auto share = (deadline - now) / static_cast<std::int64_t>(addresses->size() - i);
+        last = connect_numeric((*addresses)[i], port, now + share);
+    }
+    return last;
+}
+
+Result<TcpConnection> TcpConnection::connect_numeric(const std::string& numeric, std::uint16_t port, SteadyTime end) {
     addrinfo hints{};
     hints.ai_socktype = SOCK_STREAM;
+    hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
     addrinfo* found = nullptr;
-    if (const int error = getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found); error != 0)
+    if (const int error = getaddrinfo(numeric.c_str(), std::to_string(port).c_str(), &hints, &found); error != 0)
         return io_failure(gai_strerror(error));
-    const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> addresses(found, &freeaddrinfo);
-
-    Result<void> last = io_failure("no address");
-    for (const addrinfo* address = addresses.get(); address; address = address->ai_next) {
-        TcpConnection connection(::socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-        if (!connection.is_open()) return io_failure(errno);
-        last = connect_to(connection.socket_, *address, deadline);
-        if (!last) continue;
-        const int on = 1;
-        setsockopt(connection.socket_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-        return connection;
-    }
-    return std::unexpected(last.error());
+    const std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> address(found, &freeaddrinfo);
+    TcpConnection connection(::socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    if (!connection.is_open()) return io_failure(errno);
+    LEDGERLINE_CHECK(connect_to(connection.socket_, *address, end));
+    const int on = 1;
+    setsockopt(connection.socket_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    return connection;
 }
 
 Result<std::size_t> TcpConnection::send(std::string_view data, SteadyTime deadline) {

@@ -18,7 +18,7 @@ public:
     TcpConnection(TcpConnection&& other) noexcept;
     TcpConnection& operator=(TcpConnection&& other) noexcept;
 
-    // Tries the host's addresses in the resolver's order.
+    // Tries the host's addresses in the resolver's order, each for its share of the time that is left.
     static Result<TcpConnection> connect(const std::string& host, std::uint16_t port, SteadyTime deadline);
 
     bool is_open() const { return socket_ >= 0; }
@@ -30,6 +30,7 @@ public:
     void close();
 
 private:
+    static Result<TcpConnection> connect_numeric(const std::string& numeric, std::uint16_t port, SteadyTime end);
     explicit TcpConnection(int socket) : socket_(socket) {}
     int socket_ = -1;
 };

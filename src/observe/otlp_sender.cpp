@@ -58,6 +58,7 @@ CurlOtlpSender::CurlOtlpSender(std::string url, const std::vector<std::pair<std:
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, handle_->headers);
     curl_easy_setopt(curl, CURLOPT_USERAGENT, "ledgerline");
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(curl, CURLOPT_QUICK_EXIT, 1L);  // a resolver that does not answer is not waited for
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 1L);
     curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");

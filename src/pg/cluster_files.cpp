@@ -13,7 +13,6 @@
 #include <cstring>
 #include <fstream>
 #include <iterator>
-#include <vector>
 
 namespace ledgerline::pg {
 namespace {
@@ -22,7 +21,6 @@ constexpr const char* kSocketFile = "/.s.PGSQL.5432";
 constexpr std::string_view kSocketDirPrefix = "/tmp/ledgerline-";
 constexpr std::size_t kNameHashBytes = 8;
 constexpr std::size_t kPasswordWords = 3;  // of 64 random bits
-constexpr std::uintmax_t kTailBytes = 2000;
 constexpr std::size_t kSmallFileBytesMax = 65536;
 
 std::unexpected<Error> unusable(const std::filesystem::path& path, std::string_view doing) {
@@ -75,19 +73,22 @@ Result<void> make_parents(const std::filesystem::path& directory, const OsUser* 
     return {};
 }
 
-// Whether the directory holds nothing but what a file system begins with, or what we put there.
-bool is_ours(const std::filesystem::path& directory) {
-    std::error_code ignored;
-    if (std::filesystem::exists(directory / "lock", ignored)) return true;
-    for (const auto& entry : std::filesystem::directory_iterator(directory, ignored))
-        if (entry.path().filename() != "lost+found") return false;
-    return true;
+bool is_our_name(const std::string& name) {
+    static constexpr std::string_view kNames[] = {"lock",       "password",     "postgres.log",        "postgres.log.1",
+                                                  "initdb.log", "password.new", "socket-directory",    "postgres",
+                                                  "run",        "lost+found",   "socket-directory.new"};
+    return std::ranges::find(kNames, name) != std::end(kNames) || name.starts_with("postgres.making-");
 }
 
-bool is_our_name(const std::string& name) {
-    static constexpr std::string_view kNames[] = {"lock",       "password",     "postgres.log",    "postgres.log.1",
-                                                  "initdb.log", "password.new", "socket-directory"};
-    return std::ranges::find(kNames, name) != std::end(kNames);
+// Whether the directory holds a cluster of ours, or nothing but what we and a file system put there. A single familiar
+// name proves nothing: /run has a "lock", too.
+bool is_ours(const std::filesystem::path& directory) {
+    std::error_code error;
+    if (std::filesystem::is_regular_file(directory / "postgres" / "PG_VERSION", error)) return true;
+    std::filesystem::directory_iterator entry(directory, error), end;
+    for (; !error && entry != end; entry.increment(error))
+        if (!is_our_name(entry->path().filename().string())) return false;
+    return !error;
 }
 
 // Root's own files only, under one name only: nobody else can make us give a file of others away.
@@ -117,6 +118,15 @@ bool is_private_dir(const std::filesystem::path& directory, uid_t owner) {
            (status.st_mode & 077) == 0;
 }
 
+// Ours and closed: the cluster's user may pass through, nobody else.
+Result<void> open_up(int directory, const OsUser& user, const std::filesystem::path& path) {
+    struct stat status{};
+    if (fstat(directory, &status) != 0) return unusable(path, "look at");
+    if (status.st_uid != geteuid() || (status.st_mode & S_IXOTH)) return {};
+    if (fchown(directory, geteuid(), user.gid) != 0 || fchmod(directory, 0710) != 0) return unusable(path, "open up");
+    return {};
+}
+
 }  // namespace
 
 Result<ClusterPaths> ClusterPaths::of(const std::filesystem::path& data_dir) {
@@ -143,17 +153,18 @@ std::string ClusterPaths::url(std::string_view secret, std::string_view database
 }
 
 Result<void> make_data_dir(const std::filesystem::path& data_dir, const OsUser* user) {
-    const auto absolute = std::filesystem::absolute(data_dir).lexically_normal();
+    std::error_code error;
+    const auto absolute = std::filesystem::absolute(data_dir, error).lexically_normal();
+    if (error)
+        return failure(Disposition::stop, "data_dir_unusable",
+                       fmt::format("cannot make the data directory {}: {}", data_dir.string(), error.message()));
     LEDGERLINE_CHECK(make_parents(absolute.has_filename() ? absolute.parent_path() : absolute, user));
     if (mkdir(absolute.c_str(), 0700) != 0 && errno != EEXIST) return unusable(absolute, "make directory");
-    if (!user || !is_ours(absolute)) return {};
-    struct stat status{};
-    if (stat(absolute.c_str(), &status) != 0) return unusable(absolute, "look at");
-    if (status.st_uid != geteuid() || (status.st_mode & S_IXOTH)) return {};
-    // Ours and closed: the cluster's user may pass through, nobody else.
-    if (chown(absolute.c_str(), geteuid(), user->gid) != 0 || chmod(absolute.c_str(), 0710) != 0)
-        return unusable(absolute, "open up");
-    return {};
+    const int directory = open(absolute.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (directory < 0) return unusable(absolute, "open the data directory");
+    auto opened_up = user && is_ours(absolute) ? open_up(directory, *user, absolute) : Result<void>();
+    close(directory);
+    return opened_up;
 }
 
 Result<void> adopt_data_dir(const std::filesystem::path& data_dir, const OsUser& user) {
@@ -267,40 +278,6 @@ std::string make_password(Random& random) {
     std::string password;
     for (std::size_t i = 0; i < kPasswordWords; ++i) password += fmt::format("{:016x}", random.next());
     return password;
-}
-
-Result<int> open_log(const std::filesystem::path& path) {
-    const int descriptor = open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (descriptor < 0) return unusable(path, "write");
-    return descriptor;
-}
-
-void rotate_log(const std::filesystem::path& path) {
-    if (log_bytes(path) <= log_bytes_max) return;
-    std::error_code error;
-    // The writer keeps its descriptor, which appends: a copy is kept and the file emptied. Lines written in between
-    // are lost.
-    std::filesystem::copy_file(path, path.string() + ".1", std::filesystem::copy_options::overwrite_existing, error);
-    std::filesystem::resize_file(path, 0, error);
-}
-
-std::uintmax_t log_bytes(const std::filesystem::path& path) {
-    std::error_code error;
-    const auto bytes = std::filesystem::file_size(path, error);
-    return error ? 0 : bytes;
-}
-
-std::string log_tail(const std::filesystem::path& path, std::uintmax_t after_bytes) {
-    const std::uintmax_t size = log_bytes(path);
-    const std::uintmax_t start = std::max(std::min(after_bytes, size), size > kTailBytes ? size - kTailBytes : 0);
-    std::ifstream file(path, std::ios::binary);
-    file.seekg(static_cast<std::streamoff>(start));
-    std::string tail(size - start, '\0');
-    file.read(tail.data(), static_cast<std::streamsize>(tail.size()));
-    tail.resize(static_cast<std::size_t>(std::max<std::streamsize>(0, file.gcount())));
-    while (!tail.empty() && tail.back() == '\n') tail.pop_back();
-    std::replace(tail.begin(), tail.end(), '\n', ' ');
-    return tail;
 }
 
 }  // namespace ledgerline::pg

@@ -3,7 +3,7 @@
 //   lock                 who runs on it (data_dir_lock.h)
 //   password             of the database's superuser, mode 0600
 //   postgres/            the cluster itself, owned by the user that it runs as
-//   postgres.log[.1]     PostgreSQL's own log, at most two files of log_bytes_max
+//   postgres.log[.1]     PostgreSQL's own log (cluster_log.h)
 //   initdb.log           what initdb said
 //   run/                 the unix socket, unless the path is too long for one
 //   socket-directory     where it is then
@@ -22,8 +22,6 @@
 #include "pg/os_user.h"
 
 namespace ledgerline::pg {
-
-inline constexpr std::uintmax_t log_bytes_max = 16u << 20;
 
 struct ClusterPaths {
     std::filesystem::path data_dir;  // absolute, without symbolic links
@@ -69,13 +67,5 @@ Result<std::string> read_small_file(const std::filesystem::path& path);
 Result<void> sync_directory(const std::filesystem::path& directory);
 
 std::string make_password(Random& random);
-
-// Opens a log for appending. The descriptor is the caller's; -1 with the reason as an error.
-Result<int> open_log(const std::filesystem::path& path);
-// Moves what a log over the limit holds to path.1 and empties it under its writer.
-void rotate_log(const std::filesystem::path& path);
-// The end of what was added to a log after its first so many bytes, on one line, for messages.
-std::string log_tail(const std::filesystem::path& path, std::uintmax_t after_bytes);
-std::uintmax_t log_bytes(const std::filesystem::path& path);
 
 }  // namespace ledgerline::pg

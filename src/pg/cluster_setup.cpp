@@ -13,6 +13,7 @@
 #include <optional>
 
 #include "pg/child_process.h"
+#include "pg/cluster_log.h"
 
 namespace ledgerline::pg {
 namespace {

@@ -9,8 +9,8 @@
 #include <span>
 
 #include "base/peer_text.h"
+#include "base/resolve.h"
 #include "pg/connect_options.h"
-#include "pg/resolve.h"
 #include "pg/wire.h"
 
 namespace ledgerline::pg {
@@ -165,9 +165,13 @@ private:
     Result<std::vector<Address>> addresses_of(const ConnectTarget& target) const {
         if (target.is_socket()) return std::vector<Address>{{target, ""}};
         if (!target.hostaddr.empty()) return std::vector<Address>{{target, target.hostaddr}};
-        LEDGERLINE_TRY(const auto found, resolve(target.host, deadline()));
+        const auto found = resolve(target.host, deadline());
+        if (!found)
+            return failure(
+                Disposition::retry, std::string(connection_lost),
+                fmt::format("could not translate host name \"{}\" to address: {}", target.host, found.error().message));
         std::vector<Address> addresses;
-        for (const std::string& numeric : found) addresses.push_back({target, numeric});
+        for (const std::string& numeric : *found) addresses.push_back({target, numeric});
         return addresses;
     }
 

@@ -6,6 +6,7 @@
 #include <csignal>
 
 #include "observe/log.h"
+#include "pg/cluster_log.h"
 #include "pg/cluster_processes.h"
 #include "pg/cluster_setup.h"
 #include "pg/connection.h"

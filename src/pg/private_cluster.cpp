@@ -141,7 +141,7 @@ Result<std::string> database_url(const std::filesystem::path& data_dir) {
     const auto paths = ClusterPaths::of(data_dir);
     if (!paths || cluster_major(*paths) == 0) {
         return failure(
-            Disposition::refuse, "no_cluster",
+            Disposition::refuse, std::string(no_cluster),
             fmt::format("there is no database of ledgerline in {} that this user can see", data_dir.string()));
     }
     LEDGERLINE_TRY(const auto password, read_small_file(paths->password));

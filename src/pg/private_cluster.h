@@ -76,7 +76,8 @@ private:
     std::unique_ptr<Running> running_;  // null while it is stopped
 };
 
-// The URL of the cluster in data_dir, running or not. Refused (code "no_cluster") where there is none.
+// The URL of the cluster in data_dir, running or not. Refused where there is none.
+inline constexpr std::string_view no_cluster = "no_cluster";
 Result<std::string> database_url(const std::filesystem::path& data_dir);
 
 }  // namespace ledgerline::pg

@@ -256,7 +256,7 @@ TEST_F(CommandOutput, ThatCannotBeWrittenIsAnError) {
     }
     EXPECT_EQ(sh("$L version 2>/dev/full").code, 0);
     EXPECT_EQ(sh("$L version <&- 2>&-").code, 0);
-    EXPECT_EQ(sh("$L database-url --data-dir . >/dev/full").code, 1) << "a command that failed keeps its code";
+    EXPECT_EQ(sh("$L database-url --data-dir . >/dev/full").code, 2) << "a command that failed keeps its code";
 }
 
 TEST_F(CommandOutput, ThatNobodyReadsOnEndsQuietly) {

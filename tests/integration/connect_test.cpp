@@ -11,8 +11,8 @@
 #include <cstdlib>
 #include <fstream>
 
+#include "base/resolve.h"
 #include "pg/connect_options.h"
-#include "pg/resolve.h"
 #include "pg/session_settings.h"
 #include "support/tampering_proxy.h"
 #include "support/test_database.h"
@@ -103,12 +103,12 @@ TEST_F(ConnectTest, EachAddressOfANameIsTried) {
     std::string url = proxy_.url();
     url.replace(url.find("127.0.0.1"), 9, "localhost");
     EXPECT_TRUE(pg::Connection::open(config(url)));
-    const auto addresses = pg::resolve("localhost", std::chrono::steady_clock::now() + std::chrono::seconds(30));
+    const auto addresses = resolve("localhost", std::chrono::steady_clock::now() + std::chrono::seconds(30));
     ASSERT_TRUE(addresses);
     EXPECT_THAT(*addresses, testing::Contains("127.0.0.1"));
-    EXPECT_EQ(pg::resolve("192.0.2.1", {}).value().front(), "192.0.2.1");
-    EXPECT_EQ(pg::resolve("::1", {}).value().front(), "::1");
-    const auto late = pg::resolve("localhost", std::chrono::steady_clock::now() - std::chrono::seconds(1));
+    EXPECT_EQ(resolve("192.0.2.1", {}).value().front(), "192.0.2.1");
+    EXPECT_EQ(resolve("::1", {}).value().front(), "::1");
+    const auto late = resolve("localhost", std::chrono::steady_clock::now() - std::chrono::seconds(1));
     if (!late) EXPECT_THAT(late.error().message, HasSubstr("does not answer in time"));
 }
 

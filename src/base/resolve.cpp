@@ -1,7 +1,6 @@
-#include "pg/resolve.h"
+#include "base/resolve.h"
 
 #include <arpa/inet.h>
-#include <fmt/format.h>
 #include <netdb.h>
 #include <pthread.h>
 
@@ -16,9 +15,8 @@
 #include <thread>
 
 #include "base/peer_text.h"
-#include "pg/sqlstate.h"
 
-namespace ledgerline::pg {
+namespace ledgerline {
 namespace {
 
 std::atomic<int> lookups_under_way = 0;
@@ -67,29 +65,28 @@ bool is_address(const std::string& host) {
     return inet_pton(AF_INET, host.c_str(), bytes.data()) == 1 || inet_pton(AF_INET6, host.c_str(), bytes.data()) == 1;
 }
 
-std::unexpected<Error> failed(const std::string& host, std::string_view reason) {
-    return failure(Disposition::retry, std::string(connection_lost),
-                   fmt::format("could not translate host name \"{}\" to address: {}", host, reason));
+std::unexpected<Error> failed(std::string reason) {
+    return failure(Disposition::retry, "unresolved", std::move(reason));
 }
 
 }  // namespace
 
 Result<std::vector<std::string>> resolve(const std::string& host, SteadyTime deadline) {
     if (is_address(host)) return std::vector{host};
-    if (lookups_under_way >= lookups_max) return failed(host, "the resolver has not answered earlier questions yet");
+    if (lookups_under_way >= lookups_max) return failed("the resolver has not answered earlier questions yet");
     const auto lookup = std::make_shared<Lookup>(host);
     try {
         std::thread thread([lookup] { lookup->run(); });
         pthread_setname_np(thread.native_handle(), "resolver");
         thread.detach();
     } catch (const std::system_error& error) {
-        return failed(host, error.what());
+        return failed(peer_text(error.what()));
     }
     std::unique_lock lock(lookup->mutex);
     if (!lookup->changed.wait_until(lock, deadline, [&] { return lookup->done; }))
-        return failed(host, "the resolver does not answer in time");
-    if (lookup->addresses.empty()) return failed(host, lookup->failure);
+        return failed("the resolver does not answer in time");
+    if (lookup->addresses.empty()) return failed(lookup->failure);
     return lookup->addresses;
 }
 
-}  // namespace ledgerline::pg
+}  // namespace ledgerline

@@ -116,6 +116,10 @@ TEST_F(KafkaSlowTest, ABrokerThatDidNotTellItsEndsIsLeftAloneForAWhile) {
     third_silent[2] = RD_KAFKA_RESP_ERR__TIMED_OUT;
     ASSERT_TRUE(topics->wait_there(KafkaTopic::events, patience()));
     wait_until("all ends are told", [&] { return ask(milliseconds(1000)) == all_told; });
+    // What the keeper still has to ask would show it that the broker answers again.
+    for (const KafkaTopic topic : {KafkaTopic::events, KafkaTopic::dead_letters})
+        for (int partition = 0; partition < lanes; ++partition)
+            wait_until("the keeper has asked", [&] { return topics->obstacle(topic, partition).empty(); });
 
     cluster_.freeze(3);
     EXPECT_EQ(ask(milliseconds(300)), third_silent);

@@ -1,5 +1,6 @@
-// Two types, or inline functions, of one qualified name with external linkage are silently merged when one program has
-// both, and the memory of one is used as the other's. No linker of ours sees it, so that no two files may have them.
+// Two types, inline functions or variables of one qualified name with external linkage are silently merged when one
+// program has both, and the memory of one is used as the other's. No linker of ours sees it, so that no two files may
+// have them.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

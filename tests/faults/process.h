@@ -23,7 +23,7 @@
 namespace ledgerline::test {
 
 // How long anything may take that happens without fail once the machine gets round to it.
-inline constexpr milliseconds patience{60'000};
+constexpr milliseconds patience{60'000};
 
 // Looks until holds() says so; false when at_most passes first. For states of other processes that no signal announces.
 bool wait_until(const std::function<bool()>& holds, milliseconds at_most = patience);

@@ -6,12 +6,23 @@
 SET LOCAL enable_seqscan = off
 
 -- name: lock_lanes
--- Ascending, whatever order the items have: two batches that share lanes cannot deadlock.
+-- Ascending, whatever order the items have: two batches that share lanes cannot deadlock. Not those that are not waited
+-- for: all of them ($2), or these ($3).
 SELECT lane, last_seq
 FROM lane_intake
 WHERE lane IN (SELECT a.lane FROM accounts a WHERE a.id = ANY ($1::uuid[]))
+  AND NOT ($2::boolean OR lane = ANY ($3::integer[]))
 ORDER BY lane
 FOR NO KEY UPDATE
+
+-- name: lock_free_lanes
+-- The others, as far as nobody holds them. Nothing is waited for here, so this cannot deadlock either.
+SELECT lane, last_seq
+FROM lane_intake
+WHERE lane IN (SELECT a.lane FROM accounts a WHERE a.id = ANY ($1::uuid[]))
+  AND ($2::boolean OR lane = ANY ($3::integer[]))
+ORDER BY lane
+FOR NO KEY UPDATE SKIP LOCKED
 
 -- name: read_batch
 -- Runs as a statement of its own after the lanes are locked, so that its snapshot holds every key committed before.

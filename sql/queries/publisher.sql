@@ -107,16 +107,22 @@ FROM lane_cursors c LEFT JOIN lane_events e ON e.lane = c.lane AND e.seq = c.app
 -- Each letter belongs to the owner of one lane; a foreign one, which has none, goes by its partition.
 -- The table may hold only the beginning of a value. Then the hash, which is that of the whole, differs, and the length
 -- given is one more than what is held.
+-- Of many large values only as many are decoded as are sent: base64 takes four characters for three bytes, and a text
+-- at least one for each of its own.
 SELECT d.id, d.topic, d.partition, d."offset", coalesce(d.message_key, ''), substring(v.value FROM 1 FOR $4::integer),
        length(v.value) + (sha256(v.value) <> d.value_sha256)::integer, d.headers::text, d.error_class, d.error_code, d.error_message, d.attempts,
        unix_micros(d.first_failed_at), unix_micros(d.last_failed_at)
-FROM (SELECT * FROM dead_letters l
+FROM (SELECT l.*, sum(least(CASE l.payload_encoding WHEN 'base64' THEN octet_length(l.payload) / 4 * 3
+                            ELSE octet_length(l.payload) END, $4::integer)) OVER earlier AS bytes_before
+      FROM dead_letters l
       WHERE l.announced_at IS NULL AND l.id > $2::uuid
         AND abs(coalesce(l.lane, l.partition)) % (SELECT count(*) FROM lane_publish)
             IN (SELECT lane FROM lane_publish WHERE owner = $1)
+      WINDOW earlier AS (ORDER BY l.id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
       ORDER BY l.id LIMIT $3::bigint) d
 CROSS JOIN LATERAL (SELECT CASE d.payload_encoding WHEN 'base64' THEN decode(d.payload, 'base64')
                            ELSE convert_to(d.payload, 'UTF8') END AS value) v
+WHERE coalesce(d.bytes_before, 0) <= $5::bigint
 ORDER BY d.id
 
 -- name: mark_announced

@@ -3,7 +3,6 @@
 #include <pthread.h>
 
 #include <algorithm>
-#include <map>
 #include <utility>
 
 #include "observe/batch_log.h"
@@ -13,13 +12,14 @@
 namespace ledgerline {
 namespace {
 
-constexpr std::string_view kTimedOut = "57014";  // by the server's statement_timeout
+constexpr std::string_view kTimedOut = "57014";    // by the server's statement_timeout
+constexpr std::string_view kLockNotHad = "55P03";  // in time
 
 // Failures that say nothing about the next try: it may well succeed at once.
 constexpr std::string_view kContentionCodes[] = {
     "40001",  // serialization failure
     "40P01",  // deadlock
-    "55P03",  // a lane's lock was not had in time
+    kLockNotHad,
     "25P03",  // idle in transaction for too long: this process stood still for a while
     "26000",  // prepare again
     "0A000",  // prepare again
@@ -170,8 +170,8 @@ IntakeAnswers IntakeBatcher::accept_items(std::span<const IntakeItem> items, Att
             return answer_all(items.size(),
                               with_code(fate_unknown ? outcome_unknown : overloaded, "not accepted in time"));
         attempt.tried = true;
-        auto results = try_once(items);
-        if (results) return accepted(std::move(*results));
+        auto results = try_once(items, attempt);
+        if (results) return accepted(std::move(*results), fate_unknown);
 
         const Error& error = results.error();
         if (error.disposition == Disposition::refuse)
@@ -184,6 +184,10 @@ IntakeAnswers IntakeBatcher::accept_items(std::span<const IntakeItem> items, Att
             batch_rows_max_ = std::max<std::size_t>(1, std::min(batch_rows_max_, items.size()) / 2);
             log::warn("an intake batch took too long and is halved", {{"rows", items.size()}});
             return accept_halves(items, attempt, fate_unknown);
+        } else if (error.code == kTimedOut) {
+            return answer_all(1, with_code(fate_unknown ? outcome_unknown : overloaded, error.message));
+        } else if (error.code == kLockNotHad && std::exchange(attempt.waits_for_lanes, false)) {
+            continue;
         } else if (!is_contention(error)) {
             // A session may have been lost long before it was used: a new one is tried before that counts as an outage.
             if (error.disposition == Disposition::retry && !std::exchange(attempt.connection_renewed, true)) continue;
@@ -198,11 +202,11 @@ IntakeAnswers IntakeBatcher::accept_items(std::span<const IntakeItem> items, Att
 }
 
 // What was thrown may have been thrown after the commit.
-Result<std::vector<IntakeResult>> IntakeBatcher::try_once(std::span<const IntakeItem> items) {
+Result<std::vector<IntakeResult>> IntakeBatcher::try_once(std::span<const IntakeItem> items, const Attempt& attempt) {
     const SteadyTime begun = clock_.steady_now();
     Result<std::vector<IntakeResult>> results;
     try {
-        results = store_.accept(items);
+        results = store_.accept(items, {!attempt.waits_for_lanes, held_lanes_});
     } catch (const std::exception& exception) {
         note_exception(metrics_, "intake", exception.what());
         results = std::unexpected(with_code(outcome_unknown, exception.what()));
@@ -211,15 +215,37 @@ Result<std::vector<IntakeResult>> IntakeBatcher::try_once(std::span<const Intake
     return results;
 }
 
-// One after the other, so that each account's rows keep their order. The second half is not tried when a row of the
-// first was not accepted for a passing reason: it would overtake that row when it is sent again.
+// One after the other, so that each account's rows keep their order.
 IntakeAnswers IntakeBatcher::accept_halves(std::span<const IntakeItem> items, Attempt& attempt, bool fate_unknown) {
     const std::size_t half = items.size() / 2;
     IntakeAnswers answers = accept_items(items.first(half), attempt, fate_unknown);
-    const Error* passing = fate_unknown ? nullptr : first_error(answers);
-    IntakeAnswers rest = passing ? answer_all(items.size() - half, not_stored(*passing))
-                                 : accept_items(items.subspan(half), attempt, fate_unknown);
+    std::map<Uuid, Error> left;
+    for (std::size_t i = 0; i < half && !fate_unknown; ++i)
+        if (!answers[i]) left.try_emplace(items[i].account_id, not_stored(answers[i].error()));
+    IntakeAnswers rest = accept_rest(items.subspan(half), left, attempt, fate_unknown);
     std::ranges::move(rest, std::back_inserter(answers));
+    return answers;
+}
+
+// left: accounts of which a row before these was not accepted for a passing reason, and why. Their other rows are not
+// tried: they would overtake that one when it is sent again.
+IntakeAnswers IntakeBatcher::accept_rest(std::span<const IntakeItem> items, const std::map<Uuid, Error>& left,
+                                         Attempt& attempt, bool fate_unknown) {
+    if (left.empty()) return accept_items(items, attempt, fate_unknown);
+    std::vector<IntakeItem> others;
+    for (const IntakeItem& item : items)
+        if (!left.contains(item.account_id)) others.push_back(item);
+    IntakeAnswers tried;
+    if (!others.empty()) tried = accept_items(others, attempt, fate_unknown);
+    IntakeAnswers answers;
+    auto next = tried.begin();
+    for (const IntakeItem& item : items) {
+        const auto why = left.find(item.account_id);
+        if (why == left.end())
+            answers.push_back(std::move(*next++));
+        else
+            answers.emplace_back(std::unexpected(why->second));
+    }
     return answers;
 }
 
@@ -244,7 +270,8 @@ IntakeAnswers IntakeBatcher::refuse_one(const IntakeItem& item, const Error& err
     return answers;
 }
 
-IntakeAnswers IntakeBatcher::accepted(std::vector<IntakeResult> results) {
+// fate_unknown: an earlier try may have stored what this one could not.
+IntakeAnswers IntakeBatcher::accepted(std::vector<IntakeResult> results, bool fate_unknown) {
     reach_database();
     if (results.size() >= batch_rows_max_) batch_rows_max_ = std::min(batch_rows_max_ * 2, config_.batch_rows_max);
     const bool stored = std::ranges::any_of(
@@ -255,8 +282,24 @@ IntakeAnswers IntakeBatcher::accepted(std::vector<IntakeResult> results) {
     }
     IntakeAnswers answers;
     answers.reserve(results.size());
-    for (IntakeResult& result : results) answers.emplace_back(std::move(result));
+    for (IntakeResult& result : results) {
+        note_lane(result);
+        if (result.status == IntakeResult::Status::lane_held)
+            answers.emplace_back(std::unexpected(
+                with_code(fate_unknown ? outcome_unknown : overloaded, "the account's lane is held by somebody else")));
+        else
+            answers.emplace_back(std::move(result));
+    }
     return answers;
+}
+
+void IntakeBatcher::note_lane(const IntakeResult& result) {
+    if (result.status == IntakeResult::Status::lane_held) {
+        if (held_lanes_.insert(result.lane).second)
+            log::warn("intake does not wait for a lane that somebody else holds", {{"lane", result.lane}});
+    } else if (result.status == IntakeResult::Status::created && held_lanes_.erase(result.lane) > 0) {
+        log::info("intake has a lane again that was held", {{"lane", result.lane}});
+    }
 }
 
 void IntakeBatcher::lose_database(const Error& error) {

@@ -6,8 +6,11 @@
 // turns (IntakeQueue). Whatever happens, each row is answered once, at most request_timeout after it was submitted.
 //
 // What a failure is taken for:
-//   a lock not had, a deadlock   the same batch is tried again, until its deadline
-//   a statement that times out   the batch is halved, and so are those that follow, until one succeeds
+//   a lane's lock not had        the batch is tried again without waiting for any lane. Rows of lanes that somebody
+//                                holds are not accepted, and those lanes are not waited for again until one was had
+//   another lock, a deadlock     the same batch is tried again, until its deadline
+//   a statement that times out   the batch is halved, and so are those that follow, until one succeeds. A row that
+//                                takes too long by itself is not accepted
 //   a row that is refused        found by halving; it fails alone
 //   one refused row after the other, for the same reason   an outage of the database: nobody is at fault
 //   anything else                an outage: everything that waits is answered, and the database is probed
@@ -22,7 +25,9 @@
 #include <atomic>
 #include <boost/asio/awaitable.hpp>
 #include <functional>
+#include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <thread>
@@ -83,6 +88,7 @@ private:
     struct Attempt {
         SteadyTime deadline;
         bool tried = false;
+        bool waits_for_lanes = true;
         bool connection_renewed = false;
         std::optional<Error> outage{};  // rows are answered with it from then on
     };
@@ -92,10 +98,13 @@ private:
     void run_deadlines();
     IntakeAnswers accept_batch(const IntakeQueue::Batch& batch);
     IntakeAnswers accept_items(std::span<const IntakeItem> items, Attempt& attempt, bool fate_unknown = false);
-    Result<std::vector<IntakeResult>> try_once(std::span<const IntakeItem> items);
+    Result<std::vector<IntakeResult>> try_once(std::span<const IntakeItem> items, const Attempt& attempt);
     IntakeAnswers accept_halves(std::span<const IntakeItem> items, Attempt& attempt, bool fate_unknown);
     IntakeAnswers refuse_one(const IntakeItem& item, const Error& error, Attempt& attempt);
-    IntakeAnswers accepted(std::vector<IntakeResult> results);
+    IntakeAnswers accept_rest(std::span<const IntakeItem> items, const std::map<Uuid, Error>& left, Attempt& attempt,
+                              bool fate_unknown);
+    IntakeAnswers accepted(std::vector<IntakeResult> results, bool fate_unknown);
+    void note_lane(const IntakeResult& result);
     void note_queue();
     void lose_database(const Error& error);
     void reach_database();
@@ -120,6 +129,7 @@ private:
     std::atomic<bool> stopping_ = false;
     // Of the batcher's thread.
     bool broken_ = false;
+    std::set<int> held_lanes_;    // by somebody else, for longer than is waited
     std::size_t batch_rows_max_;  // halved when a batch times out, doubled when one succeeds
     std::string refusal_code_;    // for which rows were refused, each by itself, one after the other
     int refusals_in_a_row_ = 0;

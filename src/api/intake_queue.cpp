@@ -57,7 +57,7 @@ std::optional<Error> IntakeQueue::try_push(std::vector<IntakeItem>& items, Stead
     if (refusal_) return refusal_;
     if (waiting_size_.rows + items.size() > max_.rows || waiting_size_.bytes + bytes > max_.bytes)
         return Error{Disposition::retry, std::string(overloaded), "too many transactions wait to be accepted"};
-    waiting_.push_back(request);
+    waiting_.insert(waiting_.begin() + static_cast<std::ptrdiff_t>(fresh_++), request);
     deadlines_.push_back(request);
     waiting_size_.rows += items.size();
     waiting_size_.bytes += bytes;
@@ -75,20 +75,32 @@ std::optional<IntakeQueue::Batch> IntakeQueue::take(Size max) {
 
     Batch batch;
     batch.deadline = batch.first_deadline = waiting_.front()->deadline;
-    Size taken;
+    Size taken, taken_fresh;
+    std::size_t earlier = waiting_.size() - fresh_;  // had a turn in a batch before and none in this one
     while (!waiting_.empty() && taken.rows < max.rows) {
-        const auto request = waiting_.front();
+        const bool fresh_had_half = 2 * taken_fresh.rows >= max.rows || 2 * taken_fresh.bytes >= max.bytes;
+        const bool others_turn = fresh_ == 0 || (fresh_had_half && earlier > 0);
+        const std::size_t index = others_turn ? fresh_ : 0;
+        const auto request = waiting_[index];
+        const Size before = taken;
         const bool has_room = take_turn(request, max, batch, taken);
-        if (request->taken == request->items.size()) {
-            waiting_.pop_front();
-        } else if (has_room) {
-            waiting_.pop_front();
-            waiting_.push_back(request);
+        if (others_turn) {
+            earlier -= earlier > 0;
         } else {
-            break;
+            taken_fresh.rows += taken.rows - before.rows;
+            taken_fresh.bytes += taken.bytes - before.bytes;
         }
+        const bool done = request->taken == request->items.size();
+        if (!done && !has_room) break;
+        remove_waiting(index);
+        if (!done) waiting_.push_back(request);
     }
     return batch;
+}
+
+void IntakeQueue::remove_waiting(std::size_t index) {
+    waiting_.erase(waiting_.begin() + static_cast<std::ptrdiff_t>(index));
+    if (index < fresh_) --fresh_;
 }
 
 // Takes what one turn allows. False when the batch has no room for the request's next row.
@@ -173,7 +185,7 @@ std::optional<SteadyTime> IntakeQueue::expire(SteadyTime now) {
             const auto request = std::move(deadlines_.front());
             deadlines_.pop_front();
             if (request->unanswered == 0) continue;
-            std::erase(waiting_, request);
+            erase_waiting(request);
             fail_waiting(*request, {Disposition::retry, std::string(overloaded), "not accepted in time"}, done);
             const std::size_t rows = request->answers.size();
             for (std::size_t row = 0; row < rows; ++row)
@@ -210,13 +222,19 @@ void IntakeQueue::fail_waiting(Request& request, const Error& error, AnsweredLis
 }
 
 void IntakeQueue::fail_rest(const std::shared_ptr<Request>& request, const Error& error, AnsweredList& done) {
-    std::erase(waiting_, request);
+    erase_waiting(request);
     fail_waiting(*request, error, done);
+}
+
+void IntakeQueue::erase_waiting(const std::shared_ptr<Request>& request) {
+    const auto found = std::ranges::find(waiting_, request);
+    if (found != waiting_.end()) remove_waiting(static_cast<std::size_t>(found - waiting_.begin()));
 }
 
 void IntakeQueue::fail_all_waiting(const Error& error, AnsweredList& done) {
     for (const auto& request : waiting_) fail_waiting(*request, error, done);
     waiting_.clear();
+    fresh_ = 0;
 }
 
 void IntakeQueue::resume_all(AnsweredList& done) {

@@ -2,8 +2,8 @@
 //
 // A request is a list of rows that is answered as a whole, once: when each row has its answer, or at its deadline. The
 // rows of one request are handed out in their order. Requests take turns: one whose rows do not fit into a turn goes to
-// the end of the queue with the others, so that a large one holds no small one up. Those that fit are handed out in the
-// order in which they came.
+// the end of the queue with the others, so that a large one holds no small one up. Requests that have had no turn yet
+// go first, in the order in which they came; those that have had one keep half of each batch.
 //
 // Thread-safe; answers are given outside its lock.
 #pragma once
@@ -112,13 +112,16 @@ private:
     void fail_waiting(Request& request, const Error& error, AnsweredList& done);
     void fail_rest(const std::shared_ptr<Request>& request, const Error& error, AnsweredList& done);
     void fail_all_waiting(const Error& error, AnsweredList& done);
+    void remove_waiting(std::size_t index);
+    void erase_waiting(const std::shared_ptr<Request>& request);
     static void resume_all(AnsweredList& done);
 
     const Size max_;
     const Size turn_;
     mutable std::mutex mutex_;
     std::condition_variable changed_;
-    std::deque<std::shared_ptr<Request>> waiting_;    // with rows to be taken
+    std::deque<std::shared_ptr<Request>> waiting_;    // with rows to be taken; first those that had no turn yet
+    std::size_t fresh_ = 0;                           // how many these are
     std::deque<std::shared_ptr<Request>> deadlines_;  // all that may be unanswered, by deadline
     Size waiting_size_;
     std::optional<Error> refusal_;

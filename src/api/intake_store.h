@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -48,11 +49,12 @@ struct IntakeResult {
         account_not_found,
         account_suspended,
         currency_mismatch,
-        failed,  // the database refuses this one row: error says why (set by IntakeBatcher, which isolates the row)
+        lane_held,  // somebody else holds the row's lane, which was not to be waited for. Nothing was stored
+        failed,     // the database refuses this one row: error says why (set by IntakeBatcher, which isolates the row)
     };
     Status status = Status::failed;
     Uuid transaction_id;           // created or replayed
-    int lane = 0;                  // created
+    int lane = 0;                  // created, lane_held
     std::int64_t seq = 0;          // created
     WallTime created_at;           // created
     std::string account_currency;  // currency_mismatch
@@ -61,6 +63,15 @@ struct IntakeResult {
 };
 
 using pg::outcome_unknown;
+
+// Which lanes are waited for when somebody else holds them.
+struct LaneWaits {
+    bool none = false;      // no lane at all
+    std::set<int> not_for;  // all lanes but these
+
+    bool waits_for_all() const { return !none && not_for.empty(); }
+    bool waits_for(int lane) const { return !none && !not_for.contains(lane); }
+};
 
 class IntakeStore {
 public:
@@ -73,7 +84,9 @@ public:
     // Error with Disposition::retry and code outcome_unknown: the commit was sent and its fate is not known; run the
     // same items again. Any other error: nothing was stored. Disposition::refuse: at least one of the items is at
     // fault.
-    virtual Result<std::vector<IntakeResult>> accept(std::span<const IntakeItem> items) = 0;
+    virtual Result<std::vector<IntakeResult>> accept(std::span<const IntakeItem> items, const LaneWaits& waits) = 0;
+    // Waits for every lane.
+    Result<std::vector<IntakeResult>> accept(std::span<const IntakeItem> items) { return accept(items, {}); }
 
     // Whether accept() could store something just now.
     virtual Result<void> ping() = 0;

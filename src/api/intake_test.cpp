@@ -5,10 +5,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cctype>
 #include <condition_variable>
 #include <deque>
 #include <future>
 #include <mutex>
+#include <set>
 
 namespace ledgerline {
 namespace {
@@ -25,9 +27,12 @@ using Keys = std::vector<std::string>;
 Error transient(std::string code) { return {Disposition::retry, std::move(code), "away"}; }
 
 // Answers every batch as the script says, and notes the keys it was asked for. While it is closed, it holds each batch.
+constexpr int kLockedLane = 7;
+
 class ScriptedStore final : public IntakeStore {
 public:
-    Result<std::vector<IntakeResult>> accept(std::span<const IntakeItem> items) override {
+    using IntakeStore::accept;
+    Result<std::vector<IntakeResult>> accept(std::span<const IntakeItem> items, const LaneWaits& waits) override {
         std::unique_lock lock(mutex_);
         Keys keys;
         for (const IntakeItem& item : items) keys.push_back(item.idempotency_key);
@@ -39,11 +44,14 @@ public:
         if (refuses_all_) return failure(Disposition::refuse, "P0001", "a trigger says no");
         for (const std::string& key : keys)
             if (key == guilty_) return failure(Disposition::refuse, "23514", "a check failed");
-        for (const std::string& key : keys)
-            if (key == locked_) return std::unexpected(transient("55P03"));
+        std::set<Uuid> locked_accounts;
+        for (const IntakeItem& item : items)
+            if (item.idempotency_key == locked_) locked_accounts.insert(item.account_id);
+        if (!locked_accounts.empty() && waits.waits_for(kLockedLane)) return std::unexpected(transient("55P03"));
         if (!failures_.empty()) {
             Error error = failures_.front();
             failures_.pop_front();
+            if (!locked_next_.empty()) locked_ = std::exchange(locked_next_, {});
             return std::unexpected(error);
         }
         std::vector<IntakeResult> results;
@@ -52,6 +60,10 @@ public:
             result.status = item.amount_cents > 0 ? Status::created : Status::account_not_found;
             result.transaction_id = item.transaction_id;
             result.seq = ++seq_;
+            if (locked_accounts.contains(item.account_id)) {
+                result.status = Status::lane_held;
+                result.lane = kLockedLane;
+            }
             results.push_back(result);
         }
         return results;
@@ -93,6 +105,10 @@ public:
     void set_locked(std::string key) {
         set([&] { locked_ = std::move(key); });
     }
+    // As set_locked(), from the next failure on.
+    void lock_after_failure(std::string key) {
+        set([&] { locked_next_ = std::move(key); });
+    }
     void fail_next(Error error) {
         set([&] { failures_.push_back(std::move(error)); });
     }
@@ -126,6 +142,7 @@ private:
     std::size_t rows_in_time_max_ = 1'000'000;
     std::string guilty_;
     std::string locked_;
+    std::string locked_next_;
     std::deque<Error> failures_;
     std::vector<Keys> batches_;
     std::int64_t seq_ = 0;
@@ -159,11 +176,13 @@ protected:
         return config;
     }
 
+    // Of one account; a key that begins with a digit is of an account of its own.
     std::future<IntakeAnswers> submit(const Keys& keys, std::int64_t amount_cents = 1) {
         std::vector<IntakeItem> items;
         for (const std::string& key : keys) {
             IntakeItem& item = items.emplace_back();
             item.idempotency_key = key;
+            if (std::isdigit(key.front()) != 0) item.account_id.bytes[0] = static_cast<std::uint8_t>(key.front());
             item.amount_cents = amount_cents;
         }
         auto promise = std::make_shared<std::promise<IntakeAnswers>>();
@@ -378,6 +397,71 @@ TEST_F(IntakeTest, AHalfThatIsPastItsDeadlineIsNotOvertakenByTheOther) {
     EXPECT_THAT(words(submit({"e"})), ElementsAre("created")) << "the batch before has ended";
     for (const Keys& batch : store_.batches())
         EXPECT_FALSE(std::ranges::count(batch, "c") > 0 && std::ranges::count(batch, "a") == 0) << "the other half";
+}
+
+TEST_F(IntakeTest, ALaneThatSomebodyHoldsHoldsUpNoOther) {
+    start(with(kLong));
+    store_.set_locked("1");
+    EXPECT_THAT(words(submit({"1", "2", "3", "1b"})), ElementsAre("overloaded", "created", "created", "overloaded"));
+    EXPECT_EQ(store_.batches().size(), 2u);
+    // The lane is not waited for any more.
+    EXPECT_THAT(words(submit({"4", "1"})), ElementsAre("created", "overloaded"));
+    EXPECT_EQ(store_.batches().size(), 3u);
+    EXPECT_FALSE(batcher_->trouble().has_value());
+    store_.set_locked("");
+    EXPECT_THAT(words(submit({"1", "4"})), ElementsAre("created", "created"));
+}
+
+// The rows of other accounts behind it are no less accepted because their batch was halved.
+TEST_F(IntakeTest, AHeldLaneHoldsUpOnlyItsOwnRowsOfAHalvedBatch) {
+    start(with(kLong));
+    store_.set_locked("1");
+    store_.set_rows_in_time_max(2);
+    EXPECT_THAT(words(submit({"1", "2", "3", "1b", "4"})),
+                ElementsAre("overloaded", "created", "created", "overloaded", "created"));
+}
+
+TEST_F(IntakeTest, AHeldLaneAfterAnUnknownFateIsOfUnknownFate) {
+    start(with(kLong));
+    store_.set_locked("1");
+    store_.fail_next({Disposition::retry, std::string(outcome_unknown), "cut"});
+    store_.close();
+    auto first = submit({"2"});
+    store_.await_batches(1);
+    auto second = submit({"1", "3"});
+    store_.open();
+    EXPECT_THAT(words(std::move(first)), ElementsAre("created"));
+    EXPECT_THAT(words(std::move(second)), ElementsAre("overloaded", "created"));
+    store_.set_locked("");
+    EXPECT_THAT(words(submit({"1"})), ElementsAre("created"));
+    store_.fail_next({Disposition::retry, std::string(outcome_unknown), "cut"});
+    store_.lock_after_failure("1");
+    EXPECT_THAT(words(submit({"1", "3"})), ElementsAre(outcome_unknown, "created"));
+}
+
+// Whoever comes while large requests have their rows in does not wait for all of them.
+TEST(IntakeQueue, ANewRequestGoesBeforeTheRestOfLargeOnes) {
+    IntakeQueue queue({100, 1'000'000}, {2, 1'000'000});
+    const IntakeQueue::Size four{4, 1'000'000};
+    const auto push = [&](const Keys& keys) {
+        std::vector<IntakeItem> items(keys.size());
+        for (std::size_t i = 0; i < keys.size(); ++i) items[i].idempotency_key = keys[i];
+        queue.push(std::move(items), SteadyTime::max(), [](IntakeReply) {});
+    };
+    const auto take = [&] {
+        Keys keys;
+        for (const IntakeItem& item : queue.take(four)->items) keys.push_back(item.idempotency_key);
+        return keys;
+    };
+    for (const char* name : {"a", "b", "c", "d"}) push(Keys(10, name));
+    EXPECT_THAT(take(), ElementsAre("a", "a", "b", "b"));
+    push({"x"});
+    push({"y"});
+    push({"z"});
+    EXPECT_THAT(take(), ElementsAre("c", "c", "a", "a")) << "those that have had a turn keep half";
+    EXPECT_THAT(take(), ElementsAre("d", "d", "b", "b"));
+    EXPECT_THAT(take(), ElementsAre("x", "y", "c", "c"));
+    EXPECT_THAT(take(), ElementsAre("z", "a", "a", "d"));
 }
 
 TEST(IntakeQueue, RowsThatWaitDoNotOvertakeOnesThatWereNotAccepted) {

@@ -51,28 +51,32 @@ struct Columns {
 // One batch on its way through the two round trips.
 class Batch {
 public:
-    explicit Batch(std::span<const IntakeItem> items) : items_(items), results_(items.size()) {
+    // waits must outlive it.
+    Batch(std::span<const IntakeItem> items, const LaneWaits& waits)
+        : items_(items), waits_(waits), results_(items.size()) {
         for (const IntakeItem& item : items) all_.append(item);
     }
 
     std::vector<pg::Call> read_calls() const {
-        pg::Params accounts, items;
-        accounts.add_array(all_.account_ids);
+        pg::Params items;
         items.add_array(all_.account_ids).add_array(all_.amounts_cents).add_array(all_.currencies);
         items.add_array(all_.types).add_array(all_.keys).add_array(all_.metadata);
         std::vector<pg::Call> calls;
         calls.push_back({pg::begin, {}});
         calls.push_back({sql::intake_no_seq_scan, {}});
-        calls.push_back({sql::intake_lock_lanes, std::move(accounts)});
+        calls.push_back({sql::intake_lock_lanes, lanes_to_lock()});
+        if (!waits_.waits_for_all()) calls.push_back({sql::intake_lock_free_lanes, lanes_to_lock()});
         calls.push_back({sql::intake_read_batch, std::move(items)});
         return calls;
     }
 
-    // Decides every item in arrival order; the new ones get their place in their lane.
-    void decide(const pg::Rows& lanes, const pg::Rows& read) {
+    // What read_calls() brought. Decides every item in arrival order; the new ones get their place in their lane.
+    void decide(std::span<const pg::Rows> answers) {
+        const pg::Rows& read = answers.back();
         pg::expect(read.size() == items_.size(), "intake read another number of rows than it asked for");
-        for (std::size_t row = 0; row < lanes.size(); ++row)
-            last_seq_[static_cast<int>(lanes.int64(row, 0))] = lanes.int64(row, 1);
+        for (const pg::Rows& lanes : answers.subspan(2, answers.size() - 3))
+            for (std::size_t row = 0; row < lanes.size(); ++row)
+                last_seq_[static_cast<int>(lanes.int64(row, 0))] = lanes.int64(row, 1);
         for (std::size_t i = 0; i < items_.size(); ++i) {
             if (!decide_known_key(i, read) && !decide_account(i, read) && !decide_repeated_key(i)) number(i, read);
         }
@@ -116,6 +120,13 @@ private:
         }
     };
 
+    pg::Params lanes_to_lock() const {
+        pg::Params params;
+        params.add_array(all_.account_ids).add(waits_.none);
+        params.add_array(std::vector<std::int64_t>(waits_.not_for.begin(), waits_.not_for.end()));
+        return params;
+    }
+
     Key key_of(std::size_t i) const { return {items_[i].account_id, items_[i].idempotency_key}; }
 
     // A key that was committed before. A row under our own id was stored by an earlier try of this very batch.
@@ -136,11 +147,14 @@ private:
     }
 
     // An account that was created after the lanes were locked may belong to a lane we do not hold: it counts as
-    // unknown.
+    // unknown. So does one of a lane that was not waited for and not had.
     bool decide_account(std::size_t i, const pg::Rows& read) {
         IntakeResult& result = results_[i];
-        if (read.is_null(i, account_lane) || !last_seq_.contains(static_cast<int>(read.int64(i, account_lane)))) {
+        if (!read.is_null(i, account_lane)) result.lane = static_cast<int>(read.int64(i, account_lane));
+        if (read.is_null(i, account_lane)) {
             result.status = Status::account_not_found;
+        } else if (!last_seq_.contains(result.lane)) {
+            result.status = waits_.waits_for(result.lane) ? Status::account_not_found : Status::lane_held;
         } else if (read.boolean(i, suspended)) {
             result.status = Status::account_suspended;
         } else if (read.text(i, account_currency) != items_[i].currency) {
@@ -166,7 +180,6 @@ private:
         IntakeResult& result = results_[i];
         result.status = Status::created;
         result.transaction_id = items_[i].transaction_id;
-        result.lane = static_cast<int>(read.int64(i, account_lane));
         result.seq = ++last_seq_[result.lane];
         result.created_at = accepted_at_ = read.time(i, read_at);
         ++new_rows_[result.lane];
@@ -176,6 +189,7 @@ private:
     }
 
     std::span<const IntakeItem> items_;
+    const LaneWaits& waits_;
     std::vector<IntakeResult> results_;
     Columns all_;
     Columns new_;
@@ -186,10 +200,11 @@ private:
     std::unordered_map<Key, std::size_t, KeyHash> leaders_;
 };
 
-Result<std::vector<IntakeResult>> run_batch(pg::Connection& connection, std::span<const IntakeItem> items) {
-    Batch batch(items);
-    LEDGERLINE_TRY(auto read, connection.pipeline(batch.read_calls()));
-    batch.decide(read[2], read[3]);
+Result<std::vector<IntakeResult>> run_batch(pg::Connection& connection, std::span<const IntakeItem> items,
+                                            const LaneWaits& waits) {
+    Batch batch(items, waits);
+    LEDGERLINE_TRY(const auto answers, connection.pipeline(batch.read_calls()));
+    batch.decide(answers);
     if (batch.has_new_rows()) {
         failpoint("intake.locked");
         LEDGERLINE_CHECK(connection.commit_pipeline(batch.write_calls()));
@@ -205,15 +220,16 @@ Result<std::vector<IntakeResult>> run_batch(pg::Connection& connection, std::spa
 PgIntakeStore::PgIntakeStore(pg::ConnectionConfig config, Metrics& metrics, Tracer& tracer)
     : session_(std::move(config), metrics, "intake", tracer) {}
 
-Result<std::vector<IntakeResult>> PgIntakeStore::accept(std::span<const IntakeItem> items) {
-    return session_.run([&](pg::Connection& connection) { return run_batch(connection, items); });
+Result<std::vector<IntakeResult>> PgIntakeStore::accept(std::span<const IntakeItem> items, const LaneWaits& waits) {
+    return session_.run([&](pg::Connection& connection) { return run_batch(connection, items, waits); });
 }
 
 Result<void> PgIntakeStore::ping() { return session_.run(can_accept); }
 
 // A batch of no items, with all its statements, and a commit.
 Result<void> can_accept(pg::Connection& connection) {
-    const Batch nothing({});
+    const LaneWaits waits;
+    const Batch nothing({}, waits);
     std::vector<pg::Call> calls = nothing.read_calls();
     calls.push_back({sql::session_prove_commit, {}});
     std::ranges::move(nothing.write_calls(), std::back_inserter(calls));

@@ -21,7 +21,8 @@ public:
     // metrics and tracer must outlive the store.
     PgIntakeStore(pg::ConnectionConfig config, Metrics& metrics, Tracer& tracer = Tracer::off());
 
-    Result<std::vector<IntakeResult>> accept(std::span<const IntakeItem> items) override;
+    using IntakeStore::accept;
+    Result<std::vector<IntakeResult>> accept(std::span<const IntakeItem> items, const LaneWaits& waits) override;
     Result<void> ping() override;
 
 private:

@@ -54,6 +54,7 @@ http::Problem refusal(const IntakeResult& result) {
                            fmt::format("The account is kept in {}.", result.account_currency), "currency");
         case Status::failed:
             return problem(ProblemCode::internal_error, "The database refused this transaction. Nothing was stored.");
+        case Status::lane_held:  // an error by now
         case Status::created:
         case Status::replayed:
             break;

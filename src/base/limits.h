@@ -24,7 +24,8 @@ inline constexpr std::size_t small_request_bytes_max = 32 * kibibyte;
 // Intake --------------------------------------------------------------------------------------------------------------
 
 inline constexpr std::size_t intake_queue_bytes_max = 32 * mebibyte;  // rows that wait to be accepted
-inline constexpr std::size_t intake_batch_bytes_max = 1 * mebibyte;   // of one transaction
+inline constexpr std::size_t intake_batch_bytes_max =
+    256 * kibibyte;  // of one transaction: a small payment waits for two at most
 // What one request gets into a batch before the others that wait have had their turn.
 inline constexpr std::size_t intake_turn_bytes_max = 32 * kibibyte;
 
@@ -41,9 +42,18 @@ inline constexpr std::size_t small_answer_bytes_max = 16 * kibibyte;
 
 inline constexpr std::size_t publish_round_bytes_max = 4 * mebibyte;         // what one round reads, of all lanes
 inline constexpr std::size_t memory_bus_partition_bytes_max = 2 * mebibyte;  // of the bus in this process
+inline constexpr std::size_t memory_bus_poll_bytes_max = 4 * mebibyte;       // of what one poll takes from it
+inline constexpr std::size_t lane_pending_bytes_max = 8 * mebibyte;          // messages of one lane that a worker holds
+inline constexpr std::size_t dead_letter_round_bytes_max = 4 * mebibyte;     // what the feed of dead letters reads
 inline constexpr std::size_t kafka_kept_bytes_max = 4 * mebibyte;            // taken from the client, not handed out
 inline constexpr std::size_t kafka_fetched_bytes_max = 8 * mebibyte;         // in the consuming client
 inline constexpr std::size_t kafka_fetch_bytes_max = 4 * mebibyte;           // one answer of a broker
 inline constexpr std::size_t kafka_queued_bytes_max = 16 * mebibyte;         // in the producing client
+
+// Commands ------------------------------------------------------------------------------------------------------------
+
+// Rows of an import that are read and not sent yet, of all its connections.
+inline constexpr std::size_t import_queue_bytes_max = 32 * mebibyte;
+inline constexpr std::size_t import_batch_bytes_max = 960 * kibibyte;  // of one request: the API takes 1 MiB
 
 }  // namespace ledgerline::limits

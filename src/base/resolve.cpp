@@ -40,15 +40,22 @@ struct Lookup {
         const int status = getaddrinfo(host.c_str(), nullptr, &hints, &list);
         const int system_error = errno;
         std::lock_guard lock(mutex);
-        if (status != 0) failure = peer_text(status == EAI_SYSTEM ? std::strerror(system_error) : gai_strerror(status));
-        for (const addrinfo* each = list; each; each = each->ai_next) add(*each);
+        try {
+            keep(status, system_error, list);
+        } catch (...) {
+            failure = "out of memory";  // fits into a string without any
+        }
         if (list) freeaddrinfo(list);
-        if (failure.empty() && addresses.empty()) failure = "the resolver knows no address";
         done = true;
         changed.notify_all();
     }
 
 private:
+    void keep(int status, int system_error, const addrinfo* list) {
+        if (status != 0) failure = peer_text(status == EAI_SYSTEM ? std::strerror(system_error) : gai_strerror(status));
+        for (const addrinfo* each = list; each; each = each->ai_next) add(*each);
+        if (failure.empty() && addresses.empty()) failure = "the resolver knows no address";
+    }
     void add(const addrinfo& found) {
         std::array<char, NI_MAXHOST> text{};
         if (getnameinfo(found.ai_addr, found.ai_addrlen, text.data(), text.size(), nullptr, 0, NI_NUMERICHOST) != 0)

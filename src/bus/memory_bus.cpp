@@ -153,15 +153,19 @@ void MemoryBus::report_assignment(Member& member, Polled& polled) const {
 }
 
 void MemoryBus::report_messages(Member& member, std::size_t messages_max, Polled& polled) const {
+    std::size_t bytes = 0;
     for (int step = 0; step < options_.partitions; ++step) {
         const int i = (member.first_partition + step) % options_.partitions;
         const auto held = member.held.find(i);
         if (held == member.held.end()) continue;
         const Partition& partition = partitions_[static_cast<std::size_t>(i)];
         std::int64_t& position = held->second.position;
-        for (; position < partition.end() && polled.messages.size() < messages_max; ++position)
-            polled.messages.push_back({options_.topic, i, position,
-                                       partition.messages[static_cast<std::size_t>(position - partition.committed)]});
+        for (; position < partition.end() && polled.messages.size() < messages_max && bytes < options_.poll_bytes_max;
+             ++position) {
+            const Message& message = partition.messages[static_cast<std::size_t>(position - partition.committed)];
+            bytes += wire_bytes_max(message);
+            polled.messages.push_back({options_.topic, i, position, message});
+        }
         if (position == partition.end()) polled.ended.push_back(i);
     }
     member.first_partition = (member.first_partition + 1) % options_.partitions;

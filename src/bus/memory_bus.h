@@ -37,6 +37,7 @@ public:
         std::size_t messages_max = partition_messages_max;  // a partition
         std::size_t bytes_max = partition_bytes_max;        // a partition; one message may cross it
         std::size_t message_bytes_max = partition_bytes_max;
+        std::size_t poll_bytes_max = limits::memory_bus_poll_bytes_max;  // one message may cross it
         // Notified when a partition that refused a message has room again. Null: nobody. Must outlive the bus.
         Wakeup* space_freed = nullptr;
     };

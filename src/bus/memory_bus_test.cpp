@@ -98,6 +98,21 @@ TEST(MemoryBus, APartitionThatWasAwayComesBackAsNewlyAssigned) {
     EXPECT_THAT(polled->assigned, testing::ElementsAre(1));
 }
 
+TEST(MemoryBus, APollIsBoundedInBytesAndTheNextOneGoesOn) {
+    MemoryBus bus({.partitions = 2, .poll_bytes_max = 1000});
+    const auto consumer = bus.make_consumer();
+    for (int i = 0; i < 3; ++i) publish(bus, {0, 1}, std::string(600, 'x'));
+    std::size_t received = 0;
+    for (const std::size_t expected : {2u, 2u, 2u, 0u}) {
+        const auto polled = consumer->poll(kNoWait, 100);
+        EXPECT_EQ(polled->messages.size(), expected);
+        received += polled->messages.size();
+    }
+    EXPECT_EQ(received, 6u);
+    publish(bus, {0}, std::string(5000, 'x'));
+    EXPECT_EQ(consumer->poll(kNoWait, 100)->messages.size(), 1u) << "larger than the limit by itself";
+}
+
 TEST(MemoryBus, PublishingWakesAPollThatWaits) {
     MemoryBus bus({.partitions = 1});
     const auto consumer = bus.make_consumer();

@@ -7,14 +7,14 @@
 #include <deque>
 #include <thread>
 
+#include "base/limits.h"
 #include "cli/bounded_queue.h"
 #include "cli/import_sender.h"
 
 namespace ledgerline::cli {
 namespace {
 
-constexpr std::size_t kBatchesQueuedMax = 4;        // for each connection
-constexpr std::size_t kBatchBytesMax = 960 * 1024;  // the API takes 1 MiB
+constexpr std::size_t kBatchesQueuedMax = 4;  // for each connection
 constexpr milliseconds kTick{20};
 constexpr milliseconds kCallTimeoutLeast{60'000};  // the server may wait 30 s on our behalf
 
@@ -39,11 +39,12 @@ std::string row_body(const ImportRow& row, std::string_view account_id) {
 // Collects the rows of one connection into batches.
 class BatchWriter {
 public:
-    explicit BatchWriter(std::size_t rows_max) : rows_max_(rows_max), queue_(kBatchesQueuedMax) {}
+    BatchWriter(std::size_t rows_max, ImportShare share)
+        : rows_max_(rows_max), bytes_max_(share.batch_bytes_max), queue_(share.batches_queued_max) {}
 
     // False when the connection takes no more.
     bool add(BatchRow row) {
-        const bool full = batch_.size() == rows_max_ || bytes_ + row.body.size() > kBatchBytesMax;
+        const bool full = batch_.size() == rows_max_ || bytes_ + row.body.size() > bytes_max_;
         if (full && !flush()) return false;
         bytes_ += row.body.size() + 1;
         batch_.push_back(std::move(row));
@@ -57,6 +58,7 @@ public:
 
 private:
     const std::size_t rows_max_;
+    const std::size_t bytes_max_;
     Batch batch_;
     std::size_t bytes_ = 0;
     BoundedQueue<Batch> queue_;
@@ -72,16 +74,18 @@ public:
           state_(environment.clock, settings.give_up),
           account_ids_(check.accounts.size()) {
         for (std::int64_t i = 0; i < settings.connections; ++i)
-            writers_.emplace_back(static_cast<std::size_t>(settings.batch_rows));
+            writers_.emplace_back(static_cast<std::size_t>(settings.batch_rows),
+                                  import_share(static_cast<std::size_t>(settings.connections)));
     }
 
     ImportOutcome run() {
         const SteadyTime begun_at = environment_.clock.steady_now();
         ImportOutcome outcome;
-        std::vector<std::thread> threads;
-        for (BatchWriter& writer : writers_) threads.emplace_back([this, &writer] { serve(writer); });
-        outcome.interrupted = watch();
-        for (std::thread& thread : threads) thread.join();
+        {
+            std::vector<std::jthread> threads;
+            start_all(threads);
+            outcome.interrupted = watch();
+        }
         outcome.counts = state_.counts();
         outcome.error = state_.error();
         outcome.seconds = std::chrono::duration<double>(environment_.clock.steady_now() - begun_at).count();
@@ -89,6 +93,28 @@ public:
     }
 
 private:
+    // A system that has no thread to give ends the import, not the process.
+    void start_all(std::vector<std::jthread>& threads) {
+        guarded([&] {
+            for (BatchWriter& writer : writers_)
+                threads.emplace_back([this, &writer] {
+                    guarded([&] { serve(writer); });
+                    ++finished_;
+                });
+        });
+        finished_ += writers_.size() - threads.size();
+    }
+
+    // What any thread of the import does. What it throws ends the import, which then says so.
+    template <class Work>
+    void guarded(const Work& work) {
+        try {
+            work();
+        } catch (const std::exception& exception) {
+            end(Error{Disposition::stop, "exception", fmt::format("the import cannot go on: {}", exception.what())});
+        }
+    }
+
     // One connection: its share of the accounts, then its rows. The last one to have its accounts deals the rows.
     void serve(BatchWriter& writer) {
         ServerOptions options = settings_.server;
@@ -100,10 +126,9 @@ private:
             ImportSender sender(*std::move(server), environment_.random, state_);
             make_accounts(sender);
             std::jthread dealer;
-            if (++ready_ == writers_.size()) dealer = std::jthread([this] { deal_rows(); });
+            if (++ready_ == writers_.size()) dealer = std::jthread([this] { guarded([this] { deal_rows(); }); });
             while (auto batch = writer.queue().pop()) sender.settle(*std::move(batch));
         }
-        ++finished_;
     }
 
     void make_accounts(ImportSender& sender) {
@@ -180,6 +205,13 @@ private:
 };
 
 }  // namespace
+
+ImportShare import_share(std::size_t connections) {
+    const std::size_t bytes = limits::import_queue_bytes_max / std::max<std::size_t>(connections, 1);
+    // One batch is being filled while others wait.
+    const std::size_t batch = std::min(limits::import_batch_bytes_max, bytes / 2);
+    return {batch, std::clamp<std::size_t>(bytes / batch - 1, 1, kBatchesQueuedMax)};
+}
 
 ImportOutcome run_import(const Environment& environment, const ImportSettings& settings, const FileCheck& check,
                          std::istream& file) {

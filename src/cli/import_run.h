@@ -33,6 +33,14 @@ struct ImportOutcome {
     double seconds = 0;          // from the first request to the last answer
 };
 
+// What one connection of so many may hold of rows that are read and not sent: batches that wait, beside the one that is
+// being filled. A row larger than a batch goes by itself.
+struct ImportShare {
+    std::size_t batch_bytes_max = 0;
+    std::size_t batches_queued_max = 0;
+};
+ImportShare import_share(std::size_t connections);
+
 // Rows are dealt to the connections by account, so that each account's order is the file's. Returns when every row is
 // settled, or when an error or an interrupt has ended it: rows may then have been accepted that are not counted, and
 // running the import again counts them. file stands at its beginning and holds what check was made of.

@@ -4,6 +4,7 @@
 #include <latch>
 #include <sstream>
 
+#include "base/limits.h"
 #include "base/wakeup.h"
 #include "cli/sample.h"
 #include "cli/scripted_ledger.h"
@@ -222,6 +223,37 @@ TEST_F(ImportRun, StopsCleanlyAndGoesOnLater) {
     const ImportOutcome rest = import(text);
     expect_result_of(text, rest);
     EXPECT_EQ(rest.counts.replayed, stopped.counts.settled());
+}
+
+// A file whose reading throws, as when memory is short.
+class ThrowingFile : public std::stringbuf {
+public:
+    explicit ThrowingFile(const std::string& text) : std::stringbuf(text) {}
+
+protected:
+    std::streamsize xsgetn(char*, std::streamsize) override { throw std::bad_alloc(); }
+    int_type underflow() override { throw std::bad_alloc(); }
+    int_type uflow() override { throw std::bad_alloc(); }
+};
+
+TEST_F(ImportRun, WhatAThreadThrowsEndsTheImportAndNotTheProcess) {
+    std::istringstream good(std::string(kHeader) + "r1,a,,CREDIT,1,CZK\n");
+    const auto check = check_file(good);
+    ThrowingFile throwing("");
+    std::istream file(&throwing);
+    file.exceptions(std::ios::badbit);
+    const ImportOutcome outcome = run_import(environment_, settings_, *check, file);
+    ASSERT_TRUE(outcome.error);
+    EXPECT_EQ(outcome.error->code, "exception");
+}
+
+TEST_F(ImportRun, HoldsNoMoreThanItsShareHoweverManyConnectionsItHas) {
+    for (const std::size_t connections : {1u, 4u, 16u, 64u}) {
+        const ImportShare share = import_share(connections);
+        EXPECT_GE(share.batches_queued_max, 1u);
+        EXPECT_LE(share.batch_bytes_max, limits::import_batch_bytes_max);
+        EXPECT_LE(connections * share.batch_bytes_max * (share.batches_queued_max + 1), limits::import_queue_bytes_max);
+    }
 }
 
 TEST_F(ImportRun, NoticesAFileThatChanged) {

@@ -132,7 +132,14 @@ private:
 
     void tell_dropped(std::unique_lock<std::mutex>& lock) {
         const std::uint64_t told = std::exchange(untold_, 0);
-        if (!write_unlocked(drop_note_(told) + "\n", lock).empty()) untold_ += told;
+        std::string note;
+        try {
+            note = drop_note_(told) + "\n";
+        } catch (...) {  // memory is short: it is said later
+            untold_ += told;
+            return;
+        }
+        if (!write_unlocked(note, lock).empty()) untold_ += told;
     }
 
     // Returns what the descriptor did not take.

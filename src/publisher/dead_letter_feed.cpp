@@ -6,6 +6,15 @@
 #include "observe/log.h"
 
 namespace ledgerline {
+namespace {
+
+std::size_t bytes_of(const std::vector<DeadLetter>& letters) {
+    std::size_t bytes = 0;
+    for (const DeadLetter& letter : letters) bytes += letter.original.value.size();
+    return bytes;
+}
+
+}  // namespace
 
 DeadLetterFeed::DeadLetterFeed(std::string owner, DeadLetterStore& store, Producer& producer, const Clock& clock,
                                Random& random, Metrics& metrics)
@@ -34,9 +43,9 @@ Result<milliseconds> DeadLetterFeed::run_round() {
     LEDGERLINE_CHECK(mark());
     std::vector<DeadLetter> letters;
     if (under_way_.size() < letters_under_way_max) {
-        LEDGERLINE_TRY(letters, store_.read_unannounced(owner_, after_, letters_per_round_max));
+        LEDGERLINE_TRY(letters, store_.read_unannounced(owner_, after_, letters_per_round_max, bytes_per_round_max));
     }
-    const bool more = letters.size() == letters_per_round_max;
+    const bool more = letters.size() == letters_per_round_max || bytes_of(letters) > bytes_per_round_max;
     const Uuid last = letters.empty() ? Uuid() : letters.back().id;
     std::erase_if(letters, [this](const DeadLetter& letter) { return !may_send(letter.id); });
     after_ = more ? last : Uuid();

@@ -16,6 +16,7 @@
 
 #include "base/backoff.h"
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/random.h"
 #include "base/result.h"
 #include "bus/bus.h"
@@ -28,6 +29,7 @@ class DeadLetterFeed {
 public:
     // What one round takes at most: a letter may have dead_letter_value_bytes_max.
     static constexpr std::size_t letters_per_round_max = 25;
+    static constexpr std::size_t bytes_per_round_max = limits::dead_letter_round_bytes_max;
     // How long one round waits for the bus, and how many letters that are acknowledged later may be under way.
     static constexpr milliseconds round_wait_max{1000};
     static constexpr std::size_t letters_under_way_max = 100;

@@ -71,9 +71,9 @@ public:
     explicit FlakyStore(std::unique_ptr<DeadLetterStore> store) : store_(std::move(store)) {}
 
     Result<std::vector<DeadLetter>> read_unannounced(const std::string& owner, const Uuid& after,
-                                                     std::size_t letters_max) override {
+                                                     std::size_t letters_max, std::size_t bytes_max) override {
         if (error) return std::unexpected(*error);
-        return store_->read_unannounced(owner, after, letters_max);
+        return store_->read_unannounced(owner, after, letters_max, bytes_max);
     }
     Result<void> mark_announced(std::span<const Uuid> ids) override {
         if (error) return std::unexpected(*error);
@@ -257,6 +257,16 @@ TEST_F(DeadLetterFeedTest, ALetterThatIsRefusedHoweverSmallIsTriedNowAndThenAndH
     clock_.advance(DeadLetterFeed::refused_retry_interval);
     run(3);
     EXPECT_EQ(producer_.taken.back(), hopeless);
+}
+
+TEST_F(DeadLetterFeedTest, ARoundIsBoundedInBytesAndTheNextOneGoesOn) {
+    const std::string value(600'000, 'v');
+    std::vector<Uuid> letters;
+    while (letters.size() < 12) letters.push_back(bury(0, value));
+    EXPECT_EQ(step(), milliseconds(0)) << "there is more";
+    EXPECT_EQ(producer_.taken.size(), DeadLetterFeed::bytes_per_round_max / value.size() + 1);
+    run(2);
+    EXPECT_EQ(producer_.taken, letters);
 }
 
 TEST_F(DeadLetterFeedTest, ADatabaseThatOnlySomebodyCanMendEndsIt) {

@@ -68,11 +68,11 @@ PgDeadLetterStore::PgDeadLetterStore(pg::ConnectionConfig config, Metrics& metri
     : session_(without_durable_commits(std::move(config)), metrics, "dead-letters") {}
 
 Result<std::vector<DeadLetter>> PgDeadLetterStore::read_unannounced(const std::string& owner, const Uuid& after,
-                                                                    std::size_t letters_max) {
+                                                                    std::size_t letters_max, std::size_t bytes_max) {
     return session_.run([&](pg::Connection& connection) -> Result<std::vector<DeadLetter>> {
         pg::Params params;
         params.add(owner).add(after).add(static_cast<std::int64_t>(letters_max));
-        params.add(static_cast<std::int64_t>(dead_letter_value_bytes_max));
+        params.add(static_cast<std::int64_t>(dead_letter_value_bytes_max)).add(static_cast<std::int64_t>(bytes_max));
         LEDGERLINE_TRY(const pg::Rows rows, connection.query(sql::publisher_unannounced_letters, params));
         std::vector<DeadLetter> letters;
         for (std::size_t row = 0; row < rows.size(); ++row) letters.push_back(letter_of(rows, row));

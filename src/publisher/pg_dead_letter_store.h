@@ -14,7 +14,7 @@ public:
     PgDeadLetterStore(pg::ConnectionConfig config, Metrics& metrics);
 
     Result<std::vector<DeadLetter>> read_unannounced(const std::string& owner, const Uuid& after,
-                                                     std::size_t letters_max) override;
+                                                     std::size_t letters_max, std::size_t bytes_max) override;
     Result<void> mark_announced(std::span<const Uuid> ids) override;
     Result<std::int64_t> count_unannounced() override;
 

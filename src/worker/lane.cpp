@@ -10,14 +10,15 @@ constexpr std::size_t kBatchMax = 500;
 
 }  // namespace
 
-Lane::Lane(int id, Backoff backoff) : id_(id), backoff_(backoff), batch_max_(kBatchMax) {}
+Lane::Lane(int id, Backoff backoff, std::size_t pending_bytes_max)
+    : id_(id), backoff_(backoff), pending_bytes_max_(pending_bytes_max), batch_max_(kBatchMax) {}
 
 void Lane::load(const LaneState& state) {
     if (state.applied_seq != state_.applied_seq) rests_until_ = {};
     state_ = state;
     loaded_ = true;
-    while (!pending_.empty() && pending_.front().ref.seq <= state.applied_seq) pending_.pop_front();
-    if (!pending_.empty() && pending_.front().ref.seq != state.applied_seq + 1) pending_.clear();
+    while (!pending_.empty() && pending_.front().ref.seq <= state.applied_seq) drop_front(1);
+    if (!pending_.empty() && pending_.front().ref.seq != state.applied_seq + 1) cut(0);
     end_passed_halt();
     if (!state.halt) return;
     if (state.halt->seq <= state.applied_seq) {
@@ -49,7 +50,10 @@ Lane::Claim Lane::take(const Announcement& announcement, Incoming& incoming) {
         const Pending& kept = pending_[static_cast<std::size_t>(announcement.seq - state_.applied_seq - 1)];
         return kept.ref.event_id == announcement.event_id ? Claim::duplicate : Claim::beyond;
     }
-    if (pending_.size() >= lane_pending_max) return Claim::overflow;
+    const std::size_t bytes = wire_bytes_max(incoming.message);
+    const bool fits = pending_.size() < lane_pending_max && pending_bytes_ + bytes <= pending_bytes_max_;
+    if (!fits && !pending_.empty()) return Claim::overflow;
+    pending_bytes_ += bytes;
     pending_.push_back({{announcement.seq, announcement.event_id}, announcement.traceparent, std::move(incoming)});
     return Claim::next;
 }
@@ -69,8 +73,22 @@ void Lane::advance(std::size_t count, int streak, std::string streak_code) {
     state_.streak_code = std::move(streak_code);
     state_.applied_seq += static_cast<std::int64_t>(count);
     rests_until_ = {};
-    pending_.erase(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(count));
+    drop_front(count);
     end_passed_halt();
+}
+
+void Lane::drop_front(std::size_t count) {
+    for (; count > 0; --count) {
+        pending_bytes_ -= wire_bytes_max(pending_.front().incoming.message);
+        pending_.pop_front();
+    }
+}
+
+void Lane::cut(std::size_t index) {
+    while (pending_.size() > index) {
+        pending_bytes_ -= wire_bytes_max(pending_.back().incoming.message);
+        pending_.pop_back();
+    }
 }
 
 bool Lane::narrow() {

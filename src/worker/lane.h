@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/backoff.h"
+#include "base/limits.h"
 #include "bus/bus.h"
 #include "worker/head_watch.h"
 #include "worker/ledger_store.h"
@@ -18,6 +19,7 @@
 namespace ledgerline {
 
 // Messages of one lane that a worker holds at most. What comes on top is dropped: the bus is asked for it again later.
+// The first one is kept whatever its size.
 inline constexpr std::size_t lane_pending_max = 2000;
 
 class Lane {
@@ -35,13 +37,18 @@ public:
         overflow,   // would continue the run, but the lane is full: dropped
     };
 
-    Lane(int id, Backoff backoff);
+    Lane(int id, Backoff backoff, std::size_t pending_bytes_max = limits::lane_pending_bytes_max);
 
     int id() const { return id_; }
     const LaneState& state() const { return state_; }
     // Whether the database has the lane: a topic may have more partitions than there are lanes.
     bool loaded() const { return loaded_; }
     const std::deque<Pending>& pending() const { return pending_; }
+
+    // How many messages may come without being dropped; 0 when so many bytes are held that large ones would be.
+    std::size_t room() const {
+        return pending_bytes_ > pending_bytes_max_ / 2 ? 0 : lane_pending_max - pending_.size();
+    }
 
     // Takes over what the database says, and drops what it makes obsolete.
     void load(const LaneState& state);
@@ -56,7 +63,7 @@ public:
     // that were buried in a row for the unknown reason streak_code.
     void advance(std::size_t count, int streak = 0, std::string streak_code = {});
     // Drops the pending events from index on: they no longer continue the run.
-    void cut(std::size_t index) { pending_.resize(index); }
+    void cut(std::size_t index);
 
     // Bisection: a failed batch is halved until its guilty event stands alone; each success doubles again.
     bool narrow();
@@ -97,12 +104,15 @@ public:
 
 private:
     void end_passed_halt();
+    void drop_front(std::size_t count);
 
     int id_;
     Backoff backoff_;
     LaneState state_;
     bool loaded_ = false;
     std::deque<Pending> pending_;
+    std::size_t pending_bytes_ = 0;  // of pending_
+    const std::size_t pending_bytes_max_;
     std::size_t batch_max_;
     std::optional<std::int64_t> next_offset_;
     bool gap_ = false;

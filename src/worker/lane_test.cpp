@@ -51,6 +51,26 @@ TEST_F(LaneTest, ReportsAGapOnceForEachPositionAndOnlyAfterTheRunBeforeItIsAppli
     EXPECT_TRUE(lane.rewind_due());
 }
 
+TEST_F(LaneTest, HoldsMessagesUpToSoManyBytesAndOneAtLeast) {
+    Lane small(3, Backoff({}, random), 1000);
+    const auto take_large = [&](std::int64_t seq, std::size_t bytes) {
+        Incoming incoming{"transactions", 3, seq + 100, {"", std::string(bytes, 'x'), {}}};
+        return small.take({3, seq, event_id(seq), ""}, incoming);
+    };
+    EXPECT_EQ(take_large(1, 5000), Lane::Claim::next) << "larger than the limit by itself";
+    EXPECT_EQ(take_large(2, 10), Lane::Claim::overflow);
+    small.advance(1);
+    EXPECT_EQ(take_large(2, 300), Lane::Claim::next);
+    EXPECT_EQ(take_large(3, 300), Lane::Claim::next);
+    EXPECT_EQ(small.room(), 0u);
+    EXPECT_EQ(take_large(4, 900), Lane::Claim::overflow);
+    small.cut(1);
+    EXPECT_EQ(small.room(), lane_pending_max - 1);
+    EXPECT_EQ(take_large(3, 300), Lane::Claim::next) << "what was taken out makes room";
+    small.load({.lane = 3, .applied_seq = 3});
+    EXPECT_EQ(take_large(4, 500), Lane::Claim::next);
+}
+
 TEST_F(LaneTest, ForgetsTheFailuresOfAnEventThatIsDealtWith) {
     lane.load({.lane = 3, .failing_seq = 1, .attempts = 5, .first_failed_at = WallTime()});
     take(1);

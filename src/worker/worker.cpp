@@ -134,7 +134,7 @@ std::size_t Worker::room() const {
     constexpr std::size_t kMessagesMin = 100;
     std::size_t room = config_.messages_max;
     for (const auto& [id, lane] : lanes_)
-        if (!lane.paused(clock_.steady_now())) room = std::min(room, lane_pending_max - lane.pending().size());
+        if (!lane.paused(clock_.steady_now())) room = std::min(room, lane.room());
     return std::max(room, std::min(kMessagesMin, config_.messages_max));
 }
 

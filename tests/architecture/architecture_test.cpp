@@ -146,6 +146,42 @@ TEST(Architecture, NoTextOfACLibraryIsTakenForThere) {
     EXPECT_EQ(unchecked_texts("std::string text = PQresultErrorField(result, 'V');\n").size(), 1u);
 }
 
+// Where threads begin. Each of these files catches what its threads throw, or hands it over; everything else runs on a
+// LoopThread. One that ends by an exception would end the process.
+std::vector<std::string> threads_begun_elsewhere() {
+    const std::set<std::string> guarded = {"base/loop",
+                                           "api/database",
+                                           "api/intake",
+                                           "app/exit_deadline",
+                                           "app/signals",
+                                           "base/resolve",
+                                           "bus/kafka_client",
+                                           "bus/kafka_topics",
+                                           "cli/import_run",
+                                           "http/listen_sockets",
+                                           "http/shard",
+                                           "observe/line_writer",
+                                           "observe/otlp_exporter",
+                                           "pg/postmaster_supervisor"};
+    static const std::regex kThread(R"(std::j?thread\b(?!::)|std::async|pthread_create)");
+    static const std::regex kGuard(R"(catch \(|std::packaged_task)");
+    std::vector<std::string> out;
+    for (const fs::path& source : sources_under(kProject / "src")) {
+        const fs::path name = fs::relative(source, kProject / "src").replace_extension();
+        if (name.string().ends_with("_test") || name.string() == "cli/answering_server") continue;  // tests' own
+        if (!std::regex_search(read(source), kThread)) continue;
+        // A class may start its thread in one file and run it in another.
+        bool catches = false;
+        for (const fs::path& other : sources_under(source.parent_path()))
+            catches |= other.stem().string().starts_with(name.filename().string()) &&
+                       !other.stem().string().ends_with("_test") && std::regex_search(read(other), kGuard);
+        if (!guarded.contains(name.string()) || !catches) out.push_back(name.string());
+    }
+    return out;
+}
+
+TEST(Architecture, ThreadsBeginWhereWhatTheyThrowIsCaught) { EXPECT_THAT(threads_begun_elsewhere(), IsEmpty()); }
+
 TEST(Architecture, TheLayoutHasNoCircles) {
     for (const auto& [module, imports] : kMayImport)
         for (const std::string& import : imports)

@@ -225,6 +225,27 @@ TEST_F(IntakeStoreTest, LocksLanesInAscendingOrder) {
     EXPECT_THAT(accepted.get(), ElementsAre(Status::created, Status::created, Status::created));
 }
 
+// Lanes that are not waited for are had when nobody holds them; rows of the others are not stored.
+TEST_F(IntakeStoreTest, DoesNotWaitForALaneThatNeedNotBeWaitedFor) {
+    const Uuid held = account(5), free = account(6);
+    auto holder = database_.connect();
+    ASSERT_TRUE(holder.run_script("BEGIN; SELECT FROM lane_intake WHERE lane = 5 FOR NO KEY UPDATE"));
+    const std::vector<IntakeItem> items = {item(held, "a"), item(free, "b"), item(held, "c")};
+    for (const LaneWaits& waits : {LaneWaits{.none = true, .not_for = {}}, LaneWaits{.none = false, .not_for = {5}}}) {
+        const auto results = store_.accept(items, waits);
+        ASSERT_TRUE(results) << results.error().message;
+        EXPECT_THAT(statuses(*results), ElementsAre(Status::lane_held, Status::created, Status::lane_held));
+        EXPECT_EQ((*results)[0].lane, 5);
+    }
+    ASSERT_TRUE(holder.run_script("COMMIT"));
+    const auto results = store_.accept(items, {.none = false, .not_for = {5, 6}});
+    ASSERT_TRUE(results) << results.error().message;
+    EXPECT_THAT(statuses(*results), ElementsAre(Status::created, Status::created, Status::created));
+    EXPECT_EQ(
+        database_.value("SELECT string_agg(last_seq::text, ' ' ORDER BY lane) FROM lane_intake WHERE last_seq > 0"),
+        "2 1");
+}
+
 // The key is committed by another session after our transaction has begun and while it waits for the lane. Only a
 // statement that begins after the lock sees it.
 TEST_F(IntakeStoreTest, SeesKeysCommittedWhileItWaitedForTheLane) {

@@ -136,6 +136,29 @@ TEST_F(OutagesApi, AReadOnlyDatabaseRefusesWritesAndServesReads) {
     EXPECT_EQ(account.status, 201);
 }
 
+// Somebody's session holds one account's lane and does not let it go.
+TEST_F(OutagesApi, ALaneThatSomebodyHoldsRefusesItsOwnRowsOnly) {
+    const std::string other = server_.account();
+    server_.database().run("UPDATE accounts SET lane = CASE WHEN id = '" + account_ + "' THEN 1 ELSE 2 END");
+    const auto row = [&](const std::string& account, const std::string& key) {
+        return server_.transaction(account, key);
+    };
+    auto holder = server_.database().connect();
+    ASSERT_TRUE(holder.run_script("BEGIN; SELECT FROM lane_intake WHERE lane = 1 FOR NO KEY UPDATE"));
+    const Answer batch = server_.post(
+        "/v1/transactions/batch",
+        fmt::format(R"({{"transactions":[{},{},{}]}})", row(account_, "a"), row(other, "b"), row(account_, "c")));
+    EXPECT_EQ(batch.at("results.0.problem.code"), "overloaded") << json::serialize(batch.body);
+    EXPECT_EQ(batch.at("results.1.status"), "201");
+    EXPECT_EQ(batch.at("results.2.problem.code"), "overloaded");
+    const Answer held = post("d");
+    EXPECT_EQ(held.status, 503);
+    EXPECT_NE(held.header("retry-after"), "");
+    EXPECT_EQ(server_.post("/v1/transactions", row(other, "e")).status, 201);
+    ASSERT_TRUE(holder.run_script("COMMIT"));
+    EXPECT_EQ(post_until_answered("a").at("seq"), "1") << "what was refused stored nothing";
+}
+
 // An installation to be mended: nothing is refused for good, and nothing has to be started again.
 TEST_F(OutagesApi, MissingRightsAreAnOutage) {
     server_.database().run("CREATE ROLE apis LOGIN PASSWORD 'apis'; GRANT ALL ON ALL TABLES IN SCHEMA public TO apis");

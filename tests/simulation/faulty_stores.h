@@ -110,9 +110,10 @@ class FaultyIntakeStore final : public IntakeStore {
 public:
     FaultyIntakeStore(std::unique_ptr<IntakeStore> store, Faults& faults) : store_(std::move(store)), faults_(faults) {}
 
-    Result<std::vector<IntakeResult>> accept(std::span<const IntakeItem> items) override {
+    using IntakeStore::accept;
+    Result<std::vector<IntakeResult>> accept(std::span<const IntakeItem> items, const LaneWaits& waits) override {
         if (faults_.happen(fails_before)) return std::unexpected(faults_.outage());
-        auto result = store_->accept(items);
+        auto result = store_->accept(items, waits);
         if (faults_.happen(fails_after_commit))
             return failure(Disposition::retry, std::string(outcome_unknown), "simulated loss of the commit's answer");
         return result;

@@ -11,6 +11,7 @@ protected:
     static constexpr milliseconds kTerm{60'000};
     static constexpr int kLanes = MemoryDatabase::lanes_default;
     static constexpr std::size_t kMany = 1000;
+    static constexpr std::size_t kManyBytes = 100'000'000;
 
     void SetUp() override {
         StoreFixture::SetUp();
@@ -44,7 +45,7 @@ protected:
     }
 
     std::vector<DeadLetter> read(const std::string& owner, const Uuid& after = {}, std::size_t letters_max = kMany) {
-        auto letters = store_->read_unannounced(owner, after, letters_max);
+        auto letters = store_->read_unannounced(owner, after, letters_max, kManyBytes);
         EXPECT_TRUE(letters) << letters.error().message;
         return letters.value_or(std::vector<DeadLetter>{});
     }
@@ -96,6 +97,24 @@ TEST_P(DeadLetterStoreConformance, BytesComeBackAsTheyWere) {
     EXPECT_EQ(letters[0].original.headers, message.headers);
     EXPECT_EQ(letters[1].original.value, "");
     EXPECT_EQ(letters[1].value_bytes, 0);
+}
+
+TEST_P(DeadLetterStoreConformance, AReadIsBoundedInBytesAndTakesOneLetterAtLeast) {
+    lease("a");
+    std::string bytes(1000, 'x');
+    std::vector<Uuid> buried;
+    for (int i = 0; i < 6; ++i) {
+        bytes[0] = i % 2 == 0 ? 'x' : '\xff';
+        buried.push_back(bury_foreign(0, i, {"", bytes, {}}));
+    }
+    const auto read = [&](std::size_t bytes_max, const Uuid& after = {}) {
+        const auto letters = store_->read_unannounced("a", after, kMany, bytes_max);
+        EXPECT_TRUE(letters) << letters.error().message;
+        return letters ? letters->size() : 0;
+    };
+    EXPECT_EQ(read(10), 1u);
+    EXPECT_EQ(read(2'500), 3u);
+    EXPECT_EQ(read(2'500, buried[3]), 2u);
 }
 
 TEST_P(DeadLetterStoreConformance, ALongValueComesCutButWithItsLength) {

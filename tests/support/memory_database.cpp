@@ -308,7 +308,9 @@ class MemoryIntakeStore final : public IntakeStore {
 public:
     explicit MemoryIntakeStore(MemoryDatabase& database) : database_(database), tables_(database.tables) {}
 
-    Result<std::vector<IntakeResult>> accept(std::span<const IntakeItem> items) override {
+    using IntakeStore::accept;
+    // Nobody holds a lane in memory for longer than this call.
+    Result<std::vector<IntakeResult>> accept(std::span<const IntakeItem> items, const LaneWaits&) override {
         std::lock_guard lock(database_.mutex_);
         for (const IntakeItem& item : items)
             if (tables_.event_ids.contains(item.event_id) && !tables_.transaction_ids.contains(item.transaction_id))

@@ -9,7 +9,7 @@ public:
     explicit MemoryDeadLetterStore(MemoryDatabase& database) : database_(database), tables_(database.tables) {}
 
     Result<std::vector<DeadLetter>> read_unannounced(const std::string& owner, const Uuid& after,
-                                                     std::size_t letters_max) override {
+                                                     std::size_t letters_max, std::size_t bytes_max) override {
         std::lock_guard lock(database_.mutex_);
         std::vector<const MemoryTables::Letter*> found;
         for (const MemoryTables::Letter& letter : tables_.letters)
@@ -17,7 +17,12 @@ public:
         std::ranges::sort(found, {}, &MemoryTables::Letter::id);
         found.resize(std::min(found.size(), letters_max));
         std::vector<DeadLetter> letters;
-        for (const auto* letter : found) letters.push_back(as_read(*letter));
+        std::size_t bytes = 0;
+        for (const auto* letter : found) {
+            if (bytes > bytes_max) break;
+            letters.push_back(as_read(*letter));
+            bytes += letters.back().original.value.size();
+        }
         return letters;
     }
 

@@ -29,12 +29,12 @@ foreach(path IN LISTS query_files)
     string(STRIP "${text}" text)
     string(APPEND names "    ${prefix}_${name},\n")
     string(APPEND statements
-      "inline constexpr pg::Statement ${prefix}_${name}{\"${prefix}_${name}\", R\"sql(${text})sql\"};\n")
+      "inline constexpr db::Statement ${prefix}_${name}{\"${prefix}_${name}\", R\"sql(${text})sql\"};\n")
   endwhile()
 endforeach()
 write_header(queries.h "// Generated from sql/queries. Do not edit.
 #pragma once
-#include \"pg/statement.h\"
+#include \"db/statement.h\"
 namespace ledgerline::sql {
 ${statements}}
 ")
@@ -44,7 +44,7 @@ write_header(all_queries.h "// Generated from sql/queries. Do not edit.
 #include \"sql/queries.h\"
 namespace ledgerline::sql {
 // Every statement there is, for tests.
-inline constexpr pg::Statement all_queries[] = {
+inline constexpr db::Statement all_queries[] = {
 ${names}};
 }
 ")
@@ -67,9 +67,9 @@ endforeach()
 string(REGEX REPLACE "{0+([1-9])" "{\\1" migrations "${migrations}")
 write_header(migrations.h "// Generated from sql/migrations. Do not edit.
 #pragma once
-#include \"pg/migrations.h\"
+#include \"db/migrations.h\"
 namespace ledgerline::sql {
-inline constexpr pg::Migration migrations[] = {
+inline constexpr db::Migration migrations[] = {
 ${migrations}};
 }
 ")

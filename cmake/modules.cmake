@@ -1,11 +1,14 @@
-# ledgerline_module(NAME [PUBLIC target...] [PRIVATE target...] [EXCLUDE file...])
+# ledgerline_module(NAME [SUBFOLDERS folder...] [PUBLIC target...] [PRIVATE target...] [EXCLUDE file...])
 #
-# Declares the static library of the module in the current directory, src/NAME. Its sources are the directory's *.cpp
-# but for those excluded; its unit tests are the directory's *_test.cpp and become the test program NAME_test.
+# Declares the static library of the module in the current directory, src/NAME. Its sources are the *.cpp of the directory
+# and its subfolders but for those excluded; its unit tests are their *_test.cpp and become the test program NAME_test.
 function(ledgerline_module name)
-  cmake_parse_arguments(arg "" "" "PUBLIC;PRIVATE;EXCLUDE" ${ARGN})
-  file(GLOB sources CONFIGURE_DEPENDS *.cpp *.h)
-  file(GLOB tests CONFIGURE_DEPENDS *_test.cpp)
+  cmake_parse_arguments(arg "" "" "SUBFOLDERS;PUBLIC;PRIVATE;EXCLUDE" ${ARGN})
+  list(TRANSFORM arg_SUBFOLDERS APPEND /*.cpp OUTPUT_VARIABLE subfolder_sources)
+  list(TRANSFORM arg_SUBFOLDERS APPEND /*.h OUTPUT_VARIABLE subfolder_headers)
+  list(TRANSFORM arg_SUBFOLDERS APPEND /*_test.cpp OUTPUT_VARIABLE subfolder_tests)
+  file(GLOB sources CONFIGURE_DEPENDS *.cpp *.h ${subfolder_sources} ${subfolder_headers})
+  file(GLOB tests CONFIGURE_DEPENDS *_test.cpp ${subfolder_tests})
   list(TRANSFORM arg_EXCLUDE PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/)
   list(REMOVE_ITEM sources ${tests} ${arg_EXCLUDE})
   add_library(ledgerline_${name} STATIC ${sources})

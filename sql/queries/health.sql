@@ -1,4 +1,4 @@
--- What the probes of a role ask (src/api/ledger_probe.cpp), a few statements in each look.
+-- What the probes of a role ask (src/health/ledger_probe.cpp), a few statements in each look.
 
 -- name: missing_rights
 -- Of the rights that are needed, VERB on relation, those that this session's user does not have.

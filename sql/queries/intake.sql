@@ -1,4 +1,4 @@
--- How transactions are accepted (src/api/pg_intake_store.cpp).
+-- How transactions are accepted (src/intake/pg_intake_store.cpp).
 
 -- name: no_seq_scan
 -- A plan made while a table was small must not stay with the session once it has grown: every look-up of intake is by

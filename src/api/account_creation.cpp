@@ -2,11 +2,11 @@
 
 #include <utility>
 
-#include "api/json_object.h"
 #include "api/responses.h"
+#include "base/json_object.h"
 #include "sql/queries.h"
 
-namespace ledgerline {
+namespace ledgerline::api {
 namespace {
 
 using Status = Creation::Status;
@@ -25,16 +25,16 @@ std::string request_of(const NewAccount& account) {
 
 // Opens the transaction, takes the key and makes the account, unless somebody else has the key, and reads who has it.
 struct FirstTrip {
-    pg::Rows inserted, key;
+    db::Rows inserted, key;
 
-    static Result<FirstTrip> make(pg::Connection& connection, const NewAccount& account) {
+    static Result<FirstTrip> make(db::Connection& connection, const NewAccount& account) {
         const std::string request = request_of(account);
-        pg::Params claim, create, key;
+        db::Params claim, create, key;
         claim.add(account.idempotency_key).add(account.id).add(request);
         create.add(account.id).add(account.currency).add(account.reference).add(account.min_balance_cents);
         create.add(account.metadata).add(account.idempotency_key);
         key.add(account.idempotency_key).add(request);
-        LEDGERLINE_TRY(auto results, connection.pipeline({{pg::begin, {}},
+        LEDGERLINE_TRY(auto results, connection.pipeline({{db::begin, {}},
                                                           {sql::api_claim_account_key, std::move(claim)},
                                                           {sql::api_create_account, std::move(create)},
                                                           {sql::api_account_of_key, std::move(key)}}));
@@ -42,24 +42,24 @@ struct FirstTrip {
     }
 };
 
-Result<std::optional<AccountRecord>> read_one(pg::Connection& connection, const pg::Statement& statement,
-                                              const pg::Params& params) {
+Result<std::optional<AccountRecord>> read_one(db::Connection& connection, const db::Statement& statement,
+                                              const db::Params& params) {
     LEDGERLINE_TRY(const auto rows, connection.query(statement, params));
     if (rows.empty()) return std::nullopt;
     return read_account(rows, 0);
 }
 
 // Ends the transaction that changed nothing, so that the account it has found is as durable as one that it had made.
-Result<Creation> answer_found(pg::Connection& connection, Status status, AccountRecord account) {
-    LEDGERLINE_CHECK(connection.commit_pipeline({{sql::session_durable_mark, {}}, {pg::commit, {}}}));
+Result<Creation> answer_found(db::Connection& connection, Status status, AccountRecord account) {
+    LEDGERLINE_CHECK(connection.commit_pipeline({{sql::db_session_durable_mark, {}}, {db::commit, {}}}));
     return Creation{status, std::move(account)};
 }
 
 // Nobody's key was in the way, and still nothing was made: by an earlier run it was, or the reference is taken.
-Result<Creation> find_obstacle(pg::Connection& connection, const NewAccount& account) {
-    LEDGERLINE_TRY(auto own, read_one(connection, sql::api_account_by_id, std::move(pg::Params().add(account.id))));
+Result<Creation> find_obstacle(db::Connection& connection, const NewAccount& account) {
+    LEDGERLINE_TRY(auto own, read_one(connection, sql::api_account_by_id, std::move(db::Params().add(account.id))));
     if (own) return answer_found(connection, Status::created, std::move(*own));
-    pg::Params by_reference;
+    db::Params by_reference;
     by_reference.add(account.reference).add_null().add(greatest_id());
     LEDGERLINE_TRY(auto other, read_one(connection, sql::api_account_by_reference, by_reference));
     connection.rollback();
@@ -69,21 +69,21 @@ Result<Creation> find_obstacle(pg::Connection& connection, const NewAccount& acc
 
 }  // namespace
 
-Result<Creation> create_account(pg::Connection& connection, const NewAccount& account) {
+Result<Creation> create_account(db::Connection& connection, const NewAccount& account) {
     LEDGERLINE_TRY(const FirstTrip first, FirstTrip::make(connection, account));
     if (!first.inserted.empty()) {
-        LEDGERLINE_CHECK(connection.commit_pipeline({{pg::commit, {}}}));
+        LEDGERLINE_CHECK(connection.commit_pipeline({{db::commit, {}}}));
         return Creation{Status::created, read_account(first.inserted, 0)};
     }
     if (first.key.empty() || first.key.uuid(0, 0) == account.id) return find_obstacle(connection, account);
 
     const bool same_request = first.key.boolean(0, 1);
     LEDGERLINE_TRY(auto other,
-                   read_one(connection, sql::api_account_by_id, std::move(pg::Params().add(first.key.uuid(0, 0)))));
-    pg::expect(other.has_value(), "the account of a key is missing");
+                   read_one(connection, sql::api_account_by_id, std::move(db::Params().add(first.key.uuid(0, 0)))));
+    db::expect(other.has_value(), "the account of a key is missing");
     if (same_request) return answer_found(connection, Status::replayed, std::move(*other));
     connection.rollback();
     return Creation{Status::key_reused, std::move(*other)};
 }
 
-}  // namespace ledgerline
+}  // namespace ledgerline::api

@@ -8,9 +8,9 @@
 #include "api/records.h"
 #include "base/result.h"
 #include "base/uuid.h"
-#include "pg/connection.h"
+#include "db/connection.h"
 
-namespace ledgerline {
+namespace ledgerline::api {
 
 struct NewAccount {
     Uuid id;  // made before the first try
@@ -34,6 +34,6 @@ struct Creation {
 
 // Safe to repeat with the same id, whatever became of the run before. Only created stores anything, the key among it.
 // created and replayed promise what is durable. Error outcome_unknown (retry): it may have been stored.
-Result<Creation> create_account(pg::Connection& connection, const NewAccount& account);
+Result<Creation> create_account(db::Connection& connection, const NewAccount& account);
 
-}  // namespace ledgerline
+}  // namespace ledgerline::api

@@ -13,7 +13,7 @@
 #include "base/money.h"
 #include "sql/queries.h"
 
-namespace ledgerline {
+namespace ledgerline::api {
 namespace {
 
 constexpr std::size_t kReferenceCharsMax = 255;
@@ -39,28 +39,28 @@ std::expected<std::string, http::Problem> parse_status(const json::Value& body) 
     return status;
 }
 
-const pg::Statement& accounts_page(const std::optional<std::string>& status) {
+const db::Statement& accounts_page(const std::optional<std::string>& status) {
     if (!status) return sql::api_accounts_page;
     return *status == "ACTIVE" ? sql::api_accounts_active : sql::api_accounts_suspended;
 }
 
-Result<std::string> list_accounts(pg::Connection& connection, const ListQuery& query,
+Result<std::string> list_accounts(db::Connection& connection, const ListQuery& query,
                                   const std::optional<std::string>& reference,
                                   const std::optional<std::string>& status) {
     const Uuid after = query.after_id().value_or(greatest_id());
-    pg::Params params;
+    db::Params params;
     if (reference)
         params.add(*reference).add(status).add(after);
     else
         params.add(after).add(query.limit() + 1).add(page_bytes);
-    const pg::Statement& statement = reference ? sql::api_account_by_reference : accounts_page(status);
+    const db::Statement& statement = reference ? sql::api_account_by_reference : accounts_page(status);
     LEDGERLINE_TRY(const auto rows, connection.query(statement, params));
     return page_text("accounts", rows, read_account, query, [](const AccountRecord& each) { return each.id; });
 }
 
 // Nothing when there is no such account.
-Result<std::optional<AccountRecord>> find_account(pg::Connection& connection, const Uuid& id) {
-    pg::Params params;
+Result<std::optional<AccountRecord>> find_account(db::Connection& connection, const Uuid& id) {
+    db::Params params;
     params.add(id);
     LEDGERLINE_TRY(auto rows, connection.query(sql::api_account_by_id, params));
     if (rows.empty()) return std::nullopt;
@@ -133,7 +133,7 @@ AccountEndpoints::Answer AccountEndpoints::create(const http::Request& request) 
     account->idempotency_key = *std::move(key);
     account->id = ids_.next();
     const auto creation = co_await database_.run(
-        request.trace, [&](pg::Connection& connection) { return create_account(connection, *account); });
+        request.trace, [&](db::Connection& connection) { return create_account(connection, *account); });
     co_return creation_response(creation);
 }
 
@@ -142,7 +142,7 @@ AccountEndpoints::Answer AccountEndpoints::get(const http::Request& request) {
     const auto id = path_id(request);
     if (!id) co_return http::to_response(id.error());
     const auto account = co_await database_.run(
-        request.trace, [&](pg::Connection& connection) { return find_account(connection, *id); });
+        request.trace, [&](db::Connection& connection) { return find_account(connection, *id); });
     co_return account_response(account);
 }
 
@@ -153,7 +153,7 @@ AccountEndpoints::Answer AccountEndpoints::list(http::Request& request) {
     const auto status = query.choice("status", kStatuses);
     if (query.problem()) co_return http::to_response(*query.problem());
     auto accounts = co_await database_.run(
-        request.trace, [&](pg::Connection& connection) { return list_accounts(connection, query, reference, status); });
+        request.trace, [&](db::Connection& connection) { return list_accounts(connection, query, reference, status); });
     if (!accounts) co_return http::to_response(problem_of(accounts.error()));
     co_return co_await text_response(request, *std::move(accounts));
 }
@@ -167,12 +167,12 @@ AccountEndpoints::Answer AccountEndpoints::set_status(const http::Request& reque
     const auto status = parse_status(*body);
     if (!status) co_return http::to_response(status.error());
     const auto account =
-        co_await database_.run(request.trace, [&](pg::Connection& connection) -> Result<std::optional<AccountRecord>> {
-            pg::Params params;
+        co_await database_.run(request.trace, [&](db::Connection& connection) -> Result<std::optional<AccountRecord>> {
+            db::Params params;
             params.add(*id).add(*status);
-            LEDGERLINE_TRY(auto changed, connection.pipeline({{pg::begin, {}}, {sql::api_set_account_status, params}}));
+            LEDGERLINE_TRY(auto changed, connection.pipeline({{db::begin, {}}, {sql::api_set_account_status, params}}));
             if (changed[1].empty()) return std::nullopt;
-            LEDGERLINE_CHECK(connection.commit_pipeline({{pg::commit, {}}}));
+            LEDGERLINE_CHECK(connection.commit_pipeline({{db::commit, {}}}));
             return read_account(changed[1], 0);
         });
     co_return account_response(account);
@@ -184,10 +184,10 @@ AccountEndpoints::Answer AccountEndpoints::entries(http::Request& request) {
     ListQuery query(request, fmt::format("entries/{}", id->to_string()), {}, CursorKind::seq);
     if (query.problem()) co_return http::to_response(*query.problem());
     using Page = std::optional<std::string>;
-    auto entries = co_await database_.run(request.trace, [&](pg::Connection& connection) -> Result<Page> {
+    auto entries = co_await database_.run(request.trace, [&](db::Connection& connection) -> Result<Page> {
         LEDGERLINE_TRY(const auto account, find_account(connection, *id));
         if (!account) return std::nullopt;
-        pg::Params params;
+        db::Params params;
         params.add(*id)
             .add(query.after_seq().value_or(std::numeric_limits<std::int64_t>::max()))
             .add(query.limit() + 1);
@@ -199,4 +199,4 @@ AccountEndpoints::Answer AccountEndpoints::entries(http::Request& request) {
     co_return co_await text_response(request, **std::move(entries));
 }
 
-}  // namespace ledgerline
+}  // namespace ledgerline::api

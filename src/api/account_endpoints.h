@@ -7,7 +7,7 @@
 #include "base/uuid.h"
 #include "http/router.h"
 
-namespace ledgerline {
+namespace ledgerline::api {
 
 class AccountEndpoints {
 public:
@@ -29,4 +29,4 @@ private:
     UuidGenerator& ids_;
 };
 
-}  // namespace ledgerline
+}  // namespace ledgerline::api

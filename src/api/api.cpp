@@ -6,14 +6,14 @@
 #include "api/account_endpoints.h"
 #include "api/dead_letter_endpoints.h"
 #include "api/operations_endpoints.h"
-#include "api/pg_intake_store.h"
 #include "api/transaction_endpoints.h"
+#include "intake/pg_intake_store.h"
 
-namespace ledgerline {
+namespace ledgerline::api {
 namespace {
 
-pg::ConnectionConfig connection_config(const ApiConfig& config, const char* role) {
-    pg::ConnectionConfig connection;
+db::ConnectionConfig connection_config(const ApiConfig& config, const char* role) {
+    db::ConnectionConfig connection;
     connection.url = config.database_url;
     connection.application_name = std::string("ledgerline ") + role;
     connection.connect_timeout = config.connect_timeout;
@@ -23,8 +23,8 @@ pg::ConnectionConfig connection_config(const ApiConfig& config, const char* role
     return connection;
 }
 
-pg::ConnectionConfig intake_connection_config(const ApiConfig& config) {
-    pg::ConnectionConfig connection = connection_config(config, "intake");
+db::ConnectionConfig intake_connection_config(const ApiConfig& config) {
+    db::ConnectionConfig connection = connection_config(config, "intake");
     connection.statement_timeout = std::min(connection.statement_timeout, config.intake_statement_timeout);
     connection.lock_timeout = std::min(connection.lock_timeout, config.intake_statement_timeout / 2);
     return connection;
@@ -41,7 +41,7 @@ DatabaseConfig database_config(const ApiConfig& config) {
 
 struct Api::Parts {
     Parts(const ApiConfig& config, const Clock& clock, Random& random, Metrics& metrics, UuidGenerator& ids,
-          Wakeup& publisher_wakeup, IntakeBatcher::OnFatal on_fatal, Tracer& tracer)
+          Wakeup& publisher_wakeup, intake::IntakeBatcher::OnFatal on_fatal, Tracer& tracer)
         : intake_store(intake_connection_config(config), metrics, tracer),
           intake(intake_store, config.intake, clock, random, metrics, publisher_wakeup, std::move(on_fatal), tracer),
           database(database_config(config), clock, random, metrics, tracer),
@@ -55,18 +55,18 @@ struct Api::Parts {
           health(health_config(config, *this), metrics, clock) {}
 
     // The database comes first among what /readyz looks at.
-    static http::HealthConfig health_config(const ApiConfig& config, Parts& parts) {
-        http::HealthConfig health{
+    static health::HealthConfig health_config(const ApiConfig& config, Parts& parts) {
+        health::HealthConfig health{
             config.version,
-            {parts.ledger.dependency(), http::dependency("database", [&parts] { return parts.intake.trouble(); })},
+            {parts.ledger.dependency(), health::dependency("database", [&parts] { return parts.intake.trouble(); })},
             config.alive,
             [&parts] { return parts.ledger.facts(); }};
         health.dependencies.insert(health.dependencies.end(), config.dependencies.begin(), config.dependencies.end());
         return health;
     }
 
-    PgIntakeStore intake_store;
-    IntakeBatcher intake;
+    intake::PgIntakeStore intake_store;
+    intake::IntakeBatcher intake;
     Database database;
     PgOutcomeStore outcome_store;
     OutcomeWatcher watcher;
@@ -74,8 +74,8 @@ struct Api::Parts {
     TransactionEndpoints transactions;
     DeadLetterEndpoints dead_letters;
     OperationsEndpoints operations;
-    LedgerProbe ledger;
-    http::HealthEndpoints health;
+    health::LedgerProbe ledger;
+    health::HealthEndpoints health;
 };
 
 Api::Api(const ApiConfig& config, const Clock& clock, Random& random, Metrics& metrics, UuidGenerator& ids,
@@ -117,4 +117,4 @@ void Api::stop() {
 
 Wakeup& Api::outcome_wakeup() { return parts_->watcher.wakeup(); }
 
-}  // namespace ledgerline
+}  // namespace ledgerline::api

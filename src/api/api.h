@@ -8,25 +8,25 @@
 #include <vector>
 
 #include "api/database.h"
-#include "api/intake.h"
-#include "api/ledger_probe.h"
 #include "api/outcome_watcher.h"
 #include "base/clock.h"
 #include "base/random.h"
 #include "base/uuid.h"
 #include "base/wakeup.h"
-#include "http/health.h"
+#include "db/connection.h"
+#include "health/endpoints.h"
+#include "health/ledger_probe.h"
 #include "http/router.h"
+#include "intake/intake.h"
 #include "observe/metrics.h"
 #include "observe/tracer.h"
-#include "pg/connection.h"
 
-namespace ledgerline {
+namespace ledgerline::api {
 
 struct ApiConfig {
     std::string database_url;
     std::string version;
-    IntakeConfig intake;
+    intake::IntakeConfig intake;
     WatcherConfig watcher;
     unsigned database_threads = 4;
     // Of one statement, and of waiting for one lock. Below intake.request_timeout, so that a frozen server is noticed
@@ -41,9 +41,9 @@ struct ApiConfig {
     // the other processes' requests, which wait for them, are late.
     milliseconds idle_in_transaction_timeout{2'000};
     // What is done in the database by this process, for /readyz.
-    std::vector<ProbedStage> stages{{StageRight::intake}};
-    std::vector<http::Dependency> dependencies;  // what /readyz looks at besides the database
-    std::function<bool()> alive;                 // what /livez says; unset: yes
+    std::vector<health::ProbedStage> stages{{health::StageRight::intake}};
+    std::vector<health::Dependency> dependencies;  // what /readyz looks at besides the database
+    std::function<bool()> alive;                   // what /livez says; unset: yes
 };
 
 class Api {
@@ -78,4 +78,4 @@ private:
     std::unique_ptr<Parts> parts_;
 };
 
-}  // namespace ledgerline
+}  // namespace ledgerline::api

@@ -2,10 +2,10 @@
 
 #include <pthread.h>
 
-#include "api/intake_queue.h"
+#include "intake/intake_queue.h"
 #include "observe/exceptions.h"
 
-namespace ledgerline {
+namespace ledgerline::api {
 namespace {
 
 const prometheus::Histogram::BucketBoundaries kWaitSeconds{0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025,
@@ -43,7 +43,7 @@ void Database::stop() {
     changed_.notify_all();
     for (Job& job : left)
         job.run([](const Work&) -> Result<void> {
-            return std::unexpected(not_run(shutting_down, "this server is shutting down"));
+            return std::unexpected(not_run(intake::shutting_down, "this server is shutting down"));
         });
     for (std::thread& thread : threads_) thread.join();
     threads_.clear();
@@ -57,8 +57,9 @@ void Database::submit(const TraceContext& trace, RunJob run) {
 
 std::optional<Error> Database::try_queue(const TraceContext& trace, RunJob& run) {
     std::lock_guard lock(mutex_);
-    if (stopping_) return not_run(shutting_down, "this server is shutting down");
-    if (queue_.size() >= config_.queue_max) return not_run(overloaded, "too many requests wait for the database");
+    if (stopping_) return not_run(intake::shutting_down, "this server is shutting down");
+    if (queue_.size() >= config_.queue_max)
+        return not_run(intake::overloaded, "too many requests wait for the database");
     queue_.push_back({std::move(run), trace, clock_.steady_now()});
     return std::nullopt;
 }
@@ -73,7 +74,7 @@ std::optional<Database::Job> Database::next_job() {
 }
 
 void Database::serve() {
-    pg::Session session(config_.connection, metrics_, config_.pool, tracer_);
+    db::Session session(config_.connection, metrics_, config_.pool, tracer_);
     while (auto job = next_job()) {
         try {
             const TraceScope scope(job->trace);
@@ -84,7 +85,7 @@ void Database::serve() {
     }
 }
 
-Result<void> Database::run_guarded(pg::Session& session, SteadyTime queued_at, const Work& work) {
+Result<void> Database::run_guarded(db::Session& session, SteadyTime queued_at, const Work& work) {
     try {
         return run_on(session, queued_at, work);
     } catch (const std::exception& exception) {
@@ -93,23 +94,23 @@ Result<void> Database::run_guarded(pg::Session& session, SteadyTime queued_at, c
     }
 }
 
-Result<void> Database::run_on(pg::Session& session, SteadyTime queued_at, const Work& work) {
+Result<void> Database::run_on(db::Session& session, SteadyTime queued_at, const Work& work) {
     const SteadyTime now = clock_.steady_now();
     wait_seconds_.Observe(std::chrono::duration<double>(now - queued_at).count());
     if (now - queued_at > config_.queue_wait_max)
-        return std::unexpected(not_run(overloaded, "waited too long for the database"));
+        return std::unexpected(not_run(intake::overloaded, "waited too long for the database"));
     if (auto reason = outage(now)) return std::unexpected(std::move(*reason));
 
     auto ran = session.run(work);
     // The session may have been lost, or of no use, long before it was used: that is no outage yet.
-    const bool fate_unknown = !ran && ran.error().code == pg::outcome_unknown;
-    if (!ran && (fate_unknown || pg::is_session_useless(ran.error().code))) ran = session.run(work);
-    if (!ran && pg::is_session_lost(ran.error().code))
+    const bool fate_unknown = !ran && ran.error().code == db::outcome_unknown;
+    if (!ran && (fate_unknown || db::is_session_useless(ran.error().code))) ran = session.run(work);
+    if (!ran && db::is_session_lost(ran.error().code))
         note_outage(ran.error());
     else
         note_success();
     // Whatever the second run says of itself, the first one may have been committed.
-    if (!ran && fate_unknown) ran.error() = not_run(pg::outcome_unknown, std::move(ran.error().message));
+    if (!ran && fate_unknown) ran.error() = not_run(db::outcome_unknown, std::move(ran.error().message));
     return ran;
 }
 
@@ -132,4 +133,4 @@ void Database::note_success() {
     backoff_.reset();
 }
 
-}  // namespace ledgerline
+}  // namespace ledgerline::api

@@ -3,7 +3,7 @@
 // Everything given to it may be run a second time, on another session, when its own is lost or of no use, so it must be
 // safe to repeat even where its first run has committed: reads are, and each write names what it expects or what it
 // makes. Writes commit by Connection::commit_pipeline(), which tells when the fate of a commit is unknown, and a write
-// that finds what an earlier run has made promises no more than is durable (session_durable_mark).
+// that finds what an earlier run has made promises no more than is durable (db_session_durable_mark).
 //
 // What the work throws, memory that was not to be had among it, is an error as well and ends neither its thread nor the
 // process.
@@ -26,18 +26,18 @@
 #include <utility>
 #include <vector>
 
-#include "api/resume.h"
 #include "base/backoff.h"
 #include "base/clock.h"
 #include "base/result.h"
+#include "base/resume.h"
+#include "db/session.h"
 #include "observe/metrics.h"
 #include "observe/tracer.h"
-#include "pg/session.h"
 
-namespace ledgerline {
+namespace ledgerline::api {
 
 struct DatabaseConfig {
-    pg::ConnectionConfig connection;
+    db::ConnectionConfig connection;
     std::string pool = "api";  // label of its metrics
     unsigned threads = 4;
     std::size_t queue_max = 2'000;
@@ -59,15 +59,15 @@ public:
     // Lets what runs end, and answers what waits. Repeatable.
     void stop();
 
-    // Runs work(pg::Connection&), which returns a Result, on one of the threads, below the span trace. Thread-safe.
+    // Runs work(db::Connection&), which returns a Result, on one of the threads, below the span trace. Thread-safe.
     template <class Work>
     auto run(const TraceContext& trace, Work work)
-        -> boost::asio::awaitable<std::invoke_result_t<Work&, pg::Connection&>> {
-        using R = std::invoke_result_t<Work&, pg::Connection&>;
+        -> boost::asio::awaitable<std::invoke_result_t<Work&, db::Connection&>> {
+        using R = std::invoke_result_t<Work&, db::Connection&>;
         co_return co_await suspend_for<R>([&](Resume<R> resume) {
             submit(trace, [work = std::move(work), resume = std::move(resume)](const Runner& run) mutable {
                 std::optional<R> result;
-                auto ran = run([&](pg::Connection& connection) -> Result<void> {
+                auto ran = run([&](db::Connection& connection) -> Result<void> {
                     result = work(connection);
                     if (!*result) return std::unexpected(result->error());
                     return {};
@@ -78,7 +78,7 @@ public:
     }
 
 private:
-    using Work = std::function<Result<void>(pg::Connection&)>;
+    using Work = std::function<Result<void>(db::Connection&)>;
     // Runs the work on a session, or tells why that was not possible.
     using Runner = std::function<Result<void>(const Work&)>;
     using RunJob = std::move_only_function<void(const Runner&)>;
@@ -93,8 +93,8 @@ private:
     std::optional<Error> try_queue(const TraceContext& trace, RunJob& run);
     void serve();
     std::optional<Job> next_job();
-    Result<void> run_guarded(pg::Session& session, SteadyTime queued_at, const Work& work);
-    Result<void> run_on(pg::Session& session, SteadyTime queued_at, const Work& work);
+    Result<void> run_guarded(db::Session& session, SteadyTime queued_at, const Work& work);
+    Result<void> run_on(db::Session& session, SteadyTime queued_at, const Work& work);
     std::optional<Error> outage(SteadyTime now);
     void note_outage(const Error& error);
     void note_success();
@@ -116,4 +116,4 @@ private:
     std::vector<std::thread> threads_;
 };
 
-}  // namespace ledgerline
+}  // namespace ledgerline::api

@@ -9,7 +9,7 @@
 #include "api/responses.h"
 #include "sql/queries.h"
 
-namespace ledgerline {
+namespace ledgerline::api {
 namespace {
 
 // A letter as the answer has it, where its message was as large as an event may be.
@@ -18,67 +18,67 @@ constexpr std::string_view kOrders[] = {"newest", "oldest"};
 
 using Found = Result<std::optional<DeadLetterRecord>>;
 
-Found first_letter(const pg::Rows& rows) {
+Found first_letter(const db::Rows& rows) {
     if (rows.empty()) return std::nullopt;
     return read_dead_letter(rows, 0);
 }
 
-Found find_letter(pg::Connection& connection, const Uuid& id) {
-    pg::Params params;
+Found find_letter(db::Connection& connection, const Uuid& id) {
+    db::Params params;
     params.add(id);
-    LEDGERLINE_TRY(auto rows, connection.query(sql::api_dead_letter_by_id, params));
+    LEDGERLINE_TRY(auto rows, connection.query(sql::letters_dead_letter_by_id, params));
     return first_letter(rows);
 }
 
 // The answer promises the decision also when an earlier call has made it: it is as durable as one of this call's.
-Found commit_decision(pg::Connection& connection, const pg::Params& letter) {
-    LEDGERLINE_TRY(const auto results,
-                   connection.commit_pipeline(
-                       {{sql::session_durable_mark, {}}, {pg::commit, {}}, {sql::api_dead_letter_by_id, letter}}));
+Found commit_decision(db::Connection& connection, const db::Params& letter) {
+    LEDGERLINE_TRY(const auto results, connection.commit_pipeline({{sql::db_session_durable_mark, {}},
+                                                                   {db::commit, {}},
+                                                                   {sql::letters_dead_letter_by_id, letter}}));
     return first_letter(results.back());
 }
 
 // The lane is locked first, as intake does it, and the letter after that. What an earlier run has decided is found.
-Found replay_letter(pg::Connection& connection, const Uuid& id, const DecisionRequest& decision, const Uuid& event_id,
+Found replay_letter(db::Connection& connection, const Uuid& id, const DecisionRequest& decision, const Uuid& event_id,
                     const std::string& traceparent) {
-    pg::Params letter, replay;
+    db::Params letter, replay;
     letter.add(id);
     decision.add_to(replay, id);
     replay.add(event_id).add(traceparent);
     LEDGERLINE_CHECK(connection.pipeline(
-        {{pg::begin, {}}, {sql::api_lock_lane_of_dead_letter, letter}, {sql::api_replay_dead_letter, replay}}));
+        {{db::begin, {}}, {sql::letters_lock_lane_of_dead_letter, letter}, {sql::letters_replay_dead_letter, replay}}));
     return commit_decision(connection, letter);
 }
 
-Found discard_letter(pg::Connection& connection, const Uuid& id, const DecisionRequest& decision) {
-    pg::Params letter, discard;
+Found discard_letter(db::Connection& connection, const Uuid& id, const DecisionRequest& decision) {
+    db::Params letter, discard;
     letter.add(id);
     decision.add_to(discard, id);
-    LEDGERLINE_CHECK(connection.pipeline({{pg::begin, {}}, {sql::api_discard_dead_letter, discard}}));
+    LEDGERLINE_CHECK(connection.pipeline({{db::begin, {}}, {sql::letters_discard_dead_letter, discard}}));
     return commit_decision(connection, letter);
 }
 
-Result<std::string> read_page(pg::Connection& connection, const pg::Statement& statement, const ListQuery& query,
+Result<std::string> read_page(db::Connection& connection, const db::Statement& statement, const ListQuery& query,
                               const DeadLetterFilter& filter) {
-    pg::Params params;
+    db::Params params;
     params.add(query.after_id()).add(query.limit() + 1).add(page_bytes);
     filter.add_to(params);
     LEDGERLINE_TRY(
         const auto results,
         connection.pipeline(
-            {{pg::begin, {}}, {sql::api_plan_for_these_parameters, {}}, {statement, params}, {pg::commit, {}}}));
+            {{db::begin, {}}, {sql::letters_plan_for_these_parameters, {}}, {statement, params}, {db::commit, {}}}));
     return page_text("dead_letters", results[2], read_dead_letter, query,
                      [](const DeadLetterRecord& each) { return each.id; });
 }
 
-Result<DeadLetterSummary> summarize(pg::Connection& connection, const DeadLetterFilter& filter) {
-    pg::Params params;
+Result<DeadLetterSummary> summarize(db::Connection& connection, const DeadLetterFilter& filter) {
+    db::Params params;
     filter.add_to(params);
-    LEDGERLINE_TRY(const auto results, connection.pipeline({{sql::api_begin_snapshot, {}},
-                                                            {sql::api_plan_for_these_parameters, {}},
-                                                            {sql::api_dead_letters_groups, params},
-                                                            {sql::api_dead_letters_amounts, params},
-                                                            {pg::commit, {}}}));
+    LEDGERLINE_TRY(const auto results, connection.pipeline({{sql::letters_begin_snapshot, {}},
+                                                            {sql::letters_plan_for_these_parameters, {}},
+                                                            {sql::letters_dead_letters_groups, params},
+                                                            {sql::letters_dead_letters_amounts, params},
+                                                            {db::commit, {}}}));
     return read_summary(results[2], results[3]);
 }
 
@@ -145,7 +145,7 @@ DeadLetterEndpoints::Answer DeadLetterEndpoints::get(http::Request& request) {
     const auto id = path_id(request);
     if (!id) co_return http::to_response(id.error());
     const Found letter =
-        co_await database_.run(request.trace, [&](pg::Connection& connection) { return find_letter(connection, *id); });
+        co_await database_.run(request.trace, [&](db::Connection& connection) { return find_letter(connection, *id); });
     if (!letter) co_return http::to_response(problem_of(letter.error()));
     if (!*letter) co_return not_found();
     co_return co_await read_response(request, **letter);
@@ -159,9 +159,10 @@ DeadLetterEndpoints::Answer DeadLetterEndpoints::list(http::Request& request) {
     const auto filter = DeadLetterFilter::read(query);
     const auto order = query.choice("order", kOrders);
     if (query.problem()) co_return http::to_response(*query.problem());
-    const pg::Statement& statement = order == "oldest" ? sql::api_dead_letters_oldest : sql::api_dead_letters_newest;
+    const db::Statement& statement =
+        order == "oldest" ? sql::letters_dead_letters_oldest : sql::letters_dead_letters_newest;
     auto letters = co_await database_.run(
-        request.trace, [&](pg::Connection& connection) { return read_page(connection, statement, query, filter); });
+        request.trace, [&](db::Connection& connection) { return read_page(connection, statement, query, filter); });
     if (!letters) co_return http::to_response(problem_of(letters.error()));
     co_return co_await text_response(request, *std::move(letters));
 }
@@ -172,7 +173,7 @@ DeadLetterEndpoints::Answer DeadLetterEndpoints::summary(const http::Request& re
     const auto filter = DeadLetterFilter::read(query);
     if (query.problem()) co_return http::to_response(*query.problem());
     const auto summary = co_await database_.run(
-        request.trace, [&](pg::Connection& connection) { return summarize(connection, filter); });
+        request.trace, [&](db::Connection& connection) { return summarize(connection, filter); });
     if (!summary) co_return http::to_response(problem_of(summary.error()));
     co_return record_response(200, *summary);
 }
@@ -188,7 +189,7 @@ DeadLetterEndpoints::Answer DeadLetterEndpoints::decide(http::Request& request, 
 
     if (decision == Decision::replay) co_return co_await replay(request, *id, *who);
     const Found letter = co_await database_.run(
-        request.trace, [&](pg::Connection& connection) { return discard_letter(connection, *id, *who); });
+        request.trace, [&](db::Connection& connection) { return discard_letter(connection, *id, *who); });
     outcome_wakeup_.notify();
     co_return decision_response(letter, "DISCARDED");
 }
@@ -200,7 +201,7 @@ DeadLetterEndpoints::Answer DeadLetterEndpoints::replay(const http::Request& req
     Span span = tracer_.start_below(request.trace, SpanKind::internal, "replay dead letter");
     span.set("ledgerline.dead_letter.id", id);
     const std::string traceparent = span.context().to_string();
-    const Found letter = co_await database_.run(span.context(), [&](pg::Connection& connection) {
+    const Found letter = co_await database_.run(span.context(), [&](db::Connection& connection) {
         return replay_letter(connection, id, who, event_id, traceparent);
     });
     if (letter && *letter)
@@ -209,4 +210,4 @@ DeadLetterEndpoints::Answer DeadLetterEndpoints::replay(const http::Request& req
     co_return decision_response(letter, "REPLAYED");
 }
 
-}  // namespace ledgerline
+}  // namespace ledgerline::api

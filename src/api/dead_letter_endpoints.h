@@ -10,7 +10,7 @@
 #include "http/router.h"
 #include "observe/tracer.h"
 
-namespace ledgerline {
+namespace ledgerline::api {
 
 class DeadLetterEndpoints {
 public:
@@ -43,4 +43,4 @@ private:
     Tracer& tracer_;
 };
 
-}  // namespace ledgerline
+}  // namespace ledgerline::api

@@ -2,7 +2,7 @@
 
 #include <cstddef>
 
-namespace ledgerline {
+namespace ledgerline::api {
 namespace {
 
 constexpr std::string_view kStates[] = {"PARKED", "REPLAYED", "DISCARDED"};
@@ -21,8 +21,8 @@ DeadLetterFilter DeadLetterFilter::read(ListQuery& query) {
             .failed_before = query.time("failed_before")};
 }
 
-void DeadLetterFilter::add_to(pg::Params& params) const {
+void DeadLetterFilter::add_to(db::Params& params) const {
     params.add(state).add(error_class).add(error_code).add(account_id).add(lane).add(failed_after).add(failed_before);
 }
 
-}  // namespace ledgerline
+}  // namespace ledgerline::api

@@ -9,9 +9,9 @@
 #include "api/list_query.h"
 #include "base/clock.h"
 #include "base/uuid.h"
-#include "pg/params.h"
+#include "db/params.h"
 
-namespace ledgerline {
+namespace ledgerline::api {
 
 struct DeadLetterFilter {
     static constexpr std::string_view parameters[] = {"state", "error_class",  "error_code",   "account_id",
@@ -28,7 +28,7 @@ struct DeadLetterFilter {
     // What is malformed is left out, and query says so.
     static DeadLetterFilter read(ListQuery& query);
     // Adds its seven parameters, in the order in which the statements name them.
-    void add_to(pg::Params& params) const;
+    void add_to(db::Params& params) const;
 };
 
-}  // namespace ledgerline
+}  // namespace ledgerline::api

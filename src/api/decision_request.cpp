@@ -6,7 +6,7 @@
 #include "api/problem_code.h"
 #include "api/transaction_request.h"
 
-namespace ledgerline {
+namespace ledgerline::api {
 namespace {
 
 constexpr const char* kUnnamed = "api";
@@ -61,9 +61,9 @@ std::string DecisionRequest::decided_by() const {
     return key_fingerprint ? "key:" + *key_fingerprint : kUnnamed;
 }
 
-void DecisionRequest::add_to(pg::Params& params, const Uuid& letter) const {
+void DecisionRequest::add_to(db::Params& params, const Uuid& letter) const {
     params.add(letter).add(decided_by()).add(operator_name).add(key_fingerprint).add(bulk_id).add(reason);
     params.add(request_id);
 }
 
-}  // namespace ledgerline
+}  // namespace ledgerline::api

@@ -9,11 +9,11 @@
 #include <string>
 
 #include "base/uuid.h"
+#include "db/params.h"
 #include "http/message.h"
 #include "http/problem.h"
-#include "pg/params.h"
 
-namespace ledgerline {
+namespace ledgerline::api {
 
 struct DecisionRequest {
     static constexpr std::size_t operator_chars_max = 100;
@@ -30,7 +30,7 @@ struct DecisionRequest {
     // What decided_by says: the name, or "key:" and the fingerprint, or "api".
     std::string decided_by() const;
     // Adds the letter and the six parameters that the statements of both decisions begin with.
-    void add_to(pg::Params& params, const Uuid& letter) const;
+    void add_to(db::Params& params, const Uuid& letter) const;
 };
 
-}  // namespace ledgerline
+}  // namespace ledgerline::api

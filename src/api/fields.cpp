@@ -9,7 +9,7 @@
 #include "base/jsonb.h"
 #include "base/money.h"
 
-namespace ledgerline {
+namespace ledgerline::api {
 
 std::size_t code_points(std::string_view utf8) {
     return static_cast<std::size_t>(
@@ -150,4 +150,4 @@ std::optional<http::Problem> Fields::finish() {
     return problem_;
 }
 
-}  // namespace ledgerline
+}  // namespace ledgerline::api

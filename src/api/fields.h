@@ -16,7 +16,7 @@
 #include "base/json.h"
 #include "base/uuid.h"
 
-namespace ledgerline {
+namespace ledgerline::api {
 
 // The number of Unicode code points of valid UTF-8.
 std::size_t code_points(std::string_view utf8);
@@ -59,4 +59,4 @@ private:
     std::optional<http::Problem> problem_;
 };
 
-}  // namespace ledgerline
+}  // namespace ledgerline::api

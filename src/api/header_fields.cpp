@@ -4,11 +4,11 @@
 #include <charconv>
 
 #include "api/fields.h"
+#include "base/text.h"
 #include "base/utf8.h"
-#include "http/chars.h"
 #include "http/field_value.h"
 
-namespace ledgerline {
+namespace ledgerline::api {
 namespace {
 
 constexpr std::string_view kKeyHeader = "idempotency-key";
@@ -38,8 +38,8 @@ http::Problem key_problem(std::string_view rule) {
 std::optional<std::chrono::seconds> parse_wait(std::string_view preference) {
     const auto equals = preference.find('=');
     if (equals == std::string_view::npos) return std::nullopt;
-    const auto digits = http::token_or_quoted(http::trimmed(preference.substr(equals + 1)));
-    if (!digits || digits->empty() || !std::ranges::all_of(*digits, http::is_digit)) return std::nullopt;
+    const auto digits = http::token_or_quoted(trimmed(preference.substr(equals + 1)));
+    if (!digits || digits->empty() || !std::ranges::all_of(*digits, is_digit)) return std::nullopt;
     unsigned seconds = 0;
     const auto parsed = std::from_chars(digits->data(), digits->data() + digits->size(), seconds);
     if (parsed.ec != std::errc()) return wait_max;  // more digits than fit: more than enough
@@ -72,11 +72,10 @@ std::optional<std::chrono::seconds> read_wait(const http::Request& request) {
         for (const std::string_view preference : http::list_elements(value)) {
             const std::string_view bare = http::split_outside_quotes(preference, ';').front();
             // The first one counts, also when it is malformed (RFC 7240, section 2).
-            if (http::equal_ignoring_case(http::trimmed(bare.substr(0, bare.find('='))), "wait"))
-                return parse_wait(bare);
+            if (equal_ignoring_case(trimmed(bare.substr(0, bare.find('='))), "wait")) return parse_wait(bare);
         }
     }
     return std::nullopt;
 }
 
-}  // namespace ledgerline
+}  // namespace ledgerline::api

@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "http/message.h"
 
-namespace ledgerline {
+namespace ledgerline::api {
 
 // In code points.
 inline constexpr std::size_t idempotency_key_chars_max = 255;
@@ -24,4 +24,4 @@ std::expected<std::optional<std::string>, http::Problem> read_idempotency_key(co
 // is well formed.
 std::optional<std::chrono::seconds> read_wait(const http::Request& request);
 
-}  // namespace ledgerline
+}  // namespace ledgerline::api

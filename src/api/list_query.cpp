@@ -9,7 +9,7 @@
 
 #include "api/fields.h"
 
-namespace ledgerline {
+namespace ledgerline::api {
 namespace {
 
 constexpr std::size_t kHashChars = 16;
@@ -68,7 +68,7 @@ const std::string* ListQuery::find(std::string_view name) const {
 }
 
 void ListQuery::complain(ProblemCode code, std::string_view name, std::string detail) {
-    if (!problem_) problem_ = ledgerline::problem(code, std::move(detail), std::string(name));
+    if (!problem_) problem_ = ledgerline::api::problem(code, std::move(detail), std::string(name));
 }
 
 void ListQuery::read_limit() {
@@ -154,4 +154,4 @@ std::string ListQuery::encode(std::string position) const {
     return fmt::format("{}{:016x}{}", static_cast<char>(kind_), filters_hash_, position);
 }
 
-}  // namespace ledgerline
+}  // namespace ledgerline::api

@@ -17,7 +17,7 @@
 #include "base/uuid.h"
 #include "http/message.h"
 
-namespace ledgerline {
+namespace ledgerline::api {
 
 inline constexpr std::int64_t page_rows_max = 1000;
 inline constexpr std::int64_t page_rows_default = 50;
@@ -71,4 +71,4 @@ private:
     std::optional<http::Problem> problem_;
 };
 
-}  // namespace ledgerline
+}  // namespace ledgerline::api

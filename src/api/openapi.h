@@ -4,8 +4,8 @@
 
 #include <string_view>
 
-namespace ledgerline {
+namespace ledgerline::api {
 
 extern const std::string_view openapi_document;
 
-}  // namespace ledgerline
+}  // namespace ledgerline::api

@@ -15,7 +15,7 @@
 #include "base/json.h"
 #include "http/problem.h"
 
-namespace ledgerline {
+namespace ledgerline::api {
 namespace {
 
 using Names = std::set<std::string>;
@@ -149,4 +149,4 @@ TEST(ProblemCodes, AreInTheOrderOfTheEnumAndNamedOnce) {
 }
 
 }  // namespace
-}  // namespace ledgerline
+}  // namespace ledgerline::api

@@ -6,7 +6,7 @@
 #include "api/responses.h"
 #include "sql/queries.h"
 
-namespace ledgerline {
+namespace ledgerline::api {
 
 void OperationsEndpoints::add_routes(http::Router& router) {
     using http::Request;
@@ -25,7 +25,7 @@ void OperationsEndpoints::add_routes(http::Router& router) {
 OperationsEndpoints::Answer OperationsEndpoints::lanes(const http::Request& request) {
     if (auto wrong = check_parameters(request, {})) co_return http::to_response(*wrong);
     auto lanes =
-        co_await database_.run(request.trace, [](pg::Connection& connection) -> Result<std::vector<LaneRecord>> {
+        co_await database_.run(request.trace, [](db::Connection& connection) -> Result<std::vector<LaneRecord>> {
             LEDGERLINE_TRY(auto rows, connection.query(sql::api_lanes));
             return read_all(rows, read_lane);
         });
@@ -43,4 +43,4 @@ OperationsEndpoints::Answer OperationsEndpoints::openapi(const http::Request&) {
     co_return json_response(200, std::string(openapi_document));
 }
 
-}  // namespace ledgerline
+}  // namespace ledgerline::api

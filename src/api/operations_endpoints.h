@@ -6,7 +6,7 @@
 #include "api/database.h"
 #include "http/router.h"
 
-namespace ledgerline {
+namespace ledgerline::api {
 
 class OperationsEndpoints {
 public:
@@ -24,4 +24,4 @@ private:
     Database& database_;
 };
 
-}  // namespace ledgerline
+}  // namespace ledgerline::api

@@ -8,7 +8,7 @@
 #include "observe/log.h"
 #include "sql/queries.h"
 
-namespace ledgerline {
+namespace ledgerline::api {
 namespace {
 
 // How long the watcher sleeps when nobody waits: the first waiter wakes it.
@@ -21,11 +21,11 @@ std::size_t count_open(const std::vector<TransactionRecord>& records) {
 
 }  // namespace
 
-PgOutcomeStore::PgOutcomeStore(pg::ConnectionConfig config, Metrics& metrics)
+PgOutcomeStore::PgOutcomeStore(db::ConnectionConfig config, Metrics& metrics)
     : session_(std::move(config), metrics, "watcher") {}
 
 Result<std::map<int, std::int64_t>> PgOutcomeStore::applied_seqs() {
-    return session_.run([](pg::Connection& connection) -> Result<std::map<int, std::int64_t>> {
+    return session_.run([](db::Connection& connection) -> Result<std::map<int, std::int64_t>> {
         LEDGERLINE_TRY(auto rows, connection.query(sql::api_applied_seqs));
         std::map<int, std::int64_t> applied;
         for (std::size_t row = 0; row < rows.size(); ++row)
@@ -35,8 +35,8 @@ Result<std::map<int, std::int64_t>> PgOutcomeStore::applied_seqs() {
 }
 
 Result<std::vector<TransactionRecord>> PgOutcomeStore::read(std::span<const Uuid> ids) {
-    return session_.run([&](pg::Connection& connection) -> Result<std::vector<TransactionRecord>> {
-        pg::Params params;
+    return session_.run([&](db::Connection& connection) -> Result<std::vector<TransactionRecord>> {
+        db::Params params;
         params.add_array(ids);
         LEDGERLINE_TRY(auto rows, connection.query(sql::api_transaction_states_by_id, params));
         std::vector<TransactionRecord> records;
@@ -197,4 +197,4 @@ milliseconds OutcomeWatcher::sleep_for(milliseconds delay) {
     return sleeping_;
 }
 
-}  // namespace ledgerline
+}  // namespace ledgerline::api

@@ -15,15 +15,15 @@
 #include <vector>
 
 #include "api/records.h"
-#include "api/resume.h"
 #include "base/clock.h"
 #include "base/loop.h"
 #include "base/result.h"
+#include "base/resume.h"
 #include "base/wakeup.h"
+#include "db/session.h"
 #include "observe/metrics.h"
-#include "pg/session.h"
 
-namespace ledgerline {
+namespace ledgerline::api {
 
 // What the watcher reads. Not thread-safe: one thread at a time.
 class OutcomeStore {
@@ -38,12 +38,12 @@ public:
 class PgOutcomeStore final : public OutcomeStore {
 public:
     // metrics must outlive the store.
-    PgOutcomeStore(pg::ConnectionConfig config, Metrics& metrics);
+    PgOutcomeStore(db::ConnectionConfig config, Metrics& metrics);
     Result<std::map<int, std::int64_t>> applied_seqs() override;
     Result<std::vector<TransactionRecord>> read(std::span<const Uuid> ids) override;
 
 private:
-    pg::Session session_;
+    db::Session session_;
 };
 
 struct WatcherConfig {
@@ -123,4 +123,4 @@ private:
     LoopThread loop_;  // last: it uses everything above
 };
 
-}  // namespace ledgerline
+}  // namespace ledgerline::api

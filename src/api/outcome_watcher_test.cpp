@@ -11,7 +11,7 @@
 
 #include "base/clock.h"
 
-namespace ledgerline {
+namespace ledgerline::api {
 namespace {
 
 using testing::ElementsAre;
@@ -251,4 +251,4 @@ TEST_F(OutcomeWatcherTest, StopAnswersEverybodyWithTheCurrentState) {
 }
 
 }  // namespace
-}  // namespace ledgerline
+}  // namespace ledgerline::api

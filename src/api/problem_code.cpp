@@ -5,7 +5,7 @@
 
 #include "observe/log.h"
 
-namespace ledgerline {
+namespace ledgerline::api {
 namespace {
 
 using enum ProblemCode;
@@ -84,4 +84,4 @@ http::Problem problem_of(const Error& error) {
     return problem(internal_error, "The database refused this request. Nothing was stored.");
 }
 
-}  // namespace ledgerline
+}  // namespace ledgerline::api

@@ -10,7 +10,7 @@
 #include "base/result.h"
 #include "http/problem.h"
 
-namespace ledgerline {
+namespace ledgerline::api {
 
 enum class ProblemCode {
     invalid_json,
@@ -59,4 +59,4 @@ http::Problem problem(ProblemCode code, std::string detail, std::string field = 
 // outcome_unknown.
 http::Problem problem_of(const Error& error);
 
-}  // namespace ledgerline
+}  // namespace ledgerline::api

@@ -2,16 +2,16 @@
 
 #include <algorithm>
 
-#include "api/json_object.h"
-#include "api/row_reader.h"
+#include "base/json_object.h"
+#include "db/row_reader.h"
 
-namespace ledgerline {
+namespace ledgerline::api {
 namespace {
 
 constexpr int kDecisionColumns = 8;
 constexpr int kHaltColumns = 4;
 
-std::optional<DecisionRecord> read_optional_decision(RowReader& in) {
+std::optional<DecisionRecord> read_optional_decision(db::RowReader& in) {
     if (in.is_null()) return in.skip(kDecisionColumns), std::nullopt;
     return DecisionRecord{.decision = in.text(),
                           .decided_at = in.time(),
@@ -23,7 +23,7 @@ std::optional<DecisionRecord> read_optional_decision(RowReader& in) {
                           .request_id = in.text()};
 }
 
-std::optional<HaltRecord> read_optional_halt(RowReader& in, const char* stage) {
+std::optional<HaltRecord> read_optional_halt(db::RowReader& in, const char* stage) {
     if (in.is_null()) return in.skip(kHaltColumns), std::nullopt;
     return HaltRecord{.stage = stage, .seq = in.int64(), .code = in.text(), .reason = in.text(), .since = in.time()};
 }
@@ -32,8 +32,8 @@ std::optional<HaltRecord> read_optional_halt(RowReader& in, const char* stage) {
 
 // The designated initializers below are evaluated in order, which is the order of the queries' columns.
 
-AccountRecord read_account(const pg::Rows& rows, std::size_t row) {
-    RowReader in(rows, row);
+AccountRecord read_account(const db::Rows& rows, std::size_t row) {
+    db::RowReader in(rows, row);
     return {.id = in.uuid(),
             .reference = in.optional_text(),
             .currency = in.text(),
@@ -46,12 +46,12 @@ AccountRecord read_account(const pg::Rows& rows, std::size_t row) {
             .updated_at = in.time()};
 }
 
-TransactionRecord read_transaction(const pg::Rows& rows, std::size_t row) {
-    RowReader in(rows, row);
+TransactionRecord read_transaction(const db::Rows& rows, std::size_t row) {
+    db::RowReader in(rows, row);
     return read_transaction(in);
 }
 
-TransactionRecord read_transaction(RowReader& in) {
+TransactionRecord read_transaction(db::RowReader& in) {
     return {.id = in.uuid(),
             .account_id = in.uuid(),
             .amount_cents = in.int64(),
@@ -69,8 +69,8 @@ TransactionRecord read_transaction(RowReader& in) {
             .updated_at = in.time()};
 }
 
-EntryRecord read_entry(const pg::Rows& rows, std::size_t row) {
-    RowReader in(rows, row);
+EntryRecord read_entry(const db::Rows& rows, std::size_t row) {
+    db::RowReader in(rows, row);
     return {.transaction_id = in.uuid(),
             .seq = in.int64(),
             .type = in.text(),
@@ -79,8 +79,8 @@ EntryRecord read_entry(const pg::Rows& rows, std::size_t row) {
             .processed_at = in.time()};
 }
 
-DeadLetterRecord read_dead_letter(const pg::Rows& rows, std::size_t row) {
-    RowReader in(rows, row);
+DeadLetterRecord read_dead_letter(const db::Rows& rows, std::size_t row) {
+    db::RowReader in(rows, row);
     return {.id = in.uuid(),
             .event_id = in.optional_uuid(),
             .transaction_id = in.optional_uuid(),
@@ -107,28 +107,28 @@ DeadLetterRecord read_dead_letter(const pg::Rows& rows, std::size_t row) {
             .decision = read_optional_decision(in)};
 }
 
-DeadLetterSummary read_summary(const pg::Rows& groups, const pg::Rows& amounts) {
+DeadLetterSummary read_summary(const db::Rows& groups, const db::Rows& amounts) {
     DeadLetterSummary summary;
     for (std::size_t row = 0; row < groups.size(); ++row) {
-        RowReader in(groups, row);
+        db::RowReader in(groups, row);
         summary.groups.push_back({in.text(), in.text(), in.int64()});
         const WallTime oldest = in.time(), newest = in.time();
         summary.oldest_failed_at = std::min(summary.oldest_failed_at.value_or(oldest), oldest);
         summary.newest_failed_at = std::max(summary.newest_failed_at.value_or(newest), newest);
     }
     for (std::size_t row = 0; row < amounts.size(); ++row) {
-        RowReader in(amounts, row);
+        db::RowReader in(amounts, row);
         summary.amounts.push_back({in.text(), in.text(), in.int64(), in.text()});
     }
     return summary;
 }
 
-LaneRecord read_lane(const pg::Rows& rows, std::size_t row) {
-    RowReader in(rows, row);
+LaneRecord read_lane(const db::Rows& rows, std::size_t row) {
+    db::RowReader in(rows, row);
     return read_lane(in);
 }
 
-LaneRecord read_lane(RowReader& in) {
+LaneRecord read_lane(db::RowReader& in) {
     LaneRecord record{.lane = in.lane(),
                       .last_seq = in.int64(),
                       .published_seq = in.int64(),
@@ -308,4 +308,4 @@ void append_json(const LaneRecord& record, std::string& out) {
         .close();
 }
 
-}  // namespace ledgerline
+}  // namespace ledgerline::api

@@ -12,11 +12,10 @@
 
 #include "base/clock.h"
 #include "base/uuid.h"
-#include "pg/connection.h"
+#include "db/connection.h"
+#include "db/row_reader.h"
 
-namespace ledgerline {
-
-class RowReader;
+namespace ledgerline::api {
 
 struct AccountRecord {
     Uuid id;
@@ -144,16 +143,16 @@ struct LaneRecord {
     std::vector<HaltRecord> halts;  // empty while every stage goes on
 };
 
-AccountRecord read_account(const pg::Rows& rows, std::size_t row);
-TransactionRecord read_transaction(const pg::Rows& rows, std::size_t row);
-EntryRecord read_entry(const pg::Rows& rows, std::size_t row);
-DeadLetterRecord read_dead_letter(const pg::Rows& rows, std::size_t row);
-LaneRecord read_lane(const pg::Rows& rows, std::size_t row);
+AccountRecord read_account(const db::Rows& rows, std::size_t row);
+TransactionRecord read_transaction(const db::Rows& rows, std::size_t row);
+EntryRecord read_entry(const db::Rows& rows, std::size_t row);
+DeadLetterRecord read_dead_letter(const db::Rows& rows, std::size_t row);
+LaneRecord read_lane(const db::Rows& rows, std::size_t row);
 // groups and amounts: what the two statements of a summary gave.
-DeadLetterSummary read_summary(const pg::Rows& groups, const pg::Rows& amounts);
+DeadLetterSummary read_summary(const db::Rows& groups, const db::Rows& amounts);
 // Among other columns of a row.
-TransactionRecord read_transaction(RowReader& in);
-LaneRecord read_lane(RowReader& in);
+TransactionRecord read_transaction(db::RowReader& in);
+LaneRecord read_lane(db::RowReader& in);
 
 // Append the record as a JSON object.
 void append_json(const AccountRecord& record, std::string& out);
@@ -163,4 +162,4 @@ void append_json(const DeadLetterRecord& record, std::string& out);
 void append_json(const DeadLetterSummary& summary, std::string& out);
 void append_json(const LaneRecord& record, std::string& out);
 
-}  // namespace ledgerline
+}  // namespace ledgerline::api

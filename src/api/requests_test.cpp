@@ -9,7 +9,7 @@
 #include "api/list_query.h"
 #include "api/transaction_request.h"
 
-namespace ledgerline {
+namespace ledgerline::api {
 namespace {
 
 using std::chrono::seconds;
@@ -265,4 +265,4 @@ TEST(Batch, AnItemOfTooManyValuesFailsAloneAndTooManyItemsAtOnce) {
 }
 
 }  // namespace
-}  // namespace ledgerline
+}  // namespace ledgerline::api

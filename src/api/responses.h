@@ -7,15 +7,15 @@
 #include <utility>
 #include <vector>
 
-#include "api/json_object.h"
 #include "api/list_query.h"
 #include "api/records.h"
+#include "base/json_object.h"
 #include "base/limits.h"
 #include "http/message.h"
 #include "http/problem.h"
-#include "http/room.h"
+#include "http/server/room.h"
 
-namespace ledgerline {
+namespace ledgerline::api {
 
 // Bodies may be larger than this in no call but the batch.
 inline constexpr std::size_t body_bytes_max = 64 * 1024;
@@ -41,7 +41,7 @@ http::Response record_response(int status, const Record& record) {
 //
 // To be called where the rows were read, so that nothing but the text is handed on.
 template <class Record, class Position>
-std::string page_text(std::string_view name, const pg::Rows& rows, Record (*read)(const pg::Rows&, std::size_t),
+std::string page_text(std::string_view name, const db::Rows& rows, Record (*read)(const db::Rows&, std::size_t),
                       const ListQuery& query, Position position) {
     const auto limit = static_cast<std::size_t>(query.limit());
     std::optional<std::string> next_cursor;
@@ -83,7 +83,7 @@ boost::asio::awaitable<http::Response> read_response(http::Request& request, con
 
 // Every row that a query gave.
 template <class Record>
-std::vector<Record> read_all(const pg::Rows& rows, Record (*read)(const pg::Rows&, std::size_t)) {
+std::vector<Record> read_all(const db::Rows& rows, Record (*read)(const db::Rows&, std::size_t)) {
     std::vector<Record> records;
     records.reserve(rows.size());
     for (std::size_t row = 0; row < rows.size(); ++row) records.push_back(read(rows, row));
@@ -104,4 +104,4 @@ inline Uuid greatest_id() {
     return id;
 }
 
-}  // namespace ledgerline
+}  // namespace ledgerline::api

@@ -10,10 +10,10 @@
 #include "api/header_fields.h"
 #include "api/responses.h"
 #include "api/transaction_trace.h"
-#include "http/room.h"
+#include "http/server/room.h"
 #include "sql/queries.h"
 
-namespace ledgerline {
+namespace ledgerline::api {
 namespace {
 
 // What one item takes besides the texts of the request: as a row, and in the answer.
@@ -22,7 +22,7 @@ constexpr std::size_t kItemBytes = 640;
 constexpr std::size_t kItemBytesMin = 64;
 
 // As intake has just stored it: nothing can have happened to it yet that the client must know.
-TransactionRecord new_transaction(IntakeItem item, const IntakeResult& result) {
+TransactionRecord new_transaction(intake::IntakeItem item, const intake::IntakeResult& result) {
     TransactionRecord record;
     record.id = item.transaction_id;
     record.account_id = item.account_id;
@@ -38,8 +38,8 @@ TransactionRecord new_transaction(IntakeItem item, const IntakeResult& result) {
     return record;
 }
 
-http::Problem refusal(const IntakeResult& result) {
-    using Status = IntakeResult::Status;
+http::Problem refusal(const intake::IntakeResult& result) {
+    using Status = intake::IntakeResult::Status;
     switch (result.status) {
         case Status::key_reused:
             return problem(ProblemCode::idempotency_key_reused,
@@ -62,12 +62,12 @@ http::Problem refusal(const IntakeResult& result) {
     LEDGERLINE_ASSERT(false);
 }
 
-void describe(Span& span, const BatchItems& items, const IntakeAnswers& answers) {
+void describe(Span& span, const BatchItems& items, const intake::IntakeAnswers& answers) {
     if (!span.recording()) return;
     std::int64_t created = 0, replayed = 0;
-    for (const Result<IntakeResult>& answer : answers) {
-        created += answer && answer->status == IntakeResult::Status::created;
-        replayed += answer && answer->status == IntakeResult::Status::replayed;
+    for (const Result<intake::IntakeResult>& answer : answers) {
+        created += answer && answer->status == intake::IntakeResult::Status::created;
+        replayed += answer && answer->status == intake::IntakeResult::Status::replayed;
     }
     span.set("ledgerline.intake.rows", answers.size());
     span.set("ledgerline.intake.created", created).set("ledgerline.intake.replayed", replayed);
@@ -77,7 +77,7 @@ void describe(Span& span, const BatchItems& items, const IntakeAnswers& answers)
         span.set("ledgerline.account.id", items[0]->account_id);
     }
     if (!answers[0]) return span.fail(answers[0].error());
-    if (answers[0]->status == IntakeResult::Status::created) span.link(answers[0]->batch);
+    if (answers[0]->status == intake::IntakeResult::Status::created) span.link(answers[0]->batch);
 }
 
 void prefix_field(http::Problem& wrong, std::size_t index) {
@@ -138,10 +138,11 @@ void TransactionEndpoints::add_routes(http::Router& router) {
 
 // Gives the well-formed items their ids and has them accepted. What is published and applied later hangs below the span
 // that this leaves.
-boost::asio::awaitable<IntakeAnswers> TransactionEndpoints::take_in(const http::Request& request, BatchItems& items) {
+boost::asio::awaitable<intake::IntakeAnswers> TransactionEndpoints::take_in(const http::Request& request,
+                                                                            BatchItems& items) {
     Span span = tracer_.start_below(request.trace, SpanKind::internal, "intake");
     const std::string traceparent = span.context().to_string();
-    std::vector<IntakeItem> well_formed;
+    std::vector<intake::IntakeItem> well_formed;
     for (auto& item : items) {
         if (!item) continue;
         item->transaction_id = ids_.next();
@@ -149,7 +150,7 @@ boost::asio::awaitable<IntakeAnswers> TransactionEndpoints::take_in(const http::
         item->traceparent = traceparent;
         well_formed.push_back(*std::move(item));
     }
-    IntakeReply reply = co_await intake_.accept(std::move(well_formed));
+    intake::IntakeReply reply = co_await intake_.accept(std::move(well_formed));
     auto back = reply.items.begin();
     for (auto& item : items)
         if (item) *item = std::move(*back++);
@@ -159,7 +160,7 @@ boost::asio::awaitable<IntakeAnswers> TransactionEndpoints::take_in(const http::
 
 boost::asio::awaitable<TransactionEndpoints::Outcomes> TransactionEndpoints::accept(const http::Request& request,
                                                                                     BatchItems items) {
-    const IntakeAnswers answers = co_await take_in(request, items);
+    const intake::IntakeAnswers answers = co_await take_in(request, items);
 
     Outcomes outcomes;
     outcomes.items.reserve(items.size());
@@ -169,12 +170,12 @@ boost::asio::awaitable<TransactionEndpoints::Outcomes> TransactionEndpoints::acc
             outcomes.items.push_back(std::unexpected(std::move(item).error()));
             continue;
         }
-        const Result<IntakeResult>& result = *answer++;
+        const Result<intake::IntakeResult>& result = *answer++;
         if (!result) {
             outcomes.items.push_back(std::unexpected(problem_of(result.error())));
-        } else if (result->status == IntakeResult::Status::created) {
+        } else if (result->status == intake::IntakeResult::Status::created) {
             outcomes.items.push_back(Accepted{new_transaction(*std::move(item), *result), false});
-        } else if (result->status == IntakeResult::Status::replayed) {
+        } else if (result->status == intake::IntakeResult::Status::replayed) {
             Accepted& replayed = outcomes.items.emplace_back().value();
             replayed.transaction.id = result->transaction_id;
             replayed.transaction.metadata = std::move(item->metadata);
@@ -267,4 +268,4 @@ TransactionEndpoints::Answer TransactionEndpoints::post_batch(http::Request& req
     co_return response;
 }
 
-}  // namespace ledgerline
+}  // namespace ledgerline::api

@@ -8,20 +8,20 @@
 #include <vector>
 
 #include "api/database.h"
-#include "api/intake.h"
 #include "api/outcome_watcher.h"
 #include "api/transaction_request.h"
 #include "base/clock.h"
 #include "base/uuid.h"
 #include "http/router.h"
+#include "intake/intake.h"
 #include "observe/tracer.h"
 
-namespace ledgerline {
+namespace ledgerline::api {
 
 class TransactionEndpoints {
 public:
     // All must outlive it.
-    TransactionEndpoints(IntakeBatcher& intake, Database& database, OutcomeWatcher& watcher, UuidGenerator& ids,
+    TransactionEndpoints(intake::IntakeBatcher& intake, Database& database, OutcomeWatcher& watcher, UuidGenerator& ids,
                          const Clock& clock, Tracer& tracer)
         : intake_(intake), database_(database), watcher_(watcher), ids_(ids), clock_(clock), tracer_(tracer) {}
 
@@ -49,11 +49,11 @@ private:
 
     // Has the well-formed items accepted, in order, and waits for their outcomes as far as the request prefers that.
     boost::asio::awaitable<Outcomes> accept(const http::Request& request, BatchItems items);
-    boost::asio::awaitable<IntakeAnswers> take_in(const http::Request& request, BatchItems& items);
+    boost::asio::awaitable<intake::IntakeAnswers> take_in(const http::Request& request, BatchItems& items);
     boost::asio::awaitable<void> load_replayed(const http::Request& request, std::vector<Outcome>& outcomes);
     boost::asio::awaitable<bool> wait_for(std::vector<Outcome>& outcomes, std::chrono::seconds wait);
 
-    IntakeBatcher& intake_;
+    intake::IntakeBatcher& intake_;
     Database& database_;
     OutcomeWatcher& watcher_;
     UuidGenerator& ids_;
@@ -61,4 +61,4 @@ private:
     Tracer& tracer_;
 };
 
-}  // namespace ledgerline
+}  // namespace ledgerline::api

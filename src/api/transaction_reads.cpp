@@ -9,14 +9,14 @@
 #include "api/transaction_trace.h"
 #include "sql/queries.h"
 
-namespace ledgerline {
+namespace ledgerline::api {
 namespace {
 
 constexpr std::string_view kStatuses[] = {"PENDING", "PROCESSING", "PROCESSED", "FAILED"};
 
-Result<std::vector<TransactionRecord>> read_transactions(pg::Connection& connection, const pg::Statement& statement,
+Result<std::vector<TransactionRecord>> read_transactions(db::Connection& connection, const db::Statement& statement,
                                                          std::span<const Uuid> ids) {
-    pg::Params params;
+    db::Params params;
     params.add_array(ids);
     LEDGERLINE_TRY(auto rows, connection.query(statement, params));
     return read_all(rows, read_transaction);
@@ -26,7 +26,7 @@ http::Response not_found() {
     return http::to_response(problem(ProblemCode::transaction_not_found, "There is no transaction with this id."));
 }
 
-const pg::Statement& page_statement(const std::optional<std::string>& status, bool of_account) {
+const db::Statement& page_statement(const std::optional<std::string>& status, bool of_account) {
     if (!status) return of_account ? sql::api_account_transactions_page : sql::api_transactions_page;
     if (*status == "PENDING") return of_account ? sql::api_account_transactions_pending : sql::api_transactions_pending;
     if (*status == "PROCESSING")
@@ -46,7 +46,7 @@ boost::asio::awaitable<void> TransactionEndpoints::load_replayed(const http::Req
     for (const Outcome& outcome : outcomes)
         if (outcome && outcome->replayed) ids.push_back(outcome->transaction.id);
     if (ids.empty()) co_return;
-    const auto found = co_await database_.run(request.trace, [&](pg::Connection& connection) {
+    const auto found = co_await database_.run(request.trace, [&](db::Connection& connection) {
         return read_transactions(connection, sql::api_transaction_states_by_id, ids);
     });
     std::unordered_map<Uuid, const TransactionRecord*> by_id;
@@ -70,7 +70,7 @@ TransactionEndpoints::Answer TransactionEndpoints::get(const http::Request& requ
     if (auto wrong = check_parameters(request, {})) co_return http::to_response(*wrong);
     const auto id = path_id(request);
     if (!id) co_return http::to_response(id.error());
-    const auto found = co_await database_.run(request.trace, [&](pg::Connection& connection) {
+    const auto found = co_await database_.run(request.trace, [&](db::Connection& connection) {
         return read_transactions(connection, sql::api_transactions_by_id, std::span(&*id, 1));
     });
     if (!found) co_return http::to_response(problem_of(found.error()));
@@ -83,8 +83,8 @@ TransactionEndpoints::Answer TransactionEndpoints::trace(http::Request& request)
     const auto id = path_id(request);
     if (!id) co_return http::to_response(id.error());
     const auto found = co_await database_.run(
-        request.trace, [&](pg::Connection& connection) -> Result<std::optional<TransactionTrace>> {
-            pg::Params params;
+        request.trace, [&](db::Connection& connection) -> Result<std::optional<TransactionTrace>> {
+            db::Params params;
             params.add(*id).add(TransactionTrace::events_max);
             LEDGERLINE_TRY(auto rows, connection.query(sql::trace_transaction_events, params));
             return read_trace(rows);
@@ -100,8 +100,8 @@ TransactionEndpoints::Answer TransactionEndpoints::list(http::Request& request) 
     const auto account_id = query.uuid("account_id");
     const auto status = query.choice("status", kStatuses);
     if (query.problem()) co_return http::to_response(*query.problem());
-    auto page = co_await database_.run(request.trace, [&](pg::Connection& connection) -> Result<std::string> {
-        pg::Params params;
+    auto page = co_await database_.run(request.trace, [&](db::Connection& connection) -> Result<std::string> {
+        db::Params params;
         params.add(query.after_id().value_or(greatest_id())).add(query.limit() + 1).add(page_bytes);
         if (account_id) params.add(*account_id);
         LEDGERLINE_TRY(const auto rows, connection.query(page_statement(status, account_id.has_value()), params));
@@ -112,4 +112,4 @@ TransactionEndpoints::Answer TransactionEndpoints::list(http::Request& request) 
     co_return co_await text_response(request, *std::move(page));
 }
 
-}  // namespace ledgerline
+}  // namespace ledgerline::api

@@ -10,7 +10,7 @@
 #include "base/limits.h"
 #include "base/money.h"
 
-namespace ledgerline {
+namespace ledgerline::api {
 namespace {
 
 constexpr std::string_view kTypes[] = {"DEBIT", "CREDIT"};
@@ -53,11 +53,11 @@ http::Problem not_json(const Error& error) {
     return problem(ProblemCode::invalid_json, fmt::format("The body is not valid JSON: {}.", error.message));
 }
 
-std::expected<IntakeItem, http::Problem> parse_transaction(const json::Value& value, std::string path,
-                                                           const std::optional<std::string>& header_key) {
+std::expected<intake::IntakeItem, http::Problem> parse_transaction(const json::Value& value, std::string path,
+                                                                   const std::optional<std::string>& header_key) {
     Fields fields(value, std::move(path));
     for (const char* name : {"account_id", "amount_cents", "currency", "type"}) fields.require(name);
-    IntakeItem item;
+    intake::IntakeItem item;
     item.account_id = fields.uuid("account_id").value_or(Uuid{});
     item.amount_cents = fields.integer("amount_cents", 1, amount_cents_max).value_or(0);
     item.currency = fields.currency("currency").value_or("");
@@ -92,4 +92,4 @@ std::expected<BatchItems, http::Problem> parse_batch(std::string_view body) {
     return items;
 }
 
-}  // namespace ledgerline
+}  // namespace ledgerline::api

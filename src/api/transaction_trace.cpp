@@ -2,11 +2,11 @@
 
 #include <algorithm>
 
-#include "api/json_object.h"
-#include "api/row_reader.h"
+#include "base/json_object.h"
+#include "db/row_reader.h"
 #include "observe/trace.h"
 
-namespace ledgerline {
+namespace ledgerline::api {
 namespace {
 
 // Of the query's columns.
@@ -15,7 +15,7 @@ constexpr int kOutcomeColumns = 5;
 
 // The designated initializers below are evaluated in order, which is the order of the query's columns.
 
-std::optional<TracedLetter> read_letter(RowReader& in) {
+std::optional<TracedLetter> read_letter(db::RowReader& in) {
     if (in.is_null()) return in.skip(kLetterColumns), std::nullopt;
     return TracedLetter{.id = in.uuid(),
                         .state = in.text(),
@@ -32,7 +32,7 @@ std::optional<TracedLetter> read_letter(RowReader& in) {
                         .decided_by = in.optional_text()};
 }
 
-std::optional<TracedOutcome> read_outcome(RowReader& in) {
+std::optional<TracedOutcome> read_outcome(db::RowReader& in) {
     if (in.is_null()) return in.skip(kOutcomeColumns), std::nullopt;
     return TracedOutcome{.outcome = in.text(),
                          .balance_after_cents = in.optional_int64(),
@@ -41,7 +41,7 @@ std::optional<TracedOutcome> read_outcome(RowReader& in) {
                          .processed_at = in.time()};
 }
 
-TracedEvent read_event(RowReader& in) {
+TracedEvent read_event(db::RowReader& in) {
     return {.event_id = in.uuid(),
             .lane = in.lane(),
             .seq = in.int64(),
@@ -107,11 +107,11 @@ void append_json(const TracedEvent& event, std::string& out) {
 
 }  // namespace
 
-std::optional<TransactionTrace> read_trace(const pg::Rows& rows) {
+std::optional<TransactionTrace> read_trace(const db::Rows& rows) {
     if (rows.empty()) return std::nullopt;
     TransactionTrace trace;
     for (std::size_t row = 0; row < rows.size(); ++row) {
-        RowReader in(rows, row);
+        db::RowReader in(rows, row);
         trace.transaction = read_transaction(in);
         trace.events.push_back(read_event(in));
         trace.lane = read_lane(in);
@@ -136,4 +136,4 @@ void append_json(const TransactionTrace& trace, std::string& out) {
     object.close();
 }
 
-}  // namespace ledgerline
+}  // namespace ledgerline::api

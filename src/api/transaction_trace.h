@@ -12,7 +12,7 @@
 
 #include "api/records.h"
 
-namespace ledgerline {
+namespace ledgerline::api {
 
 // What a dead letter says about why; the letter itself has its own call.
 struct TracedLetter {
@@ -61,8 +61,8 @@ struct TransactionTrace {
 };
 
 // Of the rows of sql::trace_transaction_events; nothing when there are none.
-std::optional<TransactionTrace> read_trace(const pg::Rows& rows);
+std::optional<TransactionTrace> read_trace(const db::Rows& rows);
 
 void append_json(const TransactionTrace& trace, std::string& out);
 
-}  // namespace ledgerline
+}  // namespace ledgerline::api

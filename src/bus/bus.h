@@ -12,9 +12,9 @@
 
 #include "base/clock.h"
 #include "base/result.h"
-#include "event/event.h"
+#include "domain/event.h"
 
-namespace ledgerline {
+namespace ledgerline::bus {
 
 // One message on its way out.
 struct Outgoing {
@@ -92,4 +92,4 @@ public:
     virtual void commit(int partition, std::int64_t next_offset) = 0;
 };
 
-}  // namespace ledgerline
+}  // namespace ledgerline::bus

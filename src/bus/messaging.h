@@ -5,7 +5,7 @@
 
 #include "observe/span.h"
 
-namespace ledgerline {
+namespace ledgerline::bus {
 
 struct MessagingNames {
     std::string system = "in_process";  // "kafka" where it is that
@@ -21,4 +21,4 @@ inline SpanAttributes messaging_attributes(const MessagingNames& names, std::str
     return attributes;
 }
 
-}  // namespace ledgerline
+}  // namespace ledgerline::bus

@@ -4,9 +4,9 @@
 #include "base/uuid.h"
 #include "cli/account_ref.h"
 #include "cli/commands.h"
-#include "cli/exit_code.h"
 #include "cli/field_options.h"
 #include "cli/server_command.h"
+#include "roles/exit_code.h"
 
 namespace ledgerline::cli {
 namespace {
@@ -39,21 +39,21 @@ const Field kEntryFields[] = {{"seq", "seq", Align::right},
                               {"processed_at", "processed_at"},
                               {"transaction_id", "transaction_id"}};
 
-Result<int> list(const Environment& environment, const Options& options, Server& server) {
+Result<int> list(const roles::Environment& environment, const Options& options, Server& server) {
     LEDGERLINE_CHECK(print_pages(environment, options.output, server, "/v1/accounts",
                                  query_of("reference", options.reference) + query_of("status", options.status),
                                  "accounts", options.limit, kAccountFields));
-    return exit_ok;
+    return roles::exit_ok;
 }
 
-Result<int> show(const Environment& environment, const Options& options, Server& server) {
+Result<int> show(const roles::Environment& environment, const Options& options, Server& server) {
     LEDGERLINE_TRY(const std::string id, resolve_account(server, options.account));
     LEDGERLINE_TRY(const json::Value account, server.get("/v1/accounts/" + id, "id"));
     print_object(environment, options.output, account);
-    return exit_ok;
+    return roles::exit_ok;
 }
 
-Result<int> create(const Environment& environment, const Options& options, Server& server) {
+Result<int> create(const roles::Environment& environment, const Options& options, Server& server) {
     json::Object body = {{"currency", options.currency}, {"min_balance_cents", options.min_balance_cents}};
     if (!options.reference.empty()) body.emplace_back("reference", options.reference);
     if (!options.metadata.is_null()) body.emplace_back("metadata", options.metadata);
@@ -65,34 +65,35 @@ Result<int> create(const Environment& environment, const Options& options, Serve
         account.error().message += fmt::format("; the same command with --idempotency-key {} tells", key);
     LEDGERLINE_CHECK(account);
     print_object(environment, options.output, *account);
-    return exit_ok;
+    return roles::exit_ok;
 }
 
-Result<int> set_status(const Environment& environment, const Options& options, Server& server, const char* status) {
+Result<int> set_status(const roles::Environment& environment, const Options& options, Server& server,
+                       const char* status) {
     LEDGERLINE_TRY(const std::string id, resolve_account(server, options.account));
     LEDGERLINE_TRY(const json::Value account,
                    server.send("PATCH", "/v1/accounts/" + id, json::Object{{"status", status}}, "id"));
     print_object(environment, options.output, account);
-    return exit_ok;
+    return roles::exit_ok;
 }
 
-Result<int> entries(const Environment& environment, const Options& options, Server& server) {
+Result<int> entries(const roles::Environment& environment, const Options& options, Server& server) {
     LEDGERLINE_TRY(const std::string id, resolve_account(server, options.account));
     LEDGERLINE_CHECK(print_pages(environment, options.output, server, "/v1/accounts/" + id + "/entries", "", "entries",
                                  options.limit, kEntryFields));
-    return exit_ok;
+    return roles::exit_ok;
 }
 
-void declare_status(Command& family, const Environment& environment, const char* name, const char* description,
+void declare_status(Command& family, const roles::Environment& environment, const char* name, const char* description,
                     const char* status) {
     Command command = family.add(name, description);
     const auto options = declare_server_command<Options>(
         command, environment,
-        [status](const Environment& e, const Options& o, Server& s) { return set_status(e, o, s, status); });
+        [status](const roles::Environment& e, const Options& o, Server& s) { return set_status(e, o, s, status); });
     command.positional("ACCOUNT", "The account's id or reference", options->account);
 }
 
-void declare_list(Command& family, const Environment& environment) {
+void declare_list(Command& family, const roles::Environment& environment) {
     Command command = family.add("list", "List accounts, newest first");
     const auto options = declare_server_command<Options>(command, environment, list);
     command.option({"--reference", "REFERENCE", "Only the account with this reference", no_variable},
@@ -103,7 +104,7 @@ void declare_list(Command& family, const Environment& environment) {
     command.notes("Example:\n  ledgerline accounts list --status SUSPENDED --limit 1000 -o json");
 }
 
-void declare_create(Command& family, const Environment& environment) {
+void declare_create(Command& family, const roles::Environment& environment) {
     Command command = family.add("create", "Create an account");
     const auto options = declare_server_command<Options>(command, environment, create);
     declare_currency(command, options->currency, "ISO 4217 code of the currency it is kept in", true);
@@ -121,7 +122,7 @@ void declare_create(Command& family, const Environment& environment) {
 
 }  // namespace
 
-void declare_accounts(Command& parent, const Environment& environment) {
+void declare_accounts(Command& parent, const roles::Environment& environment) {
     Command family = parent.add("accounts", "List, show, create, suspend and activate accounts; print statements");
     declare_list(family, environment);
 

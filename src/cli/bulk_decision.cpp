@@ -8,9 +8,9 @@
 #include "base/backoff.h"
 #include "base/uuid.h"
 #include "cli/confirm.h"
-#include "cli/exit_code.h"
 #include "cli/progress.h"
 #include "cli/terminal_text.h"
+#include "roles/exit_code.h"
 
 namespace ledgerline::cli {
 namespace {
@@ -48,7 +48,7 @@ std::int64_t count_of(const json::Value& object) {
 
 class BulkDecision {
 public:
-    BulkDecision(const Environment& environment, const BulkSettings& settings, Server& server)
+    BulkDecision(const roles::Environment& environment, const BulkSettings& settings, Server& server)
         : environment_(environment), settings_(settings), server_(server), backoff_(kRetryPause, environment.random) {
         UuidGenerator ids(environment.clock, environment.random);
         bulk_id_ = ids.next().to_string();
@@ -60,14 +60,16 @@ public:
             LEDGERLINE_TRY(const std::optional<int> code, show_and_ask());
             if (code) return *code;
         }
-        if (total_ == 0) return print_result(exit_ok);
+        if (total_ == 0) return print_result(roles::exit_ok);
         say(environment_, fmt::format("{} {} dead letters, bulk id {}", verb(), total_, bulk_id_));
         const Result<void> done = decide_all();
         if (!done) {
-            print_result(exit_ok);
+            print_result(roles::exit_ok);
             return std::unexpected(done.error());
         }
-        return print_result(interrupted_ ? exit_interrupted : refused_ > 0 ? exit_refused : exit_ok);
+        return print_result(interrupted_   ? roles::exit_interrupted
+                            : refused_ > 0 ? roles::exit_refused
+                                           : roles::exit_ok);
     }
 
 private:
@@ -100,12 +102,12 @@ private:
         // JSON is for programs: they say --yes.
         if (!environment_.terminal || settings_.output.json() || total_ == 0) {
             say(environment_, "Nothing was done: repeat the command with --yes to do it.");
-            return exit_ok;
+            return roles::exit_ok;
         }
         const std::string question = fmt::format("{} these {} dead letters?", replays() ? "Replay" : "Discard", total_);
         if (confirmed(environment_, question)) return std::nullopt;
         say(environment_, "Nothing was done.");
-        return exit_refused;
+        return roles::exit_refused;
     }
 
     Result<void> show_dry_run() {
@@ -207,7 +209,7 @@ private:
         return code;
     }
 
-    const Environment& environment_;
+    const roles::Environment& environment_;
     const BulkSettings& settings_;
     Server& server_;
     Backoff backoff_;
@@ -236,7 +238,7 @@ std::string decision_body(const std::string& reason, const std::string& bulk_id)
     return body.empty() ? "" : json::serialize(std::move(body));
 }
 
-Result<int> decide_in_bulk(const Environment& environment, const BulkSettings& settings, Server& server) {
+Result<int> decide_in_bulk(const roles::Environment& environment, const BulkSettings& settings, Server& server) {
     return BulkDecision(environment, settings, server).run();
 }
 

@@ -9,10 +9,10 @@
 #include <functional>
 #include <string>
 
-#include "cli/environment.h"
 #include "cli/letter_filter.h"
 #include "cli/output.h"
 #include "cli/server.h"
+#include "roles/environment.h"
 
 namespace ledgerline::cli {
 
@@ -43,6 +43,6 @@ std::vector<http::Header> operator_header(const std::string& operator_name);
 std::string decision_body(const std::string& reason, const std::string& bulk_id = {});
 
 // The exit code. Refusals of single letters are reported and passed over; an error that ends it was none of a letter's.
-Result<int> decide_in_bulk(const Environment& environment, const BulkSettings& settings, Server& server);
+Result<int> decide_in_bulk(const roles::Environment& environment, const BulkSettings& settings, Server& server);
 
 }  // namespace ledgerline::cli

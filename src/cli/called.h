@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "cli/cli.h"
-#include "cli/exit_code.h"
+#include "roles/exit_code.h"
 
 namespace ledgerline::cli {
 
@@ -24,14 +24,14 @@ inline Outcome call(std::vector<const char*> arguments, const RoleCommands& role
     const SystemClock clock;
     SeededRandom random(1);
     arguments.insert(arguments.begin(), "ledgerline");
-    const Environment environment{out, err, false, clock, random};
+    const roles::Environment environment{out, err, false, clock, random};
     const int code = run(environment, static_cast<int>(arguments.size()), arguments.data(), roles);
     return {code, out.str(), err.str()};
 }
 
 inline std::string complaint(std::vector<const char*> arguments) {
     const Outcome outcome = call(std::move(arguments));
-    EXPECT_EQ(outcome.code, exit_usage);
+    EXPECT_EQ(outcome.code, roles::exit_usage);
     EXPECT_EQ(outcome.out, "");
     EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
     return outcome.err;

@@ -4,10 +4,10 @@
 
 #include <system_error>
 
+#include "base/version.h"
 #include "cli/commands.h"
-#include "cli/exit_code.h"
 #include "cli/terminal_text.h"
-#include "cli/version.h"
+#include "roles/exit_code.h"
 
 namespace ledgerline::cli {
 namespace {
@@ -26,20 +26,20 @@ constexpr const char* kNotes =
 
 // The one place where a command learns that its result was not taken. A command that has failed already keeps its code;
 // a reader that has had enough needs no message.
-int check_output(const Environment& environment, int code) {
+int check_output(const roles::Environment& environment, int code) {
     environment.out.flush();
     if (environment.out) return code;
-    const DescriptorOutput* buffer = environment.out_buffer;
+    const roles::DescriptorOutput* buffer = environment.out_buffer;
     if (!buffer || !buffer->reader_has_left()) {
         const std::string reason = buffer ? ": " + std::generic_category().message(buffer->error()) : "";
         say(environment, "ledgerline: cannot write the result to stdout" + reason);
     }
-    return code == exit_ok ? exit_unavailable : code;
+    return code == roles::exit_ok ? roles::exit_unavailable : code;
 }
 
 }  // namespace
 
-int run(const Environment& environment, int argc, const char* const* argv, const RoleCommands& roles) {
+int run(const roles::Environment& environment, int argc, const char* const* argv, const RoleCommands& roles) {
     CommandLine line("ledgerline", "Takes money movements over HTTP and applies each one exactly once, in order.",
                      fmt::format("ledgerline {}", version));
     Command root = line.root();

@@ -1,12 +1,12 @@
 // The command line of ledgerline.
 #pragma once
 
-#include "cli/environment.h"
 #include "cli/roles.h"
+#include "roles/environment.h"
 
 namespace ledgerline::cli {
 
 // Parses the arguments and runs the command that they name. Returns the exit code.
-int run(const Environment& environment, int argc, const char* const* argv, const RoleCommands& roles);
+int run(const roles::Environment& environment, int argc, const char* const* argv, const RoleCommands& roles);
 
 }  // namespace ledgerline::cli

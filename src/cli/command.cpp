@@ -11,13 +11,13 @@
 #include "base/utf8.h"
 #include "cli/command_words.h"
 #include "cli/duration.h"
-#include "cli/exit_code.h"
 #include "cli/help_text.h"
 #include "cli/secrets.h"
 #include "cli/service_variable.h"
 #include "cli/terminal_text.h"
+#include "db/rows.h"
 #include "http/problem.h"
-#include "pg/rows.h"
+#include "roles/exit_code.h"
 
 namespace ledgerline::cli {
 namespace {
@@ -220,15 +220,15 @@ CommandLine::~CommandLine() = default;
 
 Command CommandLine::root() { return Command(app_.get(), &shared_); }
 
-int CommandLine::run(const Environment& environment, int argc, const char* const* argv) {
+int CommandLine::run(const roles::Environment& environment, int argc, const char* const* argv) {
     const CommandWords words = follow(*app_, {argv + 1, argv + argc});
     const auto refuse = [&](const std::string& reason) {
         say(environment, fmt::format("{}: {} (see {} --help)", words.command, reason, words.command));
-        return exit_usage;
+        return roles::exit_usage;
     };
     if (!words.complaint.empty()) {
         say(environment, words.complaint);
-        return exit_usage;
+        return roles::exit_usage;
     }
     std::vector<std::string> passed_over;
     for (const auto& [app, one, other] : shared_.alternatives) {
@@ -245,10 +245,10 @@ int CommandLine::run(const Environment& environment, int argc, const char* const
         app_->parse(argc, argv);
     } catch (const CLI::CallForHelp&) {
         environment.out << app_->help();
-        return exit_ok;
+        return roles::exit_ok;
     } catch (const CLI::CallForVersion& version) {
         environment.out << version.what() << '\n';
-        return exit_ok;
+        return roles::exit_ok;
     } catch (const CLI::ArgumentMismatch& error) {
         // "--url: 1 required TEXT missing", or "--url: At Most 1 required but received 2"
         const std::string_view message = error.what();
@@ -261,11 +261,11 @@ int CommandLine::run(const Environment& environment, int argc, const char* const
         return refuse(words.lacks_command ? "a command is missing" : error.what());
     }
     try {
-        return shared_.chosen ? shared_.chosen() : exit_ok;
-    } catch (const pg::UnexpectedAnswer& answer) {
+        return shared_.chosen ? shared_.chosen() : roles::exit_ok;
+    } catch (const db::UnexpectedAnswer& answer) {
         say(environment,
             fmt::format("{}: PostgreSQL gave an answer that makes no sense: {}", words.command, answer.what()));
-        return exit_unavailable;
+        return roles::exit_unavailable;
     }
 }
 

@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "cli/environment.h"
+#include "roles/environment.h"
 
 namespace CLI {
 class App;
@@ -107,7 +107,7 @@ public:
 
     // Parses and runs the command named. Help goes to environment.out; complaints about usage go to environment.err, in
     // one line, with exit_usage.
-    int run(const Environment& environment, int argc, const char* const* argv);
+    int run(const roles::Environment& environment, int argc, const char* const* argv);
 
 private:
     std::unique_ptr<CLI::App> app_;

@@ -42,7 +42,7 @@ TEST(CommandLine, NamesWhatIsMissingOrTooMuch) {
 
 TEST(CommandLine, HelpShowsDefaultsVariablesAndExamples) {
     const Outcome help = call({"import", "--help"});
-    EXPECT_EQ(help.code, exit_ok);
+    EXPECT_EQ(help.code, roles::exit_ok);
     EXPECT_EQ(help.err, "");
     for (const char* part :
          {"--connections N", "(default: 4; env: LEDGERLINE_CONNECTIONS)", "default: 10m", "Examples:", "Exit codes:"})
@@ -52,7 +52,7 @@ TEST(CommandLine, HelpShowsDefaultsVariablesAndExamples) {
 
 TEST(CommandLine, ReadsItsOwnVariablesOnly) {
     const Variable batch("LEDGERLINE_BATCH", "none");
-    EXPECT_EQ(call({"version"}).code, exit_ok);
+    EXPECT_EQ(call({"version"}).code, roles::exit_ok);
     EXPECT_EQ(complaint({"import", "x.csv"}),
               "ledgerline import: --batch must be a whole number from 1 to 1000, not 'none' (see ledgerline import "
               "--help)\n");
@@ -66,20 +66,20 @@ TEST(CommandLine, AFlagWinsOverItsVariable) {
 
 TEST(CommandLine, SaysThatTheServerIsAway) {
     const Outcome outcome = call({"lanes", "--url", "http://127.0.0.1:1"});
-    EXPECT_EQ(outcome.code, exit_unavailable);
+    EXPECT_EQ(outcome.code, roles::exit_unavailable);
     EXPECT_NE(outcome.err.find("http://127.0.0.1:1"), std::string::npos) << outcome.err;
-    EXPECT_EQ(call({"lanes", "--url", "ftp://x"}).code, exit_usage);
-    EXPECT_EQ(call({"lanes", "--api-key-file", "/nowhere/key"}).code, exit_usage);
+    EXPECT_EQ(call({"lanes", "--url", "ftp://x"}).code, roles::exit_usage);
+    EXPECT_EQ(call({"lanes", "--api-key-file", "/nowhere/key"}).code, roles::exit_usage);
 }
 
 TEST(CommandLine, TakesUrlsAsPeopleTypeThem) {
     for (const char* url :
          {"127.0.0.1:1", "HTTP://127.0.0.1:1/", "http://127.0.0.1:1/prefix/", "localhost:1", "[::1]:1"})
-        EXPECT_EQ(call({"lanes", "--url", url, "--timeout", "2s"}).code, exit_unavailable) << url;
+        EXPECT_EQ(call({"lanes", "--url", url, "--timeout", "2s"}).code, roles::exit_unavailable) << url;
     for (const char* url : {"https://127.0.0.1:1", "http:127.0.0.1", "http://u:hush@h", "u:hush@h", "h?x", "h:0", "h:x",
                             "two words", "::1", "http://"}) {
         const Outcome refused = call({"lanes", "--url", url});
-        EXPECT_EQ(refused.code, exit_usage) << url;
+        EXPECT_EQ(refused.code, roles::exit_usage) << url;
         EXPECT_NE(refused.err.find("--url: the URL must be [http://]host[:port][/prefix]: "), std::string::npos)
             << refused.err;
         EXPECT_EQ(refused.err.find("hush"), std::string::npos) << refused.err;
@@ -91,13 +91,13 @@ TEST(CommandLine, RefusesAKeyThatNoHeaderCanCarryAndDoesNotRepeatIt) {
     for (const char* key : {"hush\n", "hush\r\nX: y", "hush hush", "hush\x1b", "h\u00fcsh"}) {
         const Variable variable("LEDGERLINE_API_KEY", key);
         const Outcome refused = call({"lanes", "--url", "http://127.0.0.1:1"});
-        EXPECT_EQ(refused.code, exit_usage) << key;
+        EXPECT_EQ(refused.code, roles::exit_usage) << key;
         EXPECT_NE(refused.err.find("LEDGERLINE_API_KEY: an API key has visible ASCII"), std::string::npos)
             << refused.err;
         EXPECT_EQ(refused.err.find("hush"), std::string::npos) << refused.err;
     }
     const Variable trailing("LEDGERLINE_API_KEY", "hush\r");
-    EXPECT_EQ(call({"lanes", "--url", "http://127.0.0.1:1"}).code, exit_unavailable) << "of a file with CR LF";
+    EXPECT_EQ(call({"lanes", "--url", "http://127.0.0.1:1"}).code, roles::exit_unavailable) << "of a file with CR LF";
 }
 
 TEST(CommandLine, AFileWithAKeyThatCannotBeUsedIsNamed) {
@@ -133,10 +133,11 @@ TEST(CommandLine, RepeatsNoSecret) {
 }
 
 TEST(CommandLine, RolesExistOnlyWhereTheyAreProvided) {
-    for (const char* role : {"up", "api", "publisher", "worker"}) EXPECT_EQ(call({role}).code, exit_usage) << role;
-    UpOptions seen;
+    for (const char* role : {"up", "api", "publisher", "worker"})
+        EXPECT_EQ(call({role}).code, roles::exit_usage) << role;
+    roles::UpSettings seen;
     RoleCommands roles;
-    roles.up = [&](const UpOptions& options) {
+    roles.up = [&](const roles::UpSettings& options) {
         seen = options;
         return 42;
     };
@@ -151,7 +152,7 @@ TEST(CommandLine, RolesExistOnlyWhereTheyAreProvided) {
     EXPECT_EQ(seen.log.format, "plain");
     EXPECT_EQ(seen.kafka.brokers, "");
     for (const char* bad : {"8080", ":8080", "host:", "host:x", "host:65536", "::1:80"})
-        EXPECT_EQ(call({"up", "--listen", bad}, roles).code, exit_usage) << bad;
+        EXPECT_EQ(call({"up", "--listen", bad}, roles).code, roles::exit_usage) << bad;
 }
 
 }  // namespace

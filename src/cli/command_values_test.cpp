@@ -25,10 +25,10 @@ Outcome call_words(const std::vector<std::string>& words, const RoleCommands& ro
 
 RoleCommands silent_roles() {
     RoleCommands roles;
-    roles.up = [](const UpOptions&) { return 0; };
-    roles.api = [](const ApiOptions&) { return 0; };
-    roles.publisher = [](const PublisherOptions&) { return 0; };
-    roles.worker = [](const WorkerOptions&) { return 0; };
+    roles.up = [](const roles::UpSettings&) { return 0; };
+    roles.api = [](const roles::ApiSettings&) { return 0; };
+    roles.publisher = [](const roles::PublisherSettings&) { return 0; };
+    roles.worker = [](const roles::WorkerSettings&) { return 0; };
     return roles;
 }
 
@@ -37,7 +37,7 @@ Level read_level(std::vector<std::string> words, const RoleCommands& roles) {
     std::vector<std::string> asked = level.words;
     asked.push_back("--help");
     const Outcome help = call_words(asked, roles);
-    EXPECT_EQ(help.code, exit_ok);
+    EXPECT_EQ(help.code, roles::exit_ok);
     EXPECT_EQ(help.err, "");
     std::istringstream lines(help.out);
     std::string section;
@@ -77,7 +77,7 @@ TEST(CommandValues, NoValueOfAnyCommandMayBeEmptyOrGarbage) {
             std::vector<std::string> words = level.words;
             words.insert(words.end(), more.begin(), more.end());
             const Outcome outcome = call_words(words, roles);
-            EXPECT_EQ(outcome.code, exit_usage) << reason;
+            EXPECT_EQ(outcome.code, roles::exit_usage) << reason;
             EXPECT_EQ(outcome.out, "");
             EXPECT_NE(outcome.err.find(reason), std::string::npos) << "no '" << reason << "' in " << outcome.err;
         };
@@ -127,7 +127,7 @@ TEST(CommandValues, NamesTheFlagAndTheRule) {
              {{"database-url", "--data-dir", "/nowhere"},
               "--data-dir: there is no database of ledgerline in /nowhere"}}) {
         const Outcome outcome = call_words(words, silent_roles());
-        EXPECT_EQ(outcome.code, exit_usage) << outcome.err;
+        EXPECT_EQ(outcome.code, roles::exit_usage) << outcome.err;
         EXPECT_EQ(outcome.out, "");
         EXPECT_NE(outcome.err.find(said), std::string::npos) << "no '" << said << "' in " << outcome.err;
         EXPECT_LT(outcome.err.size(), 400u);

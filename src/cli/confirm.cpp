@@ -1,12 +1,12 @@
 #include "cli/confirm.h"
 
 #include "base/result.h"
+#include "base/text.h"
 #include "cli/terminal_text.h"
-#include "http/chars.h"
 
 namespace ledgerline::cli {
 
-bool confirmed(const Environment& environment, const std::string& question) {
+bool confirmed(const roles::Environment& environment, const std::string& question) {
     LEDGERLINE_ASSERT(environment.terminal);
     environment.out.flush();
     environment.err << printable(question) << " [y/N] " << std::flush;
@@ -15,7 +15,7 @@ bool confirmed(const Environment& environment, const std::string& question) {
         environment.err << '\n';
         return false;
     }
-    const std::string answer = http::lower(http::trimmed(line));
+    const std::string answer = lower(trimmed(line));
     return answer == "y" || answer == "yes";
 }
 

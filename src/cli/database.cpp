@@ -1,9 +1,9 @@
 #include "cli/database.h"
 
-#include "cli/exit_code.h"
 #include "cli/secrets.h"
-#include "pg/private_cluster.h"
-#include "pg/session_settings.h"
+#include "cluster/private_cluster.h"
+#include "db/session_settings.h"
+#include "roles/exit_code.h"
 
 namespace ledgerline::cli {
 
@@ -26,26 +26,26 @@ void declare_database_options(Command& command, DatabaseOptions& options) {
 Result<std::string> database_url_of(const DatabaseOptions& options) {
     if (!options.url.empty()) return options.url;
     if (options.data_dir.empty())
-        return failure(Disposition::refuse, std::string(bad_usage),
+        return failure(Disposition::refuse, std::string(roles::bad_usage),
                        "which database? Give --database-url (or DATABASE_URL) or --data-dir");
     return own_database_url(options.data_dir);
 }
 
 Result<std::string> own_database_url(const std::string& data_dir) {
-    auto url = pg::database_url(data_dir);
-    if (!url && url.error().code == pg::no_cluster)
-        return failure(Disposition::refuse, std::string(bad_usage), "--data-dir: " + url.error().message);
+    auto url = cluster::database_url(data_dir);
+    if (!url && url.error().code == cluster::no_cluster)
+        return failure(Disposition::refuse, std::string(roles::bad_usage), "--data-dir: " + url.error().message);
     return url;
 }
 
-Result<pg::Connection> connect(const DatabaseOptions& options, milliseconds statement_timeout) {
+Result<db::Connection> connect(const DatabaseOptions& options, milliseconds statement_timeout) {
     LEDGERLINE_TRY(const std::string url, database_url_of(options));
-    pg::ConnectionConfig config;
+    db::ConnectionConfig config;
     config.url = url;
     config.application_name = "ledgerline-cli";
     config.statement_timeout = statement_timeout;
-    LEDGERLINE_TRY(auto connection, pg::Connection::open(config));
-    LEDGERLINE_CHECK(pg::check_own_session(connection, config));
+    LEDGERLINE_TRY(auto connection, db::Connection::open(config));
+    LEDGERLINE_CHECK(db::check_own_session(connection, config));
     return connection;
 }
 

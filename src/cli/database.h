@@ -4,7 +4,7 @@
 #include <string>
 
 #include "cli/command.h"
-#include "pg/connection.h"
+#include "db/connection.h"
 
 namespace ledgerline::cli {
 
@@ -26,6 +26,6 @@ Result<std::string> database_url_of(const DatabaseOptions& options);
 Result<std::string> own_database_url(const std::string& data_dir);
 
 // Opens a session for a command. statement_timeout bounds each statement.
-Result<pg::Connection> connect(const DatabaseOptions& options, milliseconds statement_timeout);
+Result<db::Connection> connect(const DatabaseOptions& options, milliseconds statement_timeout);
 
 }  // namespace ledgerline::cli

@@ -6,12 +6,12 @@
 #include "cli/bulk_decision.h"
 #include "cli/commands.h"
 #include "cli/confirm.h"
-#include "cli/exit_code.h"
 #include "cli/field_options.h"
 #include "cli/interrupts.h"
 #include "cli/letter_filter.h"
 #include "cli/server_command.h"
 #include "cli/terminal_text.h"
+#include "roles/exit_code.h"
 
 namespace ledgerline::cli {
 namespace {
@@ -56,36 +56,36 @@ const Field kAuditFields[] = {{"decision", "decision"},    {"decided_at", "decid
                               {"key_fingerprint", "key"},  {"bulk_id", "bulk_id"},       {"reason", "reason"},
                               {"request_id", "request_id"}};
 
-Result<int> list(const Environment& environment, const Options& options, Server& server) {
+Result<int> list(const roles::Environment& environment, const Options& options, Server& server) {
     LEDGERLINE_TRY(const LetterQuery query, options.filter.query(server, environment.clock.wall_now()));
     LEDGERLINE_CHECK(print_pages(environment, options.output, server, "/v1/dead-letters",
                                  query_of("state", options.state) + query.all(), "dead_letters", options.limit,
                                  kLetterFields));
-    return exit_ok;
+    return roles::exit_ok;
 }
 
-Result<int> show(const Environment& environment, const Options& options, Server& server) {
+Result<int> show(const roles::Environment& environment, const Options& options, Server& server) {
     LEDGERLINE_TRY(json::Value letter, server.get(letter_path(options.letter), "id"));
     json::Object* members = letter.if_object();
     const json::Value* audit = letter.find("audit");
     if (options.output.json() || !members || !audit || !audit->if_array()) {
         print_object(environment, options.output, letter);
-        return exit_ok;
+        return roles::exit_ok;
     }
     const json::Array decisions = *audit->if_array();
     std::erase_if(*members, [](const json::Member& member) { return member.first == "audit"; });
     print_object(environment, options.output, letter);
-    if (decisions.empty()) return exit_ok;
+    if (decisions.empty()) return roles::exit_ok;
     environment.out << '\n';
     print_list(environment, options.output, kAuditFields, decisions);
-    return exit_ok;
+    return roles::exit_ok;
 }
 
 // Decides every letter named, also after one was refused; an unreachable server ends it.
-Result<int> decide_each(const Environment& environment, const DecisionOptions& options, Server& server,
+Result<int> decide_each(const roles::Environment& environment, const DecisionOptions& options, Server& server,
                         const std::string& decision) {
     std::vector<json::Value> decided;
-    int code = exit_ok;
+    int code = roles::exit_ok;
     for (const std::string& letter : options.letters) {
         auto answer = server.call_until_known("POST", letter_path(letter) + "/" + decision,
                                               decision_body(options.reason), operator_header(options.operator_name));
@@ -97,8 +97,8 @@ Result<int> decide_each(const Environment& environment, const DecisionOptions& o
                             : answer->ok() ? server.bad_answer("answered without 'id'")
                                            : server.error_of(*answer);
         say(environment, fmt::format("ledgerline: {}: {}", letter, error.message));
-        code = exit_code_of(error);
-        if (code != exit_refused) break;
+        code = roles::exit_code_of(error);
+        if (code != roles::exit_refused) break;
     }
     print_list(environment, options.output, kLetterFields, decided);
     return code;
@@ -116,11 +116,11 @@ std::string contradiction(const DecisionOptions& options, const std::string& dec
 
 // A discard cannot be taken back. A replay only applies what was accepted. Nothing when it may be done, or else the
 // exit code.
-Result<std::optional<int>> ask_before(const Environment& environment, const DecisionOptions& options,
+Result<std::optional<int>> ask_before(const roles::Environment& environment, const DecisionOptions& options,
                                       const std::string& decision) {
     if (decision != "discard" || options.execute) return std::nullopt;
     if (!environment.terminal)
-        return failure(Disposition::refuse, std::string(bad_usage),
+        return failure(Disposition::refuse, std::string(roles::bad_usage),
                        "dlq discard: cannot be taken back, and there is no terminal to ask at: confirm it with --yes");
     const std::size_t count = options.letters.size();
     const std::string question =
@@ -129,13 +129,13 @@ Result<std::optional<int>> ask_before(const Environment& environment, const Deci
             : fmt::format("Discard these {} dead letters? Their transactions end FAILED for good.", count);
     if (confirmed(environment, question)) return std::nullopt;
     say(environment, "Nothing was done.");
-    return exit_refused;
+    return roles::exit_refused;
 }
 
-Result<int> decide(const Environment& environment, const DecisionOptions& options, Server& server,
+Result<int> decide(const roles::Environment& environment, const DecisionOptions& options, Server& server,
                    const std::string& decision) {
     if (const std::string wrong = contradiction(options, decision); !wrong.empty())
-        return failure(Disposition::refuse, std::string(bad_usage), fmt::format("dlq {}: {}", decision, wrong));
+        return failure(Disposition::refuse, std::string(roles::bad_usage), fmt::format("dlq {}: {}", decision, wrong));
     if (!options.letters.empty()) {
         LEDGERLINE_TRY(const std::optional<int> code, ask_before(environment, options, decision));
         return code ? *code : decide_each(environment, options, server, decision);
@@ -159,11 +159,12 @@ Result<int> decide(const Environment& environment, const DecisionOptions& option
     return decide_in_bulk(environment, settings, server);
 }
 
-void declare_decision(Command& family, const Environment& environment, const char* name, const char* description) {
+void declare_decision(Command& family, const roles::Environment& environment, const char* name,
+                      const char* description) {
     Command command = family.add(name, description);
     const auto options = declare_server_command<DecisionOptions>(
         command, environment,
-        [decision = std::string(name)](const Environment& e, const DecisionOptions& o, Server& s) {
+        [decision = std::string(name)](const roles::Environment& e, const DecisionOptions& o, Server& s) {
             return decide(e, o, s, decision);
         });
     command.positionals("ID", "The dead letters' ids", options->letters, uuid_rule);
@@ -192,7 +193,7 @@ void declare_decision(Command& family, const Environment& environment, const cha
 
 }  // namespace
 
-void declare_dead_letters(Command& parent, const Environment& environment) {
+void declare_dead_letters(Command& parent, const roles::Environment& environment) {
     Command family = parent.add("dlq", "List, show, replay and discard dead letters");
     Command list_command = family.add("list", "List dead letters, those that failed last first");
     const auto listed = declare_server_command<Options>(list_command, environment, list);

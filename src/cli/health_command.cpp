@@ -1,6 +1,6 @@
 #include "cli/commands.h"
-#include "cli/exit_code.h"
 #include "cli/server_command.h"
+#include "roles/exit_code.h"
 
 namespace ledgerline::cli {
 namespace {
@@ -10,15 +10,15 @@ struct Options {
     OutputOptions output;
 };
 
-Result<int> health(const Environment& environment, const Options& options, Server& server) {
+Result<int> health(const roles::Environment& environment, const Options& options, Server& server) {
     LEDGERLINE_TRY(const json::Value answer, server.get("/readyz", "status"));
     print_object(environment, options.output, answer);
-    return exit_ok;
+    return roles::exit_ok;
 }
 
 }  // namespace
 
-void declare_health(Command& parent, const Environment& environment) {
+void declare_health(Command& parent, const roles::Environment& environment) {
     Command command = parent.add("health", "Ask a role whether it is ready, and what it misses if it is not");
     declare_server_command<Options>(command, environment, health);
     command.notes("Exit code 3 while it is not ready or cannot be reached. Needs no API key.");

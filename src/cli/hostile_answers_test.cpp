@@ -13,8 +13,8 @@
 #include "base/uuid.h"
 #include "cli/answering_server.h"
 #include "cli/cli.h"
-#include "cli/exit_code.h"
 #include "cli/server.h"
+#include "roles/exit_code.h"
 
 namespace ledgerline::cli {
 namespace {
@@ -73,7 +73,7 @@ protected:
         std::vector<const char*> argv;
         for (const std::string& argument : arguments) argv.push_back(argument.c_str());
         std::ostringstream out, err;
-        const Environment environment{out, err, false, clock_, random_};
+        const roles::Environment environment{out, err, false, clock_, random_};
         const int code = run(environment, static_cast<int>(argv.size()), argv.data(), {});
         return {code, out.str(), err.str()};
     }
@@ -116,7 +116,7 @@ TEST_F(HostileAnswers, AWriteOfUnknownFateIsRepeatedUnderTheSameKey) {
                                  : http_answer("201 Created", std::string(R"({"id":")") + kId + "\"}"));
         });
         const Outcome created = call({"accounts", "create", "--currency", "EUR"}, server.url());
-        EXPECT_EQ(created.code, exit_ok) << created.err;
+        EXPECT_EQ(created.code, roles::exit_ok) << created.err;
         ASSERT_EQ(keys.all().size(), 2u);
         EXPECT_EQ(keys.all()[0], keys.all()[1]);
         EXPECT_TRUE(Uuid::parse(keys.all()[0])) << keys.all()[0];
@@ -128,7 +128,7 @@ TEST_F(HostileAnswers, AWriteOfUnknownFateIsRepeatedUnderTheSameKey) {
     });
     const Outcome given_up =
         call({"accounts", "create", "--currency", "EUR", "--idempotency-key", "k-1"}, server.url());
-    EXPECT_NE(given_up.code, exit_ok);
+    EXPECT_NE(given_up.code, roles::exit_ok);
     EXPECT_EQ(keys.all(), std::vector<std::string>(Server::known_tries_max, "k-1"));
     EXPECT_NE(given_up.err.find("--idempotency-key k-1"), std::string::npos) << given_up.err;
 }
@@ -217,20 +217,20 @@ TEST_F(HostileAnswers, OfOtherServersAreNamedWithTheirUrl) {
     const std::string other = http_answer("200 OK", R"({"hello":"world"})");
     const std::string list = http_answer("200 OK", "[1,2]");
     const std::string gateway = http_answer("502 Bad Gateway", "<html>bad</html>");
-    for (const Case& each :
-         {Case{html.c_str(), "answered 200 with something else than JSON", exit_unavailable},
-          Case{"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n", "answered 204 without a body", exit_unavailable},
-          Case{other.c_str(), "answered without", exit_unavailable},
-          Case{list.c_str(), "answered without", exit_unavailable},
-          Case{missing.c_str(), "answered 404 without saying why", exit_refused},
-          Case{moved.c_str(), "answered 301 and points to https://elsewhere/", exit_refused},
-          Case{gateway.c_str(), "answered 502 without saying why", exit_unavailable},
-          Case{"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}", "gave no answer: the answer was cut off",
-               exit_unavailable},
-          Case{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n", "what came is not HTTP",
-               exit_unavailable},
-          Case{"SSH-2.0-OpenSSH_9.2\r\n", "what came is not HTTP", exit_unavailable},
-          Case{"", "gave no answer: the server closed the connection", exit_unavailable}}) {
+    for (const Case& each : {Case{html.c_str(), "answered 200 with something else than JSON", roles::exit_unavailable},
+                             Case{"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n", "answered 204 without a body",
+                                  roles::exit_unavailable},
+                             Case{other.c_str(), "answered without", roles::exit_unavailable},
+                             Case{list.c_str(), "answered without", roles::exit_unavailable},
+                             Case{missing.c_str(), "answered 404 without saying why", roles::exit_refused},
+                             Case{moved.c_str(), "answered 301 and points to https://elsewhere/", roles::exit_refused},
+                             Case{gateway.c_str(), "answered 502 without saying why", roles::exit_unavailable},
+                             Case{"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}",
+                                  "gave no answer: the answer was cut off", roles::exit_unavailable},
+                             Case{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
+                                  "what came is not HTTP", roles::exit_unavailable},
+                             Case{"SSH-2.0-OpenSSH_9.2\r\n", "what came is not HTTP", roles::exit_unavailable},
+                             Case{"", "gave no answer: the server closed the connection", roles::exit_unavailable}}) {
         AnsweringServer server(AnsweringServer::always(each.answer));
         for (const Words& command : quick_commands()) {
             const Outcome outcome = call(command, server.url());
@@ -247,7 +247,7 @@ TEST_F(HostileAnswers, ThatNeverComeOrNeverEndAreGivenUp) {
     silent.hold_connections();
     for (const Words& command : {Words{"lanes"}, Words{"accounts", "list"}, Words{"health"}}) {
         const Outcome outcome = call(command, silent.url(), "200ms");
-        EXPECT_EQ(outcome.code, exit_unavailable);
+        EXPECT_EQ(outcome.code, roles::exit_unavailable);
         EXPECT_NE(outcome.err.find(silent.url() + " gave no answer: timed out"), std::string::npos) << outcome.err;
     }
     // Each of these sends for as long as it is read.
@@ -270,7 +270,7 @@ TEST_F(HostileAnswers, ThatNeverComeOrNeverEndAreGivenUp) {
           Case{"HTTP/1.1 200 OK\r\nA: ", line, "not HTTP"}, Case{"", line, "not HTTP"}}) {
         AnsweringServer server(endless(each.head, each.part));
         const Outcome outcome = call({"lanes"}, server.url());
-        EXPECT_EQ(outcome.code, exit_unavailable) << each.head;
+        EXPECT_EQ(outcome.code, roles::exit_unavailable) << each.head;
         EXPECT_NE(outcome.err.find(each.said), std::string::npos) << each.head << outcome.err;
     }
 }
@@ -362,9 +362,9 @@ TEST_F(HostileAnswers, OfAnyShapeEndInAnExitCodeAndAMessage) {
         for (const Words& command : quick_commands()) {
             const Outcome outcome = call(command, server.url());
             const std::string what = fmt::format("{}\n{}\n{}", fmt::join(command, " "), last, outcome.err);
-            ASSERT_GE(outcome.code, exit_ok) << what;
-            ASSERT_LE(outcome.code, exit_unavailable) << what;
-            ASSERT_TRUE(outcome.code == exit_ok || !outcome.err.empty() || !outcome.out.empty()) << what;
+            ASSERT_GE(outcome.code, roles::exit_ok) << what;
+            ASSERT_LE(outcome.code, roles::exit_unavailable) << what;
+            ASSERT_TRUE(outcome.code == roles::exit_ok || !outcome.err.empty() || !outcome.out.empty()) << what;
             ASSERT_EQ(controls_in(outcome.out + outcome.err), "") << what;
         }
 }

@@ -8,9 +8,9 @@
 #include <sstream>
 #include <string_view>
 
-#include "cli/config_file.h"
-#include "cli/exit_code.h"
 #include "cli/service_variable.h"
+#include "roles/config_file.h"
+#include "roles/exit_code.h"
 
 namespace ledgerline::cli {
 namespace {
@@ -22,7 +22,7 @@ constexpr std::string_view kPropertyPrefixes[] = {"KAFKA_SASL_", "KAFKA_SSL_"};
 constexpr std::string_view kBlank = " \t\r";
 
 std::unexpected<Error> refused(std::string message) {
-    return failure(Disposition::refuse, std::string(bad_usage), std::move(message));
+    return failure(Disposition::refuse, std::string(roles::bad_usage), std::move(message));
 }
 
 std::string variable_of(std::string_view name) {
@@ -51,13 +51,14 @@ Result<void> add_property(KafkaProperties& properties, const std::string& text, 
     const std::string name = trimmed(text.substr(0, equals));
     if (equals == std::string::npos || name.empty())
         return refused(where + " must be key=value, such as security.protocol=SASL_SSL");
-    if (auto allowed = check_kafka_property(name); !allowed) return refused(where + ": " + allowed.error().message);
+    if (auto allowed = bus::check_kafka_property(name); !allowed)
+        return refused(where + ": " + allowed.error().message);
     properties[name] = trimmed(text.substr(equals + 1));
     return {};
 }
 
 Result<void> add_file(KafkaProperties& properties, const std::string& path) {
-    LEDGERLINE_TRY(const std::string whole, read_config_file("--kafka-config-file", path));
+    LEDGERLINE_TRY(const std::string whole, roles::read_config_file("--kafka-config-file", path));
     std::istringstream file(whole);
     std::string line;
     for (int number = 1; std::getline(file, line); ++number) {
@@ -71,7 +72,7 @@ Result<void> add_file(KafkaProperties& properties, const std::string& path) {
 Result<void> add_flags(KafkaProperties& properties, const std::vector<std::string>& texts) {
     for (const std::string& text : texts) {
         const std::string name = trimmed(text.substr(0, text.find('=')));
-        if (is_secret_kafka_property(name))
+        if (bus::is_secret_kafka_property(name))
             return refused(
                 fmt::format("--kafka-config {}: secrets are not taken from the command line, where every "
                             "user of the machine can read them; put it into the file of --kafka-config-file, "
@@ -146,8 +147,8 @@ KafkaProperties kafka_properties_of(const char* const* entries) {
     return properties;
 }
 
-Result<KafkaConfig> kafka_config_of(const KafkaOptions& options, const KafkaProperties& environment) {
-    KafkaConfig config;
+Result<bus::KafkaConfig> kafka_config_of(const KafkaOptions& options, const KafkaProperties& environment) {
+    bus::KafkaConfig config;
     config.brokers = options.brokers;
     config.topic = options.topic;
     config.dead_letter_topic = options.dead_letter_topic;
@@ -155,7 +156,7 @@ Result<KafkaConfig> kafka_config_of(const KafkaOptions& options, const KafkaProp
     config.replication_factor = static_cast<int>(options.replication_factor);
     if (!options.config_file.empty()) LEDGERLINE_CHECK(add_file(config.properties, options.config_file));
     for (const auto& [name, value] : environment) {
-        if (auto allowed = check_kafka_property(name); !allowed)
+        if (auto allowed = bus::check_kafka_property(name); !allowed)
             return refused(variable_of(name) + ": " + allowed.error().message);
         config.properties[name] = value;
     }

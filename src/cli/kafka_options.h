@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "bus/kafka_config.h"
+#include "bus/kafka/config.h"
 #include "cli/command.h"
 
 namespace ledgerline::cli {
@@ -15,9 +15,9 @@ struct KafkaOptions {
     std::string brokers;              // empty: no Kafka
     std::vector<std::string> config;  // key=value; never a secret, as the process table shows arguments to everybody
     std::string config_file;          // key=value lines, which may hold secrets
-    std::string topic = KafkaConfig().topic;
-    std::string dead_letter_topic = KafkaConfig().dead_letter_topic;
-    std::string group = KafkaConfig().group;
+    std::string topic = bus::KafkaConfig().topic;
+    std::string dead_letter_topic = bus::KafkaConfig().dead_letter_topic;
+    std::string group = bus::KafkaConfig().group;
     std::int64_t replication_factor = 0;  // of topics that are created; 0: the broker's default
 };
 
@@ -37,7 +37,7 @@ KafkaProperties kafka_properties_of(const char* const* entries);
 
 // Puts everything together; a flag wins over the environment, and that over the file. partitions is left for the
 // caller. Error bad_usage names the flag, file or variable at fault, and never repeats a value that may be secret.
-Result<KafkaConfig> kafka_config_of(const KafkaOptions& options, const KafkaProperties& environment);
+Result<bus::KafkaConfig> kafka_config_of(const KafkaOptions& options, const KafkaProperties& environment);
 
 // What --help says about secrets.
 extern const char* const kafka_notes;

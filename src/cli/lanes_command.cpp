@@ -1,8 +1,8 @@
 #include <fmt/format.h>
 
 #include "cli/commands.h"
-#include "cli/exit_code.h"
 #include "cli/server_command.h"
+#include "roles/exit_code.h"
 
 namespace ledgerline::cli {
 namespace {
@@ -42,17 +42,17 @@ void write_halts_as_text(json::Array& lanes) {
     }
 }
 
-Result<int> lanes(const Environment& environment, const Options& options, Server& server) {
+Result<int> lanes(const roles::Environment& environment, const Options& options, Server& server) {
     LEDGERLINE_TRY(const json::Value answer, server.get("/v1/lanes", "lanes"));
     LEDGERLINE_TRY(json::Array lanes, server.objects_of(answer, "lanes"));
     if (!options.output.json()) write_halts_as_text(lanes);
     print_list(environment, options.output, kLaneFields, lanes);
-    return exit_ok;
+    return roles::exit_ok;
 }
 
 }  // namespace
 
-void declare_lanes(Command& parent, const Environment& environment) {
+void declare_lanes(Command& parent, const roles::Environment& environment) {
     Command command = parent.add("lanes", "Show how far intake, publisher and worker are in each lane");
     declare_server_command<Options>(command, environment, lanes);
 }

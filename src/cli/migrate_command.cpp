@@ -5,9 +5,9 @@
 
 #include "cli/commands.h"
 #include "cli/database.h"
-#include "cli/exit_code.h"
 #include "cli/output.h"
-#include "pg/migrations.h"
+#include "db/migrations.h"
+#include "roles/exit_code.h"
 #include "sql/migrations.h"
 
 namespace ledgerline::cli {
@@ -20,29 +20,29 @@ struct Options {
     OutputOptions output;
 };
 
-Result<int> up(const Environment& environment, const Options& options) {
-    LEDGERLINE_TRY(pg::Connection connection, connect(options.database, kLockWaitMax));
-    LEDGERLINE_TRY(const std::vector<int> applied, pg::migrate_up(connection, sql::migrations));
+Result<int> up(const roles::Environment& environment, const Options& options) {
+    LEDGERLINE_TRY(db::Connection connection, connect(options.database, kLockWaitMax));
+    LEDGERLINE_TRY(const std::vector<int> applied, db::migrate_up(connection, sql::migrations));
     if (options.output.json()) {
         json::Array levels;
         for (const int level : applied) levels.emplace_back(level);
         print_object(environment, options.output,
                      json::Object{{"applied", std::move(levels)}, {"level", std::rbegin(sql::migrations)->level}});
-        return exit_ok;
+        return roles::exit_ok;
     }
     for (const int level : applied) environment.out << fmt::format("applied migration {}\n", level);
     environment.out << fmt::format("the schema is at level {}\n", std::rbegin(sql::migrations)->level);
-    return exit_ok;
+    return roles::exit_ok;
 }
 
 const Field kStatusFields[] = {
     {"level", "level", Align::right}, {"name", "name"}, {"state", "state"}, {"applied_at", "applied_at"}};
 
-Result<int> status(const Environment& environment, const Options& options) {
-    LEDGERLINE_TRY(pg::Connection connection, connect(options.database, kLockWaitMax));
-    LEDGERLINE_TRY(const auto statuses, pg::migration_status(connection, sql::migrations));
+Result<int> status(const roles::Environment& environment, const Options& options) {
+    LEDGERLINE_TRY(db::Connection connection, connect(options.database, kLockWaitMax));
+    LEDGERLINE_TRY(const auto statuses, db::migration_status(connection, sql::migrations));
     std::vector<json::Value> rows;
-    for (const pg::MigrationStatus& migration : statuses) {
+    for (const db::MigrationStatus& migration : statuses) {
         const char* state = !migration.known ? "applied by a newer binary" : migration.applied ? "applied" : "missing";
         rows.push_back(
             json::Object{{"level", migration.level},
@@ -51,13 +51,13 @@ Result<int> status(const Environment& environment, const Options& options) {
                          {"applied_at", migration.applied ? json::Value(migration.applied_at) : json::Value()}});
     }
     print_list(environment, options.output, kStatusFields, rows);
-    const bool complete = std::ranges::all_of(statuses, &pg::MigrationStatus::applied);
-    return complete ? exit_ok : exit_refused;
+    const bool complete = std::ranges::all_of(statuses, &db::MigrationStatus::applied);
+    return complete ? roles::exit_ok : roles::exit_refused;
 }
 
-using Work = Result<int> (*)(const Environment&, const Options&);
+using Work = Result<int> (*)(const roles::Environment&, const Options&);
 
-void declare(Command& family, const Environment& environment, const char* name, const char* description,
+void declare(Command& family, const roles::Environment& environment, const char* name, const char* description,
              const char* notes, Work work) {
     Command command = family.add(name, description);
     auto options = std::make_shared<Options>();
@@ -72,7 +72,7 @@ void declare(Command& family, const Environment& environment, const char* name, 
 
 }  // namespace
 
-void declare_migrate(Command& parent, const Environment& environment) {
+void declare_migrate(Command& parent, const roles::Environment& environment) {
     Command family = parent.add("migrate", "Bring the database's schema up to date, or show where it is");
     declare(family, environment, "up", "Apply the migrations that are missing",
             "Safe to run from several places at once: one after the other gets the lock.\n\n"

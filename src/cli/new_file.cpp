@@ -13,7 +13,7 @@
 #include <iterator>
 #include <system_error>
 
-#include "cli/exit_code.h"
+#include "roles/exit_code.h"
 
 namespace ledgerline::cli {
 namespace {
@@ -23,7 +23,7 @@ constexpr std::size_t kBufferBytes = 64 * 1024;
 std::string text_of(int error) { return std::generic_category().message(error); }
 
 std::unexpected<Error> refused(const std::string& path, const std::string& why) {
-    return failure(Disposition::refuse, std::string(bad_usage), fmt::format("cannot write {}: {}", path, why));
+    return failure(Disposition::refuse, std::string(roles::bad_usage), fmt::format("cannot write {}: {}", path, why));
 }
 
 std::unexpected<Error> no_space(const std::string& path, int error) {

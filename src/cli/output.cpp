@@ -4,15 +4,15 @@
 
 #include <algorithm>
 
-#include "cli/exit_code.h"
 #include "cli/terminal_text.h"
+#include "roles/exit_code.h"
 
 namespace ledgerline::cli {
 namespace {
 
 constexpr std::int64_t kPageMax = 1000;  // of the API
 
-void print_json(const Environment& environment, const json::Value& value) {
+void print_json(const roles::Environment& environment, const json::Value& value) {
     environment.out << printable_json(json::serialize(value)) << '\n';
 }
 
@@ -22,9 +22,9 @@ void declare_output_option(Command& command, OutputOptions& options) {
     command.choice({"-o,--output", "", "How to print the result"}, options.format, {"table", "json"});
 }
 
-int report(const Environment& environment, const Error& error) {
+int report(const roles::Environment& environment, const Error& error) {
     say(environment, "ledgerline: " + error.message);
-    return exit_code_of(error);
+    return roles::exit_code_of(error);
 }
 
 std::string cell_of(const json::Value* value) {
@@ -33,7 +33,7 @@ std::string cell_of(const json::Value* value) {
     return json::serialize(*value);
 }
 
-void print_object(const Environment& environment, const OutputOptions& output, const json::Value& object) {
+void print_object(const roles::Environment& environment, const OutputOptions& output, const json::Value& object) {
     if (output.json() || !object.if_object()) return print_json(environment, object);
     std::vector<std::pair<std::string, std::string>> lines;
     std::size_t widest = 0;
@@ -45,7 +45,7 @@ void print_object(const Environment& environment, const OutputOptions& output, c
         environment.out << name << std::string(widest - width_of(name) + 2, ' ') << value << '\n';
 }
 
-void print_list(const Environment& environment, const OutputOptions& output, std::span<const Field> fields,
+void print_list(const roles::Environment& environment, const OutputOptions& output, std::span<const Field> fields,
                 const std::vector<json::Value>& objects) {
     if (output.json()) {
         for (const json::Value& object : objects) print_json(environment, object);
@@ -62,7 +62,7 @@ void print_list(const Environment& environment, const OutputOptions& output, std
     table.print(environment.out);
 }
 
-Result<void> print_pages(const Environment& environment, const OutputOptions& output, Server& server,
+Result<void> print_pages(const roles::Environment& environment, const OutputOptions& output, Server& server,
                          const std::string& path, const std::string& filters, const std::string& member,
                          std::int64_t limit, std::span<const Field> fields) {
     std::vector<json::Value> for_table;

@@ -23,7 +23,7 @@ struct OutputOptions {
 void declare_output_option(Command& command, OutputOptions& options);
 
 // Prints the message to stderr, and returns the exit code that the error means.
-int report(const Environment& environment, const Error& error);
+int report(const roles::Environment& environment, const Error& error);
 
 // A column of a list: the member of the objects that it shows.
 struct Field {
@@ -36,17 +36,17 @@ struct Field {
 std::string cell_of(const json::Value* value);
 
 // One object: its JSON, or a line for each member.
-void print_object(const Environment& environment, const OutputOptions& output, const json::Value& object);
+void print_object(const roles::Environment& environment, const OutputOptions& output, const json::Value& object);
 
 // A list of objects.
-void print_list(const Environment& environment, const OutputOptions& output, std::span<const Field> fields,
+void print_list(const roles::Environment& environment, const OutputOptions& output, std::span<const Field> fields,
                 const std::vector<json::Value>& objects);
 
 inline constexpr std::int64_t list_limit_max = 1'000'000;
 
 // Reads at most limit objects of a paged list, whose array is the answer's given member, and prints them. filters are
 // made of query_of(). Says on stderr when there would be more.
-Result<void> print_pages(const Environment& environment, const OutputOptions& output, Server& server,
+Result<void> print_pages(const roles::Environment& environment, const OutputOptions& output, Server& server,
                          const std::string& path, const std::string& filters, const std::string& member,
                          std::int64_t limit, std::span<const Field> fields);
 

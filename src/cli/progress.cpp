@@ -16,7 +16,7 @@ double seconds_between(SteadyTime from, SteadyTime to) { return std::chrono::dur
 
 }  // namespace
 
-Progress::Progress(const Environment& environment, std::string what, std::string unit, std::int64_t total)
+Progress::Progress(const roles::Environment& environment, std::string what, std::string unit, std::int64_t total)
     : environment_(environment),
       what_(std::move(what)),
       unit_(std::move(unit)),

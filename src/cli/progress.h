@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-#include "cli/environment.h"
+#include "roles/environment.h"
 
 namespace ledgerline::cli {
 
@@ -14,7 +14,7 @@ public:
     static constexpr milliseconds line_every{5000};
 
     // what: "importing"; unit: "rows". The environment must outlive it.
-    Progress(const Environment& environment, std::string what, std::string unit, std::int64_t total);
+    Progress(const roles::Environment& environment, std::string what, std::string unit, std::int64_t total);
     ~Progress() { clear(); }
     Progress(const Progress&) = delete;
     Progress& operator=(const Progress&) = delete;
@@ -28,7 +28,7 @@ private:
     std::string bar(std::int64_t done) const;
     std::string facts(std::int64_t done) const;
 
-    const Environment& environment_;
+    const roles::Environment& environment_;
     const std::string what_;
     const std::string unit_;
     const std::int64_t total_;

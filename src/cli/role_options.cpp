@@ -54,21 +54,9 @@ std::optional<std::vector<http::Network>> parse_networks(std::string_view text) 
     return networks;
 }
 
-log::Level level_of(const std::string& name) {
-    if (name == "debug") return log::Level::debug;
-    if (name == "warn") return log::Level::warn;
-    if (name == "error") return log::Level::error;
-    return log::Level::info;
-}
-
-log::Format format_of(const std::string& name) {
-    if (name == "json") return log::Format::json;
-    return name == "plain" ? log::Format::plain : log::default_format();
-}
-
 }  // namespace
 
-void declare_listen(Command& command, ListenOptions& options, const std::string& what) {
+void declare_listen(Command& command, roles::ListenSettings& options, const std::string& what) {
     command.parsed({"--listen", "HOST:PORT",
                     "Address of " + what + ", or a name and all its addresses; port 0 takes any free one"},
                    fmt::format("{}:{}", options.host, options.port), [&options](const std::string& value) {
@@ -96,7 +84,7 @@ void declare_listen(Command& command, ListenOptions& options, const std::string&
                    options.idle_timeout, kTimeoutMin, kTimeoutMax);
 }
 
-void declare_probe_listen(Command& command, ListenOptions& options) {
+void declare_probe_listen(Command& command, roles::ListenSettings& options) {
     command.parsed({"--probe-listen", "HOST:PORT",
                     "Second address, with a thread of its own, for /livez, /readyz, /health and /metrics only"},
                    "none", [&options](const std::string& value) {
@@ -108,7 +96,7 @@ void declare_probe_listen(Command& command, ListenOptions& options) {
                    });
 }
 
-void declare_admission(Command& command, AdmissionOptions& options) {
+void declare_admission(Command& command, roles::AdmissionSettings& options) {
     command.option({"--api-keys-file", "FILE", "File with the API keys, one a line; without it the API is open"},
                    options.api_keys_file);
     command.flag({"--allow-open", "", "Serve without API keys on an address that other machines can reach"},
@@ -120,7 +108,7 @@ void declare_role_database(Command& command, std::string& url) {
                                 command, url);
 }
 
-void declare_apply(Command& command, ApplyOptions& options) {
+void declare_apply(Command& command, roles::ApplySettings& options) {
     command.option({"--worker-threads", "N", "Threads that apply events, each with a database session"},
                    options.worker_threads, 1, kThreadsMax);
     command.option({"--unknown-attempts-max", "N",
@@ -128,7 +116,7 @@ void declare_apply(Command& command, ApplyOptions& options) {
                    options.unknown_attempts_max, 1, kAttemptsMax);
 }
 
-void declare_timeouts(Command& command, TimeoutOptions& options, bool has_loops) {
+void declare_timeouts(Command& command, roles::TimeoutSettings& options, bool has_loops) {
     command.option({"--startup-timeout", "TIME", "How long the database may take to answer for the first time"},
                    options.startup, kTimeoutMin, kTimeoutMax);
     command.option({"--drain-timeout", "TIME", "How long requests and batches under way may take at shutdown"},
@@ -137,7 +125,7 @@ void declare_timeouts(Command& command, TimeoutOptions& options, bool has_loops)
         {"--shutdown-delay", "TIME",
          fmt::format("How long it goes on serving at shutdown once /readyz says no; unless given, {}, and 0s "
                      "on a loopback address",
-                     format_duration(TimeoutOptions::shutdown_delay_default))},
+                     format_duration(roles::TimeoutSettings::shutdown_delay_default))},
         options.shutdown_delay, milliseconds(0), kTimeoutMax);
     if (has_loops)
         command.option({"--stall-timeout", "TIME",
@@ -145,7 +133,7 @@ void declare_timeouts(Command& command, TimeoutOptions& options, bool has_loops)
                        options.stall, kTimeoutMin, kTimeoutMax);
 }
 
-void declare_rights(Command& command, RightsOptions& options) {
+void declare_rights(Command& command, roles::RightsSettings& options) {
     command.option(
         {"--run-as", "USER",
          "The user to become when started as root; root itself keeps only what the role needs. Unless given, "
@@ -153,15 +141,11 @@ void declare_rights(Command& command, RightsOptions& options) {
         options.run_as);
 }
 
-void declare_log(Command& command, LogOptions& options) {
+void declare_log(Command& command, roles::LogSettings& options) {
     command.choice({"--log-level", "", "The least severe messages to log"}, options.level,
                    {"debug", "info", "warn", "error"});
     command.choice({"--log-format", "", "auto: plain on a terminal, JSON otherwise"}, options.format,
                    {"auto", "json", "plain"});
-}
-
-void configure_log(const LogOptions& options) {
-    log::configure(level_of(options.level), format_of(options.format), "ledgerline");
 }
 
 }  // namespace ledgerline::cli

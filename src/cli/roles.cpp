@@ -27,7 +27,7 @@ struct Texts {
 };
 
 template <class Options>
-std::shared_ptr<Texts<Options>> declare_role(Command& command, const Environment& environment,
+std::shared_ptr<Texts<Options>> declare_role(Command& command, const roles::Environment& environment,
                                              const std::function<int(const Options&)>& run) {
     auto texts = std::make_shared<Texts<Options>>();
     command.action([&environment, &run, texts] {
@@ -39,9 +39,9 @@ std::shared_ptr<Texts<Options>> declare_role(Command& command, const Environment
     return texts;
 }
 
-void declare_up(Command command, const Environment& environment, const RoleCommands& roles) {
+void declare_up(Command command, const roles::Environment& environment, const RoleCommands& roles) {
     const auto texts = declare_role(command, environment, roles.up);
-    UpOptions& options = texts->role;
+    roles::UpSettings& options = texts->role;
     command.option({"--data-dir", "DIR", "Where it keeps its data; made when it is missing"}, options.data_dir);
     declare_database_url_option(
         {"--database-url", "URL", "Database to use instead of a private cluster under the data directory",
@@ -63,9 +63,9 @@ void declare_up(Command command, const Environment& environment, const RoleComma
                   "      --api-keys-file /etc/ledgerline/keys");
 }
 
-void declare_api(Command command, const Environment& environment, const RoleCommands& roles) {
+void declare_api(Command command, const roles::Environment& environment, const RoleCommands& roles) {
     const auto texts = declare_role(command, environment, roles.api);
-    ApiOptions& options = texts->role;
+    roles::ApiSettings& options = texts->role;
     declare_role_database(command, options.database_url);
     declare_listen(command, options.listen, "the HTTP API");
     declare_probe_listen(command, options.listen);
@@ -83,9 +83,9 @@ void declare_api(Command command, const Environment& environment, const RoleComm
         "  DATABASE_URL=postgresql://ledgerline@db/ledgerline ledgerline api --kafka-brokers kafka:9092");
 }
 
-void declare_publisher(Command command, const Environment& environment, const RoleCommands& roles) {
+void declare_publisher(Command command, const roles::Environment& environment, const RoleCommands& roles) {
     const auto texts = declare_role(command, environment, roles.publisher);
-    PublisherOptions& options = texts->role;
+    roles::PublisherSettings& options = texts->role;
     declare_role_database(command, options.database_url);
     declare_kafka_connection(command, texts->kafka, KafkaUse::required);
     declare_kafka_names(command, texts->kafka);
@@ -100,9 +100,9 @@ void declare_publisher(Command command, const Environment& environment, const Ro
         "  DATABASE_URL=postgresql://ledgerline@db/ledgerline ledgerline publisher --kafka-brokers kafka:9092");
 }
 
-void declare_worker(Command command, const Environment& environment, const RoleCommands& roles) {
+void declare_worker(Command command, const roles::Environment& environment, const RoleCommands& roles) {
     const auto texts = declare_role(command, environment, roles.worker);
-    WorkerOptions& options = texts->role;
+    roles::WorkerSettings& options = texts->role;
     declare_role_database(command, options.database_url);
     declare_kafka_connection(command, texts->kafka, KafkaUse::required);
     declare_kafka_names(command, texts->kafka);
@@ -120,7 +120,7 @@ void declare_worker(Command command, const Environment& environment, const RoleC
 
 }  // namespace
 
-void declare_roles(Command& parent, const Environment& environment, const RoleCommands& roles) {
+void declare_roles(Command& parent, const roles::Environment& environment, const RoleCommands& roles) {
     if (roles.up)
         declare_up(parent.add("up", "Run everything in this process, with a database of its own unless one is given"),
                    environment, roles);

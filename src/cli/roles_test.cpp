@@ -9,7 +9,7 @@
 #include <sstream>
 
 #include "cli/cli.h"
-#include "cli/exit_code.h"
+#include "roles/exit_code.h"
 
 namespace ledgerline::cli {
 namespace {
@@ -32,13 +32,13 @@ protected:
     int call(std::vector<std::string> arguments) {
         const RoleCommands roles{
             .up = {},
-            .api = [&](const ApiOptions& options) { return api_ = options, kRan; },
-            .publisher = [&](const PublisherOptions& options) { return publisher_ = options, kRan; },
-            .worker = [&](const WorkerOptions& options) { return worker_ = options, kRan; }};
+            .api = [&](const roles::ApiSettings& options) { return api_ = options, kRan; },
+            .publisher = [&](const roles::PublisherSettings& options) { return publisher_ = options, kRan; },
+            .worker = [&](const roles::WorkerSettings& options) { return worker_ = options, kRan; }};
         std::ostringstream out, err;
         const SystemClock clock;
         SeededRandom random(1);
-        const Environment environment{out, err, false, clock, random};
+        const roles::Environment environment{out, err, false, clock, random};
         std::vector<const char*> raw{"ledgerline"};
         for (const std::string& argument : arguments) raw.push_back(argument.c_str());
         const int code = run(environment, static_cast<int>(raw.size()), raw.data(), roles);
@@ -51,7 +51,7 @@ protected:
         return call(std::move(arguments));
     }
     std::string complaint(std::vector<std::string> more) {
-        EXPECT_EQ(worker(std::move(more)), exit_usage);
+        EXPECT_EQ(worker(std::move(more)), roles::exit_usage);
         return err_;
     }
     static std::string file(const std::string& text) {
@@ -64,9 +64,9 @@ protected:
         return found == worker_.kafka.properties.end() ? "not set" : found->second;
     }
 
-    ApiOptions api_;
-    PublisherOptions publisher_;
-    WorkerOptions worker_;
+    roles::ApiSettings api_;
+    roles::PublisherSettings publisher_;
+    roles::WorkerSettings worker_;
     std::string err_;
 };
 
@@ -100,21 +100,21 @@ TEST_F(Roles, OfClientsHaveASecondAddressForProbes) {
     EXPECT_EQ(call({"api", "--database-url", kUrl, "--probe-listen", "[::1]:9"}), kRan) << err_;
     EXPECT_EQ(api_.listen.probe_host, "::1");
     EXPECT_EQ(api_.listen.probe_port, 9);
-    EXPECT_EQ(worker({"--probe-listen", "127.0.0.1:9"}), exit_usage);
+    EXPECT_EQ(worker({"--probe-listen", "127.0.0.1:9"}), roles::exit_usage);
 }
 
 TEST_F(Roles, NameWhatIsMissing) {
-    EXPECT_EQ(call({"worker", "--kafka-brokers", "kafka:9092"}), exit_usage);
+    EXPECT_EQ(call({"worker", "--kafka-brokers", "kafka:9092"}), roles::exit_usage);
     EXPECT_EQ(err_, "ledgerline worker: --database-url is required (see ledgerline worker --help)\n");
-    EXPECT_EQ(call({"publisher", "--database-url", kUrl}), exit_usage);
+    EXPECT_EQ(call({"publisher", "--database-url", kUrl}), roles::exit_usage);
     EXPECT_EQ(err_, "ledgerline publisher: --kafka-brokers is required (see ledgerline publisher --help)\n");
 }
 
 TEST_F(Roles, HaveOnlyTheFlagsThatConcernThem) {
-    EXPECT_EQ(worker({"--api-keys-file", "x"}), exit_usage);
-    EXPECT_EQ(call({"publisher", "--worker-threads", "1"}), exit_usage);
-    EXPECT_EQ(call({"api", "--worker-threads", "1"}), exit_usage);
-    EXPECT_EQ(call({"api", "--kafka-topic", "x"}), exit_usage);
+    EXPECT_EQ(worker({"--api-keys-file", "x"}), roles::exit_usage);
+    EXPECT_EQ(call({"publisher", "--worker-threads", "1"}), roles::exit_usage);
+    EXPECT_EQ(call({"api", "--worker-threads", "1"}), roles::exit_usage);
+    EXPECT_EQ(call({"api", "--kafka-topic", "x"}), roles::exit_usage);
 }
 
 TEST_F(Roles, ShareTheirConnectionsOut) {
@@ -135,7 +135,7 @@ TEST_F(Roles, ShareTheirConnectionsOut) {
 TEST_F(Roles, RefuseBrokersThatAreNotHostAndPort) {
     for (const char* bad :
          {"kafka", "kafka:", ":9092", "kafka:x", "kafka:0", "kafka:9092,", "a:1, b:2", "::1:9092", "kafka://a:9092"})
-        EXPECT_EQ(call({"worker", "--database-url", kUrl, "--kafka-brokers", bad}), exit_usage) << bad;
+        EXPECT_EQ(call({"worker", "--database-url", kUrl, "--kafka-brokers", bad}), roles::exit_usage) << bad;
     EXPECT_THAT(err_, HasSubstr("--kafka-brokers must be HOST:PORT[,HOST:PORT...]"));
     EXPECT_EQ(call({"worker", "--database-url", kUrl, "--kafka-brokers", "[::1]:9092"}), kRan) << err_;
 }

@@ -1,14 +1,14 @@
 #include <memory>
 
 #include "cli/commands.h"
-#include "cli/exit_code.h"
 #include "cli/field_options.h"
 #include "cli/output.h"
 #include "cli/sample.h"
+#include "roles/exit_code.h"
 
 namespace ledgerline::cli {
 
-void declare_sample(Command& parent, const Environment& environment) {
+void declare_sample(Command& parent, const roles::Environment& environment) {
     Command command = parent.add("sample", "Print an import file of made-up, bank-like transactions");
     auto settings = std::make_shared<SampleSettings>();
     command.option({"--seed", "N", "The same seed gives the same file", no_variable}, settings->seed, 0, INT64_MAX);
@@ -27,7 +27,7 @@ void declare_sample(Command& parent, const Environment& environment) {
             if (!environment.out) break;
             environment.out << csv_line(*row, settings->currency);
         }
-        return exit_ok;
+        return roles::exit_ok;
     });
 }
 

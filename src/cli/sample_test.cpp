@@ -4,8 +4,8 @@
 
 #include <sstream>
 
-#include "cli/import_check.h"
-#include "support/balance_model.h"
+#include "cli/import/check.h"
+#include "lab/balance_model.h"
 
 namespace ledgerline::cli {
 namespace {

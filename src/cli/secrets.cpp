@@ -5,7 +5,7 @@
 #include <ranges>
 #include <utility>
 
-#include "http/chars.h"
+#include "base/text.h"
 
 namespace ledgerline::cli {
 namespace {
@@ -22,13 +22,13 @@ void hide(std::span<char> text) { std::ranges::fill(text, kHidden); }
 std::string decoded(std::string_view text) {
     std::string plain;
     for (std::size_t at = 0; at < text.size(); ++at) {
-        const bool encoded = text[at] == '%' && at + 2 < text.size() && http::hex_value(text[at + 1]) >= 0 &&
-                             http::hex_value(text[at + 2]) >= 0;
+        const bool encoded =
+            text[at] == '%' && at + 2 < text.size() && hex_value(text[at + 1]) >= 0 && hex_value(text[at + 2]) >= 0;
         if (!encoded) {
-            plain += http::to_lower(text[at]);
+            plain += to_lower(text[at]);
             continue;
         }
-        plain += http::to_lower(static_cast<char>(http::hex_value(text[at + 1]) * 16 + http::hex_value(text[at + 2])));
+        plain += to_lower(static_cast<char>(hex_value(text[at + 1]) * 16 + hex_value(text[at + 2])));
         at += 2;
     }
     return plain;
@@ -44,9 +44,7 @@ bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; 
 
 // The name that ends before `end`, without the blanks between.
 std::string_view name_before(std::string_view text, std::size_t end) {
-    const auto in_name = [](char c) {
-        return http::is_letter(c) || http::is_digit(c) || std::string_view("_.-%").contains(c);
-    };
+    const auto in_name = [](char c) { return is_letter(c) || is_digit(c) || std::string_view("_.-%").contains(c); };
     while (end > 0 && is_blank(text[end - 1])) --end;
     std::size_t begin = end;
     while (begin > 0 && in_name(text[begin - 1])) --begin;

@@ -6,10 +6,10 @@
 #include <charconv>
 #include <cstdlib>
 
+#include "base/text.h"
 #include "base/wakeup.h"
-#include "cli/config_file.h"
-#include "cli/exit_code.h"
-#include "http/chars.h"
+#include "roles/config_file.h"
+#include "roles/exit_code.h"
 
 namespace ledgerline::cli {
 namespace {
@@ -22,14 +22,14 @@ constexpr const char* kKeyVariable = "LEDGERLINE_API_KEY";
 constexpr std::size_t kDetailBytesMax = 1000;  // of what a server says, in a message
 
 std::unexpected<Error> unusable_key(const std::string& source, const std::string& why) {
-    return failure(Disposition::refuse, std::string(bad_usage), fmt::format("{}: {}", source, why));
+    return failure(Disposition::refuse, std::string(roles::bad_usage), fmt::format("{}: {}", source, why));
 }
 
 // The key itself is never repeated. source: the file or the variable.
 Result<std::string> checked_key(std::string key, const std::string& source) {
     while (key.ends_with('\r') || key.ends_with(' ')) key.pop_back();
     if (key.empty()) return unusable_key(source, "holds no API key");
-    if (!http::is_visible_ascii(key))
+    if (!is_visible_ascii(key))
         return unusable_key(source, "an API key has visible ASCII characters only: no blank, no line end, no control");
     return key;
 }
@@ -37,7 +37,7 @@ Result<std::string> checked_key(std::string key, const std::string& source) {
 // The first line of the file, or else the environment's key; "" when there is neither.
 Result<std::string> read_api_key(const std::string& path) {
     if (!path.empty()) {
-        LEDGERLINE_TRY(const std::string text, read_config_file("--api-key-file", path));
+        LEDGERLINE_TRY(const std::string text, roles::read_config_file("--api-key-file", path));
         return checked_key(text.substr(0, text.find('\n')), "--api-key-file " + path);
     }
     const char* key = std::getenv(kKeyVariable);
@@ -94,7 +94,7 @@ Server::Server(http::BaseUrl base, std::string api_key, milliseconds timeout)
 
 Result<Server> Server::open(const ServerOptions& options) {
     auto base = http::BaseUrl::parse(options.url);
-    if (!base) return failure(Disposition::refuse, std::string(bad_usage), "--url: " + base.error().message);
+    if (!base) return failure(Disposition::refuse, std::string(roles::bad_usage), "--url: " + base.error().message);
     LEDGERLINE_TRY(std::string key, read_api_key(options.api_key_file));
     return Server(*std::move(base), std::move(key), options.timeout);
 }

@@ -14,8 +14,8 @@ namespace ledgerline::cli {
 // struct with the members server and output; its remaining flags are for the caller to declare on what is returned.
 template <class Options>
 std::shared_ptr<Options> declare_server_command(
-    Command& command, const Environment& environment,
-    std::function<Result<int>(const Environment&, const Options&, Server&)> work) {
+    Command& command, const roles::Environment& environment,
+    std::function<Result<int>(const roles::Environment&, const Options&, Server&)> work) {
     auto options = std::make_shared<Options>();
     declare_server_options(command, options->server);
     declare_output_option(command, options->output);

@@ -3,16 +3,16 @@
 
 #include <memory>
 
+#include "base/version.h"
 #include "cli/commands.h"
 #include "cli/database.h"
-#include "cli/exit_code.h"
 #include "cli/output.h"
-#include "cli/version.h"
+#include "roles/exit_code.h"
 #include "sql/migrations.h"
 
 namespace ledgerline::cli {
 
-void declare_database_url(Command& parent, const Environment& environment) {
+void declare_database_url(Command& parent, const roles::Environment& environment) {
     Command command = parent.add("database-url", "Print the URL of the database that 'ledgerline up' keeps, for psql");
     auto data_dir = std::make_shared<std::string>();
     command.option({"--data-dir", "DIR", "The data directory of 'ledgerline up'", "", true}, *data_dir);
@@ -21,11 +21,11 @@ void declare_database_url(Command& parent, const Environment& environment) {
         const auto url = own_database_url(*data_dir);
         if (!url) return report(environment, url.error());
         environment.out << *url << '\n';
-        return exit_ok;
+        return roles::exit_ok;
     });
 }
 
-void declare_version(Command& parent, const Environment& environment) {
+void declare_version(Command& parent, const roles::Environment& environment) {
     Command command = parent.add("version", "Print the version");
     auto output = std::make_shared<OutputOptions>();
     declare_output_option(command, *output);
@@ -35,7 +35,7 @@ void declare_version(Command& parent, const Environment& environment) {
             print_object(environment, *output, json::Object{{"version", version}, {"schema_level", schema_level}});
         else
             environment.out << fmt::format("ledgerline {} (schema level {})\n", version, schema_level);
-        return exit_ok;
+        return roles::exit_ok;
     });
 }
 

@@ -2,6 +2,8 @@
 
 namespace ledgerline::cli {
 
-void say(const Environment& environment, std::string_view message) { environment.err << printable(message) << '\n'; }
+void say(const roles::Environment& environment, std::string_view message) {
+    environment.err << printable(message) << '\n';
+}
 
 }  // namespace ledgerline::cli

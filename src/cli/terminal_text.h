@@ -5,11 +5,11 @@
 #include <string_view>
 
 #include "base/printable.h"
-#include "cli/environment.h"
+#include "roles/environment.h"
 
 namespace ledgerline::cli {
 
 // A message for people: one line on stderr.
-void say(const Environment& environment, std::string_view message);
+void say(const roles::Environment& environment, std::string_view message);
 
 }  // namespace ledgerline::cli

@@ -58,7 +58,7 @@ protected:
 };
 
 TEST_F(ProgressTest, PrintsALineNowAndThenWithoutATerminal) {
-    const Environment environment{out_, err_, false, clock_, random_};
+    const roles::Environment environment{out_, err_, false, clock_, random_};
     Progress progress(environment, "importing", "rows", 4000);
     progress.update(0);
     EXPECT_EQ(err_.str(), "");
@@ -68,7 +68,7 @@ TEST_F(ProgressTest, PrintsALineNowAndThenWithoutATerminal) {
 }
 
 TEST_F(ProgressTest, DrawsABarOnATerminal) {
-    const Environment environment{out_, err_, true, clock_, random_};
+    const roles::Environment environment{out_, err_, true, clock_, random_};
     {
         Progress progress(environment, "importing", "rows", 300);
         clock_.advance(milliseconds(1000));

@@ -3,12 +3,12 @@
 #include <memory>
 
 #include "cli/commands.h"
-#include "cli/exit_code.h"
 #include "cli/interrupts.h"
 #include "cli/output.h"
 #include "cli/screen.h"
 #include "cli/server.h"
 #include "cli/top_view.h"
+#include "roles/exit_code.h"
 
 namespace ledgerline::cli {
 namespace {
@@ -35,7 +35,7 @@ Result<std::vector<Watched>> open_servers(const Options& options) {
     std::vector<std::string> urls = options.urls;
     if (urls.empty()) urls.emplace_back(kDefaultUrl);
     if (urls.size() > kServersMax)
-        return failure(Disposition::refuse, std::string(bad_usage),
+        return failure(Disposition::refuse, std::string(roles::bad_usage),
                        fmt::format("--url: at most {} times", kServersMax));
     std::vector<Watched> servers;
     for (const std::string& url : urls) {
@@ -71,7 +71,7 @@ Look look(const Clock& clock, std::vector<Watched>& servers) {
     return all;
 }
 
-void show(const Environment& environment, const Options& options, const TopView& view) {
+void show(const roles::Environment& environment, const Options& options, const TopView& view) {
     if (options.output.json()) {
         print_object(environment, options.output, to_json(view));
     } else if (environment.out_is_terminal && !options.once) {
@@ -89,7 +89,7 @@ void show(const Environment& environment, const Options& options, const TopView&
 }
 
 // Exit code 0 when at least one server answered the last look.
-Result<int> top(const Environment& environment, const Options& options) {
+Result<int> top(const roles::Environment& environment, const Options& options) {
     LEDGERLINE_TRY(std::vector<Watched> servers, open_servers(options));
     Interrupts interrupts;
     Look before = look(environment.clock, servers);
@@ -99,19 +99,19 @@ Result<int> top(const Environment& environment, const Options& options) {
         show(environment, options, top_view(before, after));
         if (options.once) {
             for (const Look::Process& process : after.processes)
-                if (process.scrape) return exit_ok;
-            return exit_unavailable;
+                if (process.scrape) return roles::exit_ok;
+            return roles::exit_unavailable;
         }
         before = std::move(after);
     }
     // The shell's prompt comes below the last picture.
     if (environment.out_is_terminal && !options.output.json()) environment.out << '\n';
-    return exit_ok;
+    return roles::exit_ok;
 }
 
 }  // namespace
 
-void declare_top(Command& parent, const Environment& environment) {
+void declare_top(Command& parent, const roles::Environment& environment) {
     Command command = parent.add("top", "Watch rates, latencies, lanes and dead letters while they change");
     auto options = std::make_shared<Options>();
     options->server.timeout = milliseconds(2000);

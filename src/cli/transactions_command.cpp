@@ -5,10 +5,10 @@
 #include "base/money.h"
 #include "cli/account_ref.h"
 #include "cli/commands.h"
-#include "cli/exit_code.h"
 #include "cli/field_options.h"
 #include "cli/server_command.h"
 #include "cli/trace_timeline.h"
+#include "roles/exit_code.h"
 
 namespace ledgerline::cli {
 namespace {
@@ -40,7 +40,7 @@ const Field kTransactionFields[] = {{"id", "id"},
                                     {"idempotency_key", "idempotency_key"},
                                     {"created_at", "created_at"}};
 
-Result<int> list(const Environment& environment, const Options& options, Server& server) {
+Result<int> list(const roles::Environment& environment, const Options& options, Server& server) {
     std::string id;
     if (!options.account.empty()) {
         LEDGERLINE_TRY(id, resolve_account(server, options.account));
@@ -48,24 +48,24 @@ Result<int> list(const Environment& environment, const Options& options, Server&
     LEDGERLINE_CHECK(print_pages(environment, options.output, server, "/v1/transactions",
                                  query_of("account_id", id) + query_of("status", options.status), "transactions",
                                  options.limit, kTransactionFields));
-    return exit_ok;
+    return roles::exit_ok;
 }
 
-Result<int> show(const Environment& environment, const Options& options, Server& server) {
+Result<int> show(const roles::Environment& environment, const Options& options, Server& server) {
     LEDGERLINE_TRY(const json::Value transaction,
                    server.get("/v1/transactions/" + http::percent_encode(options.transaction), "id"));
     print_object(environment, options.output, transaction);
-    return exit_ok;
+    return roles::exit_ok;
 }
 
-Result<int> trace(const Environment& environment, const Options& options, Server& server) {
+Result<int> trace(const roles::Environment& environment, const Options& options, Server& server) {
     LEDGERLINE_TRY(const json::Value life,
                    server.get("/v1/transactions/" + http::percent_encode(options.transaction) + "/trace", "events"));
     if (options.output.json())
         print_object(environment, options.output, life);
     else
         print_timeline(environment.out, life);
-    return exit_ok;
+    return roles::exit_ok;
 }
 
 Result<json::Object> body_of(const Options& options, Server& server) {
@@ -79,7 +79,7 @@ Result<json::Object> body_of(const Options& options, Server& server) {
     return body;
 }
 
-Result<int> post(const Environment& environment, const Options& options, Server& server) {
+Result<int> post(const roles::Environment& environment, const Options& options, Server& server) {
     LEDGERLINE_TRY(const json::Object body, body_of(options, server));
     std::vector<http::Header> headers;
     if (options.wait.count() > 0) {
@@ -92,10 +92,10 @@ Result<int> post(const Environment& environment, const Options& options, Server&
     if (!answer.ok()) return std::unexpected(server.error_of(answer));
     if (!answer.body.find("id")) return std::unexpected(server.bad_answer("answered without 'id'"));
     print_object(environment, options.output, answer.body);
-    return text_of(answer.body, "status") == "FAILED" ? exit_refused : exit_ok;
+    return text_of(answer.body, "status") == "FAILED" ? roles::exit_refused : roles::exit_ok;
 }
 
-void declare_post(Command& family, const Environment& environment) {
+void declare_post(Command& family, const roles::Environment& environment) {
     Command command = family.add("post", "Post one transaction");
     const auto options = declare_server_command<Options>(command, environment, post);
     command.option({"--account", "ACCOUNT", "The account's id or reference", no_variable, true}, options->account);
@@ -116,7 +116,7 @@ void declare_post(Command& family, const Environment& environment) {
 
 }  // namespace
 
-void declare_transactions(Command& parent, const Environment& environment) {
+void declare_transactions(Command& parent, const roles::Environment& environment) {
     Command family = parent.add("tx", "List, show, trace and post transactions");
     Command list_command = family.add("list", "List transactions, newest first");
     const auto listed = declare_server_command<Options>(list_command, environment, list);

@@ -2,14 +2,14 @@
 
 #include <memory>
 
+#include "audit/verify.h"
 #include "cli/commands.h"
 #include "cli/database.h"
-#include "cli/exit_code.h"
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/terminal_text.h"
-#include "cli/verify.h"
-#include "pg/migrations.h"
+#include "db/migrations.h"
+#include "roles/exit_code.h"
 #include "sql/migrations.h"
 
 namespace ledgerline::cli {
@@ -24,7 +24,7 @@ struct Options {
     std::int64_t stretch = 10'000;
 };
 
-json::Value json_of(const Violation& violation) {
+json::Value json_of(const audit::Violation& violation) {
     json::Object object;
     if (violation.lane >= 0) object.emplace_back("lane", violation.lane);
     if (violation.seq > 0) object.emplace_back("seq", violation.seq);
@@ -33,18 +33,18 @@ json::Value json_of(const Violation& violation) {
     return object;
 }
 
-json::Value json_of(const VerifyReport& report, double seconds) {
+json::Value json_of(const audit::VerifyReport& report, double seconds) {
     json::Array checks;
-    for (std::size_t i = 0; i < check_count; ++i) {
-        const auto check = static_cast<Check>(i);
-        const VerifyReport::Finding& finding = report.finding(check);
+    for (std::size_t i = 0; i < audit::check_count; ++i) {
+        const auto check = static_cast<audit::Check>(i);
+        const audit::VerifyReport::Finding& finding = report.finding(check);
         json::Array listed;
-        for (const Violation& violation : finding.listed) listed.push_back(json_of(violation));
-        checks.push_back(json::Object{{"name", name_of(check)},
-                                      {"claim", claim_of(check)},
+        for (const audit::Violation& violation : finding.listed) listed.push_back(json_of(violation));
+        checks.push_back(json::Object{{"name", audit::name_of(check)},
+                                      {"claim", audit::claim_of(check)},
                                       {"ok", finding.violated == 0},
                                       {"examined", finding.examined},
-                                      {"unit", unit_of(check)},
+                                      {"unit", audit::unit_of(check)},
                                       {"violations", finding.violated},
                                       {"listed", std::move(listed)}});
     }
@@ -52,7 +52,7 @@ json::Value json_of(const VerifyReport& report, double seconds) {
         {"ok", report.ok()}, {"checks", std::move(checks)}, {"seconds", json::Number{fmt::format("{:.3f}", seconds)}}};
 }
 
-std::string line_of(const Violation& violation) {
+std::string line_of(const audit::Violation& violation) {
     std::string line = "        ";
     if (violation.lane >= 0) line += fmt::format("lane {} ", violation.lane);
     if (violation.seq > 0) line += fmt::format("seq {} ", violation.seq);
@@ -61,14 +61,15 @@ std::string line_of(const Violation& violation) {
     return line + ' ' + violation.detail;
 }
 
-void print_text(const Environment& environment, const VerifyReport& report, double seconds) {
-    for (std::size_t i = 0; i < check_count; ++i) {
-        const auto check = static_cast<Check>(i);
-        const VerifyReport::Finding& finding = report.finding(check);
-        const std::string count = fmt::format("{} {}", grouped(finding.examined), unit_of(check));
+void print_text(const roles::Environment& environment, const audit::VerifyReport& report, double seconds) {
+    for (std::size_t i = 0; i < audit::check_count; ++i) {
+        const auto check = static_cast<audit::Check>(i);
+        const audit::VerifyReport::Finding& finding = report.finding(check);
+        const std::string count = fmt::format("{} {}", grouped(finding.examined), audit::unit_of(check));
         environment.out << fmt::format("{:<6}  {:<70} {:>22}\n", finding.violated == 0 ? "ok" : "FAILED",
-                                       claim_of(check), count);
-        for (const Violation& violation : finding.listed) environment.out << printable(line_of(violation)) << '\n';
+                                       audit::claim_of(check), count);
+        for (const audit::Violation& violation : finding.listed)
+            environment.out << printable(line_of(violation)) << '\n';
         const auto listed = static_cast<std::int64_t>(finding.listed.size());
         if (finding.violated > listed)
             environment.out << fmt::format("        ... and {} more\n", grouped(finding.violated - listed));
@@ -79,19 +80,19 @@ void print_text(const Environment& environment, const VerifyReport& report, doub
     environment.out << fmt::format("{} in {:.1f} s\n", verdict, seconds);
 }
 
-Result<int> run(const Environment& environment, const Options& options) {
-    LEDGERLINE_TRY(pg::Connection connection, connect(options.database, kStatementTimeout));
-    LEDGERLINE_CHECK(pg::check_schema(connection, sql::migrations));
+Result<int> run(const roles::Environment& environment, const Options& options) {
+    LEDGERLINE_TRY(db::Connection connection, connect(options.database, kStatementTimeout));
+    LEDGERLINE_CHECK(db::check_schema(connection, sql::migrations));
     const SteadyTime begun_at = environment.clock.steady_now();
     std::unique_ptr<Progress> progress;
-    VerifySettings settings;
+    audit::VerifySettings settings;
     settings.stretch_seqs = options.stretch;
     settings.listed_max = static_cast<std::size_t>(options.listed);
     settings.on_progress = [&](std::int64_t done, std::int64_t total) {
         if (!progress) progress = std::make_unique<Progress>(environment, "verifying", "events", total);
         progress->update(done);
     };
-    const auto report = verify(connection, settings);
+    const auto report = audit::verify(connection, settings);
     progress.reset();
     if (!report) return std::unexpected(report.error());
 
@@ -100,12 +101,12 @@ Result<int> run(const Environment& environment, const Options& options) {
         print_object(environment, options.output, json_of(*report, seconds));
     else
         print_text(environment, *report, seconds);
-    return report->ok() ? exit_ok : exit_refused;
+    return report->ok() ? roles::exit_ok : roles::exit_refused;
 }
 
 }  // namespace
 
-void declare_verify(Command& parent, const Environment& environment) {
+void declare_verify(Command& parent, const roles::Environment& environment) {
     Command command = parent.add("verify", "Recompute every balance from the entries and say what holds");
     auto options = std::make_shared<Options>();
     declare_database_options(command, options->database);

@@ -8,8 +8,8 @@
 #include <boost/url/url_view.hpp>
 #include <optional>
 
-#include "http/chars.h"
-#include "http/tcp.h"
+#include "base/text.h"
+#include "http/server/tcp.h"
 
 namespace ledgerline::http {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <thread>
 
-#include "http/edge_fixture.h"
+#include "http/server/edge_fixture.h"
 
 namespace ledgerline::http {
 namespace {

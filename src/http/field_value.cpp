@@ -1,6 +1,6 @@
 #include "http/field_value.h"
 
-#include "http/chars.h"
+#include "base/text.h"
 
 namespace ledgerline::http {
 

@@ -6,9 +6,9 @@
 #include <string_view>
 
 #include "base/result.h"
-#include "http/body.h"
-#include "http/chars.h"
-#include "http/screen.h"
+#include "base/text.h"
+#include "http/server/body.h"
+#include "http/server/screen.h"
 #include "http/target.h"
 
 namespace ledgerline::http {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "http/byte_budget.h"
+#include "http/server/byte_budget.h"
 #include "observe/trace.h"
 
 namespace ledgerline::http {

@@ -1,12 +1,12 @@
 // The small parts of the edge by themselves: keys, budget, problems, the written head.
 #include <gtest/gtest.h>
 
-#include "http/api_keys.h"
-#include "http/byte_budget.h"
 #include "http/message.h"
-#include "http/network.h"
 #include "http/problem.h"
-#include "http/wire.h"
+#include "http/server/api_keys.h"
+#include "http/server/byte_budget.h"
+#include "http/server/network.h"
+#include "http/server/wire.h"
 
 namespace ledgerline::http {
 namespace {

@@ -2,8 +2,8 @@
 
 #include <optional>
 
+#include "base/text.h"
 #include "base/utf8.h"
-#include "http/chars.h"
 
 namespace ledgerline::http {
 namespace {

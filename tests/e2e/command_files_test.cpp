@@ -10,10 +10,10 @@
 #include <set>
 
 #include "cli/answering_server.h"
-#include "cli/scripted_ledger.h"
+#include "cli/import/scripted_ledger.h"
 #include "e2e/role_process.h"
 #include "e2e/shell.h"
-#include "support/test_database.h"
+#include "lab/test_database.h"
 
 namespace ledgerline::test {
 namespace {

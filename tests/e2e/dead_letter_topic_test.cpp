@@ -10,9 +10,9 @@
 
 #include "base/uuid.h"
 #include "e2e/role_process.h"
-#include "support/json_schema.h"
-#include "support/kafka_broker.h"
-#include "support/test_database.h"
+#include "lab/json_schema.h"
+#include "lab/kafka_broker.h"
+#include "lab/test_database.h"
 
 namespace ledgerline::test {
 namespace {

@@ -10,7 +10,7 @@
 #include <memory>
 
 #include "e2e/role_process.h"
-#include "support/local_postgres.h"
+#include "lab/local_postgres.h"
 
 namespace ledgerline::test {
 namespace {

@@ -8,8 +8,8 @@
 
 #include "e2e/honest_client.h"
 #include "e2e/up_process.h"
-#include "http/edge_fixture.h"
-#include "support/test_database.h"
+#include "http/server/edge_fixture.h"
+#include "lab/test_database.h"
 
 namespace ledgerline::test {
 namespace {

@@ -7,7 +7,7 @@
 #include <future>
 
 #include "e2e/role_process.h"
-#include "support/local_postgres.h"
+#include "lab/local_postgres.h"
 
 namespace ledgerline::test {
 namespace {

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <fstream>
 
-#include "http/edge_fixture.h"
+#include "http/server/edge_fixture.h"
 
 namespace ledgerline::test {
 

@@ -10,8 +10,8 @@
 
 #include "e2e/honest_client.h"
 #include "e2e/up_process.h"
-#include "http/edge_fixture.h"
-#include "support/test_database.h"
+#include "http/server/edge_fixture.h"
+#include "lab/test_database.h"
 
 namespace ledgerline::test {
 namespace {
@@ -102,7 +102,7 @@ class Memory : public testing::Test {
 protected:
     // Letters as large as messages may be.
     void bury_letters(int count) {
-        pg::Connection connection = up_.connect();
+        db::Connection connection = up_.connect();
         const std::string sql = fmt::format(
             "INSERT INTO dead_letters (id, topic, partition, \"offset\", payload, payload_encoding, value_sha256, "
             "error_class, error_code, error_message, attempts, first_failed_at, last_failed_at) SELECT "

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "e2e/up_process.h"
-#include "support/test_database.h"
+#include "lab/test_database.h"
 
 namespace ledgerline::test {
 namespace {
@@ -65,7 +65,7 @@ public:
             database_.run(sqls.substr(at, end - at));
         }
     }
-    pg::Connection connect() const { return database_.connect(); }
+    db::Connection connect() const { return database_.connect(); }
     std::string url() const {
         std::string url = database_.url();
         const auto user = url.find("://") + 3;
@@ -222,8 +222,8 @@ TEST_F(Readiness, IsAnsweredWhileSlowListsTakeEveryThreadAndConnection) {
         "api", "",
         {"--connections-max", connections, "--connections-per-address", connections, "--probe-listen", "127.0.0.1:0"});
     const std::uint16_t ports[] = {api->port(), probe_port(api->program())};
-    pg::Connection holder = database_.connect();
-    ASSERT_TRUE(holder.query(pg::begin));
+    db::Connection holder = database_.connect();
+    ASSERT_TRUE(holder.query(db::begin));
     ASSERT_TRUE(holder.query({"test_hold", "LOCK TABLE accounts IN ACCESS EXCLUSIVE MODE"}));
     std::vector<std::future<Reply>> lists;
     for (int i = 0; i < kSlowLists; ++i)

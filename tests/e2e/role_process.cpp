@@ -20,15 +20,15 @@ constexpr milliseconds kLook{10};
 constexpr milliseconds kCall{30'000};
 constexpr milliseconds kKilled{10'000};
 
-pg::ChildProcess start_program(std::vector<std::string> arguments, std::vector<std::string> variables,
-                               const std::vector<std::string>& launcher, int output) {
+cluster::ChildProcess start_program(std::vector<std::string> arguments, std::vector<std::string> variables,
+                                    const std::vector<std::string>& launcher, int output) {
     arguments.insert(arguments.begin(), LEDGERLINE_PROGRAM);
     arguments.insert(arguments.begin(), launcher.begin(), launcher.end());
     variables.push_back("PATH=/usr/bin:/bin");
-    auto child = pg::ChildProcess::start({.arguments = std::move(arguments),
-                                          .environment = std::move(variables),
-                                          .output = output,
-                                          .death_signal = SIGKILL});
+    auto child = cluster::ChildProcess::start({.arguments = std::move(arguments),
+                                               .environment = std::move(variables),
+                                               .output = output,
+                                               .death_signal = SIGKILL});
     LEDGERLINE_ASSERT(child);
     return *std::move(child);
 }
@@ -160,7 +160,7 @@ std::string RoleProcess::stop() {
     return program_.wait_outcome();
 }
 
-std::string first_value(pg::Connection& connection, const std::string& sql) {
+std::string first_value(db::Connection& connection, const std::string& sql) {
     const auto rows = connection.query({"test_value", sql});
     EXPECT_TRUE(rows) << rows.error().message;
     return rows && !rows->empty() ? std::string(rows->text(0, 0)) : "";

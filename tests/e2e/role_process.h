@@ -13,9 +13,9 @@
 #include <vector>
 
 #include "base/json.h"
+#include "cluster/child_process.h"
+#include "db/connection.h"
 #include "http/client.h"
-#include "pg/child_process.h"
-#include "pg/connection.h"
 
 namespace ledgerline::test {
 
@@ -57,7 +57,7 @@ private:
     std::condition_variable changed_;
     std::string output_;
     bool closed_ = false;
-    pg::ChildProcess child_;
+    cluster::ChildProcess child_;
     std::thread reader_;
 };
 
@@ -111,7 +111,7 @@ private:
 };
 
 // The first value of the first row; "" when there is none or the statement fails.
-std::string first_value(pg::Connection& connection, const std::string& sql);
+std::string first_value(db::Connection& connection, const std::string& sql);
 
 // Whether the program writes the text, sooner or later.
 bool logs(Program& program, const std::string& text);

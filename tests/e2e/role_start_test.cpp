@@ -7,8 +7,8 @@
 #include <iterator>
 
 #include "e2e/role_process.h"
-#include "support/pgbouncer.h"
-#include "support/test_database.h"
+#include "lab/pgbouncer.h"
+#include "lab/test_database.h"
 
 namespace ledgerline::test {
 namespace {

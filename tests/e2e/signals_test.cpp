@@ -10,7 +10,7 @@
 #include <fstream>
 
 #include "e2e/up_process.h"
-#include "support/test_database.h"
+#include "lab/test_database.h"
 
 namespace ledgerline::test {
 namespace {

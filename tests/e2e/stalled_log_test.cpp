@@ -13,9 +13,9 @@
 #include <thread>
 #include <vector>
 
+#include "cluster/private_cluster.h"
 #include "e2e/role_process.h"
-#include "pg/private_cluster.h"
-#include "support/test_database.h"
+#include "lab/test_database.h"
 
 namespace ledgerline::test {
 namespace {
@@ -83,19 +83,20 @@ private:
         for (const int end : ends) fcntl(end, F_SETFL, 0);
         return ends;
     }
-    static pg::ChildProcess start(std::vector<std::string> arguments, std::vector<std::string> variables, int output) {
+    static cluster::ChildProcess start(std::vector<std::string> arguments, std::vector<std::string> variables,
+                                       int output) {
         arguments.insert(arguments.begin(), LEDGERLINE_PROGRAM);
         variables.push_back("PATH=/usr/bin:/bin");
-        auto child = pg::ChildProcess::start({.arguments = std::move(arguments),
-                                              .environment = std::move(variables),
-                                              .output = output,
-                                              .death_signal = SIGKILL});
+        auto child = cluster::ChildProcess::start({.arguments = std::move(arguments),
+                                                   .environment = std::move(variables),
+                                                   .output = output,
+                                                   .death_signal = SIGKILL});
         LEDGERLINE_ASSERT(child);
         return *std::move(child);
     }
 
     const std::array<int, 2> ends_;
-    pg::ChildProcess child_;
+    cluster::ChildProcess child_;
     std::mutex mutex_;
     std::string output_;
     std::thread reader_;
@@ -184,12 +185,12 @@ TEST_F(StalledLog, TheWatchdogEndsAProcessThatHangs) {
     ASSERT_TRUE(wait_status(port_, "/readyz", 200));
     // A lane that is locked before it is owned is left to others.
     ASSERT_TRUE(eventually([this] { return metric(port_, "publisher_lanes_owned") > 0; }));
-    const auto url = pg::database_url(data_dir_);
+    const auto url = cluster::database_url(data_dir_);
     ASSERT_TRUE(url);
-    auto holder = pg::Connection::open(
+    auto holder = db::Connection::open(
         {.url = *url, .application_name = "ledgerline-test", .idle_in_transaction_timeout = settled_ms_max});
     ASSERT_TRUE(holder);
-    ASSERT_TRUE(holder->query(pg::begin));
+    ASSERT_TRUE(holder->query(db::begin));
     ASSERT_TRUE(holder->query({"test_hold", "SELECT lane FROM lane_publish FOR UPDATE"}));
     EXPECT_EQ(program.outcome(), "exit code 3");
 }

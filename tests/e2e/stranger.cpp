@@ -9,8 +9,8 @@
 
 #include "base/random.h"
 #include "e2e/up_process.h"
-#include "http/tcp.h"
-#include "support/test_database.h"
+#include "http/server/tcp.h"
+#include "lab/test_database.h"
 
 namespace ledgerline::test {
 namespace {

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "support/answer.h"
+#include "lab/answer.h"
 
 namespace ledgerline::test {
 

@@ -14,11 +14,11 @@
 #include <csignal>
 #include <fstream>
 
-#include "app/descriptors.h"
+#include "cluster/os_user.h"
 #include "e2e/up_process.h"
-#include "http/listener.h"
-#include "pg/os_user.h"
-#include "support/test_database.h"
+#include "http/server/listener.h"
+#include "lab/test_database.h"
+#include "roles/descriptors.h"
 
 namespace ledgerline::test {
 namespace {
@@ -143,7 +143,7 @@ std::vector<std::string> with_open_files_max(std::size_t soft, std::size_t hard)
 }
 
 TEST_F(SurroundingsTest, ConnectionsAreCutToTheFilesThatMayBeOpen) {
-    constexpr std::size_t taken = app::descriptors_reserved + http::Listener::connections_beyond_max;
+    constexpr std::size_t taken = roles::descriptors_reserved + http::Listener::connections_beyond_max;
     const TestDatabase database;
     RoleProcess api(role_arguments("api", database.url()), {}, with_open_files_max(64, taken + 40));
     EXPECT_EQ(ApiClient(api.port()).post("/v1/accounts", R"({"currency":"EUR"})").status, 201);
@@ -185,7 +185,7 @@ protected:
 };
 
 TEST_F(StartedAsRoot, UpBecomesTheUserOfItsCluster) {
-    const uid_t user = pg::cluster_user("").value()->uid;
+    const uid_t user = cluster::cluster_user("").value()->uid;
     {
         UpProcess up(data_dir_);
         expect_ordinary(up.program().pid(), user);
@@ -216,7 +216,7 @@ TEST_F(StartedAsRoot, UpTakesNoDirectoryThatHoldsOtherFiles) {
 }
 
 TEST_F(StartedAsRoot, ARoleBecomesAnOrdinaryUser) {
-    const auto nobody = pg::find_user("nobody");
+    const auto nobody = cluster::find_user("nobody");
     ASSERT_TRUE(nobody);
     Program program(role_arguments("worker", kNoDatabase, {"--run-as", "nobody"}));
     ASSERT_TRUE(logs(program, "cannot be used yet")) << program.output();
@@ -240,7 +240,7 @@ TEST_F(StartedAsRoot, WhatOnlyRootCanReadKeepsARoleRoot) {
 
 TEST_F(StartedAsRoot, AUserWithoutANameIsToldSoBeforeAnythingIsMade) {
     constexpr uid_t nameless = 54321;
-    ASSERT_FALSE(pg::find_user(nameless));
+    ASSERT_FALSE(cluster::find_user(nameless));
     const auto place = dir_.path() / "place";
     ASSERT_EQ(mkdir(place.c_str(), 0777), 0);
     ASSERT_EQ(chown(place.c_str(), nameless, nameless), 0);

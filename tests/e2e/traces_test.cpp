@@ -9,9 +9,9 @@
 
 #include "base/random.h"
 #include "e2e/role_process.h"
-#include "support/kafka_broker.h"
-#include "support/otlp_receiver.h"
-#include "support/test_database.h"
+#include "lab/kafka_broker.h"
+#include "lab/otlp_receiver.h"
+#include "lab/test_database.h"
 
 namespace ledgerline::test {
 namespace {
@@ -25,9 +25,9 @@ constexpr const char* kCallerSpan = "00f067aa0ba902b7";
 constexpr const char* kRequest = "POST /v1/transactions";
 constexpr const char* kPublish = "publish transactions";
 constexpr const char* kProcess = "process transactions";
-constexpr const char* kWritten = "worker_write_accounts worker_write_outcomes commit";
-const std::vector<std::string> kStages{kRequest, "intake",      "intake batch",      kPublish, "publish batch",
-                                       kProcess, "apply batch", "publisher_advance", kWritten};
+constexpr const char* kWritten = "apply_write_accounts apply_write_outcomes commit";
+const std::vector<std::string> kStages{kRequest, "intake",      "intake batch",    kPublish, "publish batch",
+                                       kProcess, "apply batch", "publish_advance", kWritten};
 
 class Traces : public testing::Test {
 protected:
@@ -83,7 +83,7 @@ protected:
         EXPECT_EQ(process.parent_id, publish.span_id);
         EXPECT_EQ(apply.parent_id, process.span_id);
         EXPECT_EQ(span_named(spans, kWritten).parent_id, apply.span_id);
-        EXPECT_EQ(span_named(spans, "publisher_advance").parent_id, span_named(spans, "publish batch").span_id);
+        EXPECT_EQ(span_named(spans, "publish_advance").parent_id, span_named(spans, "publish batch").span_id);
 
         EXPECT_EQ(request.kind, 2);
         EXPECT_EQ(request.attribute("http.route"), "/v1/transactions");

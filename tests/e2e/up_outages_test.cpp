@@ -14,8 +14,8 @@
 #include "base/wakeup.h"
 #include "cli/sample.h"
 #include "e2e/up_process.h"
-#include "support/balance_model.h"
-#include "support/test_database.h"
+#include "lab/balance_model.h"
+#include "lab/test_database.h"
 
 namespace ledgerline::test {
 namespace {
@@ -50,7 +50,7 @@ protected:
         return eventually([&] { return up_->count(kAccepted) >= rows; });
     }
     std::map<std::string, std::int64_t> balances() const {
-        pg::Connection connection = up_->connect();
+        db::Connection connection = up_->connect();
         const auto rows = connection.query(
             {"test_balances", "SELECT reference, balance_cents FROM accounts WHERE reference IS NOT NULL"});
         EXPECT_TRUE(rows) << rows.error().message;
@@ -108,8 +108,8 @@ TEST_F(UpOutages, KilledAtRandomMomentsOfAnImport) {
 TEST_F(UpOutages, KilledBetweenPublishAndApplyDrainsByItself) {
     start();
     {
-        pg::Connection holder = up_->connect();
-        ASSERT_TRUE(holder.query(pg::begin));
+        db::Connection holder = up_->connect();
+        ASSERT_TRUE(holder.query(db::begin));
         ASSERT_TRUE(holder.query({"test_hold", "SELECT lane FROM lane_apply FOR UPDATE"}));
         ApiClient client(up_->port());
         for (int i = 0; i < kTransactions; ++i) ASSERT_EQ(credit(client, make_account(), i).status, 201);

@@ -5,7 +5,7 @@
 
 #include <fstream>
 
-#include "pg/private_cluster.h"
+#include "cluster/private_cluster.h"
 
 namespace ledgerline::test {
 namespace {
@@ -24,17 +24,17 @@ UpProcess::UpProcess(const std::filesystem::path& data_dir, std::uint16_t port, 
                      const std::vector<std::string>& more, const Program::Variables& variables)
     : RoleProcess(up_arguments(data_dir, host, port, more), variables), data_dir_(data_dir) {}
 
-pg::Connection UpProcess::connect() const {
-    const auto url = pg::database_url(data_dir_);
+db::Connection UpProcess::connect() const {
+    const auto url = cluster::database_url(data_dir_);
     LEDGERLINE_ASSERT(url);
-    auto connection = pg::Connection::open(
+    auto connection = db::Connection::open(
         {.url = *url, .application_name = "ledgerline-test", .idle_in_transaction_timeout = settled_ms_max});
     LEDGERLINE_ASSERT(connection);
     return *std::move(connection);
 }
 
 std::string UpProcess::value(const std::string& sql) const {
-    pg::Connection connection = connect();
+    db::Connection connection = connect();
     return first_value(connection, sql);
 }
 

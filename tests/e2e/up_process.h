@@ -16,7 +16,7 @@ public:
                        const Program::Variables& variables = {});
 
     // Of its private cluster. idle_in_transaction_timeout is long enough for any test.
-    pg::Connection connect() const;
+    db::Connection connect() const;
     // The first value of the first row; "" when there is none or the statement fails.
     std::string value(const std::string& sql) const;
     std::int64_t count(const std::string& sql) const;  // -1 when the statement fails

@@ -8,9 +8,9 @@
 #include <fstream>
 #include <iterator>
 
+#include "cluster/os_user.h"
 #include "e2e/up_process.h"
-#include "pg/os_user.h"
-#include "support/test_database.h"
+#include "lab/test_database.h"
 
 namespace ledgerline::test {
 namespace {
@@ -89,7 +89,7 @@ TEST_F(UpOfRoot, ADirectoryOfSocketsThatAnotherUserMadeIsNotTaken) {
 // initdb wants the name; the server does not.
 TEST_F(UpOfRoot, AUserWithoutANameRunsAClusterThatIsThere) {
     constexpr uid_t nameless = 54321;
-    ASSERT_FALSE(pg::find_user(nameless));
+    ASSERT_FALSE(cluster::find_user(nameless));
     make_cluster();
     ASSERT_EQ(chown(data_dir_.c_str(), nameless, nameless), 0);
     for (const auto& entry : std::filesystem::recursive_directory_iterator(data_dir_))

@@ -10,7 +10,7 @@
 #include <fstream>
 
 #include "base/random.h"
-#include "support/test_database.h"
+#include "lab/test_database.h"
 
 namespace ledgerline::test {
 namespace {
@@ -88,7 +88,7 @@ std::vector<std::int64_t> post_many(std::uint16_t port, const std::string& accou
 
 // Computes every balance again, in the order of acceptance.
 void expect_decided_in_order(const UpProcess& up) {
-    pg::Connection connection = up.connect();
+    db::Connection connection = up.connect();
     const auto rows = connection.query(
         {"test_decided",
          "SELECT t.type, t.amount_cents, o.outcome, o.balance_after_cents, o.seq - t.seq FROM accepted t "

@@ -61,7 +61,7 @@ public:
     }
 
 private:
-    pg::Rows read(const char* name, const char* sql) {
+    db::Rows read(const char* name, const char* sql) {
         auto rows = connection_.query({name, sql});
         if (!rows) note(rows.error().message);
         LEDGERLINE_ASSERT(rows);
@@ -80,7 +80,7 @@ private:
     }
 
     void read_accepted() {
-        const pg::Rows rows = read("audit_accepted",
+        const db::Rows rows = read("audit_accepted",
                                    "SELECT id::text, account_id::text, idempotency_key, amount_cents, type, lane, seq "
                                    "FROM accepted ORDER BY lane, seq");
         std::map<std::int64_t, std::int64_t> last_seq;
@@ -100,7 +100,7 @@ private:
     }
 
     void read_outcomes() {
-        const pg::Rows rows = read("audit_outcomes",
+        const db::Rows rows = read("audit_outcomes",
                                    "SELECT transaction_id::text, outcome, coalesce(balance_after_cents, 0), "
                                    "coalesce(failure_code, '') FROM outcomes");
         for (std::size_t row = 0; row < rows.size(); ++row) {
@@ -168,7 +168,7 @@ private:
     }
 
     void check_balances(const std::map<std::string, std::int64_t>& balances) {
-        const pg::Rows rows = read("audit_balances", "SELECT id::text, balance_cents FROM accounts");
+        const db::Rows rows = read("audit_balances", "SELECT id::text, balance_cents FROM accounts");
         for (std::size_t row = 0; row < rows.size(); ++row) {
             const std::string id(rows.text(row, 0));
             const auto expected = balances.find(id);
@@ -197,7 +197,7 @@ private:
     }
 
     void check_dead_letters() {
-        const pg::Rows rows = read("audit_letters",
+        const db::Rows rows = read("audit_letters",
                                    "SELECT coalesce(t.idempotency_key, ''), d.state, encode(d.value_sha256, 'hex'), "
                                    "d.error_code FROM dead_letters d LEFT JOIN accepted t ON t.id = d.transaction_id");
         std::set<std::string> parked;
@@ -228,7 +228,7 @@ private:
 
     static bool is_poisoned(const std::string& key) { return key.starts_with(poison_prefix); }
 
-    pg::Connection connection_;
+    db::Connection connection_;
     const std::vector<Evidence>& evidence_;
     const Injected& injected_;
     std::map<std::string, std::int64_t> floors_cents_;       // by account
@@ -242,7 +242,7 @@ private:
 };
 
 // What is left to do, as a number that shrinks; 0 when every lane stands at its end.
-std::int64_t backlog(pg::Connection& connection) {
+std::int64_t backlog(db::Connection& connection) {
     const auto rows =
         connection.query({"audit_backlog",
                           "SELECT coalesce(sum(i.last_seq - a.applied_seq + i.last_seq - p.published_seq), 0)::bigint "

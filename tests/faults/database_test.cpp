@@ -84,12 +84,12 @@ TEST_F(DatabaseFaults, ReadOnlyForAWhile) {
 TEST_F(DatabaseFaults, ConnectionsExhausted) {
     begin();
     for (int round = 0; round < fault_rounds({.few = 1, .many = 4}); ++round) {
-        std::vector<pg::Connection> taken;
+        std::vector<db::Connection> taken;
         const std::int64_t before = refused();
         EXPECT_TRUE(wait_until([&] {
             run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'ledgerline' "
                 "AND application_name <> 'fault-test-taken'");
-            while (auto connection = pg::Connection::open(
+            while (auto connection = db::Connection::open(
                        {.url = stack().postgres().url(stack().database()), .application_name = "fault-test-taken"}))
                 taken.push_back(*std::move(connection));
             return refused() > before + kClients;

@@ -12,7 +12,7 @@
 #include <fstream>
 #include <iterator>
 
-#include "support/test_database.h"
+#include "lab/test_database.h"
 
 namespace ledgerline::test {
 namespace {

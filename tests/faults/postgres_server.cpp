@@ -7,8 +7,8 @@
 
 #include <fstream>
 
-#include "pg/migrations.h"
-#include "pg/postgres_binaries.h"
+#include "cluster/postgres_binaries.h"
+#include "db/migrations.h"
 #include "sql/migrations.h"
 
 namespace ledgerline::test {
@@ -27,8 +27,8 @@ T must(Result<T> result) {
 }  // namespace
 
 PostgresServer::PostgresServer(const std::filesystem::path& log) {
-    programs_ = must(pg::find_postgres({}, 0)).directory;
-    user_ = must(pg::cluster_user(""));
+    programs_ = must(cluster::find_postgres({}, 0)).directory;
+    user_ = must(cluster::cluster_user(""));
     const std::filesystem::path data = dir_.path() / "data" / "cluster";
     std::filesystem::create_directories(data);
     lock_ = open((dir_.path() / "data" / "lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -66,14 +66,14 @@ void PostgresServer::stop_immediately() { LEDGERLINE_ASSERT(process_->end(SIGQUI
 
 void PostgresServer::wait_accepting() const {
     LEDGERLINE_ASSERT(wait_until([this] {
-        return pg::Connection::open({.url = superuser_url("postgres"), .application_name = "fault-test"}).has_value();
+        return db::Connection::open({.url = superuser_url("postgres"), .application_name = "fault-test"}).has_value();
     }));
 }
 
 void PostgresServer::create_database(const std::string& name) {
     run("postgres", fmt::format("CREATE DATABASE {} OWNER ledgerline", name));
-    auto connection = must(pg::Connection::open({.url = url(name), .application_name = "fault-test"}));
-    must(pg::migrate_up(connection, sql::migrations));
+    auto connection = must(db::Connection::open({.url = url(name), .application_name = "fault-test"}));
+    must(db::migrate_up(connection, sql::migrations));
 }
 
 std::string PostgresServer::url(const std::string& database, std::uint16_t port) const {
@@ -85,10 +85,10 @@ std::string PostgresServer::superuser_url(const std::string& database) const {
 }
 
 // The places that are kept for the superuser may be taken for a moment by sessions that are about to be refused.
-pg::Connection PostgresServer::connect(const std::string& database) const {
-    std::optional<pg::Connection> connection;
+db::Connection PostgresServer::connect(const std::string& database) const {
+    std::optional<db::Connection> connection;
     LEDGERLINE_ASSERT(wait_until([&] {
-        auto opened = pg::Connection::open({.url = superuser_url(database),
+        auto opened = db::Connection::open({.url = superuser_url(database),
                                             .application_name = "fault-test",
                                             .statement_timeout = kStatement,
                                             .lock_timeout = kStatement});

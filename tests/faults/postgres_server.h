@@ -8,9 +8,9 @@
 #include <memory>
 #include <string>
 
+#include "db/connection.h"
 #include "faults/process.h"
-#include "pg/connection.h"
-#include "support/test_database.h"
+#include "lab/test_database.h"
 
 namespace ledgerline::test {
 
@@ -33,7 +33,7 @@ public:
     // For the roles; port 0: the server's own.
     std::string url(const std::string& database, std::uint16_t port = 0) const;
     // As the superuser. Ends the test program when it cannot.
-    pg::Connection connect(const std::string& database) const;
+    db::Connection connect(const std::string& database) const;
     // As the superuser, a statement at a time, on a connection of its own; the first value of the first row.
     void run(const std::string& database, const std::string& sql) const;
     std::string value(const std::string& database, const std::string& sql) const;
@@ -45,7 +45,7 @@ private:
     TempDir dir_;
     int lock_;  // held on the directory, so that other test programs do not clear it away as abandoned
     std::filesystem::path programs_;
-    std::optional<pg::OsUser> user_;
+    std::optional<cluster::OsUser> user_;
     std::uint16_t port_ = free_port();
     std::unique_ptr<Process> process_;
 };

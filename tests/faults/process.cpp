@@ -76,15 +76,15 @@ void Process::start(const std::vector<std::string>& more_environment) {
     LEDGERLINE_ASSERT(log >= 0);
     std::vector<std::string> environment = command_.environment;
     environment.insert(environment.end(), more_environment.begin(), more_environment.end());
-    auto child = pg::ChildProcess::start({.arguments = command_.arguments,
-                                          .environment = std::move(environment),
-                                          .user = command_.user ? &*command_.user : nullptr,
-                                          .output = log,
-                                          .death_signal = command_.death_signal});
+    auto child = cluster::ChildProcess::start({.arguments = command_.arguments,
+                                               .environment = std::move(environment),
+                                               .user = command_.user ? &*command_.user : nullptr,
+                                               .output = log,
+                                               .death_signal = command_.death_signal});
     close(log);
     if (!child) note(child.error().message);
     LEDGERLINE_ASSERT(child);
-    child_ = std::make_unique<pg::ChildProcess>(*std::move(child));
+    child_ = std::make_unique<cluster::ChildProcess>(*std::move(child));
 }
 
 void Process::kill() {

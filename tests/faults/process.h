@@ -17,8 +17,8 @@
 #include <vector>
 
 #include "base/clock.h"
-#include "pg/child_process.h"
-#include "pg/os_user.h"
+#include "cluster/child_process.h"
+#include "cluster/os_user.h"
 
 namespace ledgerline::test {
 
@@ -40,7 +40,7 @@ public:
         std::vector<std::string> arguments;  // the first is the program's absolute path
         std::vector<std::string> environment{"PATH=/usr/bin:/bin", "LC_ALL=C", "TZ=UTC"};
         std::filesystem::path log;
-        std::optional<pg::OsUser> user{};
+        std::optional<cluster::OsUser> user{};
         int death_signal = SIGKILL;
     };
 
@@ -72,7 +72,7 @@ public:
 private:
     const std::string name_;
     const Command command_;
-    std::unique_ptr<pg::ChildProcess> child_;
+    std::unique_ptr<cluster::ChildProcess> child_;
 };
 
 }  // namespace ledgerline::test

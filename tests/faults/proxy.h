@@ -6,7 +6,7 @@
 #include <atomic>
 #include <cstdint>
 
-#include "support/tcp_proxy.h"
+#include "lab/tcp_proxy.h"
 
 namespace ledgerline::test {
 

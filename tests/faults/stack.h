@@ -15,7 +15,7 @@
 #include "faults/clients.h"
 #include "faults/postgres_server.h"
 #include "faults/process.h"
-#include "support/kafka_broker.h"
+#include "lab/kafka_broker.h"
 
 namespace ledgerline::test {
 

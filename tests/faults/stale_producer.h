@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "support/kafka_broker.h"
+#include "lab/kafka_broker.h"
 
 struct rd_kafka_s;
 

@@ -9,7 +9,7 @@
 #include <future>
 #include <set>
 
-#include "support/api_server.h"
+#include "lab/api_server.h"
 
 namespace ledgerline {
 namespace {

@@ -2,25 +2,25 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include "api/pg_intake_store.h"
-#include "publisher/pg_outbox_store.h"
-#include "support/test_database.h"
-#include "worker/pg_ledger_store.h"
+#include "apply/pg_ledger_store.h"
+#include "intake/pg_intake_store.h"
+#include "lab/test_database.h"
+#include "publish/pg_outbox_store.h"
 
 namespace ledgerline::test {
 namespace {
 
 struct Role {
     const char* name;
-    Result<void> (*can_write)(pg::Connection&);
+    Result<void> (*can_write)(db::Connection&);
     std::vector<const char*> rights;  // each of which it cannot do without
 };
 
 const Role kRoles[] = {
-    {"intake", can_accept, {"INSERT ON accepted", "UPDATE ON lane_intake", "SELECT ON accounts"}},
-    {"publisher", can_publish, {"UPDATE ON lane_publish", "INSERT ON publishers", "UPDATE ON dead_letters"}},
+    {"intake", intake::can_accept, {"INSERT ON accepted", "UPDATE ON lane_intake", "SELECT ON accounts"}},
+    {"publisher", publish::can_publish, {"UPDATE ON lane_publish", "INSERT ON publishers", "UPDATE ON dead_letters"}},
     {"worker",
-     can_apply,
+     apply::can_apply,
      {"UPDATE ON lane_apply", "INSERT ON outcomes", "UPDATE ON accounts", "INSERT ON dead_letters",
       "UPDATE ON lane_publish"}},
 };
@@ -33,11 +33,11 @@ protected:
     }
     ~CanWrite() override { database_.run("DROP OWNED BY limited; DROP ROLE limited"); }
 
-    pg::Connection connect() const {
+    db::Connection connect() const {
         auto config = database_.config();
         const auto user = config.url.find("//") + 2;
         config.url.replace(user, config.url.find('@') - user, "limited:limited");
-        return pg::Connection::open(config).value();
+        return db::Connection::open(config).value();
     }
     static std::string code(const Result<void>& result) { return result ? "" : result.error().code; }
 

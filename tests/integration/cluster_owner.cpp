@@ -4,11 +4,11 @@
 
 #include <cstdio>
 
-#include "pg/private_cluster.h"
+#include "cluster/private_cluster.h"
 
 int main(int, char** arguments) {
     ledgerline::SystemRandom random;
-    ledgerline::pg::PrivateCluster cluster({.data_dir = arguments[1], .durable = false}, random);
+    ledgerline::cluster::PrivateCluster cluster({.data_dir = arguments[1], .durable = false}, random);
     const auto started = cluster.start();
     if (!started) {
         std::printf("%s\n", started.error().message.c_str());

@@ -5,8 +5,8 @@
 #include <sstream>
 
 #include "cli/cli.h"
-#include "cli/exit_code.h"
-#include "support/api_server.h"
+#include "lab/api_server.h"
+#include "roles/exit_code.h"
 
 namespace ledgerline::cli {
 namespace {

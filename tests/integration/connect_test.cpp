@@ -12,10 +12,10 @@
 #include <fstream>
 
 #include "base/resolve.h"
-#include "pg/connect_options.h"
-#include "pg/session_settings.h"
-#include "support/tampering_proxy.h"
-#include "support/test_database.h"
+#include "db/connect_options.h"
+#include "db/session_settings.h"
+#include "lab/tampering_proxy.h"
+#include "lab/test_database.h"
 
 namespace ledgerline::test {
 namespace {
@@ -58,8 +58,8 @@ private:
 
 class ConnectTest : public testing::Test {
 protected:
-    pg::ConnectionConfig config(const std::string& url, milliseconds limit = milliseconds(500)) const {
-        pg::ConnectionConfig config{.url = url, .application_name = "test"};
+    db::ConnectionConfig config(const std::string& url, milliseconds limit = milliseconds(500)) const {
+        db::ConnectionConfig config{.url = url, .application_name = "test"};
         config.connect_timeout = limit;
         return config;
     }
@@ -70,13 +70,13 @@ protected:
         return url.substr(0, own) + fmt::format("host={},127.0.0.1&port={},", host, port) +
                url.substr(own + std::string("host=127.0.0.1&port=").size());
     }
-    static Error failure_of(const pg::ConnectionConfig& config) {
-        const auto opened = pg::Connection::open(config);
+    static Error failure_of(const db::ConnectionConfig& config) {
+        const auto opened = db::Connection::open(config);
         EXPECT_FALSE(opened);
         return opened ? Error{} : opened.error();
     }
-    static std::string setting(pg::Connection& connection, const std::string& name) {
-        const auto rows = connection.query({"test_setting", "SELECT current_setting($1)"}, pg::Params().add(name));
+    static std::string setting(db::Connection& connection, const std::string& name) {
+        const auto rows = connection.query({"test_setting", "SELECT current_setting($1)"}, db::Params().add(name));
         return rows ? std::string(rows->text(0, 0)) : rows.error().message;
     }
     // For the role of the tests, while the object lives.
@@ -91,18 +91,18 @@ protected:
 
 TEST_F(ConnectTest, TriesOneHostAfterTheOther) {
     for (const int port : {silent_.port(), closed_.port()}) {
-        auto connection = pg::Connection::open(config(behind("127.0.0.1", port)));
+        auto connection = db::Connection::open(config(behind("127.0.0.1", port)));
         ASSERT_TRUE(connection) << connection.error().message;
         EXPECT_TRUE(connection->query({"test_one", "SELECT 1"}));
     }
-    EXPECT_TRUE(pg::Connection::open(config(behind("/nonexistent", 1))));
-    EXPECT_TRUE(pg::Connection::open(config(behind("no-such-host.invalid", 1))));
+    EXPECT_TRUE(db::Connection::open(config(behind("/nonexistent", 1))));
+    EXPECT_TRUE(db::Connection::open(config(behind("no-such-host.invalid", 1))));
 }
 
 TEST_F(ConnectTest, EachAddressOfANameIsTried) {
     std::string url = proxy_.url();
     url.replace(url.find("127.0.0.1"), 9, "localhost");
-    EXPECT_TRUE(pg::Connection::open(config(url)));
+    EXPECT_TRUE(db::Connection::open(config(url)));
     const auto addresses = resolve("localhost", std::chrono::steady_clock::now() + std::chrono::seconds(30));
     ASSERT_TRUE(addresses);
     EXPECT_THAT(*addresses, testing::Contains("127.0.0.1"));
@@ -116,7 +116,7 @@ TEST_F(ConnectTest, SaysHostStepAndReasonOfEachTryTheLatestFirst) {
     const auto url = fmt::format("postgresql://u:secret@/d?host=127.0.0.1,127.0.0.1,/nonexistent&port={},{},77",
                                  silent_.port(), closed_.port());
     const Error error = failure_of(config(url));
-    EXPECT_EQ(error.code, pg::connection_lost);
+    EXPECT_EQ(error.code, db::connection_lost);
     EXPECT_EQ(error.disposition, Disposition::retry);
     EXPECT_THAT(error.message,
                 testing::StartsWith("cannot connect to PostgreSQL at /nonexistent:77 while connecting: "));
@@ -140,7 +140,7 @@ TEST_F(ConnectTest, TakesTheTimeLimitThatItIsGiven) {
         EXPECT_THAT(failure_of(config(url + "&connect_timeout=2", minute)).message,
                     HasSubstr("no answer within 2000 ms"));
     }
-    EXPECT_EQ(failure_of(config(url + "&connect_timeout=soon")).code, pg::invalid_database_url);
+    EXPECT_EQ(failure_of(config(url + "&connect_timeout=soon")).code, db::invalid_database_url);
 }
 
 TEST_F(ConnectTest, RefusesAUrlWithLibpqsReasonAndWithoutThePassword) {
@@ -163,7 +163,7 @@ TEST_F(ConnectTest, RefusesAUrlWithLibpqsReasonAndWithoutThePassword) {
     for (const auto& [url, reason] : cases) {
         SCOPED_TRACE(url);
         const Error error = failure_of(config(url));
-        EXPECT_EQ(error.code, pg::invalid_database_url);
+        EXPECT_EQ(error.code, db::invalid_database_url);
         EXPECT_EQ(error.disposition, Disposition::stop);
         EXPECT_THAT(error.message, HasSubstr(reason));
         EXPECT_THAT(error.message, Not(HasSubstr("secret")));
@@ -194,7 +194,7 @@ TEST_F(ConnectTest, SaysWhatOnlySomebodyCanMend) {
     const auto name = latin.find("@/") + 2;
     latin.replace(name, latin.find('?') - name, "latin");
     const Error error = failure_of(config(latin));
-    EXPECT_EQ(error.code, pg::wrong_encoding);
+    EXPECT_EQ(error.code, db::wrong_encoding);
     EXPECT_EQ(error.disposition, Disposition::stop);
     EXPECT_THAT(error.message, HasSubstr("LATIN1"));
     database_.run("DROP DATABASE latin WITH (FORCE)");
@@ -203,13 +203,13 @@ TEST_F(ConnectTest, SaysWhatOnlySomebodyCanMend) {
 TEST_F(ConnectTest, KeepsWhatTheEnvironmentAndServiceFilesAskFor) {
     {
         const Variable options("PGOPTIONS", "-c search_path=from_variable -c my.own=1\\ 2");
-        auto connection = pg::Connection::open(config(database_.url()));
+        auto connection = db::Connection::open(config(database_.url()));
         ASSERT_TRUE(connection) << connection.error().message;
         EXPECT_EQ(setting(*connection, "search_path"), "from_variable");
         EXPECT_EQ(setting(*connection, "my.own"), "1 2");
         EXPECT_EQ(setting(*connection, "statement_timeout"), "10s");
         // The URL's take their place, as libpq has it.
-        auto other = pg::Connection::open(config(database_.url() + "&options=--search-path%3Dfrom_url"));
+        auto other = db::Connection::open(config(database_.url() + "&options=--search-path%3Dfrom_url"));
         ASSERT_TRUE(other) << other.error().message;
         EXPECT_EQ(setting(*other, "search_path"), "from_url");
     }
@@ -230,7 +230,7 @@ TEST_F(ConnectTest, KeepsWhatTheEnvironmentAndServiceFilesAskFor) {
     for (const bool by_variable : {true, false}) {
         std::optional<Variable> service;
         if (by_variable) service.emplace("PGSERVICE", "ledger");
-        auto connection = pg::Connection::open(config(by_variable ? "postgresql://" : "service=ledger"));
+        auto connection = db::Connection::open(config(by_variable ? "postgresql://" : "service=ledger"));
         ASSERT_TRUE(connection) << connection.error().message;
         EXPECT_EQ(setting(*connection, "search_path"), "from_service");
     }
@@ -247,7 +247,7 @@ TEST_F(ConnectTest, TheRolesDefaultsChangeNothing) {
         alter_role(each);
     const Variable encoding("PGCLIENTENCODING", "LATIN1");
     const Variable style("PGDATESTYLE", "German");
-    auto connection = pg::Connection::open(config(database_.url()));
+    auto connection = db::Connection::open(config(database_.url()));
     ASSERT_TRUE(connection) << connection.error().message;
     const auto rows = connection->query(
         {"test_values",
@@ -265,7 +265,7 @@ TEST_F(ConnectTest, TheRolesDefaultsChangeNothing) {
 
 TEST_F(ConnectTest, WaitsForStandbysToApplyWhereTheRoleDoes) {
     alter_role("synchronous_commit = 'remote_apply'");
-    auto durable = pg::Connection::open(config(database_.url()));
+    auto durable = db::Connection::open(config(database_.url()));
     ASSERT_TRUE(durable);
     EXPECT_EQ(setting(*durable, "synchronous_commit"), "remote_apply");
 }
@@ -289,7 +289,7 @@ TEST_F(ConnectTest, ChoosesAmongHostsByTheSessionsAttributes) {
     const auto chosen = [&](const std::string& attributes) -> int {
         std::string url = behind("127.0.0.1", standby.port());
         if (!attributes.empty()) url += "&target_session_attrs=" + attributes;
-        const auto connection = pg::Connection::open(config(url, milliseconds(20'000)));
+        const auto connection = db::Connection::open(config(url, milliseconds(20'000)));
         return connection ? last.load() : -1;
     };
     for (const char* writable : {"", "read-write", "primary"}) EXPECT_EQ(chosen(writable), proxy_.port()) << writable;
@@ -303,22 +303,22 @@ TEST_F(ConnectTest, ChoosesAmongHostsByTheSessionsAttributes) {
 
 TEST(ConnectOptions, ReadsServerOptions) {
     using Settings = std::vector<std::pair<std::string, std::string>>;
-    EXPECT_EQ(pg::parse_server_options(""), Settings());
-    EXPECT_EQ(pg::parse_server_options("-c a=1 -cb=2  --c-d=3"), (Settings{{"a", "1"}, {"b", "2"}, {"c_d", "3"}}));
-    EXPECT_EQ(pg::parse_server_options("-c a=x\\ y\\\\"), (Settings{{"a", "x y\\"}}));
+    EXPECT_EQ(db::parse_server_options(""), Settings());
+    EXPECT_EQ(db::parse_server_options("-c a=1 -cb=2  --c-d=3"), (Settings{{"a", "1"}, {"b", "2"}, {"c_d", "3"}}));
+    EXPECT_EQ(db::parse_server_options("-c a=x\\ y\\\\"), (Settings{{"a", "x y\\"}}));
     for (const char* other : {"-e", "-c", "-c a", "--=x", "a=b"})
-        EXPECT_FALSE(pg::parse_server_options(other)) << other;
+        EXPECT_FALSE(db::parse_server_options(other)) << other;
 }
 
 TEST(ConnectOptions, ReadsHosts) {
-    const auto options = pg::read_connect_options("postgresql://h1:1,h2,[::1]:3/d?connect_timeout=7&password=p");
+    const auto options = db::read_connect_options("postgresql://h1:1,h2,[::1]:3/d?connect_timeout=7&password=p");
     ASSERT_TRUE(options);
     ASSERT_EQ(options->targets.size(), 3u);
     EXPECT_EQ(options->targets[0].to_string(), "h1:1");
     EXPECT_EQ(options->targets[1].to_string(), "h2:5432");
     EXPECT_EQ(options->targets[2].to_string(), "[::1]:3");
     EXPECT_EQ(options->connect_timeout, milliseconds(7000));
-    const auto addresses = pg::read_connect_options("host=a,/run/x hostaddr=10.0.0.1, port=5 dbname=d");
+    const auto addresses = db::read_connect_options("host=a,/run/x hostaddr=10.0.0.1, port=5 dbname=d");
     ASSERT_TRUE(addresses);
     EXPECT_FALSE(addresses->targets[0].is_socket());
     EXPECT_EQ(addresses->targets[0].hostaddr, "10.0.0.1");

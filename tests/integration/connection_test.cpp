@@ -1,11 +1,11 @@
-#include "pg/connection.h"
+#include "db/connection.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <csignal>
 
-#include "support/test_database.h"
+#include "lab/test_database.h"
 
 namespace ledgerline::pg {
 namespace {

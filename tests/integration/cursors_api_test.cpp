@@ -2,7 +2,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include "support/api_server.h"
+#include "lab/api_server.h"
 
 namespace ledgerline {
 namespace {

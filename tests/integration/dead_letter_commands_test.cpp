@@ -6,8 +6,8 @@
 
 #include "cli/bulk_decision.h"
 #include "cli/cli.h"
-#include "cli/exit_code.h"
-#include "support/api_server.h"
+#include "lab/api_server.h"
+#include "roles/exit_code.h"
 
 namespace ledgerline::cli {
 namespace {

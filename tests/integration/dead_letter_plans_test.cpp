@@ -6,8 +6,8 @@
 #include <deque>
 
 #include "base/json.h"
+#include "lab/test_database.h"
 #include "sql/queries.h"
-#include "support/test_database.h"
 
 namespace ledgerline {
 namespace {
@@ -64,7 +64,7 @@ protected:
     static void TearDownTestSuite() { database_.reset(); }
 
     // As a session runs it that has run SET LOCAL plan_cache_mode = force_custom_plan.
-    double touched(const pg::Statement& statement, const std::string& arguments) {
+    double touched(const db::Statement& statement, const std::string& arguments) {
         static std::deque<std::string> texts;
         const std::string name(statement.name);
         const auto prepared = connection_.run_script(fmt::format(
@@ -81,7 +81,7 @@ protected:
     }
 
     static inline std::unique_ptr<test::TestDatabase> database_;
-    pg::Connection connection_ = database_->connect();
+    db::Connection connection_ = database_->connect();
     std::string plan_;
 };
 
@@ -101,9 +101,9 @@ TEST_F(DeadLetterPlans, ListsAndSummariesReadWhatTheySelect) {
     };
     for (const std::string& filter : filters) {
         SCOPED_TRACE(filter);
-        for (const auto& statement : {sql::api_dead_letters_newest, sql::api_dead_letters_oldest})
+        for (const auto& statement : {sql::letters_dead_letters_newest, sql::letters_dead_letters_oldest})
             EXPECT_LE(touched(statement, "NULL, 1001, 1048576, " + filter), kRowsMax) << plan_;
-        for (const auto& statement : {sql::api_dead_letters_groups, sql::api_dead_letters_amounts})
+        for (const auto& statement : {sql::letters_dead_letters_groups, sql::letters_dead_letters_amounts})
             EXPECT_LE(touched(statement, filter), kRowsMax) << plan_;
     }
 }
@@ -112,22 +112,22 @@ TEST_F(DeadLetterPlans, PagesInTheMiddleReadOnePage) {
     const std::string none = ", 1001, 1048576, NULL, NULL, NULL, NULL, NULL, NULL, NULL";
     const std::string middle =
         database_->value(fmt::format("SELECT id FROM dead_letters WHERE \"offset\" = {}", kLetters / 2));
-    for (const auto& statement : {sql::api_dead_letters_newest, sql::api_dead_letters_oldest}) {
+    for (const auto& statement : {sql::letters_dead_letters_newest, sql::letters_dead_letters_oldest}) {
         EXPECT_LE(touched(statement, "NULL" + none), kRowsMax) << plan_;
         EXPECT_LE(touched(statement, "'" + middle + "'" + none), kRowsMax) << plan_;
     }
 }
 
 TEST_F(DeadLetterPlans, TheFeedReadsWhatIsNotAnnounced) {
-    EXPECT_LE(touched(sql::publisher_unannounced_letters, "'me', '00000000-0000-0000-0000-000000000000', 25, 1000"),
+    EXPECT_LE(touched(sql::letters_unannounced_letters, "'me', '00000000-0000-0000-0000-000000000000', 25, 1000"),
               kRowsMax)
         << plan_;
-    EXPECT_LE(touched(sql::publisher_count_unannounced, ""), kRowsMax) << plan_;
+    EXPECT_LE(touched(sql::letters_count_unannounced, ""), kRowsMax) << plan_;
 }
 
 // That the counting would notice.
 TEST_F(DeadLetterPlans, AWholeScanIsSeen) {
-    EXPECT_GT(touched(sql::api_dead_letters_groups, "NULL, NULL, NULL, NULL, NULL, NULL, NULL"), kRowsMax);
+    EXPECT_GT(touched(sql::letters_dead_letters_groups, "NULL, NULL, NULL, NULL, NULL, NULL, NULL"), kRowsMax);
 }
 
 }  // namespace

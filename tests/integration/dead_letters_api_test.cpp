@@ -7,7 +7,7 @@
 #include <set>
 
 #include "api/decision_request.h"
-#include "support/api_server.h"
+#include "lab/api_server.h"
 
 namespace ledgerline {
 namespace {
@@ -261,11 +261,11 @@ TEST_F(DeadLettersApi, TheKeyIsOnRecordByItsFingerprint) {
     const std::string id = server_.park(post("a"));
     http::Request request;
     request.key_fingerprint = "0123456789ab";
-    const auto unnamed = DecisionRequest::parse(request);
+    const auto unnamed = api::DecisionRequest::parse(request);
     ASSERT_TRUE(unnamed);
     EXPECT_EQ(unnamed->decided_by(), "key:0123456789ab");
     request.headers = {{"x-operator", "ann"}};
-    const auto named = DecisionRequest::parse(request);
+    const auto named = api::DecisionRequest::parse(request);
     ASSERT_TRUE(named);
     EXPECT_EQ(named->decided_by(), "ann");
     EXPECT_EQ(named->key_fingerprint, "0123456789ab");

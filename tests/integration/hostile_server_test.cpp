@@ -7,9 +7,9 @@
 #include <set>
 
 #include "base/json.h"
-#include "pg/session.h"
-#include "support/tampering_proxy.h"
-#include "support/test_database.h"
+#include "db/session.h"
+#include "lab/tampering_proxy.h"
+#include "lab/test_database.h"
 
 namespace ledgerline::test {
 namespace {
@@ -18,9 +18,9 @@ using Answer = TamperingProxy::Answer;
 using After = Answer::After;
 using Fields = std::vector<std::pair<char, std::string>>;
 
-constexpr pg::Statement kDivide{"test_divide", "SELECT 1 / $1::int"};
-constexpr pg::Statement kNumber{"test_number", "SELECT 42::bigint, true, NULL::text"};
-constexpr pg::Statement kInsert{"test_insert", "INSERT INTO numbers VALUES (1)"};
+constexpr db::Statement kDivide{"test_divide", "SELECT 1 / $1::int"};
+constexpr db::Statement kNumber{"test_number", "SELECT 42::bigint, true, NULL::text"};
+constexpr db::Statement kInsert{"test_insert", "INSERT INTO numbers VALUES (1)"};
 
 bool is_utf8(const std::string& text) {
     std::string quoted;
@@ -30,8 +30,8 @@ bool is_utf8(const std::string& text) {
 
 class HostileServer : public testing::Test {
 protected:
-    pg::ConnectionConfig config(milliseconds limit = milliseconds(60'000)) const {
-        pg::ConnectionConfig config{.url = proxy_.url(), .application_name = "test"};
+    db::ConnectionConfig config(milliseconds limit = milliseconds(60'000)) const {
+        db::ConnectionConfig config{.url = proxy_.url(), .application_name = "test"};
         config.connect_timeout = limit;
         config.statement_timeout = limit;
         return config;
@@ -45,9 +45,9 @@ protected:
     }
     void behave() { proxy_.tamper({}); }
 
-    Result<std::int64_t> number(pg::Session& session) {
-        return session.run([](pg::Connection& connection) -> Result<std::int64_t> {
-            LEDGERLINE_TRY(const pg::Rows rows, connection.query(kNumber));
+    Result<std::int64_t> number(db::Session& session) {
+        return session.run([](db::Connection& connection) -> Result<std::int64_t> {
+            LEDGERLINE_TRY(const db::Rows rows, connection.query(kNumber));
             if (!rows.boolean(0, 1)) return 0;
             return rows.int64(0, 0);
         });
@@ -94,10 +94,10 @@ TEST_F(HostileServer, ErrorsMayLackAnyField) {
         for (const auto& [name, value] : fields) shown += fmt::format("{}={} ", name, value.substr(0, 20));
         SCOPED_TRACE(shown);
         behave();
-        auto connection = pg::Connection::open(config());
+        auto connection = db::Connection::open(config());
         ASSERT_TRUE(connection) << connection.error().message;
         tamper('E', pg_fields('E', fields));
-        const auto rows = connection->query(kDivide, pg::Params().add(0));
+        const auto rows = connection->query(kDivide, db::Params().add(0));
         ASSERT_FALSE(rows);
         EXPECT_EQ(rows.error().code, code);
         EXPECT_EQ(connection->usable(), usable);
@@ -145,9 +145,9 @@ TEST_F(HostileServer, AnswersMayHaveAnyShape) {
     for (const auto& [what, type, bytes, after] : cases) {
         SCOPED_TRACE(what);
         behave();
-        pg::Session session(config(milliseconds(1'500)), metrics_, "test");
+        db::Session session(config(milliseconds(1'500)), metrics_, "test");
         // The session is there before anything is wrong.
-        ASSERT_TRUE(session.run([](pg::Connection&) -> Result<void> { return {}; }));
+        ASSERT_TRUE(session.run([](db::Connection&) -> Result<void> { return {}; }));
         tamper(type, bytes, after);
         const auto wrong = number(session);
         if (wrong) EXPECT_EQ(*wrong, 42);
@@ -167,7 +167,7 @@ TEST_F(HostileServer, AConnectSaysWhereItFailed) {
         messages = number + 1;
         return std::nullopt;
     });
-    ASSERT_TRUE(pg::Connection::open(config()));
+    ASSERT_TRUE(db::Connection::open(config()));
     ASSERT_GT(messages, 10u);
     const Answer answers[] = {{"", After::be_silent},
                               {"", After::close},
@@ -181,7 +181,7 @@ TEST_F(HostileServer, AConnectSaysWhereItFailed) {
                 if (number < victim) return std::nullopt;
                 return answer;
             });
-            const auto connection = pg::Connection::open(config(milliseconds(250)));
+            const auto connection = db::Connection::open(config(milliseconds(250)));
             // The last message may be one that nobody waits for.
             if (connection) continue;
             const std::string& message = connection.error().message;
@@ -194,13 +194,13 @@ TEST_F(HostileServer, AConnectSaysWhereItFailed) {
         }
     EXPECT_THAT(steps, testing::IsSupersetOf({"authenticating", "starting the session", "setting up the session"}));
     behave();
-    EXPECT_TRUE(pg::Connection::open(config()));
+    EXPECT_TRUE(db::Connection::open(config()));
 }
 
 // A server that warns while it commits has given up waiting for a standby.
 TEST_F(HostileServer, ACommitThatIsWarnedAboutIsInDoubt) {
     database_.run("CREATE TABLE numbers (n int)");
-    auto connection = pg::Connection::open(config());
+    auto connection = db::Connection::open(config());
     ASSERT_TRUE(connection);
     const std::string warning =
         pg_fields('N', {{'S', "WARNING"}, {'V', "WARNING"}, {'C', "01000"}, {'M', "canceling the wait"}});
@@ -211,12 +211,12 @@ TEST_F(HostileServer, ACommitThatIsWarnedAboutIsInDoubt) {
         });
     };
     warn_before("INSERT");
-    const auto warned = connection->commit_pipeline({{pg::begin, {}}, {kInsert, {}}, {pg::commit, {}}});
+    const auto warned = connection->commit_pipeline({{db::begin, {}}, {kInsert, {}}, {db::commit, {}}});
     EXPECT_TRUE(warned) << "a warning of a statement says nothing of its commit";
     warn_before("COMMIT");
-    const auto doubtful = connection->commit_pipeline({{pg::begin, {}}, {kInsert, {}}, {pg::commit, {}}});
+    const auto doubtful = connection->commit_pipeline({{db::begin, {}}, {kInsert, {}}, {db::commit, {}}});
     ASSERT_FALSE(doubtful);
-    EXPECT_EQ(doubtful.error().code, pg::outcome_unknown);
+    EXPECT_EQ(doubtful.error().code, db::outcome_unknown);
     behave();
     EXPECT_EQ(database_.value("SELECT count(*) FROM numbers"), "2");
 }

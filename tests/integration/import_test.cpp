@@ -1,5 +1,5 @@
 // import and verify on the whole pipeline: generated files always, a real one where LEDGERLINE_TEST_BANK_DIR names it.
-#include "cli/import_run.h"
+#include "cli/import/run.h"
 
 #include <atomic>
 #include <cstdlib>
@@ -7,11 +7,11 @@
 #include <sstream>
 #include <thread>
 
+#include "audit/verify.h"
 #include "base/wakeup.h"
 #include "cli/sample.h"
-#include "cli/verify.h"
-#include "support/balance_model.h"
-#include "support/pipeline.h"
+#include "lab/balance_model.h"
+#include "lab/pipeline.h"
 
 namespace ledgerline::cli {
 namespace {
@@ -51,8 +51,8 @@ protected:
     }
 
     std::map<std::string, std::int64_t> balances() const {
-        pg::Connection connection = pipeline_.database().connect();
-        const pg::Statement read{"test_balances", "SELECT reference, balance_cents FROM accounts"};
+        db::Connection connection = pipeline_.database().connect();
+        const db::Statement read{"test_balances", "SELECT reference, balance_cents FROM accounts"};
         std::map<std::string, std::int64_t> balances;
         const auto rows = connection.query(read);
         EXPECT_TRUE(rows) << rows.error().message;
@@ -62,7 +62,7 @@ protected:
     }
 
     VerifyReport verified() const {
-        pg::Connection connection = pipeline_.database().connect();
+        db::Connection connection = pipeline_.database().connect();
         auto report = verify(connection, {});
         EXPECT_TRUE(report) << report.error().message;
         return *std::move(report);

@@ -5,13 +5,13 @@
 #include <future>
 #include <thread>
 
-#include "api/pg_intake_store.h"
-#include "support/test_database.h"
+#include "intake/pg_intake_store.h"
+#include "lab/test_database.h"
 
 namespace ledgerline {
 namespace {
 
-using Status = IntakeResult::Status;
+using Status = intake::IntakeResult::Status;
 using testing::ElementsAre;
 
 class IntakeStoreTest : public testing::Test {
@@ -25,8 +25,8 @@ protected:
         return id;
     }
 
-    IntakeItem item(const Uuid& account_id, const std::string& key, std::int64_t amount_cents = 100) {
-        IntakeItem made;
+    intake::IntakeItem item(const Uuid& account_id, const std::string& key, std::int64_t amount_cents = 100) {
+        intake::IntakeItem made;
         made.transaction_id = ids_.next();
         made.event_id = ids_.next();
         made.account_id = account_id;
@@ -36,19 +36,21 @@ protected:
         return made;
     }
 
-    std::vector<IntakeResult> accept(IntakeStore& store, const std::vector<IntakeItem>& items) {
+    std::vector<intake::IntakeResult> accept(intake::IntakeStore& store, const std::vector<intake::IntakeItem>& items) {
         auto results = store.accept(items);
         EXPECT_TRUE(results) << results.error().code << ' ' << results.error().message;
-        return results ? *results : std::vector<IntakeResult>(items.size());
+        return results ? *results : std::vector<intake::IntakeResult>(items.size());
     }
-    std::vector<IntakeResult> accept(const std::vector<IntakeItem>& items) { return accept(store_, items); }
+    std::vector<intake::IntakeResult> accept(const std::vector<intake::IntakeItem>& items) {
+        return accept(store_, items);
+    }
 
-    static std::vector<Status> statuses(const std::vector<IntakeResult>& results) {
+    static std::vector<Status> statuses(const std::vector<intake::IntakeResult>& results) {
         std::vector<Status> all;
         for (const auto& result : results) all.push_back(result.status);
         return all;
     }
-    static std::vector<std::int64_t> seqs(const std::vector<IntakeResult>& results) {
+    static std::vector<std::int64_t> seqs(const std::vector<intake::IntakeResult>& results) {
         std::vector<std::int64_t> all;
         for (const auto& result : results) all.push_back(result.seq);
         return all;
@@ -71,12 +73,12 @@ protected:
     UuidGenerator ids_{clock_, random_};
     Metrics metrics_{"test"};
     test::TestDatabase database_;
-    PgIntakeStore store_{database_.config(), metrics_};
+    intake::PgIntakeStore store_{database_.config(), metrics_};
 };
 
 TEST_F(IntakeStoreTest, StoresEverythingOfATransactionAndItsEvent) {
     const Uuid eur = account(3);
-    IntakeItem wanted = item(eur, "a key with \"quotes\" and ünïcode", 1'000'000'000'000'000);
+    intake::IntakeItem wanted = item(eur, "a key with \"quotes\" and ünïcode", 1'000'000'000'000'000);
     wanted.type = TransactionType::debit;
     wanted.metadata = R"({"n": 1.50, "note": "it's \\ \"x\", {y}"})";
     wanted.traceparent = "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01";
@@ -86,7 +88,7 @@ TEST_F(IntakeStoreTest, StoresEverythingOfATransactionAndItsEvent) {
     EXPECT_EQ(results[0].lane, 3);
     EXPECT_EQ(results[0].seq, 1);
     auto connection = database_.connect();
-    const pg::Statement read{"test_read",
+    const db::Statement read{"test_read",
                              "SELECT account_id, amount_cents, currency, type, idempotency_key, metadata = "
                              "'{\"n\": 1.5, \"note\": \"it''s \\\\ \\\"x\\\", {y}\"}'::jsonb, lane, seq, event_id, "
                              "traceparent, unix_micros(created_at) FROM accepted"};
@@ -119,18 +121,19 @@ TEST_F(IntakeStoreTest, AnswersEachItemOnItsOwnMerits) {
 
 TEST_F(IntakeStoreTest, ReplaysTheSameBodyAndRefusesAnother) {
     const Uuid eur = account(0);
-    IntakeItem first = item(eur, "key");
+    intake::IntakeItem first = item(eur, "key");
     first.metadata = R"({"a": 1, "b": [true, null]})";
     accept({first});
 
-    IntakeItem same = first, other_amount = first, other_type = first, other_metadata = first, no_metadata = first;
+    intake::IntakeItem same = first, other_amount = first, other_type = first, other_metadata = first,
+                       no_metadata = first;
     same.metadata = R"({"b": [true, null], "a": 1.0})";
     other_amount.amount_cents = 101;
     other_type.type = TransactionType::debit;
     other_metadata.metadata = R"({"a": 1, "b": [null, true]})";
     no_metadata.metadata = {};
-    std::vector<IntakeItem> items{same, other_amount, other_type, other_metadata, no_metadata};
-    for (IntakeItem& each : items) each.transaction_id = ids_.next();
+    std::vector<intake::IntakeItem> items{same, other_amount, other_type, other_metadata, no_metadata};
+    for (intake::IntakeItem& each : items) each.transaction_id = ids_.next();
     const auto results = accept(items);
     EXPECT_THAT(statuses(results), ElementsAre(Status::replayed, Status::key_reused, Status::key_reused,
                                                Status::key_reused, Status::key_reused));
@@ -141,7 +144,7 @@ TEST_F(IntakeStoreTest, ReplaysTheSameBodyAndRefusesAnother) {
 
 TEST_F(IntakeStoreTest, ReplaysAlsoWhenTheAccountIsSuspendedMeanwhile) {
     const Uuid eur = account(0);
-    IntakeItem first = item(eur, "key");
+    intake::IntakeItem first = item(eur, "key");
     accept({first});
     database_.run("UPDATE accounts SET status = 'SUSPENDED'");
     first.transaction_id = ids_.next();
@@ -155,7 +158,7 @@ TEST_F(IntakeStoreTest, TheKeyBelongsToTheAccount) {
 
 TEST_F(IntakeStoreTest, AKeyTwiceInOneBatchIsAcceptedOnce) {
     const Uuid eur = account(0);
-    IntakeItem first = item(eur, "key"), same = item(eur, "key"), other = item(eur, "key", 200);
+    intake::IntakeItem first = item(eur, "key"), same = item(eur, "key"), other = item(eur, "key", 200);
     first.metadata = R"({"a": 1, "b": 2})";
     same.metadata = R"({"b": 2.0, "a": 1})";
     const auto results = accept({first, same, other, item(eur, "next")});
@@ -166,7 +169,7 @@ TEST_F(IntakeStoreTest, AKeyTwiceInOneBatchIsAcceptedOnce) {
 
 TEST_F(IntakeStoreTest, ARefusedItemTakesNoKeyFromLaterOnes) {
     const Uuid eur = account(0);
-    IntakeItem wrong = item(eur, "key"), right = item(eur, "key"), repeated = item(eur, "key");
+    intake::IntakeItem wrong = item(eur, "key"), right = item(eur, "key"), repeated = item(eur, "key");
     wrong.currency = "USD";
     const auto results = accept({wrong, right, repeated});
     EXPECT_THAT(statuses(results), ElementsAre(Status::currency_mismatch, Status::created, Status::replayed));
@@ -175,7 +178,7 @@ TEST_F(IntakeStoreTest, ARefusedItemTakesNoKeyFromLaterOnes) {
 
 TEST_F(IntakeStoreTest, ABatchRunAgainFindsItsOwnRowsAsCreated) {
     const Uuid eur = account(0);
-    const std::vector<IntakeItem> items{item(eur, "a"), item(eur, "b"), item(eur, "b")};
+    const std::vector<intake::IntakeItem> items{item(eur, "a"), item(eur, "b"), item(eur, "b")};
     const auto first = accept(items);
     const auto again = accept(items);
     EXPECT_EQ(statuses(again), statuses(first));
@@ -189,7 +192,8 @@ TEST_F(IntakeStoreTest, ABatchRunAgainFindsItsOwnRowsAsCreated) {
 // Numbers follow arrival, not the order of lanes, accounts, ids or keys.
 TEST_F(IntakeStoreTest, NumbersInArrivalOrder) {
     const Uuid a = account(5), b = account(5), c = account(2);
-    std::vector<IntakeItem> items{item(b, "z"), item(a, "y"), item(c, "x"), item(b, "a"), item(a, "c"), item(c, "b")};
+    std::vector<intake::IntakeItem> items{item(b, "z"), item(a, "y"), item(c, "x"),
+                                          item(b, "a"), item(a, "c"), item(c, "b")};
     std::swap(items[0].transaction_id, items[4].transaction_id);
     std::swap(items[2].transaction_id, items[5].transaction_id);
     EXPECT_THAT(seqs(accept(items)), ElementsAre(1, 2, 1, 3, 4, 2));
@@ -199,7 +203,7 @@ TEST_F(IntakeStoreTest, NumbersInArrivalOrder) {
 TEST_F(IntakeStoreTest, NumbersFollowOnFromBatchToBatch) {
     const Uuid eur = account(7);
     accept({item(eur, "1"), item(eur, "2")});
-    PgIntakeStore other(database_.config(), metrics_);
+    intake::PgIntakeStore other(database_.config(), metrics_);
     EXPECT_THAT(seqs(accept(other, {item(eur, "3")})), ElementsAre(3));
     EXPECT_THAT(seqs(accept({item(eur, "4")})), ElementsAre(4));
 }
@@ -230,8 +234,9 @@ TEST_F(IntakeStoreTest, DoesNotWaitForALaneThatNeedNotBeWaitedFor) {
     const Uuid held = account(5), free = account(6);
     auto holder = database_.connect();
     ASSERT_TRUE(holder.run_script("BEGIN; SELECT FROM lane_intake WHERE lane = 5 FOR NO KEY UPDATE"));
-    const std::vector<IntakeItem> items = {item(held, "a"), item(free, "b"), item(held, "c")};
-    for (const LaneWaits& waits : {LaneWaits{.none = true, .not_for = {}}, LaneWaits{.none = false, .not_for = {5}}}) {
+    const std::vector<intake::IntakeItem> items = {item(held, "a"), item(free, "b"), item(held, "c")};
+    for (const intake::LaneWaits& waits :
+         {intake::LaneWaits{.none = true, .not_for = {}}, intake::LaneWaits{.none = false, .not_for = {5}}}) {
         const auto results = store_.accept(items, waits);
         ASSERT_TRUE(results) << results.error().message;
         EXPECT_THAT(statuses(*results), ElementsAre(Status::lane_held, Status::created, Status::lane_held));
@@ -250,7 +255,7 @@ TEST_F(IntakeStoreTest, DoesNotWaitForALaneThatNeedNotBeWaitedFor) {
 // statement that begins after the lock sees it.
 TEST_F(IntakeStoreTest, SeesKeysCommittedWhileItWaitedForTheLane) {
     const Uuid eur = account(4);
-    IntakeItem theirs = item(eur, "key");
+    intake::IntakeItem theirs = item(eur, "key");
     auto holder = database_.connect();
     ASSERT_TRUE(holder.run_script(
         "BEGIN; UPDATE lane_intake SET last_seq = last_seq + 1 WHERE lane = 4; INSERT INTO accepted (id, account_id, "
@@ -291,7 +296,7 @@ TEST_F(IntakeStoreTest, AcceptsWhileAnApplyTransactionHoldsTheAccount) {
 
 TEST_F(IntakeStoreTest, OneRowThatTheDatabaseRefusesStoresNothingAndSaysSo) {
     const Uuid eur = account(0);
-    IntakeItem guilty = item(eur, "guilty");
+    intake::IntakeItem guilty = item(eur, "guilty");
     guilty.metadata = "[]";  // the table takes objects only
     const auto refused = store_.accept(std::vector{item(eur, "innocent"), guilty});
     ASSERT_FALSE(refused);
@@ -309,7 +314,7 @@ TEST_F(IntakeStoreTest, AConnectionLostWithTheCommitIsOfUnknownOutcome) {
         "NEW; END $$; CREATE TRIGGER stall BEFORE INSERT ON accepted FOR EACH ROW EXECUTE FUNCTION stall()");
     auto holder = database_.connect();
     ASSERT_TRUE(holder.run_script("SELECT pg_advisory_lock(1)"));
-    const std::vector<IntakeItem> items{item(eur, "key")};
+    const std::vector<intake::IntakeItem> items{item(eur, "key")};
     auto accepted = std::async(std::launch::async, [&] { return store_.accept(items); });
     await_lock_waiters(1);
     database_.run(
@@ -350,15 +355,16 @@ TEST_F(IntakeStoreTest, ConcurrentBatchesLeaveDenseLanes) {
     std::vector<std::future<int>> sessions;
     for (int session = 0; session < kSessions; ++session) {
         sessions.push_back(std::async(std::launch::async, [&, session] {
-            PgIntakeStore store(database_.config(), metrics_);
+            intake::PgIntakeStore store(database_.config(), metrics_);
             int created = 0;
             for (int batch = 0; batch < kBatches; ++batch) {
-                std::vector<IntakeItem> items;
+                std::vector<intake::IntakeItem> items;
                 for (int row = 0; row < kRows; ++row) {
                     const auto at = static_cast<std::size_t>((row * 5 + session * 7) % kRows);
                     items.push_back(item(accounts[at], std::to_string(batch)));
                 }
-                for (const IntakeResult& result : accept(store, items)) created += result.status == Status::created;
+                for (const intake::IntakeResult& result : accept(store, items))
+                    created += result.status == Status::created;
             }
             return created;
         }));

@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "integration/kafka_publisher_fixture.h"
-#include "support/kafka_cluster.h"
+#include "lab/kafka_cluster.h"
 
 namespace ledgerline::test {
 namespace {
@@ -37,7 +37,7 @@ TEST_F(KafkaClusterTest, APartitionWithoutALeaderStopsItsOwnLaneOnly) {
                 during, during / before);
     step_until("it is said what the lane waits for",
                [this] { return database_.tables.lanes.at(2).last_error.contains("has no leader"); });
-    const KafkaHealth health = traffic_.bus().health();
+    const bus::KafkaHealth health = traffic_.bus().health();
     EXPECT_TRUE(health.reachable);
     EXPECT_TRUE(health.problems.empty()) << testing::PrintToString(health.problems);
     EXPECT_THAT(health.degraded, Contains(HasSubstr(fmt::format("partition 2 of topic {}", traffic_.topic()))));

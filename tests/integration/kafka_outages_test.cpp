@@ -4,8 +4,8 @@
 
 #include <thread>
 
-#include "support/kafka_traffic.h"
-#include "support/publishing.h"
+#include "lab/kafka_traffic.h"
+#include "lab/publishing.h"
 
 namespace ledgerline::test {
 namespace {
@@ -42,7 +42,7 @@ TEST_F(KafkaOutagesTest, ABrokerKilledAndStartedAgainHasLostNothing) {
 // What is under way while the broker is away arrives once it is back, without being sent again.
 TEST_F(KafkaOutagesTest, WhatIsSentWhileTheBrokerIsAwayIsAcknowledgedWhenItIsBack) {
     const auto producer = traffic_.bus().make_producer();
-    const std::vector<Outgoing> first{{0, {"key", "first", {}}}}, second{{0, {"key", "second", {}}}};
+    const std::vector<bus::Outgoing> first{{0, {"key", "first", {}}}}, second{{0, {"key", "second", {}}}};
     ASSERT_EQ(publish(*producer, first, std::chrono::steady_clock::now() + KafkaTraffic::patience), all_delivered(1));
     broker_.stop();
     const std::uint64_t number = producer->send(second);
@@ -53,12 +53,12 @@ TEST_F(KafkaOutagesTest, WhatIsSentWhileTheBrokerIsAwayIsAcknowledgedWhenItIsBac
     EXPECT_FALSE(traffic_.bus().health().reachable);
     EXPECT_FALSE(traffic_.bus().health().problems.empty());
     broker_.start();
-    std::vector<Report> reports;
+    std::vector<bus::Report> reports;
     const auto deadline = std::chrono::steady_clock::now() + KafkaTraffic::patience;
     while (reports.empty() && std::chrono::steady_clock::now() < deadline) reports = producer->collect(deadline);
     ASSERT_EQ(reports.size(), 1u);
     EXPECT_EQ(reports.front().number, number);
-    EXPECT_EQ(reports.front().fate, Fate::delivered) << reports.front().reason;
+    EXPECT_EQ(reports.front().fate, bus::Fate::delivered) << reports.front().reason;
     EXPECT_EQ(traffic_.metrics().kafka_producer_resets_total.Value(), 0);
 }
 

@@ -13,10 +13,10 @@
 #include <thread>
 #include <vector>
 
-#include "publisher/publisher.h"
-#include "support/kafka_traffic.h"
-#include "support/memory_database.h"
-#include "support/publishing.h"
+#include "lab/kafka_traffic.h"
+#include "lab/memory_database.h"
+#include "lab/publishing.h"
+#include "publish/publisher.h"
 
 namespace ledgerline::test {
 
@@ -31,7 +31,7 @@ protected:
     void start_publisher() {
         producer_ = traffic_.bus().make_producer();
         await_no_obstacle(*producer_, lanes, patience());
-        publisher_.emplace(Publisher::Options{"me"}, *store_, *producer_, clock_, random_, metrics_);
+        publisher_.emplace(publish::Publisher::Options{"me"}, *store_, *producer_, clock_, random_, metrics_);
     }
 
     void accept(int lane, int events, std::size_t metadata_bytes = 100) {
@@ -105,7 +105,7 @@ protected:
         for (const SteadyTime deadline = patience(); !open.empty() && std::chrono::steady_clock::now() < deadline;) {
             const auto polled = consumer->poll(milliseconds(100), 1000);
             EXPECT_TRUE(polled);
-            for (const Incoming& incoming : polled->messages)
+            for (const bus::Incoming& incoming : polled->messages)
                 seqs[incoming.partition].push_back(std::stoll(*incoming.message.header("seq")));
             for (const int lane : polled->ended) open.erase(lane);
         }
@@ -118,10 +118,10 @@ protected:
     SeededRandom random_{1};
     UuidGenerator ids_{clock_, random_};
     MemoryDatabase database_{clock_, lanes};
-    std::unique_ptr<OutboxStore> store_ = database_.make_outbox_store();
+    std::unique_ptr<publish::OutboxStore> store_ = database_.make_outbox_store();
     Metrics metrics_{"test"};
-    std::unique_ptr<Producer> producer_;
-    std::optional<Publisher> publisher_;
+    std::unique_ptr<bus::Producer> producer_;
+    std::optional<publish::Publisher> publisher_;
 };
 
 }  // namespace ledgerline::test

@@ -1,10 +1,10 @@
 // Brokers that are slow: late acknowledgements, quotas, ends that nobody tells, requests that must be small.
 #include <gmock/gmock.h>
 
-#include "bus/kafka_consumer.h"
+#include "bus/kafka/consumer.h"
 #include "integration/kafka_publisher_fixture.h"
-#include "support/kafka_cluster.h"
-#include "support/tcp_proxy.h"
+#include "lab/kafka_cluster.h"
+#include "lab/tcp_proxy.h"
 
 namespace ledgerline::test {
 namespace {
@@ -53,8 +53,8 @@ class KafkaSlowTest : public KafkaPublisherTest {
 protected:
     KafkaSlowTest() : KafkaPublisherTest(KafkaCluster::shared().addresses()) {}
 
-    KafkaConfig config() const {
-        KafkaConfig config;
+    bus::KafkaConfig config() const {
+        bus::KafkaConfig config;
         config.brokers = cluster_.addresses();
         config.topic = traffic_.topic();
         config.dead_letter_topic = traffic_.dead_letter_topic();
@@ -77,7 +77,7 @@ TEST_F(KafkaSlowTest, AQuotaSlowsBothSidesDownAndNeitherStartsAnew) {
 
     JumpingClock clock;
     Metrics metrics{"test"};
-    const auto bus = KafkaBus::create(config(), clock, metrics).value();
+    const auto bus = bus::KafkaBus::create(config(), clock, metrics).value();
     const auto consumer = bus->make_consumer();
     const auto& throttled_seconds = metrics.kafka_throttled_seconds.Add({{"client", "worker"}});
     const SteadyTime deadline = patience();
@@ -89,7 +89,7 @@ TEST_F(KafkaSlowTest, AQuotaSlowsBothSidesDownAndNeitherStartsAnew) {
         // All that is missing is what the quota holds back.
         const bool waits = polled->messages.empty() && polled->ended == std::vector{1, 2};
         if (!waits || throttled_seconds.Value() < 1) continue;
-        clock.jump(KafkaConsumer::still_max);
+        clock.jump(bus::KafkaConsumer::still_max);
         ++jumps;
     }
     cluster_.limit_clients(0);
@@ -102,11 +102,11 @@ TEST_F(KafkaSlowTest, AQuotaSlowsBothSidesDownAndNeitherStartsAnew) {
 TEST_F(KafkaSlowTest, ABrokerThatDidNotTellItsEndsIsLeftAloneForAWhile) {
     cluster_.create_topic(traffic_.topic(), {{1}, {2}, {3}});
     Metrics metrics{"test"};
-    KafkaReaper reaper(metrics);
-    const auto topics = KafkaTopics::start(config(), metrics, reaper, [] {}).value();
+    bus::KafkaReaper reaper(metrics);
+    const auto topics = bus::KafkaTopics::start(config(), metrics, reaper, [] {}).value();
     const auto ask = [&](milliseconds wait) {
         std::map<int, rd_kafka_resp_err_t> errors;
-        for (const KafkaEnd& end : topics->ask_ends(KafkaTopic::events, {0, 1, 2}, wait))
+        for (const bus::KafkaEnd& end : topics->ask_ends(bus::KafkaTopic::events, {0, 1, 2}, wait))
             errors[end.partition] = end.error;
         return errors;
     };
@@ -114,10 +114,10 @@ TEST_F(KafkaSlowTest, ABrokerThatDidNotTellItsEndsIsLeftAloneForAWhile) {
         {0, RD_KAFKA_RESP_ERR_NO_ERROR}, {1, RD_KAFKA_RESP_ERR_NO_ERROR}, {2, RD_KAFKA_RESP_ERR_NO_ERROR}};
     auto third_silent = all_told;
     third_silent[2] = RD_KAFKA_RESP_ERR__TIMED_OUT;
-    ASSERT_TRUE(topics->wait_there(KafkaTopic::events, patience()));
+    ASSERT_TRUE(topics->wait_there(bus::KafkaTopic::events, patience()));
     wait_until("all ends are told", [&] { return ask(milliseconds(1000)) == all_told; });
     // What the keeper still has to ask would show it that the broker answers again.
-    for (const KafkaTopic topic : {KafkaTopic::events, KafkaTopic::dead_letters})
+    for (const bus::KafkaTopic topic : {bus::KafkaTopic::events, bus::KafkaTopic::dead_letters})
         for (int partition = 0; partition < lanes; ++partition)
             wait_until("the keeper has asked", [&] { return topics->obstacle(topic, partition).empty(); });
 
@@ -138,7 +138,7 @@ protected:
 
 // It hangs up on a request that is larger, and would do so for ever.
 TEST_F(KafkaNarrowBrokerTest, RequestsAreWhatTheBrokerTakesAndItsLimitsAreKnownBeforeItIsSaidToBeInOrder) {
-    KafkaBus& bus = traffic_.bus();
+    bus::KafkaBus& bus = traffic_.bus();
     for (const SteadyTime deadline = patience(); !bus.health().problems.empty(); std::this_thread::yield())
         ASSERT_LT(std::chrono::steady_clock::now(), deadline) << bus.health().problems.front();
     EXPECT_THAT(bus.health().degraded,

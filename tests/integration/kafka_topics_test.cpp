@@ -2,8 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "support/kafka_traffic.h"
-#include "support/publishing.h"
+#include "lab/kafka_traffic.h"
+#include "lab/publishing.h"
 
 namespace ledgerline::test {
 namespace {
@@ -51,10 +51,10 @@ TEST_F(KafkaTopicsTest, LeavesATopicWithMorePartitionsAsItIs) {
 // By range, the first member would get all partitions that have a lane.
 TEST_F(KafkaTopicsTest, PartitionsBeyondTheLanesLeaveNoMemberWithoutLanes) {
     broker_.create_topic(traffic_.topic(), 3 * kPartitions);
-    std::vector<std::unique_ptr<Consumer>> members;
-    std::map<const Consumer*, std::set<int>> assigned;
+    std::vector<std::unique_ptr<bus::Consumer>> members;
+    std::map<const bus::Consumer*, std::set<int>> assigned;
     for (int i = 0; i < 2; ++i) members.push_back(traffic_.bus().make_consumer());
-    const auto lanes_of = [&](const Consumer& member) {
+    const auto lanes_of = [&](const bus::Consumer& member) {
         return std::ranges::count_if(assigned[&member], [](int partition) { return partition < kPartitions; });
     };
     const auto deadline = std::chrono::steady_clock::now() + KafkaTraffic::patience;
@@ -135,7 +135,7 @@ TEST(KafkaYoungTopicTest, WhatIsAcknowledgedIsThere) {
     for (int round = 0; round < kRounds; ++round) {
         KafkaTraffic traffic(broker, kPartitions);
         const auto producer = traffic.bus().make_producer();
-        std::vector<Outgoing> batch;
+        std::vector<bus::Outgoing> batch;
         for (int i = 0; i < kMessages * kPartitions; ++i)
             batch.push_back({i % kPartitions, {"key", std::to_string(i), {}}});
         await_no_obstacle(*producer, kPartitions, std::chrono::steady_clock::now() + KafkaTraffic::patience);
@@ -144,7 +144,7 @@ TEST(KafkaYoungTopicTest, WhatIsAcknowledgedIsThere) {
             std::set<std::string> kept;
             for (const RawRecord& record : broker.read(traffic.topic(), partition)) kept.insert(*record.value);
             for (std::size_t i = 0; i < batch.size(); ++i)
-                if (batch[i].partition == partition && fates[i] == Fate::delivered) {
+                if (batch[i].partition == partition && fates[i] == bus::Fate::delivered) {
                     EXPECT_TRUE(kept.contains(batch[i].message.value)) << "acknowledged and gone, round " << round;
                 }
         }

@@ -2,8 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "support/kafka_traffic.h"
-#include "support/publishing.h"
+#include "lab/kafka_traffic.h"
+#include "lab/publishing.h"
 
 namespace ledgerline::test {
 namespace {
@@ -36,19 +36,19 @@ protected:
     KafkaBroker& broker_ = KafkaBroker::shared();
     KafkaTraffic traffic_{broker_, kPartitions};
 
-    void publish(Producer& producer, const Outgoing& outgoing) {
+    void publish(bus::Producer& producer, const bus::Outgoing& outgoing) {
         await_no_obstacle(producer, kPartitions, patience());
         ASSERT_EQ(test::publish(producer, std::span(&outgoing, 1), patience()), all_delivered(1));
     }
 
-    std::vector<Incoming> take(std::size_t count) {
+    std::vector<bus::Incoming> take(std::size_t count) {
         const auto consumer = traffic_.bus().make_consumer();
-        std::vector<Incoming> taken;
+        std::vector<bus::Incoming> taken;
         const SteadyTime deadline = patience();
         while (taken.size() < count && std::chrono::steady_clock::now() < deadline) {
             auto polled = consumer->poll(milliseconds(100), 100);
             EXPECT_TRUE(polled);
-            for (Incoming& incoming : polled->messages) taken.push_back(std::move(incoming));
+            for (bus::Incoming& incoming : polled->messages) taken.push_back(std::move(incoming));
         }
         return taken;
     }
@@ -95,7 +95,7 @@ TEST_F(KafkaWireTest, DeliversWhatStrangersSend) {
     EXPECT_EQ(taken[1].message.value, "");
     EXPECT_EQ(taken[2].message.value, std::string("\x00\xff\xfe", 3));
     EXPECT_EQ(taken[3].message.value.size(), 300'000u);
-    for (const Incoming& incoming : taken) EXPECT_FALSE(decode(incoming.message));
+    for (const bus::Incoming& incoming : taken) EXPECT_FALSE(decode(incoming.message));
 }
 
 TEST_F(KafkaWireTest, ADeadLetterGoesToItsPartitionModuloThoseOfTheTopic) {
@@ -111,11 +111,11 @@ TEST_F(KafkaWireTest, ADeadLetterGoesToItsPartitionModuloThoseOfTheTopic) {
 
 TEST_F(KafkaWireTest, AMessageThatTheBrokerDoesNotTakeFailsAloneAndTheNextPublishWorks) {
     const auto producer = traffic_.bus().make_producer();
-    const std::vector<Outgoing> batch{
+    const std::vector<bus::Outgoing> batch{
         {0, {"key", "first", {}}}, {1, {"key", std::string(3 << 20, 'x'), {}}}, {2, {"key", "last", {}}}};
     await_no_obstacle(*producer, kPartitions, patience());
     EXPECT_THAT(test::publish(*producer, batch, patience()),
-                ElementsAre(Fate::delivered, Fate::refused, Fate::delivered));
+                ElementsAre(bus::Fate::delivered, bus::Fate::refused, bus::Fate::delivered));
     publish(*producer, {1, {"key", "next", {}}});
     ASSERT_EQ(broker_.read(traffic_.topic(), 1).size(), 1u);
 }

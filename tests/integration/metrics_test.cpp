@@ -12,8 +12,8 @@
 #include <set>
 #include <sstream>
 
-#include "bus/kafka_statistics.h"
-#include "support/pipeline.h"
+#include "bus/kafka/statistics.h"
+#include "lab/pipeline.h"
 
 namespace ledgerline {
 namespace {
@@ -107,7 +107,7 @@ void measure_kafka(Metrics& metrics) {
     metrics.kafka_reachable.Add({}).Set(1);
     metrics.kafka_consumer_lag_messages.Add({{"partition", "0"}}).Set(0);
     metrics.kafka_partitions_unavailable.Add({{"topic", "transactions"}}).Set(0);
-    record_kafka_statistics("{}", "worker", metrics);
+    bus::record_kafka_statistics("{}", "worker", metrics);
 }
 
 // What has been measured when every part has worked: labels appear with their first sample.

@@ -1,4 +1,4 @@
-#include "pg/migrations.h"
+#include "db/migrations.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -6,10 +6,10 @@
 #include <latch>
 #include <thread>
 
-#include "pg/connection.h"
+#include "db/connection.h"
+#include "lab/test_database.h"
 #include "sql/migrations.h"
 #include "sql/queries.h"
-#include "support/test_database.h"
 
 namespace ledgerline::pg {
 namespace {
@@ -99,7 +99,7 @@ TEST_F(MigrationsTest, TwoMigratorsApplyEachMigrationOnce) {
 
 TEST_F(MigrationsTest, DoesNotWaitForAnotherMigratorForEver) {
     auto holder = database_.connect();
-    ASSERT_TRUE(holder.query(sql::migrations_try_lock));
+    ASSERT_TRUE(holder.query(sql::db_migrations_try_lock));
     auto connection = database_.connect();
     const auto applied = migrate_up(connection, std::vector{kFirst}, milliseconds(0));
     ASSERT_FALSE(applied);
@@ -139,7 +139,7 @@ TEST_F(MigrationsTest, LettersOfTheFirstSchemaWaitToBeAnnouncedAfterTheUpgrade) 
     ASSERT_TRUE(migrate_up(connection, all));
     EXPECT_TRUE(check_schema(connection, all.first(1))) << "level 1 goes on working";
     bury(2);
-    EXPECT_EQ(connection.query(sql::publisher_count_unannounced).value().int64(0, 0), 2);
+    EXPECT_EQ(connection.query(sql::letters_count_unannounced).value().int64(0, 0), 2);
 }
 
 TEST_F(MigrationsTest, TellsBinariesThatAreTooOldOrTooNew) {

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "api/openapi.h"
-#include "support/api_server.h"
+#include "lab/api_server.h"
 
 namespace ledgerline {
 namespace {
@@ -82,8 +82,8 @@ void await_status(const test::ApiServer& server, std::string_view status) {
 
 TEST(OperationsApi, IsReadyWhenEverythingItNeedsIsThere) {
     std::atomic<bool> worker_is_there = false;
-    ApiConfig config;
-    config.dependencies.push_back(http::dependency("worker", [&] { return worker_is_there.load(); }));
+    api::ApiConfig config;
+    config.dependencies.push_back(health::dependency("worker", [&] { return worker_is_there.load(); }));
     test::ApiServer server(config);
     EXPECT_EQ(server.get("/health").status, 503);
     EXPECT_EQ(server.get("/livez").status, 200);
@@ -101,8 +101,8 @@ TEST(OperationsApi, IsReadyWhenEverythingItNeedsIsThere) {
 
 TEST(OperationsApi, ServesWithoutWhatItDoesNotNeedAndSaysSo) {
     std::atomic<bool> kafka_is_there = false;
-    ApiConfig config;
-    config.dependencies.push_back(http::dependency("kafka", [&] { return kafka_is_there.load(); }, false));
+    api::ApiConfig config;
+    config.dependencies.push_back(health::dependency("kafka", [&] { return kafka_is_there.load(); }, false));
     test::ApiServer server(config);
     const Answer degraded = server.get("/readyz");
     EXPECT_EQ(degraded.status, 200);
@@ -116,7 +116,7 @@ TEST(OperationsApi, ServesWithoutWhatItDoesNotNeedAndSaysSo) {
 
 TEST(OperationsApi, IsNotAliveOnceALoopHangs) {
     bool alive = true;
-    ApiConfig config;
+    api::ApiConfig config;
     config.alive = [&] { return alive; };
     test::ApiServer server(config);
     EXPECT_EQ(server.get("/livez").at("status"), "alive");

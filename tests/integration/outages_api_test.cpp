@@ -10,8 +10,8 @@
 #include <set>
 #include <thread>
 
-#include "api/pg_intake_store.h"
-#include "support/api_server.h"
+#include "intake/pg_intake_store.h"
+#include "lab/api_server.h"
 
 namespace ledgerline {
 namespace {
@@ -167,8 +167,8 @@ TEST_F(OutagesApi, MissingRightsAreAnOutage) {
     url.replace(user, url.find('@') - user, "apis:apis");
     SystemClock clock;
     Metrics metrics("test");
-    PgIntakeStore store({.url = url, .application_name = "test"}, metrics);
-    IntakeItem item;
+    intake::PgIntakeStore store({.url = url, .application_name = "test"}, metrics);
+    intake::IntakeItem item;
     SystemRandom random;
     UuidGenerator ids(clock, random);
     item.transaction_id = ids.next();
@@ -237,7 +237,7 @@ TEST_F(OutagesApi, WritesOfUnknownFateSaySo) {
 // A synchronous standby that is not there: a commit waits, and an administrator may cut the wait short. Then the rows
 // are on one disk only, and no answer promises them before a commit after theirs has not been cut short.
 TEST_F(OutagesApi, WhatIsFoundIsPromisedOnlyOnceItIsAsDurableAsACommit) {
-    ApiConfig config;
+    api::ApiConfig config;
     config.intake.request_timeout = test::patience;
     config.statement_timeout = test::patience;
     config.lock_timeout = test::patience;
@@ -288,7 +288,7 @@ TEST_F(OutagesApi, WhatIsFoundIsPromisedOnlyOnceItIsAsDurableAsACommit) {
 
 // Somebody holds the lane for ever: no request waits for ever, and what was not accepted is not stored later either.
 TEST_F(OutagesApi, ALaneHeldForLongIsAnsweredAtTheDeadline) {
-    ApiConfig config;
+    api::ApiConfig config;
     config.intake.request_timeout = milliseconds(500);
     config.lock_timeout = milliseconds(100);
     test::ApiServer server(config, cluster_);
@@ -304,7 +304,7 @@ TEST_F(OutagesApi, ALaneHeldForLongIsAnsweredAtTheDeadline) {
 
 // The session that intake uses stands still, as behind a cut network. It is given up, and another one goes on.
 TEST_F(OutagesApi, AFrozenSessionIsGivenUp) {
-    ApiConfig config;
+    api::ApiConfig config;
     config.intake.request_timeout = milliseconds(500);
     config.statement_timeout = milliseconds(100);
     test::ApiServer server(config, cluster_);
@@ -331,7 +331,7 @@ TEST_F(OutagesApi, AFrozenSessionIsGivenUp) {
 
 // At the limit of the queue requests are refused early, and what was accepted is all there.
 TEST_F(OutagesApi, OverloadIsRefusedAndNothingOfItStored) {
-    ApiConfig config;
+    api::ApiConfig config;
     config.intake.queue_rows_max = 3;
     config.intake.batch_rows_max = 1;
     test::ApiServer server(config, cluster_);

@@ -2,12 +2,12 @@
 
 #include <fmt/format.h>
 
-#include "api/pg_intake_store.h"
+#include "apply/pg_ledger_store.h"
+#include "intake/pg_intake_store.h"
+#include "lab/test_database.h"
+#include "letters/pg_dead_letter_store.h"
 #include "observe/metrics.h"
-#include "publisher/pg_dead_letter_store.h"
-#include "publisher/pg_outbox_store.h"
-#include "support/test_database.h"
-#include "worker/pg_ledger_store.h"
+#include "publish/pg_outbox_store.h"
 
 namespace ledgerline::test {
 namespace {
@@ -20,17 +20,17 @@ std::string quoted(const std::string& text) {
 
 class PgDatabaseUnderTest final : public DatabaseUnderTest {
 public:
-    std::unique_ptr<OutboxStore> make_outbox_store() override {
-        return std::make_unique<PgOutboxStore>(database_.config(), metrics_);
+    std::unique_ptr<publish::OutboxStore> make_outbox_store() override {
+        return std::make_unique<publish::PgOutboxStore>(database_.config(), metrics_);
     }
-    std::unique_ptr<LedgerStore> make_ledger_store() override {
-        return std::make_unique<PgLedgerStore>(pg::Session(database_.config(), metrics_, "worker"));
+    std::unique_ptr<apply::LedgerStore> make_ledger_store() override {
+        return std::make_unique<apply::PgLedgerStore>(db::Session(database_.config(), metrics_, "worker"));
     }
-    std::unique_ptr<IntakeStore> make_intake_store() override {
-        return std::make_unique<PgIntakeStore>(database_.config(), metrics_);
+    std::unique_ptr<intake::IntakeStore> make_intake_store() override {
+        return std::make_unique<intake::PgIntakeStore>(database_.config(), metrics_);
     }
-    std::unique_ptr<DeadLetterStore> make_dead_letter_store() override {
-        return std::make_unique<PgDeadLetterStore>(database_.config(), metrics_);
+    std::unique_ptr<letters::DeadLetterStore> make_dead_letter_store() override {
+        return std::make_unique<letters::PgDeadLetterStore>(database_.config(), metrics_);
     }
 
     void add_account(const AccountState& account, int lane) override {
@@ -72,7 +72,7 @@ public:
     }
 
     LaneRow lane(int lane) override {
-        pg::Connection connection = database_.connect();
+        db::Connection connection = database_.connect();
         const auto rows = query(connection,
                                 "SELECT last_seq, published_seq, applied_seq, coalesce(owner, ''), epoch, "
                                 "publish_attempts, coalesce(last_error, ''), h.seq, h.code, h.reason, "
@@ -93,7 +93,7 @@ public:
                 std::move(halt)};
     }
     std::vector<Event> events(int lane) override {
-        pg::Connection connection = database_.connect();
+        db::Connection connection = database_.connect();
         const auto rows = query(connection,
                                 "SELECT event_id, seq, coalesce(traceparent, ''), id, account_id, amount_cents, "
                                 "currency, type, idempotency_key, metadata::text FROM accepted WHERE lane = $1 "
@@ -117,7 +117,7 @@ public:
         return events;
     }
     std::vector<OutcomeRow> outcomes(int lane) override {
-        pg::Connection connection = database_.connect();
+        db::Connection connection = database_.connect();
         const auto rows = query(connection,
                                 "SELECT seq, transaction_id, coalesce(failure_code, ''), balance_after_cents FROM "
                                 "outcomes WHERE lane = $1 ORDER BY seq",
@@ -136,8 +136,8 @@ private:
                                   event.lane));
     }
 
-    static pg::Rows query(pg::Connection& connection, std::string_view sql, int lane) {
-        auto rows = connection.query({sql, sql}, pg::Params().add(lane));
+    static db::Rows query(db::Connection& connection, std::string_view sql, int lane) {
+        auto rows = connection.query({sql, sql}, db::Params().add(lane));
         if (!rows) std::fprintf(stderr, "%s\n", rows.error().message.c_str());
         LEDGERLINE_ASSERT(rows);
         return std::move(*rows);

@@ -1,7 +1,7 @@
 // The stores on PostgreSQL, for the conformance suites.
 #pragma once
 
-#include "support/database_under_test.h"
+#include "lab/database_under_test.h"
 
 namespace ledgerline::test {
 

@@ -2,26 +2,26 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "api/pg_intake_store.h"
-#include "pg/session_settings.h"
-#include "support/pgbouncer.h"
+#include "db/session_settings.h"
+#include "intake/pg_intake_store.h"
+#include "lab/pgbouncer.h"
 
 namespace ledgerline::test {
 namespace {
 
-constexpr pg::Statement kSetting{"test_setting", "SELECT current_setting($1)"};
+constexpr db::Statement kSetting{"test_setting", "SELECT current_setting($1)"};
 
-pg::ConnectionConfig config(const std::string& url) { return {.url = url, .application_name = "test"}; }
+db::ConnectionConfig config(const std::string& url) { return {.url = url, .application_name = "test"}; }
 
-std::string setting(pg::Connection& connection, const std::string& name) {
-    const auto rows = connection.query(kSetting, pg::Params().add(name));
+std::string setting(db::Connection& connection, const std::string& name) {
+    const auto rows = connection.query(kSetting, db::Params().add(name));
     return rows ? std::string(rows->text(0, 0)) : rows.error().message;
 }
 
 // Opens a session and checks, as every role does at its start.
-Result<pg::Connection> start(const pg::ConnectionConfig& config) {
-    LEDGERLINE_TRY(pg::Connection connection, pg::Connection::open(config));
-    LEDGERLINE_CHECK(pg::check_own_session(connection, config));
+Result<db::Connection> start(const db::ConnectionConfig& config) {
+    LEDGERLINE_TRY(db::Connection connection, db::Connection::open(config));
+    LEDGERLINE_CHECK(db::check_own_session(connection, config));
     return connection;
 }
 
@@ -40,8 +40,8 @@ TEST(PgBouncerTest, SessionModeKeepsEverySetting) {
             EXPECT_EQ(setting(*connection, "lock_timeout"), "5s");
             EXPECT_EQ(setting(*connection, "idle_in_transaction_session_timeout"), "10s");
             EXPECT_EQ(setting(*connection, "TimeZone"), "UTC");
-            EXPECT_TRUE(can_accept(*connection));
-            EXPECT_TRUE(can_accept(*connection)) << "with statements that are prepared already";
+            EXPECT_TRUE(intake::can_accept(*connection));
+            EXPECT_TRUE(intake::can_accept(*connection)) << "with statements that are prepared already";
         }
     }
     auto direct = start(database.config());
@@ -54,7 +54,7 @@ TEST(PgBouncerTest, OptionsThatAreNoSettingsAreNotLostInSilence) {
     const PgBouncer pooler(database, "session");
     const auto connection = start(config(pooler.url() + "&options=-e"));
     ASSERT_FALSE(connection);
-    EXPECT_EQ(connection.error().code, pg::setting_refused);
+    EXPECT_EQ(connection.error().code, db::setting_refused);
     EXPECT_EQ(connection.error().disposition, Disposition::stop);
 }
 
@@ -65,16 +65,16 @@ TEST(PgBouncerTest, SharedSessionsAreRefusedWithTheReason) {
             SCOPED_TRACE(std::string(mode) + " " + more);
             const PgBouncer pooler(database, mode, more);
             // More than one session of the server's, as in a pool that has been at work.
-            std::vector<pg::Connection> busy;
+            std::vector<db::Connection> busy;
             for (int i = 0; i < 3; ++i) {
-                auto each = pg::Connection::open(config(pooler.url()));
+                auto each = db::Connection::open(config(pooler.url()));
                 if (each) busy.push_back(std::move(*each));
             }
             for (auto& each : busy) (void)each.run_script("BEGIN");
             for (auto& each : busy) (void)each.run_script("ROLLBACK");
             const auto connection = start(config(pooler.url()));
             ASSERT_FALSE(connection);
-            EXPECT_EQ(connection.error().code, pg::shared_session) << connection.error().message;
+            EXPECT_EQ(connection.error().code, db::shared_session) << connection.error().message;
             EXPECT_EQ(connection.error().disposition, Disposition::stop);
             EXPECT_THAT(connection.error().message, testing::HasSubstr("pool_mode = session"));
         }
@@ -92,7 +92,7 @@ TEST(PgBouncerTest, ItsOwnErrorsAreUnderstood) {
     EXPECT_FALSE(connection->usable());
     std::string unknown = pooler.url();
     unknown.insert(unknown.find('?'), "_unknown");
-    const auto nowhere = pg::Connection::open(config(unknown));
+    const auto nowhere = db::Connection::open(config(unknown));
     ASSERT_FALSE(nowhere);
     EXPECT_THAT(nowhere.error().message, testing::HasSubstr("does not exist"));
 }

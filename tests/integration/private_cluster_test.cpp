@@ -1,4 +1,4 @@
-#include "pg/private_cluster.h"
+#include "cluster/private_cluster.h"
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
@@ -13,11 +13,11 @@
 #include <fstream>
 #include <iterator>
 
-#include "pg/child_process.h"
-#include "pg/cluster_files.h"
-#include "pg/cluster_processes.h"
-#include "pg/postgres_binaries.h"
-#include "support/test_database.h"
+#include "cluster/child_process.h"
+#include "cluster/cluster_files.h"
+#include "cluster/cluster_processes.h"
+#include "cluster/postgres_binaries.h"
+#include "lab/test_database.h"
 
 namespace ledgerline::pg {
 namespace {

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <string>
 
+#include "lab/test_database.h"
 #include "sql/all_queries.h"
-#include "support/test_database.h"
 
 namespace ledgerline {
 namespace {
@@ -23,7 +23,7 @@ TEST(Queries, AreAllUnderstoodOnTheRealSchema) {
     const test::TestDatabase database;
     auto connection = database.connect();
     std::size_t planned = 0;
-    for (const pg::Statement& statement : sql::all_queries) {
+    for (const db::Statement& statement : sql::all_queries) {
         if (!can_be_planned(statement.sql)) continue;
         const auto prepared = connection.run_script(fmt::format("PREPARE {} AS {}", statement.name, statement.sql));
         EXPECT_TRUE(prepared) << statement.name << ": " << prepared.error().code << " " << prepared.error().message;

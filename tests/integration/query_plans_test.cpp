@@ -12,8 +12,8 @@
 #include <set>
 
 #include "base/json.h"
+#include "lab/test_database.h"
 #include "sql/queries.h"
-#include "support/test_database.h"
 
 namespace ledgerline {
 namespace {
@@ -106,19 +106,19 @@ public:
         EXPECT_TRUE(loaded) << loaded.error().message;
     }
     const test::TestDatabase& database() const { return database_; }
-    pg::Connection& connection() { return connection_; }
+    db::Connection& connection() { return connection_; }
 
 private:
-    pg::Connection open() {
+    db::Connection open() {
         auto config = database_.config();
         config.statement_timeout = std::chrono::minutes(5);
-        auto opened = pg::Connection::open(config);
+        auto opened = db::Connection::open(config);
         EXPECT_TRUE(opened) << opened.error().message;
         return std::move(*opened);
     }
 
     test::TestDatabase database_;
-    pg::Connection connection_;
+    db::Connection connection_;
 };
 
 class QueryPlans : public testing::TestWithParam<Layout> {
@@ -149,7 +149,7 @@ protected:
     }
 
     // As a session runs it: with a plan for these parameters, and with one for any.
-    static void expect_bounded(const pg::Statement& statement, const std::string& arguments) {
+    static void expect_bounded(const db::Statement& statement, const std::string& arguments) {
         for (const char* mode : {"force_custom_plan", "force_generic_plan"}) {
             const std::string name(statement.name);
             const auto prepared = loaded_->connection().run_script(
@@ -196,7 +196,7 @@ TEST_P(QueryPlans, OfTheLookUps) {
                    array("SELECT id FROM accepted WHERE lane = 0 AND seq BETWEEN 50000 AND 50999", "uuid"));
     expect_bounded(sql::api_entries_page, fmt::format("{}, 9223372036854775807, 1001", kAccount));
     const std::string id = loaded_->database().value("SELECT id FROM dead_letters LIMIT 1");
-    expect_bounded(sql::api_lock_lane_of_dead_letter, fmt::format("'{}'", id));
+    expect_bounded(sql::letters_lock_lane_of_dead_letter, fmt::format("'{}'", id));
     expect_bounded(sql::api_lanes, "");
 }
 

@@ -9,11 +9,11 @@
 #include <cstring>
 #include <mutex>
 
+#include "db/connection.h"
+#include "db/sqlstate.h"
 #include "http/client.h"
-#include "http/listen_sockets.h"
+#include "http/server/listen_sockets.h"
 #include "observe/otlp_sender.h"
-#include "pg/connection.h"
-#include "pg/sqlstate.h"
 
 namespace ledgerline::test {
 namespace {
@@ -88,13 +88,13 @@ TEST_F(Resolver, ThatIsSilentDoesNotHoldUpTheHttpClient) {
 }
 
 TEST_F(Resolver, ThatIsSilentDoesNotHoldUpADatabaseSession) {
-    pg::ConnectionConfig config;
+    db::ConnectionConfig config;
     config.url = "postgresql://u@silent.test/db";
     config.connect_timeout = milliseconds(200);
-    const auto opened = pg::Connection::open(config);
+    const auto opened = db::Connection::open(config);
     EXPECT_TRUE(resolver.asked());
     ASSERT_FALSE(opened);
-    EXPECT_EQ(opened.error().code, pg::connection_lost);
+    EXPECT_EQ(opened.error().code, db::connection_lost);
     EXPECT_THAT(opened.error().message, HasSubstr("the resolver does not answer in time"));
 }
 

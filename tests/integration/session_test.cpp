@@ -1,24 +1,24 @@
-#include "pg/session.h"
+#include "db/session.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include "support/test_database.h"
+#include "lab/test_database.h"
 
 namespace ledgerline::test {
 namespace {
 
-constexpr pg::Statement kOne{"test_one", "SELECT 1"};
-constexpr pg::Statement kPid{"test_pid", "SELECT pg_backend_pid()"};
-constexpr pg::Statement kBroken{"test_broken", "SELECT 1 / 0"};
-constexpr pg::Statement kInTransaction{"test_in_transaction", "SELECT pg_current_xact_id_if_assigned() IS NOT NULL"};
-constexpr pg::Statement kAssign{"test_assign", "SELECT pg_current_xact_id()"};
+constexpr db::Statement kOne{"test_one", "SELECT 1"};
+constexpr db::Statement kPid{"test_pid", "SELECT pg_backend_pid()"};
+constexpr db::Statement kBroken{"test_broken", "SELECT 1 / 0"};
+constexpr db::Statement kInTransaction{"test_in_transaction", "SELECT pg_current_xact_id_if_assigned() IS NOT NULL"};
+constexpr db::Statement kAssign{"test_assign", "SELECT pg_current_xact_id()"};
 
 class SessionTest : public testing::Test {
 protected:
-    Result<std::int64_t> read_number(pg::Session& session, const pg::Statement& statement) {
-        return session.run([&](pg::Connection& connection) -> Result<std::int64_t> {
-            LEDGERLINE_TRY(const pg::Rows rows, connection.query(statement));
+    Result<std::int64_t> read_number(db::Session& session, const db::Statement& statement) {
+        return session.run([&](db::Connection& connection) -> Result<std::int64_t> {
+            LEDGERLINE_TRY(const db::Rows rows, connection.query(statement));
             return rows.int64(0, 0);
         });
     }
@@ -27,7 +27,7 @@ protected:
 
     TestDatabase database_;
     Metrics metrics_{"test"};
-    pg::Session session_{database_.config(), metrics_, "test"};
+    db::Session session_{database_.config(), metrics_, "test"};
 };
 
 TEST_F(SessionTest, KeepsItsConnection) {
@@ -51,8 +51,8 @@ TEST_F(SessionTest, OpensAnotherConnectionAfterItsOwnWasEnded) {
 
 TEST_F(SessionTest, AFailureOfTheServersKeepsTheConnectionAndLeavesNoTransaction) {
     const auto pid = read_number(session_, kPid);
-    const auto failed = session_.run([](pg::Connection& connection) {
-        return connection.pipeline({{pg::begin, {}}, {kAssign, {}}, {kBroken, {}}});
+    const auto failed = session_.run([](db::Connection& connection) {
+        return connection.pipeline({{db::begin, {}}, {kAssign, {}}, {kBroken, {}}});
     });
     ASSERT_FALSE(failed);
     EXPECT_EQ(failed.error().code, "22012");
@@ -61,9 +61,9 @@ TEST_F(SessionTest, AFailureOfTheServersKeepsTheConnectionAndLeavesNoTransaction
 
 TEST_F(SessionTest, ATransactionLeftOpenIsRolledBack) {
     ASSERT_TRUE(
-        session_.run([](pg::Connection& connection) { return connection.pipeline({{pg::begin, {}}, {kAssign, {}}}); }));
-    const auto open = session_.run([](pg::Connection& connection) -> Result<bool> {
-        LEDGERLINE_TRY(const pg::Rows rows, connection.query(kInTransaction));
+        session_.run([](db::Connection& connection) { return connection.pipeline({{db::begin, {}}, {kAssign, {}}}); }));
+    const auto open = session_.run([](db::Connection& connection) -> Result<bool> {
+        LEDGERLINE_TRY(const db::Rows rows, connection.query(kInTransaction));
         return rows.boolean(0, 0);
     });
     ASSERT_TRUE(open);
@@ -71,13 +71,13 @@ TEST_F(SessionTest, ATransactionLeftOpenIsRolledBack) {
 }
 
 TEST_F(SessionTest, AnExceptionInTheMiddleOfATransactionLeavesNoneOpen) {
-    EXPECT_THROW((void)session_.run([](pg::Connection& connection) -> Result<void> {
-        LEDGERLINE_CHECK(connection.pipeline({{pg::begin, {}}, {kAssign, {}}}));
+    EXPECT_THROW((void)session_.run([](db::Connection& connection) -> Result<void> {
+        LEDGERLINE_CHECK(connection.pipeline({{db::begin, {}}, {kAssign, {}}}));
         throw std::runtime_error("out of something");
     }),
                  std::runtime_error);
-    const auto open = session_.run([](pg::Connection& connection) -> Result<bool> {
-        LEDGERLINE_TRY(const pg::Rows rows, connection.query(kInTransaction));
+    const auto open = session_.run([](db::Connection& connection) -> Result<bool> {
+        LEDGERLINE_TRY(const db::Rows rows, connection.query(kInTransaction));
         return rows.boolean(0, 0);
     });
     ASSERT_TRUE(open);
@@ -86,8 +86,8 @@ TEST_F(SessionTest, AnExceptionInTheMiddleOfATransactionLeavesNoneOpen) {
 
 TEST_F(SessionTest, AMissingDatabaseIsFatalOnlyBeforeTheFirstSuccess) {
     auto doomed = std::make_unique<TestDatabase>();
-    pg::ConnectionConfig config = doomed->config();
-    pg::Session session(config, metrics_, "test");
+    db::ConnectionConfig config = doomed->config();
+    db::Session session(config, metrics_, "test");
     ASSERT_TRUE(read_number(session, kOne));
     doomed.reset();
     ASSERT_FALSE(read_number(session, kOne));
@@ -96,7 +96,7 @@ TEST_F(SessionTest, AMissingDatabaseIsFatalOnlyBeforeTheFirstSuccess) {
     EXPECT_EQ(up(), 0);
     EXPECT_EQ(later.error().disposition, Disposition::retry);
 
-    pg::Session fresh(config, metrics_, "test");
+    db::Session fresh(config, metrics_, "test");
     const auto first = read_number(fresh, kOne);
     ASSERT_FALSE(first);
     EXPECT_EQ(first.error().code, "3D000");

@@ -2,12 +2,12 @@
 // statements it really sends, and lets the others go on under a lock timeout that any waiting would run into.
 #include <gtest/gtest.h>
 
-#include "api/pg_intake_store.h"
+#include "apply/pg_ledger_store.h"
+#include "intake/pg_intake_store.h"
+#include "lab/test_database.h"
 #include "observe/metrics.h"
-#include "publisher/pg_outbox_store.h"
+#include "publish/pg_outbox_store.h"
 #include "sql/queries.h"
-#include "support/test_database.h"
-#include "worker/pg_ledger_store.h"
 
 namespace ledgerline::test {
 namespace {
@@ -24,14 +24,14 @@ protected:
         accept(first_);
     }
 
-    pg::ConnectionConfig impatient() const {
-        pg::ConnectionConfig config = database_.config();
+    db::ConnectionConfig impatient() const {
+        db::ConnectionConfig config = database_.config();
         config.lock_timeout = milliseconds(200);
         return config;
     }
 
-    IntakeItem item() {
-        IntakeItem item;
+    intake::IntakeItem item() {
+        intake::IntakeItem item;
         item.transaction_id = ids_.next();
         item.event_id = ids_.next();
         item.account_id = *Uuid::parse(kAccount);
@@ -41,34 +41,34 @@ protected:
         return item;
     }
 
-    void accept(const IntakeItem& one) {
-        PgIntakeStore intake(impatient(), metrics_);
+    void accept(const intake::IntakeItem& one) {
+        intake::PgIntakeStore intake(impatient(), metrics_);
         const auto results = intake.accept(std::span(&one, 1));
         ASSERT_TRUE(results) << results.error().message;
-        ASSERT_EQ(results->front().status, IntakeResult::Status::created);
+        ASSERT_EQ(results->front().status, intake::IntakeResult::Status::created);
     }
 
     void apply_first() {
-        PgLedgerStore ledger{pg::Session(impatient(), metrics_, "worker")};
-        const auto result = ledger.apply(kLane, 0, std::vector{EventRef{1, first_.event_id}});
+        apply::PgLedgerStore ledger{db::Session(impatient(), metrics_, "worker")};
+        const auto result = ledger.apply(kLane, 0, std::vector{apply::EventRef{1, first_.event_id}});
         ASSERT_TRUE(result) << result.error().message;
-        ASSERT_EQ(result->status, ApplyResult::Status::applied);
+        ASSERT_EQ(result->status, apply::ApplyResult::Status::applied);
     }
 
     void publish_first() {
-        PgOutboxStore outbox(impatient(), metrics_);
+        publish::PgOutboxStore outbox(impatient(), metrics_);
         const auto leases = outbox.renew("me", milliseconds(5000));
         ASSERT_TRUE(leases) << leases.error().message;
-        const Lease& lease = leases->front();
+        const publish::Lease& lease = leases->front();
         ASSERT_EQ(lease.lane, kLane);
-        const auto moved = outbox.advance("me", std::vector{Advance{kLane, lease.epoch, 0, 1}});
+        const auto moved = outbox.advance("me", std::vector{publish::Advance{kLane, lease.epoch, 0, 1}});
         ASSERT_TRUE(moved) << moved.error().message;
         ASSERT_TRUE(moved->front());
     }
 
     // Runs the calls in a transaction that stays open.
-    void hold_open(std::vector<pg::Call> calls) {
-        calls.insert(calls.begin(), {pg::begin, {}});
+    void hold_open(std::vector<db::Call> calls) {
+        calls.insert(calls.begin(), {db::begin, {}});
         const auto results = holder_.pipeline(calls);
         ASSERT_TRUE(results) << results.error().message;
     }
@@ -78,16 +78,16 @@ protected:
     SystemClock clock_;
     SystemRandom random_;
     UuidGenerator ids_{clock_, random_};
-    IntakeItem first_;
-    pg::Connection holder_ = database_.connect();
+    intake::IntakeItem first_;
+    db::Connection holder_ = database_.connect();
 };
 
 TEST_F(StageLocks, AnOpenApplyBlocksNeitherIntakeForTheSameAccountNorThePublisher) {
     const std::vector<std::int64_t> seqs{1}, balances{100};
     const std::vector<Uuid> event_ids{first_.event_id}, accounts{first_.account_id};
-    hold_open({{sql::worker_move_cursor, pg::Params().add(kLane).add(0).add(1)},
-               {sql::worker_prove_and_lock, pg::Params().add(kLane).add_array(seqs).add_array(event_ids)},
-               {sql::worker_write_accounts, pg::Params().add_array(accounts).add_array(balances)}});
+    hold_open({{sql::apply_move_cursor, db::Params().add(kLane).add(0).add(1)},
+               {sql::apply_prove_and_lock, db::Params().add(kLane).add_array(seqs).add_array(event_ids)},
+               {sql::apply_write_accounts, db::Params().add_array(accounts).add_array(balances)}});
     accept(item());
     publish_first();
 }
@@ -97,12 +97,12 @@ TEST_F(StageLocks, AnOpenIntakeBlocksNeitherTheWorkerNorThePublisher) {
     const std::vector<std::int64_t> lanes{kLane}, seqs{2}, amounts{100};
     const std::vector<std::string> currencies{"EUR"}, types{"CREDIT"}, keys{"key"};
     const std::vector<std::optional<std::string>> none{std::nullopt};
-    pg::Params row;
+    db::Params row;
     row.add_array(ids).add_array(accounts).add_array(amounts).add_array(currencies).add_array(types).add_array(keys);
     row.add_array(none).add_array(lanes).add_array(seqs).add_array(ids).add_array(none).add(clock_.wall_now());
-    hold_open({{sql::intake_lock_lanes, pg::Params().add_array(accounts)},
+    hold_open({{sql::intake_lock_lanes, db::Params().add_array(accounts)},
                {sql::intake_insert, row},
-               {sql::intake_move_cursors, pg::Params().add_array(lanes).add_array(amounts)}});
+               {sql::intake_move_cursors, db::Params().add_array(lanes).add_array(amounts)}});
     publish_first();
     apply_first();
 }
@@ -110,8 +110,8 @@ TEST_F(StageLocks, AnOpenIntakeBlocksNeitherTheWorkerNorThePublisher) {
 TEST_F(StageLocks, AnOpenCursorMoveOfThePublisherBlocksNeitherIntakeNorTheWorker) {
     const std::vector<std::int64_t> lane{kLane}, epoch{0}, from{0}, to{1};
     database_.run("UPDATE lane_publish SET owner = 'me'");
-    hold_open({{sql::publisher_advance,
-                pg::Params().add("me").add_array(lane).add_array(epoch).add_array(from).add_array(to)}});
+    hold_open({{sql::publish_advance,
+                db::Params().add("me").add_array(lane).add_array(epoch).add_array(from).add_array(to)}});
     accept(item());
     apply_first();
 }

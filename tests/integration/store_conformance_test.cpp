@@ -1,8 +1,8 @@
+#include "lab/dead_letter_store_conformance.h"
+#include "lab/intake_store_conformance.h"
+#include "lab/ledger_store_conformance.h"
+#include "lab/outbox_store_conformance.h"
 #include "pg_database_under_test.h"
-#include "support/dead_letter_store_conformance.h"
-#include "support/intake_store_conformance.h"
-#include "support/ledger_store_conformance.h"
-#include "support/outbox_store_conformance.h"
 
 namespace ledgerline::test {
 namespace {

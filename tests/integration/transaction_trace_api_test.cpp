@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "support/api_server.h"
+#include "lab/api_server.h"
 
 namespace ledgerline {
 namespace {

@@ -5,7 +5,7 @@
 
 #include <future>
 
-#include "support/api_server.h"
+#include "lab/api_server.h"
 
 namespace ledgerline {
 namespace {

@@ -9,12 +9,12 @@
 #include <map>
 #include <sstream>
 
+#include "audit/verify.h"
 #include "base/jsonb.h"
 #include "base/wakeup.h"
-#include "cli/import_run.h"
-#include "cli/verify.h"
+#include "cli/import/run.h"
 #include "generated_requests.h"
-#include "support/pipeline.h"
+#include "lab/pipeline.h"
 
 namespace ledgerline::test {
 namespace {
@@ -89,10 +89,10 @@ protected:
     const TestDatabase& database() const { return pipeline_.database(); }
 
     std::vector<std::optional<std::string>> print(const std::vector<std::string>& texts) const {
-        pg::Connection connection = database().connect();
+        db::Connection connection = database().connect();
         static constexpr std::string_view kSql =
             "SELECT printed(t) FROM unnest($1::text[]) WITH ORDINALITY AS u (t, n) ORDER BY n";
-        const auto rows = connection.query({"test_print", kSql}, pg::Params().add_array(texts));
+        const auto rows = connection.query({"test_print", kSql}, db::Params().add_array(texts));
         EXPECT_TRUE(rows) << rows.error().message;
         std::vector<std::optional<std::string>> printed;
         for (std::size_t row = 0; rows && row < rows->size(); ++row) printed.push_back(rows->optional_text(row, 0));
@@ -167,7 +167,7 @@ protected:
     }
 
     void expect_stored_as_printed() const {
-        pg::Connection connection = database().connect();
+        db::Connection connection = database().connect();
         const auto rows = connection.query({"test_stored", "SELECT id::text, metadata::text FROM accepted"});
         ASSERT_TRUE(rows);
         EXPECT_EQ(rows->size(), accepted_.size()) << "what is refused stores nothing";
@@ -241,8 +241,8 @@ protected:
     }
 
     void expect_verified() const {
-        pg::Connection connection = database().connect();
-        const auto report = cli::verify(connection, {});
+        db::Connection connection = database().connect();
+        const auto report = audit::verify(connection, {});
         ASSERT_TRUE(report);
         EXPECT_TRUE(report->ok());
     }
@@ -322,7 +322,7 @@ TEST_F(ValidRequests, AreImportedAndReplayedByTheSameFile) {
     SystemClock clock;
     SystemRandom random;
     std::ostringstream out, err;
-    const cli::Environment environment{out, err, false, clock, random};
+    const roles::Environment environment{out, err, false, clock, random};
     cli::ImportSettings settings;
     settings.server.url = api().url();
     Wakeup never;

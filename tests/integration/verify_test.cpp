@@ -1,12 +1,12 @@
 // verify on a ledger that is right, and on copies of it that are damaged by hand in every way it should notice.
-#include "cli/verify.h"
+#include "audit/verify.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <set>
 
-#include "support/test_database.h"
+#include "lab/test_database.h"
 
 namespace ledgerline::cli {
 namespace {
@@ -116,7 +116,7 @@ protected:
     }
 
     static inline test::TestDatabase* database_ = nullptr;
-    pg::Connection connection_ = database_->connect();
+    db::Connection connection_ = database_->connect();
 };
 
 std::string text_of(const VerifyReport& report) {

@@ -4,8 +4,8 @@
 #include <gtest/gtest.h>
 
 #include "base/random.h"
-#include "event/dead_letter.h"
-#include "support/json_schema.h"
+#include "domain/dead_letter.h"
+#include "lab/json_schema.h"
 
 namespace ledgerline::test {
 namespace {

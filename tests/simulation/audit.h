@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "support/memory_database.h"
+#include "lab/memory_database.h"
 
 namespace ledgerline::test {
 

@@ -24,7 +24,7 @@ void set_header(Message& message, const std::string& name, const std::string& va
 
 }  // namespace
 
-std::uint64_t FaultyProducer::send(std::span<const Outgoing> messages) {
+std::uint64_t FaultyProducer::send(std::span<const bus::Outgoing> messages) {
     const std::uint64_t first = next_number_;
     next_number_ += messages.size();
     if (faults_.happen(kCallFails)) {
@@ -38,11 +38,11 @@ std::uint64_t FaultyProducer::send(std::span<const Outgoing> messages) {
     for (std::size_t i = 0; i < messages.size(); ++i) {
         const std::uint64_t number = first + i;
         if (faults_.happen(kRefused)) {
-            reports_.push_back({number, Fate::failed, "simulated refusal"});
+            reports_.push_back({number, bus::Fate::failed, "simulated refusal"});
             continue;
         }
         if (faults_.happen(kLostThoughAcknowledged)) {
-            reports_.push_back({number, Fate::delivered, ""});
+            reports_.push_back({number, bus::Fate::delivered, ""});
             continue;
         }
         if (faults_.happen(kForged)) sent.push_back({forge(messages[i]), std::nullopt});
@@ -50,40 +50,40 @@ std::uint64_t FaultyProducer::send(std::span<const Outgoing> messages) {
         if (faults_.happen(kRepeated)) sent.push_back({messages[i], std::nullopt});
         if (sent.size() > 1 && faults_.happen(kSwapped)) std::swap(sent[sent.size() - 2], sent.back());
     }
-    std::vector<Outgoing> batch;
+    std::vector<bus::Outgoing> batch;
     for (const Sent& one : sent) batch.push_back(one.outgoing);
     const std::uint64_t first_sent = bus_->send(batch);
-    for (Report& report : bus_->collect({})) {
+    for (bus::Report& report : bus_->collect({})) {
         const auto number = sent.at(report.number - first_sent).number;
         if (number) reports_.push_back({*number, report.fate, std::move(report.reason)});
     }
     if (answer_lost) {
-        std::erase_if(reports_, [first](const Report& report) { return report.number >= first; });
+        std::erase_if(reports_, [first](const bus::Report& report) { return report.number >= first; });
         fail(messages, first, "simulated loss of the answer");
     }
     return first;
 }
 
-void FaultyProducer::fail(std::span<const Outgoing> messages, std::uint64_t first, const char* reason) {
-    for (std::size_t i = 0; i < messages.size(); ++i) reports_.push_back({first + i, Fate::failed, reason});
+void FaultyProducer::fail(std::span<const bus::Outgoing> messages, std::uint64_t first, const char* reason) {
+    for (std::size_t i = 0; i < messages.size(); ++i) reports_.push_back({first + i, bus::Fate::failed, reason});
 }
 
 // Acknowledgements may come late, and not all at once.
-std::vector<Report> FaultyProducer::collect(SteadyTime deadline) {
+std::vector<bus::Report> FaultyProducer::collect(SteadyTime deadline) {
     faults_.maybe_interleave(kHeldUp);
     const bool late = !reports_.empty() && faults_.happen(kLate);
     if (!late) return std::exchange(reports_, {});
     if (deadline > clock_.steady_now()) clock_.advance(std::chrono::ceil<milliseconds>(deadline - clock_.steady_now()));
     const std::size_t count = faults_.random().below(reports_.size());
     const auto end = reports_.begin() + static_cast<std::ptrdiff_t>(count);
-    std::vector<Report> early(std::make_move_iterator(reports_.begin()), std::make_move_iterator(end));
+    std::vector<bus::Report> early(std::make_move_iterator(reports_.begin()), std::make_move_iterator(end));
     reports_.erase(reports_.begin(), end);
     return early;
 }
 
 // Something like model that nobody accepted.
-Outgoing FaultyProducer::forge(const Outgoing& model) {
-    Outgoing forged = model;
+bus::Outgoing FaultyProducer::forge(const bus::Outgoing& model) {
+    bus::Outgoing forged = model;
     const std::int64_t seq = std::stoll(*model.message.header("seq"));
     switch (faults_.random().below(6)) {
         case 0:  // another event in its place
@@ -109,7 +109,7 @@ Outgoing FaultyProducer::forge(const Outgoing& model) {
     return forged;
 }
 
-Result<Polled> FaultyConsumer::poll(milliseconds wait, std::size_t messages_max) {
+Result<bus::Polled> FaultyConsumer::poll(milliseconds wait, std::size_t messages_max) {
     if (faults_.happen(kCallFails)) return failure(Disposition::retry, "bus_down", "simulated outage of the bus");
     auto polled = bus_->poll(wait, messages_max);
     if (!polled || polled->messages.empty()) return polled;
@@ -117,7 +117,7 @@ Result<Polled> FaultyConsumer::poll(milliseconds wait, std::size_t messages_max)
     // there unseen, it would fill the partition for ever.
     if (faults_.happen(kTruncated)) {
         const int partition = polled->messages.front().partition;
-        const auto is_cut = [partition](const Incoming& incoming) { return incoming.partition == partition; };
+        const auto is_cut = [partition](const bus::Incoming& incoming) { return incoming.partition == partition; };
         const auto last = std::find_if(polled->messages.rbegin(), polled->messages.rend(), is_cut);
         bus_->commit(partition, last->offset + 1);
         std::erase_if(polled->messages, is_cut);

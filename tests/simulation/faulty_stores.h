@@ -4,10 +4,10 @@
 #include <memory>
 #include <utility>
 
-#include "api/intake_store.h"
+#include "apply/ledger_store.h"
 #include "faults.h"
-#include "publisher/outbox_store.h"
-#include "worker/ledger_store.h"
+#include "intake/intake_store.h"
+#include "publish/outbox_store.h"
 
 namespace ledgerline::test {
 
@@ -27,11 +27,12 @@ auto under_faults(Faults& faults, Call&& call) -> decltype(call()) {
     return result;
 }
 
-class FaultyOutboxStore final : public OutboxStore {
+class FaultyOutboxStore final : public publish::OutboxStore {
 public:
-    FaultyOutboxStore(std::unique_ptr<OutboxStore> store, Faults& faults) : store_(std::move(store)), faults_(faults) {}
+    FaultyOutboxStore(std::unique_ptr<publish::OutboxStore> store, Faults& faults)
+        : store_(std::move(store)), faults_(faults) {}
 
-    Result<std::vector<Lease>> renew(const std::string& owner, milliseconds term) override {
+    Result<std::vector<publish::Lease>> renew(const std::string& owner, milliseconds term) override {
         return under_faults(faults_, [&] { return store_->renew(owner, term); });
     }
     Result<void> expire_others(const std::string& owner) override {
@@ -40,54 +41,57 @@ public:
     Result<void> release(const std::string& owner) override {
         return under_faults(faults_, [&] { return store_->release(owner); });
     }
-    Result<std::vector<Event>> read(std::span<const Lease> leases, std::size_t events_max) override {
+    Result<std::vector<Event>> read(std::span<const publish::Lease> leases, std::size_t events_max) override {
         return under_faults(faults_, [&] { return store_->read(leases, events_max); });
     }
-    Result<std::vector<bool>> advance(const std::string& owner, std::span<const Advance> advances) override {
+    Result<std::vector<bool>> advance(const std::string& owner, std::span<const publish::Advance> advances) override {
         faults_.maybe_interleave(held_up);
         return under_faults(faults_, [&] { return store_->advance(owner, advances); });
     }
-    Result<void> record_failure(const Lease& lease, const std::string& owner, const std::string& error) override {
+    Result<void> record_failure(const publish::Lease& lease, const std::string& owner,
+                                const std::string& error) override {
         return under_faults(faults_, [&] { return store_->record_failure(lease, owner, error); });
     }
-    Result<bool> halt(const Lease& lease, const std::string& owner, const LaneHalt& halt) override {
+    Result<bool> halt(const publish::Lease& lease, const std::string& owner, const LaneHalt& halt) override {
         return under_faults(faults_, [&] { return store_->halt(lease, owner, halt); });
     }
     Result<void> clear_halts(std::span<const int> lanes) override {
         return under_faults(faults_, [&] { return store_->clear_halts(lanes); });
     }
-    Result<Backlog> backlog() override {
+    Result<publish::Backlog> backlog() override {
         return under_faults(faults_, [&] { return store_->backlog(); });
     }
 
 private:
-    std::unique_ptr<OutboxStore> store_;
+    std::unique_ptr<publish::OutboxStore> store_;
     Faults& faults_;
 };
 
-class FaultyLedgerStore final : public LedgerStore {
+class FaultyLedgerStore final : public apply::LedgerStore {
 public:
-    FaultyLedgerStore(std::unique_ptr<LedgerStore> store, Faults& faults) : store_(std::move(store)), faults_(faults) {}
+    FaultyLedgerStore(std::unique_ptr<apply::LedgerStore> store, Faults& faults)
+        : store_(std::move(store)), faults_(faults) {}
 
-    Result<std::vector<LaneState>> load(std::span<const int> lanes) override {
+    Result<std::vector<apply::LaneState>> load(std::span<const int> lanes) override {
         return under_faults(faults_, [&] { return store_->load(lanes); });
     }
-    Result<ApplyResult> apply(int lane, std::int64_t applied_seq, std::span<const EventRef> refs) override {
+    Result<apply::ApplyResult> apply(int lane, std::int64_t applied_seq,
+                                     std::span<const apply::EventRef> refs) override {
         faults_.maybe_interleave(held_up);
         if (faults_.happen(fails_unknown)) return failure(Disposition::refuse, "P0001", "simulated unknown failure");
         return under_faults(faults_, [&] { return store_->apply(lane, applied_seq, refs); });
     }
-    Result<std::vector<bool>> prove(int lane, std::span<const EventRef> refs) override {
+    Result<std::vector<bool>> prove(int lane, std::span<const apply::EventRef> refs) override {
         return under_faults(faults_, [&] { return store_->prove(lane, refs); });
     }
     Result<int> count_attempt(int lane, std::int64_t applied_seq) override {
         return under_faults(faults_, [&] { return store_->count_attempt(lane, applied_seq); });
     }
-    Result<bool> bury(int lane, std::int64_t applied_seq, const BuriedEvent& letter) override {
+    Result<bool> bury(int lane, std::int64_t applied_seq, const apply::BuriedEvent& letter) override {
         faults_.maybe_interleave(held_up);
         return under_faults(faults_, [&] { return store_->bury(lane, applied_seq, letter); });
     }
-    Result<std::size_t> bury_foreign(std::span<const ForeignMessage> letters) override {
+    Result<std::size_t> bury_foreign(std::span<const apply::ForeignMessage> letters) override {
         return under_faults(faults_, [&] { return store_->bury_foreign(letters); });
     }
     Result<bool> rewind(int lane, std::int64_t applied_seq) override {
@@ -102,16 +106,18 @@ public:
     }
 
 private:
-    std::unique_ptr<LedgerStore> store_;
+    std::unique_ptr<apply::LedgerStore> store_;
     Faults& faults_;
 };
 
-class FaultyIntakeStore final : public IntakeStore {
+class FaultyIntakeStore final : public intake::IntakeStore {
 public:
-    FaultyIntakeStore(std::unique_ptr<IntakeStore> store, Faults& faults) : store_(std::move(store)), faults_(faults) {}
+    FaultyIntakeStore(std::unique_ptr<intake::IntakeStore> store, Faults& faults)
+        : store_(std::move(store)), faults_(faults) {}
 
-    using IntakeStore::accept;
-    Result<std::vector<IntakeResult>> accept(std::span<const IntakeItem> items, const LaneWaits& waits) override {
+    using intake::IntakeStore::accept;
+    Result<std::vector<intake::IntakeResult>> accept(std::span<const intake::IntakeItem> items,
+                                                     const intake::LaneWaits& waits) override {
         if (faults_.happen(fails_before)) return std::unexpected(faults_.outage());
         auto result = store_->accept(items, waits);
         if (faults_.happen(fails_after_commit))
@@ -121,7 +127,7 @@ public:
     Result<void> ping() override { return store_->ping(); }
 
 private:
-    std::unique_ptr<IntakeStore> store_;
+    std::unique_ptr<intake::IntakeStore> store_;
     Faults& faults_;
 };
 

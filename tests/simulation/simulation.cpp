@@ -28,7 +28,7 @@ struct Simulation::PublisherProcess {
 
     FaultyOutboxStore store;
     FaultyProducer producer;
-    Publisher publisher;
+    publish::Publisher publisher;
     bool running = false;
 };
 
@@ -41,7 +41,7 @@ struct Simulation::WorkerProcess {
 
     FaultyLedgerStore store;
     FaultyConsumer consumer;
-    Worker worker;
+    apply::Worker worker;
     bool running = false;
 };
 
@@ -53,7 +53,7 @@ Simulation::Simulation(std::uint64_t seed)
         restart_worker(i);
     }
     faults_.interleave = [this] {
-        if (draw(3) == 0) clock_.advance(Publisher::lease_term + milliseconds(1));
+        if (draw(3) == 0) clock_.advance(publish::Publisher::lease_term + milliseconds(1));
         for (std::uint64_t left = draw(8); left > 0; --left) step_anything();
     };
     open_accounts();
@@ -99,8 +99,8 @@ void Simulation::accept_batch() {
     const auto results = intake_->accept(unanswered_);
     if (!results) return;
     for (std::size_t i = 0; i < unanswered_.size(); ++i) {
-        const IntakeResult& result = (*results)[i];
-        if (result.status != IntakeResult::Status::created) continue;
+        const intake::IntakeResult& result = (*results)[i];
+        if (result.status != intake::IntakeResult::Status::created) continue;
         receipts_.push_back({result.transaction_id, result.lane, result.seq});
         if (draw(10) == 0) repeatable_.push_back(unanswered_[i]);
         if (draw(40) == 0) database_.tables.poisoned[result.transaction_id] = draw(2) == 0 ? kBadRow : kUnknownFailure;
@@ -108,16 +108,16 @@ void Simulation::accept_batch() {
     unanswered_.clear();
 }
 
-IntakeItem Simulation::make_item() {
+intake::IntakeItem Simulation::make_item() {
     if (!repeatable_.empty() && draw(10) == 0) {
         // The same key once more, with the same body or another one.
-        IntakeItem item = repeatable_[draw(repeatable_.size())];
+        intake::IntakeItem item = repeatable_[draw(repeatable_.size())];
         item.transaction_id = ids_.next();
         item.event_id = ids_.next();
         if (draw(3) == 0) ++item.amount_cents;
         return item;
     }
-    IntakeItem item;
+    intake::IntakeItem item;
     item.transaction_id = ids_.next();
     item.event_id = ids_.next();
     item.account_id = accounts_[draw(accounts_.size())];

@@ -10,13 +10,13 @@
 #include <string>
 #include <vector>
 
+#include "apply/worker.h"
 #include "audit.h"
-#include "bus/memory_bus.h"
+#include "bus/memory/bus.h"
 #include "faults.h"
+#include "lab/memory_database.h"
 #include "observe/metrics.h"
-#include "publisher/publisher.h"
-#include "support/memory_database.h"
-#include "worker/worker.h"
+#include "publish/publisher.h"
 
 namespace ledgerline::test {
 
@@ -47,7 +47,7 @@ private:
     void open_accounts();
     void step_anything();
     void accept_batch();
-    IntakeItem make_item();
+    intake::IntakeItem make_item();
     void step_publisher(std::size_t index);
     void step_worker(std::size_t index);
     void restart_publisher(std::size_t index);
@@ -63,16 +63,16 @@ private:
     Metrics metrics_{"simulation"};
     Faults faults_{random_};
     MemoryDatabase database_{clock_, kLanes};
-    MemoryBus bus_;
-    std::unique_ptr<IntakeStore> intake_;
+    bus::MemoryBus bus_;
+    std::unique_ptr<intake::IntakeStore> intake_;
     std::array<std::unique_ptr<PublisherProcess>, 2> publishers_;
     std::array<std::unique_ptr<WorkerProcess>, 2> workers_;
     unsigned starts_ = 0;  // of publishers: each start has a name of its own
 
     std::vector<Uuid> accounts_;
     std::map<Uuid, std::int64_t> opening_cents_;
-    std::vector<IntakeItem> repeatable_;  // some that were sent before
-    std::vector<IntakeItem> unanswered_;  // a batch whose fate the client does not know
+    std::vector<intake::IntakeItem> repeatable_;  // some that were sent before
+    std::vector<intake::IntakeItem> unanswered_;  // a batch whose fate the client does not know
     std::vector<Receipt> receipts_;
 };
 

@@ -1,4 +1,0 @@
--- What starting up asks (src/app).
-
--- name: count_lanes
-SELECT count(*) FROM lane_intake

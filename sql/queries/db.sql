@@ -1,0 +1,67 @@
+-- What the library of sessions and migrations asks (src/db).
+
+-- name: migrations_applied
+SELECT level, name, checksum, compatible_from, to_char(applied_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
+FROM schema_migrations ORDER BY level
+
+-- name: migrations_table_exists
+SELECT to_regclass('schema_migrations') IS NOT NULL
+
+-- name: migrations_begin
+BEGIN; SET LOCAL statement_timeout = 0
+
+-- name: migrations_commit
+COMMIT
+
+-- name: migrations_record
+INSERT INTO schema_migrations (level, name, checksum, compatible_from) VALUES ($1, $2, $3, $4)
+
+-- name: migrations_try_lock
+SELECT pg_try_advisory_lock(7105421377)
+
+-- name: migrations_unlock
+SELECT pg_advisory_unlock(7105421377)
+
+-- name: migrations_create_table
+CREATE TABLE IF NOT EXISTS schema_migrations (
+    level            integer PRIMARY KEY,
+    name             text NOT NULL,
+    checksum         text NOT NULL,
+    compatible_from  integer NOT NULL,
+    applied_at       timestamptz NOT NULL DEFAULT now()
+)
+
+-- name: session_restore
+-- Settings of the URL's options that did not reach the server in the startup packet, because a pooler dropped them.
+SELECT wanted.name, set_config(wanted.name, wanted.value, false)
+FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS wanted (name, value, ordinal)
+WHERE NOT EXISTS (SELECT FROM pg_settings s WHERE lower(s.name) = lower(wanted.name) AND s.source = 'client')
+ORDER BY wanted.ordinal
+
+-- name: session_fix
+-- Whatever role, database and server have as their defaults: these are the same in every session. A role that waits for
+-- standbys to apply its commits, too, goes on doing so.
+SELECT fixed.name,
+       set_config(fixed.name, CASE WHEN fixed.name = 'synchronous_commit' AND fixed.value = 'on'
+                                        AND current_setting(fixed.name) = 'remote_apply' THEN 'remote_apply'
+                                   ELSE fixed.value END, false)
+FROM unnest($1::text[], $2::text[]) AS fixed (name, value)
+
+-- name: session_check
+-- What is in force in a transaction after that. No row: nothing is.
+SELECT wanted.name, coalesce(current_setting(wanted.name, true), ''), pg_backend_pid(),
+       current_setting('server_encoding')
+FROM unnest($1::text[]) AS wanted (name)
+
+-- name: session_pid
+SELECT pg_backend_pid()
+
+-- name: session_durable_mark
+-- For a transaction that changes nothing and whose answer promises that what it found is durable: its commit then waits,
+-- as theirs did, for synchronous standbys. Without those, rows that can be seen are on disk.
+SELECT pg_logical_emit_message(true, 'ledgerline', '') WHERE current_setting('synchronous_standby_names') <> ''
+
+-- name: session_prove_commit
+-- For a transaction that changes nothing, so that its commit is a real one: a few bytes of WAL, and no row. One at a time:
+-- while a commit waits for a standby, the next proofs fail for the lock, and do not leave one waiting session each.
+SELECT pg_advisory_xact_lock(7105421378), pg_logical_emit_message(true, 'ledgerline', '')

@@ -1,0 +1,147 @@
+-- Dead letters: lists, decisions, and what the feed of their topic reads (src/letters, src/api/dead_letter_endpoints.cpp).
+
+-- name: dead_letter_by_id
+SELECT l.id, l.event_id, l.transaction_id, l.account_id, l.lane, l.seq, l.topic, l.partition, l."offset",
+       encode(l.message_key, 'escape'), l.payload, l.payload_encoding, l.headers::text, l.error_class, l.error_code,
+       l.error_message, l.attempts, unix_micros(l.first_failed_at), unix_micros(l.last_failed_at), l.state,
+       unix_micros(l.decided_at), l.decided_by, unix_micros(l.announced_at), a.decision, unix_micros(a.decided_at),
+       a.decided_by, a.operator, a.key_fingerprint, a.bulk_id, a.reason, a.request_id
+FROM dead_letters l LEFT JOIN dead_letter_decisions a ON a.dead_letter_id = l.id
+WHERE l.id = $1::uuid
+
+-- name: plan_for_these_parameters
+-- What a filter that is not given leaves out must be known when the plan is made, or no index is used.
+SET LOCAL plan_cache_mode = force_custom_plan
+
+-- name: begin_snapshot
+BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY
+
+-- name: dead_letters_newest
+-- The rows after the one with id $1. Letters are never deleted, so it is there.
+SELECT l.id, l.event_id, l.transaction_id, l.account_id, l.lane, l.seq, l.topic, l.partition, l."offset",
+       encode(l.message_key, 'escape'), l.payload, l.payload_encoding, l.headers::text, l.error_class, l.error_code,
+       l.error_message, l.attempts, unix_micros(l.first_failed_at), unix_micros(l.last_failed_at), l.state,
+       unix_micros(l.decided_at), l.decided_by, unix_micros(l.announced_at), a.decision, unix_micros(a.decided_at),
+       a.decided_by, a.operator, a.key_fingerprint, a.bulk_id, a.reason, a.request_id
+FROM (SELECT *, sum(octet_length(payload) + octet_length(headers::text) + coalesce(octet_length(message_key), 0))
+                    OVER (ORDER BY last_failed_at DESC, id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING) AS bytes_before
+      FROM (SELECT * FROM dead_letters
+      WHERE ($1::uuid IS NULL
+             OR (last_failed_at, id) < (SELECT p.last_failed_at, p.id FROM dead_letters p WHERE p.id = $1))
+        AND ($4::text IS NULL OR state = $4) AND ($5::text IS NULL OR error_class = $5)
+        AND ($6::text IS NULL OR error_code = $6) AND ($7::uuid IS NULL OR account_id = $7)
+        AND ($8::integer IS NULL OR (lane = $8 AND transaction_id IS NOT NULL))
+        AND ($9::timestamptz IS NULL OR last_failed_at >= $9) AND ($10::timestamptz IS NULL OR last_failed_at < $10)
+      ORDER BY last_failed_at DESC, id DESC LIMIT $2::bigint) page) l
+LEFT JOIN dead_letter_decisions a ON a.dead_letter_id = l.id
+WHERE coalesce(l.bytes_before, 0) <= $3::bigint
+ORDER BY l.last_failed_at DESC, l.id DESC
+
+-- name: dead_letters_oldest
+SELECT l.id, l.event_id, l.transaction_id, l.account_id, l.lane, l.seq, l.topic, l.partition, l."offset",
+       encode(l.message_key, 'escape'), l.payload, l.payload_encoding, l.headers::text, l.error_class, l.error_code,
+       l.error_message, l.attempts, unix_micros(l.first_failed_at), unix_micros(l.last_failed_at), l.state,
+       unix_micros(l.decided_at), l.decided_by, unix_micros(l.announced_at), a.decision, unix_micros(a.decided_at),
+       a.decided_by, a.operator, a.key_fingerprint, a.bulk_id, a.reason, a.request_id
+FROM (SELECT *, sum(octet_length(payload) + octet_length(headers::text) + coalesce(octet_length(message_key), 0))
+                    OVER (ORDER BY last_failed_at, id ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING) AS bytes_before
+      FROM (SELECT * FROM dead_letters
+      WHERE ($1::uuid IS NULL
+             OR (last_failed_at, id) > (SELECT p.last_failed_at, p.id FROM dead_letters p WHERE p.id = $1))
+        AND ($4::text IS NULL OR state = $4) AND ($5::text IS NULL OR error_class = $5)
+        AND ($6::text IS NULL OR error_code = $6) AND ($7::uuid IS NULL OR account_id = $7)
+        AND ($8::integer IS NULL OR (lane = $8 AND transaction_id IS NOT NULL))
+        AND ($9::timestamptz IS NULL OR last_failed_at >= $9) AND ($10::timestamptz IS NULL OR last_failed_at < $10)
+      ORDER BY last_failed_at, id LIMIT $2::bigint) page) l
+LEFT JOIN dead_letter_decisions a ON a.dead_letter_id = l.id
+WHERE coalesce(l.bytes_before, 0) <= $3::bigint
+ORDER BY l.last_failed_at, l.id
+
+-- name: dead_letters_groups
+SELECT error_class, error_code, count(*), unix_micros(min(last_failed_at)), unix_micros(max(last_failed_at))
+FROM dead_letters
+WHERE ($1::text IS NULL OR state = $1) AND ($2::text IS NULL OR error_class = $2)
+  AND ($3::text IS NULL OR error_code = $3) AND ($4::uuid IS NULL OR account_id = $4)
+  AND ($5::integer IS NULL OR (lane = $5 AND transaction_id IS NOT NULL))
+  AND ($6::timestamptz IS NULL OR last_failed_at >= $6) AND ($7::timestamptz IS NULL OR last_failed_at < $7)
+GROUP BY error_class, error_code ORDER BY count(*) DESC, error_class, error_code
+
+-- name: dead_letters_amounts
+SELECT t.currency, t.type, count(*), sum(t.amount_cents)::text
+FROM (SELECT transaction_id FROM dead_letters
+      WHERE transaction_id IS NOT NULL
+        AND ($1::text IS NULL OR state = $1) AND ($2::text IS NULL OR error_class = $2)
+        AND ($3::text IS NULL OR error_code = $3) AND ($4::uuid IS NULL OR account_id = $4)
+        AND ($5::integer IS NULL OR (lane = $5 AND transaction_id IS NOT NULL))
+        AND ($6::timestamptz IS NULL OR last_failed_at >= $6) AND ($7::timestamptz IS NULL OR last_failed_at < $7)) l
+JOIN accepted t ON t.id = l.transaction_id
+GROUP BY t.currency, t.type ORDER BY t.currency, t.type
+
+-- name: lock_lane_of_dead_letter
+SELECT lane FROM lane_intake
+WHERE lane = (SELECT lane FROM dead_letters WHERE id = $1::uuid AND transaction_id IS NOT NULL)
+FOR NO KEY UPDATE
+
+-- name: replay_dead_letter
+-- Changes nothing unless the letter is parked and has a transaction. The new event is the lane's next one.
+WITH decided AS (
+    UPDATE dead_letters SET state = 'REPLAYED', decided_at = now(), decided_by = $2::text
+    WHERE id = $1::uuid AND state = 'PARKED' AND transaction_id IS NOT NULL
+    RETURNING id, lane, transaction_id, state, decided_at, decided_by
+), audited AS (
+    INSERT INTO dead_letter_decisions (dead_letter_id, decision, decided_at, decided_by, operator, key_fingerprint,
+                                       bulk_id, reason, request_id)
+    SELECT id, state, decided_at, decided_by, $3::text, $4::text, $5::uuid, $6::text, $7::text FROM decided
+), moved AS (
+    UPDATE lane_intake i SET last_seq = i.last_seq + 1 FROM decided d WHERE i.lane = d.lane
+    RETURNING i.lane, i.last_seq
+)
+INSERT INTO replayed_events (lane, seq, event_id, transaction_id, schema_version, traceparent, dead_letter_id, created_at)
+SELECT m.lane, m.last_seq, $8::uuid, t.id, t.schema_version, $9::text, d.id, clock_timestamp()
+FROM decided d JOIN moved m ON m.lane = d.lane JOIN accepted t ON t.id = d.transaction_id
+
+-- name: discard_dead_letter
+-- Changes nothing unless the letter is parked. Its place in the lane gets the outcome; the cursor has passed it already.
+WITH decided AS (
+    UPDATE dead_letters SET state = 'DISCARDED', decided_at = now(), decided_by = $2::text
+    WHERE id = $1::uuid AND state = 'PARKED'
+    RETURNING id, lane, seq, event_id, transaction_id, account_id, state, decided_at, decided_by
+), audited AS (
+    INSERT INTO dead_letter_decisions (dead_letter_id, decision, decided_at, decided_by, operator, key_fingerprint,
+                                       bulk_id, reason, request_id)
+    SELECT id, state, decided_at, decided_by, $3::text, $4::text, $5::uuid, $6::text, $7::text FROM decided
+)
+INSERT INTO outcomes (lane, seq, event_id, transaction_id, account_id, outcome, failure_code, failure_reason, processed_at)
+SELECT lane, seq, event_id, transaction_id, account_id, 'FAILED', 'discarded', 'discarded: its dead letter was discarded',
+       now()
+FROM decided WHERE transaction_id IS NOT NULL
+
+-- Lanes --------------------------------------------------------------------------------------------------------------
+
+-- name: unannounced_letters
+-- Each letter belongs to the owner of one lane; a foreign one, which has none, goes by its partition.
+-- The table may hold only the beginning of a value. Then the hash, which is that of the whole, differs, and the length
+-- given is one more than what is held.
+-- Of many large values only as many are decoded as are sent: base64 takes four characters for three bytes, and a text
+-- at least one for each of its own.
+SELECT d.id, d.topic, d.partition, d."offset", coalesce(d.message_key, ''), substring(v.value FROM 1 FOR $4::integer),
+       length(v.value) + (sha256(v.value) <> d.value_sha256)::integer, d.headers::text, d.error_class, d.error_code, d.error_message, d.attempts,
+       unix_micros(d.first_failed_at), unix_micros(d.last_failed_at)
+FROM (SELECT l.*, sum(least(CASE l.payload_encoding WHEN 'base64' THEN octet_length(l.payload) / 4 * 3
+                            ELSE octet_length(l.payload) END, $4::integer)) OVER earlier AS bytes_before
+      FROM dead_letters l
+      WHERE l.announced_at IS NULL AND l.id > $2::uuid
+        AND abs(coalesce(l.lane, l.partition)) % (SELECT count(*) FROM lane_publish)
+            IN (SELECT lane FROM lane_publish WHERE owner = $1)
+      WINDOW earlier AS (ORDER BY l.id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+      ORDER BY l.id LIMIT $3::bigint) d
+CROSS JOIN LATERAL (SELECT CASE d.payload_encoding WHEN 'base64' THEN decode(d.payload, 'base64')
+                           ELSE convert_to(d.payload, 'UTF8') END AS value) v
+WHERE coalesce(d.bytes_before, 0) <= $5::bigint
+ORDER BY d.id
+
+-- name: mark_announced
+UPDATE dead_letters SET announced_at = now() WHERE id = ANY ($1::uuid[]) AND announced_at IS NULL
+
+-- name: count_unannounced
+SELECT count(*) FROM dead_letters WHERE announced_at IS NULL

@@ -1,0 +1,104 @@
+-- Leases, reads and cursor moves of the publisher (src/publish/pg_outbox_store.cpp).
+
+-- name: durably
+SET LOCAL synchronous_commit = on
+
+-- name: announce
+INSERT INTO publishers (owner, expires_at) VALUES ($1, now() + $2 * interval '1 millisecond')
+ON CONFLICT (owner) DO UPDATE SET expires_at = excluded.expires_at
+
+-- name: announce_nobody
+-- Whether announcing would be allowed.
+INSERT INTO publishers (owner, expires_at) SELECT '', now() WHERE false
+ON CONFLICT (owner) DO UPDATE SET expires_at = excluded.expires_at
+
+-- name: forget_dead
+DELETE FROM publishers WHERE expires_at < now() - interval '1 minute'
+
+-- name: extend
+UPDATE lane_publish SET lease_expires_at = now() + $2 * interval '1 millisecond' WHERE owner = $1
+
+-- name: give_up_excess
+WITH excess AS MATERIALIZED (
+    SELECT lane FROM lane_publish WHERE owner = $1 ORDER BY lane
+    OFFSET (SELECT ceil((SELECT count(*) FROM lane_publish)::numeric / count(*))::bigint
+            FROM publishers WHERE expires_at > now()))
+UPDATE lane_publish SET owner = NULL, lease_expires_at = NULL
+WHERE owner = $1 AND lane IN (SELECT lane FROM excess)
+
+-- name: take_free
+-- A lane that somebody else is just taking is skipped, not waited for.
+WITH free AS MATERIALIZED (
+    SELECT lane FROM lane_publish WHERE owner IS NULL OR (owner <> $1 AND lease_expires_at < now())
+    ORDER BY lane
+    LIMIT (SELECT greatest(0, ceil((SELECT count(*) FROM lane_publish)::numeric / count(*))::bigint
+                              - (SELECT count(*) FROM lane_publish WHERE owner = $1))
+           FROM publishers WHERE expires_at > now())
+    FOR NO KEY UPDATE SKIP LOCKED)
+UPDATE lane_publish SET owner = $1, epoch = epoch + 1, lease_expires_at = now() + $2 * interval '1 millisecond'
+WHERE lane IN (SELECT lane FROM free)
+
+-- name: leases
+SELECT lane, epoch, published_seq FROM lane_publish WHERE owner = $1 ORDER BY lane
+
+-- name: free_others
+UPDATE lane_publish SET owner = NULL, lease_expires_at = NULL WHERE owner <> $1
+
+-- name: forget_others
+DELETE FROM publishers WHERE owner <> $1
+
+-- name: free_own
+UPDATE lane_publish SET owner = NULL, lease_expires_at = NULL WHERE owner = $1
+
+-- name: forget_self
+DELETE FROM publishers WHERE owner = $1
+
+-- name: read
+-- What follows each lane's cursor, by number and by bytes of metadata; at least one event a lane. No upper bound on seq:
+-- an event behind a hole must be seen to be reported.
+SELECT event_id, lane, seq, schema_version, created_at, traceparent, id, account_id, amount_cents, currency, type,
+       idempotency_key, metadata
+FROM (SELECT e.event_id, e.lane, e.seq, e.schema_version, unix_micros(e.created_at) AS created_at, e.traceparent,
+             t.id, t.account_id, t.amount_cents, t.currency, t.type, t.idempotency_key, t.metadata::text,
+             sum(octet_length(t.metadata::text)) OVER earlier AS bytes_before
+      FROM unnest($1::integer[], $2::bigint[]) AS cursor(lane, published_seq)
+      CROSS JOIN LATERAL (
+          (SELECT a.event_id, a.lane, a.seq, a.schema_version, a.created_at, a.traceparent, a.id AS transaction_id
+           FROM accepted a WHERE a.lane = cursor.lane AND a.seq > cursor.published_seq ORDER BY a.seq LIMIT $3)
+          UNION ALL
+          (SELECT r.event_id, r.lane, r.seq, r.schema_version, r.created_at, r.traceparent, r.transaction_id
+           FROM replayed_events r WHERE r.lane = cursor.lane AND r.seq > cursor.published_seq ORDER BY r.seq LIMIT $3)
+          ORDER BY seq LIMIT $3) AS e
+      JOIN accepted t ON t.id = e.transaction_id
+      WINDOW earlier AS (PARTITION BY e.lane ORDER BY e.seq ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)) sized
+WHERE coalesce(bytes_before, 0) < $4::bigint
+ORDER BY lane, seq
+
+-- name: advance
+UPDATE lane_publish p SET published_seq = a.to_seq, publish_attempts = 0, last_error = NULL
+FROM unnest($2::integer[], $3::bigint[], $4::bigint[], $5::bigint[]) AS a(lane, epoch, from_seq, to_seq)
+WHERE p.lane = a.lane AND p.owner = $1 AND p.epoch = a.epoch AND p.published_seq = a.from_seq
+RETURNING p.lane
+
+-- name: record_failure
+UPDATE lane_publish SET publish_attempts = publish_attempts + 1, last_error = $4
+WHERE lane = $1 AND owner = $2 AND epoch = $3
+
+-- name: halt
+INSERT INTO lane_halts AS known (lane, stage, seq, code, reason, halted_at)
+SELECT lane, 'publish', $4::bigint, $5, $6, now() FROM lane_publish
+WHERE lane = $1 AND owner = $2 AND epoch = $3 AND published_seq = $4::bigint - 1
+ON CONFLICT (lane, stage) DO UPDATE
+SET seq = excluded.seq, code = excluded.code, reason = excluded.reason,
+    halted_at = CASE WHEN (known.seq, known.code) = (excluded.seq, excluded.code) THEN known.halted_at
+                     ELSE excluded.halted_at END
+
+-- name: clear_halts
+DELETE FROM lane_halts h USING lane_publish p
+WHERE h.lane = ANY ($1::integer[]) AND h.stage = 'publish' AND p.lane = h.lane AND p.published_seq >= h.seq
+
+-- name: backlog
+SELECT coalesce(sum(greatest(c.last_seq - c.announced_seq, 0)), 0)::bigint,
+       coalesce(extract(epoch FROM now() - min(e.created_at)), 0)::bigint,
+       (SELECT count(*) FROM dead_letters WHERE state = 'PARKED')
+FROM lane_cursors c LEFT JOIN lane_events e ON e.lane = c.lane AND e.seq = c.applied_seq + 1

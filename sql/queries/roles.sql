@@ -1,0 +1,4 @@
+-- What starting up asks (src/roles).
+
+-- name: count_lanes
+SELECT count(*) FROM lane_intake

@@ -1,9 +1,0 @@
-// The end of a process that must not run destructors of what is static.
-#pragma once
-
-namespace ledgerline::app {
-
-// Ends the process, once what was logged is written or log::exit_flush_max has passed.
-[[noreturn]] void leave_at_once(int exit_code);
-
-}  // namespace ledgerline::app

@@ -1,0 +1,51 @@
+// ApplyTrace: the spans of one try to apply a batch, or to bury an event. The try gets one in the trace of its first
+// sampled member, under which its database calls lie; each member gets one below its message's when it is settled, with
+// a link to the try. A try that fails leaves its own span, and that of the first member, with the error.
+//
+// Not thread-safe.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "apply/lane.h"
+#include "apply/ledger_store.h"
+#include "base/result.h"
+#include "bus/messaging.h"
+#include "observe/tracer.h"
+
+namespace ledgerline::apply {
+
+class ApplyTrace {
+public:
+    // Of the first `events` pending ones of lane. name: of the try's span. attributes: of every event's span. All must
+    // outlive it; pending events are looked at until applied() or buried().
+    ApplyTrace(Tracer& tracer, const bus::MessagingNames& names, const SpanAttributes& attributes, const Lane& lane,
+               std::size_t events, std::string_view name);
+
+    // What the try's database calls belong to.
+    const TraceContext& context() const { return batch_.context(); }
+
+    // Before the lane advances over the events. outcomes: one an event, in lane order.
+    void applied(const std::vector<Applied>& outcomes);
+    void failed(const Error& error);
+    // The try changed nothing: somebody else moved the cursor, an event is not ours or of a later version.
+    void came_to_nothing(std::string_view why);
+    // The first event becomes a dead letter.
+    void buried(const BuriedEvent& letter);
+
+private:
+    Span start(const Lane::Pending& pending, const std::string& stored_traceparent);
+    void describe(Span& span, const Lane::Pending& pending) const;
+
+    Tracer& tracer_;
+    const bus::MessagingNames& names_;
+    const SpanAttributes& attributes_;
+    const Lane& lane_;
+    WallTime begun_at_;
+    std::size_t leader_ = 0;  // index of the first sampled member
+    Span leader_span_;
+    Span batch_;
+};
+
+}  // namespace ledgerline::apply

@@ -1,0 +1,34 @@
+// PgLedgerStore: the worker's side of the ledger in PostgreSQL.
+#pragma once
+
+#include "apply/ledger_store.h"
+#include "db/session.h"
+
+namespace ledgerline::apply {
+
+// Whether this session can apply events and bury them just now, with its own settings and rights: runs the writes for
+// no lane, and commits. Fails as they would: 25006 on a standby or where writing is switched off, 42501 where rights
+// are missing, outcome_unknown where a commit does not end. Leaves no row, no dead row and no lock behind, only a few
+// bytes of WAL, so that it can be asked every second.
+Result<void> can_apply(db::Connection& connection);
+
+class PgLedgerStore final : public LedgerStore {
+public:
+    // Connects at the first call, and again whenever the connection was lost.
+    explicit PgLedgerStore(db::Session session) : session_(std::move(session)) {}
+
+    Result<std::vector<LaneState>> load(std::span<const int> lanes) override;
+    Result<ApplyResult> apply(int lane, std::int64_t applied_seq, std::span<const EventRef> refs) override;
+    Result<std::vector<bool>> prove(int lane, std::span<const EventRef> refs) override;
+    Result<int> count_attempt(int lane, std::int64_t applied_seq) override;
+    Result<bool> bury(int lane, std::int64_t applied_seq, const BuriedEvent& letter) override;
+    Result<std::size_t> bury_foreign(std::span<const ForeignMessage> letters) override;
+    Result<bool> rewind(int lane, std::int64_t applied_seq) override;
+    Result<bool> halt(int lane, const LaneHalt& halt) override;
+    Result<bool> clear_halt(int lane) override;
+
+private:
+    db::Session session_;
+};
+
+}  // namespace ledgerline::apply

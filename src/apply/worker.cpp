@@ -1,0 +1,417 @@
+#include "apply/worker.h"
+
+#include <algorithm>
+
+#include "apply/apply_trace.h"
+#include "base/failpoint.h"
+#include "observe/log.h"
+
+namespace ledgerline::apply {
+namespace {
+
+constexpr char kNotProven[] = "not_proven";
+constexpr char kNotProvenReason[] = "no event of ours has this lane, seq and event_id";
+// Why a lane halts.
+constexpr char kNotRecognized[] = "not_recognized";
+
+bool is_unrecognised(const Lane& lane) { return lane.halt() && lane.halt()->code == kNotRecognized; }
+
+SpanAttributes span_attributes(const bus::MessagingNames& names) {
+    return bus::messaging_attributes(names, "process", "process").add("messaging.consumer.group.name", names.group);
+}
+
+}  // namespace
+
+Worker::Worker(WorkerConfig config, bus::Consumer& consumer, LedgerStore& store, const Clock& clock, Random& random,
+               UuidGenerator& ids, Metrics& metrics, std::function<void()> on_outcome, Tracer& tracer)
+    : config_(config),
+      consumer_(consumer),
+      store_(store),
+      clock_(clock),
+      random_(random),
+      ids_(ids),
+      metrics_(metrics),
+      outcome_meter_(metrics, clock),
+      on_outcome_(std::move(on_outcome)),
+      tracer_(tracer),
+      span_attributes_(span_attributes(config_.messaging)),
+      outage_backoff_(config.backoff, random) {}
+
+Result<milliseconds> Worker::step() {
+    const SteadyTime now = clock_.steady_now();
+    if (now < paused_until_) return std::chrono::ceil<milliseconds>(paused_until_ - now);
+    const auto done = round();
+    if (done) {
+        outage_backoff_.reset();
+        health_.well();
+        return milliseconds(0);
+    }
+    if (done.error().disposition == Disposition::stop) return std::unexpected(done.error());
+
+    health_.troubled("the worker cannot apply: " + done.error().message);
+    const milliseconds delay = outage_backoff_.next();
+    paused_until_ = clock_.steady_now() + delay;
+    metrics_.worker_retries_total.Add({{"type", "transient"}}).Increment();
+    log::warn("worker pauses",
+              {{"reason", done.error().message}, {"code", done.error().code}, {"delay_ms", delay.count()}});
+    return delay;
+}
+
+// What was polled is kept in inbox_, pending runs, doubtful_ and foreign_, so that a failure anywhere below loses
+// nothing: the next round goes on where this one stopped.
+Result<void> Worker::round() {
+    LEDGERLINE_CHECK(load_lanes(true));
+    if (inbox_.empty() && doubtful_.empty() && foreign_.empty()) LEDGERLINE_CHECK(poll());
+    LEDGERLINE_CHECK(load_lanes(false));
+    for (bus::Incoming& incoming : std::exchange(inbox_, {})) sort(std::move(incoming));
+    LEDGERLINE_CHECK(settle_doubtful());
+    LEDGERLINE_CHECK(write_foreign());
+    LEDGERLINE_CHECK(apply_lanes());
+    LEDGERLINE_CHECK(check_tails());
+    LEDGERLINE_CHECK(record_halts());
+    commit_offsets();
+    return {};
+}
+
+// Tails are read before a poll and compared after it: only what was published before must be in what the poll brings.
+Result<void> Worker::load_lanes(bool may_check_tails) {
+    const SteadyTime now = clock_.steady_now();
+    const bool check_tails = may_check_tails && now >= tail_check_due_;
+    if (lanes_.empty() || (lanes_loaded_ && !check_tails)) return {};
+    std::vector<int> ids;
+    for (const auto& [id, lane] : lanes_) ids.push_back(id);
+    LEDGERLINE_TRY(const auto states, store_.load(ids));
+    for (const LaneState& state : states) {
+        lanes_.at(state.lane).load(state);
+        metrics_.lane_lag_events.Add({{"lane", std::to_string(state.lane)}})
+            .Set(static_cast<double>(state.last_seq - state.applied_seq));
+        // There before a lane ever halts: an alert cannot see a series that begins at 1 rise.
+        metrics_.lane_halted.Add({{"lane", std::to_string(state.lane)}});
+        if (check_tails) tails_[state.lane] = state.published_seq;
+    }
+    if (check_tails) {
+        tail_check_due_ = now + config_.tail_check_interval;
+        // Offsets are handed over again now and then: a commit may have been lost, and a bus may keep what is not
+        // committed, until it is full.
+        committed_.clear();
+    }
+    lanes_loaded_ = true;
+    return {};
+}
+
+Result<void> Worker::poll() {
+    milliseconds wait = config_.poll_wait;
+    for (const auto& [id, lane] : lanes_) {
+        if (lane.pending().empty()) continue;
+        const auto left = std::chrono::ceil<milliseconds>(lane.paused_until() - clock_.steady_now());
+        wait = std::clamp(left, milliseconds(0), wait);
+    }
+    LEDGERLINE_TRY(bus::Polled polled, consumer_.poll(wait, room()));
+    for (const int partition : polled.revoked) {
+        if (const auto lane = lanes_.find(partition); lane != lanes_.end()) {
+            // What the new owner measures must not be contradicted by what was true when this one left.
+            metrics_.lane_lag_events.Add({{"lane", std::to_string(partition)}}).Set(0);
+            set_halted(lane->second, false);
+            lanes_.erase(lane);
+        }
+        committed_.erase(partition);
+        tails_.erase(partition);
+    }
+    for (const int partition : polled.assigned) {
+        lanes_.try_emplace(partition, partition, Backoff(config_.backoff, random_));
+        lanes_loaded_ = false;
+        tail_check_due_ = {};
+        tails_.clear();
+    }
+    inbox_ = std::move(polled.messages);
+    ended_ = std::move(polled.ended);
+    return {};
+}
+
+// What a poll may bring: what the fullest lane that moves has room for, so that nothing must be dropped and asked for
+// again; but always some, or one slow lane would starve the others.
+std::size_t Worker::room() const {
+    constexpr std::size_t kMessagesMin = 100;
+    std::size_t room = config_.messages_max;
+    for (const auto& [id, lane] : lanes_)
+        if (!lane.paused(clock_.steady_now())) room = std::min(room, lane.room());
+    return std::max(room, std::min(kMessagesMin, config_.messages_max));
+}
+
+void Worker::sort(bus::Incoming incoming) {
+    const auto lane = lanes_.find(incoming.partition);
+    if (lane == lanes_.end()) return;  // revoked meanwhile: the new owner gets it
+    lane->second.saw(incoming.offset);
+    const auto announcement = decode(incoming.message);
+    if (!announcement)
+        return add_foreign(lane->first, std::move(incoming), announcement.error().code, announcement.error().message);
+    if (announcement->lane != incoming.partition)
+        return add_foreign(announcement->lane, std::move(incoming), "wrong_partition",
+                           "the message claims lane " + std::to_string(announcement->lane));
+    if (!lane->second.loaded())
+        return add_foreign(lane->first, std::move(incoming), "wrong_partition", "the partition belongs to no lane");
+    switch (lane->second.take(*announcement, incoming)) {
+        case Lane::Claim::next:
+            break;
+        case Lane::Claim::duplicate:
+            metrics_.events_consumed("duplicate").Increment();
+            break;
+        case Lane::Claim::overflow:
+            metrics_.events_consumed("gap").Increment();
+            lane->second.note_gap();
+            break;
+        case Lane::Claim::beyond:
+            doubtful_[lane->first].push_back({*announcement, std::move(incoming)});
+            break;
+    }
+}
+
+void Worker::add_foreign(int lane_id, bus::Incoming incoming, std::string code, std::string message) {
+    metrics_.events_consumed("foreign").Increment();
+    const auto lane = lanes_.find(lane_id);
+    if (lane != lanes_.end() && lane->second.loaded() &&
+        !lane->second.watch().keep_foreign(lane->second.state().applied_seq, incoming.message, code + ": " + message))
+        return;
+    foreign_.push_back({ids_.next(), std::move(incoming), std::move(code), std::move(message)});
+}
+
+Result<void> Worker::settle_doubtful() {
+    while (!doubtful_.empty()) {
+        const auto [id, messages] = *doubtful_.begin();
+        std::vector<EventRef> refs;
+        for (const Doubtful& doubtful : messages)
+            refs.push_back({doubtful.announcement.seq, doubtful.announcement.event_id});
+        LEDGERLINE_TRY(const auto proven, store_.prove(id, refs));
+        for (std::size_t i = 0; i < refs.size(); ++i) {
+            if (!proven[i]) {
+                add_foreign(id, messages[i].incoming, kNotProven, kNotProvenReason);
+                continue;
+            }
+            metrics_.events_consumed("gap").Increment();
+            if (const auto lane = lanes_.find(id); lane != lanes_.end()) lane->second.note_gap();
+        }
+        doubtful_.erase(id);
+    }
+    return {};
+}
+
+Result<void> Worker::write_foreign() {
+    if (foreign_.empty()) return {};
+    auto written = store_.bury_foreign(foreign_);
+    if (is_refusal(written)) written = bury_foreign_one_by_one();
+    if (!written) return std::unexpected(written.error());
+    metrics_.dlq_messages_total.Add({{"class", "foreign"}}).Increment(static_cast<double>(*written));
+    for (const ForeignMessage& letter : foreign_)
+        log::error("foreign message buried", {{"dead_letter_id", letter.letter_id},
+                                              {"lane", letter.incoming.partition},
+                                              {"offset", letter.incoming.offset},
+                                              {"code", letter.error_code},
+                                              {"reason", letter.error_message}});
+    foreign_.clear();
+    return {};
+}
+
+// The database refuses one of them at least. What announces nothing of ours must not hold up what does: that one is
+// kept without what it holds, or not at all.
+Result<std::size_t> Worker::bury_foreign_one_by_one() {
+    std::size_t written = 0;
+    std::vector<ForeignMessage> kept;
+    for (ForeignMessage& letter : foreign_) {
+        auto done = store_.bury_foreign(std::span(&letter, 1));
+        if (is_refusal(done)) {
+            letter.bare = true;
+            done = store_.bury_foreign(std::span(&letter, 1));
+        }
+        if (is_refusal(done)) {
+            log::error("foreign message cannot be kept", {{"lane", letter.incoming.partition},
+                                                          {"offset", letter.incoming.offset},
+                                                          {"bytes", letter.incoming.message.value.size()},
+                                                          {"code", done.error().code},
+                                                          {"reason", done.error().message}});
+            continue;
+        }
+        if (!done) return std::unexpected(done.error());
+        written += *done;
+        kept.push_back(letter);
+    }
+    foreign_ = std::move(kept);
+    return written;
+}
+
+// One batch of each lane in turn, until nothing waits that can be applied or the time is up. The next round goes on
+// with the lane whose turn it is.
+Result<void> Worker::apply_lanes() {
+    const SteadyTime end = clock_.steady_now() + config_.apply_max;
+    const auto waits = [this](const Lane& lane) {
+        return !lane.pending().empty() && !lane.paused(clock_.steady_now());
+    };
+    for (bool more = true; more;) {
+        more = false;
+        for (std::size_t turns = lanes_.size(); turns > 0; --turns) {
+            auto next = lanes_.upper_bound(last_lane_);
+            if (next == lanes_.end()) next = lanes_.begin();
+            last_lane_ = next->first;
+            Lane& lane = next->second;
+            if (waits(lane)) LEDGERLINE_CHECK(apply_batch(lane));
+            if (lane.rewind_due()) LEDGERLINE_CHECK(ask_rewind(lane, "gap"));
+            if (clock_.steady_now() >= end) return {};
+            more = more || waits(lane);
+        }
+    }
+    return {};
+}
+
+Result<void> Worker::apply_batch(Lane& lane) {
+    const std::vector<EventRef> refs = lane.batch();
+    const SteadyTime started = clock_.steady_now();
+    ApplyTrace trace(tracer_, config_.messaging, span_attributes_, lane, refs.size(), "apply batch");
+    const TraceScope scope(trace.context());
+    const auto result = store_.apply(lane.id(), lane.state().applied_seq, refs);
+    if (!result) {
+        trace.failed(result.error());
+        return handle_failure(lane, result.error());
+    }
+    switch (result->status) {
+        case ApplyResult::Status::cursor_moved:
+            trace.came_to_nothing("cursor_moved");
+            return reload(lane);
+        case ApplyResult::Status::not_proven:
+            trace.came_to_nothing("not_proven");
+            return drop_unproven(lane, refs);
+        case ApplyResult::Status::version_unknown:
+            trace.came_to_nothing("version_unknown");
+            if (lane.narrow()) return {};
+            lane.pause_for(clock_.steady_now(), config_.version_retry_interval);
+            lane.halt_at_head("version_unknown", "the event is of a schema_version that needs a newer worker");
+            return {};
+        case ApplyResult::Status::applied:
+            break;
+    }
+    failpoint("worker.committed");
+    metrics_.worker_batch_size.Observe(static_cast<double>(refs.size()));
+    metrics_.worker_processing_duration_seconds.Observe(
+        std::chrono::duration<double>(clock_.steady_now() - started).count());
+    trace.applied(result->outcomes);
+    lane.advance(refs.size());
+    lane.widen();
+    lane.succeeded();
+    on_outcome_();
+    outcome_meter_.record(result->outcomes);
+    return {};
+}
+
+// A forged message stood in a real event's place. Everything before it stays; it and what follows it is taken out, and
+// the real one asked for.
+Result<void> Worker::drop_unproven(Lane& lane, std::span<const EventRef> refs) {
+    LEDGERLINE_TRY(const auto proven, store_.prove(lane.id(), refs));
+    const auto first = std::find(proven.begin(), proven.end(), false);
+    if (first == proven.end()) return reload(lane);
+    const auto index = static_cast<std::size_t>(first - proven.begin());
+    for (std::size_t i = index; i < lane.pending().size(); ++i) {
+        const Lane::Pending& pending = lane.pending()[i];
+        if (i < proven.size() && !proven[i]) add_foreign(lane.id(), pending.incoming, kNotProven, kNotProvenReason);
+    }
+    lane.cut(index);
+    lane.note_gap();
+    return write_foreign();
+}
+
+Result<void> Worker::reload(Lane& lane) {
+    const int id = lane.id();
+    LEDGERLINE_TRY(const auto states, store_.load(std::span(&id, 1)));
+    if (states.size() != 1)
+        return failure(Disposition::retry, "lane_missing", "the database answers nothing about a lane that it has");
+    lane.load(states.front());
+    return {};
+}
+
+// Whether the event has come so often as a message that nobody recognises that its lane halts now.
+bool Worker::came_unrecognised(Lane& lane) {
+    const int deliveries = lane.watch().missed(lane.state().applied_seq);
+    if (deliveries < HeadWatch::deliveries_max || is_unrecognised(lane)) return false;
+    lane.halt_at_head(kNotRecognized, "the bus delivers the event as a message that announces nothing of ours (" +
+                                          lane.watch().reason() + ")");
+    return true;
+}
+
+// How long asking again is of no use.
+milliseconds Worker::rewind_pause(Lane& lane) const {
+    if (is_unrecognised(lane)) return config_.halted_retry_interval;
+    const int fruitless = lane.watch().misses() - config_.rewinds_at_once_max;
+    if (fruitless <= 0) return milliseconds(0);
+    return std::min(config_.halted_retry_interval, config_.tail_check_interval * (1 << std::min(fruitless, 10)));
+}
+
+Result<void> Worker::ask_rewind(Lane& lane, const char* why) {
+    const SteadyTime now = clock_.steady_now();
+    if (lane.rests(now)) return {};
+    const bool halts_now = came_unrecognised(lane);
+    lane.rest_until(now + rewind_pause(lane));
+    if (halts_now) return {};
+    Span span = tracer_.start(SpanKind::internal, "rewind lane", std::nullopt);
+    span.set("ledgerline.lane", lane.id()).set("ledgerline.applied_seq", lane.state().applied_seq);
+    span.set("ledgerline.rewind.reason", why);
+    const TraceScope scope(span.context());
+    LEDGERLINE_TRY(const bool rewound, store_.rewind(lane.id(), lane.state().applied_seq));
+    tails_.erase(lane.id());  // what is missing is on its way
+    span.set("ledgerline.rewind.moved", rewound);
+    if (!rewound) return {};
+    metrics_.worker_rewinds_total.Increment();
+    log::warn("bus lost events: rewind",
+              {{"lane", lane.id()}, {"applied_seq", lane.state().applied_seq}, {"why", why}});
+    return {};
+}
+
+// A bus need not report the end of a quiet partition at every poll, so what was read of a lane waits for the next
+// report.
+Result<void> Worker::check_tails() {
+    for (const int id : std::exchange(ended_, {})) {
+        const auto tail = tails_.find(id);
+        if (tail == tails_.end()) continue;
+        const std::int64_t published_seq = tail->second;
+        tails_.erase(tail);
+        const auto lane = lanes_.find(id);
+        if (lane == lanes_.end() || !lane->second.pending().empty() ||
+            lane->second.state().applied_seq >= published_seq)
+            continue;
+        LEDGERLINE_CHECK(ask_rewind(lane->second, "silence"));
+    }
+    return {};
+}
+
+void Worker::commit_offsets() {
+    for (const auto& [id, lane] : lanes_) {
+        const auto offset = lane.committable_offset();
+        if (!offset) continue;
+        const auto [last, is_new] = committed_.try_emplace(id, *offset);
+        if (!is_new && last->second == *offset) continue;
+        last->second = *offset;
+        consumer_.commit(id, *offset);
+    }
+}
+
+Result<void> Worker::record_halts() {
+    for (auto& [id, lane] : lanes_) {
+        if (!lane.halt_changed()) continue;
+        const std::optional<LaneHalt> halt = lane.halt();
+        LEDGERLINE_TRY(const bool changed, halt ? store_.halt(id, *halt) : store_.clear_halt(id));
+        if (halt && !changed) {
+            LEDGERLINE_CHECK(reload(lane));  // somebody else has moved the cursor
+            continue;
+        }
+        lane.halt_recorded();
+        set_halted(lane, halt.has_value());
+        if (halt)
+            log::error("lane halted",
+                       {{"lane", id}, {"seq", halt->seq}, {"code", halt->code}, {"reason", halt->reason}});
+        else if (changed)
+            log::info("lane goes on", {{"lane", id}, {"applied_seq", lane.state().applied_seq}});
+    }
+    return {};
+}
+
+void Worker::set_halted(const Lane& lane, bool halted) {
+    metrics_.lane_halted.Add({{"lane", std::to_string(lane.id())}}).Set(halted ? 1 : 0);
+}
+
+}  // namespace ledgerline::apply

@@ -1,0 +1,67 @@
+// Characters and small texts of RFC 9110, section 5.6, in ASCII whatever the locale.
+#pragma once
+
+#include <algorithm>
+#include <charconv>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace ledgerline {
+
+constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
+constexpr bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+constexpr char to_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
+// The value of a hexadecimal digit, -1 for anything else.
+constexpr int hex_value(char c) {
+    if (is_digit(c)) return c - '0';
+    const char lower = to_lower(c);
+    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
+}
+
+// Whether text has a byte below least, or DEL.
+constexpr bool has_byte_below(std::string_view text, unsigned char least) {
+    return std::ranges::any_of(
+        text, [&](char c) { return static_cast<unsigned char>(c) < least || static_cast<unsigned char>(c) == 0x7f; });
+}
+
+// Whether text is only of visible ASCII characters: no spaces, no controls, nothing above 0x7e.
+constexpr bool is_visible_ascii(std::string_view text) {
+    return std::ranges::all_of(text, [](char c) { return c > 0x20 && c < 0x7f; });
+}
+
+constexpr bool is_token(std::string_view text) {
+    constexpr std::string_view marks = "!#$%&'*+-.^_`|~";
+    return !text.empty() &&
+           std::ranges::all_of(text, [&](char c) { return is_digit(c) || is_letter(c) || marks.contains(c); });
+}
+
+// Without the spaces and tabs at both ends.
+constexpr std::string_view trimmed(std::string_view text) {
+    while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+    while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+    return text;
+}
+
+constexpr bool equal_ignoring_case(std::string_view a, std::string_view b) {
+    return std::ranges::equal(a, b, {}, to_lower, to_lower);
+}
+
+// The port 1 to 65535 that text names; nothing for any other text.
+inline std::optional<std::uint16_t> parse_port(std::string_view text) {
+    std::uint16_t port = 0;
+    const char* const end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data(), end, port);
+    if (error != std::errc() || stop != end || port == 0) return std::nullopt;
+    return port;
+}
+
+inline std::string lower(std::string_view text) {
+    std::string result(text);
+    std::ranges::transform(result, result.begin(), to_lower);
+    return result;
+}
+
+}  // namespace ledgerline

@@ -1,0 +1,36 @@
+// KafkaConfig: where the broker is, how to log in, and how topics and group are called.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace ledgerline::bus {
+
+struct KafkaConfig {
+    std::string brokers;  // HOST:PORT[,HOST:PORT...]
+    // Client properties by their librdkafka names (security.protocol, sasl.*, ssl.*, ...), checked by the client when
+    // it is made. May hold secrets: never logged.
+    std::map<std::string, std::string> properties;
+    std::string topic = "transactions";
+    std::string dead_letter_topic = "transactions.dlq";
+    std::string group = "transaction-workers";
+    std::string client_id = "ledgerline";
+    int partitions = 0;          // one a lane
+    int replication_factor = 0;  // of topics that are created; 0: the broker's default
+    // What the producer takes of a message (message.max.bytes), and the consumer of an answer
+    // (receive.message.max.bytes). Filled in by the bus from the properties.
+    std::size_t message_bytes_max = 1'000'000;
+    std::size_t answer_bytes_max = 100'000'000;
+};
+
+// Checks a property that a user names: error bad_usage, refuse, for one that Ledgerline sets itself because the lane
+// protocol's speed rests on it (enable.idempotence, acks, enable.auto.commit, ...).
+Result<void> check_kafka_property(const std::string& name);
+
+// Whether the property's value must never be shown.
+bool is_secret_kafka_property(std::string_view name);
+
+}  // namespace ledgerline::bus

@@ -1,0 +1,71 @@
+#include "bus/kafka/limits.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "domain/event.h"
+
+namespace ledgerline::bus {
+namespace {
+
+// What a produce request has besides its batch, and an answer besides its messages.
+constexpr std::int64_t kFrameBytesMax = 1024;
+constexpr auto kEventBytesMax = static_cast<std::int64_t>(event_wire_bytes_max);
+
+class Judge {
+public:
+    explicit Judge(KafkaLimitsVerdict& verdict) : verdict_(verdict) {}
+
+    // Batches must stay below the limit; whether an event does.
+    bool batch(std::optional<std::int64_t> bytes_max) {
+        if (!bytes_max) return true;
+        batch_bytes_max_ = std::clamp<std::int64_t>(*bytes_max, 0, batch_bytes_max_);
+        verdict_.batch_bytes_max = static_cast<std::size_t>(batch_bytes_max_);
+        return *bytes_max >= kEventBytesMax;
+    }
+
+private:
+    KafkaLimitsVerdict& verdict_;
+    std::int64_t batch_bytes_max_ = std::numeric_limits<int>::max();
+};
+
+}  // namespace
+
+KafkaLimitsVerdict judge_kafka_limits(const std::string& topic, const KafkaTopicLimits& of_topic,
+                                      std::span<const KafkaBrokerLimits> of_brokers, std::size_t answer_bytes_max) {
+    KafkaLimitsVerdict verdict{.batch_bytes_max = std::numeric_limits<int>::max(), .problems = {}, .degraded = {}};
+    Judge judge(verdict);
+    if (!judge.batch(of_topic.message_bytes_max))
+        verdict.problems.push_back(
+            fmt::format("topic {} takes messages of {} bytes at most (max.message.bytes), and an event may have {}",
+                        topic, *of_topic.message_bytes_max, kEventBytesMax));
+    if (of_topic.message_bytes_max &&
+        *of_topic.message_bytes_max > static_cast<std::int64_t>(answer_bytes_max) - kFrameBytesMax)
+        verdict.degraded.push_back(
+            fmt::format("topic {} takes messages of {} bytes (max.message.bytes), and the client's "
+                        "receive.message.max.bytes of {} would let none of that size pass",
+                        topic, *of_topic.message_bytes_max, answer_bytes_max));
+    for (const KafkaBrokerLimits& broker : of_brokers) {
+        if (!of_topic.message_bytes_are_its_own && !judge.batch(broker.message_bytes_max))
+            verdict.problems.push_back(
+                fmt::format("broker {} takes messages of {} bytes at most (message.max.bytes), and an event of topic "
+                            "{} may have {}",
+                            broker.broker, *broker.message_bytes_max, topic, kEventBytesMax));
+        if (broker.request_bytes_max && !judge.batch(*broker.request_bytes_max - kFrameBytesMax))
+            verdict.problems.push_back(
+                fmt::format("broker {} takes requests of {} bytes at most (socket.request.max.bytes), and one with an "
+                            "event of topic {} may have {}",
+                            broker.broker, *broker.request_bytes_max, topic, kEventBytesMax + kFrameBytesMax));
+        // It is asked for one batch at least, whatever its size (KIP-74), so nothing stops.
+        if (broker.replica_fetch_bytes_max && *broker.replica_fetch_bytes_max < kEventBytesMax)
+            verdict.degraded.push_back(
+                fmt::format("broker {} copies {} bytes of a partition at once (replica.fetch.max.bytes), and an event "
+                            "of topic {} may have {}: its replicas fall behind easily",
+                            broker.broker, *broker.replica_fetch_bytes_max, topic, kEventBytesMax));
+    }
+    return verdict;
+}
+
+}  // namespace ledgerline::bus

@@ -1,0 +1,235 @@
+#include "bus/kafka/producer.h"
+
+#include <algorithm>
+
+#include "observe/log.h"
+
+namespace ledgerline::bus {
+namespace {
+
+// So that a client that ends by itself is noticed while reports are awaited.
+constexpr milliseconds kReportWaitMax{100};
+
+using Headers = std::unique_ptr<rd_kafka_headers_t, KafkaDeleter<rd_kafka_headers_destroy>>;
+
+const std::string& name_of(KafkaTopic topic, const KafkaConfig& config) {
+    return topic == KafkaTopic::events ? config.topic : config.dead_letter_topic;
+}
+
+KafkaClient::Settings producer_settings(std::size_t batch_bytes) {
+    return {{"enable.idempotence", "true"},
+            {"acks", "all"},
+            {"max.in.flight", "1"},
+            {"message.timeout.ms", "0"},
+            {"linger.ms", "1"},
+            // It takes the place of the one request in flight, and its turn before the others: asked more often than
+            // the broker answers, it would let no message pass. A partition that fails is asked about at once anyway.
+            {"topic.metadata.refresh.interval.ms", "10000"},
+            // A broker refuses a batch as a whole.
+            {"batch.size", std::to_string(batch_bytes)},
+            {"queue.buffering.max.messages", std::to_string(KafkaProducer::queued_messages_max)},
+            {"queue.buffering.max.kbytes", std::to_string(KafkaProducer::queued_kilobytes_max)}};
+}
+
+// What says that sending the same again helps nothing.
+bool is_refusal(rd_kafka_resp_err_t error) {
+    return error == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE || error == RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE ||
+           error == RD_KAFKA_RESP_ERR_INVALID_RECORD || error == RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP ||
+           error == RD_KAFKA_RESP_ERR_UNSUPPORTED_FOR_MESSAGE_FORMAT;
+}
+
+rd_kafka_vu_t bytes_field(rd_kafka_vtype_t type, const std::string& bytes) {
+    rd_kafka_vu_t field{};
+    field.vtype = type;
+    field.u.mem.ptr = const_cast<char*>(bytes.data());  // the library only reads it, and copies it
+    field.u.mem.size = bytes.size();
+    return field;
+}
+
+void purge(rd_kafka_t* client) {
+    rd_kafka_purge(client, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
+}
+
+Headers headers_of(const Message& message) {
+    Headers headers(rd_kafka_headers_new(message.headers.size()));
+    for (const auto& [name, value] : message.headers)
+        rd_kafka_header_add(headers.get(), name.data(), static_cast<ssize_t>(name.size()), value.data(),
+                            static_cast<ssize_t>(value.size()));
+    return headers;
+}
+
+}  // namespace
+
+Fate fate_of(const rd_kafka_message_t& report) {
+    if (report.err == RD_KAFKA_RESP_ERR_NO_ERROR) return report.offset >= 0 ? Fate::delivered : Fate::failed;
+    return is_refusal(report.err) ? Fate::refused : Fate::failed;
+}
+
+KafkaProducer::KafkaProducer(KafkaTopic topic, const KafkaConfig& config, KafkaTopics& topics, Metrics& metrics,
+                             KafkaReaper& reaper)
+    : topic_(topic),
+      topic_name_(name_of(topic, config)),
+      role_(topic == KafkaTopic::events ? "publisher" : "dead-letters"),
+      config_(config),
+      topics_(topics),
+      metrics_(metrics),
+      reaper_(reaper) {}
+
+KafkaProducer::~KafkaProducer() {
+    if (client_ && !under_way_.empty()) purge(client_->get());
+}
+
+std::uint64_t KafkaProducer::send(std::span<const Outgoing> messages) {
+    const std::lock_guard lock(mutex_);
+    const std::uint64_t first = next_number_;
+    next_number_ += messages.size();
+    if (const auto ready = prepare(); !ready) {
+        for (std::size_t i = 0; i < messages.size(); ++i) settle(first + i, Fate::failed, ready.error().message);
+        return first;
+    }
+    std::set<int> closed;  // partitions that did not take a message of this call
+    for (std::size_t i = 0; i < messages.size(); ++i) hand_over(first + i, messages[i], closed);
+    return first;
+}
+
+std::vector<Report> KafkaProducer::collect(SteadyTime deadline) {
+    const std::lock_guard lock(mutex_);
+    do {
+        if (client_) drop_if_useless();
+        if (!reports_.empty() || under_way_.empty()) break;
+        const SteadyTime now = std::chrono::steady_clock::now();
+        rd_kafka_poll(client_->get(), kafka_wait_ms(now, std::min(deadline, now + kReportWaitMax)));
+    } while (std::chrono::steady_clock::now() < deadline);
+    // What has come in the meantime.
+    if (client_ && !under_way_.empty()) rd_kafka_poll(client_->get(), 0);
+    return std::exchange(reports_, {});
+}
+
+std::string KafkaProducer::obstacle(int partition) const {
+    const std::lock_guard lock(mutex_);
+    std::string known = topics_.obstacle(topic_, partition_of({partition, {}}));
+    return known.empty() ? topics_.silence() : known;
+}
+
+std::size_t KafkaProducer::message_bytes_max() const {
+    return std::min(config_.message_bytes_max, topics_.message_bytes_max(topic_));
+}
+
+void KafkaProducer::serve() {
+    const std::unique_lock lock(mutex_, std::try_to_lock);
+    if (lock && client_) rd_kafka_poll(client_->get(), 0);
+}
+
+int KafkaProducer::partition_of(const Outgoing& outgoing) const {
+    if (topic_ == KafkaTopic::events) return outgoing.partition;
+    return outgoing.partition % std::max(1, topics_.partitions(topic_));
+}
+
+Result<void> KafkaProducer::prepare() {
+    if (!std::exchange(looked_, true))
+        topics_.wait_looked(topic_, std::chrono::steady_clock::now() + first_look_wait_max);
+    if (client_) drop_if_useless();
+    const std::size_t batch_bytes = std::min(batch_bytes_max, topics_.message_bytes_max(topic_));
+    // A topic that takes less than it did.
+    if (client_ && batch_bytes != batch_bytes_ && under_way_.empty()) client_.reset();
+    if (client_) return {};
+    batch_bytes_ = batch_bytes;
+    LEDGERLINE_TRY(client_, KafkaClient::open(RD_KAFKA_PRODUCER, role_, config_, producer_settings(batch_bytes), this,
+                                              metrics_, reaper_));
+    return {};
+}
+
+void KafkaProducer::hand_over(std::uint64_t number, const Outgoing& outgoing, std::set<int>& closed) {
+    const int partition = partition_of(outgoing);
+    if (closed.contains(partition)) return settle(number, Fate::failed, "a message before it was not taken");
+    std::string obstacle = topics_.obstacle(topic_, partition);
+    rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (obstacle.empty()) {
+        error = enqueue(number, partition, outgoing.message);
+        if (error != RD_KAFKA_RESP_ERR_NO_ERROR) obstacle = rd_kafka_err2str(error);
+    }
+    if (!obstacle.empty()) {
+        closed.insert(partition);
+        if (is_missing(error)) topics_.doubt(topic_, partition);
+        const Fate fate = error == RD_KAFKA_RESP_ERR__QUEUE_FULL ? Fate::full
+                          : is_refusal(error)                    ? Fate::refused
+                                                                 : Fate::failed;
+        return settle(number, fate, std::move(obstacle));
+    }
+    under_way_.emplace(number, partition);
+    Way& way = ways_[partition];
+    if (way.messages++ == 0) way.still_since = std::chrono::steady_clock::now();
+}
+
+rd_kafka_resp_err_t KafkaProducer::enqueue(std::uint64_t number, int partition, const Message& message) {
+    Headers headers = headers_of(message);
+    rd_kafka_vu_t fields[7];
+    fields[0].vtype = RD_KAFKA_VTYPE_TOPIC;
+    fields[0].u.cstr = topic_name_.c_str();
+    fields[1].vtype = RD_KAFKA_VTYPE_PARTITION;
+    fields[1].u.i32 = partition;
+    fields[2].vtype = RD_KAFKA_VTYPE_MSGFLAGS;
+    fields[2].u.i = RD_KAFKA_MSG_F_COPY;
+    fields[3].vtype = RD_KAFKA_VTYPE_OPAQUE;
+    fields[3].u.ptr = reinterpret_cast<void*>(number);
+    fields[4] = bytes_field(RD_KAFKA_VTYPE_KEY, message.key);
+    fields[5] = bytes_field(RD_KAFKA_VTYPE_VALUE, message.value);
+    fields[6].vtype = RD_KAFKA_VTYPE_HEADERS;
+    fields[6].u.headers = headers.get();
+    const KafkaErrorPtr error(rd_kafka_produceva(client_->get(), fields, std::size(fields)));
+    if (error) return rd_kafka_error_code(error.get());
+    [[maybe_unused]] const auto* owned_by_message = headers.release();
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+// Called from within a poll, by whichever of collect() and serve() does it: mutex_ is held.
+void KafkaProducer::delivered(const rd_kafka_message_t& report) {
+    const auto number = reinterpret_cast<std::uint64_t>(report._private);
+    const auto sent = under_way_.find(number);
+    LEDGERLINE_ASSERT(sent != under_way_.end());
+    const int partition = sent->second;
+    under_way_.erase(sent);
+    const auto way = ways_.find(partition);
+    way->second.still_since = std::chrono::steady_clock::now();
+    if (--way->second.messages == 0) ways_.erase(way);
+    const Fate fate = fate_of(report);
+    if (fate == Fate::failed) topics_.doubt(topic_, partition);
+    if (fate == Fate::refused) topics_.doubt_limits(topic_);
+    settle(number, fate,
+           report.err != RD_KAFKA_RESP_ERR_NO_ERROR ? rd_kafka_err2str(report.err)
+           : fate == Fate::delivered                ? ""
+                                                    : "acknowledged without an offset");
+}
+
+void KafkaProducer::settle(std::uint64_t number, Fate fate, std::string reason) {
+    reports_.push_back({number, fate, std::move(reason)});
+}
+
+void KafkaProducer::drop_if_useless() {
+    if (client_->is_fatal()) return drop(client_->last_error());
+    const SteadyTime now = std::chrono::steady_clock::now();
+    if (now < still_check_due_) return;
+    still_check_due_ = now + still_check_interval;
+    for (auto& [partition, way] : ways_) {
+        if (!topics_.is_sound(topic_, partition) || client_->is_throttled(topics_.leader(topic_, partition)))
+            way.still_since = now;
+        if (now - way.still_since < still_max) continue;
+        return drop("nothing is heard of what was sent to partition " + std::to_string(partition));
+    }
+}
+
+// The client goes with all that it still holds, so that nothing of it is delivered out of turn.
+void KafkaProducer::drop(const std::string& why) {
+    log::warn("kafka: the producer is made anew",
+              {{"client", role_}, {"reason", why}, {"messages_under_way", under_way_.size()}});
+    purge(client_->get());
+    client_.reset();
+    metrics_.kafka_producer_resets_total.Increment();
+    for (const auto& [partition, way] : std::exchange(ways_, {})) topics_.doubt(topic_, partition);
+    std::vector<std::uint64_t> numbers;
+    for (const auto& [number, partition] : std::exchange(under_way_, {})) numbers.push_back(number);
+    std::ranges::sort(numbers);
+    for (const std::uint64_t number : numbers) settle(number, Fate::failed, why);
+}
+
+}  // namespace ledgerline::bus

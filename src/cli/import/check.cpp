@@ -1,0 +1,125 @@
+#include "cli/import/check.h"
+
+#include <fmt/format.h>
+#include <sodium.h>
+
+#include <algorithm>
+#include <array>
+
+#include "roles/exit_code.h"
+
+namespace ledgerline::cli {
+namespace {
+
+// A row by the hash of what must be unique and the hash of the rest.
+struct Fingerprint {
+    std::array<std::uint64_t, 2> key;
+    std::uint64_t body;
+    std::uint64_t line;
+};
+
+class Hash {
+public:
+    Hash() { crypto_generichash_init(&state_, nullptr, 0, sizeof(std::array<std::uint64_t, 2>)); }
+    // Each text with its length, so that no two lists of texts hash the same bytes.
+    Hash& add(std::string_view text) {
+        const std::uint64_t size = text.size();
+        crypto_generichash_update(&state_, reinterpret_cast<const unsigned char*>(&size), sizeof size);
+        crypto_generichash_update(&state_, reinterpret_cast<const unsigned char*>(text.data()), text.size());
+        return *this;
+    }
+    std::array<std::uint64_t, 2> finish() {
+        std::array<std::uint64_t, 2> hash{};
+        crypto_generichash_final(&state_, reinterpret_cast<unsigned char*>(hash.data()), sizeof hash);
+        return hash;
+    }
+
+private:
+    crypto_generichash_state state_;
+};
+
+Fingerprint fingerprint_of(const ImportRow& row) {
+    Hash body;
+    body.add(row.type).add(std::to_string(row.amount_cents)).add(row.currency);
+    for (const auto& [name, value] : row.metadata) body.add(name).add(value);
+    return {Hash().add(row.account).add(row.reference).finish(), body.finish()[0], row.line};
+}
+
+class Checker {
+public:
+    void take(const ImportRow& row) {
+        const auto [known, is_new] = check_.account_index.try_emplace(row.account, check_.accounts.size());
+        if (is_new) check_.accounts.push_back({row.account, row.currency});
+        const std::string& currency = check_.accounts[known->second].currency;
+        if (row.currency != currency)
+            return reject({row.line, "currency",
+                           fmt::format("must be {}, as in the first row of account '{}'", currency, row.account)});
+        fingerprints_.push_back(fingerprint_of(row));
+    }
+
+    void reject(BadRow bad) {
+        check_.bad_lines.push_back(bad.line);
+        if (check_.bad_rows.size() < bad_rows_kept) check_.bad_rows.push_back(std::move(bad));
+    }
+
+    // Finds the references that are there with two bodies: all but the first row with each are bad.
+    FileCheck finish() {
+        std::ranges::sort(fingerprints_, {}, [](const Fingerprint& row) { return std::pair(row.key, row.line); });
+        std::vector<BadRow> conflicts;
+        const Fingerprint* first = nullptr;
+        for (const Fingerprint& row : fingerprints_) {
+            if (!first || row.key != first->key) first = &row;
+            if (row.body == first->body) continue;
+            check_.bad_lines.push_back(row.line);
+            conflicts.push_back(
+                {row.line, "reference", fmt::format("must not stand for another body than in line {}", first->line)});
+        }
+        check_.good_rows = fingerprints_.size() - conflicts.size();
+        add_first(std::move(conflicts));
+        std::ranges::sort(check_.bad_lines);
+        return std::move(check_);
+    }
+
+    void set_header(std::string header) { check_.header = std::move(header); }
+
+private:
+    void add_first(std::vector<BadRow> conflicts) {
+        std::ranges::sort(conflicts, {}, &BadRow::line);
+        conflicts.resize(std::min(conflicts.size(), bad_rows_kept));
+        std::ranges::move(conflicts, std::back_inserter(check_.bad_rows));
+        std::ranges::sort(check_.bad_rows, {}, &BadRow::line);
+    }
+
+    FileCheck check_;
+    std::vector<Fingerprint> fingerprints_;
+};
+
+std::unexpected<Error> unusable(std::string message) {
+    return failure(Disposition::refuse, std::string(roles::bad_usage), std::move(message));
+}
+
+}  // namespace
+
+Result<FileCheck> check_file(std::istream& in) {
+    CsvReader csv(in);
+    CsvRecord record;
+    auto more = csv.next(record);
+    if (!more) return unusable(more.error().message);
+    if (!*more) return unusable("the file is empty: its first line must name the columns");
+    LEDGERLINE_TRY(const RowReader reader, RowReader::of_header(record));
+
+    Checker checker;
+    checker.set_header(record.raw);
+    ImportRow row;
+    while (true) {
+        more = csv.next(record);
+        if (!more) return unusable(more.error().message);
+        if (!*more) return checker.finish();
+        if (auto bad = reader.read(record, row))
+            checker.reject(*std::move(bad));
+        else
+            checker.take(row);
+    }
+}
+
+}  // namespace ledgerline::cli

@@ -1,0 +1,108 @@
+#include "cli/import/check.h"
+
+#include <gtest/gtest.h>
+
+#include <sstream>
+
+namespace ledgerline::cli {
+namespace {
+
+Result<FileCheck> check_text(const std::string& text) {
+    std::istringstream in(text);
+    return check_file(in);
+}
+
+// What is said about the only bad row among good ones: "column: rule".
+std::string complaint(const std::string& row) {
+    const auto check = check_text("reference,account,date,type,amount_cents,currency\nr0,a,,CREDIT,1,CZK\n" + row +
+                                  "\nr9,b,,DEBIT,1,EUR\n");
+    if (!check) return check.error().message;
+    EXPECT_EQ(check->bad_rows.size(), check->bad_lines.size());
+    if (check->bad_rows.size() != 1) return std::to_string(check->bad_rows.size()) + " bad rows";
+    EXPECT_EQ(check->bad_lines, std::vector<std::uint64_t>{3});
+    EXPECT_EQ(check->good_rows, 2u);
+    return check->bad_rows[0].column + ": " + check->bad_rows[0].rule;
+}
+
+TEST(ImportCheck, TakesColumnsInAnyOrder) {
+    const auto check =
+        check_text("currency,type,note,account,amount_cents,reference\nEUR,DEBIT,,a,5,r1\nCZK,CREDIT,x,b,6,r1\n");
+    ASSERT_TRUE(check) << check.error().message;
+    EXPECT_EQ(check->good_rows, 2u);
+    EXPECT_TRUE(check->bad_lines.empty());
+    ASSERT_EQ(check->accounts.size(), 2u);
+    EXPECT_EQ(check->accounts[1].reference, "b");
+    EXPECT_EQ(check->accounts[1].currency, "CZK");
+}
+
+TEST(ImportCheck, NamesColumnAndRule) {
+    EXPECT_EQ(complaint(",a,,CREDIT,1,CZK"), "reference: must not be empty");
+    EXPECT_EQ(complaint(std::string(256, 'x') + ",a,,CREDIT,1,CZK"), "reference: must have at most 255 characters");
+    EXPECT_EQ(complaint("r\t1,a,,CREDIT,1,CZK"), "reference: must not hold control characters");
+    EXPECT_EQ(complaint("r\xC2\x85,a,,CREDIT,1,CZK"), "reference: must not hold control characters");
+    EXPECT_EQ(complaint("r1,,,CREDIT,1,CZK"), "account: must not be empty");
+    EXPECT_EQ(complaint("r1,a,\xC3(,CREDIT,1,CZK"), "date: must be valid UTF-8");
+    EXPECT_EQ(complaint("r1,a,\xED\xA0\x80,CREDIT,1,CZK"), "date: must be valid UTF-8") << "a surrogate";
+    EXPECT_EQ(complaint("r1,a,,credit,1,CZK"), "type: must be CREDIT or DEBIT, not 'credit'");
+    for (const char* amount : {"", "0", "-1", "1.0", "1e2", "+1", " 1", "1000000000000001", "99999999999999999999"})
+        EXPECT_EQ(complaint(std::string("r1,a,,CREDIT,") + amount + ",CZK"),
+                  std::string("amount_cents: must be a whole number from 1 to 1000000000000000, not '") + amount + "'");
+    EXPECT_EQ(complaint("r1,a,,CREDIT,1,ABC"), "currency: must be an ISO 4217 code such as EUR, not 'ABC'");
+    EXPECT_EQ(complaint("r1,a,CREDIT,1,CZK"), ": must have 6 fields as the header has, not 5");
+    EXPECT_EQ(complaint("r1,a\"b,,CREDIT,1,CZK"), ": a field with a quote in it must be quoted, and the quote doubled");
+}
+
+TEST(ImportCheck, TakesTheLimitsThemselves) {
+    std::string long_name;
+    for (int i = 0; i < 255; ++i) long_name += "č";
+    EXPECT_EQ(complaint(long_name + "," + long_name + ",,CREDIT,1000000000000000,CZK"), "0 bad rows");
+}
+
+TEST(ImportCheck, HoldsAnAccountToOneCurrency) {
+    EXPECT_EQ(complaint("r1,a,,CREDIT,1,EUR"), "currency: must be CZK, as in the first row of account 'a'");
+}
+
+TEST(ImportCheck, TellsReplaysFromConflicts) {
+    EXPECT_EQ(complaint("r0,a,,CREDIT,1,CZK"), "0 bad rows") << "the same row again";
+    EXPECT_EQ(complaint("r0,b,,CREDIT,1,EUR"), "0 bad rows") << "another account's reference";
+    EXPECT_EQ(complaint("r0,a,,CREDIT,2,CZK"), "reference: must not stand for another body than in line 2");
+    EXPECT_EQ(complaint("r0,a,1993-01-01,CREDIT,1,CZK"), "reference: must not stand for another body than in line 2");
+}
+
+TEST(ImportCheck, ListsBadRowsByLineWhateverTheirKind) {
+    const auto check = check_text(
+        "reference,account,type,amount_cents,currency\n"
+        "r1,a,CREDIT,1,CZK\nr1,a,CREDIT,2,CZK\nr2,a,CREDIT,x,CZK\nr1,a,CREDIT,3,CZK\n");
+    ASSERT_TRUE(check);
+    EXPECT_EQ(check->bad_lines, (std::vector<std::uint64_t>{3, 4, 5}));
+    ASSERT_EQ(check->bad_rows.size(), 3u);
+    EXPECT_EQ(check->bad_rows[0].column, "reference");
+    EXPECT_EQ(check->bad_rows[1].column, "amount_cents");
+    EXPECT_EQ(check->good_rows, 1u);
+}
+
+TEST(ImportCheck, CountsMoreBadRowsThanItKeeps) {
+    std::string text = "reference,account,type,amount_cents,currency\n";
+    for (std::size_t i = 0; i < bad_rows_kept + 5; ++i) text += "r,a,X,1,CZK\n";
+    const auto check = check_text(text);
+    ASSERT_TRUE(check);
+    EXPECT_EQ(check->bad_rows.size(), bad_rows_kept);
+    EXPECT_EQ(check->bad_lines.size(), bad_rows_kept + 5);
+}
+
+TEST(ImportCheck, RefusesFilesItCannotRead) {
+    EXPECT_EQ(check_text("").error().message, "the file is empty: its first line must name the columns");
+    EXPECT_EQ(
+        check_text("reference,account,type,amount,currency\n").error().message,
+        "line 1: the column 'amount_cents' is missing: the first line must name the columns reference, account, type, "
+        "amount_cents, currency");
+    EXPECT_EQ(check_text("reference,account,type,amount_cents,currency,type\n").error().message,
+              "line 1: the column 'type' is there twice");
+    EXPECT_EQ(check_text("reference,account,type,amount_cents,currency,\n").error().message,
+              "line 1: the name of column 6 must not be empty");
+    EXPECT_EQ(check_text("reference,account,type,amount_cents,currency\n\"r").error().message,
+              "line 2: a quote is never closed");
+}
+
+}  // namespace
+}  // namespace ledgerline::cli

@@ -1,0 +1,222 @@
+#include "cli/import/run.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <deque>
+#include <thread>
+
+#include "base/bounded_queue.h"
+#include "base/limits.h"
+#include "cli/import/sender.h"
+
+namespace ledgerline::cli {
+namespace {
+
+constexpr std::size_t kBatchesQueuedMax = 4;  // for each connection
+constexpr milliseconds kTick{20};
+constexpr milliseconds kCallTimeoutLeast{60'000};  // the server may wait 30 s on our behalf
+
+std::string row_body(const ImportRow& row, std::string_view account_id) {
+    std::string body =
+        fmt::format(R"({{"account_id":"{}","amount_cents":{},"currency":"{}","type":"{}","idempotency_key":)",
+                    account_id, row.amount_cents, row.currency, row.type);
+    json::append_quoted(row.reference, body);
+    if (!row.metadata.empty()) {
+        body += R"(,"metadata":{)";
+        for (std::size_t i = 0; i < row.metadata.size(); ++i) {
+            if (i > 0) body += ',';
+            json::append_quoted(row.metadata[i].first, body);
+            body += ':';
+            json::append_quoted(row.metadata[i].second, body);
+        }
+        body += '}';
+    }
+    return body + '}';
+}
+
+// Collects the rows of one connection into batches.
+class BatchWriter {
+public:
+    BatchWriter(std::size_t rows_max, ImportShare share)
+        : rows_max_(rows_max), bytes_max_(share.batch_bytes_max), queue_(share.batches_queued_max) {}
+
+    // False when the connection takes no more.
+    bool add(BatchRow row) {
+        const bool full = batch_.size() == rows_max_ || bytes_ + row.body.size() > bytes_max_;
+        if (full && !flush()) return false;
+        bytes_ += row.body.size() + 1;
+        batch_.push_back(std::move(row));
+        return true;
+    }
+    bool flush() {
+        bytes_ = 0;
+        return batch_.empty() || queue_.push(std::exchange(batch_, {}));
+    }
+    BoundedQueue<Batch>& queue() { return queue_; }
+
+private:
+    const std::size_t rows_max_;
+    const std::size_t bytes_max_;
+    Batch batch_;
+    std::size_t bytes_ = 0;
+    BoundedQueue<Batch> queue_;
+};
+
+class Import {
+public:
+    Import(const roles::Environment& environment, const ImportSettings& settings, const FileCheck& check,
+           std::istream& file)
+        : environment_(environment),
+          settings_(settings),
+          check_(check),
+          csv_(file),
+          state_(environment.clock, settings.give_up),
+          account_ids_(check.accounts.size()) {
+        for (std::int64_t i = 0; i < settings.connections; ++i)
+            writers_.emplace_back(static_cast<std::size_t>(settings.batch_rows),
+                                  import_share(static_cast<std::size_t>(settings.connections)));
+    }
+
+    ImportOutcome run() {
+        const SteadyTime begun_at = environment_.clock.steady_now();
+        ImportOutcome outcome;
+        {
+            std::vector<std::jthread> threads;
+            start_all(threads);
+            outcome.interrupted = watch();
+        }
+        outcome.counts = state_.counts();
+        outcome.error = state_.error();
+        outcome.seconds = std::chrono::duration<double>(environment_.clock.steady_now() - begun_at).count();
+        return outcome;
+    }
+
+private:
+    // A system that has no thread to give ends the import, not the process.
+    void start_all(std::vector<std::jthread>& threads) {
+        guarded([&] {
+            for (BatchWriter& writer : writers_)
+                threads.emplace_back([this, &writer] {
+                    guarded([&] { serve(writer); });
+                    ++finished_;
+                });
+        });
+        finished_ += writers_.size() - threads.size();
+    }
+
+    // What any thread of the import does. What it throws ends the import, which then says so.
+    template <class Work>
+    void guarded(const Work& work) {
+        try {
+            work();
+        } catch (const std::exception& exception) {
+            end(Error{Disposition::stop, "exception", fmt::format("the import cannot go on: {}", exception.what())});
+        }
+    }
+
+    // One connection: its share of the accounts, then its rows. The last one to have its accounts deals the rows.
+    void serve(BatchWriter& writer) {
+        ServerOptions options = settings_.server;
+        options.timeout = std::max(options.timeout, kCallTimeoutLeast);
+        auto server = Server::open(options);
+        if (!server) {
+            end(server.error());
+        } else {
+            ImportSender sender(*std::move(server), environment_.random, state_);
+            make_accounts(sender);
+            std::jthread dealer;
+            if (++ready_ == writers_.size()) dealer = std::jthread([this] { guarded([this] { deal_rows(); }); });
+            while (auto batch = writer.queue().pop()) sender.settle(*std::move(batch));
+        }
+    }
+
+    void make_accounts(ImportSender& sender) {
+        for (std::size_t i; (i = next_account_++) < check_.accounts.size() && !state_.stopping();)
+            if (auto id = sender.ensure_account(check_.accounts[i])) account_ids_[i] = *std::move(id);
+    }
+
+    void deal_rows() {
+        if (!state_.stopping()) {
+            if (const auto dealt = read_and_deal(); !dealt) end(dealt.error());
+        }
+        for (BatchWriter& writer : writers_) writer.queue().close();
+    }
+
+    Result<void> read_and_deal() {
+        CsvRecord record;
+        LEDGERLINE_TRY(bool more, csv_.next(record));
+        LEDGERLINE_TRY(const RowReader reader, RowReader::of_header(record));
+        auto bad_line = check_.bad_lines.begin();
+        std::uint64_t rows = 0;
+        for (ImportRow row; more;) {
+            LEDGERLINE_TRY(more, csv_.next(record));
+            if (!more) break;
+            if (bad_line != check_.bad_lines.end() && record.line == *bad_line) {
+                ++bad_line;
+                continue;
+            }
+            const bool good = !reader.read(record, row);
+            const auto account = good ? check_.account_index.find(row.account) : check_.account_index.end();
+            if (account == check_.account_index.end()) return changed();
+            BatchWriter& writer = writers_[account->second % writers_.size()];
+            if (!writer.add({row.line, account->second, row_body(row, account_ids_[account->second])})) return {};
+            ++rows;
+        }
+        for (BatchWriter& writer : writers_) writer.flush();
+        return rows == check_.good_rows ? Result<void>() : changed();
+    }
+
+    static std::unexpected<Error> changed() {
+        return failure(Disposition::refuse, "file_changed", "the file was changed while it was imported");
+    }
+
+    void end(Error error) {
+        state_.fail(std::move(error));
+        for (BatchWriter& writer : writers_) writer.queue().cancel();
+    }
+
+    // Until all connections have finished. Returns whether it was interrupted.
+    bool watch() {
+        bool interrupted = false;
+        while (finished_ < writers_.size()) {
+            if (settings_.wait_interrupt(kTick)) {
+                interrupted = true;
+                settings_.on_interrupt();
+                state_.stop();
+            }
+            if (state_.stopping())
+                for (BatchWriter& writer : writers_) writer.queue().cancel();
+            settings_.on_progress(state_.counts().settled());
+        }
+        return interrupted;
+    }
+
+    const roles::Environment& environment_;
+    const ImportSettings& settings_;
+    const FileCheck& check_;
+    CsvReader csv_;
+    ImportState state_;
+    std::vector<std::string> account_ids_;
+    std::deque<BatchWriter> writers_;  // one a connection
+    std::atomic<std::size_t> next_account_ = 0;
+    std::atomic<std::size_t> ready_ = 0;
+    std::atomic<std::size_t> finished_ = 0;
+};
+
+}  // namespace
+
+ImportShare import_share(std::size_t connections) {
+    const std::size_t bytes = limits::import_queue_bytes_max / std::max<std::size_t>(connections, 1);
+    // One batch is being filled while others wait.
+    const std::size_t batch = std::min(limits::import_batch_bytes_max, bytes / 2);
+    return {batch, std::clamp<std::size_t>(bytes / batch - 1, 1, kBatchesQueuedMax)};
+}
+
+ImportOutcome run_import(const roles::Environment& environment, const ImportSettings& settings, const FileCheck& check,
+                         std::istream& file) {
+    return Import(environment, settings, check, file).run();
+}
+
+}  // namespace ledgerline::cli

@@ -1,0 +1,85 @@
+#include "cli/program.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdlib>
+#include <exception>
+#include <iostream>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/last_words.h"
+#include "base/random.h"
+#include "cli/cli.h"
+#include "cli/secrets.h"
+#include "observe/log.h"
+#include "observe/standard_streams.h"
+#include "roles/descriptor_output.h"
+#include "roles/roles.h"
+
+namespace ledgerline::cli {
+namespace {
+
+constexpr std::string_view kRoles[] = {"up", "api", "publisher", "worker"};
+
+// Instead of the library's handler, which writes to stderr however long that takes.
+[[noreturn]] void end_by_exception() {
+    std::string reason = "no exception";
+    try {
+        if (const auto exception = std::current_exception()) std::rethrow_exception(exception);
+    } catch (const std::exception& exception) {
+        reason = exception.what();
+    } catch (...) {
+        reason = "unknown exception";
+    }
+    say_last_words("bug in ledgerline: an exception ends the process: " + reason);
+    std::abort();
+}
+
+}  // namespace
+
+int run_program(int argc, char** argv) {
+    const std::span<char*> given(argv, static_cast<std::size_t>(argc));
+    const std::vector<std::string> copies(given.begin(), given.end());
+    hide_secrets(given);
+    // It notices whether stdout is closed, so before /dev/null takes its place.
+    roles::DescriptorOutput out_buffer(STDOUT_FILENO);
+    std::ostream out(&out_buffer);
+    keep_standard_streams_open();
+    std::set_terminate(end_by_exception);
+    // A reader that has gone is a write that fails: whoever prints tells of it, or not.
+    std::signal(SIGPIPE, SIG_IGN);
+    // A role that is told something wrong says so, or ends without a word.
+    if (copies.size() > 1 && std::ranges::count(kRoles, copies[1]) > 0) never_wait_for(STDERR_FILENO);
+    std::vector<const char*> arguments;
+    for (const std::string& copy : copies) arguments.push_back(copy.c_str());
+
+    std::ios::sync_with_stdio(false);
+    const SystemClock clock;
+    SystemRandom random;
+    const bool err_is_terminal = isatty(STDERR_FILENO) == 1;
+    const bool can_ask = isatty(STDIN_FILENO) == 1 && err_is_terminal;
+    const roles::Environment environment{.out = out,
+                                         .err = std::cerr,
+                                         .err_is_terminal = err_is_terminal,
+                                         .clock = clock,
+                                         .random = random,
+                                         .out_is_terminal = isatty(STDOUT_FILENO) == 1,
+                                         .out_buffer = &out_buffer,
+                                         .terminal = can_ask ? &std::cin : nullptr};
+    const int exit_code =
+        run(environment, argc, arguments.data(),
+            {.up = [&](const auto& options) { return roles::run_up(environment, options); },
+             .api = [&](const auto& options) { return roles::run_api(environment, options); },
+             .publisher = [&](const auto& options) { return roles::run_publisher(environment, options); },
+             .worker = [&](const auto& options) { return roles::run_worker(environment, options); }});
+    log::flush();
+    return exit_code;
+}
+
+}  // namespace ledgerline::cli

@@ -1,8 +1,0 @@
-// The version of this binary: that of the project in CMakeLists.txt.
-#pragma once
-
-namespace ledgerline::cli {
-
-inline constexpr const char* version = LEDGERLINE_VERSION;
-
-}  // namespace ledgerline::cli

@@ -1,0 +1,156 @@
+#include "cluster/cluster_setup.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <optional>
+
+#include "cluster/child_process.h"
+#include "cluster/cluster_log.h"
+
+namespace ledgerline::cluster {
+namespace {
+
+// Of the names of a cluster under way, and of its password.
+constexpr std::string_view kMakingPrefix = "postgres.making-";
+// How often initdb is asked whether it has ended, and the others whether it should.
+constexpr milliseconds kLookInterval{100};
+
+void remove_half_made(const ClusterPaths& paths) {
+    std::error_code ignored;
+    for (const auto& entry : std::filesystem::directory_iterator(paths.data_dir, ignored))
+        if (entry.path().filename().string().starts_with(kMakingPrefix))
+            std::filesystem::remove_all(entry.path(), ignored);
+}
+
+Result<void> make_empty_dir(const std::filesystem::path& directory, const OsUser* user) {
+    if (mkdir(directory.c_str(), 0700) != 0 || (user && chown(directory.c_str(), user->uid, user->gid) != 0))
+        return failure(Disposition::stop, "data_dir_unusable",
+                       fmt::format("cannot make {}: {}", directory.string(), std::strerror(errno)));
+    return {};
+}
+
+Result<void> run_initdb(const ClusterPaths& paths, ProgramStart start, milliseconds at_most,
+                        const std::function<bool()>& cancelled) {
+    const auto log_bytes_before = log_bytes(paths.initdb_log);
+    LEDGERLINE_TRY(const int log, open_log(paths.initdb_log));
+    start.output = log;
+    auto initdb = ChildProcess::start(start);
+    close(log);
+    if (!initdb) return std::unexpected(std::move(initdb).error());
+    const SteadyTime deadline = std::chrono::steady_clock::now() + at_most;
+    bool ended = false;
+    while (!(ended = initdb->wait(kLookInterval)) && std::chrono::steady_clock::now() < deadline)
+        if (cancelled && cancelled())
+            return failure(Disposition::retry, "start_cancelled", "told to end during initdb");
+    if (ended && initdb->succeeded()) return {};
+    return failure(Disposition::stop, "initdb_failed",
+                   fmt::format("initdb failed: {}: {}",
+                               ended ? initdb->outcome() : fmt::format("not done after {} ms", at_most.count()),
+                               log_tail(paths.initdb_log, log_bytes_before)));
+}
+
+}  // namespace
+
+std::vector<std::string> postgres_environment() {
+    std::vector<std::string> variables{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C",
+                                       "TZ=UTC"};
+    bool wrapped = false;
+    for (const char* const* entry = environ; entry && *entry; ++entry) {
+        const std::string_view variable = *entry;
+        const bool is_wrapper = variable.starts_with("NSS_WRAPPER_");
+        if (is_wrapper || variable.starts_with("LD_LIBRARY_PATH=")) variables.emplace_back(variable);
+        wrapped = wrapped || is_wrapper;
+    }
+    const char* preload = wrapped ? std::getenv("LD_PRELOAD") : nullptr;
+    if (preload) variables.push_back(std::string("LD_PRELOAD=") + preload);
+    return variables;
+}
+
+int cluster_major(const ClusterPaths& paths) {
+    const auto text = read_small_file(paths.cluster / "PG_VERSION");
+    int major = 0;
+    if (text) std::from_chars(text->data(), text->data() + text->size(), major);
+    return major;
+}
+
+Result<void> create_cluster(const ClusterPaths& paths, const PostgresBinaries& binaries, const OsUser* user,
+                            Random& random, milliseconds at_most, bool durable,
+                            const std::function<bool()>& cancelled) {
+    remove_half_made(paths);
+    // Named anew each time: what an initdb of a killed run may still be writing is out of the way.
+    const auto making = paths.data_dir / fmt::format("{}{:016x}", kMakingPrefix, random.next());
+    const std::filesystem::path password_file = making.string() + "-password";
+    const std::string password = make_password(random);
+    LEDGERLINE_CHECK(make_empty_dir(making, user));
+    // initdb reads it as its own user; the other copy is ours.
+    LEDGERLINE_CHECK(write_private_file(password_file, password, user));
+    LEDGERLINE_CHECK(write_private_file(paths.password, password, nullptr));
+
+    ProgramStart start;
+    start.arguments = {(binaries.directory / "initdb").string(),
+                       "--pgdata=" + making.string(),
+                       "--username=ledgerline",
+                       "--pwfile=" + password_file.string(),
+                       "--auth=scram-sha-256",
+                       "--data-checksums",
+                       "--encoding=UTF8",
+                       "--locale=C"};
+    if (!durable) start.arguments.push_back("--no-sync");
+    start.environment = postgres_environment();
+    start.user = user;
+    start.death_signal = SIGKILL;
+    auto made = run_initdb(paths, std::move(start), at_most, cancelled);
+    if (made && rename(making.c_str(), paths.cluster.c_str()) != 0)
+        made = failure(Disposition::stop, "data_dir_unusable",
+                       fmt::format("cannot rename {}: {}", making.string(), std::strerror(errno)));
+    remove_half_made(paths);
+    LEDGERLINE_CHECK(std::move(made));
+    return sync_directory(paths.data_dir);
+}
+
+Result<void> write_settings(const ClusterPaths& paths, const OsUser* user, const ClusterSettings& settings) {
+    const std::string text = fmt::format(
+        R"(# Written by ledgerline at every start. Settings of your own: ALTER SYSTEM SET, which is kept and wins.
+cluster_name = '{}'
+listen_addresses = ''
+unix_socket_directories = '{}'
+unix_socket_permissions = 0700
+port = 5432
+max_connections = {}
+fsync = {}
+full_page_writes = on
+password_encryption = 'scram-sha-256'
+
+# Sized for a small machine that also runs ledgerline.
+shared_buffers = '256MB'
+work_mem = '16MB'
+maintenance_work_mem = '128MB'
+max_parallel_workers_per_gather = 0
+jit = off
+random_page_cost = 1.1
+
+# Few checkpoints: after each, every page that changes is written to the log whole.
+wal_compression = on
+checkpoint_timeout = '15min'
+max_wal_size = '2GB'
+min_wal_size = '256MB'
+
+autovacuum_naptime = '10s'
+log_timezone = 'UTC'
+timezone = 'UTC'
+log_line_prefix = '%m [%p] '
+log_checkpoints = off
+)",
+        paths.cluster_name, paths.socket_dir.string(), settings.connections_max, settings.durable ? "on" : "off");
+    return write_private_file(paths.cluster / "postgresql.conf", text, user);
+}
+
+}  // namespace ledgerline::cluster

@@ -1,0 +1,142 @@
+#include "db/migrations.h"
+
+#include <fmt/format.h>
+#include <sodium.h>
+
+#include <map>
+#include <thread>
+
+#include "db/connection.h"
+#include "sql/queries.h"
+
+namespace ledgerline::db {
+namespace {
+
+// Of one migration: building an index on a large table takes its time.
+constexpr milliseconds kMigrationTimeout{6 * 3600 * 1000};
+constexpr milliseconds kLockTryInterval{50};
+
+struct Applied {
+    std::string name, checksum, applied_at;
+    int compatible_from;
+};
+
+std::string checksum_of(std::string_view text) {
+    unsigned char hash[crypto_generichash_BYTES];
+    crypto_generichash(hash, sizeof hash, reinterpret_cast<const unsigned char*>(text.data()), text.size(), nullptr, 0);
+    std::string hex;
+    for (const unsigned char byte : hash) hex += fmt::format("{:02x}", byte);
+    return hex;
+}
+
+Result<std::map<int, Applied>> load_applied(Connection& connection) {
+    std::map<int, Applied> applied;
+    LEDGERLINE_TRY(Rows exists, connection.query(sql::db_migrations_table_exists));
+    if (!exists.boolean(0, 0)) return applied;
+    LEDGERLINE_TRY(Rows rows, connection.query(sql::db_migrations_applied));
+    for (std::size_t row = 0; row < rows.size(); ++row)
+        applied[static_cast<int>(rows.int64(row, 0))] = {std::string(rows.text(row, 1)), std::string(rows.text(row, 2)),
+                                                         std::string(rows.text(row, 4)),
+                                                         static_cast<int>(rows.int64(row, 3))};
+    return applied;
+}
+
+Result<void> apply(Connection& connection, const Migration& migration) {
+    LEDGERLINE_CHECK(connection.run_script(std::string(sql::db_migrations_begin.sql)));
+    auto done = connection.run_script(std::string(migration.sql), kMigrationTimeout);
+    if (done) {
+        Params params;
+        params.add(migration.level).add(migration.name).add(checksum_of(migration.sql)).add(migration.compatible_from);
+        if (auto recorded = connection.query(sql::db_migrations_record, params); !recorded)
+            done = std::unexpected(std::move(recorded).error());
+    }
+    if (done) done = connection.run_script(std::string(sql::db_migrations_commit.sql), kMigrationTimeout);
+    if (!done) {
+        connection.rollback();
+        done.error().message = fmt::format("migration {}: {}", migration.name, done.error().message);
+    }
+    return done;
+}
+
+Result<void> check_unchanged(const std::map<int, Applied>& applied, std::span<const Migration> migrations) {
+    for (const Migration& migration : migrations) {
+        const auto found = applied.find(migration.level);
+        if (found == applied.end() || found->second.checksum == checksum_of(migration.sql)) continue;
+        return failure(Disposition::stop, "migration_changed",
+                       fmt::format("migration {} was applied with another text than this binary has: the database "
+                                   "belongs to another build",
+                                   migration.name));
+    }
+    return {};
+}
+
+Result<std::vector<int>> apply_missing(Connection& connection, std::span<const Migration> migrations) {
+    LEDGERLINE_CHECK(connection.query(sql::db_migrations_create_table));
+    LEDGERLINE_TRY(const auto applied, load_applied(connection));
+    LEDGERLINE_CHECK(check_unchanged(applied, migrations));
+    std::vector<int> levels;
+    for (const Migration& migration : migrations) {
+        if (applied.contains(migration.level)) continue;
+        LEDGERLINE_CHECK(apply(connection, migration));
+        levels.push_back(migration.level);
+    }
+    return levels;
+}
+
+// Tries again and again rather than waiting in the server, where lock_timeout and statement_timeout would end it.
+Result<void> lock(Connection& connection, milliseconds at_most) {
+    const auto deadline = std::chrono::steady_clock::now() + at_most;
+    while (true) {
+        LEDGERLINE_TRY(const Rows rows, connection.query(sql::db_migrations_try_lock));
+        if (rows.boolean(0, 0)) return {};
+        if (std::chrono::steady_clock::now() >= deadline)
+            return failure(Disposition::retry, "migration_running",
+                           "another process is migrating this database: try again when it is done");
+        std::this_thread::sleep_for(kLockTryInterval);
+    }
+}
+
+}  // namespace
+
+Result<std::vector<int>> migrate_up(Connection& connection, std::span<const Migration> migrations,
+                                    milliseconds lock_timeout) {
+    LEDGERLINE_CHECK(lock(connection, lock_timeout));
+    auto levels = apply_missing(connection, migrations);
+    // A session that is no longer usable has lost its advisory lock with it.
+    if (connection.usable()) LEDGERLINE_CHECK(connection.query(sql::db_migrations_unlock));
+    return levels;
+}
+
+Result<std::vector<MigrationStatus>> migration_status(Connection& connection, std::span<const Migration> migrations) {
+    LEDGERLINE_TRY(auto applied, load_applied(connection));
+    std::vector<MigrationStatus> statuses;
+    for (const Migration& migration : migrations) {
+        const auto found = applied.find(migration.level);
+        const bool is_applied = found != applied.end();
+        statuses.push_back({migration.level, std::string(migration.name), is_applied,
+                            is_applied ? found->second.applied_at : "", true});
+        if (is_applied) applied.erase(found);
+    }
+    for (const auto& [level, newer] : applied) statuses.push_back({level, newer.name, true, newer.applied_at, false});
+    return statuses;
+}
+
+Result<void> check_schema(Connection& connection, std::span<const Migration> migrations) {
+    LEDGERLINE_TRY(const auto applied, load_applied(connection));
+    const int own_level = migrations.back().level;
+    const int schema_level = applied.empty() ? 0 : applied.rbegin()->first;
+    if (schema_level < own_level)
+        return failure(
+            Disposition::stop, "schema_too_old",
+            fmt::format("the database is at schema level {}, this binary needs {}: run 'ledgerline migrate up'",
+                        schema_level, own_level));
+    if (applied.rbegin()->second.compatible_from > own_level)
+        return failure(
+            Disposition::stop, "schema_too_new",
+            fmt::format("the database is at schema level {}, which works with binaries of level {} and newer; "
+                        "this one has {}: upgrade it",
+                        schema_level, applied.rbegin()->second.compatible_from, own_level));
+    return {};
+}
+
+}  // namespace ledgerline::db

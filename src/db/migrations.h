@@ -1,0 +1,49 @@
+// Schema migrations: numbered SQL files that travel in the binary (sql/migrations).
+//
+// Each applied migration is recorded with the checksum of its text and with the oldest schema level whose binaries
+// still work with it, so that roles can be upgraded one by one: a binary refuses a database only when the newest
+// migration there says that the binary's own level is too old.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+
+namespace ledgerline::db {
+
+class Connection;
+
+struct Migration {
+    int level;              // 1, 2, 3, ... without gaps
+    std::string_view name;  // "0001_ledger"
+    int compatible_from;    // the oldest level whose binaries still work once this one is applied
+    std::string_view sql;
+};
+
+struct MigrationStatus {
+    int level;
+    std::string name;
+    bool applied;
+    std::string applied_at;  // empty when it is not applied
+    bool known;              // false: applied by a newer binary
+};
+
+// Applies what is missing, each migration in a transaction of its own, under an advisory lock. Returns the levels
+// applied. Refuses (code "migration_changed", Disposition::stop) before it changes anything when an applied migration
+// has another text than this binary's. Waits for another migrator at most lock_timeout ("migration_running",
+// Disposition::retry). A migration itself may take hours, whatever the connection's timeouts are.
+Result<std::vector<int>> migrate_up(Connection& connection, std::span<const Migration> migrations,
+                                    milliseconds lock_timeout = milliseconds(60000));
+
+// Applied and missing ones, by level. A database without any is not an error.
+Result<std::vector<MigrationStatus>> migration_status(Connection& connection, std::span<const Migration> migrations);
+
+// Whether this binary can work on this database: "schema_too_old" (run migrate up) or "schema_too_new" (upgrade the
+// binary) otherwise, both Disposition::stop.
+Result<void> check_schema(Connection& connection, std::span<const Migration> migrations);
+
+}  // namespace ledgerline::db

@@ -1,0 +1,51 @@
+// Params: what one call gives to a statement's $1, $2, ...
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/uuid.h"
+
+namespace ledgerline::db {
+
+// Parameters of one call, in order, in PostgreSQL's text format.
+class Params {
+public:
+    Params& add(std::string_view text);
+    Params& add(const char* text) { return add(std::string_view(text)); }
+    Params& add(const std::string& text) { return add(std::string_view(text)); }
+    Params& add(std::int64_t number);
+    Params& add(int number) { return add(static_cast<std::int64_t>(number)); }
+    Params& add(bool boolean);
+    Params& add(const Uuid& id);
+    Params& add(WallTime time);
+    Params& add_bytes(std::string_view bytes);  // bytea
+    Params& add_null();
+    template <class T>
+    Params& add(const std::optional<T>& value) {
+        return value ? add(*value) : add_null();
+    }
+
+    // Arrays: for unnest($1::uuid[], ...). A std::nullopt element is NULL.
+    Params& add_array(std::span<const std::string> items);
+    Params& add_array(std::span<const std::optional<std::string>> items);
+    Params& add_array(std::span<const std::int64_t> items);
+    Params& add_array(std::span<const Uuid> items);
+
+    // False when a text holds U+0000, which PostgreSQL has no place for. Such a call is refused with 22021.
+    bool storable() const { return storable_; }
+    std::size_t size() const { return values_.size(); }
+    // Null for NULL. Valid until the object changes.
+    const char* value(std::size_t index) const { return values_[index] ? values_[index]->c_str() : nullptr; }
+
+private:
+    std::vector<std::optional<std::string>> values_;
+    bool storable_ = true;
+};
+
+}  // namespace ledgerline::db

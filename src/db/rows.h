@@ -1,0 +1,62 @@
+// Rows: what one statement gave back.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "base/uuid.h"
+
+struct pg_result;
+
+namespace ledgerline::db {
+
+// The server answered something else than the statement gives: another number of rows or columns, NULL or another type
+// where a value belongs. Session::run() turns it into an Error and drops the session.
+class UnexpectedAnswer : public std::runtime_error {
+public:
+    using std::runtime_error::runtime_error;
+};
+
+// Throws UnexpectedAnswer unless what was expected is so.
+inline void expect(bool is_so, const char* what) {
+    if (!is_so) throw UnexpectedAnswer(what);
+}
+
+// The rows that one statement gave. Owns them. What is read from them comes from a peer: each accessor throws
+// UnexpectedAnswer when there is no such row or column, or its value is not of that type.
+class Rows {
+public:
+    explicit Rows(pg_result* result);
+
+    std::size_t size() const;
+    bool empty() const { return size() == 0; }
+    // Rows changed by an INSERT, UPDATE or DELETE.
+    std::int64_t affected() const;
+
+    bool is_null(std::size_t row, int column) const;
+    std::string_view text(std::size_t row, int column) const;  // "" for NULL
+    std::int64_t int64(std::size_t row, int column) const;
+    bool boolean(std::size_t row, int column) const;
+    Uuid uuid(std::size_t row, int column) const;
+    WallTime time(std::size_t row,
+                  int column) const;  // of a bigint column with microseconds since 1970: unix_micros(...)
+    std::string bytes(std::size_t row, int column) const;  // of a bytea column
+    std::optional<std::string> optional_text(std::size_t row, int column) const;
+    std::optional<std::int64_t> optional_int64(std::size_t row, int column) const;
+    std::optional<Uuid> optional_uuid(std::size_t row, int column) const;
+
+private:
+    void check_cell(std::size_t row, int column) const;
+
+    struct Free {
+        void operator()(pg_result* result) const;
+    };
+    std::unique_ptr<pg_result, Free> result_;
+};
+
+}  // namespace ledgerline::db

@@ -1,0 +1,115 @@
+#include "db/wire.h"
+
+#include <fmt/format.h>
+#include <libpq-fe.h>
+#include <poll.h>
+
+#include <cerrno>
+#include <optional>
+#include <vector>
+
+#include "base/peer_text.h"
+#include "db/sqlstate.h"
+#include "observe/log.h"
+
+namespace ledgerline::db {
+
+bool wait_socket(pg_conn* raw, short events, SteadyTime deadline) {
+    while (true) {
+        const auto left = std::chrono::ceil<milliseconds>(deadline - std::chrono::steady_clock::now());
+        if (left.count() <= 0) return false;
+        pollfd socket{PQsocket(raw), events, 0};
+        const int ready = poll(&socket, 1, static_cast<int>(left.count()));
+        if (ready > 0) return true;
+        if (ready == 0) return false;
+        if (errno != EINTR) return false;
+    }
+}
+
+Error error_of(std::string_view sqlstate, std::string message) {
+    return {disposition_of(classify(sqlstate)), std::string(sqlstate), std::move(message)};
+}
+
+Error lost_error(pg_conn* raw, std::string_view doing) {
+    std::string reason = peer_text(PQerrorMessage(raw));
+    if (reason.empty()) reason = "no answer in time";
+    return error_of(connection_lost, fmt::format("{}: {}", doing, reason));
+}
+
+ServerError server_error_of(const pg_result* result) {
+    const char* sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    std::string message = peer_text(PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY));
+    if (message.empty()) message = peer_text(PQresultErrorMessage(result));
+    if (message.empty()) message = fmt::format("an answer of the kind {}", PQresStatus(PQresultStatus(result)));
+    // libpq's own errors have no code: the session is lost. A server that sends none is no server to go on with.
+    if (!sqlstate || !is_sqlstate(sqlstate))
+        return {error_of(connection_lost, "connection to PostgreSQL lost: " + message), true};
+    // The second one is translated, and the only one that servers before 9.6 and poolers send. FATAL and PANIC end
+    // the session, and what cannot be told from them is taken for one.
+    const char* severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+    if (!severity) severity = PQresultErrorField(result, PG_DIAG_SEVERITY);
+    const bool over = !severity || std::string_view(severity) != "ERROR" || is_session_useless(sqlstate);
+    return {error_of(sqlstate, std::move(message)), over};
+}
+
+bool log_warning(const pg_result* notice) {
+    const char* severity = PQresultErrorField(notice, PG_DIAG_SEVERITY_NONLOCALIZED);
+    if (!severity) severity = PQresultErrorField(notice, PG_DIAG_SEVERITY);
+    log::warn("PostgreSQL warns", {{"sqlstate", peer_text(PQresultErrorField(notice, PG_DIAG_SQLSTATE))},
+                                   {"warning", peer_text(PQresultErrorField(notice, PG_DIAG_MESSAGE_PRIMARY))}});
+    return !severity || std::string_view(severity) == "WARNING";
+}
+
+bool is_copy(const pg_result* result) {
+    const auto status = PQresultStatus(result);
+    return status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH;
+}
+
+Result<void> flush(pg_conn* raw, SteadyTime deadline) {
+    while (true) {
+        const int left = PQflush(raw);
+        if (left == 0) return {};
+        if (left < 0 || !wait_socket(raw, POLLIN | POLLOUT, deadline))
+            return std::unexpected(lost_error(raw, "sending to PostgreSQL"));
+        // The server may be blocked on sending to us: take what it has sent, so that it goes on reading.
+        if (!PQconsumeInput(raw)) return std::unexpected(lost_error(raw, "sending to PostgreSQL"));
+    }
+}
+
+Result<pg_result*> next_result(pg_conn* raw, SteadyTime deadline) {
+    while (PQisBusy(raw)) {
+        if (!wait_socket(raw, POLLIN, deadline)) return std::unexpected(lost_error(raw, "waiting for PostgreSQL"));
+        if (!PQconsumeInput(raw)) return std::unexpected(lost_error(raw, "reading from PostgreSQL"));
+    }
+    // A server that sends without end must not be listened to without end either.
+    if (std::chrono::steady_clock::now() >= deadline)
+        return std::unexpected(lost_error(raw, "waiting for the end of what PostgreSQL sends"));
+    return PQgetResult(raw);
+}
+
+Result<Rows> execute_once(pg_conn* raw, const Statement& statement, const Params& params, SteadyTime deadline) {
+    std::vector<const char*> values(params.size());
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] = params.value(i);
+    if (!PQsendQueryParams(raw, std::string(statement.sql).c_str(), static_cast<int>(values.size()), nullptr,
+                           values.data(), nullptr, nullptr, 0))
+        return std::unexpected(lost_error(raw, "sending to PostgreSQL"));
+    LEDGERLINE_CHECK(flush(raw, deadline));
+    std::optional<Rows> rows;
+    std::optional<Error> error;
+    while (true) {
+        LEDGERLINE_TRY(pg_result * next, next_result(raw, deadline));
+        if (!next) break;
+        Rows result(next);
+        if (PQresultStatus(next) == PGRES_TUPLES_OK && !rows) {
+            rows.emplace(std::move(result));
+        } else if (!error) {
+            error = server_error_of(next).error;
+        }
+        if (is_copy(next)) break;
+    }
+    if (error) return std::unexpected(std::move(*error));
+    if (!rows) return std::unexpected(error_of(protocol_violation, "PostgreSQL answered a question with nothing"));
+    return std::move(*rows);
+}
+
+}  // namespace ledgerline::db

@@ -1,0 +1,119 @@
+#include "domain/event.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "base/json.h"
+
+namespace ledgerline {
+namespace {
+
+// An integer of a header: decimal digits only, no sign.
+std::optional<std::int64_t> parse_count(std::string_view text) {
+    std::int64_t number = 0;
+    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (text.empty() || text[0] == '-' || parsed.ec != std::errc() || parsed.ptr != text.data() + text.size())
+        return std::nullopt;
+    return number;
+}
+
+std::unexpected<Error> undecodable(std::string why) {
+    return failure(Disposition::refuse, "undecodable", std::move(why));
+}
+
+// The trace-id field of a traceparent; empty when there is none.
+std::string_view trace_id_of(std::string_view traceparent) {
+    return traceparent.size() >= 35 ? traceparent.substr(3, 32) : std::string_view();
+}
+
+std::string encode_value(const Event& event) {
+    std::string out = R"({"event_id":)";
+    json::append_quoted(event.event_id.to_string(), out);
+    out += R"(,"event_type":"transaction.created","schema_version":)";
+    out += std::to_string(event.schema_version);
+    out += R"(,"occurred_at":)";
+    json::append_quoted(format_rfc3339(event.occurred_at), out);
+    out += R"(,"trace_id":)";
+    json::append_quoted(trace_id_of(event.traceparent), out);
+    out += R"(,"idempotency_key":)";
+    json::append_quoted(event.idempotency_key, out);
+    out += R"(,"aggregate_id":)";
+    json::append_quoted(event.transaction_id.to_string(), out);
+    out += R"(,"payload":{"transaction_id":)";
+    json::append_quoted(event.transaction_id.to_string(), out);
+    out += R"(,"account_id":)";
+    json::append_quoted(event.account_id.to_string(), out);
+    out += R"(,"amount_cents":)";
+    out += std::to_string(event.amount_cents);
+    out += R"(,"currency":)";
+    json::append_quoted(event.currency, out);
+    out += R"(,"type":)";
+    json::append_quoted(name_of(event.type), out);
+    out += R"(,"idempotency_key":)";
+    json::append_quoted(event.idempotency_key, out);
+    if (event.metadata) {
+        out += R"(,"metadata":)";
+        out += *event.metadata;
+    }
+    out += "}}";
+    return out;
+}
+
+}  // namespace
+
+std::string_view name_of(TransactionType type) { return type == TransactionType::debit ? "DEBIT" : "CREDIT"; }
+
+std::optional<TransactionType> parse_transaction_type(std::string_view name) {
+    if (name == "DEBIT") return TransactionType::debit;
+    if (name == "CREDIT") return TransactionType::credit;
+    return std::nullopt;
+}
+
+const std::string* Message::header(std::string_view name) const {
+    const auto found = std::find_if(headers.begin(), headers.end(), [&](const Header& h) { return h.first == name; });
+    return found == headers.end() ? nullptr : &found->second;
+}
+
+std::size_t wire_bytes_max(const Message& message) {
+    // Of Kafka's record format 2 (KIP-98): a record's variable-length numbers take 45 bytes at most, a header's two 10,
+    // and the head of the batch around them 61.
+    constexpr std::size_t kMessageFrame = 61 + 45, kHeaderFrame = 10;
+    std::size_t bytes = kMessageFrame + message.key.size() + message.value.size();
+    for (const auto& [name, value] : message.headers) bytes += kHeaderFrame + name.size() + value.size();
+    return bytes;
+}
+
+Message encode(const Event& event) {
+    Message message{event.account_id.to_string(), encode_value(event), {}};
+    message.headers = {{"ce_specversion", "1.0"},
+                       {"ce_id", event.event_id.to_string()},
+                       {"ce_type", std::string(event_type_transaction_created)},
+                       {"ce_source", "ledgerline"},
+                       {"ce_time", format_rfc3339(event.occurred_at)},
+                       {"content-type", "application/json"},
+                       {"lane", std::to_string(event.lane)},
+                       {"seq", std::to_string(event.seq)}};
+    if (!event.traceparent.empty()) message.headers.emplace_back("traceparent", event.traceparent);
+    return message;
+}
+
+Result<Announcement> decode(const Message& message) {
+    Announcement announcement;
+    const std::string* lane_text = message.header("lane");
+    const std::string* seq_text = message.header("seq");
+    const auto lane = lane_text ? parse_count(*lane_text) : std::nullopt;
+    const auto seq = seq_text ? parse_count(*seq_text) : std::nullopt;
+    if (!lane || *lane > INT32_MAX) return undecodable("header lane is missing or not a number");
+    if (!seq || *seq < 1) return undecodable("header seq is missing or not a positive number");
+    announcement.lane = static_cast<int>(*lane);
+    announcement.seq = *seq;
+
+    const std::string* id_text = message.header("ce_id");
+    const auto event_id = id_text ? Uuid::parse(*id_text) : std::nullopt;
+    if (!event_id) return undecodable("header ce_id is missing or not a UUID");
+    announcement.event_id = *event_id;
+    if (const std::string* traceparent = message.header("traceparent")) announcement.traceparent = *traceparent;
+    return announcement;
+}
+
+}  // namespace ledgerline

@@ -1,0 +1,61 @@
+// HealthEndpoints: what machines ask of every role, whatever else it serves: GET /health, /livez, /readyz and /metrics.
+// None of them asks for an API key.
+//
+// /health and /readyz answer from the last look of a HealthProbe: 200 while the process can do its work ("ready", or
+// "degraded" with names and reasons), otherwise 503 with what is missing.
+#pragma once
+
+#include <atomic>
+#include <boost/asio/awaitable.hpp>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "health/health_probe.h"
+#include "health/metrics_page.h"
+#include "http/router.h"
+#include "observe/metrics.h"
+
+namespace ledgerline::health {
+
+struct HealthConfig {
+    std::string version;
+    std::vector<Dependency> dependencies;   // named in this order
+    std::function<bool()> alive{};          // what /livez says; unset: yes. Must not block
+    std::function<json::Object()> facts{};  // what /health and /readyz say besides; unset: nothing. Must not block
+};
+
+class HealthEndpoints {
+public:
+    // metrics and clock must outlive it.
+    HealthEndpoints(HealthConfig config, const Metrics& metrics, const Clock& clock)
+        : config_(std::move(config)), probe_(config_.dependencies, clock), metrics_(metrics, clock) {}
+
+    // This must outlive the router.
+    void add_routes(http::Router& router);
+
+    // Looks for the first time, and from now on. To be called once.
+    void start() { probe_.start(); }
+    // What the dependencies stand on is not looked at any more. Repeatable.
+    void stop() { probe_.stop(); }
+
+    // From now on /readyz says no, because this process is leaving. Thread-safe.
+    void set_not_ready() { leaving_ = true; }
+
+private:
+    using Answer = boost::asio::awaitable<http::Response>;
+    Answer health(const http::Request& request);
+    Answer live(const http::Request& request);
+    Answer ready(const http::Request& request);
+    Answer metrics_text(const http::Request& request);
+    Troubles troubles() const;
+    http::Response judge(std::string_view when_well, json::Object body) const;
+
+    const HealthConfig config_;
+    HealthProbe probe_;
+    MetricsPage metrics_;
+    std::atomic<bool> leaving_ = false;
+};
+
+}  // namespace ledgerline::health

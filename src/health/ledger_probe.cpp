@@ -1,0 +1,162 @@
+#include "health/ledger_probe.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "sql/queries.h"
+
+namespace ledgerline::health {
+namespace {
+
+struct Right {
+    std::string_view relation, verb;
+};
+
+// What each stage writes.
+constexpr Right kIntakeRights[] = {{"accepted", "INSERT"}, {"lane_intake", "UPDATE"}, {"accounts", "SELECT"}};
+constexpr Right kPublishRights[] = {
+    {"publishers", "INSERT"}, {"publishers", "DELETE"}, {"lane_publish", "UPDATE"}, {"accepted", "SELECT"}};
+constexpr Right kApplyRights[] = {
+    {"outcomes", "INSERT"}, {"dead_letters", "INSERT"}, {"accounts", "UPDATE"}, {"lane_apply", "UPDATE"}};
+
+struct StageTexts {
+    std::string_view name;
+    std::span<const Right> rights;
+    const db::Statement& write;
+};
+
+StageTexts texts_of(StageRight right) {
+    switch (right) {
+        case StageRight::intake:
+            return {"intake", kIntakeRights, sql::health_write_intake};
+        case StageRight::publish:
+            return {"the publisher", kPublishRights, sql::health_write_publish};
+        case StageRight::apply:
+            return {"the worker", kApplyRights, sql::health_write_apply};
+    }
+    LEDGERLINE_ASSERT(false);
+}
+
+db::ConnectionConfig probe_config(db::ConnectionConfig config) {
+    config.application_name = "ledgerline probe";
+    config.connect_timeout = LedgerProbe::connect_timeout;
+    config.statement_timeout = LedgerProbe::statement_timeout;
+    config.lock_timeout = LedgerProbe::statement_timeout;
+    return config;
+}
+
+}  // namespace
+
+LedgerProbe::LedgerProbe(db::ConnectionConfig config, std::vector<ProbedStage> stages, const Clock& clock,
+                         Metrics& metrics)
+    : stages_(std::move(stages)), clock_(clock), session_(probe_config(std::move(config)), metrics, "health") {}
+
+Dependency LedgerProbe::dependency() {
+    return {"database", [this] { return look(); }};
+}
+
+Troubles LedgerProbe::look() {
+    Troubles found;
+    auto looked = session_.run([&](db::Connection& connection) { return look_at_database(connection, found); });
+    if (!looked) found.push_back({"database", looked.error().message});
+    // A new session may reach another server, or be given other rights.
+    if (std::ranges::find(found, "database", &Trouble::name) != found.end()) session_.close();
+    return found;
+}
+
+Result<void> LedgerProbe::look_at_database(db::Connection& connection, Troubles& found) {
+    for (const ProbedStage& stage : stages_) {
+        auto tried = try_stage(connection, stage.right);
+        if (tried) continue;
+        if (!connection.usable()) return tried;
+        found.push_back({"database",
+                         fmt::format("{} cannot write: {}", texts_of(stage.right).name, tried.error().message),
+                         stage.required});
+    }
+    LEDGERLINE_CHECK(try_commit(connection));
+    LEDGERLINE_CHECK(try_disk(connection));
+    return look_at_lanes(connection, found);
+}
+
+Result<void> LedgerProbe::try_stage(db::Connection& connection, StageRight right) {
+    const StageTexts texts = texts_of(right);
+    std::vector<std::string> relations, verbs;
+    for (const Right& needed : texts.rights) {
+        relations.emplace_back(needed.relation);
+        verbs.emplace_back(needed.verb);
+    }
+    LEDGERLINE_TRY(const auto missing,
+                   connection.query(sql::health_missing_rights, db::Params().add_array(relations).add_array(verbs)));
+    if (!missing.is_null(0, 0))
+        return failure(Disposition::retry, "42501", fmt::format("no right to {}", missing.text(0, 0)));
+    // Rolled back: a commit that waits for a standby would leave a server process that keeps the lane's lock.
+    auto written = connection.pipeline({{db::begin, {}}, {texts.write, {}}});
+    connection.rollback();
+    LEDGERLINE_CHECK(std::move(written));
+    return {};
+}
+
+// As it answers clients and moves balances: a commit that reaches the disk, and the synchronous standby where there is
+// one. The publisher's commits promise nothing.
+Result<void> LedgerProbe::try_commit(db::Connection& connection) {
+    if (!has(StageRight::intake) && !has(StageRight::apply)) return {};
+    const SteadyTime now = clock_.steady_now();
+    if (now < commit_due_) return {};
+    LEDGERLINE_TRY(const auto standby, connection.query(sql::health_waits_for_standby));
+    waits_for_standby_ = standby.boolean(0, 0);
+    auto committed =
+        connection.commit_pipeline({{db::begin, {}}, {sql::db_session_prove_commit, {}}, {db::commit, {}}});
+    if (!committed) {
+        Error error = std::move(committed).error();
+        error.message =
+            fmt::format("cannot commit{}: {}", waits_for_standby_ ? " (it waits for a standby)" : "", error.message);
+        return std::unexpected(std::move(error));
+    }
+    commit_due_ = now + commit_interval;
+    return {};
+}
+
+json::Object LedgerProbe::facts() const {
+    if (!has(StageRight::intake) && !has(StageRight::apply)) return {};
+    return {{"synchronous_standby", waits_for_standby_.load()}};
+}
+
+Result<void> LedgerProbe::try_disk(db::Connection& connection) {
+    const SteadyTime now = clock_.steady_now();
+    if (now < disk_due_) return {};
+    LEDGERLINE_CHECK(connection.pipeline({{sql::health_little_memory, {}}, {sql::health_use_disk, {}}}));
+    disk_due_ = now + disk_interval;  // a failure is looked at again at once
+    return {};
+}
+
+Result<void> LedgerProbe::look_at_lanes(db::Connection& connection, Troubles& found) {
+    LEDGERLINE_TRY(const auto rows, connection.query(sql::health_cursors));
+    std::vector<LanePosition> positions;
+    for (std::size_t row = 0; row < rows.size(); ++row)
+        positions.push_back({static_cast<int>(rows.int64(row, 0)), rows.int64(row, 1), rows.int64(row, 2),
+                             rows.int64(row, 3), std::string(rows.text(row, 4)), std::string(rows.text(row, 5))});
+    const LaneMovement::Seen seen = movement_.note(positions, clock_.steady_now());
+    // A role whose own stage moves none of the lanes that have something to do does not do its work.
+    const auto add = [&](const LaneMovement::Stage& stage, StageRight right) {
+        if (stage.stuck.empty()) return;
+        found.push_back(
+            {"lanes", fmt::format("{}", fmt::join(stage.stuck, "; ")), is_required(right) && !stage.any_moves});
+    };
+    add(seen.publish, StageRight::publish);
+    add(seen.apply, StageRight::apply);
+    return {};
+}
+
+bool LedgerProbe::has(StageRight right) const {
+    return std::ranges::find(stages_, right, &ProbedStage::right) != stages_.end();
+}
+
+bool LedgerProbe::is_required(StageRight right) const {
+    return std::ranges::any_of(stages_,
+                               [right](const ProbedStage& stage) { return stage.right == right && stage.required; });
+}
+
+}  // namespace ledgerline::health

@@ -1,0 +1,77 @@
+#include "http/server/admission.h"
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "http/field_value.h"
+#include "http/target.h"
+
+namespace ledgerline::http {
+namespace {
+
+Response unsupported(std::string_view detail, std::string_view field) {
+    return to_response(edge_problem(415, edge_code::unsupported_media_type, std::string(detail), field));
+}
+
+std::optional<Response> refuse_type(const Request& request) {
+    const std::string* type = request.header("content-type");
+    const bool single = std::ranges::count(request.headers, "content-type", &Header::first) == 1;
+    if (!type || !single || !is_json_type(*type))
+        return unsupported("Content-Type must be application/json, in UTF-8.", "Content-Type");
+    for (const auto& [name, value] : request.headers)
+        if (name == "content-encoding")
+            for (const std::string_view coding : list_elements(value))
+                if (!equal_ignoring_case(coding, "identity"))
+                    return unsupported("The body must not be encoded.", "Content-Encoding");
+    return std::nullopt;
+}
+
+// Chunked bodies show their size, and whether there is one at all, only while they are read.
+std::optional<Response> refuse_body(const Exchange& exchange) {
+    const Framing& framing = exchange.framing;
+    if (framing.body == Framing::Body::none) return std::nullopt;
+    const std::size_t bytes_max = exchange.route->body_bytes_max;
+    if (bytes_max > 0) {
+        if (auto refusal = refuse_type(exchange.request)) return refusal;
+    } else if (framing.body == Framing::Body::length) {
+        return to_response(edge_problem(400, edge_code::unexpected_body, "This call takes no body."));
+    }
+    if (framing.content_length <= bytes_max) return std::nullopt;
+    return to_response(
+        edge_problem(413, edge_code::body_too_large, "The body may have " + std::to_string(bytes_max) + " bytes."));
+}
+
+}  // namespace
+
+bool is_json_type(std::string_view value) {
+    const auto type = parse_parameterized(value);
+    if (!type || !equal_ignoring_case(type->value, "application/json")) return false;
+    return std::ranges::all_of(type->parameters, [](const Parameter& parameter) {
+        return parameter.name != "charset" || equal_ignoring_case(parameter.value, "utf-8");
+    });
+}
+
+std::optional<Response> Admission::refuse(std::string_view target, Exchange& exchange) const {
+    Request& request = exchange.request;
+    auto parsed = parse_target(target);
+    if (!parsed) return to_response(parsed.error());
+    request.path = std::move(parsed->path);
+    request.query = std::move(parsed->query);
+
+    auto matched = router_.match(request.method, request.path);
+    if (auto* refusal = std::get_if<Response>(&matched)) return std::move(*refusal);
+    auto& match = std::get<Router::Match>(matched);
+    exchange.route = match.route;
+    request.path_params = std::move(match.path_params);
+
+    if (match.route->needs_key) {
+        auto admitted = keys_.admit(request);
+        if (!admitted) return std::move(admitted).error();
+        request.key_fingerprint = *std::move(admitted);
+    }
+    if (exchange.framing.expect == Framing::Expect::unknown)
+        return to_response(edge_problem(417, edge_code::expectation_failed, "Expect must be 100-continue.", "Expect"));
+    return refuse_body(exchange);
+}
+
+}  // namespace ledgerline::http

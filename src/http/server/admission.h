@@ -1,0 +1,30 @@
+// Admission: all that a request's head decides: its target, route, key, and whether its body is one we take.
+// Safe to use from any thread. Router and keys must outlive it.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "http/router.h"
+#include "http/server/api_keys.h"
+#include "http/server/exchange.h"
+
+namespace ledgerline::http {
+
+class Admission {
+public:
+    Admission(const Router& router, const ApiKeys& keys) : router_(router), keys_(keys) {}
+
+    // Fills in path, query, parameters and route. The answer when the request is refused, nothing when it may go on.
+    std::optional<Response> refuse(std::string_view target, Exchange& exchange) const;
+
+private:
+    const Router& router_;
+    const ApiKeys& keys_;
+};
+
+// Whether value is application/json. Its parameters say nothing (RFC 8259, section 11), but for a charset other than
+// UTF-8.
+bool is_json_type(std::string_view value);
+
+}  // namespace ledgerline::http

@@ -1,0 +1,66 @@
+// Edge: what the sessions of one listener share. Safe to use from every HTTP thread.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+
+#include "base/uuid.h"
+#include "http/server/admission.h"
+#include "http/server/api_keys.h"
+#include "http/server/byte_budget.h"
+#include "http/server/connections.h"
+#include "http/server/listener.h"
+#include "http/server/server_span.h"
+#include "observe/exceptions.h"
+#include "observe/tracer.h"
+
+namespace ledgerline::http {
+
+struct Edge {
+    Edge(ListenerConfig settings, const Router& router, const Clock& its_clock, Random& its_random,
+         Metrics& its_metrics, Tracer& its_tracer)
+        : config(std::move(settings)),
+          clock(its_clock),
+          random(its_random),
+          metrics(its_metrics),
+          tracer(its_tracer),
+          span_attributes(server_attributes(config)),
+          ids(its_clock, its_random),
+          keys(config.api_keys),
+          admission(router, keys),
+          connections({config.connections_max, per_client_max(config), config.trusted_proxies}),
+          spare_connections({Listener::spare_connections_max, Listener::spare_connections_max, {}}),
+          requests(
+              {config.request_bytes_max, std::min(limits::small_requests_reserve_bytes, config.request_bytes_max / 10),
+               limits::small_request_bytes_max},
+              &its_metrics.http_request_bytes,
+              [this](std::size_t bytes) { connections.relieve(Eviction::request_bytes, bytes); }),
+          answers({config.answer_bytes_max}, &its_metrics.http_answer_bytes,
+                  [this](std::size_t bytes) { connections.relieve(Eviction::answer_bytes, bytes); }) {}
+
+    const ListenerConfig config;
+    const Clock& clock;
+    Random& random;
+    Metrics& metrics;
+    Tracer& tracer;
+    const SpanAttributes span_attributes;  // of every request's span
+    UuidGenerator ids;
+    ApiKeys keys;
+    const Admission admission;
+    Connections connections;
+    Connections spare_connections;  // beyond those: only probes are answered
+    ByteBudget requests;            // heads and bodies, until the handler has done with them
+    ByteBudget answers;
+    // Counts and logs what a session or the accept loop has thrown. Throws nothing.
+    void note_thrown(const char* what) noexcept { note_exception(metrics, "http", what); }
+
+    std::atomic<bool> draining = false;  // no request is begun any more
+
+private:
+    static std::size_t per_client_max(const ListenerConfig& config) {
+        return config.connections_per_address > 0 ? config.connections_per_address
+                                                  : std::max<std::size_t>(config.connections_max / 2, 1);
+    }
+};
+
+}  // namespace ledgerline::http

@@ -1,0 +1,311 @@
+// For the tests of this module: a listener with a few calls on a free port, and a client that sends raw bytes.
+#pragma once
+
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <new>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/json.h"
+#include "base/text.h"
+#include "base/uuid.h"
+#include "http/client.h"
+#include "http/server/listener.h"
+
+namespace ledgerline::http {
+
+// How long a test waits for what has to happen. Reached only by a test that fails.
+inline constexpr milliseconds kPatience{20'000};
+
+// Handlers wait at a gate until a test opens it, from a thread of its own.
+class Gate {
+public:
+    boost::asio::awaitable<void> wait() {
+        const auto timer =
+            std::make_shared<boost::asio::steady_timer>(co_await boost::asio::this_coro::executor, SteadyTime::max());
+        {
+            const std::lock_guard lock(mutex_);
+            if (open_) co_return;
+            waiting_.push_back(timer);
+            changed_.notify_all();
+        }
+        co_await timer->async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+        const std::lock_guard lock(mutex_);
+        if (!open_) ++aborted_;
+        std::erase(waiting_, timer);  // a timer must not outlive its executor
+        changed_.notify_all();
+    }
+
+    bool wait_for_waiting(std::size_t count) {
+        std::unique_lock lock(mutex_);
+        return changed_.wait_for(lock, kPatience, [&] { return waiting_.size() >= count; });
+    }
+
+    void open() {
+        const std::lock_guard lock(mutex_);
+        open_ = true;
+        for (const auto& timer : waiting_)
+            boost::asio::post(timer->get_executor(), [timer] { timer->expires_at(SteadyTime::min()); });
+        waiting_.clear();
+    }
+
+    std::size_t aborted() const {
+        const std::lock_guard lock(mutex_);
+        return aborted_;
+    }
+
+private:
+    mutable std::mutex mutex_;
+    std::condition_variable changed_;
+    std::vector<std::shared_ptr<boost::asio::steady_timer>> waiting_;
+    bool open_ = false;
+    std::size_t aborted_ = 0;
+};
+
+struct RawResponse {
+    int status = 0;
+    std::vector<Header> headers;
+    std::string body;
+
+    std::string header(std::string_view name) const {
+        for (const auto& [key, value] : headers)
+            if (key == name) return value;
+        return "";
+    }
+    std::string code() const {
+        const auto value = json::parse(body);
+        const json::Value* code = value ? value->find("code") : nullptr;
+        return code && code->if_string() ? *code->if_string() : "";
+    }
+};
+
+// One connection to 127.0.0.1, for bytes as the test wants them.
+class RawConnection {
+public:
+    // from: the address to come from. receive_bytes: what the kernel may take in for us; 0: as much as it likes.
+    explicit RawConnection(std::uint16_t port, const char* from = nullptr, int receive_bytes = 0)
+        : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+        if (from) bind_to(from);
+        if (receive_bytes > 0) setsockopt(socket_, SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof receive_bytes);
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_port = htons(port);
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        connected_ = ::connect(socket_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
+        const int on = 1;
+        setsockopt(socket_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    }
+    RawConnection(RawConnection&& other) noexcept
+        : socket_(std::exchange(other.socket_, -1)), connected_(other.connected_), read_(std::move(other.read_)) {}
+    RawConnection& operator=(RawConnection&& other) noexcept {
+        std::swap(socket_, other.socket_);
+        std::swap(connected_, other.connected_);
+        std::swap(read_, other.read_);
+        return *this;
+    }
+    ~RawConnection() {
+        if (socket_ >= 0) ::close(socket_);
+    }
+
+    bool connected() const { return connected_; }
+    int socket() const { return socket_; }
+
+    // False when the server has hung up.
+    bool send(std::string_view bytes) {
+        while (!bytes.empty()) {
+            const ssize_t sent = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+            if (sent <= 0) return false;
+            bytes.remove_prefix(static_cast<std::size_t>(sent));
+        }
+        return true;
+    }
+    void send_byte_by_byte(std::string_view bytes) {
+        for (const char& byte : bytes)
+            if (!send({&byte, 1})) return;
+    }
+    void shutdown_send() { ::shutdown(socket_, SHUT_WR); }
+
+    // The next answer, interim ones included. Nothing when the connection ends instead.
+    std::optional<RawResponse> receive(bool head_only = false) {
+        std::size_t end = 0;
+        while ((end = read_.find("\r\n\r\n")) == std::string::npos)
+            if (!read_more()) return std::nullopt;
+        RawResponse response = parsed_head(read_.substr(0, end + 2));
+        read_.erase(0, end + 4);
+        const std::string length = response.header("content-length");
+        const std::size_t size = head_only || length.empty() ? 0 : std::stoul(length);
+        while (read_.size() < size)
+            if (!read_more()) return std::nullopt;
+        response.body = read_.substr(0, size);
+        read_.erase(0, size);
+        return response;
+    }
+
+    // Whether the server closes the connection without sending anything more.
+    bool closed() { return read_.empty() && !read_more() && !timed_out_; }
+
+private:
+    void bind_to(const char* from) {
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        inet_pton(AF_INET, from, &address.sin_addr);
+        ASSERT_EQ(::bind(socket_, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    }
+
+    bool read_more() {
+        pollfd entry{socket_, POLLIN, 0};
+        timed_out_ = poll(&entry, 1, static_cast<int>(kPatience.count())) <= 0;
+        if (timed_out_) return false;
+        char block[16 * 1024];
+        const ssize_t size = ::recv(socket_, block, sizeof block, 0);
+        if (size <= 0) return false;
+        read_.append(block, static_cast<std::size_t>(size));
+        return true;
+    }
+
+    static RawResponse parsed_head(std::string_view text) {
+        RawResponse response;
+        response.status = std::stoi(std::string(text.substr(9, 3)));
+        text.remove_prefix(text.find("\r\n") + 2);
+        while (!text.empty()) {
+            const std::string_view line = text.substr(0, text.find("\r\n"));
+            text.remove_prefix(line.size() + 2);
+            const auto colon = line.find(':');
+            response.headers.emplace_back(lower(line.substr(0, colon)), trimmed(line.substr(colon + 1)));
+        }
+        return response;
+    }
+
+    int socket_;
+    bool connected_ = false;
+    bool timed_out_ = false;
+    std::string read_;
+};
+
+inline constexpr std::size_t kThingBytesMax = 100'000;
+inline constexpr std::size_t kLargeBytes = 64 * 1024 * 1024;
+
+class EdgeTest : public testing::Test {
+protected:
+    EdgeTest() {
+        config.port = 0;
+        const auto add = [this](const char* method, const char* pattern, const char* name, Handler handler,
+                                std::size_t body_bytes_max = 0, bool needs_key = true) {
+            router.add({method, pattern, name, std::move(handler), body_bytes_max, needs_key});
+        };
+        add("GET", "/echo/{word}", "echo", [](const Request& request) { return echo(request); });
+        add("POST", "/things", "make_thing", [](const Request& request) { return echo(request); }, kThingBytesMax);
+        add("POST", "/act", "act", [](const Request& request) { return echo(request); });
+        add("GET", "/throw", "throw", [](const Request&) -> boost::asio::awaitable<Response> {
+            throw std::runtime_error("a secret of ours");
+            co_return Response();
+        });
+        add("GET", "/exhaust", "exhaust", [](const Request&) -> boost::asio::awaitable<Response> {
+            throw std::bad_alloc();
+            co_return Response();
+        });
+        add("GET", "/throw-later", "throw_later", [](const Request&) -> boost::asio::awaitable<Response> {
+            boost::asio::post(co_await boost::asio::this_coro::executor,
+                              [] { throw std::runtime_error("left behind"); });
+            co_return Response();
+        });
+        add("GET", "/forge", "forge", [](const Request&) -> boost::asio::awaitable<Response> {
+            Response response;
+            response.headers.emplace_back("Location", "/a\r\nSet-Cookie: b");
+            co_return response;
+        });
+        const auto large = [](const Request&) -> boost::asio::awaitable<Response> {
+            Response response;
+            response.body.assign(kLargeBytes, ' ');
+            co_return response;
+        };
+        add("GET", "/large", "large", large);
+        add("POST", "/large", "large_with_body", large, kThingBytesMax);
+        const auto wait = [this](const Request& request) { return wait_at_gate(request); };
+        add("GET", "/wait", "wait", wait);
+        add("POST", "/wait", "wait_with_body", wait, kThingBytesMax);
+        add("GET", "/open", "open", [](const Request& request) { return echo(request); }, 0, false);
+    }
+
+    void start() {
+        listener = std::make_unique<Listener>(config, router, clock, random, metrics);
+        const auto started = listener->start();
+        ASSERT_TRUE(started) << started.error().message;
+    }
+
+    RawConnection connect() const { return RawConnection(listener->port()); }
+
+    // What one connection answers to these bytes.
+    std::optional<RawResponse> answer_to(std::string_view bytes) const {
+        RawConnection connection = connect();
+        connection.send(bytes);
+        return connection.receive();
+    }
+
+    // {method, path, params, query, body, request_id, trace_id}
+    static boost::asio::awaitable<Response> echo(const Request& request) {
+        const auto object_of = [](const auto& pairs) {
+            json::Array list;
+            for (const auto& [name, value] : pairs) list.emplace_back(name + "=" + value);
+            return list;
+        };
+        Response response;
+        response.body = json::serialize(json::Object{{"method", request.method},
+                                                     {"path", request.path},
+                                                     {"params", object_of(request.path_params)},
+                                                     {"query", object_of(request.query)},
+                                                     {"body", request.body},
+                                                     {"request_id", request.request_id},
+                                                     {"trace_id", std::string(request.trace.trace_id)}});
+        co_return response;
+    }
+
+    boost::asio::awaitable<Response> wait_at_gate(const Request& request) {
+        co_await gate.wait();
+        co_return co_await echo(request);
+    }
+
+    Gate gate;
+    SystemClock clock;
+    SystemRandom random;
+    Metrics metrics{"test"};
+    Router router;
+    ListenerConfig config;
+    std::unique_ptr<Listener> listener;
+};
+
+inline std::string get(std::string_view target, std::string_view headers = "") {
+    return "GET " + std::string(target) + " HTTP/1.1\r\nHost: a\r\n" + std::string(headers) + "\r\n";
+}
+
+inline std::string post(std::string_view target, std::string_view body, std::string_view headers = "") {
+    return "POST " + std::string(target) + " HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n" +
+           "Content-Length: " + std::to_string(body.size()) + "\r\n" + std::string(headers) + "\r\n" +
+           std::string(body);
+}
+
+inline std::string post_chunked(std::string_view target, std::string_view chunks) {
+    return "POST " + std::string(target) +
+           " HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n" +
+           std::string(chunks);
+}
+
+}  // namespace ledgerline::http

@@ -1,0 +1,40 @@
+// Exchange: one request on its way through the edge, and what the edge knows about it besides.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "http/message.h"
+#include "http/router.h"
+#include "http/server/byte_budget.h"
+#include "http/server/head.h"
+#include "observe/span.h"
+
+namespace ledgerline::http {
+
+struct Exchange {
+    Exchange(ByteBudget& requests, ByteBudget& answers) {
+        request.memory = ByteBudget::Share(requests);
+        request.answer_memory = ByteBudget::Share(answers);
+    }
+
+    Request request;
+    Framing framing;
+    std::size_t head_bytes = 0;    // what the request's head takes of the memory
+    const Route* route = nullptr;  // null until one is found
+    bool close = false;            // the connection ends with this answer
+    bool handled = false;          // the handler ran: the answer is not the edge's own
+    WallTime begun_at;             // when its first byte was seen
+    Span span;                     // ends with the answer
+    SteadyTime complete_at;        // when the last byte had come, or the edge refused
+    std::string failure;           // what the handler threw; for the log only
+
+    // Frees what only the handler needed, whatever it has set aside.
+    void drop_request() {
+        std::vector<Header>().swap(request.headers);
+        request.drop_body();
+        request.memory.release();
+    }
+};
+
+}  // namespace ledgerline::http

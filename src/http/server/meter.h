@@ -1,0 +1,64 @@
+// Meter: the metrics and the log line of each answer. Not thread-safe: each thread has its own, which spares the
+// registry's locks.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <utility>
+
+#include "http/server/connections.h"
+#include "http/server/exchange.h"
+#include "observe/metrics.h"
+
+namespace ledgerline::http {
+
+// The method as a label: clients may invent others.
+std::string_view method_label(std::string_view method);
+// Whether machines ask for it every few seconds.
+bool is_probe(const Route& route);
+// Whether the answer says that something went wrong here.
+bool is_server_fault(const Response& response);
+
+// Why a connection ends that its client would have kept.
+enum class Dropped { crowded, request_bytes, answer_bytes, slow_reader };
+Dropped dropped_for(Eviction reason);
+
+class Meter {
+public:
+    // Of the refusals with one code, so many are logged by themselves in this time; the others are counted.
+    static constexpr milliseconds refusal_log_pause{1000};
+
+    // The metrics must outlive it.
+    explicit Meter(Metrics& metrics) : metrics_(metrics) {}
+
+    // Counts and logs an answer that is about to be sent. The log line is an error for what went wrong here, debug for
+    // probes, otherwise info: at the default level each request that reached its handler can be found by its trace_id.
+    // What the edge refuses comes in floods, from clients that nobody knows: of each code one is logged in a second,
+    // and then how many were not.
+    void record(const Exchange& exchange, const Response& response, SteadyTime now);
+    // Counts what was refused at the edge. reason: one of edge_code.
+    void record_refusal(std::string_view reason);
+    void record_dropped(Dropped reason);
+
+private:
+    struct Refusals {
+        SteadyTime next_log;  // no line before
+        std::size_t unlogged = 0;
+    };
+    bool is_logged(const Exchange& exchange, const Response& response, SteadyTime now);
+    void log_the_unlogged(SteadyTime now);
+
+    using Call = std::pair<std::string_view, const Route*>;          // method label, route
+    using Answer = std::tuple<std::string_view, const Route*, int>;  // method label, route, status
+    prometheus::Counter& counter_of(const Answer& answer);
+    prometheus::Histogram& histogram_of(const Call& call);
+
+    Metrics& metrics_;
+    std::map<Answer, prometheus::Counter*> counters_;
+    std::map<Call, prometheus::Histogram*> histograms_;
+    std::map<std::string, Refusals> refusals_;  // by problem code, which is one of edge_code
+};
+
+}  // namespace ledgerline::http

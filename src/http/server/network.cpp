@@ -1,0 +1,54 @@
+#include "http/server/network.h"
+
+#include <algorithm>
+#include <charconv>
+
+namespace ledgerline::http {
+namespace {
+
+constexpr unsigned kMappedBits = 96;     // before an IPv4 address
+constexpr std::size_t kClientBytes = 8;  // of an IPv6 address
+
+}  // namespace
+
+AddressBytes bytes_of(const boost::asio::ip::address& address) {
+    using boost::asio::ip::v4_mapped;
+    const auto six = address.is_v4() ? boost::asio::ip::make_address_v6(v4_mapped, address.to_v4()) : address.to_v6();
+    AddressBytes bytes;
+    std::ranges::copy(six.to_bytes(), bytes.begin());
+    return bytes;
+}
+
+AddressBytes client_of(const boost::asio::ip::address& address) {
+    AddressBytes bytes = bytes_of(address);
+    const bool four = address.is_v4() || address.to_v6().is_v4_mapped();
+    if (!four) std::fill(bytes.begin() + kClientBytes, bytes.end(), std::uint8_t{0});
+    return bytes;
+}
+
+std::optional<Network> Network::parse(std::string_view text) {
+    const auto slash = text.find('/');
+    boost::system::error_code error;
+    const auto address = boost::asio::ip::make_address(std::string(text.substr(0, slash)), error);
+    if (error || (address.is_v6() && address.to_v6().scope_id() != 0)) return std::nullopt;
+    Network network;
+    network.address_ = bytes_of(address);
+    if (slash == std::string_view::npos) return network;
+    const std::string_view digits = text.substr(slash + 1);
+    unsigned bits = 0;
+    const auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), bits);
+    if (parsed.ec != std::errc() || parsed.ptr != digits.data() + digits.size()) return std::nullopt;
+    if (bits > (address.is_v4() ? 32u : 128u)) return std::nullopt;
+    network.bits_ = bits + (address.is_v4() ? kMappedBits : 0);
+    return network;
+}
+
+bool Network::contains(const AddressBytes& address) const {
+    const std::size_t whole = bits_ / 8;
+    if (!std::equal(address.begin(), address.begin() + static_cast<std::ptrdiff_t>(whole), address_.begin()))
+        return false;
+    const unsigned rest = bits_ % 8;
+    return rest == 0 || (address[whole] ^ address_[whole]) >> (8 - rest) == 0;
+}
+
+}  // namespace ledgerline::http

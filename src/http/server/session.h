@@ -1,0 +1,75 @@
+// Session: one connection, from accept to close. Its requests are read, checked, handled and answered one after the
+// other by one coroutine on one single-threaded executor, so nothing here is ever touched by two threads.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <memory>
+#include <optional>
+
+#include "http/server/edge.h"
+#include "http/server/exchange.h"
+#include "http/server/meter.h"
+#include "http/server/stream.h"
+
+namespace ledgerline::http {
+
+class Session {
+public:
+    // whole: serves whatever is asked, one request after the other. spare: beyond the limit of connections, where one
+    // request is answered, with a 503 unless it is a probe.
+    enum class Kind { whole, spare };
+
+    // Edge and meter must outlive it.
+    Session(Edge& edge, Meter& meter, boost::asio::ip::tcp::socket socket, Kind kind,
+            std::shared_ptr<Connections::Place> place);
+
+    // Serves until the client or the edge has enough. To be spawned with abort_slot(), so that abort() works.
+    boost::asio::awaitable<void> run();
+
+    // Ends the session now if it waits for a request, otherwise after the answer under way. Edge::draining is set.
+    void drain();
+    // Ends it wherever it is; a handler that waits on an Asio operation sees operation_aborted.
+    void abort();
+    boost::asio::cancellation_slot abort_slot() { return abort_signal_.slot(); }
+
+private:
+    // Why a request does not reach its handler.
+    struct Stop {
+        std::optional<Response> answer;  // nothing when there is nobody left to answer
+    };
+    using Step = std::optional<Stop>;  // nothing: go on
+
+    boost::asio::awaitable<bool> await_request();
+    boost::asio::awaitable<bool> serve_one();
+    boost::asio::awaitable<Step> receive(Exchange& exchange);
+    boost::asio::awaitable<Step> read_head(Exchange& exchange, std::string& target);
+    boost::asio::awaitable<Step> read_more(Exchange& exchange);
+    boost::asio::awaitable<Step> skip_body(Exchange& exchange, Response refusal);
+    boost::asio::awaitable<Step> read_body(Exchange& exchange);
+    boost::asio::awaitable<bool> make_room(Exchange& exchange);
+    boost::asio::awaitable<bool> hold(Exchange& exchange, std::size_t body_bytes);
+    boost::asio::awaitable<bool> hold_answer(Exchange& exchange, const Response& response);
+    boost::asio::awaitable<Step> say_continue(const Exchange& exchange);
+    boost::asio::awaitable<Response> handle(Exchange& exchange);
+    boost::asio::awaitable<bool> answer(Exchange& exchange, Response response);
+    boost::asio::awaitable<void> finish();
+
+    void evict(Eviction reason);
+    void identify(Exchange& exchange);
+    Stop refuse(Exchange& exchange, Response response);
+    Stop stopped(Exchange& exchange, Io io);
+
+    Edge& edge_;
+    Meter& meter_;
+    const Kind kind_;
+    const std::shared_ptr<Connections::Place> place_;
+    std::shared_ptr<Stream> stream_;
+    boost::asio::cancellation_signal abort_signal_;
+    bool waiting_ = false;  // for the first byte of a request
+    bool evicted_ = false;  // goes as soon as it can
+    bool aborted_ = false;
+};
+
+}  // namespace ledgerline::http

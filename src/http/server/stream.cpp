@@ -1,0 +1,162 @@
+#include "http/server/stream.h"
+
+#include <netinet/tcp.h>
+
+#include <algorithm>
+#include <array>
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+namespace ledgerline::http {
+namespace {
+
+namespace asio = boost::asio;
+constexpr auto use_tuple = asio::as_tuple(asio::use_awaitable);
+
+// What a buffer may keep while nothing is in it.
+constexpr std::size_t kEmptyBufferBytesMax = 1024;
+// How much is read from one connection before the others of its thread have had their turn.
+constexpr unsigned kReadsInARowMax = 4;
+constexpr std::size_t kWriteBytesMax = 64 * 1024;
+// How much the kernel takes of an answer beyond what is on its way to the peer: it would otherwise take megabytes at
+// once, and nothing could be told of the pace at which they are read.
+constexpr int kUnsentBytesMax = 128 * 1024;
+
+}  // namespace
+
+Stream::Stream(asio::ip::tcp::socket socket, std::function<void()> on_progress)
+    : socket_(std::move(socket)), timer_(socket_.get_executor()), on_progress_(std::move(on_progress)) {
+    boost::system::error_code ignored;  // a peer that is gone already is noticed by the first read
+    socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
+    socket_.set_option(asio::detail::socket_option::integer<IPPROTO_TCP, TCP_NOTSENT_LOWAT>(kUnsentBytesMax), ignored);
+    socket_.non_blocking(true, ignored);
+}
+
+void Stream::consume(std::size_t bytes) {
+    buffer_.erase(0, bytes);
+    if (buffer_.empty() && buffer_.capacity() > kEmptyBufferBytesMax) std::string().swap(buffer_);
+}
+
+bool Stream::has_unread() {
+    boost::system::error_code error;
+    return socket_.available(error) > 0 && !error;
+}
+
+void Stream::set_deadline(milliseconds from_now, Pace pace) {
+    deadline_ = std::chrono::steady_clock::now() + from_now;
+    pace_ = pace;
+    expired_ = false;
+    begin_window();
+    // A timer that fires too early finds the deadline moved and goes on: most requests never touch the timer.
+    if (due() < armed_until_) arm(due());
+}
+
+void Stream::clear_deadline() {
+    deadline_ = window_end_ = SteadyTime::max();
+    pace_ = {};
+}
+
+void Stream::begin_window() {
+    window_bytes_ = 0;
+    window_end_ = pace_.bytes > 0 ? std::chrono::steady_clock::now() + pace_.window : SteadyTime::max();
+}
+
+void Stream::moved(std::size_t bytes) {
+    if (pace_.bytes == 0) return;
+    window_bytes_ += bytes;
+    if (window_bytes_ < pace_.bytes) return;
+    begin_window();
+    on_progress_();
+}
+
+void Stream::arm(SteadyTime at) {
+    armed_until_ = at;
+    timer_.expires_at(at);
+    timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
+        if (error) return;
+        if (const auto self = weak.lock()) self->on_timer();
+    });
+}
+
+void Stream::on_timer() {
+    armed_until_ = SteadyTime::max();
+    if (due() == SteadyTime::max()) return;
+    if (std::chrono::steady_clock::now() < due()) return arm(due());
+    clear_deadline();
+    expired_ = true;
+    boost::system::error_code ignored;
+    socket_.cancel(ignored);
+}
+
+// Through a block on the stack, so that the buffer takes no more than has come.
+std::size_t Stream::read_some(boost::system::error_code& error) {
+    std::array<char, read_bytes_max> block;
+    const std::size_t bytes = socket_.read_some(asio::buffer(block), error);
+    buffer_.append(block.data(), bytes);
+    return bytes;
+}
+
+asio::awaitable<Io> Stream::read() {
+    interrupted_ = false;
+    if (reads_in_a_row_ == kReadsInARowMax) {
+        reads_in_a_row_ = 0;
+        co_await asio::post(socket_.get_executor(), asio::use_awaitable);
+    }
+    while (true) {
+        if (expired_) co_return Io::timed_out;
+        boost::system::error_code error;
+        const std::size_t bytes = read_some(error);
+        if (!error) {
+            ++reads_in_a_row_;
+            moved(bytes);
+            co_return Io::done;
+        }
+        if (error != asio::error::would_block && error != asio::error::interrupted) co_return Io::gone;
+        reads_in_a_row_ = 0;
+        if (interrupted_) co_return Io::interrupted;
+        const auto [failed] = co_await socket_.async_wait(asio::ip::tcp::socket::wait_read, use_tuple);
+        if (!failed) continue;
+        if (expired_) co_return Io::timed_out;
+        co_return interrupted_ ? Io::interrupted : Io::gone;
+    }
+}
+
+asio::awaitable<Io> Stream::write(std::string_view head, std::string_view body) {
+    while (!head.empty() || !body.empty()) {
+        if (expired_) co_return Io::timed_out;
+        const std::array<asio::const_buffer, 2> parts{asio::buffer(head), asio::buffer(body.substr(0, kWriteBytesMax))};
+        const auto [error, bytes] = co_await socket_.async_write_some(parts, use_tuple);
+        if (error) co_return expired_ ? Io::timed_out : Io::gone;
+        const std::size_t of_head = std::min(bytes, head.size());
+        head.remove_prefix(of_head);
+        body.remove_prefix(bytes - of_head);
+        moved(bytes);
+    }
+    co_return Io::done;
+}
+
+void Stream::interrupt() {
+    interrupted_ = true;
+    boost::system::error_code ignored;
+    socket_.cancel(ignored);
+}
+
+asio::awaitable<void> Stream::linger(std::size_t bytes_max) {
+    boost::system::error_code ignored;
+    socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
+    std::size_t dropped = 0;
+    do {
+        dropped += buffer_.size();
+        std::string().swap(buffer_);
+    } while (dropped < bytes_max && co_await read() == Io::done);
+}
+
+void Stream::close() {
+    clear_deadline();
+    boost::system::error_code ignored;
+    socket_.close(ignored);
+}
+
+}  // namespace ledgerline::http

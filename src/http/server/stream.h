@@ -1,0 +1,84 @@
+// Stream: one accepted TCP connection, what was read ahead from it, and the time that it may take.
+//
+// Everything runs on the connection's own single-threaded executor. It is held by a shared_ptr, because the deadline's
+// timer may fire while the connection is being taken down. A connection that waits holds no buffer.
+#pragma once
+
+#include <algorithm>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "http/server/pace.h"
+
+namespace ledgerline::http {
+
+// How a read or a write ended.
+enum class Io {
+    done,
+    timed_out,    // the deadline passed, or the peer was too slow; the connection can still be written to
+    interrupted,  // by interrupt()
+    gone,         // the peer closed or reset the connection
+};
+
+class Stream : public std::enable_shared_from_this<Stream> {
+public:
+    static constexpr std::size_t read_bytes_max = 16 * 1024;  // read ahead at once
+
+    // on_progress: called whenever as many bytes have moved as the pace asks for.
+    Stream(boost::asio::ip::tcp::socket socket, std::function<void()> on_progress);
+
+    // What was read and not yet used up. Valid until the next read or consume().
+    std::string_view buffered() const { return buffer_; }
+    void consume(std::size_t bytes);
+    // What the buffer takes of the memory.
+    std::size_t weight() const { return buffer_.capacity(); }
+    // Whether the peer has sent something that was not read yet.
+    bool has_unread();
+
+    // Bounds all that follows, until it is set anew or cleared.
+    void set_deadline(milliseconds from_now, Pace pace = {});
+    void clear_deadline();
+
+    // Adds at least one byte to buffered().
+    boost::asio::awaitable<Io> read();
+    // Both parts, whole.
+    boost::asio::awaitable<Io> write(std::string_view head, std::string_view body);
+    // Ends a read under way with Io::interrupted.
+    void interrupt();
+
+    // Says that nothing more will be sent, then drops what the peer still sends until it closes, too, or deadline or
+    // bytes_max are reached. A socket closed with unread data would reset the connection, and the peer might never see
+    // the last answer.
+    boost::asio::awaitable<void> linger(std::size_t bytes_max);
+    bool is_open() const { return socket_.is_open(); }
+    void close();
+
+private:
+    SteadyTime due() const { return std::min(deadline_, window_end_); }
+    void begin_window();
+    void moved(std::size_t bytes);
+    void arm(SteadyTime at);
+    void on_timer();
+    std::size_t read_some(boost::system::error_code& error);
+
+    boost::asio::ip::tcp::socket socket_;
+    std::string buffer_;
+    boost::asio::steady_timer timer_;
+    const std::function<void()> on_progress_;
+    SteadyTime deadline_ = SteadyTime::max();
+    Pace pace_;
+    SteadyTime window_end_ = SteadyTime::max();
+    std::size_t window_bytes_ = 0;                // moved in it
+    SteadyTime armed_until_ = SteadyTime::max();  // max: the timer is not running
+    unsigned reads_in_a_row_ = 0;                 // without giving way to other connections
+    bool expired_ = false;
+    bool interrupted_ = false;
+};
+
+}  // namespace ledgerline::http

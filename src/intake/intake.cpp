@@ -1,0 +1,343 @@
+#include "intake/intake.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "observe/batch_log.h"
+#include "observe/exceptions.h"
+#include "observe/log.h"
+
+namespace ledgerline::intake {
+namespace {
+
+constexpr std::string_view kTimedOut = "57014";    // by the server's statement_timeout
+constexpr std::string_view kLockNotHad = "55P03";  // in time
+
+// Failures that say nothing about the next try: it may well succeed at once.
+constexpr std::string_view kContentionCodes[] = {
+    "40001",  // serialization failure
+    "40P01",  // deadlock
+    kLockNotHad,
+    "25P03",  // idle in transaction for too long: this process stood still for a while
+    "26000",  // prepare again
+    "0A000",  // prepare again
+    kTimedOut,
+};
+
+// Rows refused by themselves, one after the other and for one reason, that make an outage.
+constexpr int kRefusalsOfAnOutage = 2;
+
+bool is_contention(const Error& error) {
+    return std::ranges::find(kContentionCodes, error.code) != std::end(kContentionCodes);
+}
+
+Error with_code(std::string_view code, std::string message) {
+    return {Disposition::retry, std::string(code), std::move(message)};
+}
+
+void log_accepted(std::span<const IntakeItem> items, const IntakeAnswers& answers) {
+    std::map<int, BatchLog> lines;
+    for (std::size_t i = 0; i < items.size(); ++i) {
+        if (!answers[i] || answers[i]->status != IntakeResult::Status::created) continue;
+        lines.try_emplace(answers[i]->lane, "transactions accepted", answers[i]->lane)
+            .first->second.add(answers[i]->seq, items[i].traceparent);
+    }
+}
+
+void name_thread(std::thread& thread, const char* name) { pthread_setname_np(thread.native_handle(), name); }
+
+}  // namespace
+
+IntakeBatcher::IntakeBatcher(IntakeStore& store, IntakeConfig config, const Clock& clock, Random& random,
+                             Metrics& metrics, Wakeup& publisher_wakeup, OnFatal on_fatal, Tracer& tracer)
+    : store_(store),
+      config_(config),
+      clock_(clock),
+      metrics_(metrics),
+      created_total_(metrics.intake_rows_total.Add({{"result", "created"}})),
+      replayed_total_(metrics.intake_rows_total.Add({{"result", "replayed"}})),
+      refused_total_(metrics.intake_rows_total.Add({{"result", "refused"}})),
+      failed_total_(metrics.intake_rows_total.Add({{"result", "failed"}})),
+      publisher_wakeup_(publisher_wakeup),
+      on_fatal_(std::move(on_fatal)),
+      tracer_(tracer),
+      backoff_(config.backoff, random),
+      queue_({config.queue_rows_max, config.queue_bytes_max}, {config.turn_rows_max, config.turn_bytes_max}),
+      batch_rows_max_(config.batch_rows_max) {}
+
+void IntakeBatcher::start() {
+    LEDGERLINE_ASSERT(!thread_.joinable() && !stopping_);
+    thread_ = std::thread([this] { run(); });
+    name_thread(thread_, "intake");
+    deadline_thread_ = std::thread([this] { run_deadlines(); });
+    name_thread(deadline_thread_, "intake-deadline");
+}
+
+void IntakeBatcher::stop() {
+    stopping_ = true;
+    queue_.close(with_code(shutting_down, "this server is shutting down"));
+    stop_wakeup_.notify();
+    if (thread_.joinable()) thread_.join();
+    deadline_wakeup_.notify();
+    if (deadline_thread_.joinable()) deadline_thread_.join();
+}
+
+boost::asio::awaitable<IntakeReply> IntakeBatcher::accept(std::vector<IntakeItem> items) {
+    co_return co_await suspend_for<IntakeReply>(
+        [&](Resume<IntakeReply> resume) { submit(std::move(items), std::move(resume)); });
+}
+
+void IntakeBatcher::submit(std::vector<IntakeItem> items, Resume<IntakeReply> answered) {
+    queue_.push(std::move(items), clock_.steady_now() + config_.request_timeout, std::move(answered));
+    note_queue();
+}
+
+void IntakeBatcher::note_queue() {
+    const IntakeQueue::Size waiting = queue_.size();
+    metrics_.intake_queue_rows.Set(static_cast<double>(waiting.rows));
+    metrics_.intake_queue_bytes.Set(static_cast<double>(waiting.bytes));
+}
+
+void IntakeBatcher::run() {
+    while (!stopping_) {
+        try {
+            run_round();
+        } catch (const std::exception& exception) {
+            // The rows that were taken are answered at their deadline.
+            note_exception(metrics_, "intake", exception.what());
+            stop_wakeup_.wait(backoff_.next());
+        }
+    }
+}
+
+void IntakeBatcher::run_round() {
+    if (!reachable_) return probe_database();
+    auto batch = queue_.take({batch_rows_max_, config_.batch_bytes_max});
+    if (!batch) return;
+    auto answers = accept_batch(*batch);
+    count(answers);
+    log_accepted(batch->items, answers);
+    queue_.answer(*std::move(batch), std::move(answers));
+}
+
+IntakeAnswers IntakeBatcher::accept_batch(const IntakeQueue::Batch& batch) {
+    note_queue();
+    metrics_.intake_batch_size.Observe(static_cast<double>(batch.items.size()));
+    const auto waited = clock_.steady_now() - (batch.first_deadline - config_.request_timeout);
+    metrics_.intake_wait_seconds.Observe(std::chrono::duration<double>(waited).count());
+
+    Span span = tracer_.start_batch("intake batch", batch.items, &IntakeItem::traceparent);
+    span.set("ledgerline.intake.rows", batch.items.size());
+    const TraceScope scope(span.context());
+    Attempt attempt{batch.deadline};
+    auto answers = accept_items(batch.items, attempt);
+    // The rows whose refusals told that it is an outage are not at fault either.
+    for (auto answer = answers.rbegin(); attempt.outage && answer != answers.rend(); ++answer) {
+        if (*answer && (*answer)->status != IntakeResult::Status::failed) break;
+        if (*answer) *answer = std::unexpected(*attempt.outage);
+    }
+    for (auto& answer : answers) {
+        if (answer)
+            answer->batch = span.context();
+        else if (span.recording())
+            span.fail(answer.error());
+    }
+    return answers;
+}
+
+// Sleeps until the first deadline. None that is set meanwhile can be earlier than one whole request_timeout from now.
+void IntakeBatcher::run_deadlines() {
+    while (!stopping_) {
+        const SteadyTime now = clock_.steady_now();
+        SteadyTime next = now + config_.request_timeout;
+        try {
+            next = queue_.expire(now).value_or(next);
+        } catch (const std::exception& exception) {
+            note_exception(metrics_, "intake", exception.what());
+            next = now + config_.backoff.cap;
+        }
+        deadline_wakeup_.wait(
+            std::chrono::ceil<milliseconds>(std::min<SteadyTime::duration>(next - now, config_.request_timeout)));
+    }
+}
+
+IntakeAnswers IntakeBatcher::accept_items(std::span<const IntakeItem> items, Attempt& attempt, bool fate_unknown) {
+    while (true) {
+        if (attempt.outage && !fate_unknown) return answer_all(items.size(), *attempt.outage);
+        if (attempt.tried && clock_.steady_now() >= attempt.deadline)
+            return answer_all(items.size(),
+                              with_code(fate_unknown ? outcome_unknown : overloaded, "not accepted in time"));
+        attempt.tried = true;
+        auto results = try_once(items, attempt);
+        if (results) return accepted(std::move(*results), fate_unknown);
+
+        const Error& error = results.error();
+        if (error.disposition == Disposition::refuse)
+            return items.size() > 1 ? accept_halves(items, attempt, fate_unknown)
+                                    : refuse_one(items[0], error, attempt);
+        if (error.code == outcome_unknown) {
+            fate_unknown = true;
+            log::warn("the fate of an intake batch is unknown: running it again", {{"reason", error.message}});
+        } else if (error.code == kTimedOut && items.size() > 1) {
+            batch_rows_max_ = std::max<std::size_t>(1, std::min(batch_rows_max_, items.size()) / 2);
+            log::warn("an intake batch took too long and is halved", {{"rows", items.size()}});
+            return accept_halves(items, attempt, fate_unknown);
+        } else if (error.code == kTimedOut) {
+            return answer_all(1, with_code(fate_unknown ? outcome_unknown : overloaded, error.message));
+        } else if (error.code == kLockNotHad && std::exchange(attempt.waits_for_lanes, false)) {
+            continue;
+        } else if (!is_contention(error)) {
+            // A session may have been lost long before it was used: a new one is tried before that counts as an outage.
+            if (error.disposition == Disposition::retry && !std::exchange(attempt.connection_renewed, true)) continue;
+            lose_database(error);
+            attempt.outage = with_code(database_unavailable, error.message);
+            if (!fate_unknown) continue;
+        }
+        if (stopping_ || broken_)
+            return answer_all(items.size(), with_code(fate_unknown ? outcome_unknown : overloaded, error.message));
+        stop_wakeup_.wait(backoff_.next());
+    }
+}
+
+// What was thrown may have been thrown after the commit.
+Result<std::vector<IntakeResult>> IntakeBatcher::try_once(std::span<const IntakeItem> items, const Attempt& attempt) {
+    const SteadyTime begun = clock_.steady_now();
+    Result<std::vector<IntakeResult>> results;
+    try {
+        results = store_.accept(items, {!attempt.waits_for_lanes, held_lanes_});
+    } catch (const std::exception& exception) {
+        note_exception(metrics_, "intake", exception.what());
+        results = std::unexpected(with_code(outcome_unknown, exception.what()));
+    }
+    metrics_.intake_commit_seconds.Observe(std::chrono::duration<double>(clock_.steady_now() - begun).count());
+    return results;
+}
+
+// One after the other, so that each account's rows keep their order.
+IntakeAnswers IntakeBatcher::accept_halves(std::span<const IntakeItem> items, Attempt& attempt, bool fate_unknown) {
+    const std::size_t half = items.size() / 2;
+    IntakeAnswers answers = accept_items(items.first(half), attempt, fate_unknown);
+    std::map<Uuid, Error> left;
+    for (std::size_t i = 0; i < half && !fate_unknown; ++i)
+        if (!answers[i]) left.try_emplace(items[i].account_id, not_stored(answers[i].error()));
+    IntakeAnswers rest = accept_rest(items.subspan(half), left, attempt, fate_unknown);
+    std::ranges::move(rest, std::back_inserter(answers));
+    return answers;
+}
+
+// left: accounts of which a row before these was not accepted for a passing reason, and why. Their other rows are not
+// tried: they would overtake that one when it is sent again.
+IntakeAnswers IntakeBatcher::accept_rest(std::span<const IntakeItem> items, const std::map<Uuid, Error>& left,
+                                         Attempt& attempt, bool fate_unknown) {
+    if (left.empty()) return accept_items(items, attempt, fate_unknown);
+    std::vector<IntakeItem> others;
+    for (const IntakeItem& item : items)
+        if (!left.contains(item.account_id)) others.push_back(item);
+    IntakeAnswers tried;
+    if (!others.empty()) tried = accept_items(others, attempt, fate_unknown);
+    IntakeAnswers answers;
+    auto next = tried.begin();
+    for (const IntakeItem& item : items) {
+        const auto why = left.find(item.account_id);
+        if (why == left.end())
+            answers.push_back(std::move(*next++));
+        else
+            answers.emplace_back(std::unexpected(why->second));
+    }
+    return answers;
+}
+
+// A row that the database refuses by itself. When the next one is refused for the same reason, it is the database.
+IntakeAnswers IntakeBatcher::refuse_one(const IntakeItem& item, const Error& error, Attempt& attempt) {
+    log::error("the database refuses a transaction", {{"transaction_id", item.transaction_id},
+                                                      {"account_id", item.account_id},
+                                                      {"code", error.code},
+                                                      {"reason", error.message}});
+    refusals_in_a_row_ = refusal_code_ == error.code ? refusals_in_a_row_ + 1 : 1;
+    refusal_code_ = error.code;
+    IntakeAnswers answers;
+    if (refusals_in_a_row_ >= kRefusalsOfAnOutage) {
+        attempt.outage = with_code(database_unavailable, error.message);
+        answers.emplace_back(std::unexpected(*attempt.outage));
+        return answers;
+    }
+    IntakeResult result;
+    result.status = IntakeResult::Status::failed;
+    result.error = error.message;
+    answers.emplace_back(std::move(result));
+    return answers;
+}
+
+// fate_unknown: an earlier try may have stored what this one could not.
+IntakeAnswers IntakeBatcher::accepted(std::vector<IntakeResult> results, bool fate_unknown) {
+    reach_database();
+    if (results.size() >= batch_rows_max_) batch_rows_max_ = std::min(batch_rows_max_ * 2, config_.batch_rows_max);
+    const bool stored = std::ranges::any_of(
+        results, [](const IntakeResult& result) { return result.status == IntakeResult::Status::created; });
+    if (stored) {
+        refusals_in_a_row_ = 0;
+        publisher_wakeup_.notify();
+    }
+    IntakeAnswers answers;
+    answers.reserve(results.size());
+    for (IntakeResult& result : results) {
+        note_lane(result);
+        if (result.status == IntakeResult::Status::lane_held)
+            answers.emplace_back(std::unexpected(
+                with_code(fate_unknown ? outcome_unknown : overloaded, "the account's lane is held by somebody else")));
+        else
+            answers.emplace_back(std::move(result));
+    }
+    return answers;
+}
+
+void IntakeBatcher::note_lane(const IntakeResult& result) {
+    if (result.status == IntakeResult::Status::lane_held) {
+        if (held_lanes_.insert(result.lane).second)
+            log::warn("intake does not wait for a lane that somebody else holds", {{"lane", result.lane}});
+    } else if (result.status == IntakeResult::Status::created && held_lanes_.erase(result.lane) > 0) {
+        log::info("intake has a lane again that was held", {{"lane", result.lane}});
+    }
+}
+
+void IntakeBatcher::lose_database(const Error& error) {
+    if (reachable_.exchange(false))
+        log::error("intake cannot use the database", {{"code", error.code}, {"reason", error.message}});
+    standing_.troubled("intake cannot commit: " + error.message);
+    queue_.refuse(with_code(database_unavailable, error.message));
+    if (error.disposition == Disposition::stop && !std::exchange(broken_, true)) on_fatal_(error);
+}
+
+// Whoever is told that the database is reachable finds the queue open.
+void IntakeBatcher::reach_database() {
+    backoff_.reset();
+    if (reachable_) return;
+    queue_.accept_again();
+    standing_.well();
+    reachable_ = true;
+    log::info("intake reaches the database again");
+}
+
+void IntakeBatcher::probe_database() {
+    stop_wakeup_.wait(backoff_.next());
+    if (stopping_ || broken_) return;
+    if (store_.ping()) reach_database();
+}
+
+void IntakeBatcher::count(const IntakeAnswers& answers) {
+    for (const auto& answer : answers) {
+        prometheus::Counter* counter = &refused_total_;
+        if (!answer || answer->status == IntakeResult::Status::failed) {
+            counter = &failed_total_;
+        } else if (answer->status == IntakeResult::Status::created) {
+            counter = &created_total_;
+        } else if (answer->status == IntakeResult::Status::replayed) {
+            counter = &replayed_total_;
+        }
+        counter->Increment();
+    }
+}
+
+}  // namespace ledgerline::intake

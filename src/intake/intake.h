@@ -1,0 +1,142 @@
+// IntakeBatcher: takes rows from all requests of the process and has them accepted together, one transaction after the
+// other (group commit).
+//
+// One thread takes whatever waits when the previous batch has committed, and never waits for more when it is idle. The
+// rows of one request are taken in their order, so an account's rows keep it also across batches, and requests take
+// turns (IntakeQueue). Whatever happens, each row is answered once, at most request_timeout after it was submitted.
+//
+// What a failure is taken for:
+//   a lane's lock not had        the batch is tried again without waiting for any lane. Rows of lanes that somebody
+//                                holds are not accepted, and those lanes are not waited for again until one was had
+//   another lock, a deadlock     the same batch is tried again, until its deadline
+//   a statement that times out   the batch is halved, and so are those that follow, until one succeeds. A row that
+//                                takes too long by itself is not accepted
+//   a row that is refused        found by halving; it fails alone
+//   one refused row after the other, for the same reason   an outage of the database: nobody is at fault
+//   anything else                an outage: everything that waits is answered, and the database is probed
+//
+// Rows that were not accepted are answered with an Error:
+//   overloaded            the queue is full, or the row waited in it for too long. Nothing was stored
+//   database_unavailable  the database cannot be reached or cannot write. Nothing was stored
+//   shutting_down         nothing was stored
+//   outcome_unknown       it may have been stored; the same key will tell
+#pragma once
+
+#include <atomic>
+#include <boost/asio/awaitable.hpp>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/backoff.h"
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/standing.h"
+#include "base/wakeup.h"
+#include "intake/intake_queue.h"
+#include "intake/intake_store.h"
+#include "observe/metrics.h"
+#include "observe/tracer.h"
+
+namespace ledgerline::intake {
+
+struct IntakeConfig {
+    std::size_t queue_rows_max = 20'000;
+    std::size_t queue_bytes_max = limits::intake_queue_bytes_max;
+    std::size_t batch_rows_max = 500;
+    std::size_t batch_bytes_max = limits::intake_batch_bytes_max;
+    // What one request gets into a batch before the others have had their turn.
+    std::size_t turn_rows_max = 64;
+    std::size_t turn_bytes_max = limits::intake_turn_bytes_max;
+    milliseconds request_timeout{10'000};
+    Backoff::Limits backoff{milliseconds(20), milliseconds(1'000)};
+};
+
+class IntakeBatcher {
+public:
+    using OnFatal = std::function<void(const Error&)>;
+
+    // All references must outlive it. publisher_wakeup is notified after each commit that stored rows. on_fatal is
+    // called, on the batcher's thread and at most once, when the database says that no batch can ever succeed; rows
+    // are answered with database_unavailable from then on.
+    IntakeBatcher(IntakeStore& store, IntakeConfig config, const Clock& clock, Random& random, Metrics& metrics,
+                  Wakeup& publisher_wakeup, OnFatal on_fatal, Tracer& tracer = Tracer::off());
+    ~IntakeBatcher() { stop(); }
+    IntakeBatcher(const IntakeBatcher&) = delete;
+    IntakeBatcher& operator=(const IntakeBatcher&) = delete;
+
+    // To be called once, and before accept().
+    void start();
+    // Lets the batch under way end, then answers everything that waits. Repeatable.
+    void stop();
+
+    // Has items accepted, in order: one answer an item. Thread-safe.
+    boost::asio::awaitable<IntakeReply> accept(std::vector<IntakeItem> items);
+    // The same without a coroutine: answered is called once, on a thread of the batcher or on the calling one.
+    void submit(std::vector<IntakeItem> items, Resume<IntakeReply> answered);
+
+    // Why intake cannot commit, as far as it has tried; nothing while it can. Thread-safe.
+    std::optional<std::string> trouble() const { return standing_.trouble(); }
+
+private:
+    // One batch, and what its tries have come to.
+    struct Attempt {
+        SteadyTime deadline;
+        bool tried = false;
+        bool waits_for_lanes = true;
+        bool connection_renewed = false;
+        std::optional<Error> outage{};  // rows are answered with it from then on
+    };
+
+    void run();
+    void run_round();
+    void run_deadlines();
+    IntakeAnswers accept_batch(const IntakeQueue::Batch& batch);
+    IntakeAnswers accept_items(std::span<const IntakeItem> items, Attempt& attempt, bool fate_unknown = false);
+    Result<std::vector<IntakeResult>> try_once(std::span<const IntakeItem> items, const Attempt& attempt);
+    IntakeAnswers accept_halves(std::span<const IntakeItem> items, Attempt& attempt, bool fate_unknown);
+    IntakeAnswers refuse_one(const IntakeItem& item, const Error& error, Attempt& attempt);
+    IntakeAnswers accept_rest(std::span<const IntakeItem> items, const std::map<Uuid, Error>& left, Attempt& attempt,
+                              bool fate_unknown);
+    IntakeAnswers accepted(std::vector<IntakeResult> results, bool fate_unknown);
+    void note_lane(const IntakeResult& result);
+    void note_queue();
+    void lose_database(const Error& error);
+    void reach_database();
+    void probe_database();
+    void count(const IntakeAnswers& answers);
+
+    IntakeStore& store_;
+    const IntakeConfig config_;
+    const Clock& clock_;
+    Metrics& metrics_;
+    prometheus::Counter& created_total_;
+    prometheus::Counter& replayed_total_;
+    prometheus::Counter& refused_total_;
+    prometheus::Counter& failed_total_;
+    Wakeup& publisher_wakeup_;
+    const OnFatal on_fatal_;
+    Tracer& tracer_;
+    Backoff backoff_;
+    IntakeQueue queue_;
+    std::atomic<bool> reachable_ = true;
+    Standing standing_;
+    std::atomic<bool> stopping_ = false;
+    // Of the batcher's thread.
+    bool broken_ = false;
+    std::set<int> held_lanes_;    // by somebody else, for longer than is waited
+    std::size_t batch_rows_max_;  // halved when a batch times out, doubled when one succeeds
+    std::string refusal_code_;    // for which rows were refused, each by itself, one after the other
+    int refusals_in_a_row_ = 0;
+    Wakeup stop_wakeup_;
+    Wakeup deadline_wakeup_;  // of the deadline thread
+    std::thread thread_;
+    std::thread deadline_thread_;
+};
+
+}  // namespace ledgerline::intake

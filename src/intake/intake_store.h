@@ -1,0 +1,95 @@
+// IntakeStore: how transactions are accepted. Each method is one whole database transaction.
+//
+// Implementations: PgIntakeStore, and a memory one for tests and simulation; tests/integration holds both to the same
+// conformance suite. Not thread-safe: one thread at a time.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "base/uuid.h"
+#include "db/sqlstate.h"
+#include "domain/event.h"
+#include "observe/trace.h"
+
+namespace ledgerline::intake {
+
+// One request to accept a transaction. The ids are made before the first try, so that a batch whose fate is unknown can
+// be run again: rows found under those ids were created by it.
+struct IntakeItem {
+    Uuid transaction_id;
+    Uuid event_id;
+    Uuid account_id;
+    std::int64_t amount_cents = 0;
+    std::string currency;
+    TransactionType type = TransactionType::credit;
+    std::string idempotency_key;
+    std::optional<std::string> metadata;  // an object, as jsonb prints it
+    std::string traceparent;
+
+    // What it takes in memory.
+    std::size_t bytes() const {
+        return sizeof(IntakeItem) + currency.size() + idempotency_key.size() + traceparent.size() +
+               (metadata ? metadata->size() : 0);
+    }
+};
+
+struct IntakeResult {
+    enum class Status {
+        created,
+        replayed,    // the key is known and the body the same
+        key_reused,  // the key is known with another body
+        account_not_found,
+        account_suspended,
+        currency_mismatch,
+        lane_held,  // somebody else holds the row's lane, which was not to be waited for. Nothing was stored
+        failed,     // the database refuses this one row: error says why (set by IntakeBatcher, which isolates the row)
+    };
+    Status status = Status::failed;
+    Uuid transaction_id;           // created or replayed
+    int lane = 0;                  // created, lane_held
+    std::int64_t seq = 0;          // created
+    WallTime created_at;           // created
+    std::string account_currency;  // currency_mismatch
+    std::string error;             // failed
+    TraceContext batch;            // created: the span of its intake transaction (set by IntakeBatcher)
+};
+
+using db::outcome_unknown;
+
+// Which lanes are waited for when somebody else holds them.
+struct LaneWaits {
+    bool none = false;      // no lane at all
+    std::set<int> not_for;  // all lanes but these
+
+    bool waits_for_all() const { return !none && not_for.empty(); }
+    bool waits_for(int lane) const { return !none && !not_for.contains(lane); }
+};
+
+class IntakeStore {
+public:
+    virtual ~IntakeStore() = default;
+
+    // Accepts the items in order, each on its own merits: one result an item. Locks the batch's lanes in ascending
+    // order, reads status and keys in a statement that begins after that, numbers the new rows in the order of items,
+    // and commits. A key that occurs twice among the items is accepted once; the later ones replay it or are refused.
+    //
+    // Error with Disposition::retry and code outcome_unknown: the commit was sent and its fate is not known; run the
+    // same items again. Any other error: nothing was stored. Disposition::refuse: at least one of the items is at
+    // fault.
+    virtual Result<std::vector<IntakeResult>> accept(std::span<const IntakeItem> items, const LaneWaits& waits) = 0;
+    // Waits for every lane.
+    Result<std::vector<IntakeResult>> accept(std::span<const IntakeItem> items) { return accept(items, {}); }
+
+    // Whether accept() could store something just now.
+    virtual Result<void> ping() = 0;
+};
+
+}  // namespace ledgerline::intake

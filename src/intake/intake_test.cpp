@@ -1,0 +1,598 @@
+// IntakeBatcher on a store whose answers the tests write.
+#include "intake/intake.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cctype>
+#include <condition_variable>
+#include <deque>
+#include <future>
+#include <mutex>
+#include <set>
+
+namespace ledgerline::intake {
+namespace {
+
+using Status = IntakeResult::Status;
+using testing::Contains;
+using testing::Each;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+using Keys = std::vector<std::string>;
+
+Error transient(std::string code) { return {Disposition::retry, std::move(code), "away"}; }
+
+// Answers every batch as the script says, and notes the keys it was asked for. While it is closed, it holds each batch.
+constexpr int kLockedLane = 7;
+
+class ScriptedStore final : public IntakeStore {
+public:
+    using IntakeStore::accept;
+    Result<std::vector<IntakeResult>> accept(std::span<const IntakeItem> items, const LaneWaits& waits) override {
+        std::unique_lock lock(mutex_);
+        Keys keys;
+        for (const IntakeItem& item : items) keys.push_back(item.idempotency_key);
+        batches_.push_back(keys);
+        changed_.notify_all();
+        changed_.wait(lock, [this] { return open_; });
+        if (std::exchange(throws_next_, false)) throw std::bad_alloc();
+        if (items.size() > rows_in_time_max_) return std::unexpected(transient("57014"));
+        if (refuses_all_) return failure(Disposition::refuse, "P0001", "a trigger says no");
+        for (const std::string& key : keys)
+            if (key == guilty_) return failure(Disposition::refuse, "23514", "a check failed");
+        std::set<Uuid> locked_accounts;
+        for (const IntakeItem& item : items)
+            if (item.idempotency_key == locked_) locked_accounts.insert(item.account_id);
+        if (!locked_accounts.empty() && waits.waits_for(kLockedLane)) return std::unexpected(transient("55P03"));
+        if (!failures_.empty()) {
+            Error error = failures_.front();
+            failures_.pop_front();
+            if (!locked_next_.empty()) locked_ = std::exchange(locked_next_, {});
+            return std::unexpected(error);
+        }
+        std::vector<IntakeResult> results;
+        for (const IntakeItem& item : items) {
+            IntakeResult result;
+            result.status = item.amount_cents > 0 ? Status::created : Status::account_not_found;
+            result.transaction_id = item.transaction_id;
+            result.seq = ++seq_;
+            if (locked_accounts.contains(item.account_id)) {
+                result.status = Status::lane_held;
+                result.lane = kLockedLane;
+            }
+            results.push_back(result);
+        }
+        return results;
+    }
+    Result<void> ping() override {
+        std::lock_guard lock(mutex_);
+        ++pings_;
+        changed_.notify_all();
+        if (!away_) return {};
+        return std::unexpected(transient("08006"));
+    }
+
+    void close() {
+        set([this] { open_ = false; });
+    }
+    void open() {
+        set([this] { open_ = true; });
+    }
+    void go_away() {
+        set([this] { away_ = true; });
+    }
+    void come_back() {
+        set([this] { away_ = false; });
+    }
+    void set_guilty(std::string key) {
+        set([&] { guilty_ = std::move(key); });
+    }
+    void refuse_all(bool refuses) {
+        set([&] { refuses_all_ = refuses; });
+    }
+    // Larger batches take too long.
+    void set_rows_in_time_max(std::size_t rows) {
+        set([&] { rows_in_time_max_ = rows; });
+    }
+    void throw_next() {
+        set([this] { throws_next_ = true; });
+    }
+    // As if somebody else held this row's lane.
+    void set_locked(std::string key) {
+        set([&] { locked_ = std::move(key); });
+    }
+    // As set_locked(), from the next failure on.
+    void lock_after_failure(std::string key) {
+        set([&] { locked_next_ = std::move(key); });
+    }
+    void fail_next(Error error) {
+        set([&] { failures_.push_back(std::move(error)); });
+    }
+
+    std::vector<Keys> batches() {
+        std::lock_guard lock(mutex_);
+        return batches_;
+    }
+    void await_batches(std::size_t count) {
+        std::unique_lock lock(mutex_);
+        changed_.wait(lock, [&] { return batches_.size() >= count; });
+    }
+    void await_pings(int count) {
+        std::unique_lock lock(mutex_);
+        changed_.wait(lock, [&] { return pings_ >= count; });
+    }
+
+private:
+    void set(const std::function<void()>& change) {
+        std::lock_guard lock(mutex_);
+        change();
+        changed_.notify_all();
+    }
+
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    bool open_ = true;
+    bool away_ = false;
+    bool refuses_all_ = false;
+    bool throws_next_ = false;
+    std::size_t rows_in_time_max_ = 1'000'000;
+    std::string guilty_;
+    std::string locked_;
+    std::string locked_next_;
+    std::deque<Error> failures_;
+    std::vector<Keys> batches_;
+    std::int64_t seq_ = 0;
+    int pings_ = 0;
+};
+
+class IntakeTest : public testing::Test {
+protected:
+    // The deadline that tests do not come near.
+    static constexpr milliseconds kLong{600'000};
+
+    ~IntakeTest() override {
+        store_.open();
+        if (batcher_) batcher_->stop();
+    }
+
+    void start(IntakeConfig config = {}) {
+        config.backoff = {milliseconds(1), milliseconds(2)};
+        batcher_.emplace(store_, config, clock_, random_, metrics_, publisher_, [this](const Error& error) {
+            std::lock_guard lock(mutex_);
+            fatal_.push_back(error.code);
+        });
+        batcher_->start();
+    }
+    static IntakeConfig with(milliseconds request_timeout, std::size_t batch_rows_max = 500,
+                             std::size_t queue_rows_max = 20'000) {
+        IntakeConfig config;
+        config.request_timeout = request_timeout;
+        config.batch_rows_max = batch_rows_max;
+        config.queue_rows_max = queue_rows_max;
+        return config;
+    }
+
+    // Of one account; a key that begins with a digit is of an account of its own.
+    std::future<IntakeAnswers> submit(const Keys& keys, std::int64_t amount_cents = 1) {
+        std::vector<IntakeItem> items;
+        for (const std::string& key : keys) {
+            IntakeItem& item = items.emplace_back();
+            item.idempotency_key = key;
+            if (std::isdigit(key.front()) != 0) item.account_id.bytes[0] = static_cast<std::uint8_t>(key.front());
+            item.amount_cents = amount_cents;
+        }
+        auto promise = std::make_shared<std::promise<IntakeAnswers>>();
+        auto answered = promise->get_future();
+        batcher_->submit(std::move(items), [promise, keys](IntakeReply reply) {
+            EXPECT_EQ(reply.items.size(), keys.size());
+            promise->set_value(std::move(reply.answers));
+        });
+        return answered;
+    }
+    // "created", the code of the error, ...: one word an answer.
+    static Keys words(std::future<IntakeAnswers> answered) {
+        Keys words;
+        for (const auto& answer : answered.get()) {
+            if (!answer)
+                words.push_back(answer.error().code);
+            else if (answer->status == Status::created)
+                words.push_back("created");
+            else
+                words.push_back(answer->status == Status::failed ? "failed" : "refused");
+        }
+        return words;
+    }
+
+    SystemClock clock_;
+    SeededRandom random_{1};
+    Metrics metrics_{"test"};
+    Wakeup publisher_;
+    ScriptedStore store_;
+    std::mutex mutex_;
+    Keys fatal_;
+    std::optional<IntakeBatcher> batcher_;
+};
+
+TEST_F(IntakeTest, AnswersEachRequestWithItsOwnRows) {
+    start();
+    EXPECT_THAT(words(submit({"a", "b"})), ElementsAre("created", "created"));
+    EXPECT_THAT(words(submit({"c"}, 0)), ElementsAre("refused"));
+    EXPECT_THAT(words(submit({})), IsEmpty());
+    EXPECT_THAT(metrics_.to_text(), HasSubstr("intake_rows_total{result=\"created\"} 2\n"));
+    EXPECT_THAT(metrics_.to_text(), HasSubstr("intake_rows_total{result=\"refused\"} 1\n"));
+}
+
+TEST_F(IntakeTest, TakesWhateverWaitsWhenABatchIsDone) {
+    start();
+    store_.close();
+    auto first = submit({"a"});
+    store_.await_batches(1);
+    auto second = submit({"b", "c"}), third = submit({"d"});
+    store_.open();
+    EXPECT_THAT(words(std::move(first)), ElementsAre("created"));
+    EXPECT_THAT(words(std::move(second)), ElementsAre("created", "created"));
+    EXPECT_THAT(words(std::move(third)), ElementsAre("created"));
+    EXPECT_THAT(store_.batches(), ElementsAre(Keys{"a"}, Keys{"b", "c", "d"}));
+}
+
+TEST_F(IntakeTest, SplitsBatchesInOrderOfArrival) {
+    start(with(kLong, 3));
+    store_.close();
+    auto first = submit({"a"});
+    store_.await_batches(1);
+    auto second = submit({"b", "c", "d", "e", "f", "g", "h"}), third = submit({"i"});
+    store_.open();
+    EXPECT_THAT(words(std::move(first)), ElementsAre("created"));
+    EXPECT_EQ(words(std::move(second)), Keys(7, "created"));
+    EXPECT_THAT(words(std::move(third)), ElementsAre("created"));
+    EXPECT_THAT(store_.batches(), ElementsAre(Keys{"a"}, Keys{"b", "c", "d"}, Keys{"i", "e", "f"}, Keys{"g", "h"}));
+}
+
+// One large request and a small one behind it.
+TEST_F(IntakeTest, ALargeRequestLetsTheOthersHaveTheirTurn) {
+    auto config = with(kLong, 4);
+    config.turn_rows_max = 2;
+    start(config);
+    store_.close();
+    auto first = submit({"a"});
+    store_.await_batches(1);
+    auto large = submit({"b", "c", "d", "e", "f", "g"}), small = submit({"h"}), other = submit({"i", "j", "k"});
+    store_.open();
+    EXPECT_THAT(words(std::move(first)), Each("created"));
+    EXPECT_EQ(words(std::move(large)), Keys(6, "created"));
+    EXPECT_THAT(words(std::move(small)), Each("created"));
+    EXPECT_EQ(words(std::move(other)), Keys(3, "created"));
+    EXPECT_THAT(store_.batches(),
+                ElementsAre(Keys{"a"}, Keys{"b", "c", "h", "i"}, Keys{"d", "e", "j", "k"}, Keys{"f", "g"}));
+}
+
+TEST_F(IntakeTest, BatchesAndTheQueueAreBoundedInBytes) {
+    const std::string large(1'000, 'x');
+    const std::size_t bytes = [&] {
+        IntakeItem item;
+        item.idempotency_key = large;
+        return item.bytes();
+    }();
+    auto config = with(kLong);
+    config.batch_bytes_max = 2 * bytes;
+    config.queue_bytes_max = 4 * bytes;
+    start(config);
+    store_.close();
+    auto first = submit({"a"});
+    store_.await_batches(1);
+    auto fits = submit(Keys(3, large));
+    EXPECT_THAT(words(submit(Keys(2, large))), Each("overloaded"));
+    auto fits_as_well = submit({large});
+    store_.open();
+    EXPECT_THAT(words(std::move(first)), Each("created"));
+    EXPECT_THAT(words(std::move(fits)), Each("created"));
+    EXPECT_THAT(words(std::move(fits_as_well)), Each("created"));
+    EXPECT_THAT(store_.batches(), ElementsAre(Keys{"a"}, Keys(2, large), Keys(2, large)));
+    // A row that is larger than a whole batch goes alone.
+    EXPECT_THAT(words(submit({std::string(3'000, 'y')})), ElementsAre("created"));
+}
+
+TEST_F(IntakeTest, ABatchThatTakesTooLongIsHalvedAndSoAreThoseThatFollow) {
+    start(with(kLong, 8));
+    store_.set_rows_in_time_max(3);
+    store_.close();
+    auto first = submit({"a"});
+    store_.await_batches(1);
+    auto second = submit({"b", "c", "d", "e", "f", "g", "h", "i"}), third = submit(Keys(8, "j"));
+    store_.open();
+    EXPECT_THAT(words(std::move(first)), Each("created"));
+    EXPECT_EQ(words(std::move(second)), Keys(8, "created"));
+    EXPECT_EQ(words(std::move(third)), Keys(8, "created"));
+    EXPECT_FALSE(batcher_->trouble().has_value());
+    const auto batches = store_.batches();
+    ASSERT_GE(batches.size(), 9u);
+    EXPECT_THAT(std::vector(batches.begin() + 1, batches.begin() + 8),
+                ElementsAre(Keys{"b", "c", "d", "e", "f", "g", "h", "i"}, Keys{"b", "c", "d", "e"}, Keys{"b", "c"},
+                            Keys{"d", "e"}, Keys{"f", "g", "h", "i"}, Keys{"f", "g"}, Keys{"h", "i"}));
+    EXPECT_EQ(batches[8].size(), 4u);
+}
+
+TEST_F(IntakeTest, ARowThatTakesTooLongByItselfIsTriedUntilItsDeadlineAndRefusesNobodyElse) {
+    start(with(milliseconds(500), 1));
+    store_.set_rows_in_time_max(0);
+    EXPECT_THAT(words(submit({"a"})), ElementsAre(testing::AnyOf("overloaded", outcome_unknown)));
+    store_.set_rows_in_time_max(10);
+    EXPECT_FALSE(batcher_->trouble().has_value());
+    EXPECT_THAT(words(submit({"b"})), ElementsAre("created"));
+}
+
+TEST_F(IntakeTest, WhenEveryRowIsRefusedForOneReasonItIsAnOutage) {
+    start();
+    store_.refuse_all(true);
+    EXPECT_THAT(words(submit({"a", "b", "c", "d", "e", "f", "g", "h"})), Each("database_unavailable"));
+    EXPECT_LT(store_.batches().size(), 8u) << "row by row";
+    // Also for those who come one by one.
+    EXPECT_THAT(words(submit({"i"})), ElementsAre("database_unavailable"));
+    EXPECT_FALSE(batcher_->trouble().has_value()) << "the next ones are tried";
+    store_.refuse_all(false);
+    store_.set_guilty("k");
+    EXPECT_THAT(words(submit({"j", "k", "l"})), ElementsAre("created", "failed", "created"));
+}
+
+TEST_F(IntakeTest, OutlivesWhatATryThrows) {
+    start();
+    store_.throw_next();
+    EXPECT_THAT(words(submit({"a", "b"})), Each("created"));
+    EXPECT_EQ(store_.batches().size(), 2u) << "once when it threw, and once more";
+    EXPECT_THAT(metrics_.to_text(), HasSubstr("loop_exceptions_total{loop=\"intake\"} 1\n"));
+}
+
+TEST_F(IntakeTest, RefusesWhatExceedsTheQueueBeforeItIsStored) {
+    start(with(kLong, 1, 3));
+    store_.close();
+    auto running = submit({"a"});
+    store_.await_batches(1);
+    auto waiting = submit({"b", "c"});
+    EXPECT_THAT(words(submit({"d", "e"})), Each("overloaded"));
+    auto fits = submit({"f"});
+    store_.open();
+    EXPECT_THAT(words(std::move(running)), ElementsAre("created"));
+    EXPECT_THAT(words(std::move(waiting)), ElementsAre("created", "created"));
+    EXPECT_THAT(words(std::move(fits)), ElementsAre("created"));
+    EXPECT_THAT(store_.batches(), testing::Not(Contains(Contains("d"))));
+}
+
+TEST_F(IntakeTest, WakesThePublisherOnlyForNewRows) {
+    start();
+    EXPECT_THAT(words(submit({"a"})), ElementsAre("created"));
+    publisher_.wait(kLong);  // returns, because it was notified
+    EXPECT_THAT(words(submit({"b"}, 0)), ElementsAre("refused"));
+    const SteadyTime begun = clock_.steady_now();
+    publisher_.wait(milliseconds(1));
+    EXPECT_GE(clock_.steady_now() - begun, milliseconds(1)) << "notified although nothing was stored";
+}
+
+TEST_F(IntakeTest, OneGuiltyRowFailsAloneAndTheOthersKeepTheirOrder) {
+    start();
+    store_.close();
+    auto first = submit({"warm up"});
+    store_.await_batches(1);
+    store_.set_guilty("d");
+    auto before = submit({"a", "b"}), with_guilty = submit({"c", "d", "e"}), after = submit({"f"});
+    store_.open();
+    EXPECT_THAT(words(std::move(first)), ElementsAre("created"));
+    EXPECT_THAT(words(std::move(before)), Each("created"));
+    EXPECT_THAT(words(std::move(with_guilty)), ElementsAre("created", "failed", "created"));
+    EXPECT_THAT(words(std::move(after)), ElementsAre("created"));
+    // Halves of halves, always the earlier one first.
+    EXPECT_THAT(store_.batches(), ElementsAre(Keys{"warm up"}, Keys{"a", "b", "c", "d", "e", "f"}, Keys{"a", "b", "c"},
+                                              Keys{"d", "e", "f"}, Keys{"d"}, Keys{"e", "f"}));
+}
+
+TEST_F(IntakeTest, AHalfThatIsPastItsDeadlineIsNotOvertakenByTheOther) {
+    start(with(milliseconds(30)));
+    store_.set_guilty("d");
+    store_.set_locked("a");
+    const Keys answers = words(submit({"a", "b", "c", "d"}));
+    EXPECT_THAT(answers, testing::Not(Contains("created")));
+    EXPECT_THAT(words(submit({"e"})), ElementsAre("created")) << "the batch before has ended";
+    for (const Keys& batch : store_.batches())
+        EXPECT_FALSE(std::ranges::count(batch, "c") > 0 && std::ranges::count(batch, "a") == 0) << "the other half";
+}
+
+TEST_F(IntakeTest, ALaneThatSomebodyHoldsHoldsUpNoOther) {
+    start(with(kLong));
+    store_.set_locked("1");
+    EXPECT_THAT(words(submit({"1", "2", "3", "1b"})), ElementsAre("overloaded", "created", "created", "overloaded"));
+    EXPECT_EQ(store_.batches().size(), 2u);
+    // The lane is not waited for any more.
+    EXPECT_THAT(words(submit({"4", "1"})), ElementsAre("created", "overloaded"));
+    EXPECT_EQ(store_.batches().size(), 3u);
+    EXPECT_FALSE(batcher_->trouble().has_value());
+    store_.set_locked("");
+    EXPECT_THAT(words(submit({"1", "4"})), ElementsAre("created", "created"));
+}
+
+// The rows of other accounts behind it are no less accepted because their batch was halved.
+TEST_F(IntakeTest, AHeldLaneHoldsUpOnlyItsOwnRowsOfAHalvedBatch) {
+    start(with(kLong));
+    store_.set_locked("1");
+    store_.set_rows_in_time_max(2);
+    EXPECT_THAT(words(submit({"1", "2", "3", "1b", "4"})),
+                ElementsAre("overloaded", "created", "created", "overloaded", "created"));
+}
+
+TEST_F(IntakeTest, AHeldLaneAfterAnUnknownFateIsOfUnknownFate) {
+    start(with(kLong));
+    store_.set_locked("1");
+    store_.fail_next({Disposition::retry, std::string(outcome_unknown), "cut"});
+    store_.close();
+    auto first = submit({"2"});
+    store_.await_batches(1);
+    auto second = submit({"1", "3"});
+    store_.open();
+    EXPECT_THAT(words(std::move(first)), ElementsAre("created"));
+    EXPECT_THAT(words(std::move(second)), ElementsAre("overloaded", "created"));
+    store_.set_locked("");
+    EXPECT_THAT(words(submit({"1"})), ElementsAre("created"));
+    store_.fail_next({Disposition::retry, std::string(outcome_unknown), "cut"});
+    store_.lock_after_failure("1");
+    EXPECT_THAT(words(submit({"1", "3"})), ElementsAre(outcome_unknown, "created"));
+}
+
+// Whoever comes while large requests have their rows in does not wait for all of them.
+TEST(IntakeQueue, ANewRequestGoesBeforeTheRestOfLargeOnes) {
+    IntakeQueue queue({100, 1'000'000}, {2, 1'000'000});
+    const IntakeQueue::Size four{4, 1'000'000};
+    const auto push = [&](const Keys& keys) {
+        std::vector<IntakeItem> items(keys.size());
+        for (std::size_t i = 0; i < keys.size(); ++i) items[i].idempotency_key = keys[i];
+        queue.push(std::move(items), SteadyTime::max(), [](IntakeReply) {});
+    };
+    const auto take = [&] {
+        Keys keys;
+        for (const IntakeItem& item : queue.take(four)->items) keys.push_back(item.idempotency_key);
+        return keys;
+    };
+    for (const char* name : {"a", "b", "c", "d"}) push(Keys(10, name));
+    EXPECT_THAT(take(), ElementsAre("a", "a", "b", "b"));
+    push({"x"});
+    push({"y"});
+    push({"z"});
+    EXPECT_THAT(take(), ElementsAre("c", "c", "a", "a")) << "those that have had a turn keep half";
+    EXPECT_THAT(take(), ElementsAre("d", "d", "b", "b"));
+    EXPECT_THAT(take(), ElementsAre("x", "y", "c", "c"));
+    EXPECT_THAT(take(), ElementsAre("z", "a", "a", "d"));
+}
+
+TEST(IntakeQueue, RowsThatWaitDoNotOvertakeOnesThatWereNotAccepted) {
+    IntakeQueue queue({100, 1'000'000}, {2, 1'000'000});
+    const IntakeQueue::Size two{2, 1'000'000};
+    Keys codes;
+    const SteadyTime deadline = SteadyTime::max();
+    queue.push(std::vector<IntakeItem>(5), deadline, [&](IntakeReply reply) {
+        for (const auto& answer : reply.answers) codes.push_back(answer ? "created" : answer.error().code);
+    });
+    auto first = queue.take(two);
+    IntakeResult created;
+    created.status = Status::created;
+    queue.answer(*std::move(first), IntakeAnswers(2, created));
+    auto second = queue.take(two);
+    EXPECT_THAT(codes, IsEmpty());
+    IntakeAnswers answers(2, created);
+    answers[0] = std::unexpected(transient(std::string(outcome_unknown)));
+    queue.answer(*std::move(second), std::move(answers));
+    EXPECT_THAT(codes, ElementsAre("created", "created", outcome_unknown, "created", overloaded));
+    EXPECT_EQ(queue.size().rows, 0u);
+}
+
+TEST_F(IntakeTest, RunsABatchOfUnknownFateAgainBeforeAnythingElse) {
+    start();
+    store_.fail_next({Disposition::retry, std::string(outcome_unknown), "cut"});
+    store_.fail_next(transient("08006"));
+    store_.close();
+    auto first = submit({"a", "b"});
+    store_.await_batches(1);
+    store_.open();
+    EXPECT_THAT(words(std::move(first)), ElementsAre("created", "created"));
+    EXPECT_THAT(store_.batches(), Each(Keys{"a", "b"}));
+    EXPECT_GE(store_.batches().size(), 3u);
+    EXPECT_FALSE(batcher_->trouble().has_value());
+}
+
+TEST_F(IntakeTest, AFateThatStaysUnknownIsSaidAtTheDeadline) {
+    start(with(milliseconds(30)));
+    for (int i = 0; i < 10'000; ++i) store_.fail_next({Disposition::retry, std::string(outcome_unknown), "cut"});
+    EXPECT_THAT(words(submit({"a"})), ElementsAre(outcome_unknown));
+}
+
+TEST_F(IntakeTest, ARowInFlightAtItsDeadlineIsOfUnknownFateAndAWaitingOneIsNotStored) {
+    start(with(milliseconds(30), 1));
+    store_.close();
+    auto running = submit({"a", "b"});
+    EXPECT_THAT(words(std::move(running)), ElementsAre(outcome_unknown, "overloaded"));
+    store_.open();
+    EXPECT_THAT(words(submit({"c"})), ElementsAre("created"));
+    EXPECT_THAT(store_.batches(), ElementsAre(Keys{"a"}, Keys{"c"}));
+}
+
+TEST_F(IntakeTest, TriesAgainAfterContention) {
+    start();
+    for (const char* code : {"40001", "40P01", "55P03", "40P01"}) store_.fail_next(transient(code));
+    EXPECT_THAT(words(submit({"a"})), ElementsAre("created"));
+    EXPECT_EQ(store_.batches().size(), 5u);
+}
+
+TEST_F(IntakeTest, ASessionLostLongAgoIsNoOutage) {
+    start();
+    store_.fail_next(transient("08006"));
+    EXPECT_THAT(words(submit({"a"})), ElementsAre("created"));
+    EXPECT_FALSE(batcher_->trouble().has_value());
+}
+
+TEST_F(IntakeTest, AnOutageIsAnsweredAtOnceUntilTheDatabaseIsBack) {
+    start();
+    store_.go_away();
+    store_.fail_next(transient("08006"));
+    store_.fail_next(transient("57P03"));
+    store_.close();
+    auto first = submit({"a"});
+    store_.await_batches(1);
+    auto waiting = submit({"b"});
+    store_.open();
+    EXPECT_THAT(words(std::move(first)), ElementsAre("database_unavailable"));
+    EXPECT_THAT(words(std::move(waiting)), ElementsAre("database_unavailable"));
+    EXPECT_TRUE(batcher_->trouble().has_value());
+    EXPECT_THAT(words(submit({"c"})), ElementsAre("database_unavailable"));
+    store_.await_pings(3);
+    EXPECT_EQ(store_.batches().size(), 2u) << "nothing is sent during an outage but pings";
+    store_.come_back();
+    while (batcher_->trouble().has_value()) std::this_thread::yield();
+    EXPECT_THAT(words(submit({"d"})), ElementsAre("created"));
+    EXPECT_THAT(fatal_, IsEmpty());
+}
+
+TEST_F(IntakeTest, SaysOnceThatNothingCanSucceed) {
+    start();
+    store_.fail_next({Disposition::stop, "42P01", "no table"});
+    EXPECT_THAT(words(submit({"a"})), ElementsAre("database_unavailable"));
+    EXPECT_THAT(words(submit({"b"})), ElementsAre("database_unavailable"));
+    batcher_->stop();
+    EXPECT_THAT(fatal_, ElementsAre("42P01"));
+}
+
+TEST_F(IntakeTest, StopLetsTheBatchUnderWayEndAndAnswersTheRest) {
+    start(with(kLong, 1));
+    store_.close();
+    auto running = submit({"a"});
+    store_.await_batches(1);
+    auto waiting = submit({"b"});
+    auto stopped = std::async(std::launch::async, [this] { batcher_->stop(); });
+    EXPECT_THAT(words(std::move(waiting)), ElementsAre("shutting_down"));
+    store_.open();
+    EXPECT_THAT(words(std::move(running)), ElementsAre("created"));
+    stopped.get();
+    EXPECT_THAT(words(submit({"c"})), ElementsAre("shutting_down"));
+    batcher_->stop();
+}
+
+// Many threads at once: everyone is answered, and each client's rows are in its order.
+TEST_F(IntakeTest, KeepsEachClientsOrder) {
+    start(with(kLong, 7));
+    constexpr int kClients = 8, kRows = 60;
+    std::vector<std::future<void>> clients;
+    for (int client = 0; client < kClients; ++client)
+        clients.push_back(std::async(std::launch::async, [&, client] {
+            std::vector<std::future<IntakeAnswers>> answers;
+            for (int row = 0; row < kRows; ++row) answers.push_back(submit({std::to_string(client * kRows + row)}));
+            std::int64_t last = 0;
+            for (auto& answer : answers) {
+                const std::int64_t seq = answer.get()[0]->seq;
+                EXPECT_GT(seq, last);
+                last = seq;
+            }
+        }));
+    for (auto& client : clients) client.get();
+}
+
+}  // namespace
+}  // namespace ledgerline::intake

@@ -1,0 +1,51 @@
+// PublishTrace: the spans of one publish round. Each event whose trace is sampled gets one, from the read to the
+// acknowledgement, under which everything lies that becomes of its message; the round gets one that links them.
+//
+// Not thread-safe.
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <string>
+
+#include "bus/messaging.h"
+#include "domain/event.h"
+#include "observe/tracer.h"
+
+namespace ledgerline::publish {
+
+class PublishTrace {
+public:
+    // attributes: of every event's span. Both must outlive it.
+    PublishTrace(Tracer& tracer, const bus::MessagingNames& names, const SpanAttributes& attributes)
+        : tracer_(tracer),
+          names_(names),
+          attributes_(attributes),
+          name_("publish " + names.topic),
+          begun_at_(tracer.now()) {}
+
+    // Begins the event's span and puts its traceparent into the event, and so into the message. Events are numbered
+    // from 0 in the order of these calls.
+    void add(Event& event);
+    // After the last add(): begins the round's span.
+    void begin_round();
+    // What the round's database calls belong to.
+    const TraceContext& context() const { return round_.context(); }
+
+    // What became of the event of that number, once: why its message was not delivered, or nothing when it was. Ends
+    // its span. May come long after the round.
+    void report(std::size_t number, const std::string& reason);
+
+private:
+    Tracer& tracer_;
+    const bus::MessagingNames& names_;
+    const SpanAttributes& attributes_;
+    const std::string name_;
+    const WallTime begun_at_;
+    std::size_t count_ = 0;
+    std::map<std::size_t, Span> spans_;  // by number of the event
+    Span round_;
+    bool failed_ = false;
+};
+
+}  // namespace ledgerline::publish

@@ -1,0 +1,205 @@
+// What the publisher does about what the bus reports of the messages under way.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+
+#include "observe/batch_log.h"
+#include "observe/log.h"
+#include "publish/publisher.h"
+
+namespace ledgerline::publish {
+namespace {
+
+void log_published(int lane, std::int64_t first_seq, std::span<const std::string> traceparents) {
+    BatchLog lines("events published", lane);
+    for (std::int64_t seq = first_seq; const std::string& traceparent : traceparents) lines.add(seq++, traceparent);
+}
+
+}  // namespace
+
+void Publisher::take_reports(SteadyTime deadline) {
+    for (bus::Report& report : producer_.collect(deadline)) take(std::move(report));
+}
+
+void Publisher::take(bus::Report report) {
+    const auto next = lanes_by_number_.upper_bound(report.number);
+    LEDGERLINE_ASSERT(next != lanes_by_number_.begin());
+    const auto [first, lane] = *std::prev(next);
+    Window& window = under_way_.at(lane);
+    const auto index = static_cast<std::size_t>(report.number - first);
+    LEDGERLINE_ASSERT(index < window.reports.size() && !window.reports[index]);
+    const bool delivered = report.fate == bus::Fate::delivered;
+    (delivered ? metrics_.events_published_total : metrics_.publish_errors_total).Increment();
+    window.trace->report(window.first_in_trace + index, report.reason);
+    window.reports[index] = std::move(report);
+    ++window.reported;
+    const auto is_acknowledged = [&](std::size_t i) {
+        return i < window.reports.size() && window.reports[i] && window.reports[i]->fate == bus::Fate::delivered;
+    };
+    while (is_acknowledged(window.acknowledged)) ++window.acknowledged;
+    if (!window.complete()) return;
+    metrics_.publish_duration_seconds.Observe(
+        std::chrono::duration<double>(clock_.steady_now() - window.sent_at).count());
+    lanes_by_number_.erase(first);
+}
+
+// Moves the cursors over what was acknowledged, and deals with the windows that are complete. Returns how many events
+// that published.
+Result<std::size_t> Publisher::settle() {
+    LEDGERLINE_TRY(const std::size_t published, move_cursors());
+    for (auto next = under_way_.begin(); next != under_way_.end();) {
+        const auto [number, window] = *next;
+        if (!window.complete()) {
+            ++next;
+            continue;
+        }
+        next = under_way_.erase(next);
+        LEDGERLINE_CHECK(close(number, window));
+    }
+    return published;
+}
+
+Result<std::size_t> Publisher::move_cursors() {
+    std::vector<Advance> advances;
+    for (const auto& [number, window] : under_way_) {
+        const auto lane = lanes_.find(number);
+        if (lane == lanes_.end() || window.acknowledged == window.settled) continue;
+        const Lease& lease = lane->second.lease;
+        // Otherwise it was rewound or lost since.
+        if (lease.epoch == window.epoch && lease.published_seq == window.cursor())
+            advances.push_back({number, lease.epoch, lease.published_seq,
+                                window.first_seq - 1 + static_cast<std::int64_t>(window.acknowledged)});
+    }
+    if (advances.empty()) return 0;
+    auto moved = [&] {
+        const TraceScope scope(trace_of(advances));
+        return store_.advance(options_.owner, advances);
+    }();
+    if (!moved) {
+        // Whether the cursors moved is not known: what is true now must be read before anything else is done.
+        renew_at_ = {};
+        return std::unexpected(std::move(moved).error());
+    }
+    std::size_t published = 0;
+    std::vector<int> freed;
+    for (std::size_t i = 0; i < advances.size(); ++i) {
+        const Advance& advance = advances[i];
+        Lane& lane = lanes_.at(advance.lane);
+        Window& window = under_way_.at(advance.lane);
+        if (!(*moved)[i]) {
+            renew_at_ = {};  // rewound or lost
+            continue;
+        }
+        const std::size_t count = window.acknowledged - window.settled;
+        log_published(advance.lane, advance.from + 1, std::span(window.traceparents).subspan(window.settled, count));
+        published += count;
+        window.settled = window.acknowledged;
+        lane.lease.published_seq = advance.to;
+        lane.backoff.reset();
+        lane.at_hole = false;
+        lane.refusals = 0;
+        if (lane.may_have_halt) freed.push_back(advance.lane);
+    }
+    count_stopped();
+    LEDGERLINE_CHECK(clear_halts(freed));
+    return published;
+}
+
+// Acknowledgements may come long after the round that sent the events, and of several rounds at once: the cursors move
+// in the trace of the first one that is sampled.
+TraceContext Publisher::trace_of(std::span<const Advance> advances) const {
+    for (const Advance& advance : advances)
+        if (const TraceContext& context = under_way_.at(advance.lane).trace->context(); context.sampled) return context;
+    return {};
+}
+
+// The bus has reported of all: what became of the first that it did not take decides what the lane does next.
+Result<void> Publisher::close(int number, const Window& window) {
+    const auto found = lanes_.find(number);
+    if (found == lanes_.end()) return {};
+    Lane& lane = found->second;
+    adjust(lane, window, clock_.steady_now());
+    if (window.acknowledged == window.reports.size()) return {};
+    if (lane.lease.epoch != window.epoch || lane.lease.published_seq != window.cursor()) return {};
+    const bus::Report& report = *window.reports[window.acknowledged];
+    if (report.fate == bus::Fate::refused) {
+        // It may have been the company that was too large.
+        lane.window_max = 1;
+        if (window.acknowledged == 0) return refuse(lane, report);
+    }
+    // What was acknowledged before it is a success; it is the first next time.
+    if (window.acknowledged > 0) return {};
+    return fail_lane(lane,
+                     {Disposition::retry, "not_delivered",
+                      fmt::format("the bus did not take event {}: {}", lane.lease.published_seq + 1, report.reason)},
+                     report.fate == bus::Fate::full ? full_retry_max : lane_backoff.cap);
+}
+
+void Publisher::adjust(Lane& lane, const Window& window, SteadyTime now) {
+    const auto taken = now - window.sent_at;
+    lane.is_slow = taken > round_wait_max;
+    if (taken > slow_acknowledgement)
+        lane.window_max = std::max<std::size_t>(1, std::min(lane.window_max, window.reports.size()) / 2);
+    else if (taken < slow_acknowledgement / 2 && window.acknowledged == window.reports.size())
+        lane.window_max = std::min(events_per_lane_max, lane.window_max * 2);
+}
+
+// The bus does not take the event behind the cursor as it is. That is final for this event, and its lane waits for
+// somebody who makes room for it; it is tried again now and then.
+Result<void> Publisher::refuse(Lane& lane, const bus::Report& report) {
+    const std::string text = fmt::format("the bus refuses event {}: {}", lane.lease.published_seq + 1, report.reason);
+    if (++lane.refusals < refusals_max) return fail_lane(lane, {Disposition::retry, "refused", text}, lane_backoff.cap);
+    const Error error{Disposition::stop, "refused", text};
+    lane.retry_at = clock_.steady_now() + halted_retry_interval;
+    if (lane.refusals == refusals_max)
+        log::error(
+            "publisher: lane halted",
+            {{"lane", lane.lease.lane}, {"seq", lane.lease.published_seq + 1}, {"code", error.code}, {"error", text}});
+    count_stopped();
+    LEDGERLINE_CHECK(record_halt(lane, error));
+    return store_.record_failure(lane.lease, options_.owner, text);
+}
+
+Result<void> Publisher::record_halt(Lane& lane, const Error& error) {
+    lane.may_have_halt = true;
+    LEDGERLINE_CHECK(
+        store_.halt(lane.lease, options_.owner, {lane.lease.published_seq + 1, error.code, error.message}));
+    return {};
+}
+
+// Of lanes that have just moved on.
+Result<void> Publisher::clear_halts(const std::vector<int>& lanes) {
+    if (lanes.empty()) return {};
+    LEDGERLINE_CHECK(store_.clear_halts(lanes));
+    for (const int number : lanes) lanes_.at(number).may_have_halt = false;
+    return {};
+}
+
+// What waits for the bus for long is said where people look for it.
+Result<void> Publisher::note_unacknowledged() {
+    const SteadyTime now = clock_.steady_now();
+    for (auto& [number, window] : under_way_) {
+        const auto lane = lanes_.find(number);
+        if (lane == lanes_.end() || now < window.note_due) continue;
+        const bool is_first = window.note_due == window.sent_at + unacknowledged_note;
+        window.note_due = now + unacknowledged_note_interval;
+        const std::string obstacle = producer_.obstacle(number);
+        const std::string text = fmt::format("event {} is not acknowledged yet{}{}", window.cursor() + 1,
+                                             obstacle.empty() ? "" : ": ", obstacle);
+        if (is_first) log::warn("publisher: lane waits for the bus", {{"lane", number}, {"error", text}});
+        LEDGERLINE_CHECK(store_.record_failure(lane->second.lease, options_.owner, text));
+    }
+    return {};
+}
+
+Result<void> Publisher::fail_lane(Lane& lane, const Error& error, milliseconds pause_max) {
+    if (lane.backoff.failures() == 0)
+        log::write(error.disposition == Disposition::stop ? log::Level::error : log::Level::warn,
+                   "publisher: lane pauses",
+                   {{"lane", lane.lease.lane}, {"seq", lane.lease.published_seq + 1}, {"error", error.message}});
+    lane.retry_at = clock_.steady_now() + std::min(lane.backoff.next(), pause_max);
+    return store_.record_failure(lane.lease, options_.owner, error.message);
+}
+
+}  // namespace ledgerline::publish

@@ -1,0 +1,55 @@
+#include <optional>
+
+#include "intake/pg_intake_store.h"
+#include "roles/api_server.h"
+#include "roles/kafka_link.h"
+#include "roles/roles.h"
+
+namespace ledgerline::roles {
+namespace {
+
+Result<void> run(RoleProcess& process, const ApiSettings& options, const ApiKeysFile& keys) {
+    ApiServer server(process, keys);
+    LEDGERLINE_TRY(const int lanes, prepare_database(process, options.database_url, options.timeouts.startup,
+                                                     Schema::must_be_current, {intake::can_accept}));
+
+    // Only to tell of it: what is accepted while Kafka is away waits in the database.
+    std::optional<KafkaLink> kafka;
+    std::vector<health::Dependency> dependencies;
+    if (!options.kafka.brokers.empty()) {
+        LEDGERLINE_TRY(kafka, KafkaLink::open(process, "api", options.kafka, lanes));
+        dependencies.push_back(kafka->dependency(false));
+    }
+    Wakeup publishers_poll_by_themselves;
+    LEDGERLINE_CHECK(
+        server.start({.database_url = options.database_url, .dependencies = std::move(dependencies), .alive = {}},
+                     publishers_poll_by_themselves));
+    process.announce_ready(options.listen.host, server.port());
+
+    const auto fatal = process.wait_for_end([&server] { server.set_not_ready(); });
+    server.stop(options.timeouts.drain);
+    if (fatal) return std::unexpected(*fatal);
+    return {};
+}
+
+}  // namespace
+
+int run_api(const Environment& environment, const ApiSettings& options) {
+    ApiKeysFile keys;
+    const auto check = [&](bool only_loopback) -> Result<void> {
+        LEDGERLINE_TRY(keys, admitted_keys(options.admission, options.listen.host, only_loopback));
+        return options.kafka.brokers.empty() ? Result<void>() : bus::check_kafka_client(options.kafka);
+    };
+    return run_role(
+        environment,
+        {.name = "api",
+         .log = options.log,
+         .listen = options.listen,
+         .timeouts = options.timeouts,
+         .shutdown_max = options.timeouts.drain + shutdown_slack,
+         .check = check,
+         .rights = rights_plan(options.rights, options.database_url, options.kafka, options.admission.api_keys_file)},
+        [&](RoleProcess& process) { return run(process, options, keys); });
+}
+
+}  // namespace ledgerline::roles

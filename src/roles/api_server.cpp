@@ -1,0 +1,70 @@
+#include "roles/api_server.h"
+
+#include "observe/log.h"
+
+namespace ledgerline::roles {
+
+ApiServer::ApiServer(RoleProcess& process, const ApiKeysFile& keys)
+    : process_(process),
+      keys_path_(keys.path),
+      listener_(std::make_unique<http::Listener>(process.listener_config(keys.keys), router_, process.clock(),
+                                                 process.random(), process.metrics(), process.tracer())) {
+    listener_->bind(process.take_sockets());
+    if (auto sockets = process.take_probe_sockets(); !sockets.empty()) {
+        probe_listener_ = std::make_unique<http::Listener>(process.probe_listener_config(), probe_router_,
+                                                           process.clock(), process.random(), process.metrics());
+        probe_listener_->bind(std::move(sockets));
+    }
+    if (!keys_path_.empty()) process_.signals().on_hangup([this] { reload_keys(); });
+}
+
+ApiServer::~ApiServer() {
+    process_.signals().on_hangup({});
+    stop(milliseconds(0));
+}
+
+void ApiServer::reload_keys() {
+    const auto keys = read_api_keys(keys_path_);
+    if (!keys)
+        return log::error("the API keys could not be read again; the old ones count",
+                          {{"reason", keys.error().message}});
+    listener_->set_api_keys(*keys);
+    log::info("API keys read again", {{"keys", keys->size()}});
+}
+
+void ApiServer::set_not_ready() { api_->set_not_ready(); }
+
+Result<void> ApiServer::start(ApiServerConfig config, Wakeup& publisher_wakeup) {
+    api::ApiConfig api;
+    api.database_url = std::move(config.database_url);
+    api.version = version;
+    api.stages = std::move(config.stages);
+    api.dependencies = std::move(config.dependencies);
+    api.alive = std::move(config.alive);
+    api_ = std::make_unique<api::Api>(api, process_.clock(), process_.random(), process_.metrics(), process_.ids(),
+                                      publisher_wakeup, process_.on_fatal(), process_.tracer());
+    api_->add_routes(router_);
+    api_->add_probe_routes(probe_router_);
+    api_->start();
+    auto started = listen();
+    if (!started) stop(milliseconds(0));
+    return started;
+}
+
+Result<void> ApiServer::listen() {
+    if (probe_listener_) {
+        LEDGERLINE_CHECK(probe_listener_->start());
+        log::info("probes have an address of their own", {{"port", probe_listener_->port()}});
+    }
+    return listener_->start();
+}
+
+void ApiServer::stop(milliseconds grace) {
+    if (!api_) return;
+    api_->begin_stop();
+    listener_->stop(grace);
+    if (probe_listener_) probe_listener_->stop(milliseconds(0));
+    api_->stop();
+}
+
+}  // namespace ledgerline::roles

@@ -1,0 +1,41 @@
+// HealthServer: the port of a role that serves nothing but its health and its metrics.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "health/endpoints.h"
+#include "health/ledger_probe.h"
+#include "http/server/listener.h"
+#include "roles/role.h"
+
+namespace ledgerline::roles {
+
+class HealthServer {
+public:
+    // Behind the process' addresses, where nobody is answered yet. right: what the role does in the database. The
+    // process must outlive it.
+    HealthServer(RoleProcess& process, const std::string& database_url, health::StageRight right);
+    ~HealthServer() { stop(); }
+    HealthServer(const HealthServer&) = delete;
+    HealthServer& operator=(const HealthServer&) = delete;
+
+    // Serves. config.dependencies come after the database, which is always looked at; what they stand on must live
+    // until stop() or a failure of start(). To be called once.
+    Result<void> start(health::HealthConfig config);
+    std::uint16_t port() const { return listener_.port(); }
+
+    // From now on /readyz says no.
+    void begin_stop();
+    // Repeatable.
+    void stop();
+
+private:
+    RoleProcess& process_;
+    health::LedgerProbe ledger_;
+    std::optional<health::HealthEndpoints> health_;
+    http::Router router_;
+    http::Listener listener_;
+};
+
+}  // namespace ledgerline::roles

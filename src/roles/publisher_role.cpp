@@ -1,0 +1,52 @@
+#include "publish/pg_outbox_store.h"
+#include "roles/dead_letter_service.h"
+#include "roles/health_server.h"
+#include "roles/kafka_link.h"
+#include "roles/publisher_service.h"
+#include "roles/roles.h"
+
+namespace ledgerline::roles {
+namespace {
+
+Result<void> run(RoleProcess& process, const PublisherSettings& options) {
+    HealthServer server(process, options.database_url, health::StageRight::publish);
+    LEDGERLINE_TRY(const int lanes, prepare_database(process, options.database_url, options.timeouts.startup,
+                                                     Schema::must_be_current, {publish::can_publish}));
+    LEDGERLINE_TRY(const KafkaLink kafka, KafkaLink::open(process, "publisher", options.kafka, lanes));
+
+    // Events come from other processes: nobody wakes the publisher but its own polling.
+    Wakeup wakeup;
+    Watchdog watchdog(options.timeouts.stall, process.on_fatal());
+    const std::string owner = new_owner(process.ids());
+    PublisherService publisher(
+        {.database_url = options.database_url, .publisher = {.owner = owner, .messaging = kafka.names()}},
+        kafka.bus().make_producer(), process.clock(), process.random(), process.metrics(), wakeup, watchdog,
+        process.on_fatal(), process.tracer());
+    DeadLetterService dead_letters(options.database_url, owner, kafka.bus().make_dead_letter_producer(),
+                                   process.clock(), process.random(), process.metrics(), watchdog, process.on_fatal());
+    LEDGERLINE_CHECK(
+        server.start({.version = version,
+                      .dependencies = {health::dependency("database", [&publisher] { return publisher.trouble(); }),
+                                       kafka.dependency(true)},
+                      .alive = [&watchdog] { return watchdog.alive(); }}));
+    watchdog.start();
+    publisher.start();
+    dead_letters.start();
+    process.announce_ready(options.listen.host, server.port());
+
+    const auto fatal = process.wait_for_end([&server] { server.begin_stop(); });
+    dead_letters.stop();
+    publisher.stop();
+    server.stop();
+    if (fatal) return std::unexpected(*fatal);
+    return {};
+}
+
+}  // namespace
+
+int run_publisher(const Environment& environment, const PublisherSettings& options) {
+    return run_role(environment, stage_start("publisher", options),
+                    [&](RoleProcess& process) { return run(process, options); });
+}
+
+}  // namespace ledgerline::roles

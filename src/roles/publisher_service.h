@@ -1,0 +1,45 @@
+// PublisherService: the publisher with everything it stands on, as a thread.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/loop.h"
+#include "bus/bus.h"
+#include "publish/pg_outbox_store.h"
+#include "publish/publisher.h"
+#include "roles/watchdog.h"
+
+namespace ledgerline::roles {
+
+struct PublisherServiceConfig {
+    std::string database_url;
+    publish::Publisher::Options publisher;
+};
+
+class PublisherService {
+public:
+    // wakeup is what tells of new events in this process; on_fatal is called on the loop's thread when the role cannot
+    // go on. Everything must outlive the service.
+    PublisherService(const PublisherServiceConfig& config, std::unique_ptr<bus::Producer> producer, const Clock& clock,
+                     Random& random, Metrics& metrics, Wakeup& wakeup, Watchdog& watchdog, LoopThread::OnFatal on_fatal,
+                     Tracer& tracer = Tracer::off());
+    ~PublisherService() { stop(); }
+
+    // Both may be called repeatedly. stop() lets the round under way end and gives the leases up.
+    void start();
+    void stop();
+
+    // As of Publisher::trouble(). Thread-safe.
+    std::optional<std::string> trouble() const { return publisher_.trouble(); }
+
+private:
+    std::unique_ptr<bus::Producer> producer_;
+    publish::PgOutboxStore store_;
+    publish::Publisher publisher_;
+    LoopThread loop_;
+    bool running_ = false;
+};
+
+}  // namespace ledgerline::roles

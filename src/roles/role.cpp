@@ -1,0 +1,229 @@
+#include "roles/role.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <array>
+#include <utility>
+
+#include "base/backoff.h"
+#include "base/printable.h"
+#include "base/version.h"
+#include "db/migrations.h"
+#include "db/session_settings.h"
+#include "observe/log.h"
+#include "observe/standard_streams.h"
+#include "roles/api_keys.h"
+#include "roles/descriptors.h"
+#include "roles/exit_code.h"
+#include "roles/leave.h"
+#include "sql/migrations.h"
+#include "sql/queries.h"
+
+namespace ledgerline::roles {
+namespace {
+
+constexpr Backoff::Limits kFirstConnectBackoff{milliseconds(50), milliseconds(1000)};
+constexpr std::size_t kHostChars = 64;
+// The code of what ends a role that a signal reached before it served: no failure of its own.
+constexpr const char* kToldToEnd = "told_to_end";
+constexpr std::string_view kRightsMissing = "42501";
+
+// One try at all of it.
+Result<int> try_prepare(const std::string& url, Schema schema, std::initializer_list<CanWrite> writes) try {
+    const db::ConnectionConfig config = connection_config(url, "start");
+    LEDGERLINE_TRY(auto connection, db::Connection::open(config));
+    LEDGERLINE_CHECK(db::check_own_session(connection, config));
+    if (schema == Schema::migrate) {
+        LEDGERLINE_TRY(const auto levels, db::migrate_up(connection, sql::migrations));
+        for (const int level : levels) log::info("schema migrated", {{"level", level}});
+    }
+    LEDGERLINE_CHECK(db::check_schema(connection, sql::migrations));
+    LEDGERLINE_TRY(const auto rows, connection.query(sql::roles_count_lanes));
+    for (const CanWrite can_write : writes) LEDGERLINE_CHECK(can_write(connection));
+    return static_cast<int>(rows.int64(0, 0));
+} catch (const db::UnexpectedAnswer& answer) {
+    return failure(Disposition::retry, std::string(db::protocol_violation),
+                   std::string("PostgreSQL gave an answer that makes no sense: ") + answer.what());
+}
+
+std::string url_of(const std::string& host, std::uint16_t port) {
+    return host.contains(':') ? fmt::format("http://[{}]:{}", host, port) : fmt::format("http://{}:{}", host, port);
+}
+
+// What traces call this process unless OTEL_SERVICE_NAME says otherwise.
+std::string service_of(std::string_view role) {
+    return role == "up" ? "ledgerline" : "ledgerline-" + std::string(role);
+}
+
+// Logs nothing before the rights are given up: the log's thread would keep them.
+Result<Taken> begin(const RoleStart& start) {
+    Taken begun;
+    LEDGERLINE_TRY(begun.sockets, http::ListenSockets::bind(start.listen.host, start.listen.port));
+    if (!start.listen.probe_host.empty()) {
+        LEDGERLINE_TRY(begun.probe_sockets,
+                       http::ListenSockets::bind(start.listen.probe_host, start.listen.probe_port));
+    }
+    LEDGERLINE_CHECK(start.check(begun.sockets.only_loopback()));
+    const std::size_t limit = raise_descriptor_limit(), asked = static_cast<std::size_t>(start.listen.connections_max);
+    LEDGERLINE_TRY(begun.connections_max, connections_below(limit, asked));
+    LEDGERLINE_TRY(const RightsKept kept, give_up_rights(start.rights));
+    if (!kept.user.empty()) log::info("root's rights are given up", {{"user", kept.user}});
+    if (!kept.because.empty()) log::warn("this process stays root, with few rights", {{"reason", kept.because}});
+    if (begun.connections_max < asked)
+        log::warn("fewer connections than asked for: this process may open too few files",
+                  {{"connections_max", begun.connections_max}, {"asked", asked}, {"open_files_max", limit}});
+    return begun;
+}
+
+milliseconds shutdown_delay_of(const RoleStart& start, const http::ListenSockets& sockets) {
+    const milliseconds by_address = sockets.only_loopback() ? milliseconds(0) : TimeoutSettings::shutdown_delay_default;
+    return start.timeouts.shutdown_delay.value_or(by_address);
+}
+
+}  // namespace
+
+RoleProcess::RoleProcess(const Environment& environment, const RoleStart& start, Taken taken, TraceSettings traces)
+    : environment_(environment),
+      listen_(start.listen),
+      shutdown_max_(start.shutdown_max),
+      shutdown_delay_(shutdown_delay_of(start, taken.sockets)),
+      taken_(std::move(taken)),
+      tracing_(std::move(traces), environment.clock, environment.random, metrics_) {}
+
+void RoleProcess::announce_ready(const std::string& host, std::uint16_t port) {
+    const std::string url = url_of(host, port);
+    if (!write_if_room(STDOUT_FILENO, fmt::format("ledgerline is ready: {}\n", url)))
+        log::warn("stdout is not read: it does not say where this role serves", {{"url", url}});
+    log::info("ready", {{"url", url}});
+}
+
+std::optional<Error> RoleProcess::wait_for_end(const std::function<void()>& not_ready) {
+    auto fatal = signals_.wait();
+    not_ready();
+    if (!fatal && shutdown_delay_.count() > 0) {
+        log::info("not ready any more; serving on for a while", {{"delay_ms", shutdown_delay_.count()}});
+        fatal = signals_.wait_again(shutdown_delay_);
+    }
+    deadline_.arm(shutdown_max_);
+    log::info("stopping");
+    return fatal;
+}
+
+int run_role(const Environment& environment, const RoleStart& start,
+             const std::function<Result<void>(RoleProcess&)>& body) {
+    Signals::claim();
+    never_wait_for(STDOUT_FILENO);
+    never_wait_for(STDERR_FILENO);
+    configure_log(start.log);
+    int exit_code = exit_ok;
+    const auto report = [&](const Error& error) {
+        log::print(printable(fmt::format("ledgerline {}: {}", start.name, error.message)));
+        exit_code = exit_code_of(error);
+    };
+    auto begun = begin(start);
+    if (!begun) {
+        report(begun.error());
+        return exit_code;
+    }
+    bool leaves = false;
+    {
+        RoleProcess process(environment, start, *std::move(begun),
+                            read_trace_settings(read_environment, service_of(start.name), version));
+        if (const auto done = body(process); !done && done.error().code != kToldToEnd) report(done.error());
+        leaves = process.leaves_when_done();
+    }
+    if (leaves) leave_at_once(exit_code);
+    return exit_code;
+}
+
+std::unexpected<Error> told_to_end() {
+    return failure(Disposition::retry, kToldToEnd, "told to end before it was ready");
+}
+
+RightsPlan rights_plan(const RightsSettings& options, const std::string& database_url, const bus::KafkaConfig& kafka,
+                       const std::string& api_keys_file) {
+    RightsPlan plan{.run_as = options.run_as, .files = {}, .database_url = database_url};
+    if (!api_keys_file.empty()) plan.files.emplace_back(api_keys_file);
+    // The client is made anew after failures, and reads its certificates and keys again.
+    for (const auto& [name, value] : kafka.properties)
+        if (value.starts_with('/')) plan.files.emplace_back(value);
+    return plan;
+}
+
+db::ConnectionConfig connection_config(const std::string& database_url, const std::string& part) {
+    db::ConnectionConfig config;
+    config.url = database_url;
+    config.application_name = "ledgerline " + part;
+    config.idle_in_transaction_timeout = idle_in_transaction_timeout;
+    return config;
+}
+
+Result<int> prepare_database(RoleProcess& process, const std::string& database_url, milliseconds startup_timeout,
+                             Schema schema, std::initializer_list<CanWrite> writes) {
+    const Signals::EndsPromptly ends_promptly(process.signals());
+    Backoff backoff(kFirstConnectBackoff, process.random());
+    const SteadyTime end = process.clock().steady_now() + startup_timeout;
+    std::string said;
+    while (true) {
+        if (process.signals().pending()) return told_to_end();
+        auto lanes = try_prepare(database_url, schema, writes);
+        if (lanes) return lanes;
+        if (process.signals().pending()) return told_to_end();
+        Error& error = lanes.error();
+        if (error.disposition != Disposition::retry) return lanes;
+        if (process.clock().steady_now() >= end) {
+            // The installation is there and has to be mended.
+            if (error.code == kRightsMissing) error.disposition = Disposition::stop;
+            return lanes;
+        }
+        if (std::exchange(said, error.message) != error.message)
+            log::warn("the database cannot be used yet", {{"code", error.code}, {"reason", error.message}});
+        Wakeup().wait(backoff.next());
+    }
+}
+
+std::string new_owner(UuidGenerator& ids) {
+    std::array<char, kHostChars + 1> host{};
+    gethostname(host.data(), kHostChars);
+    return fmt::format("{}-{}-{}", host.data(), getpid(), ids.next().to_string());
+}
+
+http::ListenerConfig RoleProcess::listener_config(std::vector<std::string> api_keys) const {
+    http::ListenerConfig config;
+    config.host = listen_.host;
+    config.port = listen_.port;
+    config.threads = static_cast<unsigned>(listen_.http_threads);
+    config.connections_max = taken_.connections_max;
+    config.connections_per_address = static_cast<std::size_t>(listen_.connections_per_address);
+    config.trusted_proxies = listen_.trusted_proxies;
+    config.idle_timeout = listen_.idle_timeout;
+    config.api_keys = std::move(api_keys);
+    return config;
+}
+
+http::ListenerConfig RoleProcess::probe_listener_config() const {
+    http::ListenerConfig config;
+    config.host = listen_.probe_host;
+    config.port = listen_.probe_port;
+    config.threads = 1;
+    config.connections_max = probe_connections_max;
+    config.connections_per_address = probe_connections_max;
+    config.idle_timeout = listen_.idle_timeout;
+    return config;
+}
+
+Result<ApiKeysFile> admitted_keys(const AdmissionSettings& options, const std::string& host, bool only_loopback) {
+    ApiKeysFile file{options.api_keys_file, {}};
+    if (!file.path.empty()) {
+        LEDGERLINE_TRY(file.keys, read_api_keys(file.path));
+    } else if (!only_loopback && !options.allow_open) {
+        return failure(Disposition::refuse, std::string(bad_usage),
+                       fmt::format("--listen {} can be reached by other machines and there are no API keys: give "
+                                   "--api-keys-file, or --allow-open if that is what you want",
+                                   host));
+    }
+    return file;
+}
+
+}  // namespace ledgerline::roles

@@ -1,0 +1,137 @@
+// What the commands that run roles have in common: signals, the first connection, the address, and the end.
+#pragma once
+
+#include <functional>
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/uuid.h"
+#include "base/version.h"
+#include "bus/kafka/bus.h"
+#include "db/connection.h"
+#include "http/server/listen_sockets.h"
+#include "http/server/listener.h"
+#include "observe/metrics.h"
+#include "observe/tracing.h"
+#include "roles/api_keys.h"
+#include "roles/environment.h"
+#include "roles/exit_deadline.h"
+#include "roles/rights.h"
+#include "roles/settings.h"
+#include "roles/signals.h"
+
+namespace ledgerline::roles {
+
+// What a shutdown may take besides the time given for draining.
+inline constexpr milliseconds shutdown_slack{15'000};
+
+// What is settled before a role begins, and anything is made or changed.
+struct RoleStart {
+    std::string name;
+    LogSettings log;
+    ListenSettings listen;
+    TimeoutSettings timeouts;
+    // How long the role may take to end after a signal or a failure, before the process is ended anyway. The delay at
+    // shutdown comes on top.
+    milliseconds shutdown_max;
+    // Finds all that is wrong with the settings. Told whether only this machine can reach the addresses.
+    std::function<Result<void>(bool only_loopback)> check;
+    RightsPlan rights;
+};
+
+// What a role has when it begins.
+struct Taken {
+    http::ListenSockets sockets, probe_sockets;
+    std::size_t connections_max = 0;  // as many as there are descriptors for
+};
+
+// The process that a role runs in. One thread at a time, but for fail().
+class RoleProcess {
+public:
+    RoleProcess(const Environment& environment, const RoleStart& start, Taken taken, TraceSettings traces);
+
+    const Clock& clock() const { return environment_.clock; }
+    Random& random() const { return environment_.random; }
+    Metrics& metrics() { return metrics_; }
+    Tracer& tracer() { return tracing_.tracer(); }
+    UuidGenerator& ids() { return ids_; }
+    Signals& signals() { return signals_; }
+
+    http::ListenerConfig listener_config(std::vector<std::string> api_keys) const;
+    // The addresses that were taken for the role's server. To be called once.
+    http::ListenSockets take_sockets() { return std::move(taken_.sockets); }
+
+    http::ListenerConfig probe_listener_config() const;
+    // Those for probes alone, perhaps none. To be called once.
+    http::ListenSockets take_probe_sockets() { return std::move(taken_.probe_sockets); }
+
+    // Ends the role with an error: wait_for_end() returns it.
+    void fail(const Error& error) { signals_.fail(error); }
+    std::function<void(const Error&)> on_fatal() {
+        return [this](const Error& error) { fail(error); };
+    }
+
+    // Says on stdout, unless nobody reads it and it is full, and in the log that the role serves there.
+    void announce_ready(const std::string& host, std::uint16_t port);
+    // Waits until a signal arrives or fail() is called. Then calls not_ready and, after a signal, lets the role go on
+    // until those who look at /readyz have noticed, or another signal comes. When it returns, the time for the shutdown
+    // runs.
+    std::optional<Error> wait_for_end(const std::function<void()>& not_ready);
+    // The process ends without running destructors of what is static: they would wait for a client left behind.
+    void leave_when_done() { leaves_ = true; }
+    bool leaves_when_done() const { return leaves_; }
+
+private:
+    const Environment& environment_;
+    const ListenSettings listen_;
+    const milliseconds shutdown_max_;
+    const milliseconds shutdown_delay_;
+    Taken taken_;
+    Signals signals_;
+    Metrics metrics_{version};
+    Tracing tracing_;
+    UuidGenerator ids_{environment_.clock, environment_.random};
+    bool leaves_ = false;
+    ExitDeadline deadline_;
+};
+
+// Runs a role on the main thread, before there are other threads. Returns the exit code: 0, or that of the error,
+// which is printed. Everything that body made must be gone when it returns.
+//
+// In this order: the settings are checked and the addresses taken, which changes nothing; then the rights that are not
+// needed any more are given up; then body begins.
+int run_role(const Environment& environment, const RoleStart& start,
+             const std::function<Result<void>(RoleProcess&)>& body);
+
+// The error of a role that a signal reached before it served, which is none: its exit code is 0.
+std::unexpected<Error> told_to_end();
+
+// What the role reads again later: what its login to the database and to Kafka takes, and the file of keys.
+RightsPlan rights_plan(const RightsSettings& options, const std::string& database_url, const bus::KafkaConfig& kafka,
+                       const std::string& api_keys_file = "");
+
+// How long the server lets a transaction wait for this process. Below the time after which the group gives a worker's
+// lanes to another one, so that this one does not wait for the locks of one that stands still.
+inline constexpr milliseconds idle_in_transaction_timeout{5'000};
+
+// The session settings of one part of a role, which pg_stat_activity shows as "ledgerline <part>".
+db::ConnectionConfig connection_config(const std::string& database_url, const std::string& part);
+
+enum class Schema { migrate, must_be_current };
+// Whether a session can do what the role does: can_accept, can_publish, can_apply.
+using CanWrite = Result<void> (*)(db::Connection&);
+// Connects for the first time, makes sure that no pooler shares the session, brings the schema up to date or checks
+// that it is, and proves that the role can write. Tries until it is so, a signal comes or startup_timeout has passed,
+// and gives up at once what waiting cannot cure. Returns how many lanes there are.
+Result<int> prepare_database(RoleProcess& process, const std::string& database_url, milliseconds startup_timeout,
+                             Schema schema, std::initializer_list<CanWrite> writes);
+
+// "<host>-<pid>-<uuid>": who holds a lease, for people as well as for the protocol.
+std::string new_owner(UuidGenerator& ids);
+
+// The keys of the file, or none where the API may be open. Error bad_usage or bad_api_keys_file (refuse).
+Result<ApiKeysFile> admitted_keys(const AdmissionSettings& options, const std::string& host, bool only_loopback);
+
+}  // namespace ledgerline::roles

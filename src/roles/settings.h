@@ -1,0 +1,104 @@
+// What each role is told: its settings with their defaults. The command line fills them in (cli/role_options.h).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "bus/kafka/config.h"
+#include "http/server/network.h"
+
+namespace ledgerline::roles {
+
+struct ListenSettings {
+    std::string host = "127.0.0.1";  // an address or a name
+    std::uint16_t port = 0;          // 0: any free one
+    std::int64_t http_threads = 2;
+    std::int64_t connections_max = 4096;
+    std::int64_t connections_per_address = 0;         // 0: half of them
+    std::vector<http::Network> trusted_proxies = {};  // have no such share
+    milliseconds idle_timeout{75'000};                // between requests of a connection
+    std::string probe_host = {};                      // where probes are answered besides; empty: nowhere else
+    std::uint16_t probe_port = 0;
+};
+
+struct AdmissionSettings {
+    std::string api_keys_file;  // empty: open
+    bool allow_open = false;    // without keys, also on an address that others can reach
+};
+
+struct ApplySettings {
+    std::int64_t worker_threads = 2;
+    std::int64_t unknown_attempts_max = 5;  // for an event that fails for an unknown reason, before it is dead-lettered
+};
+
+struct TimeoutSettings {
+    milliseconds startup{60'000};  // for the database to answer for the first time
+    milliseconds drain{20'000};    // of a shutdown
+    milliseconds stall{180'000};   // of one step of a loop, before the process gives itself up
+    // Between not being ready any more and closing the doors. Nothing: as the address wants it.
+    std::optional<milliseconds> shutdown_delay;
+    // How long those who look at /readyz take to notice, where others than this machine's programs look.
+    static constexpr milliseconds shutdown_delay_default{5'000};
+};
+
+// What becomes of the rights of a process that was started as root.
+struct RightsSettings {
+    std::string run_as;  // the user to become; empty: as give_up_root() finds it
+};
+
+struct LogSettings {
+    std::string level = "info";
+    std::string format = "auto";
+};
+// Makes them the process's.
+void configure_log(const LogSettings& settings);
+
+inline constexpr std::uint16_t api_port = 8080;
+inline constexpr std::uint16_t worker_port = 8081;
+inline constexpr std::uint16_t publisher_port = 8082;
+
+struct UpSettings {
+    std::string data_dir = "ledgerline-data";
+    std::string database_url;  // empty: a private cluster under data_dir
+    ListenSettings listen{.port = api_port};
+    AdmissionSettings admission;
+    bus::KafkaConfig kafka;  // without brokers: the in-process bus
+    ApplySettings apply;
+    TimeoutSettings timeouts;
+    RightsSettings rights;
+    LogSettings log;
+};
+
+struct ApiSettings {
+    std::string database_url;
+    ListenSettings listen{.port = api_port};
+    AdmissionSettings admission;
+    bus::KafkaConfig kafka;  // without brokers: nothing is said about Kafka
+    TimeoutSettings timeouts;
+    RightsSettings rights;
+    LogSettings log;
+};
+
+struct PublisherSettings {
+    std::string database_url;
+    ListenSettings listen{.port = publisher_port};
+    bus::KafkaConfig kafka;
+    TimeoutSettings timeouts;
+    RightsSettings rights;
+    LogSettings log;
+};
+
+struct WorkerSettings {
+    std::string database_url;
+    ListenSettings listen{.port = worker_port};
+    bus::KafkaConfig kafka;
+    ApplySettings apply;
+    TimeoutSettings timeouts;
+    RightsSettings rights;
+    LogSettings log;
+};
+
+}  // namespace ledgerline::roles

@@ -1,0 +1,180 @@
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "apply/pg_ledger_store.h"
+#include "bus/memory/bus.h"
+#include "cluster/private_cluster.h"
+#include "intake/pg_intake_store.h"
+#include "observe/log.h"
+#include "publish/pg_outbox_store.h"
+#include "roles/api_server.h"
+#include "roles/dead_letter_service.h"
+#include "roles/drain.h"
+#include "roles/kafka_link.h"
+#include "roles/publisher_service.h"
+#include "roles/roles.h"
+#include "roles/worker_service.h"
+
+namespace ledgerline::roles {
+namespace {
+
+using UpSettings;
+
+// For the private cluster to stop, besides what every role takes.
+constexpr milliseconds kClusterStopMax{60'000};
+
+cluster::PrivateClusterConfig cluster_config(const UpSettings& options) {
+    cluster::PrivateClusterConfig config;
+    config.data_dir = options.data_dir;
+    return config;
+}
+
+Result<std::unique_ptr<cluster::PrivateCluster>> start_cluster(RoleProcess& process,
+                                                               cluster::PrivateClusterConfig config) {
+    config.cancelled = [&process] { return process.signals().pending(); };
+    auto cluster = std::make_unique<cluster::PrivateCluster>(std::move(config), process.random());
+    const auto started = cluster->start();
+    if (!started && process.signals().pending()) return told_to_end();
+    LEDGERLINE_CHECK(started);
+    return cluster;
+}
+
+// The bus of this process: Kafka where it is given, or one in memory.
+class UpBus {
+public:
+    // space_freed, which must outlive the bus, is notified when a full bus has room again.
+    static Result<std::unique_ptr<UpBus>> open(RoleProcess& process, const bus::KafkaConfig& config, int lanes,
+                                               Wakeup& space_freed) {
+        auto bus = std::make_unique<UpBus>();
+        if (!config.brokers.empty()) {
+            LEDGERLINE_TRY(bus->kafka_, KafkaLink::open(process, "up", config, lanes));
+            return bus;
+        }
+        // The offsets of another run begin elsewhere, so that its letters are not taken for this one's.
+        bus->memory_.emplace(
+            bus::MemoryBus::Options{.partitions = lanes,
+                                    .first_offset = process.clock().wall_now().time_since_epoch().count(),
+                                    .space_freed = &space_freed});
+        return bus;
+    }
+
+    std::unique_ptr<bus::Producer> make_producer() {
+        return kafka_ ? kafka_->bus().make_producer() : memory_->make_producer();
+    }
+    // Null where there is no topic of dead letters: the bus in memory has none.
+    std::unique_ptr<bus::Producer> make_dead_letter_producer() {
+        return kafka_ ? kafka_->bus().make_dead_letter_producer() : nullptr;
+    }
+    std::unique_ptr<bus::Consumer> make_consumer() {
+        return kafka_ ? kafka_->bus().make_consumer() : memory_->make_consumer();
+    }
+    // For the spans.
+    bus::MessagingNames names() const { return kafka_ ? kafka_->names() : bus::MessagingNames(); }
+    // What /readyz tells of it: without Kafka requests are still accepted.
+    std::vector<health::Dependency> dependencies() const {
+        if (!kafka_) return {};
+        return {kafka_->dependency(false)};
+    }
+
+private:
+    std::optional<KafkaLink> kafka_;
+    std::optional<bus::MemoryBus> memory_;
+};
+
+// Serves until a signal or a fatal failure. What is built first is destroyed last.
+Result<void> serve(RoleProcess& process, const UpSettings& options, ApiServer& server, const std::string& database_url,
+                   int lanes) {
+    Wakeup publisher_wakeup;
+    LEDGERLINE_TRY(const auto bus, UpBus::open(process, options.kafka, lanes, publisher_wakeup));
+    Watchdog watchdog(options.timeouts.stall, process.on_fatal());
+    // The lock on the data directory proves that no other process works on the private cluster.
+    const bool others_are_dead = options.database_url.empty();
+    const std::string owner = new_owner(process.ids());
+    PublisherService publisher(
+        {.database_url = database_url,
+         .publisher = {.owner = owner, .others_are_dead = others_are_dead, .messaging = bus->names()}},
+        bus->make_producer(), process.clock(), process.random(), process.metrics(), publisher_wakeup, watchdog,
+        process.on_fatal(), process.tracer());
+    std::optional<DeadLetterService> dead_letters;
+    if (auto producer = bus->make_dead_letter_producer())
+        dead_letters.emplace(database_url, owner, std::move(producer), process.clock(), process.random(),
+                             process.metrics(), watchdog, process.on_fatal());
+    WorkerService worker(worker_service_config(database_url, options.apply, bus->names()),
+                         {.make_consumer = [&bus] { return bus->make_consumer(); },
+                          .clock = process.clock(),
+                          .random = process.random(),
+                          .ids = process.ids(),
+                          .metrics = process.metrics(),
+                          .watchdog = watchdog,
+                          .on_outcome = [&server] { server.outcome_wakeup().notify(); },
+                          .on_fatal = process.on_fatal(),
+                          .tracer = process.tracer()});
+    // Without the stages after intake requests are still accepted.
+    std::vector<health::Dependency> dependencies = bus->dependencies();
+    dependencies.push_back(health::dependency("database", [&publisher] { return publisher.trouble(); }, false));
+    dependencies.push_back(health::dependency("database", [&worker] { return worker.trouble(); }, false));
+    LEDGERLINE_CHECK(server.start({.database_url = database_url,
+                                   .stages = {{health::StageRight::intake},
+                                              {health::StageRight::publish, false},
+                                              {health::StageRight::apply, false}},
+                                   .dependencies = std::move(dependencies),
+                                   .alive = [&watchdog] { return watchdog.alive(); }},
+                                  publisher_wakeup));
+    watchdog.start();
+    worker.start();
+    publisher.start();
+    if (dead_letters) dead_letters->start();
+    process.announce_ready(options.listen.host, server.port());
+
+    const auto fatal = process.wait_for_end([&server] { server.set_not_ready(); });
+    server.stop(options.timeouts.drain);
+    const std::int64_t left = fatal ? 0 : drain(process, database_url, lanes, options.timeouts.drain);
+    if (dead_letters) dead_letters->stop();
+    publisher.stop();
+    worker.stop();
+    log::info("stopped", {{"events_left", left}});
+    if (fatal) return std::unexpected(*fatal);
+    return {};
+}
+
+Result<void> run(RoleProcess& process, const UpSettings& options, const ApiKeysFile& keys) {
+    ApiServer server(process, keys);
+    std::unique_ptr<cluster::PrivateCluster> cluster;
+    std::string database_url = options.database_url;
+    if (database_url.empty()) {
+        LEDGERLINE_TRY(cluster, start_cluster(process, cluster_config(options)));
+        database_url = cluster->url();
+        process.metrics().watch_data_dir(options.data_dir);
+    }
+    LEDGERLINE_TRY(const int lanes, prepare_database(process, database_url, options.timeouts.startup, Schema::migrate,
+                                                     {intake::can_accept, publish::can_publish, apply::can_apply}));
+    return serve(process, options, server, database_url, lanes);
+}
+
+}  // namespace
+
+int run_up(const Environment& environment, const UpSettings& options) {
+    const bool has_cluster = options.database_url.empty();
+    const cluster::PrivateClusterConfig cluster = cluster_config(options);
+    ApiKeysFile keys;
+    const auto check = [&](bool only_loopback) -> Result<void> {
+        LEDGERLINE_TRY(keys, admitted_keys(options.admission, options.listen.host, only_loopback));
+        if (!options.kafka.brokers.empty()) LEDGERLINE_CHECK(bus::check_kafka_client(options.kafka));
+        return has_cluster ? cluster::check_machine(cluster) : Result<void>();
+    };
+    RightsPlan rights =
+        rights_plan(options.rights, options.database_url, options.kafka, options.admission.api_keys_file);
+    if (has_cluster) rights.cluster = &cluster;
+    return run_role(environment,
+                    {.name = "up",
+                     .log = options.log,
+                     .listen = options.listen,
+                     .timeouts = options.timeouts,
+                     .shutdown_max = 2 * options.timeouts.drain + kClusterStopMax + shutdown_slack,
+                     .check = check,
+                     .rights = std::move(rights)},
+                    [&](RoleProcess& process) { return run(process, options, keys); });
+}
+
+}  // namespace ledgerline::roles

@@ -1,0 +1,56 @@
+// Watchdog: notices when a loop's step does not come back.
+//
+// A step that waits for a broker or a database that is away always comes back, because every call has a deadline. One
+// that does not hangs in a bug, ours or a library's, and only a new process helps.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <string>
+
+#include "base/loop.h"
+
+namespace ledgerline::roles {
+
+class Watchdog {
+public:
+    static constexpr milliseconds look_interval{500};
+
+    // limit: how long one step may take, counted in looks, so that a process that was stopped and goes on is not taken
+    // for one that hangs. on_stall is called once, on the watchdog's thread, with Disposition::retry.
+    Watchdog(milliseconds limit, std::function<void(const Error&)> on_stall);
+    ~Watchdog() { stop(); }
+
+    // The step, watched under that name. To be called before start(); the watchdog must outlive the loop.
+    LoopThread::Step watch(std::string name, LoopThread::Step step);
+
+    // Both may be called repeatedly.
+    void start() { loop_.start(); }
+    void stop() { loop_.stop(); }
+
+    // Whether every step came back in time so far. Thread-safe.
+    bool alive() const { return alive_; }
+
+    // One look, as the watchdog's thread does it every look_interval.
+    void look();
+
+private:
+    struct Watched {
+        std::string name;
+        std::atomic<std::uint64_t> step = 0;  // odd while one is under way
+        std::uint64_t seen = 0;               // at the last look
+        milliseconds lasted{};                // since the look that saw it first
+    };
+    void note_stall(const Watched& watched);
+
+    const milliseconds limit_;
+    const std::function<void(const Error&)> on_stall_;
+    std::list<Watched> watched_;
+    std::atomic<bool> alive_ = true;
+    Wakeup wakeup_;
+    LoopThread loop_;
+};
+
+}  // namespace ledgerline::roles

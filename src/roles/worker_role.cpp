@@ -1,0 +1,50 @@
+#include "apply/pg_ledger_store.h"
+#include "roles/health_server.h"
+#include "roles/kafka_link.h"
+#include "roles/roles.h"
+#include "roles/worker_service.h"
+
+namespace ledgerline::roles {
+namespace {
+
+Result<void> run(RoleProcess& process, const WorkerSettings& options) {
+    HealthServer server(process, options.database_url, health::StageRight::apply);
+    LEDGERLINE_TRY(const int lanes, prepare_database(process, options.database_url, options.timeouts.startup,
+                                                     Schema::must_be_current, {apply::can_apply}));
+    LEDGERLINE_TRY(const KafkaLink kafka, KafkaLink::open(process, "worker", options.kafka, lanes));
+
+    Watchdog watchdog(options.timeouts.stall, process.on_fatal());
+    WorkerService worker(worker_service_config(options.database_url, options.apply, kafka.names()),
+                         {.make_consumer = [&kafka] { return kafka.bus().make_consumer(); },
+                          .clock = process.clock(),
+                          .random = process.random(),
+                          .ids = process.ids(),
+                          .metrics = process.metrics(),
+                          .watchdog = watchdog,
+                          .on_outcome = [] {},
+                          .on_fatal = process.on_fatal(),
+                          .tracer = process.tracer()});
+    LEDGERLINE_CHECK(server.start(
+        {.version = version,
+         .dependencies = {health::dependency("database", [&worker] { return worker.trouble(); }),
+                          kafka.dependency(true), health::dependency("group", [&worker] { return worker.joined(); })},
+         .alive = [&watchdog] { return watchdog.alive(); }}));
+    watchdog.start();
+    worker.start();
+    process.announce_ready(options.listen.host, server.port());
+
+    const auto fatal = process.wait_for_end([&server] { server.begin_stop(); });
+    worker.stop();
+    server.stop();
+    if (fatal) return std::unexpected(*fatal);
+    return {};
+}
+
+}  // namespace
+
+int run_worker(const Environment& environment, const WorkerSettings& options) {
+    return run_role(environment, stage_start("worker", options),
+                    [&](RoleProcess& process) { return run(process, options); });
+}
+
+}  // namespace ledgerline::roles

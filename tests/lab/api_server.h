@@ -1,0 +1,69 @@
+// A database, the API on it, and a listener on a free port: for tests that speak HTTP. No publisher and no worker runs;
+// apply() stands in for them.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "api/api.h"
+#include "http/server/listener.h"
+#include "lab/answer.h"
+#include "lab/test_database.h"
+
+namespace ledgerline::test {
+
+// How long a test waits for what has to happen. Reached only by a test that fails.
+inline constexpr milliseconds patience{60'000};
+
+class ApiServer {
+public:
+    ApiServer() : ApiServer(api::ApiConfig{}) {}
+    // The database's URL is filled in.
+    explicit ApiServer(api::ApiConfig config) : ApiServer(std::move(config), TestCluster::shared()) {}
+    ApiServer(api::ApiConfig config, TestCluster& cluster);
+    ~ApiServer();
+
+    // Safe to use from any thread: each call has a connection of its own. Fails the test when there is no answer.
+    Answer call(const std::string& method, const std::string& target, const std::string& body = "",
+                std::vector<http::Header> headers = {}) const;
+    Answer get(const std::string& target) const { return call("GET", target); }
+    Answer post(const std::string& target, const std::string& body, std::vector<http::Header> headers = {}) const {
+        return call("POST", target, body, std::move(headers));
+    }
+
+    std::string url() const { return "http://127.0.0.1:" + std::to_string(listener_->port()); }
+
+    // Makes an account and returns its id.
+    std::string account(const std::string& fields = R"("currency":"EUR")") const;
+    // The body of a transaction.
+    static std::string transaction(const std::string& account_id, const std::string& key, int amount_cents = 100,
+                                   const std::string& more = "");
+    // Writes the outcome of a transaction, moves the lane's cursors over it, and wakes whoever waits.
+    void apply(const std::string& transaction_id, const std::string& outcome = "PROCESSED");
+    // Writes a dead letter for a transaction in place of its outcome. Returns the letter's id.
+    std::string park(const std::string& transaction_id);
+
+    const TestDatabase& database() const { return database_; }
+    api::Api& api() { return *api_; }
+    const http::Router& router() const { return router_; }
+    Metrics& metrics() { return metrics_; }
+    Wakeup& publisher_wakeup() { return publisher_wakeup_; }
+
+private:
+    void move_cursors(const std::string& transaction_id);
+
+    TestDatabase database_;
+    SystemClock clock_;
+    SystemRandom random_;
+    UuidGenerator ids_{clock_, random_};
+    Metrics metrics_{"test"};
+    Wakeup publisher_wakeup_;
+    http::Router router_;
+    std::unique_ptr<api::Api> api_;
+    std::unique_ptr<http::Listener> listener_;
+};
+
+}  // namespace ledgerline::test

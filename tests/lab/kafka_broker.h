@@ -1,0 +1,69 @@
+// KafkaBroker: a real broker of a test's own (scripts/kafka), on loopback, in a directory of its own.
+//
+// Every call waits until what it does is done, with a bound, and ends the program when that does not come about: a test
+// cannot go on without its broker. The broker never outlives the test program, however that ends.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "domain/event.h"
+#include "lab/broker_guard.h"
+#include "lab/kafka_test_client.h"
+#include "lab/test_database.h"
+
+namespace ledgerline::test {
+
+// One record as it lies in a partition. Null key and value are told from empty ones.
+struct RawRecord {
+    std::optional<std::string> key;
+    std::optional<std::string> value;
+    std::vector<Header> headers;
+    std::int64_t offset = 0;
+    bool has_null_headers = false;  // write() makes the values of empty headers null; read() does not tell
+};
+
+class KafkaBroker {
+public:
+    // Started, on that port, with these settings (KEY=VALUE) besides the usual ones.
+    explicit KafkaBroker(int port = free_kafka_port(), std::vector<std::string> settings = {});
+    KafkaBroker(const KafkaBroker&) = delete;
+    KafkaBroker& operator=(const KafkaBroker&) = delete;
+
+    // One for the whole test program, started at first use.
+    static KafkaBroker& shared();
+
+    std::string address() const;  // HOST:PORT
+
+    void start();
+    void stop();    // SIGTERM
+    void kill();    // SIGKILL; start() goes on with the data
+    void pause();   // SIGSTOP
+    void resume();  // SIGCONT
+    void wipe();    // loses all data and the cluster's id; stopped before and started afterwards
+
+    void create_topic(const std::string& topic, int partitions) const;
+    void delete_topic(const std::string& topic) const;  // and waits until no metadata names it
+    int partitions(const std::string& topic) const;     // 0: there is no such topic
+    // Everything in the partition, by a plain read from its beginning.
+    std::vector<RawRecord> read(const std::string& topic, int partition) const;
+    void write(const std::string& topic, int partition, const RawRecord& record) const;
+
+private:
+    void run_script(const std::string& arguments) const;
+    void signal(int number) const;
+    pid_t pid() const;
+
+    TempDir dir_;
+    const int port_;
+    const std::vector<std::string> settings_;
+    BrokerGuard guard_;
+    bool paused_ = false;
+};
+
+}  // namespace ledgerline::test

@@ -1,0 +1,364 @@
+// What every implementation of LedgerStore must do. Include it in one source file of a test program and instantiate
+// LedgerStoreConformance there.
+#pragma once
+
+#include "lab/store_fixture.h"
+
+namespace ledgerline::test {
+
+class LedgerStoreConformance : public StoreFixture {
+protected:
+    using Status = apply::ApplyResult::Status;
+    static constexpr int kLane = 3;
+
+    void SetUp() override {
+        StoreFixture::SetUp();
+        store_ = database_->make_ledger_store();
+    }
+
+    static std::vector<apply::EventRef> refs_of(std::span<const Event> events) {
+        std::vector<apply::EventRef> refs;
+        for (const Event& event : events) refs.push_back({event.seq, event.event_id});
+        return refs;
+    }
+
+    apply::ApplyResult apply(std::span<const Event> events, std::int64_t applied_seq, int lane = kLane) {
+        auto result = store_->apply(lane, applied_seq, refs_of(events));
+        EXPECT_TRUE(result) << result.error().message;
+        return result ? *result : apply::ApplyResult{Status::not_proven, {}};
+    }
+
+    apply::LaneState state(int lane = kLane) {
+        const auto states = store_->load(std::span(&lane, 1));
+        EXPECT_TRUE(states) << states.error().message;
+        return states && states->size() == 1 ? states->front() : apply::LaneState{};
+    }
+
+    bus::Incoming incoming(std::int64_t offset, std::string value = "{}") {
+        return {"transactions", kLane, offset, {"key", std::move(value), {{"lane", "3"}, {"lane", "4"}}}};
+    }
+
+    // As the publisher's measurement tells it.
+    std::int64_t parked() {
+        const auto backlog = database_->make_outbox_store()->backlog();
+        return backlog ? backlog->dead_letters_parked : -1;
+    }
+
+    apply::BuriedEvent letter(const Event& event) {
+        apply::BuriedEvent letter;
+        letter.letter_id = new_id();
+        letter.ref = {event.seq, event.event_id};
+        letter.incoming = incoming(event.seq);
+        letter.error_class = "permanent";
+        letter.error_code = "22003";
+        letter.error_message = "out of range";
+        return letter;
+    }
+
+    std::unique_ptr<apply::LedgerStore> store_;
+};
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(LedgerStoreConformance);
+
+TEST_P(LedgerStoreConformance, AFreshLaneStandsAtZero) {
+    const apply::LaneState fresh = state();
+    EXPECT_EQ(fresh.lane, kLane);
+    EXPECT_EQ(fresh.applied_seq + fresh.published_seq + fresh.last_seq + fresh.failing_seq, 0);
+    EXPECT_FALSE(fresh.first_failed_at);
+}
+
+TEST_P(LedgerStoreConformance, LoadsTheLanesAskedFor) {
+    insert_credits(open_account(1), 1, 1, 4);
+    const std::vector<int> lanes{5, 1};
+    const auto states = store_->load(lanes);
+    ASSERT_TRUE(states);
+    ASSERT_EQ(states->size(), 2u);
+    for (const apply::LaneState& state : *states) EXPECT_EQ(state.last_seq, state.lane == 1 ? 4 : 0);
+}
+
+TEST_P(LedgerStoreConformance, AppliesABatchInOrderAndFoldsItIntoOneBalance) {
+    const Uuid account = open_account(kLane, 150);
+    std::vector<Event> events{new_event(account, kLane, 1, 100, TransactionType::debit),
+                              new_event(account, kLane, 2, 100, TransactionType::debit),
+                              new_event(account, kLane, 3, 60, TransactionType::credit),
+                              new_event(account, kLane, 4, 110, TransactionType::debit)};
+    for (const Event& event : events) database_->insert(event);
+    const apply::ApplyResult result = apply(events, 0);
+    EXPECT_EQ(result.status, Status::applied);
+    ASSERT_EQ(result.outcomes.size(), 4u);
+    EXPECT_EQ(result.outcomes[1].event.transaction_id, events[1].transaction_id);
+    EXPECT_EQ(result.outcomes[1].posting.refusal, Refusal::insufficient_balance);
+    EXPECT_EQ(database_->balance_cents(account), 0);
+    EXPECT_THAT(database_->outcomes(kLane),
+                testing::ElementsAre(OutcomeRow{1, events[0].transaction_id, "", 50},
+                                     OutcomeRow{2, events[1].transaction_id, "insufficient_balance", 50},
+                                     OutcomeRow{3, events[2].transaction_id, "", 110},
+                                     OutcomeRow{4, events[3].transaction_id, "", 0}));
+    EXPECT_EQ(state().applied_seq, 4);
+}
+
+TEST_P(LedgerStoreConformance, TakesEverythingFromItsOwnRow) {
+    Event event = new_event(open_account(kLane), kLane, 1, 777);
+    event.traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    database_->insert(event);
+    const apply::ApplyResult result = apply(std::vector{event}, 0);
+    ASSERT_EQ(result.outcomes.size(), 1u);
+    const Event& read = result.outcomes[0].event;
+    EXPECT_EQ(read.event_id, event.event_id);
+    EXPECT_EQ(read.lane, kLane);
+    EXPECT_EQ(read.seq, 1);
+    EXPECT_EQ(read.traceparent, event.traceparent);
+    EXPECT_EQ(read.account_id, event.account_id);
+    EXPECT_EQ(read.amount_cents, 777);
+}
+
+TEST_P(LedgerStoreConformance, ACursorThatMovedMeansThatNothingIsChanged) {
+    const Uuid account = open_account(kLane);
+    const auto events = insert_credits(account, kLane, 1, 3);
+    ASSERT_EQ(apply(std::span(events).first(2), 0).status, Status::applied);
+    EXPECT_EQ(apply(std::span(events).first(1), 0).status, Status::cursor_moved) << "applied twice";
+    EXPECT_EQ(apply(std::span(events).first(3), 0).status, Status::cursor_moved) << "applied twice, in part";
+    EXPECT_EQ(apply(std::span(events).subspan(1, 2), 1).status, Status::cursor_moved);
+    EXPECT_EQ(database_->balance_cents(account), 200);
+    EXPECT_EQ(state().applied_seq, 2);
+    EXPECT_EQ(apply(std::span(events).subspan(2), 2).status, Status::applied);
+    EXPECT_EQ(database_->balance_cents(account), 300);
+}
+
+TEST_P(LedgerStoreConformance, ACursorMayNotJumpAhead) {
+    const Uuid account = open_account(kLane);
+    const auto events = insert_credits(account, kLane, 1, 3);
+    EXPECT_EQ(apply(std::span(events).subspan(2), 2).status, Status::cursor_moved);
+    EXPECT_EQ(database_->balance_cents(account), 0);
+}
+
+TEST_P(LedgerStoreConformance, WhatIsNotProvenIsNotApplied) {
+    const Uuid account = open_account(kLane);
+    const auto events = insert_credits(account, kLane, 1, 2);
+    const auto elsewhere = insert_credits(open_account(4), 4, 1, 3);
+
+    Event forged = events[1];
+    forged.event_id = new_id();
+    EXPECT_EQ(apply(std::vector{events[0], forged}, 0).status, Status::not_proven) << "another event_id";
+    Event misplaced = events[0];
+    misplaced.seq = 2;
+    EXPECT_EQ(apply(std::vector{events[0], misplaced}, 0).status, Status::not_proven) << "another seq";
+    EXPECT_EQ(apply(std::span(elsewhere).first(1), 0).status, Status::not_proven) << "another lane";
+    Event beyond = elsewhere[2];
+    EXPECT_EQ(apply(std::vector{events[0], events[1], beyond}, 0).status, Status::not_proven) << "beyond the end";
+
+    EXPECT_EQ(state().applied_seq, 0);
+    EXPECT_EQ(database_->balance_cents(account), 0);
+    EXPECT_EQ(apply(events, 0).status, Status::applied);
+}
+
+TEST_P(LedgerStoreConformance, ProvesEachRefOnItsOwn) {
+    const auto events = insert_credits(open_account(kLane), kLane, 1, 3);
+    const auto elsewhere = insert_credits(open_account(4), 4, 1, 1);
+    std::vector<apply::EventRef> refs = refs_of(events);
+    refs[1].event_id = new_id();
+    refs.push_back({2, events[0].event_id});
+    refs.push_back({1, elsewhere[0].event_id});
+    refs.push_back({99, new_id()});
+    const auto proven = store_->prove(kLane, refs);
+    ASSERT_TRUE(proven);
+    EXPECT_THAT(*proven, testing::ElementsAre(true, false, true, false, false, false));
+}
+
+TEST_P(LedgerStoreConformance, AnEventOfANewerVersionIsLeftAlone) {
+    Event newer = new_event(open_account(kLane), kLane, 1);
+    newer.schema_version = event_schema_version + 1;
+    database_->insert(newer);
+    EXPECT_EQ(apply(std::vector{newer}, 0).status, Status::version_unknown);
+    EXPECT_EQ(state().applied_seq, 0);
+    EXPECT_TRUE(database_->outcomes(kLane).empty());
+}
+
+TEST_P(LedgerStoreConformance, NoTransactionIsDecidedTwiceWhateverTheCallerDoes) {
+    const Uuid account = open_account(kLane);
+    const auto first = insert_credits(account, kLane, 1, 1).front();
+    ASSERT_EQ(apply(std::vector{first}, 0).status, Status::applied);
+    // As if a letter of a transaction that was decided after all had been replayed.
+    Event again = first;
+    again.event_id = new_id();
+    again.seq = 2;
+    database_->insert_again(again);
+    const auto result = store_->apply(kLane, 1, refs_of(std::vector{again}));
+    ASSERT_FALSE(result);
+    EXPECT_EQ(result.error().code, "23505");
+    EXPECT_EQ(result.error().disposition, Disposition::refuse);
+    EXPECT_EQ(database_->balance_cents(account), 100);
+    EXPECT_EQ(state().applied_seq, 1) << "the whole transaction failed";
+}
+
+TEST_P(LedgerStoreConformance, OneBadRowFailsItsBatchAsAWhole) {
+    const Uuid account = open_account(kLane);
+    auto events = insert_credits(account, kLane, 1, 1);
+    Event again = events[0];
+    again.event_id = new_id();
+    again.seq = 2;
+    database_->insert_again(again);
+    events.push_back(again);
+    EXPECT_FALSE(store_->apply(kLane, 0, refs_of(events)));
+    EXPECT_EQ(database_->balance_cents(account), 0);
+    EXPECT_TRUE(database_->outcomes(kLane).empty());
+    EXPECT_EQ(apply(std::span(events).first(1), 0).status, Status::applied) << "the session goes on";
+}
+
+TEST_P(LedgerStoreConformance, ASuspendedAccountIsRefused) {
+    const Uuid account = open_account(kLane);
+    const auto events = insert_credits(account, kLane, 1, 1);
+    database_->suspend(account);
+    const apply::ApplyResult result = apply(events, 0);
+    ASSERT_EQ(result.outcomes.size(), 1u);
+    EXPECT_EQ(result.outcomes[0].posting.refusal, Refusal::account_suspended);
+    EXPECT_EQ(database_->balance_cents(account), 0);
+}
+
+TEST_P(LedgerStoreConformance, AReplayedEventIsAppliedUnderItsOwnSeq) {
+    const Uuid account = open_account(kLane);
+    const auto events = insert_credits(account, kLane, 1, 2);
+    ASSERT_TRUE(store_->bury(kLane, 0, letter(events[0])).value_or(false));
+    ASSERT_EQ(apply(std::span(events).subspan(1), 1).status, Status::applied);
+    Event again = events[0];
+    again.event_id = new_id();
+    again.seq = 3;
+    database_->insert_again(again);
+    EXPECT_EQ(apply(std::vector{again}, 2).status, Status::applied);
+    EXPECT_EQ(database_->balance_cents(account), 200);
+}
+
+TEST_P(LedgerStoreConformance, AttemptsAreCountedForOneEventAndSurviveTheSession) {
+    insert_credits(open_account(kLane), kLane, 1, 2);
+    EXPECT_EQ(store_->count_attempt(kLane, 0).value_or(-1), 1);
+    store_ = database_->make_ledger_store();
+    EXPECT_EQ(store_->count_attempt(kLane, 0).value_or(-1), 2);
+    EXPECT_EQ(state().attempts, 2);
+    EXPECT_EQ(state().failing_seq, 1);
+    EXPECT_TRUE(state().first_failed_at);
+    EXPECT_EQ(store_->count_attempt(kLane, 1).value_or(-1), 0) << "the cursor is elsewhere";
+}
+
+TEST_P(LedgerStoreConformance, ApplyingForgetsTheAttempts) {
+    const auto events = insert_credits(open_account(kLane), kLane, 1, 2);
+    ASSERT_TRUE(store_->count_attempt(kLane, 0));
+    apply(std::span(events).first(1), 0);
+    EXPECT_EQ(state().attempts, 0);
+    EXPECT_EQ(state().failing_seq, 0);
+    EXPECT_FALSE(state().first_failed_at);
+    EXPECT_EQ(store_->count_attempt(kLane, 1).value_or(-1), 1);
+}
+
+TEST_P(LedgerStoreConformance, BuryingMovesTheCursorOverTheEvent) {
+    const Uuid account = open_account(kLane);
+    const auto events = insert_credits(account, kLane, 1, 2);
+    EXPECT_TRUE(store_->bury(kLane, 0, letter(events[0])).value_or(false));
+    EXPECT_EQ(state().applied_seq, 1);
+    EXPECT_EQ(database_->letters(), 1u);
+    EXPECT_EQ(parked(), 1);
+    EXPECT_TRUE(database_->outcomes(kLane).empty());
+    EXPECT_FALSE(store_->bury(kLane, 0, letter(events[0])).value_or(true)) << "the cursor has moved";
+    EXPECT_EQ(apply(std::span(events).subspan(1), 1).status, Status::applied);
+    EXPECT_EQ(database_->letters(), 1u);
+}
+
+TEST_P(LedgerStoreConformance, WhatIsNotProvenIsNotBuriedAsOurs) {
+    const auto events = insert_credits(open_account(kLane), kLane, 1, 1);
+    apply::BuriedEvent forged = letter(events[0]);
+    forged.ref.event_id = new_id();
+    EXPECT_FALSE(store_->bury(kLane, 0, forged).value_or(true));
+    EXPECT_EQ(state().applied_seq, 0);
+    EXPECT_EQ(database_->letters(), 0u);
+}
+
+TEST_P(LedgerStoreConformance, TheStreakIsKeptUntilSomethingSucceeds) {
+    const auto events = insert_credits(open_account(kLane), kLane, 1, 2);
+    apply::BuriedEvent unknown = letter(events[0]);
+    unknown.error_class = "unknown";
+    unknown.error_code = "P0001";
+    unknown.streak = 2;
+    ASSERT_TRUE(store_->bury(kLane, 0, unknown).value_or(false));
+    EXPECT_EQ(state().streak, 2);
+    EXPECT_EQ(state().streak_code, "P0001");
+    apply(std::span(events).subspan(1), 1);
+    EXPECT_EQ(state().streak, 0);
+    EXPECT_EQ(state().streak_code, "");
+}
+
+TEST_P(LedgerStoreConformance, ForeignMessagesAreWrittenOnceAndMoveNothing) {
+    const apply::ForeignMessage one{new_id(), incoming(1, "nonsense"), "undecodable", "no JSON"};
+    const apply::ForeignMessage two{new_id(), incoming(2, std::string("\x00\xff", 2)), "undecodable", "no JSON"};
+    EXPECT_EQ(store_->bury_foreign(std::vector{one, two}).value_or(0), 2u);
+    apply::ForeignMessage again = one;
+    again.letter_id = new_id();
+    EXPECT_EQ(store_->bury_foreign(std::vector{again}).value_or(9), 0u);
+    apply::ForeignMessage other_value = again;
+    other_value.incoming.message.value = "other nonsense";
+    EXPECT_EQ(store_->bury_foreign(std::vector{again, other_value}).value_or(0), 1u);
+    EXPECT_EQ(database_->letters(), 3u);
+    EXPECT_EQ(parked(), 3);
+    EXPECT_EQ(state().applied_seq, 0);
+}
+
+TEST_P(LedgerStoreConformance, LettersOfLargeMessagesAndBareOnesAreWritten) {
+    const auto events = insert_credits(open_account(kLane), kLane, 1, 1);
+    apply::ForeignMessage large{new_id(), incoming(1, std::string(3'000'000, '\xff')), "undecodable", "large"};
+    for (int i = 0; i < 2000; ++i) large.incoming.message.headers.emplace_back(std::string(100, '\0'), "\xff");
+    apply::ForeignMessage bare = large;
+    bare.letter_id = new_id();
+    bare.incoming.offset = 2;
+    bare.bare = true;
+    EXPECT_EQ(store_->bury_foreign(std::vector{large, bare}).value_or(0), 2u);
+    EXPECT_EQ(store_->bury_foreign(std::vector{large, bare}).value_or(9), 0u);
+    apply::BuriedEvent ours = letter(events[0]);
+    ours.bare = true;
+    EXPECT_TRUE(store_->bury(kLane, 0, ours).value_or(false));
+    EXPECT_EQ(database_->letters(), 3u);
+}
+
+TEST_P(LedgerStoreConformance, ARewindSetsBackOnlyWhatIsFurther) {
+    insert_credits(open_account(kLane), kLane, 1, 9);
+    const auto outbox = database_->make_outbox_store();
+    ASSERT_TRUE(outbox->renew("a", milliseconds(60'000)));
+    const std::int64_t epoch = database_->lane(kLane).epoch;
+    ASSERT_TRUE(outbox->advance("a", std::vector{publish::Advance{kLane, epoch, 0, 7}}));
+
+    EXPECT_FALSE(store_->rewind(kLane, 7).value_or(true));
+    EXPECT_FALSE(store_->rewind(kLane, 8).value_or(true));
+    EXPECT_EQ(database_->lane(kLane).epoch, epoch);
+    EXPECT_TRUE(store_->rewind(kLane, 4).value_or(false));
+    EXPECT_EQ(state().published_seq, 4);
+    EXPECT_GT(database_->lane(kLane).epoch, epoch);
+    EXPECT_EQ(database_->lane(kLane).owner, "a") << "the owner keeps the lane";
+    EXPECT_FALSE(store_->rewind(kLane, 4).value_or(true)) << "asked once";
+}
+
+TEST_P(LedgerStoreConformance, AHaltIsRecordedAtTheHeadAndKeepsItsBeginning) {
+    insert_credits(open_account(kLane), kLane, 1, 3);
+    EXPECT_FALSE(state().halt);
+    EXPECT_FALSE(store_->halt(kLane, {2, "not_proven", "not the head"}).value_or(true));
+    EXPECT_FALSE(state().halt);
+    EXPECT_TRUE(store_->halt(kLane, {1, "not_proven", "first"}).value_or(false));
+    const auto since = state().halt.value().since;
+    ASSERT_TRUE(since);
+    EXPECT_TRUE(store_->halt(kLane, {1, "not_proven", "again"}).value_or(false));
+    EXPECT_EQ(state().halt->reason, "again");
+    EXPECT_EQ(state().halt->since, since);
+    EXPECT_TRUE(store_->halt(kLane, {1, "P0001", std::string(5000, 'x')}).value_or(false));
+    EXPECT_EQ(state().halt->code, "P0001") << "another reason takes the place of the first";
+    EXPECT_EQ(state().halt->reason, std::string(LaneHalt::reason_chars_max, 'x'));
+    EXPECT_FALSE(state(4).halt) << "of another lane";
+}
+
+TEST_P(LedgerStoreConformance, AHaltIsClearedOnceTheCursorHasPassedIt) {
+    const auto events = insert_credits(open_account(kLane), kLane, 1, 3);
+    EXPECT_FALSE(store_->clear_halt(kLane).value_or(true)) << "there is none";
+    ASSERT_TRUE(store_->halt(kLane, {1, "not_proven", "x"}).value_or(false));
+    EXPECT_FALSE(store_->clear_halt(kLane).value_or(true)) << "the lane still stands there";
+    EXPECT_TRUE(state().halt);
+    ASSERT_EQ(apply(events, 0).status, Status::applied);
+    EXPECT_EQ(state().halt.value().seq, 1) << "whoever loads the lane sees that it was halted";
+    EXPECT_TRUE(store_->clear_halt(kLane).value_or(false));
+    EXPECT_FALSE(state().halt);
+}
+
+}  // namespace ledgerline::test

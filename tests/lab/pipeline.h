@@ -1,0 +1,35 @@
+// The whole pipeline in the test's process: database, API, publisher, memory bus and worker, as `ledgerline up` runs
+// them but without supervision.
+#pragma once
+
+#include "bus/memory/bus.h"
+#include "lab/api_server.h"
+#include "roles/publisher_service.h"
+#include "roles/worker_service.h"
+
+namespace ledgerline::test {
+
+class Pipeline {
+public:
+    Pipeline() : Pipeline(TestCluster::shared()) {}
+    // The cluster must outlive it.
+    explicit Pipeline(TestCluster& cluster);
+
+    const ApiServer& api() const { return api_; }
+    Metrics& metrics() { return api_.metrics(); }
+    const TestDatabase& database() const { return api_.database(); }
+
+private:
+    static constexpr int lanes = 12;
+
+    ApiServer api_;
+    SystemClock clock_;
+    SystemRandom random_;
+    UuidGenerator ids_{clock_, random_};
+    bus::MemoryBus bus_;
+    roles::Watchdog watchdog_;  // never started: a debugger may stop the loops
+    roles::WorkerService worker_;
+    roles::PublisherService publisher_;
+};
+
+}  // namespace ledgerline::test

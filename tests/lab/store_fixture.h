@@ -1,0 +1,57 @@
+// The scene that the conformance suites of the stores share: a database with accounts, and events made by hand.
+#pragma once
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "lab/database_under_test.h"
+
+namespace ledgerline::test {
+
+class StoreFixture : public testing::TestWithParam<DatabaseKind> {
+protected:
+    void SetUp() override { database_ = GetParam().make(); }
+
+    Uuid new_id() { return ids_.next(); }
+
+    Uuid open_account(int lane, std::int64_t balance_cents = 0) {
+        const Uuid id = new_id();
+        database_->add_account({id, "EUR", balance_cents, 0, false}, lane);
+        return id;
+    }
+
+    Event new_event(const Uuid& account_id, int lane, std::int64_t seq, std::int64_t amount_cents = 100,
+                    TransactionType type = TransactionType::credit) {
+        Event event;
+        event.event_id = new_id();
+        event.lane = lane;
+        event.seq = seq;
+        event.occurred_at = WallTime(std::chrono::seconds(1'700'000'000));
+        event.transaction_id = new_id();
+        event.account_id = account_id;
+        event.amount_cents = amount_cents;
+        event.currency = "EUR";
+        event.type = type;
+        event.idempotency_key = event.transaction_id.to_string();
+        return event;
+    }
+
+    // Accepts credits of 100 as first..last of a lane, for one account.
+    std::vector<Event> insert_credits(const Uuid& account_id, int lane, std::int64_t first, std::int64_t last) {
+        std::vector<Event> events;
+        for (std::int64_t seq = first; seq <= last; ++seq) {
+            events.push_back(new_event(account_id, lane, seq));
+            database_->insert(events.back());
+        }
+        return events;
+    }
+
+    std::unique_ptr<DatabaseUnderTest> database_;
+
+private:
+    SystemClock clock_;
+    SystemRandom random_;
+    UuidGenerator ids_{clock_, random_};
+};
+
+}  // namespace ledgerline::test

@@ -90,7 +90,7 @@ Result<void> Database::run_guarded(db::Session& session, SteadyTime queued_at, c
         return run_on(session, queued_at, work);
     } catch (const std::exception& exception) {
         note_exception(metrics_, "database", exception.what());
-        return std::unexpected(not_run(outcome_unknown, exception.what()));
+        return std::unexpected(not_run(db::outcome_unknown, exception.what()));
     }
 }
 

@@ -16,6 +16,7 @@
 #include "base/result.h"
 #include "db/call_meter.h"
 #include "db/params.h"
+#include "db/query.h"
 #include "db/rows.h"
 #include "db/sqlstate.h"
 #include "db/statement.h"
@@ -50,6 +51,9 @@ struct OpenedSession {
 
 // One statement of a pipeline.
 struct Call {
+    Call(Statement what, Params with) : statement(what), params(std::move(with)) {}
+    Call(const Query auto& query) : statement(query.statement), params(query.params()) {}  // NOLINT: {sql::X{}, sql::Y{}}
+
     Statement statement;
     Params params;
 };
@@ -66,6 +70,18 @@ public:
 
     // Runs one prepared statement, in a transaction of its own unless begin() was called.
     Result<Rows> query(const Statement& statement, const Params& params = {});
+
+    // The same of a typed query: its rows, or how many rows it changed when it gives none.
+    template <RowQuery Q>
+    Result<std::vector<typename Q::Row>> query(const Q& query) {
+        LEDGERLINE_TRY(const Rows rows, this->query(Q::statement, query.params()));
+        return rows_of<Q>(rows);
+    }
+    template <Query Q>
+    Result<std::int64_t> execute(const Q& query) {
+        LEDGERLINE_TRY(const Rows rows, this->query(Q::statement, query.params()));
+        return rows.affected();
+    }
 
     // The same without preparing it under a name. For what is asked once.
     Result<Rows> query_once(const Statement& statement, const Params& params = {});

@@ -1,5 +1,7 @@
 #include "db/params.h"
 
+#include <fmt/format.h>
+
 namespace ledgerline::db {
 namespace {
 
@@ -33,6 +35,7 @@ Params& Params::add(std::string_view text) {
 }
 Params& Params::add(std::int64_t number) { return add(std::string_view(std::to_string(number))); }
 Params& Params::add(bool boolean) { return add(std::string_view(boolean ? "t" : "f")); }
+Params& Params::add(double number) { return add(std::string_view(fmt::format("{}", number))); }
 Params& Params::add(const Uuid& id) { return add(std::string_view(id.to_string())); }
 Params& Params::add(WallTime time) { return add(std::string_view(format_rfc3339(time))); }
 Params& Params::add_null() {
@@ -61,6 +64,9 @@ Params& Params::add_array(std::span<const std::optional<std::string>> items) {
     })));
 }
 Params& Params::add_array(std::span<const std::int64_t> items) {
+    return add(std::string_view(array_text(items, [](auto item, std::string& out) { out += std::to_string(item); })));
+}
+Params& Params::add_array(std::span<const int> items) {
     return add(std::string_view(array_text(items, [](auto item, std::string& out) { out += std::to_string(item); })));
 }
 Params& Params::add_array(std::span<const Uuid> items) {

@@ -13,6 +13,12 @@
 
 namespace ledgerline::db {
 
+// A value of type bytea.
+struct Bytes {
+    std::string bytes;
+    bool operator==(const Bytes&) const = default;
+};
+
 // Parameters of one call, in order, in PostgreSQL's text format.
 class Params {
 public:
@@ -22,9 +28,16 @@ public:
     Params& add(std::int64_t number);
     Params& add(int number) { return add(static_cast<std::int64_t>(number)); }
     Params& add(bool boolean);
+    Params& add(double number);
     Params& add(const Uuid& id);
     Params& add(WallTime time);
     Params& add_bytes(std::string_view bytes);  // bytea
+    Params& add(const Bytes& bytes) { return add_bytes(bytes.bytes); }
+    Params& add(std::span<const std::string> items) { return add_array(items); }
+    Params& add(std::span<const std::optional<std::string>> items) { return add_array(items); }
+    Params& add(std::span<const std::int64_t> items) { return add_array(items); }
+    Params& add(std::span<const int> items) { return add_array(items); }
+    Params& add(std::span<const Uuid> items) { return add_array(items); }
     Params& add_null();
     template <class T>
     Params& add(const std::optional<T>& value) {
@@ -35,6 +48,7 @@ public:
     Params& add_array(std::span<const std::string> items);
     Params& add_array(std::span<const std::optional<std::string>> items);
     Params& add_array(std::span<const std::int64_t> items);
+    Params& add_array(std::span<const int> items);
     Params& add_array(std::span<const Uuid> items);
 
     // False when a text holds U+0000, which PostgreSQL has no place for. Such a call is refused with 22021.

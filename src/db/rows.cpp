@@ -4,7 +4,13 @@
 
 #include <charconv>
 
+
 namespace ledgerline::db {
+namespace {
+
+constexpr Oid kTimestamptz = 1184;  // pg_type.oid, fixed for ever
+
+}  // namespace
 
 Rows::Rows(pg_result* result) : result_(result) {}
 void Rows::Free::operator()(pg_result* result) const { PQclear(result); }
@@ -18,6 +24,16 @@ std::int64_t Rows::affected() const {
 void Rows::check_cell(std::size_t row, int column) const {
     expect(row < size(), "a row is missing in the answer");
     expect(column < PQnfields(result_.get()), "a column is missing in the answer");
+}
+std::vector<int> Rows::positions_of(std::span<const std::string_view> columns) const {
+    std::vector<int> positions;
+    positions.reserve(columns.size());
+    for (const std::string_view column : columns) {
+        const int position = PQfnumber(result_.get(), std::string(column).c_str());
+        expect(position >= 0, "a column is missing in the answer");
+        positions.push_back(position);
+    }
+    return positions;
 }
 bool Rows::is_null(std::size_t row, int column) const {
     check_cell(row, column);
@@ -46,7 +62,15 @@ Uuid Rows::uuid(std::size_t row, int column) const {
     return *id;
 }
 WallTime Rows::time(std::size_t row, int column) const {
-    return WallTime(std::chrono::microseconds(int64(row, column)));
+    check_cell(row, column);
+    if (PQftype(result_.get(), column) != kTimestamptz) return WallTime(std::chrono::microseconds(int64(row, column)));
+    // "2026-11-23 09:20:00.123456+00": every session has the date style ISO and the time zone UTC.
+    std::string iso(text(row, column));
+    expect(iso.size() > 13 && iso[10] == ' ' && iso.ends_with("+00"), "a time in UTC was expected");
+    iso[10] = 'T';
+    const auto time = parse_rfc3339(iso.replace(iso.size() - 3, 3, "Z"));
+    expect(time.has_value(), "a time was expected");
+    return *time;
 }
 std::string Rows::bytes(std::size_t row, int column) const {
     std::size_t length = 0;

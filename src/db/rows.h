@@ -4,9 +4,11 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/uuid.h"
@@ -38,13 +40,16 @@ public:
     // Rows changed by an INSERT, UPDATE or DELETE.
     std::int64_t affected() const;
 
+    // Where these columns stand. Throws UnexpectedAnswer when there is no column of such a name.
+    std::vector<int> positions_of(std::span<const std::string_view> columns) const;
+
     bool is_null(std::size_t row, int column) const;
     std::string_view text(std::size_t row, int column) const;  // "" for NULL
     std::int64_t int64(std::size_t row, int column) const;
     bool boolean(std::size_t row, int column) const;
     Uuid uuid(std::size_t row, int column) const;
-    WallTime time(std::size_t row,
-                  int column) const;  // of a bigint column with microseconds since 1970: unix_micros(...)
+    // Of a timestamptz column, or of a bigint column with microseconds since 1970.
+    WallTime time(std::size_t row, int column) const;
     std::string bytes(std::size_t row, int column) const;  // of a bytea column
     std::optional<std::string> optional_text(std::size_t row, int column) const;
     std::optional<std::int64_t> optional_int64(std::size_t row, int column) const;

@@ -1,0 +1,194 @@
+#!/usr/bin/env python3
+"""Embeds the SQL of the project: embed_sql.py SQL_DIR OUTPUT_DIR
+
+Writes queries.h, all_queries.h and migrations.h. A file that did not change is left alone, so that nothing is compiled
+again for it. sql/README.md says how queries and migrations are written; what breaks its rules ends here, with the file
+and the line.
+"""
+import pathlib
+import re
+import sys
+
+# PostgreSQL type: how an argument and a column of it look in C++.
+ARGUMENT_TYPES = {
+    "int4": "int", "int8": "std::int64_t", "bool": "bool", "text": "std::string_view", "jsonb": "std::string_view",
+    "uuid": "Uuid", "timestamptz": "WallTime", "bytea": "db::Bytes",
+    "int4[]": "std::span<const int>", "int8[]": "std::span<const std::int64_t>", "uuid[]": "std::span<const Uuid>",
+    "float8": "double", "jsonb?[]": "std::span<const std::optional<std::string>>",
+    "text[]": "std::span<const std::string>", "text?[]": "std::span<const std::optional<std::string>>",
+}
+COLUMN_TYPES = {
+    "int4": "int", "int8": "std::int64_t", "bool": "bool", "text": "std::string", "jsonb": "std::string",
+    "uuid": "Uuid", "timestamptz": "WallTime", "bytea": "db::Bytes",
+}
+FIELD = re.compile(r"^([a-z][a-z0-9_]*) ([a-z0-9]+\??(?:\[\])?\??)$")
+
+
+class Wrong(Exception):
+    pass
+
+
+class Section:
+    """What follows one "-- name:" or "-- record:" line up to the next."""
+
+    def __init__(self, path, line, kind, name):
+        self.path, self.line, self.kind, self.name = path, line, kind, name
+        self.declared = {}  # "args" or "row": the text behind it
+        self.sql = []
+
+    def fail(self, why):
+        raise Wrong(f"{self.path}:{self.line}: {self.name}: {why}")
+
+
+def sections_of(path):
+    """The sections of a file; what stands before the first is its comment."""
+    found = []
+    last = None
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        if match := re.match(r"^-- (name|record): (.*)$", line):
+            if not re.fullmatch(r"[a-z][a-z0-9_]*", match[2]):
+                raise Wrong(f"{path}:{number}: '{match[2]}' is not a lower-case identifier")
+            found.append(Section(path, number, match[1], match[2]))
+            last = None
+        elif found and (match := re.match(r"^-- (args|row|columns): (.*)$", line)):
+            last = match[1]
+            if last in found[-1].declared:
+                found[-1].fail(f"'-- {last}:' stands there twice")
+            found[-1].declared[last] = match[2]
+        elif found and last and (match := re.match(r"^--   +(.*)$", line)):
+            found[-1].declared[last] += " " + match[1]
+        elif found:
+            last = None
+            found[-1].sql.append(line)
+    return found
+
+
+def fields_of(section, text, types):
+    fields = []
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        match = FIELD.match(part)
+        if not match:
+            section.fail(f"'{part}' is not 'name type'")
+        nullable = match[2].endswith("?")
+        kind = match[2].removesuffix("?")
+        if kind not in types:
+            section.fail(f"'{kind}' is none of {', '.join(types)}")
+        fields.append((match[1], kind, nullable))
+    names = [name for name, _, _ in fields]
+    if len(set(names)) != len(names):
+        section.fail("a name stands there twice")
+    return fields
+
+
+def cpp_type(kind, nullable, types):
+    return f"std::optional<{types[kind]}>" if nullable else types[kind]
+
+
+def camel(name):
+    return "".join(part.capitalize() for part in name.split("_"))
+
+
+def members(fields, types):
+    plain = {"int", "std::int64_t", "bool", "double"}
+    text = ""
+    for name, kind, nullable in fields:
+        kind_text = cpp_type(kind, nullable, types)
+        text += f"    {kind_text} {name}{' = {}' if kind_text in plain else '{}'};\n"
+    return text
+
+
+def record(name, fields):
+    names = ", ".join(f'"{field}"' for field, _, _ in fields)
+    reads = ", ".join(f"in.get<{cpp_type(kind, nullable, COLUMN_TYPES)}>({at})" for at, (_, kind, nullable) in enumerate(fields))
+    return (f"struct {name} {{\n{members(fields, COLUMN_TYPES)}\n"
+            f"    static constexpr std::string_view columns[] = {{{names}}};\n"
+            f"    static {name} read(const db::NamedRow& in) {{ return {{{reads}}}; }}\n}};\n")
+
+
+def declared_columns(fields):
+    return "{" + ", ".join(f'{{"{name}", "{kind}"}}' for name, kind, _ in fields) + "}"
+
+
+def statement(name, sql):
+    return f'db::Statement{{"{name}", R"sql({sql})sql"}}'
+
+
+def check_placeholders(section, sql, count):
+    used = {int(number) for number in re.findall(r"\$(\d+)", sql)}
+    if used != set(range(1, count + 1)):
+        section.fail(f"declares {count} arguments and uses ${', $'.join(map(str, sorted(used))) or 'none'}")
+
+
+def queries(paths):
+    records, out, names = {}, [], []
+    for path in paths:
+        for section in sections_of(path):
+            full = f"{path.stem}_{section.name}"
+            if section.kind == "record":
+                if "columns" not in section.declared:
+                    section.fail("'-- columns:' is missing")
+                records[section.name] = fields_of(section, section.declared["columns"], COLUMN_TYPES)
+                out.append(record(camel(section.name), records[section.name]))
+                continue
+            sql = "\n".join(section.sql).strip()
+            if "args" not in section.declared and "row" not in section.declared:
+                out.append(f"inline constexpr {statement(full, sql).replace('{', ' ' + full + '{', 1)};\n")
+                continue
+            args_text = section.declared.get("args", "none")
+            args = [] if args_text == "none" else fields_of(section, args_text, ARGUMENT_TYPES)
+            check_placeholders(section, sql, len(args))
+            row, row_text, row_fields = "", section.declared.get("row"), []
+            if row_text in records:
+                row, row_fields = f"    using Row = {camel(row_text)};\n", records[row_text]
+            elif row_text is not None:
+                row_fields = fields_of(section, row_text, COLUMN_TYPES)
+                nested = record("Row", row_fields)
+                row = "".join(f"    {line}\n" if line else "\n" for line in nested.splitlines())
+            binds = "".join(f".add({name})" for name, _, _ in args)
+            out.append(f"struct {camel(full)} {{\n"
+                       f"    static constexpr auto statement = {statement(full, sql)};\n"
+                       f"{row}{members(args, ARGUMENT_TYPES)}"
+                       f"    db::Params params() const {{ return {'std::move(db::Params()' + binds + ')' if binds else '{}'}; }}\n}};\n")
+            names.append((camel(full), declared_columns(args), declared_columns(row_fields)))
+    return out, names
+
+
+def migrations(paths):
+    text = ""
+    for path in paths:
+        named = re.fullmatch(r"([0-9]{4})_[a-z0-9_]+", path.stem)
+        if not named:
+            raise Wrong(f"{path}: a migration is named NNNN_what_it_does.sql")
+        sql = path.read_text()
+        compatible = re.search(r"-- compatible-from: ([0-9]+)\n", sql)
+        if not compatible:
+            raise Wrong(f"{path}: '-- compatible-from: N' is missing: the oldest schema level whose binaries work with it")
+        text += f'    {{{int(named[1])}, "{path.stem}", {compatible[1]}, R"sql({sql})sql"}},\n'
+    return text
+
+
+def write(path, text):
+    text = "// Generated from sql/. Do not edit.\n#pragma once\n" + text
+    if not path.exists() or path.read_text() != text:
+        path.write_text(text)
+
+
+def main(source, output):
+    output.mkdir(parents=True, exist_ok=True)
+    out, names = queries(sorted((source / "queries").glob("*.sql")))
+    write(output / "queries.h",
+          '#include "db/query.h"\nnamespace ledgerline::sql {\n' + "\n".join(out) + "}\n")
+    entries = "".join(f"    {{{name}::statement, {args}, {row}}},\n" for name, args, row in names)
+    write(output / "all_queries.h",
+          '#include "db/declared_query.h"\n#include "sql/queries.h"\nnamespace ledgerline::sql {\n'
+          f"// Every query with what its file declares, for tests.\ninline const db::DeclaredQuery all_queries[] = {{\n{entries}}};\n}}\n")
+    write(output / "migrations.h",
+          '#include "db/migrations.h"\nnamespace ledgerline::sql {\n'
+          f"inline constexpr db::Migration migrations[] = {{\n{migrations(sorted((source / 'migrations').glob('*.sql')))}}};\n}}\n")
+
+
+if __name__ == "__main__":
+    try:
+        main(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]))
+    except Wrong as wrong:
+        sys.exit(str(wrong))

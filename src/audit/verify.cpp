@@ -11,64 +11,25 @@
 namespace ledgerline::audit {
 namespace {
 
-using db::Params;
-using db::Rows;
-
-// The columns of audit.sql's events, in their order.
-enum EventColumn {
-    seq,
-    event_id,
-    transaction_id,
-    letter_id,
-    account_id,
-    amount_cents,
-    currency,
-    type,
-    outcome_event_id,
-    outcome_transaction_id,
-    outcome_account_id,
-    outcome,
-    balance_after_cents,
-    failure_code,
-    buried_id,
-    buried_state,
-    buried_event_id,
-    buried_transaction_id,
-    replay_lane,
-    replay_seq,
-    replay_transaction_id,
-    origin_state,
-    origin_transaction_id,
-};
-
-AuditedEvent event_of(const Rows& rows, std::size_t row) {
+AuditedEvent event_of(sql::AuditEvents::Row row) {
     AuditedEvent event;
-    event.seq = rows.int64(row, seq);
-    event.event_id = rows.uuid(row, event_id);
-    event.transaction_id = rows.uuid(row, transaction_id);
-    event.is_replay = !rows.is_null(row, letter_id);
-    if (!rows.is_null(row, account_id))
-        event.transaction = {rows.uuid(row, account_id), rows.int64(row, amount_cents),
-                             std::string(rows.text(row, currency)), std::string(rows.text(row, type))};
-    if (!rows.is_null(row, outcome))
-        event.outcome = {rows.uuid(row, outcome_event_id),
-                         rows.uuid(row, outcome_transaction_id),
-                         rows.uuid(row, outcome_account_id),
-                         std::string(rows.text(row, outcome)),
-                         rows.optional_int64(row, balance_after_cents),
-                         std::string(rows.text(row, failure_code))};
-    if (!rows.is_null(row, buried_id))
-        event.letter = {rows.uuid(row, buried_id), std::string(rows.text(row, buried_state)),
-                        rows.optional_uuid(row, buried_event_id).value_or(Uuid{}),
-                        rows.uuid(row, buried_transaction_id)};
-    if (!rows.is_null(row, replay_seq))
-        event.replay = {static_cast<int>(rows.int64(row, replay_lane)), rows.int64(row, replay_seq),
-                        rows.uuid(row, replay_transaction_id)};
-    if (!rows.is_null(row, origin_state))
-        event.origin = {{},
-                        std::string(rows.text(row, origin_state)),
-                        {},
-                        rows.optional_uuid(row, origin_transaction_id).value_or(Uuid{})};
+    event.seq = row.seq;
+    event.event_id = row.event_id;
+    event.transaction_id = row.transaction_id;
+    event.is_replay = row.replayed_letter_id.has_value();
+    if (row.account_id)
+        event.transaction = {*row.account_id, row.amount_cents.value(), std::move(row.currency).value(),
+                             std::move(row.type).value()};
+    if (row.outcome)
+        event.outcome = {row.outcome_event_id.value(),   row.outcome_transaction_id.value(),
+                         row.outcome_account_id.value(), *std::move(row.outcome),
+                         row.balance_after_cents,        std::move(row.failure_code).value_or("")};
+    if (row.letter_id)
+        event.letter = {*row.letter_id, std::move(row.letter_state).value(), row.letter_event_id.value_or(Uuid{}),
+                        row.letter_transaction_id.value()};
+    if (row.replay_seq) event.replay = {row.replay_lane.value(), *row.replay_seq, row.replay_transaction_id.value()};
+    if (row.origin_state)
+        event.origin = {{}, *std::move(row.origin_state), {}, row.origin_transaction_id.value_or(Uuid{})};
     return event;
 }
 
@@ -78,16 +39,15 @@ public:
         : connection_(connection), settings_(settings), report_(settings.listed_max) {}
 
     Result<VerifyReport> run() {
-        LEDGERLINE_TRY(const Rows lanes, connection_.query(sql::audit_lanes));
-        for (std::size_t row = 0; row < lanes.size(); ++row) total_ += lanes.optional_int64(row, 1).value_or(0);
-        for (std::size_t row = 0; row < lanes.size(); ++row) {
-            const int lane = static_cast<int>(lanes.int64(row, 0));
+        LEDGERLINE_TRY(const auto lanes, connection_.query(sql::AuditLanes{}));
+        for (const auto& lane : lanes) total_ += lane.last_seq.value_or(0);
+        for (const auto& lane : lanes) {
             report_.examine(Check::cursors);
             report_.examine(Check::halts);
-            if (lanes.is_null(row, 1) || lanes.is_null(row, 2) || lanes.is_null(row, 3))
-                report_.violate(Check::cursors, {lane, 0, "", "a stage has no cursor in this lane"});
+            if (!lane.last_seq || !lane.published_seq || !lane.applied_seq)
+                report_.violate(Check::cursors, {lane.lane, 0, "", "a stage has no cursor in this lane"});
             else
-                LEDGERLINE_CHECK(verify_lane(lane));
+                LEDGERLINE_CHECK(verify_lane(lane.lane));
         }
         LEDGERLINE_CHECK(find_halts());
         LEDGERLINE_CHECK(find_still_lanes());
@@ -97,17 +57,16 @@ public:
 
 private:
     Result<void> verify_lane(int lane) {
-        LEDGERLINE_TRY(const Rows accounts, connection_.query(sql::audit_accounts, Params().add(lane)));
-        if (accounts.empty()) return {};  // the lane was there a moment ago: nothing but hands can remove one
-        const std::int64_t last = accounts.int64(0, 0);
-        const std::int64_t applied = accounts.int64(0, 2);
-        check_cursors(lane, last, accounts.int64(0, 1), applied);
-        LaneAudit audit(lane, last, applied, report_);
-        for (std::size_t row = 0; row < accounts.size(); ++row)
-            if (!accounts.is_null(row, 3))
-                audit.add_account({accounts.uuid(row, 3), accounts.int64(row, 4), accounts.int64(row, 5),
-                                   std::string(accounts.text(row, 6))});
-        LEDGERLINE_CHECK(read_events(lane, last, audit));
+        LEDGERLINE_TRY(const auto accounts, connection_.query(sql::AuditAccounts{.lane = lane}));
+        if (accounts.empty()) return {};  // the lane was there a moment ago: only a hand can remove one
+        const auto& cursors = accounts.front();
+        check_cursors(lane, cursors.last_seq, cursors.published_seq, cursors.applied_seq);
+        LaneAudit audit(lane, cursors.last_seq, cursors.applied_seq, report_);
+        for (const auto& account : accounts)
+            if (account.account_id)
+                audit.add_account({*account.account_id, account.balance_cents.value(),
+                                   account.min_balance_cents.value(), account.currency.value()});
+        LEDGERLINE_CHECK(read_events(lane, cursors.last_seq, audit));
         audit.finish();
         return find_strays(lane);
     }
@@ -126,13 +85,12 @@ private:
     Result<void> read_events(int lane, std::int64_t last, LaneAudit& audit) {
         for (std::int64_t after = 0; after < last; after += settings_.stretch_seqs) {
             const std::int64_t up_to = std::min(last, after + settings_.stretch_seqs);
-            const Params stretch = Params().add(lane).add(after).add(up_to);
-            LEDGERLINE_TRY(const Rows events, connection_.query(sql::audit_events, stretch));
-            for (std::size_t row = 0; row < events.size(); ++row) audit.take(event_of(events, row));
-            LEDGERLINE_TRY(const Rows strays, connection_.query(sql::audit_outcomes_without_event, stretch));
-            for (std::size_t row = 0; row < strays.size(); ++row)
-                report_.violate(Check::outcomes, {lane, strays.int64(row, 0), std::string(strays.text(row, 1)),
-                                                  "the outcome has no event"});
+            LEDGERLINE_TRY(auto events, connection_.query(sql::AuditEvents{lane, after, up_to}));
+            for (auto& event : events) audit.take(event_of(std::move(event)));
+            LEDGERLINE_TRY(const auto strays, connection_.query(sql::AuditOutcomesWithoutEvent{lane, after, up_to}));
+            for (const auto& stray : strays)
+                report_.violate(Check::outcomes,
+                                {lane, stray.seq, stray.transaction_id.to_string(), "the outcome has no event"});
             done_ += up_to - after;
             if (settings_.on_progress) settings_.on_progress(done_, std::max(done_, total_));
         }
@@ -140,61 +98,56 @@ private:
     }
 
     Result<void> find_halts() {
-        LEDGERLINE_TRY(const Rows halts, connection_.query(sql::audit_halts));
-        for (std::size_t row = 0; row < halts.size(); ++row)
-            report_.violate(Check::halts, {static_cast<int>(halts.int64(row, 0)), halts.int64(row, 2), "",
-                                           fmt::format("{} halted at {}: {}: {}", halts.text(row, 1),
-                                                       halts.text(row, 5), halts.text(row, 3), halts.text(row, 4))});
+        LEDGERLINE_TRY(const auto halts, connection_.query(sql::AuditHalts{}));
+        for (const auto& halt : halts)
+            report_.violate(Check::halts, {halt.lane, halt.seq, "",
+                                           fmt::format("{} halted at {}: {}: {}", halt.stage, halt.halted_at, halt.code,
+                                                       halt.reason)});
         return {};
     }
 
-    // What was announced after a long outage is applied in moments: only who stands at the second look stands still.
+    // What was published after a long outage is applied in moments: only a lane that has not moved at the second look
+    // is reported.
     Result<void> find_still_lanes() {
-        LEDGERLINE_TRY(const Rows first, connection_.query(sql::audit_still));
+        LEDGERLINE_TRY(const auto first, connection_.query(sql::AuditStill{}));
         if (first.empty()) return {};
         Wakeup().wait(settings_.second_look);
-        LEDGERLINE_TRY(const Rows second, connection_.query(sql::audit_still));
-        for (std::size_t row = 0; row < second.size(); ++row) {
-            const std::int64_t lane = second.int64(row, 0), next_seq = second.int64(row, 1);
-            for (std::size_t before = 0; before < first.size(); ++before)
-                if (first.int64(before, 0) == lane && first.int64(before, 1) == next_seq)
-                    report_.violate(Check::halts,
-                                    {static_cast<int>(lane), next_seq, "",
-                                     fmt::format("announced and not applied; the lane has not moved for {} s",
-                                                 second.int64(row, 2))});
-        }
+        LEDGERLINE_TRY(const auto second, connection_.query(sql::AuditStill{}));
+        for (const auto& lane : second)
+            for (const auto& before : first)
+                if (before.lane == lane.lane && before.next_seq == lane.next_seq)
+                    report_.violate(
+                        Check::halts,
+                        {lane.lane, lane.next_seq, "",
+                         fmt::format("published and not applied; the lane has not moved for {} s", lane.still_s)});
         return {};
     }
 
     // Rows that no event of the lane leads to.
     Result<void> find_strays(int lane) {
-        const Params params = Params().add(lane).add(strays_max);
-        LEDGERLINE_TRY(const Rows letters, connection_.query(sql::audit_letters_without_event, params));
-        for (std::size_t row = 0; row < letters.size(); ++row)
-            report_.violate(Check::dense, {lane, letters.int64(row, 0), std::string(letters.text(row, 1)),
-                                           "the dead letter has no event"});
-        LEDGERLINE_TRY(const Rows decided, connection_.query(sql::audit_decided_above_cursor, params));
-        for (std::size_t row = 0; row < decided.size(); ++row)
-            report_.violate(Check::outcomes,
-                            {lane, decided.int64(row, 0), std::string(decided.text(row, 1)),
-                             fmt::format("has a decision above the lane's cursor: {}", decided.text(row, 2))});
-        LEDGERLINE_TRY(const Rows events, connection_.query(sql::audit_events_above_last, params));
-        for (std::size_t row = 0; row < events.size(); ++row)
-            report_.violate(Check::dense, {lane, events.int64(row, 0), std::string(events.text(row, 1)),
+        LEDGERLINE_TRY(const auto letters, connection_.query(sql::AuditLettersWithoutEvent{lane, strays_max}));
+        for (const auto& letter : letters)
+            report_.violate(Check::dense,
+                            {lane, letter.seq, letter.letter_id.to_string(), "the dead letter has no event"});
+        LEDGERLINE_TRY(const auto decided, connection_.query(sql::AuditDecidedAboveCursor{lane, strays_max}));
+        for (const auto& row : decided)
+            report_.violate(Check::outcomes, {lane, row.seq, row.transaction_id.to_string(),
+                                              fmt::format("has a decision above the lane's cursor: {}", row.decision)});
+        LEDGERLINE_TRY(const auto events, connection_.query(sql::AuditEventsAboveLast{lane, strays_max}));
+        for (const auto& event : events)
+            report_.violate(Check::dense, {lane, event.seq, event.event_id.to_string(),
                                            "the event is outside of the lane's sequence"});
         return {};
     }
 
     Result<void> find_strays_of_no_lane() {
-        const Params params = Params().add(strays_max);
-        LEDGERLINE_TRY(const Rows events, connection_.query(sql::audit_events_of_no_lane, params));
-        for (std::size_t row = 0; row < events.size(); ++row)
-            report_.violate(Check::dense, {static_cast<int>(events.int64(row, 0)), events.int64(row, 1),
-                                           std::string(events.text(row, 2)), "there is no such lane"});
-        LEDGERLINE_TRY(const Rows accounts, connection_.query(sql::audit_accounts_of_no_lane, params));
-        for (std::size_t row = 0; row < accounts.size(); ++row)
-            report_.violate(Check::balances, {static_cast<int>(accounts.int64(row, 1)), 0,
-                                              std::string(accounts.text(row, 0)), "the account's lane does not exist"});
+        LEDGERLINE_TRY(const auto events, connection_.query(sql::AuditEventsOfNoLane{strays_max}));
+        for (const auto& event : events)
+            report_.violate(Check::dense, {event.lane, event.seq, event.event_id.to_string(), "there is no such lane"});
+        LEDGERLINE_TRY(const auto accounts, connection_.query(sql::AuditAccountsOfNoLane{strays_max}));
+        for (const auto& account : accounts)
+            report_.violate(Check::balances,
+                            {account.lane, 0, account.account_id.to_string(), "the account's lane does not exist"});
         return {};
     }
 

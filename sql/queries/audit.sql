@@ -10,8 +10,8 @@ ORDER BY lane
 SELECT lane, stage, seq, code, reason, halted_at::text FROM standing_halts ORDER BY lane, stage
 
 -- name: still
--- Lanes whose next event is announced and not applied, and for how many seconds nothing has happened there as far as rows
--- tell: since that event was accepted or the one before it was settled.
+-- Lanes whose next event is published and not applied, and for how many seconds nothing has happened there as far as
+-- rows show: since that event was accepted or the previous one was settled.
 SELECT c.lane, c.applied_seq + 1, extract(epoch FROM clock_timestamp() - m.moved_at)::bigint
 FROM lane_cursors c
 CROSS JOIN LATERAL (SELECT created_at FROM lane_events WHERE lane = c.lane AND seq = c.applied_seq + 1 LIMIT 1) e
@@ -23,14 +23,14 @@ WHERE c.published_seq > c.applied_seq AND m.moved_at < clock_timestamp() - inter
 ORDER BY c.lane
 
 -- name: accounts
--- The accounts of a lane and its cursors, as they were at one moment. A row without an account when there is none.
+-- The accounts of a lane and its cursors, from one snapshot. One row without an account when there is none.
 SELECT i.last_seq, p.published_seq, a.applied_seq, c.id, c.balance_cents, c.min_balance_cents, c.currency
 FROM lane_intake i JOIN lane_publish p USING (lane) JOIN lane_apply a USING (lane)
      LEFT JOIN accounts c ON c.lane = i.lane
 WHERE i.lane = $1
 
 -- name: events
--- The events of a stretch of a lane, each with all that was made of it.
+-- The events of a range of a lane, each with everything that resulted from it.
 SELECT e.seq, e.event_id, e.transaction_id, e.letter_id,
        t.account_id, t.amount_cents, t.currency, t.type,
        o.event_id, o.transaction_id, o.account_id, o.outcome, o.balance_after_cents, o.failure_code,
@@ -67,7 +67,7 @@ ORDER BY d.seq
 LIMIT $2
 
 -- name: decided_above_cursor
--- Outcomes and letters of events that the lane's cursor has not passed.
+-- Outcomes and dead letters of events that the lane's cursor has not passed.
 SELECT o.seq, o.transaction_id, 'outcome'
 FROM lane_apply a JOIN outcomes o ON o.lane = a.lane AND o.seq > a.applied_seq
 WHERE a.lane = $1

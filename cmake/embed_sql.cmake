@@ -1,7 +1,7 @@
 # Script: cmake -D SOURCE_DIR=sql -D OUTPUT_DIR=out -P embed_sql.cmake
 #
-# Writes out/queries.h, out/all_queries.h and out/migrations.h from sql/queries/*.sql and sql/migrations/*.sql. A file that did not change
-# is not rewritten, so that nothing is recompiled for it.
+# Writes out/queries.h, out/all_queries.h and out/migrations.h from sql/queries/*.sql and sql/migrations/*.sql. A file
+# whose content does not change is not rewritten, so that nothing is recompiled because of it.
 
 function(write_header name body)
   file(CONFIGURE OUTPUT ${OUTPUT_DIR}/${name} CONTENT "${body}" @ONLY)
@@ -43,7 +43,7 @@ write_header(all_queries.h "// Generated from sql/queries. Do not edit.
 #pragma once
 #include \"sql/queries.h\"
 namespace ledgerline::sql {
-// Every statement there is, for tests.
+// All statements, for tests.
 inline constexpr db::Statement all_queries[] = {
 ${names}};
 }
@@ -56,7 +56,7 @@ foreach(path IN LISTS migration_files)
   get_filename_component(name ${path} NAME_WE)
   file(READ ${path} text)
   if(NOT name MATCHES "^([0-9][0-9][0-9][0-9])_[a-z0-9_]+$")
-    message(FATAL_ERROR "${path}: a migration is named NNNN_what_it_does.sql")
+    message(FATAL_ERROR "${path}: a migration must be named NNNN_what_it_does.sql")
   endif()
   set(number ${CMAKE_MATCH_1})
   if(NOT text MATCHES "-- compatible-from: ([0-9]+)\n")

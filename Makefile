@@ -1,27 +1,27 @@
-# Short names for what one does here. Each target runs as root and as an ordinary user.
+# Short names for common tasks. Each target works for root and for an ordinary user.
 .DEFAULT_GOAL := help
 .PHONY: help bootstrap build test test-faults test-observe demo stop kafka kafka-stop stack stack-down seed e2e up down lint fmt clean
 
 PRESET ?= release
-# Test programs start PostgreSQL clusters of their own.
+# Each test program starts its own PostgreSQL clusters.
 TEST_JOBS ?= 2
 KAFKA_DIR ?= .kafka
 KAFKA_PORT ?= 9092
 BROKER ?= redpanda
 COMPOSE = docker compose -f infra/docker-compose.yml
-need_compose = docker compose version >/dev/null 2>&1 || { echo "Docker with its compose plugin, 2.24 or newer, is needed" >&2; exit 1; }
+need_compose = docker compose version >/dev/null 2>&1 || { echo "Docker with its compose plugin 2.24 or newer is required" >&2; exit 1; }
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-bootstrap: ## Install the packages that are missing (Debian 12)
+bootstrap: ## Install missing packages (Debian 12)
 	@scripts/bootstrap
 
 build: bootstrap ## Build build/release/ledgerline (PRESET=release, debug, asan or tsan)
 	@cmake --preset $(PRESET) >/dev/null
 	@cmake --build --preset $(PRESET) --target ledgerline
 
-test: bootstrap ## Build everything and run every test, on PostgreSQL and Kafka servers of their own
+test: bootstrap ## Build everything and run every test; the tests start their own PostgreSQL and Kafka servers
 	@cmake --preset $(PRESET) >/dev/null
 	@cmake --build --preset $(PRESET)
 	@ctest --preset $(PRESET) --parallel $(TEST_JOBS)
@@ -34,22 +34,22 @@ test-faults: bootstrap ## Build everything and run the fault tests with all thei
 test-observe: build ## Test dashboards and alerts on a live Prometheus, traces on a live Jaeger (about 6 minutes)
 	@scripts/test-observe
 
-demo: build ## Start it, send it a sample of money movements, show what came out, leave it running
+demo: build ## Start ledgerline, send it sample transactions, show the result, leave it running
 	@scripts/demo start
 
-stop: ## End what make demo left running
+stop: ## Stop what make demo left running
 	@scripts/demo stop
 
 kafka: bootstrap ## Start a Kafka broker on loopback (KAFKA_DIR=.kafka, KAFKA_PORT=9092)
 	@scripts/kafka start --dir $(KAFKA_DIR) --port $(KAFKA_PORT)
 
-kafka-stop: ## End that broker; its data stays
+kafka-stop: ## Stop that broker; its data stays
 	@scripts/kafka stop --dir $(KAFKA_DIR)
 
-stack: build ## Start the roles as processes of their own, on PostgreSQL and Kafka; print where each is
+stack: build ## Start each role as its own process, on PostgreSQL and Kafka; print their addresses
 	@scripts/stack start
 
-stack-down: ## End the stack; its data stays
+stack-down: ## Stop the stack; its data stays
 	@scripts/stack stop
 
 seed: build ## Send sample data to LEDGERLINE_URL (default: http://127.0.0.1:8080)
@@ -65,15 +65,15 @@ up: ## Start everything in containers: the roles, PostgreSQL, a broker (BROKER=r
 	@COMPOSE_PROFILES=$(BROKER) $(COMPOSE) up --build --detach --wait
 	@echo "API http://127.0.0.1:8080  Grafana http://127.0.0.1:3000 (admin/admin)  Prometheus http://127.0.0.1:9090  Jaeger http://127.0.0.1:16686"
 
-down: ## End the containers; their data stays in volumes
+down: ## Stop the containers; their data stays in volumes
 	@$(need_compose)
 	@COMPOSE_PROFILES=redpanda,kafka $(COMPOSE) down
 
-lint: bootstrap ## Check the format, clang-tidy's rules and the shell scripts
+lint: bootstrap ## Check formatting, clang-tidy's rules and the shell scripts
 	@scripts/lint
 
 fmt: bootstrap ## Format the C++ sources
 	@scripts/lint --fix-format
 
-clean: ## Remove what was built
+clean: ## Remove all build output
 	rm -rf build

@@ -1,7 +1,8 @@
 # ledgerline_module(NAME [SUBFOLDERS folder...] [PUBLIC target...] [PRIVATE target...] [EXCLUDE file...])
 #
-# Declares the static library of the module in the current directory, src/NAME. Its sources are the *.cpp of the directory
-# and its subfolders but for those excluded; its unit tests are their *_test.cpp and become the test program NAME_test.
+# Declares the static library of the module in the current directory, src/NAME. Its sources are the *.cpp of the
+# directory and its subfolders except those excluded; its unit tests are their *_test.cpp, built as the test program
+# NAME_test.
 function(ledgerline_module name)
   cmake_parse_arguments(arg "" "" "SUBFOLDERS;PUBLIC;PRIVATE;EXCLUDE" ${ARGN})
   list(TRANSFORM arg_SUBFOLDERS APPEND /*.cpp OUTPUT_VARIABLE subfolder_sources)
@@ -23,7 +24,7 @@ endfunction()
 # ledgerline_test(NAME SOURCES file... LINK target... [LABELS label...] [TIMEOUT seconds])
 #
 # Declares one test program. It starts every server it needs by itself, so programs may run side by side. Its own sources
-# are not optimised: they are half of all there is to compile, and take half the time so.
+# are not optimised: they are half of all the code to compile, and this halves their compile time.
 function(ledgerline_test name)
   cmake_parse_arguments(arg "" "TIMEOUT" "SOURCES;LINK;LABELS" ${ARGN})
   if(NOT arg_TIMEOUT)

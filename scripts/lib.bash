@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What the scripts that run servers share. Sourced, with the repository as the current directory.
+# Shared by the scripts that run servers. Sourced, with the repository as the current directory.
 
 name=$(basename "$0")
 readonly name
@@ -10,7 +10,7 @@ fail() {
     exit 1
 }
 
-# The user that PostgreSQL runs as; nothing when that is ourselves. It refuses to run as root.
+# Prints the user to run PostgreSQL as, because it refuses to run as root; nothing for the current user.
 database_user() {
     if [ "$(id -u)" -eq 0 ]; then id -nu postgres 2>/dev/null || echo nobody; fi
 }
@@ -22,12 +22,12 @@ as_database_user() {
     if [ -z "$user" ]; then "$@"; else setpriv --reuid "$user" --regid "$(id -g "$user")" --init-groups "$@"; fi
 }
 
-# The directory for the files of a server called so: in the checkout, or where the database's user can get to.
+# place_of NAME: the directory for that server's files: in the checkout, or where the database's user can reach it.
 place_of() {
     if as_database_user test -x "$PWD"; then
         echo "$PWD/.$1"
     else
-        say "the database runs as user '$(database_user)', who cannot enter $PWD: the data goes to /var/lib/ledgerline-$1" >&2
+        say "the database runs as user '$(database_user)', which cannot enter $PWD: the data goes to /var/lib/ledgerline-$1" >&2
         echo "/var/lib/ledgerline-$1"
     fi
 }

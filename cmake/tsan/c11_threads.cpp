@@ -1,6 +1,6 @@
-// The Kafka client library uses C11 threads, which ThreadSanitizer does not know: a program crashes at its first lock.
-// In builds with that sanitizer, and only there, these functions stand in front of the C library's and go by way of
-// POSIX threads, which it knows.
+// The Kafka client library uses C11 threads, which ThreadSanitizer does not support: a program crashes at its first
+// lock. In builds with that sanitizer, and only there, these functions replace the C library's and use POSIX threads,
+// which it supports.
 #include <pthread.h>
 #include <threads.h>
 
@@ -44,8 +44,8 @@ void* run(void* opaque) {
 
 extern "C" {
 
-// The library's own reference counts are atomic, but it is not instrumented, so that freeing looks like a race. What it
-// calls back in our code stays under watch. A client that cannot be destroyed keeps its threads (bus/kafka_client.h).
+// The library's own reference counts are atomic, but it is not instrumented, so that freeing looks like a race. Our
+// code that it calls back is still checked. A client that cannot be destroyed keeps its threads (bus/kafka/client.h).
 const char* __tsan_default_suppressions();
 const char* __tsan_default_suppressions() { return "called_from_lib:librdkafka.so.1\nthread:librdkafka.so.1\n"; }
 

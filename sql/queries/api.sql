@@ -1,10 +1,11 @@
--- What the API reads and writes besides accepting transactions (src/api). Columns come in the order of src/api/records.h.
+-- What the API reads and writes, apart from accepting transactions (src/api). Columns are in the order of
+-- src/api/records.h.
 --
--- Pages are read newest first: the rows before a position, which is the greatest possible id on the first page. The page
--- itself is found in an index; what else belongs to its rows is looked up row by row (LATERAL ... LIMIT 1), so that the
--- cost follows the length of the page, not that of the tables. A page of large rows ends early: rows are given as long as
--- those up to the one before last hold no more than the page's bytes, so that there is always one behind the page where
--- one exists.
+-- Pages are read newest first: the rows before a position, which is the greatest possible id for the first page. The
+-- page itself is read from an index; whatever else belongs to its rows is looked up row by row (LATERAL ... LIMIT 1),
+-- so that the cost depends on the length of the page, not on the size of the tables. A page of large rows ends early: a
+-- row is returned if those before its predecessor hold no more than the page's bytes, so that there is always one row
+-- beyond the page if one exists.
 
 -- name: ping
 SELECT 1
@@ -12,17 +13,18 @@ SELECT 1
 -- Accounts -----------------------------------------------------------------------------------------------------------
 
 -- name: claim_account_key
--- Waits for whoever is just taking the same key. Nothing happens without a key, or when it is taken.
+-- Waits for any transaction that is inserting the same key. Does nothing without a key, or when it is taken.
 INSERT INTO account_keys (idempotency_key, account_id, request, created_at)
 SELECT $1::text, $2::uuid, $3::jsonb, now() WHERE $1::text IS NOT NULL
 ON CONFLICT (idempotency_key) DO NOTHING
 
 -- name: account_of_key
--- Who has the key, and whether by the same request.
+-- The account that has the key, and whether the same request took it.
 SELECT account_id, request = $2::jsonb FROM account_keys WHERE idempotency_key = $1::text
 
 -- name: create_account
--- Nothing comes back when the id (an earlier run of ours) or the reference exists already, or the key is another account's.
+-- Returns nothing when the id (from an earlier run) or the reference already exists, or the key belongs to another
+-- account.
 INSERT INTO accounts (id, currency, reference, min_balance_cents, metadata, lane, created_at, updated_at)
 SELECT $1::uuid, $2::text, $3::text, $4::bigint, $5::jsonb,
        ((uuid_hash($1::uuid) & 2147483647) % (SELECT count(*) FROM lane_intake))::integer, now(), now()
@@ -72,7 +74,7 @@ WHERE coalesce(bytes_before, 0) <= $3::bigint
 ORDER BY id DESC
 
 -- name: set_account_status
--- Waits for the worker's transaction that holds the account, if there is one: what follows sees the new status.
+-- Waits for the worker's transaction that holds the account, if there is one: later ones see the new status.
 UPDATE accounts
 SET status = $2::text, updated_at = CASE WHEN status = $2::text THEN updated_at ELSE now() END
 WHERE id = $1::uuid
@@ -98,8 +100,8 @@ CROSS JOIN LATERAL (SELECT * FROM transaction_states WHERE id = page.id LIMIT 1)
 ORDER BY s.id DESC
 
 -- name: transaction_states_by_id
--- The same without metadata, for those who know it or do not need it. What is decided has its state in its outcome: the
--- rest of the view is only asked about the others.
+-- The same without metadata, for callers that know it or do not need it. A decided transaction has its state in its
+-- outcome: the rest of the view is only evaluated for the others.
 SELECT s.id, s.account_id, s.amount_cents, s.currency, s.type, s.status, s.idempotency_key, NULL::text,
        s.failure_code, s.failure_reason, s.dead_letter_id, s.lane, s.seq, unix_micros(s.created_at),
        unix_micros(s.updated_at)

@@ -9,13 +9,13 @@ WHERE a.lane = ANY ($1::int[])
 ORDER BY a.lane
 
 -- name: move_cursor
--- The compare-and-set. It also takes the lane's row lock, which whoever applies the same lane waits for.
+-- The compare-and-set. It also takes the lane's row lock, for which any other worker on the same lane waits.
 UPDATE lane_apply
 SET applied_seq = $3, failing_seq = NULL, attempts = 0, first_failed_at = NULL, streak = 0, streak_code = NULL
 WHERE lane = $1 AND applied_seq = $2
 
 -- name: prove_and_lock
--- The join that proves what the messages announced, and the accounts' state under their row locks.
+-- The join that proves the messages' claims, and the accounts' state under their row locks.
 WITH ref AS (
     SELECT * FROM unnest($2::bigint[], $3::uuid[]) AS ref(seq, event_id)
 ), event AS MATERIALIZED (
@@ -88,7 +88,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'foreign', $10, $11, 1, now(), now()
 ON CONFLICT (topic, partition, "offset", value_sha256) WHERE transaction_id IS NULL DO NOTHING
 
 -- name: rewind
--- The one write to lane_publish that needs no lease. The new epoch voids acknowledgements in flight.
+-- The only write to lane_publish that needs no lease. The new epoch invalidates acknowledgements in flight.
 UPDATE lane_publish SET published_seq = $2, epoch = epoch + 1
 WHERE lane = $1 AND published_seq > $2
 

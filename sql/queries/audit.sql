@@ -13,8 +13,8 @@ SELECT lane, stage, seq, code, reason, halted_at::text FROM standing_halts ORDER
 
 -- name: still
 -- row: lane int4, next_seq int8, still_s int8
--- Lanes whose next event is announced and not applied, and for how many seconds nothing has happened there as far as rows
--- tell: since that event was accepted or the one before it was settled.
+-- Lanes whose next event is published and not applied, and for how many seconds nothing has happened there as far as
+-- rows show: since that event was accepted or the previous one was settled.
 SELECT c.lane, c.applied_seq + 1 AS next_seq, extract(epoch FROM clock_timestamp() - m.moved_at)::bigint AS still_s
 FROM lane_cursors c
 CROSS JOIN LATERAL (SELECT created_at FROM lane_events WHERE lane = c.lane AND seq = c.applied_seq + 1 LIMIT 1) e
@@ -29,7 +29,7 @@ ORDER BY c.lane
 -- args: lane int4
 -- row: last_seq int8, published_seq int8, applied_seq int8, account_id uuid?, balance_cents int8?,
 --   min_balance_cents int8?, currency text?
--- The accounts of a lane and its cursors, as they were at one moment. A row without an account when there is none.
+-- The accounts of a lane and its cursors, from one snapshot. One row without an account when there is none.
 SELECT i.last_seq, p.published_seq, a.applied_seq, c.id AS account_id, c.balance_cents, c.min_balance_cents, c.currency
 FROM lane_intake i JOIN lane_publish p USING (lane) JOIN lane_apply a USING (lane)
      LEFT JOIN accounts c ON c.lane = i.lane
@@ -42,7 +42,7 @@ WHERE i.lane = $1
 --   outcome_account_id uuid?, balance_after_cents int8?, failure_code text?, letter_id uuid?, letter_state text?,
 --   letter_event_id uuid?, letter_transaction_id uuid?, replay_lane int4?, replay_seq int8?,
 --   replay_transaction_id uuid?, origin_state text?, origin_transaction_id uuid?
--- The events of a stretch of a lane, each with all that was made of it.
+-- The events of a range of a lane, each with everything that resulted from it.
 SELECT e.seq, e.event_id, e.transaction_id, e.letter_id AS replayed_letter_id,
        t.account_id, t.amount_cents, t.currency, t.type,
        o.outcome, o.event_id AS outcome_event_id, o.transaction_id AS outcome_transaction_id,
@@ -87,7 +87,7 @@ LIMIT $2
 -- name: decided_above_cursor
 -- args: lane int4, rows_max int8
 -- row: seq int8, transaction_id uuid, decision text
--- Outcomes and letters of events that the lane's cursor has not passed.
+-- Outcomes and dead letters of events that the lane's cursor has not passed.
 SELECT o.seq, o.transaction_id, 'outcome' AS decision
 FROM lane_apply a JOIN outcomes o ON o.lane = a.lane AND o.seq > a.applied_seq
 WHERE a.lane = $1

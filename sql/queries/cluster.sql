@@ -1,4 +1,4 @@
--- The private cluster that `ledgerline up` keeps (src/cluster/private_cluster.cpp).
+-- The private cluster of `ledgerline up` (src/cluster/private_cluster.cpp).
 
 -- name: database_exists
 SELECT EXISTS (SELECT FROM pg_database WHERE datname = 'ledgerline')

@@ -1,4 +1,4 @@
--- What the library of sessions and migrations asks (src/db).
+-- Statements of sessions and migrations (src/db).
 
 -- name: migrations_applied
 SELECT level, name, checksum, compatible_from, to_char(applied_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
@@ -39,8 +39,8 @@ WHERE NOT EXISTS (SELECT FROM pg_settings s WHERE lower(s.name) = lower(wanted.n
 ORDER BY wanted.ordinal
 
 -- name: session_fix
--- Whatever role, database and server have as their defaults: these are the same in every session. A role that waits for
--- standbys to apply its commits, too, goes on doing so.
+-- Whatever the defaults of role, database and server are: these are the same in every session. A role whose commits
+-- wait until standbys have applied them continues to do so.
 SELECT fixed.name,
        set_config(fixed.name, CASE WHEN fixed.name = 'synchronous_commit' AND fixed.value = 'on'
                                         AND current_setting(fixed.name) = 'remote_apply' THEN 'remote_apply'
@@ -48,7 +48,7 @@ SELECT fixed.name,
 FROM unnest($1::text[], $2::text[]) AS fixed (name, value)
 
 -- name: session_check
--- What is in force in a transaction after that. No row: nothing is.
+-- What is in force in a later transaction. No row: no setting is.
 SELECT wanted.name, coalesce(current_setting(wanted.name, true), ''), pg_backend_pid(),
        current_setting('server_encoding')
 FROM unnest($1::text[]) AS wanted (name)
@@ -57,11 +57,12 @@ FROM unnest($1::text[]) AS wanted (name)
 SELECT pg_backend_pid()
 
 -- name: session_durable_mark
--- For a transaction that changes nothing and whose answer promises that what it found is durable: its commit then waits,
--- as theirs did, for synchronous standbys. Without those, rows that can be seen are on disk.
+-- For a transaction that changes nothing and whose answer promises that what it found is durable: its commit then waits
+-- for synchronous standbys, as the original commits did. Without standbys, visible rows are already on disk.
 SELECT pg_logical_emit_message(true, 'ledgerline', '') WHERE current_setting('synchronous_standby_names') <> ''
 
 -- name: session_prove_commit
--- For a transaction that changes nothing, so that its commit is a real one: a few bytes of WAL, and no row. One at a time:
--- while a commit waits for a standby, the next proofs fail for the lock, and do not leave one waiting session each.
+-- For a transaction that changes nothing, so that its commit is a real one: a few bytes of WAL, and no row. One at a
+-- time: while a commit waits for a standby, further proofs fail to get the lock, and do not each leave a waiting
+-- session.
 SELECT pg_advisory_xact_lock(7105421378), pg_logical_emit_message(true, 'ledgerline', '')

@@ -1,15 +1,15 @@
--- What the probes of a role ask (src/health/ledger_probe.cpp), a few statements in each look.
+-- The statements of a role's probes (src/health/ledger_probe.cpp), a few in each look.
 
 -- name: missing_rights
--- Of the rights that are needed, VERB on relation, those that this session's user does not have.
+-- The required rights, as VERB on relation, that this session's user lacks.
 SELECT string_agg(verb || ' on ' || relation, ', ' ORDER BY relation, verb)
 FROM unnest($1::text[], $2::text[]) AS needed (relation, verb)
 WHERE NOT CASE verb WHEN 'DELETE' THEN has_table_privilege(relation, verb)
                     ELSE has_any_column_privilege(relation, verb) END
 
 -- name: write_intake
--- A write like those of the stage, rolled back afterwards: refused by a standby, a session that is read-only
--- and a user without the right. A lane that is locked at this moment is being written.
+-- A write like those of the stage, rolled back afterwards: refused by a standby, by a read-only session and to a user
+-- without the right. A lane that is locked at this moment is being written.
 SELECT lane FROM lane_intake ORDER BY lane LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
 
 -- name: write_publish
@@ -22,7 +22,7 @@ SELECT lane FROM lane_apply ORDER BY lane LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
 SELECT set_config('work_mem', '64kB', true)
 
 -- name: use_disk
--- Sorts more than fits into memory, and so writes files of some hundred kilobytes: fails when the disk is full.
+-- Sorts more than fits into memory, and so writes files of a few hundred kilobytes: fails when the disk is full.
 SELECT count(*) FROM (SELECT n FROM generate_series(1, 10000) n ORDER BY n DESC OFFSET 0) sorted
 
 -- name: cursors
@@ -33,6 +33,6 @@ FROM lane_cursors c
 ORDER BY c.lane
 
 -- name: waits_for_standby
--- Whether a commit of this session is answered only once a synchronous standby has it.
+-- Whether this session's commits are answered only once a synchronous standby has them.
 SELECT current_setting('synchronous_standby_names') <> ''
        AND current_setting('synchronous_commit') IN ('on', 'remote_write', 'remote_apply')

@@ -1,13 +1,13 @@
 -- How transactions are accepted (src/intake/pg_intake_store.cpp).
 
 -- name: no_seq_scan
--- A plan made while a table was small must not stay with the session once it has grown: every look-up of intake is by
+-- A plan made while a table was small must not stay with the session once it has grown: every lookup of intake is by
 -- index, so plans that read whole tables are never wanted.
 SET LOCAL enable_seqscan = off
 
 -- name: lock_lanes
--- Ascending, whatever order the items have: two batches that share lanes cannot deadlock. Not those that are not waited
--- for: all of them ($2), or these ($3).
+-- In ascending order, whatever the order of the items: two batches that share lanes cannot deadlock. Leaves out the
+-- lanes not to be waited for: all of them ($2), or these ($3).
 SELECT lane, last_seq
 FROM lane_intake
 WHERE lane IN (SELECT a.lane FROM accounts a WHERE a.id = ANY ($1::uuid[]))
@@ -16,7 +16,7 @@ ORDER BY lane
 FOR NO KEY UPDATE
 
 -- name: lock_free_lanes
--- The others, as far as nobody holds them. Nothing is waited for here, so this cannot deadlock either.
+-- The lanes left out, if nobody holds them. This waits for nothing, so it cannot deadlock either.
 SELECT lane, last_seq
 FROM lane_intake
 WHERE lane IN (SELECT a.lane FROM accounts a WHERE a.id = ANY ($1::uuid[]))
@@ -25,7 +25,7 @@ ORDER BY lane
 FOR NO KEY UPDATE SKIP LOCKED
 
 -- name: read_batch
--- Runs as a statement of its own after the lanes are locked, so that its snapshot holds every key committed before.
+-- A separate statement after the lanes are locked, so that its snapshot holds every key committed before.
 SELECT a.lane, a.status = 'SUSPENDED', a.currency, k.id, k.same_body, k.lane, k.seq, unix_micros(k.created_at),
        unix_micros((SELECT clock_timestamp()))
 FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::jsonb[]) WITH ORDINALITY

@@ -1,4 +1,4 @@
--- Dead letters: lists, decisions, and what the feed of their topic reads (src/letters, src/api/dead_letter_endpoints.cpp).
+-- Dead letters: lists, decisions, and what their feed reads (src/letters, src/api/dead_letter_endpoints.cpp).
 
 -- name: dead_letter_by_id
 SELECT l.id, l.event_id, l.transaction_id, l.account_id, l.lane, l.seq, l.topic, l.partition, l."offset",
@@ -10,14 +10,14 @@ FROM dead_letters l LEFT JOIN dead_letter_decisions a ON a.dead_letter_id = l.id
 WHERE l.id = $1::uuid
 
 -- name: plan_for_these_parameters
--- What a filter that is not given leaves out must be known when the plan is made, or no index is used.
+-- The planner must know which filters are absent, or it uses no index.
 SET LOCAL plan_cache_mode = force_custom_plan
 
 -- name: begin_snapshot
 BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY
 
 -- name: dead_letters_newest
--- The rows after the one with id $1. Letters are never deleted, so it is there.
+-- The rows after the one with id $1. Dead letters are never deleted, so it exists.
 SELECT l.id, l.event_id, l.transaction_id, l.account_id, l.lane, l.seq, l.topic, l.partition, l."offset",
        encode(l.message_key, 'escape'), l.payload, l.payload_encoding, l.headers::text, l.error_class, l.error_code,
        l.error_message, l.attempts, unix_micros(l.first_failed_at), unix_micros(l.last_failed_at), l.state,
@@ -83,7 +83,7 @@ WHERE lane = (SELECT lane FROM dead_letters WHERE id = $1::uuid AND transaction_
 FOR NO KEY UPDATE
 
 -- name: replay_dead_letter
--- Changes nothing unless the letter is parked and has a transaction. The new event is the lane's next one.
+-- Changes nothing unless the dead letter is parked and has a transaction. The new event is the lane's next one.
 WITH decided AS (
     UPDATE dead_letters SET state = 'REPLAYED', decided_at = now(), decided_by = $2::text
     WHERE id = $1::uuid AND state = 'PARKED' AND transaction_id IS NOT NULL
@@ -101,7 +101,8 @@ SELECT m.lane, m.last_seq, $8::uuid, t.id, t.schema_version, $9::text, d.id, clo
 FROM decided d JOIN moved m ON m.lane = d.lane JOIN accepted t ON t.id = d.transaction_id
 
 -- name: discard_dead_letter
--- Changes nothing unless the letter is parked. Its place in the lane gets the outcome; the cursor has passed it already.
+-- Changes nothing unless the dead letter is parked. Its place in the lane gets the outcome; the cursor has already
+-- passed it.
 WITH decided AS (
     UPDATE dead_letters SET state = 'DISCARDED', decided_at = now(), decided_by = $2::text
     WHERE id = $1::uuid AND state = 'PARKED'
@@ -119,9 +120,9 @@ FROM decided WHERE transaction_id IS NOT NULL
 -- Lanes --------------------------------------------------------------------------------------------------------------
 
 -- name: unannounced_letters
--- Each letter belongs to the owner of one lane; a foreign one, which has none, goes by its partition.
--- The table may hold only the beginning of a value. Then the hash, which is that of the whole, differs, and the length
--- given is one more than what is held.
+-- Each dead letter belongs to the owner of one lane; a foreign one has no lane, so its partition decides.
+-- The table may hold only the beginning of a value. Then the hash, which covers the whole value, differs, and the
+-- length returned is one more than what is held.
 -- Of many large values only as many are decoded as are sent: base64 takes four characters for three bytes, and a text
 -- at least one for each of its own.
 SELECT d.id, d.topic, d.partition, d."offset", coalesce(d.message_key, ''), substring(v.value FROM 1 FOR $4::integer),

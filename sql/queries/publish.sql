@@ -8,7 +8,7 @@ INSERT INTO publishers (owner, expires_at) VALUES ($1, now() + $2 * interval '1 
 ON CONFLICT (owner) DO UPDATE SET expires_at = excluded.expires_at
 
 -- name: announce_nobody
--- Whether announcing would be allowed.
+-- Whether registering a publisher would be allowed.
 INSERT INTO publishers (owner, expires_at) SELECT '', now() WHERE false
 ON CONFLICT (owner) DO UPDATE SET expires_at = excluded.expires_at
 
@@ -27,7 +27,7 @@ UPDATE lane_publish SET owner = NULL, lease_expires_at = NULL
 WHERE owner = $1 AND lane IN (SELECT lane FROM excess)
 
 -- name: take_free
--- A lane that somebody else is just taking is skipped, not waited for.
+-- A lane that somebody else is taking at this moment is skipped, not waited for.
 WITH free AS MATERIALIZED (
     SELECT lane FROM lane_publish WHERE owner IS NULL OR (owner <> $1 AND lease_expires_at < now())
     ORDER BY lane
@@ -54,8 +54,8 @@ UPDATE lane_publish SET owner = NULL, lease_expires_at = NULL WHERE owner = $1
 DELETE FROM publishers WHERE owner = $1
 
 -- name: read
--- What follows each lane's cursor, by number and by bytes of metadata; at least one event a lane. No upper bound on seq:
--- an event behind a hole must be seen to be reported.
+-- What follows each lane's cursor, limited by number and by bytes of metadata; at least one event per lane. No upper
+-- bound on seq: an event behind a hole must be visible to be reported.
 SELECT event_id, lane, seq, schema_version, created_at, traceparent, id, account_id, amount_cents, currency, type,
        idempotency_key, metadata
 FROM (SELECT e.event_id, e.lane, e.seq, e.schema_version, unix_micros(e.created_at) AS created_at, e.traceparent,

@@ -1,4 +1,4 @@
--- What starting up asks (src/roles).
+-- The statements of startup (src/roles).
 
 -- name: count_lanes
 SELECT count(*) FROM lane_intake

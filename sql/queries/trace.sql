@@ -1,8 +1,10 @@
--- One transaction's life (src/api/transaction_trace). Columns come in the order of read_traced_event(): the
--- transaction's, as in api_transactions_by_id; the event's; its dead letter's; its outcome's; its lane's, as in api_lanes.
+-- One transaction's life (src/api/transaction_trace). Columns are in the order of read_traced_event(): the
+-- transaction's, as in api_transactions_by_id; the event's; its dead letter's; its outcome's; its lane's, as in
+-- api_lanes.
 
 -- name: transaction_events
--- One row an event, the newest first, all from one snapshot. A letter belongs to one event, and so does an outcome.
+-- One row per event, the newest first, all from one snapshot. A dead letter belongs to one event, and so does an
+-- outcome.
 SELECT s.id, s.account_id, s.amount_cents, s.currency, s.type, s.status, s.idempotency_key, s.metadata::text,
        s.failure_code, s.failure_reason, s.dead_letter_id, s.lane, s.seq, unix_micros(s.created_at),
        unix_micros(s.updated_at),

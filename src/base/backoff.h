@@ -1,5 +1,5 @@
 // Exponential backoff with full jitter: the n-th delay is uniform in [0, min(cap, base * 2^n)], so that clients that
-// failed together do not come back together.
+// failed together do not retry together.
 #pragma once
 
 #include "base/clock.h"
@@ -14,7 +14,7 @@ public:
         milliseconds cap{5000};
     };
 
-    // The randomness must outlive it.
+    // random must outlive it.
     Backoff(Limits limits, Random& random) : limits_(limits), random_(&random) {}
 
     milliseconds next();

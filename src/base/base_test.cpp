@@ -146,7 +146,7 @@ TEST(Time, ReadsAllThatRfc3339Allows) {
     EXPECT_EQ(parse_rfc3339("2023-11-14T22:13:20.1234567Z"), second + std::chrono::microseconds(123'456));
     EXPECT_EQ(parse_rfc3339("2023-11-14T22:13:20." + std::string(1000, '9') + "+00:00"),
               second + std::chrono::microseconds(999'999));
-    // Leap seconds, and what other systems take for "no time".
+    // Leap seconds, and what other systems use for "no time".
     EXPECT_EQ(parse_rfc3339("2016-12-31T23:59:60.5Z"), parse_rfc3339("2017-01-01T00:00:00Z"));
     EXPECT_EQ(parse_rfc3339("1990-12-31T15:59:60-08:00"), parse_rfc3339("1991-01-01T00:00:00Z"));
     EXPECT_EQ(format_rfc3339(*parse_rfc3339("0001-01-01T00:00:00Z")), "0001-01-01T00:00:00.000000Z");

@@ -1,4 +1,4 @@
-// BoundedQueue: hands values from one thread to another; the sender waits while it is full. Thread-safe.
+// BoundedQueue: passes values from one thread to another; the sender waits while it is full. Thread-safe.
 #pragma once
 
 #include <condition_variable>
@@ -13,7 +13,7 @@ class BoundedQueue {
 public:
     explicit BoundedQueue(std::size_t limit) : limit_(limit) {}
 
-    // Waits for room. False, and the value is dropped, once the queue is closed or cancelled.
+    // Waits for room. Returns false and drops the value once the queue is closed or cancelled.
     bool push(T value) {
         std::unique_lock lock(mutex_);
         changed_.wait(lock, [&] { return closed_ || values_.size() < limit_; });
@@ -23,7 +23,7 @@ public:
         return true;
     }
 
-    // Waits for a value. Nothing once the queue is closed and empty, or cancelled.
+    // Waits for a value. Returns nothing once the queue is closed and empty, or cancelled.
     std::optional<T> pop() {
         std::unique_lock lock(mutex_);
         changed_.wait(lock, [&] { return closed_ || !values_.empty(); });
@@ -34,9 +34,9 @@ public:
         return value;
     }
 
-    // No more values come; those in it can still be had.
+    // No more values can be pushed; those already queued can still be popped.
     void close() { end(false); }
-    // No more values come, and those in it are dropped.
+    // No more values can be pushed; those already queued are dropped.
     void cancel() { end(true); }
 
 private:

@@ -7,18 +7,18 @@
 namespace ledgerline {
 namespace {
 
-// PostgreSQL writes no year 0.
+// PostgreSQL has no year 0.
 constexpr int kYearMin = 1;
 constexpr int kYearMax = 9999;
 constexpr std::size_t kMicrosDigits = 6;
 constexpr int kLeapSecond = 60;
 
-// Takes one part after the other off the front of a time's text. After the first part that is not there, none is.
+// Consumes a time's text part by part from the front. Once one part does not match, none does.
 class TimeReader {
 public:
     explicit TimeReader(std::string_view text) : text_(text) {}
 
-    // That many decimal digits, of a number from least to most.
+    // Reads exactly `digits` decimal digits as a number from least to most.
     int number(std::size_t digits, int least, int most) {
         int value = 0;
         const std::string_view part = text_.substr(0, digits);
@@ -29,9 +29,9 @@ public:
         return fine_ ? value : least;
     }
     void literal(char wanted) { fine_ = fine_ && take(wanted); }
-    // A letter in either case (RFC 3339, section 5.6).
+    // Reads a letter in either case (RFC 3339, section 5.6).
     void letter(char upper) { fine_ = fine_ && take_letter(upper); }
-    // Microseconds; the digits beyond are cut off.
+    // In microseconds; further digits are cut off.
     int fraction() {
         if (!take('.')) return 0;
         const std::size_t digits = std::min(text_.find_first_not_of("0123456789"), text_.size());
@@ -117,7 +117,8 @@ std::optional<WallTime> parse_rfc3339(std::string_view text) {
     const year_month_day date(y, m, d);
     if (!in.ended() || !date.ok()) return std::nullopt;
     const WallTime minute = WallTime(sys_days(date)) + h + min - offset;
-    // A leap second is one of the last minute of a day, in UTC. The system's clock has none: it counts as the next one.
+    // A leap second can only end the last minute of a day in UTC. The system's clock has none, so it counts as the next
+    // second.
     if (s.count() == kLeapSecond && minute + minutes(1) != floor<days>(minute + minutes(1))) return std::nullopt;
     const WallTime time = minute + s + (s.count() == kLeapSecond ? microseconds(0) : fraction);
     const int in_utc = static_cast<int>(year_month_day(floor<days>(time)).year());

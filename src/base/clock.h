@@ -1,4 +1,4 @@
-// Time comes in through this seam, so that tests and simulations can turn the clock by hand.
+// Time comes in through this seam, so that tests and simulations can control the clock.
 //
 // Implementations are safe to use from any thread.
 #pragma once
@@ -20,7 +20,7 @@ public:
     virtual ~Clock() = default;
     // Time of day, UTC, in microseconds as PostgreSQL keeps it. For ids, stamps and logs; may jump.
     virtual WallTime wall_now() const = 0;
-    // Never goes back. For deadlines, leases and backoff.
+    // Never goes backwards. For deadlines, leases and backoff.
     virtual SteadyTime steady_now() const = 0;
 };
 
@@ -30,7 +30,7 @@ public:
     SteadyTime steady_now() const override;
 };
 
-// Stands still until it is turned.
+// Moves only when it is advanced.
 class ManualClock final : public Clock {
 public:
     explicit ManualClock(WallTime start = WallTime(std::chrono::seconds(1'700'000'000))) : wall_(start) {}
@@ -46,7 +46,8 @@ private:
 
 // "2026-11-23T09:20:00.123456Z" (RFC 3339, always UTC, always six digits).
 std::string format_rfc3339(WallTime time);
-// RFC 3339, years 1 to 9999 in UTC; of a second's fraction six digits count. Nothing for anything else.
+// RFC 3339, years 1 to 9999 in UTC; digits of the second beyond the sixth are cut off. Returns nothing for any other
+// text.
 std::optional<WallTime> parse_rfc3339(std::string_view text);
 
 }  // namespace ledgerline

@@ -2,7 +2,7 @@
 
 namespace ledgerline {
 
-// Alone in its file: a program that brings a function of its own never links this one.
+// Alone in its file, so that a program with its own definition never links this one.
 void failpoint(std::string_view) {}
 
 }  // namespace ledgerline

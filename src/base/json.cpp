@@ -7,7 +7,7 @@
 namespace ledgerline::json {
 namespace {
 
-// A number as sign, significant digits without zeros at either end, and the power of ten of the last digit.
+// A number as a sign, significant digits without zeros at either end, and the power of ten of its last digit.
 struct Decimal {
     bool negative = false;
     std::string digits;

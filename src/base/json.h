@@ -1,9 +1,9 @@
 // Strict JSON (RFC 8259), stricter than most parsers where money is at stake:
 //   - a member name that occurs twice in one object is an error, at any depth;
-//   - numbers keep the digits they were written with: an amount of 1.0 or 1e2 can be told from 1, and nothing is
-//   rounded (only an exponent of ten digits and more becomes nine nines, where the parser knows no such number);
+//   - numbers keep the digits they were written with: 1.0 and 1e2 remain distinguishable from 1 and 100, and nothing is
+//   rounded (only an exponent of ten or more digits becomes nine nines where the parser knows no such number);
 //   - text that is not valid UTF-8, and strings with U+0000 (which PostgreSQL cannot store), are errors;
-//   - depth is limited. What numbers and texts may hold is for those to say who store them (base/jsonb.h).
+//   - depth is limited. Whoever stores numbers and texts limits what they may hold (base/jsonb.h).
 #pragma once
 
 #include <cstdint>
@@ -21,9 +21,9 @@ namespace ledgerline::json {
 class Value;
 using Array = std::vector<Value>;
 using Member = std::pair<std::string, Value>;
-using Object = std::vector<Member>;  // in the order of the text; names are distinct
+using Object = std::vector<Member>;  // in text order; names are distinct
 
-// A number as it was written, which is valid JSON.
+// A number as it was written; always valid JSON.
 struct Number {
     std::string text;
 };
@@ -53,29 +53,29 @@ public:
 
     // The value of an integer written as one (no fraction, no exponent) that fits; nothing otherwise.
     std::optional<std::int64_t> if_int64() const;
-    // The member of that name; null when there is none or this is not an object.
+    // The member with that name; null when there is none or this is not an object.
     const Value* find(std::string_view name) const;
 
 private:
     std::variant<std::monostate, bool, Number, std::string, Array, Object> data_;
 };
 
-// Of nested arrays and objects. Far beyond what any field of ours may have, so that a field that is nested too deep is
-// told by its name, and that what an earlier version stored can be read.
+// Of nested arrays and objects. Far deeper than any of our fields may be, so that a field that is nested too deeply can
+// be named in its error, and whatever an earlier version stored can still be read.
 inline constexpr std::size_t depth_max = 256;
 
-// Parses one JSON text. The error's code is "invalid_json"; its message names the rule, the byte, and the path of the
-// member at fault, such as "transactions[3].metadata.a", cut short when it is long.
+// Parses one JSON text. The error's code is "invalid_json"; its message gives the rule, the byte, and the path of the
+// offending member, such as "transactions[3].metadata.a", truncated when it is long.
 Result<Value> parse(std::string_view text);
 
-// Compact text, members in their order, numbers as they were written.
+// Compact text: members in their order, numbers as they were written.
 std::string serialize(const Value& value);
 void serialize(const Value& value, std::string& out);
 // Appends text as a JSON string, with its quotes.
 void append_quoted(std::string_view text, std::string& out);
 
-// Whether both are the same JSON value: member order and the way a number is written (1, 1.0, 10e-1) do not matter.
-// PostgreSQL's jsonb equality agrees.
+// Whether both are the same JSON value: member order and how a number is written (1, 1.0, 10e-1) do not matter. Agrees
+// with PostgreSQL's jsonb equality.
 bool equivalent(const Value& a, const Value& b);
 
 }  // namespace ledgerline::json

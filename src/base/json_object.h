@@ -1,4 +1,4 @@
-// JsonObject: writes one JSON object, member by member, straight into text.
+// JsonObject: writes one JSON object, member by member, directly into a string.
 #pragma once
 
 #include <optional>
@@ -34,7 +34,7 @@ public:
         return value ? add(name, *value) : add_raw(name, "null");
     }
 
-    // text must be JSON.
+    // text must be valid JSON.
     JsonObject& add_raw(std::string_view name, std::string_view text) {
         begin(name);
         out_ += text;
@@ -48,7 +48,7 @@ public:
     }
     JsonObject& add_raw(std::string_view name, const char* text) { return add_raw(name, std::string_view(text)); }
 
-    // Begins a member whose value the caller appends to the text next.
+    // Begins a member; the caller appends its value to the string next.
     void begin(std::string_view name) {
         if (!first_) out_.push_back(',');
         first_ = false;

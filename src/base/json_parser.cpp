@@ -10,7 +10,7 @@
 namespace ledgerline::json {
 namespace {
 
-// The array that parse_items() takes apart.
+// The array that parse_items() splits.
 struct Split {
     std::string_view member;
     std::size_t values_max;
@@ -20,7 +20,7 @@ struct Split {
 // Builds a Value from the events of Boost.JSON's parser, and stops it where our rules are stricter.
 class Builder {
 public:
-    // The parser refuses what exceeds these; the body's size is limited before.
+    // The parser refuses what exceeds these. They are unlimited: the body's size is limited earlier.
     static constexpr std::size_t max_object_size = static_cast<std::size_t>(-1);
     static constexpr std::size_t max_array_size = static_cast<std::size_t>(-1);
     static constexpr std::size_t max_key_size = static_cast<std::size_t>(-1);
@@ -29,7 +29,7 @@ public:
     using Code = boost::json::error_code;
     using Text = boost::json::string_view;
 
-    // The first items_known have been handed over by an earlier run.
+    // An earlier run has already delivered the first items_known elements.
     Builder(const Split* split, std::size_t items_known) : split_(split), items_known_(items_known) {}
 
     bool on_document_begin(Code&) { return true; }
@@ -88,10 +88,10 @@ public:
 private:
     struct Frame {
         Value container;
-        std::string key;                        // of the member being read, in an object
-        std::unordered_set<std::string> names;  // seen so far, in an object
+        std::string key;                        // in an object: of the member being read
+        std::unordered_set<std::string> names;  // in an object: seen so far
     };
-    // On the stack while the split array is read: the object, and the array.
+    // On the stack while the split array is being read: the object and the array.
     static constexpr std::size_t kSplitFrames = 2;
 
     bool append(Text text) {
@@ -148,7 +148,7 @@ private:
                       code);
     }
 
-    // What is left of the item is only checked for its syntax.
+    // The rest of the item is only checked for syntax.
     bool drop_item(Item::Fault fault) {
         const Frame& item = stack_[kSplitFrames];
         fault_ = fault;
@@ -177,7 +177,7 @@ private:
         return add(Number{std::exchange(text_, {})}, code);
     }
 
-    // What is told of the text itself, cut between two code points.
+    // How much of the text itself an error quotes, cut between two code points.
     static constexpr std::size_t echo_bytes_max = 100;
     static std::string cut(std::string text) {
         if (text.size() <= echo_bytes_max) return text;
@@ -200,7 +200,7 @@ private:
     Value root_;
 
     bool splitting_ = false;         // within the split array
-    std::size_t items_ = 0;          // handed over
+    std::size_t items_ = 0;          // delivered
     std::size_t item_values_ = 0;    // of the element being read
     std::size_t other_values_ = 0;   // outside the elements
     std::size_t skipped_depth_ = 0;  // containers open in an element that was dropped; 0: none was
@@ -209,8 +209,8 @@ private:
     bool stopped_ = false;
 };
 
-// Boost's parser descends with the nesting, so that its own limit keeps the stack. It lies above ours, which is told by
-// the Builder.
+// Boost's parser recurses with the nesting, so its own limit protects the stack. It lies above ours, which Builder
+// reports.
 constexpr std::size_t kParserDepthMax = depth_max + 2;
 
 class Run {
@@ -227,7 +227,7 @@ public:
 
     Result<Value> take() {
         if (!code_) return parser_.handler().take();
-        if (parser_.handler().stopped()) return failure(Disposition::refuse, "stopped", "the parsing was ended");
+        if (parser_.handler().stopped()) return failure(Disposition::refuse, "stopped", "the parse was stopped");
         const std::string& rule = parser_.handler().rule();
         const std::string where = parser_.handler().where();
         return failure(Disposition::refuse, "invalid_json",
@@ -247,8 +247,8 @@ private:
     std::size_t used_ = 0;
 };
 
-// What the parser's own limits refuse would end the text at that place. It is run again over a text within them, in
-// which the same places are beyond ours.
+// Where the text exceeds the parser's own limits, the parser would stop there. So it runs again over a text within
+// those limits, in which the same places still exceed ours.
 Result<Value> run_parser(std::string_view text, const Split* split) {
     Run run(text, split, 0);
     if (!run.met_a_limit()) return run.take();

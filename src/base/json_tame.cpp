@@ -11,7 +11,7 @@ constexpr std::string_view kGreatestExponent = "999999999";
 bool opens(char c) { return c == '[' || c == '{'; }
 bool closes(char c) { return c == ']' || c == '}'; }
 
-// Behind the string that begins at `at`.
+// One past the string that begins at `at`.
 std::size_t end_of_string(std::string_view text, std::size_t at) {
     while ((at = text.find_first_of("\"\\", at + 1)) != std::string_view::npos) {
         if (text[at] == '"') return at + 1;
@@ -20,7 +20,7 @@ std::size_t end_of_string(std::string_view text, std::size_t at) {
     return text.size();
 }
 
-// Behind the container that begins at `at`.
+// One past the container that begins at `at`.
 std::size_t end_of_container(std::string_view text, std::size_t at) {
     for (std::size_t depth = 0; at < text.size();) {
         if (text[at] == '"') {
@@ -33,7 +33,7 @@ std::size_t end_of_container(std::string_view text, std::size_t at) {
     return text.size();
 }
 
-// Where the digits of the exponent begin whose e is at `at`; npos when it is none, as in "true".
+// Where the digits of the exponent begin whose e is at `at`; npos when it is not an exponent, as in "true".
 std::size_t exponent_digits(std::string_view text, std::size_t at) {
     if (at == 0 || !kDigits.contains(text[at - 1])) return std::string_view::npos;
     std::size_t digits = at + 1;

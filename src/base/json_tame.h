@@ -1,4 +1,4 @@
-// Brings a JSON text within the limits of a parser without changing what our own, lower limits say of it.
+// Brings a JSON text within a parser's limits without changing the verdict of our own, lower limits.
 #pragma once
 
 #include <cstddef>
@@ -7,9 +7,9 @@
 
 namespace ledgerline::json {
 
-// The text with an exponent of more than nine digits written as nine nines, and with null for each container that lies
-// deeper than depth_max levels. Linear, without recursion, for any text; what is not JSON outside such a container is
-// not JSON afterwards.
+// Returns the text with every exponent of more than nine digits replaced by nine nines, and every container deeper than
+// depth_max levels replaced by null. Linear and without recursion for any text. What is invalid JSON outside such a
+// container stays invalid.
 std::string tame(std::string_view text, std::size_t depth_max);
 
 }  // namespace ledgerline::json

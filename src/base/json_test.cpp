@@ -81,7 +81,7 @@ TEST(Json, EscapesWhatMustBe) {
     EXPECT_EQ(serialize(Value("a\"b\\c\n\t\x01\x1f\u00e9")), R"("a\"b\\c\n\t\u0001\u001fé")");
 }
 
-// The elements that parse_items() hands over, as text; "too large in <member>" or "too deep in <member>" for those it
+// The elements that parse_items() delivers, as text; "too large in <member>" or "too deep in <member>" for those it
 // dropped.
 struct Taken {
     Result<Value> rest;

@@ -7,10 +7,10 @@
 namespace ledgerline::json {
 namespace {
 
-// PostgreSQL's numeric takes no exponent of that size, not even of a zero.
+// PostgreSQL's numeric accepts no exponent this large, not even for zero.
 constexpr std::int64_t kExponentEnd = INT32_MAX / 2;
 
-// Appends the text of one value, until a limit is passed.
+// Appends the text of one value, until it exceeds a limit.
 class JsonbWriter {
 public:
     explicit JsonbWriter(const JsonbLimits& limits) : limits_(limits) {}
@@ -87,8 +87,8 @@ private:
 
 }  // namespace
 
-// The digits of the text, without the point, stand at places counted from their left; the plain notation has its point
-// before place `point`, and `scale` digits behind it.
+// Digits of the text, without the point, are numbered from their left; in plain notation the point comes before digit
+// `point`, and `scale` digits follow it.
 std::optional<std::string> to_plain(const Number& number, std::size_t digits_max) {
     std::string_view text = number.text;
     const bool negative = text.starts_with('-');

@@ -19,7 +19,7 @@ struct Printed {
 
 class JsonbPrints : public testing::TestWithParam<Printed> {};
 
-// What PostgreSQL 15 prints for each of them; tests/integration compares far more with the real one.
+// What PostgreSQL 15 prints for each of them; tests/integration compares many more with the real one.
 TEST_P(JsonbPrints, AsPostgreSQLDoes) { EXPECT_EQ(jsonb(GetParam().text), GetParam().printed) << GetParam().text; }
 
 INSTANTIATE_TEST_SUITE_P(

@@ -42,7 +42,7 @@ void LoopThread::run() {
     }
 }
 
-// Whoever notifies the loop meanwhile does not end the pause.
+// A notification during the pause does not end it.
 Result<milliseconds> LoopThread::step_or_pause() {
     const char* what = "unknown exception";
     std::string text;

@@ -1,4 +1,4 @@
-// LoopThread: a service that runs one step after the other on a thread of its own until it is stopped.
+// LoopThread: a service that runs one step after another on its own thread until it is stopped.
 #pragma once
 
 #include <atomic>
@@ -13,24 +13,24 @@ namespace ledgerline {
 
 class LoopThread {
 public:
-    // One step does what there is to do and says how long the loop may sleep if nobody notifies wakeup meanwhile.
-    // A failure (Disposition::stop) ends the loop and is handed to on_fatal, on the loop's thread. What a step throws,
-    // memory that was not to be had among it, ends that step only: the next one follows after a pause that grows.
+    // One step does the work there is and returns how long the loop may sleep unless wakeup is notified. A failure
+    // (Disposition::stop) ends the loop and is passed to on_fatal on the loop's thread. An exception, out of memory
+    // included, ends only that step: the next one follows after a pause that grows.
     using Step = std::function<Result<milliseconds>()>;
     using OnFatal = std::function<void(const Error&)>;
     using OnException = std::function<void(const char* what)>;
     static constexpr milliseconds exception_pause_min{100};
     static constexpr milliseconds exception_pause_max{5'000};
 
-    // wakeup must outlive the loop. name: at most 15 characters, as the operating system shows them. on_exception is
-    // told what was thrown, on the loop's thread; it may be empty.
+    // wakeup must outlive the loop. name: at most 15 characters, the operating system's limit. on_exception is called
+    // on the loop's thread with a description of what was thrown; it may be empty.
     LoopThread(std::string name, Wakeup& wakeup, Step step, OnFatal on_fatal, OnException on_exception = {});
     ~LoopThread() { stop(); }
 
-    // Both may be called repeatedly. stop() returns when the step under way has ended.
+    // Both may be called repeatedly. stop() returns when the current step has ended.
     void start();
     void stop();
-    // Lets the loop end without waiting for it. Thread-safe.
+    // Asks the loop to end, without waiting for it. Thread-safe.
     void begin_stop();
 
 private:

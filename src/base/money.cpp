@@ -8,7 +8,7 @@ namespace {
 
 using namespace std::string_view_literals;
 
-// ISO 4217 list one (active codes), without the codes for testing and for no currency. Sorted.
+// ISO 4217 list one (active codes), without the codes for testing and for "no currency". Sorted.
 constexpr std::string_view kCurrencies[] = {
     "AED"sv, "AFN"sv, "ALL"sv, "AMD"sv, "ANG"sv, "AOA"sv, "ARS"sv, "AUD"sv, "AWG"sv, "AZN"sv, "BAM"sv, "BBD"sv, "BDT"sv,
     "BGN"sv, "BHD"sv, "BIF"sv, "BMD"sv, "BND"sv, "BOB"sv, "BOV"sv, "BRL"sv, "BSD"sv, "BTN"sv, "BWP"sv, "BYN"sv, "BZD"sv,

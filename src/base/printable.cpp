@@ -33,7 +33,7 @@ std::string escape_of(char32_t code_point) {
     }
 }
 
-// invalid writes a byte that is no UTF-8.
+// invalid escapes a byte that is not UTF-8.
 std::string escaped(std::string_view text, std::string (*invalid)(unsigned char)) {
     std::string shown;
     shown.reserve(text.size());
@@ -60,7 +60,7 @@ std::string printable(std::string_view text) {
     return escaped(text, [](unsigned char byte) { return fmt::format("\\x{:02x}", byte); });
 }
 
-// Whatever is escaped here stands within a JSON string, where \u009b is the same character.
+// Everything escaped here is inside a JSON string, where \u009b is the same character.
 std::string printable_json(std::string_view json) {
     return escaped(json, [](unsigned char) -> std::string { return "\\ufffd"; });
 }

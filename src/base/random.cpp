@@ -8,7 +8,7 @@ namespace ledgerline {
 
 std::uint64_t Random::below(std::uint64_t bound) {
     LEDGERLINE_ASSERT(bound > 0);
-    // Numbers under the threshold would make the low remainders more likely.
+    // Numbers below the threshold would make the low remainders more likely.
     const std::uint64_t threshold = (0 - bound) % bound;
     std::uint64_t number = next();
     while (number < threshold) number = next();

@@ -1,4 +1,4 @@
-// Randomness comes in through this seam, so that a simulation can be run again from its seed.
+// Randomness comes in through this seam, so that a simulation can be repeated from its seed.
 #pragma once
 
 #include <cstdint>

@@ -21,7 +21,7 @@ namespace {
 
 std::atomic<int> lookups_under_way = 0;
 
-// One look-up on a thread of its own, which outlives a caller that waits no longer.
+// One lookup on its own thread, which outlives a caller that has given up.
 struct Lookup {
     const std::string host;
     std::mutex mutex;
@@ -43,7 +43,7 @@ struct Lookup {
         try {
             keep(status, system_error, list);
         } catch (...) {
-            failure = "out of memory";  // fits into a string without any
+            failure = "out of memory";  // fits into a string without allocating
         }
         if (list) freeaddrinfo(list);
         done = true;
@@ -54,7 +54,7 @@ private:
     void keep(int status, int system_error, const addrinfo* list) {
         if (status != 0) failure = peer_text(status == EAI_SYSTEM ? std::strerror(system_error) : gai_strerror(status));
         for (const addrinfo* each = list; each; each = each->ai_next) add(*each);
-        if (failure.empty() && addresses.empty()) failure = "the resolver knows no address";
+        if (failure.empty() && addresses.empty()) failure = "the resolver found no address";
     }
     void add(const addrinfo& found) {
         std::array<char, NI_MAXHOST> text{};
@@ -68,7 +68,7 @@ private:
 
 bool is_address(const std::string& host) {
     std::array<unsigned char, sizeof(in6_addr)> bytes{};
-    // With a scope ("fe80::1%eth0") only the system's resolver can tell, and does so at once.
+    // Only the system's resolver understands a scope ("fe80::1%eth0"), and it answers at once.
     return inet_pton(AF_INET, host.c_str(), bytes.data()) == 1 || inet_pton(AF_INET6, host.c_str(), bytes.data()) == 1;
 }
 
@@ -80,7 +80,7 @@ std::unexpected<Error> failed(std::string reason) {
 
 Result<std::vector<std::string>> resolve(const std::string& host, SteadyTime deadline) {
     if (is_address(host)) return std::vector{host};
-    if (lookups_under_way >= lookups_max) return failed("the resolver has not answered earlier questions yet");
+    if (lookups_under_way >= lookups_max) return failed("the resolver has not yet answered earlier lookups");
     const auto lookup = std::make_shared<Lookup>(host);
     try {
         std::thread thread([lookup] { lookup->run(); });

@@ -1,4 +1,4 @@
-// Looking up host names with a deadline, which the system's resolver does not know.
+// Resolves host names within a deadline, which the system's resolver does not support.
 #pragma once
 
 #include <string>
@@ -9,13 +9,13 @@
 
 namespace ledgerline {
 
-// Of one name; what a resolver says beyond it is not tried.
+// Per name; further addresses are not tried.
 inline constexpr std::size_t addresses_max = 16;
-// Look-ups that their callers have given up and the system's resolver has not. Beyond it none is begun.
+// Lookups that their callers have given up on but the system's resolver has not. At this limit no new one begins.
 inline constexpr int lookups_max = 32;
 
 // The numeric addresses of a host, in the resolver's order; the host itself when it is an address. Error "unresolved"
-// (retry) with the resolver's reason, or that it does not answer before the deadline. Thread-safe.
+// (retry), with the resolver's reason or because it did not answer before the deadline. Thread-safe.
 Result<std::vector<std::string>> resolve(const std::string& host, SteadyTime deadline);
 
 }  // namespace ledgerline

@@ -12,9 +12,9 @@
 namespace ledgerline {
 
 enum class Disposition {
-    retry,   // the same call may succeed later: a server is away, a lock was not had in time
+    retry,   // the same call may succeed later: a server is down, a lock was not granted in time
     refuse,  // this input cannot succeed; other inputs can
-    stop,    // nothing can succeed until somebody mends the installation
+    stop,    // nothing can succeed until somebody repairs the installation
 };
 
 struct Error {
@@ -30,7 +30,7 @@ inline std::unexpected<Error> failure(Disposition disposition, std::string code,
     return std::unexpected(Error{disposition, std::move(code), std::move(message)});
 }
 
-// Whether the call failed for its input, so that the same one can never succeed.
+// Whether the call failed because of its input, so that the same input can never succeed.
 template <class T>
 bool is_refusal(const Result<T>& result) {
     return !result && result.error().disposition == Disposition::refuse;
@@ -44,9 +44,9 @@ bool is_refusal(const Result<T>& result) {
 #define LEDGERLINE_ASSERT(expression) \
     (static_cast<bool>(expression) ? void() : ::ledgerline::abort_on_bug(#expression, std::source_location::current()))
 
-// LEDGERLINE_TRY(auto rows, connection.query(...));  declares rows, or returns the error from the calling function.
+// LEDGERLINE_TRY(auto rows, connection.query(...));  declares rows, or returns the error from the enclosing function.
 #define LEDGERLINE_TRY(declaration, expression) LEDGERLINE_TRY_AT(declaration, expression, __LINE__)
-// LEDGERLINE_CHECK(store.commit(...));  the same for a call whose value is not wanted.
+// LEDGERLINE_CHECK(store.commit(...));  the same for a call whose value is not needed.
 #define LEDGERLINE_CHECK(expression)                                   \
     do {                                                               \
         if (auto checked_result = (expression); !checked_result)       \

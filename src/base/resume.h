@@ -1,4 +1,4 @@
-// suspend_for: how a coroutine waits for a value that another thread will have.
+// suspend_for: lets a coroutine wait for a value that another thread will provide.
 #pragma once
 
 #include <boost/asio/associated_executor.hpp>
@@ -13,11 +13,11 @@
 
 namespace ledgerline {
 
-// Resumes the waiting coroutine on its own executor. To be called exactly once, from any thread.
+// Resumes the waiting coroutine on its own executor. Must be called exactly once, from any thread.
 template <class T>
 using Resume = std::move_only_function<void(T)>;
 
-// Suspends the calling coroutine, hands a Resume<T> to start, and returns the value that it is called with.
+// Suspends the calling coroutine, passes a Resume<T> to start, and returns the value the Resume<T> is called with.
 template <class T, class Start>
 boost::asio::awaitable<T> suspend_for(Start start) {
     namespace asio = boost::asio;

@@ -1,4 +1,4 @@
-// Standing: what a loop says of itself to whoever asks for its health. Thread-safe.
+// Standing: what a loop reports about itself to health checks. Thread-safe.
 #pragma once
 
 #include <mutex>

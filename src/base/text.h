@@ -1,4 +1,4 @@
-// Characters and small texts of RFC 9110, section 5.6, in ASCII whatever the locale.
+// Character classes and small text helpers of RFC 9110, section 5.6: ASCII, whatever the locale.
 #pragma once
 
 #include <algorithm>
@@ -27,7 +27,7 @@ constexpr bool has_byte_below(std::string_view text, unsigned char least) {
         text, [&](char c) { return static_cast<unsigned char>(c) < least || static_cast<unsigned char>(c) == 0x7f; });
 }
 
-// Whether text is only of visible ASCII characters: no spaces, no controls, nothing above 0x7e.
+// Whether text consists only of visible ASCII characters: no spaces, no controls, nothing above 0x7e.
 constexpr bool is_visible_ascii(std::string_view text) {
     return std::ranges::all_of(text, [](char c) { return c > 0x20 && c < 0x7f; });
 }
@@ -38,7 +38,7 @@ constexpr bool is_token(std::string_view text) {
            std::ranges::all_of(text, [&](char c) { return is_digit(c) || is_letter(c) || marks.contains(c); });
 }
 
-// Without the spaces and tabs at both ends.
+// text without the spaces and tabs at both ends.
 constexpr std::string_view trimmed(std::string_view text) {
     while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
     while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
@@ -49,7 +49,7 @@ constexpr bool equal_ignoring_case(std::string_view a, std::string_view b) {
     return std::ranges::equal(a, b, {}, to_lower, to_lower);
 }
 
-// The port 1 to 65535 that text names; nothing for any other text.
+// The port, 1 to 65535, that text names; nothing for any other text.
 inline std::optional<std::uint16_t> parse_port(std::string_view text) {
     std::uint16_t port = 0;
     const char* const end = text.data() + text.size();

@@ -65,7 +65,7 @@ Uuid UuidGenerator::next() {
     {
         std::lock_guard lock(mutex_);
         if (now_ms > last_ms_) {
-            // Half of the counter's range stays free, so that counting up within the millisecond cannot overflow.
+            // Half of the counter's range stays free, so that counting up within a millisecond cannot overflow.
             counter = random_.next() & (kCounterMask >> 1);
         } else {
             now_ms = last_ms_;

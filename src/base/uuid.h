@@ -27,7 +27,7 @@ struct Uuid {
     auto operator<=>(const Uuid&) const = default;
 };
 
-// Makes version 7 UUIDs. Those of one generator ascend strictly, also within one millisecond and when the clock is set
+// Makes version 7 UUIDs. Those of one generator ascend strictly, even within one millisecond and when the clock is set
 // back. Safe to use from any thread. The clock and the randomness must outlive it.
 class UuidGenerator {
 public:
@@ -39,7 +39,7 @@ private:
     Random& random_;
     std::mutex mutex_;
     std::uint64_t last_ms_ = 0;
-    std::uint64_t last_counter_ = 0;  // the 74 random bits' upper 42, counted up within a millisecond
+    std::uint64_t last_counter_ = 0;  // the upper 42 of the 74 random bits, counted up within a millisecond
 };
 
 }  // namespace ledgerline

@@ -1,5 +1,5 @@
-// Wakeup: how one stage tells another one in the same process that there is work. Many calls before the sleeper looks
-// count as one. Safe to use from any thread.
+// Wakeup: lets one stage tell another in the same process that there is work. Calls made before the sleeper looks count
+// as one. Safe to use from any thread.
 #pragma once
 
 #include <condition_variable>
@@ -12,8 +12,8 @@ namespace ledgerline {
 class Wakeup {
 public:
     void notify();
-    // Returns at once if notify() was called since the last return, otherwise when it is, or after at_most. Returns
-    // whether it was called.
+    // Returns at once if notify() was called since the last return, otherwise when it is called or after at_most.
+    // Returns whether it was called.
     bool wait(milliseconds at_most);
 
 private:

@@ -84,7 +84,7 @@ TEST(CommandLine, TakesUrlsAsPeopleTypeThem) {
             << refused.err;
         EXPECT_EQ(refused.err.find("hush"), std::string::npos) << refused.err;
     }
-    EXPECT_NE(call({"lanes", "--url", "https://h"}).err.find("https is not spoken"), std::string::npos);
+    EXPECT_NE(call({"lanes", "--url", "https://h"}).err.find("https is not supported"), std::string::npos);
 }
 
 TEST(CommandLine, RefusesAKeyThatNoHeaderCanCarryAndDoesNotRepeatIt) {

@@ -228,8 +228,8 @@ TEST_F(HostileAnswers, OfOtherServersAreNamedWithTheirUrl) {
                              Case{"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}",
                                   "gave no answer: the answer was cut off", roles::exit_unavailable},
                              Case{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
-                                  "what came is not HTTP", roles::exit_unavailable},
-                             Case{"SSH-2.0-OpenSSH_9.2\r\n", "what came is not HTTP", roles::exit_unavailable},
+                                  "the answer is not HTTP", roles::exit_unavailable},
+                             Case{"SSH-2.0-OpenSSH_9.2\r\n", "the answer is not HTTP", roles::exit_unavailable},
                              Case{"", "gave no answer: the server closed the connection", roles::exit_unavailable}}) {
         AnsweringServer server(AnsweringServer::always(each.answer));
         for (const Words& command : quick_commands()) {

@@ -38,7 +38,7 @@ void reset_signals() {
     sigprocmask(SIG_SETMASK, &none, nullptr);
 }
 
-// In the new process: becomes the program, or writes errno to report. Only system calls, because the process that
+// In the new process: becomes the program, or writes errno to report. Makes only system calls, because the process that
 // forked has threads.
 [[noreturn]] void run(const ProgramStart& start, char* const* arguments, char* const* environment, pid_t parent,
                       int report) {
@@ -50,10 +50,10 @@ void reset_signals() {
                        dup2(start.output, STDOUT_FILENO) >= 0 && dup2(start.output, STDERR_FILENO) >= 0 &&
                        close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC) == 0 &&
                        (!start.user || become(*start.user)) &&
-                       // After the change of user, which clears it.
+                       // After the change of user, which would clear it.
                        prctl(PR_SET_PDEATHSIG, start.death_signal) == 0;
     if (ready) {
-        // The parent may have died before the death signal was asked for.
+        // The parent may have died before the death signal was requested.
         if (getppid() != parent) _exit(kStartFailed);
         execve(arguments[0], arguments, environment);
     }

@@ -20,7 +20,7 @@ namespace {
 constexpr const char* kSocketFile = "/.s.PGSQL.5432";
 constexpr std::string_view kSocketDirPrefix = "/tmp/ledgerline-";
 constexpr std::size_t kNameHashBytes = 8;
-constexpr std::size_t kPasswordWords = 3;  // of 64 random bits
+constexpr std::size_t kPasswordWords = 3;  // of 64 random bits each
 constexpr std::size_t kSmallFileBytesMax = 65536;
 
 std::unexpected<Error> unusable(const std::filesystem::path& path, std::string_view doing) {
@@ -28,7 +28,7 @@ std::unexpected<Error> unusable(const std::filesystem::path& path, std::string_v
                    fmt::format("cannot {} {}: {}", doing, path.string(), std::strerror(errno)));
 }
 
-// Sixteen hexadecimal digits that stand for the path, the same every time.
+// Sixteen hexadecimal digits derived from the path, always the same.
 std::string hash_of(std::string_view path) {
     unsigned char hash[crypto_generichash_BYTES_MIN];
     crypto_generichash(hash, sizeof hash, reinterpret_cast<const unsigned char*>(path.data()), path.size(), nullptr, 0);
@@ -37,7 +37,7 @@ std::string hash_of(std::string_view path) {
     return hex;
 }
 
-// Whether PostgreSQL's settings and the URL can hold the path as it is, and a socket address is long enough for it.
+// Whether PostgreSQL's settings and the URL can hold the path as it is, and it fits into a socket address.
 bool suits_socket(const std::string& directory) {
     constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-";
     return directory.size() + std::strlen(kSocketFile) < sizeof(sockaddr_un::sun_path) &&
@@ -59,7 +59,7 @@ Result<void> give_to(int descriptor, const OsUser* user, const std::filesystem::
     return {};
 }
 
-// mkdir -p. With a user, what is made can be entered by everybody, whatever the umask is.
+// mkdir -p. With a user, everyone can enter the directories made here, whatever the umask is.
 Result<void> make_parents(const std::filesystem::path& directory, const OsUser* user) {
     std::filesystem::path walked;
     for (const auto& part : directory) {
@@ -67,7 +67,7 @@ Result<void> make_parents(const std::filesystem::path& directory, const OsUser* 
         if (mkdir(walked.c_str(), 0755) == 0) {
             if (user && chmod(walked.c_str(), 0755) != 0) return unusable(walked, "open up");
         } else if (errno != EEXIST) {
-            return unusable(walked, "make directory");
+            return unusable(walked, "create directory");
         }
     }
     return {};
@@ -80,8 +80,8 @@ bool is_our_name(const std::string& name) {
     return std::ranges::find(kNames, name) != std::end(kNames) || name.starts_with("postgres.making-");
 }
 
-// Whether the directory holds a cluster of ours, or nothing but what we and a file system put there. A single familiar
-// name proves nothing: /run has a "lock", too.
+// Whether the directory holds one of our clusters, or only what we and a file system put there. A single familiar name
+// proves nothing: /run has a "lock", too.
 bool is_ours(const std::filesystem::path& directory) {
     std::error_code error;
     if (std::filesystem::is_regular_file(directory / "postgres" / "PG_VERSION", error)) return true;
@@ -91,7 +91,7 @@ bool is_ours(const std::filesystem::path& directory) {
     return !error;
 }
 
-// Root's own files only, under one name only: nobody else can make us give a file of others away.
+// Only files that belong to root and have a single name: so nobody can trick us into giving away another user's file.
 Result<void> adopt_file(int directory, const std::string& name, const OsUser& user) {
     const int descriptor = openat(directory, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (descriptor < 0) return {};
@@ -103,7 +103,7 @@ Result<void> adopt_file(int directory, const std::string& name, const OsUser& us
     return adopted;
 }
 
-// The recorded directory, or the one that earlier versions took.
+// The recorded directory, or the one that earlier versions used.
 std::string recorded_socket_dir(const ClusterPaths& paths) {
     std::string recorded = read_small_file(paths.socket_record).value_or("");
     while (recorded.ends_with('\n')) recorded.pop_back();
@@ -111,17 +111,17 @@ std::string recorded_socket_dir(const ClusterPaths& paths) {
     return usable ? recorded : "/tmp/" + paths.cluster_name;
 }
 
-// Whether the directory is there, nobody's but the owner's, and closed to others.
+// Whether the directory exists, belongs to owner and is closed to everybody else.
 bool is_private_dir(const std::filesystem::path& directory, uid_t owner) {
     struct stat status{};
     return lstat(directory.c_str(), &status) == 0 && S_ISDIR(status.st_mode) && status.st_uid == owner &&
            (status.st_mode & 077) == 0;
 }
 
-// Ours and closed: the cluster's user may pass through, nobody else.
+// Stays ours and closed: the cluster's user may pass through, nobody else.
 Result<void> open_up(int directory, const OsUser& user, const std::filesystem::path& path) {
     struct stat status{};
-    if (fstat(directory, &status) != 0) return unusable(path, "look at");
+    if (fstat(directory, &status) != 0) return unusable(path, "inspect");
     if (status.st_uid != geteuid() || (status.st_mode & S_IXOTH)) return {};
     if (fchown(directory, geteuid(), user.gid) != 0 || fchmod(directory, 0710) != 0) return unusable(path, "open up");
     return {};
@@ -157,9 +157,9 @@ Result<void> make_data_dir(const std::filesystem::path& data_dir, const OsUser* 
     const auto absolute = std::filesystem::absolute(data_dir, error).lexically_normal();
     if (error)
         return failure(Disposition::stop, "data_dir_unusable",
-                       fmt::format("cannot make the data directory {}: {}", data_dir.string(), error.message()));
+                       fmt::format("cannot create the data directory {}: {}", data_dir.string(), error.message()));
     LEDGERLINE_CHECK(make_parents(absolute.has_filename() ? absolute.parent_path() : absolute, user));
-    if (mkdir(absolute.c_str(), 0700) != 0 && errno != EEXIST) return unusable(absolute, "make directory");
+    if (mkdir(absolute.c_str(), 0700) != 0 && errno != EEXIST) return unusable(absolute, "create directory");
     const int directory = open(absolute.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (directory < 0) return unusable(absolute, "open the data directory");
     auto opened_up = user && is_ours(absolute) ? open_up(directory, *user, absolute) : Result<void>();
@@ -176,10 +176,10 @@ Result<void> adopt_data_dir(const std::filesystem::path& data_dir, const OsUser&
     struct stat status{};
     Result<void> adopted;
     if (fstat(directory, &status) != 0) {
-        adopted = unusable(paths.data_dir, "look at");
+        adopted = unusable(paths.data_dir, "inspect");
     } else if (status.st_uid != user.uid && ((status.st_mode & S_ISVTX) || !is_ours(paths.data_dir))) {
         adopted = failure(Disposition::stop, "data_dir_unusable",
-                          fmt::format("the data directory {} belongs to somebody else than '{}' and holds other files: "
+                          fmt::format("the data directory {} does not belong to '{}' and holds other files: "
                                       "give it a directory of its own",
                                       paths.data_dir.string(), user.name));
     } else {
@@ -200,21 +200,21 @@ Result<void> choose_socket_dir(ClusterPaths& paths, const OsUser* user) {
     const bool recorded = access(paths.socket_record.c_str(), F_OK) == 0;
     if (recorded && is_private_dir(paths.socket_dir, owner)) return {};
     std::string fresh = std::string(kSocketDirPrefix) + "XXXXXX";
-    if (!mkdtemp(fresh.data())) return unusable(fresh, "make directory");
+    if (!mkdtemp(fresh.data())) return unusable(fresh, "create directory");
     if (user && chown(fresh.c_str(), user->uid, user->gid) != 0) return unusable(fresh, "change the owner of");
     paths.socket_dir = fresh;
     return write_private_file(paths.socket_record, fresh + "\n", nullptr);
 }
 
 Result<void> make_socket_dir(const std::filesystem::path& directory, const OsUser* user) {
-    if (mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) return unusable(directory, "make directory");
+    if (mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) return unusable(directory, "create directory");
     const int descriptor = open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (descriptor < 0) return unusable(directory, "open");
     struct stat status{};
     const uid_t owner = user ? user->uid : geteuid();
     Result<void> made;
     if (fstat(descriptor, &status) != 0)
-        made = unusable(directory, "look at");
+        made = unusable(directory, "inspect");
     else if (status.st_uid != owner && status.st_uid != geteuid())
         made = failure(Disposition::stop, "socket_dir_taken",
                        fmt::format("{} belongs to another user: remove it", directory.string()));
@@ -231,7 +231,7 @@ Result<void> make_socket_dir(const std::filesystem::path& directory, const OsUse
 }
 
 void remove_socket_dir(const std::filesystem::path& directory) {
-    // What somebody else put there keeps it.
+    // Fails, as it should, when somebody else put files there.
     rmdir(directory.c_str());
 }
 

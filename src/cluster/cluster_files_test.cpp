@@ -78,7 +78,7 @@ TEST_F(ClusterFilesTest, RefuseASocketDirectoryOfAnotherUser) {
     EXPECT_EQ(make_socket_dir(root_ / "run", nullptr).error().code, "socket_dir_taken");
 }
 
-// What --data-dir names by mistake stays as it is, whatever the rights of who starts us.
+// A directory passed to --data-dir by mistake stays unchanged, whatever the rights of the user who starts us.
 class DataDirTest : public ClusterFilesTest {
 protected:
     static mode_t mode_of(const std::filesystem::path& path) {

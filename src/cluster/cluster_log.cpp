@@ -26,7 +26,7 @@ Result<int> open_log(const std::filesystem::path& path) {
 void rotate_log(const std::filesystem::path& path) {
     if (log_bytes(path) <= log_bytes_max) return;
     std::error_code error;
-    // The writer keeps its descriptor, which appends: a copy is kept and the file emptied. Lines written in between
+    // The writer keeps its descriptor, which appends: so the file is copied and then emptied. Lines written in between
     // are lost.
     std::filesystem::copy_file(path, path.string() + ".1", std::filesystem::copy_options::overwrite_existing, error);
     std::filesystem::resize_file(path, 0, error);

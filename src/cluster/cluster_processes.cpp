@@ -24,10 +24,10 @@ struct Step {
     int number;  // of the signal
     milliseconds at_most;
 };
-// A living postmaster writes out what is in memory first.
+// A living postmaster writes out its memory first.
 constexpr Step kEndPostmaster[] = {
     {SIGINT, milliseconds(20000)}, {SIGQUIT, milliseconds(5000)}, {SIGKILL, milliseconds(5000)}};
-// Without one its children end by themselves, unless they are busy or frozen, and have nothing left to lose.
+// Without a postmaster its children end by themselves, unless they are busy or frozen, and have nothing left to lose.
 constexpr Step kEndOrphans[] = {
     {SIGINT, milliseconds(1000)}, {SIGQUIT, milliseconds(1000)}, {SIGKILL, milliseconds(5000)}};
 
@@ -43,7 +43,7 @@ std::string program_of(const std::filesystem::path& proc) {
     return name;
 }
 
-// Titles and arguments both name the cluster: "postgres: NAME: checkpointer", "postgres -D DIR".
+// Both titles and arguments name the cluster: "postgres: NAME: checkpointer", "postgres -D DIR".
 bool command_names(const std::filesystem::path& proc, const ClusterPaths& paths) {
     std::ifstream file(proc / "cmdline", std::ios::binary);
     const std::string command((std::istreambuf_iterator<char>(file)), {});
@@ -63,7 +63,7 @@ bool belongs(const std::filesystem::path& proc, const struct stat& cluster, uid_
     return errno == EACCES && command_names(proc, paths);
 }
 
-// The first line of the lock file of a postmaster: its pid. 0 when there is none.
+// The pid in the first line of a postmaster's lock file; 0 when there is none.
 pid_t postmaster_of(const ClusterPaths& paths) {
     const auto text = read_small_file(paths.cluster / "postmaster.pid");
     return text ? parse_pid(text->substr(0, text->find('\n'))) : 0;
@@ -74,7 +74,7 @@ bool contains(const std::vector<pid_t>& pids, pid_t pid) {
 }
 
 void signal_all(const std::vector<pid_t>& pids, pid_t postmaster, int number) {
-    // A living postmaster passes a shutdown on to its children in the right order.
+    // A living postmaster forwards a shutdown to its children in the right order.
     const bool passes_on = contains(pids, postmaster) && number != SIGKILL;
     for (const pid_t pid : pids)
         if (!passes_on || pid == postmaster) kill(pid, number);
@@ -89,8 +89,8 @@ bool wait_none(const ClusterPaths& paths, uid_t owner, milliseconds at_most) {
     return true;
 }
 
-// PostgreSQL judges a stale lock file by its pid alone: without one (the machine crashed while it was written), or with
-// one that another program has by now, it would refuse to start.
+// PostgreSQL judges a stale lock file by its pid alone: without one (the machine crashed while it was being written),
+// or with one that another program now has, it would refuse to start.
 void remove_misleading_lock(const ClusterPaths& paths) {
     std::error_code ignored;
     const auto file = paths.cluster / "postmaster.pid";
@@ -124,7 +124,7 @@ Result<void> end_cluster_processes(const ClusterPaths& paths, uid_t owner) {
     for (const auto& [number, at_most] : steps) {
         const auto pids = cluster_processes(paths, owner);
         if (!pids.empty())
-            log::warn("ending processes that an earlier run of the cluster left",
+            log::warn("ending processes left behind by an earlier run of the cluster",
                       {{"processes", pids.size()}, {"pid", pids.front()}, {"signal", number}});
         signal_all(pids, postmaster, number);
         if (wait_none(paths, owner, at_most)) {

@@ -1,9 +1,9 @@
-// The operating system's processes of one cluster: the postmaster that an earlier ledgerline left, and the children of
+// The operating system processes of one cluster: a postmaster left behind by an earlier ledgerline, and the children of
 // a postmaster that died.
 //
-// A process belongs to the cluster when it is a postgres of the cluster's user and its working directory is the
-// cluster's (PostgreSQL goes there at start and stays), or, where that may not be looked at, when its command line
-// names the cluster.
+// A process belongs to the cluster when it is a postgres run by the cluster's user and its working directory is the
+// cluster's (PostgreSQL changes to it at start and stays there) or, where that cannot be inspected, when its command
+// line names the cluster.
 #pragma once
 
 #include <sys/types.h>
@@ -17,10 +17,9 @@ namespace ledgerline::cluster {
 
 std::vector<pid_t> cluster_processes(const ClusterPaths& paths, uid_t owner);
 
-// Ends every process of the cluster: asks for a fast shutdown, then for an immediate one, then kills, which takes half
-// a minute at most. When it succeeds there is none, and a lock file that they left is removed if it would stop the next
-// postmaster for no reason. The caller holds the data directory's lock, so nobody
-// starts new ones.
+// Ends every process of the cluster: requests a fast shutdown, then an immediate one, then kills, which takes at most
+// half a minute. On success none is left, and a lock file that they left is removed if it would needlessly stop the
+// next postmaster. The caller holds the data directory's lock, so nobody starts new ones.
 Result<void> end_cluster_processes(const ClusterPaths& paths, uid_t owner);
 
 }  // namespace ledgerline::cluster

@@ -18,9 +18,9 @@
 namespace ledgerline::cluster {
 namespace {
 
-// Of the names of a cluster under way, and of its password.
+// Begins the names of an unfinished cluster and of its password file.
 constexpr std::string_view kMakingPrefix = "postgres.making-";
-// How often initdb is asked whether it has ended, and the others whether it should.
+// How often to check whether initdb has ended or should be cancelled.
 constexpr milliseconds kLookInterval{100};
 
 void remove_half_made(const ClusterPaths& paths) {
@@ -33,7 +33,7 @@ void remove_half_made(const ClusterPaths& paths) {
 Result<void> make_empty_dir(const std::filesystem::path& directory, const OsUser* user) {
     if (mkdir(directory.c_str(), 0700) != 0 || (user && chown(directory.c_str(), user->uid, user->gid) != 0))
         return failure(Disposition::stop, "data_dir_unusable",
-                       fmt::format("cannot make {}: {}", directory.string(), std::strerror(errno)));
+                       fmt::format("cannot create {}: {}", directory.string(), std::strerror(errno)));
     return {};
 }
 
@@ -48,8 +48,7 @@ Result<void> run_initdb(const ClusterPaths& paths, ProgramStart start, milliseco
     const SteadyTime deadline = std::chrono::steady_clock::now() + at_most;
     bool ended = false;
     while (!(ended = initdb->wait(kLookInterval)) && std::chrono::steady_clock::now() < deadline)
-        if (cancelled && cancelled())
-            return failure(Disposition::retry, "start_cancelled", "told to end during initdb");
+        if (cancelled && cancelled()) return failure(Disposition::retry, "start_cancelled", "cancelled during initdb");
     if (ended && initdb->succeeded()) return {};
     return failure(Disposition::stop, "initdb_failed",
                    fmt::format("initdb failed: {}: {}",
@@ -85,12 +84,12 @@ Result<void> create_cluster(const ClusterPaths& paths, const PostgresBinaries& b
                             Random& random, milliseconds at_most, bool durable,
                             const std::function<bool()>& cancelled) {
     remove_half_made(paths);
-    // Named anew each time: what an initdb of a killed run may still be writing is out of the way.
+    // A new name each time, out of the way of whatever an initdb of a killed run may still be writing.
     const auto making = paths.data_dir / fmt::format("{}{:016x}", kMakingPrefix, random.next());
     const std::filesystem::path password_file = making.string() + "-password";
     const std::string password = make_password(random);
     LEDGERLINE_CHECK(make_empty_dir(making, user));
-    // initdb reads it as its own user; the other copy is ours.
+    // initdb reads it as its own user; the other copy stays ours.
     LEDGERLINE_CHECK(write_private_file(password_file, password, user));
     LEDGERLINE_CHECK(write_private_file(paths.password, password, nullptr));
 
@@ -118,7 +117,7 @@ Result<void> create_cluster(const ClusterPaths& paths, const PostgresBinaries& b
 
 Result<void> write_settings(const ClusterPaths& paths, const OsUser* user, const ClusterSettings& settings) {
     const std::string text = fmt::format(
-        R"(# Written by ledgerline at every start. Settings of your own: ALTER SYSTEM SET, which is kept and wins.
+        R"(# Written by ledgerline at every start. For your own settings use ALTER SYSTEM SET, which takes precedence.
 cluster_name = '{}'
 listen_addresses = ''
 unix_socket_directories = '{}'
@@ -137,7 +136,7 @@ max_parallel_workers_per_gather = 0
 jit = off
 random_page_cost = 1.1
 
-# Few checkpoints: after each, every page that changes is written to the log whole.
+# Few checkpoints: after each, every changed page is written to the log in full.
 wal_compression = on
 checkpoint_timeout = '15min'
 max_wal_size = '2GB'

@@ -25,7 +25,7 @@ std::string read_holder(int descriptor) {
 
 void write_holder(int descriptor) {
     const std::string text = std::to_string(getpid()) + "\n";
-    // The pid only serves messages: a failure to write it changes nothing.
+    // The pid is only for messages: a failure to write it does not matter.
     if (ftruncate(descriptor, 0) == 0) [[maybe_unused]]
         const auto written = pwrite(descriptor, text.data(), text.size(), 0);
 }

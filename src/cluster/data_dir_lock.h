@@ -1,5 +1,5 @@
-// DataDirLock: who holds it is the only ledgerline process on a data directory. The operating system gives it back when
-// the process ends, however that happens.
+// DataDirLock: its holder is the only ledgerline process on a data directory. The operating system releases it when the
+// process ends, however that happens.
 #pragma once
 
 #include <filesystem>
@@ -10,7 +10,8 @@ namespace ledgerline::cluster {
 
 class DataDirLock {
 public:
-    // directory exists. Refused with code "data_dir_in_use" (Disposition::stop) and the holder's pid in the message.
+    // directory must exist. Refused with code "data_dir_in_use" (Disposition::stop) and the holder's pid in the
+    // message.
     static Result<DataDirLock> acquire(const std::filesystem::path& directory);
 
     DataDirLock(DataDirLock&& other) noexcept;

@@ -1,4 +1,4 @@
-// What libpq reads of this machine each time that it connects.
+// What libpq reads from this machine each time it connects.
 #pragma once
 
 #include <filesystem>
@@ -8,15 +8,15 @@
 namespace ledgerline::cluster {
 
 struct LoginNeeds {
-    // Over a unix socket: the server may ask the system who we are.
+    // Over a unix socket: the server may ask the system which user we are.
     bool local_socket = false;
-    // Password file, certificates and keys, present or not.
+    // Password file, certificates and keys, whether they exist or not.
     std::vector<std::filesystem::path> files;
-    // The database's user; where nothing names one, that is the name of the system's.
+    // The database user; by default the name of the system's user.
     std::string user;
 };
 
-// Of a database URL with the environment's PG* variables. Of one that libpq does not take: nothing.
+// For a database URL with the environment's PG* variables. Empty for one that libpq does not accept.
 LoginNeeds login_needs(const std::string& database_url);
 
 }  // namespace ledgerline::cluster

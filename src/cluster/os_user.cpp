@@ -16,7 +16,7 @@ constexpr std::array kDefaultUsers = {"postgres", "nobody"};
 constexpr std::size_t kPasswdBufferBytes = 16384;
 constexpr int kGroupsMax = 256;
 
-// Exit codes of the probe process besides the index of a closed directory.
+// Exit codes of the probe process other than the index of a closed directory.
 constexpr int kAllOpen = 255;
 constexpr int kProbeFailed = 254;
 constexpr std::size_t kProbePathsMax = 200;
@@ -30,8 +30,8 @@ std::optional<OsUser> user_of(const passwd& entry) {
     return user;
 }
 
-// In a process of its own: the index of the first path that user has no such access to, or kAllOpen. Only system calls,
-// because the process that forked may have threads.
+// In a separate process: exits with the index of the first path to which user lacks this access, or kAllOpen. Makes
+// only system calls, because the process that forked may have threads.
 [[noreturn]] void probe(const std::vector<std::string>& paths, int access_wanted, const OsUser& user) {
     if (!become(user)) _exit(kProbeFailed);
     for (std::size_t i = 0; i < paths.size(); ++i)
@@ -95,13 +95,13 @@ Result<void> check_reachable(const std::filesystem::path& directory, const OsUse
     std::filesystem::path walked;
     for (const auto& part : directory) directories.push_back((walked /= part).string());
     if (directories.size() > kProbePathsMax)
-        return failure(Disposition::stop, "data_dir_unreachable", directory.string() + " is nested too deep");
+        return failure(Disposition::stop, "data_dir_unreachable", directory.string() + " is nested too deeply");
 
     const int result = run_probe(directories, X_OK, user);
     if (result == kAllOpen) return {};
     if (result < 0 || static_cast<std::size_t>(result) >= directories.size())
         return failure(Disposition::stop, "user_change_failed",
-                       fmt::format("cannot become user '{}', as whom PostgreSQL has to run", user.name));
+                       fmt::format("cannot become user '{}', which PostgreSQL has to run as", user.name));
     return failure(
         Disposition::stop, "data_dir_unreachable",
         fmt::format("PostgreSQL runs as user '{}', who cannot enter {}, so the data directory {} is out of "

@@ -1,4 +1,4 @@
-// The operating system's user that the private cluster runs as. PostgreSQL refuses to run as root.
+// The operating system user that the private cluster runs as. PostgreSQL refuses to run as root.
 //
 // Thread-safe: no state.
 #pragma once
@@ -25,18 +25,18 @@ struct OsUser {
 std::optional<OsUser> find_user(const std::string& name);
 std::optional<OsUser> find_user(uid_t uid);
 
-// Makes this process that user's for good. Only system calls. False: the system does not let us.
+// Switches this process to that user for good. Makes only system calls. False: the system does not permit it.
 bool become(const OsUser& user);
 
-// Null when this process is not root: the cluster then runs as the user that we are. As root: the user called wanted;
-// with an empty name "postgres", or else "nobody". Refuses root itself and names that do not exist (Disposition::stop).
+// Null when this process is not root: the cluster then runs as our own user. As root: the user named wanted or, if the
+// name is empty, "postgres" or else "nobody". Refuses root itself and names that do not exist (Disposition::stop).
 Result<std::optional<OsUser>> cluster_user(const std::string& wanted);
 
-// Whether user can pass through every directory from the root down to directory, which exists and is absolute. The
-// error (code "data_dir_unreachable", Disposition::stop) names the directory that is closed and the user.
+// Whether user can pass through every directory from the root down to directory, which must exist and be absolute. The
+// error (code "data_dir_unreachable", Disposition::stop) names the closed directory and the user.
 Result<void> check_reachable(const std::filesystem::path& directory, const OsUser& user);
 
-// The first of the paths, a hundred at most, that exists for us and that user cannot read.
+// The first of the paths, at most a hundred, that exists for us and that user cannot read.
 std::optional<std::filesystem::path> first_unreadable(const std::vector<std::filesystem::path>& paths,
                                                       const OsUser& user);
 

@@ -13,7 +13,7 @@
 namespace ledgerline::cluster {
 namespace {
 
-// Debian and its kin, then the PostgreSQL project's RPM packages; each holds one directory a version.
+// Debian and its derivatives, then the PostgreSQL project's RPM packages; each holds one directory per version.
 constexpr const char* kDebianRoot = "/usr/lib/postgresql";
 constexpr const char* kRpmRoot = "/usr";
 constexpr std::string_view kRpmPrefix = "pgsql-";
@@ -22,7 +22,7 @@ bool has_programs(const std::filesystem::path& directory) {
     return access((directory / "postgres").c_str(), X_OK) == 0 && access((directory / "initdb").c_str(), X_OK) == 0;
 }
 
-// The 15 of "postgres (PostgreSQL) 15.8 (Debian 15.8-1)".
+// The 15 in "postgres (PostgreSQL) 15.8 (Debian 15.8-1)".
 int parse_major(std::string_view version_line) {
     constexpr std::string_view kMark = "(PostgreSQL) ";
     const auto at = version_line.find(kMark);
@@ -33,7 +33,7 @@ int parse_major(std::string_view version_line) {
     return major;
 }
 
-// The version that directory/postgres says it has; 0 when it does not say.
+// The version that directory/postgres reports; 0 when it reports none.
 int ask_version(const std::filesystem::path& directory) {
     std::string quoted;
     for (const char c : (directory / "postgres").string())

@@ -15,9 +15,9 @@ struct PostgresBinaries {
     int major = 0;
 };
 
-// The newest PostgreSQL 15+ of: configured, when it is not empty, alone; otherwise LEDGERLINE_PG_BINDIR, when it is
-// set, alone; otherwise the packages' directories and PATH. major: 0, or the only version wanted, because a cluster
-// made by it exists. The error (Disposition::stop) says where was looked and which package to install.
+// The newest PostgreSQL 15+ in the first of these that is set: configured (if not empty), LEDGERLINE_PG_BINDIR, or else
+// the packages' directories and PATH. major: 0, or the only acceptable version, because a cluster made by it exists.
+// The error (Disposition::stop) says where it looked and which package to install.
 Result<PostgresBinaries> find_postgres(const std::filesystem::path& configured, int major);
 
 }  // namespace ledgerline::cluster

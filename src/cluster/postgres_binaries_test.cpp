@@ -9,7 +9,7 @@
 namespace ledgerline::cluster {
 namespace {
 
-// Directories with programs that only say their version.
+// Directories with programs that only print their version.
 class PostgresBinariesTest : public testing::Test {
 protected:
     PostgresBinariesTest() {

@@ -15,11 +15,11 @@ namespace ledgerline::cluster {
 namespace {
 
 constexpr Backoff::Limits kRestartBackoff{milliseconds(100), milliseconds(5000)};
-// A postmaster that has lived so long starts the backoff anew.
+// A postmaster that has lived this long resets the backoff.
 constexpr milliseconds kLivedLong{30000};
 constexpr milliseconds kProbeInterval{25};
 constexpr milliseconds kProbeTimeout{2000};
-constexpr milliseconds kWatchInterval{200};  // how soon a crash is seen and stop() is heard
+constexpr milliseconds kWatchInterval{200};  // how soon a crash or stop() is noticed
 constexpr milliseconds kImmediateTimeout{5000};
 
 SteadyTime now() { return std::chrono::steady_clock::now(); }
@@ -41,7 +41,7 @@ Result<void> PostmasterSupervisor::start() {
     thread_ = std::thread([this] { run(); });
     pthread_setname_np(thread_.native_handle(), "pg-supervisor");
     std::unique_lock lock(mutex_);
-    // The thread's own deadlines bound this.
+    // Bounded by the thread's own deadlines.
     changed_.wait(lock, [this] { return phase_ != Phase::starting; });
     if (phase_ == Phase::running) return {};
     Error error = last_error_;
@@ -117,7 +117,7 @@ void PostmasterSupervisor::run() {
         }
         if (now() - born > kLivedLong) backoff_.reset();
         const milliseconds pause = backoff_.next();
-        log::error("PostgreSQL ended or cannot be reached; starting it again",
+        log::error("PostgreSQL ended or cannot be reached; restarting it",
                    {{"reason", lived ? std::string("unknown") : lived.error().message}, {"pause_ms", pause.count()}});
         if (sleep(pause)) return;
     }
@@ -162,7 +162,7 @@ Result<void> PostmasterSupervisor::wait_ready(ChildProcess& postmaster) {
         if (connection) return {};
         reason = connection.error().message;
         if (config_.cancelled && config_.cancelled())
-            return failure(Disposition::retry, "start_cancelled", "told to end while PostgreSQL started");
+            return failure(Disposition::retry, "start_cancelled", "cancelled while PostgreSQL was starting");
         if (connection.error().disposition == Disposition::stop || now() >= deadline || stopping())
             return failure(Disposition::stop, "cluster_start_failed", "PostgreSQL does not start: " + reason);
     }
@@ -175,13 +175,14 @@ std::string PostmasterSupervisor::watch(ChildProcess& postmaster) {
     const auto socket = socket_identity(config_.paths.socket_dir);
     while (!sleep(kWatchInterval)) {
         if (postmaster.wait(milliseconds(0))) return "the postmaster ended: " + postmaster.outcome();
-        // The postmaster itself would not notice: it made its socket, and listens on it, gone or not.
+        // The postmaster itself would not notice: it created its socket and listens on it, whether the file exists or
+        // not.
         if (socket_identity(config_.paths.socket_dir) != socket)
             return "its socket in " + config_.paths.socket_dir.string() + " is gone";
         try {
             rotate_log(config_.paths.log);
-        } catch (const std::exception& exception) {  // no reason to end a server that runs
-            log::error("the log of PostgreSQL is not rotated", {{"reason", exception.what()}});
+        } catch (const std::exception& exception) {  // no reason to end a running server
+            log::error("cannot rotate PostgreSQL's log", {{"reason", exception.what()}});
         }
     }
     return "stopped";
@@ -191,7 +192,8 @@ void PostmasterSupervisor::end(ChildProcess& postmaster) {
     if (postmaster.wait(milliseconds(0))) return;
     postmaster.signal(SIGINT);
     if (postmaster.wait(config_.stop_timeout)) return;
-    log::warn("PostgreSQL does not stop; stopping it at once", {{"waited_ms", config_.stop_timeout.count()}});
+    log::warn("PostgreSQL does not stop; requesting an immediate shutdown",
+              {{"waited_ms", config_.stop_timeout.count()}});
     postmaster.signal(SIGQUIT);
     if (postmaster.wait(kImmediateTimeout)) return;
     postmaster.signal(SIGKILL);

@@ -1,5 +1,5 @@
-// PostmasterSupervisor: the thread that runs the postmaster of a private cluster, and starts it again when it ends
-// without having been asked to, or when nobody can connect to it any more because its socket is gone.
+// PostmasterSupervisor: the thread that runs the postmaster of a private cluster, and restarts it when it ends without
+// having been asked to, or when nobody can connect because its socket is gone.
 //
 // start() and stop() are for one thread at a time; the others are safe to use from any thread.
 #pragma once
@@ -24,11 +24,11 @@ namespace ledgerline::cluster {
 struct SupervisorConfig {
     ClusterPaths paths;
     std::filesystem::path bin_dir;
-    std::optional<OsUser> user;  // null: the user that we are
-    std::string probe_url;       // of a database that the cluster has from its beginning
+    std::optional<OsUser> user;  // null: our own user
+    std::string probe_url;       // of a database that every new cluster has
     milliseconds start_timeout{};
     milliseconds stop_timeout{};
-    std::function<bool()> cancelled{};  // whether the first start should end
+    std::function<bool()> cancelled{};  // whether to cancel the first start
 };
 
 class PostmasterSupervisor {
@@ -37,7 +37,7 @@ public:
     ~PostmasterSupervisor() { stop(); }
 
     // Returns when the cluster accepts connections, or with the reason why it does not (cluster_start_failed); then
-    // nothing runs.
+    // nothing is running.
     Result<void> start();
     void stop();
 
@@ -49,21 +49,21 @@ private:
     enum class Phase { starting, running, failed };
 
     void run();
-    // One life of the postmaster: until it has ended, or until stop() was called and it was ended.
+    // One life of the postmaster: until it has ended by itself or because stop() was called.
     Result<void> run_once();
     Result<ChildProcess> spawn();
     Result<void> wait_ready(ChildProcess& postmaster);
-    // Until the postmaster has ended or should: why.
+    // Returns once the postmaster has ended or should end, with the reason.
     std::string watch(ChildProcess& postmaster);
     void end(ChildProcess& postmaster);
     bool stopping() const;
-    // Waits for stop(); whether it was called.
+    // Waits for stop(). Returns whether it was called.
     bool sleep(milliseconds at_most) const;
     void set_phase(Phase phase, int pid);
 
     SupervisorConfig config_;
-    Backoff backoff_;                      // of the thread
-    std::uintmax_t log_bytes_before_ = 0;  // of the thread: before the postmaster under way was started
+    Backoff backoff_;                      // used only by the thread
+    std::uintmax_t log_bytes_before_ = 0;  // used only by the thread: size before the current start
     std::thread thread_;
     mutable std::mutex mutex_;
     mutable std::condition_variable changed_;
@@ -71,7 +71,7 @@ private:
     Phase phase_ = Phase::starting;
     bool stopping_ = false;
     int pid_ = 0;
-    unsigned starts_ = 0;  // that came to accept connections
+    unsigned starts_ = 0;  // only those that accepted connections
     Error last_error_;
 };
 

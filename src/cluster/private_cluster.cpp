@@ -21,7 +21,7 @@ namespace ledgerline::cluster {
 namespace {
 
 constexpr std::string_view kDatabase = "ledgerline";
-constexpr std::string_view kFirstDatabase = "postgres";  // initdb makes it
+constexpr std::string_view kFirstDatabase = "postgres";  // created by initdb
 
 void tell(const PrivateClusterConfig& config, const std::string& what) {
     log::info(what);
@@ -53,18 +53,18 @@ Result<void> check_machine(const PrivateClusterConfig& config) {
     const auto paths = ClusterPaths::of(config.data_dir);
     const int major = paths ? cluster_major(*paths) : 0;
     LEDGERLINE_CHECK(find_postgres(config.bin_dir, major));
-    // initdb looks its user's name up; the server does not.
+    // initdb looks up its user's name; the server does not.
     if (major == 0 && geteuid() != 0 && !find_user(geteuid()))
         return failure(
             Disposition::stop, "no_such_user",
-            fmt::format("user id {} has no name on this machine, and PostgreSQL's initdb wants one: run as a "
+            fmt::format("user id {} has no name on this machine, and PostgreSQL's initdb needs one: run as a "
                         "user of /etc/passwd, add an entry there, preload libnss_wrapper with "
                         "NSS_WRAPPER_PASSWD, or give a database with DATABASE_URL",
                         geteuid()));
     return {};
 }
 
-// What exists while the cluster runs.
+// What exists only while the cluster runs.
 struct PrivateCluster::Running {
     DataDirLock lock;
     ClusterPaths paths;

@@ -7,7 +7,7 @@
 namespace ledgerline::db {
 namespace {
 
-// The statement's first word: "SELECT". Ours begin with one, after comments.
+// The statement's first word, such as "SELECT". Our statements begin with it, after comments.
 std::string operation_of(std::string_view sql) {
     while (sql.starts_with("--")) sql.remove_prefix(std::min(sql.find('\n') + 1, sql.size()));
     std::size_t length = 0;

@@ -1,7 +1,7 @@
-// CallMeter: how long each named statement of one session takes, and a span for each round trip.
+// CallMeter: measures how long each named statement of one session takes, and makes a span for each round trip.
 //
-// The spans are children of what the thread works for (TraceScope); a session that works for nobody makes none. They
-// hold the statements' names, never their text or parameters.
+// The spans are children of what the thread works for (TraceScope); without that, none are made. They hold the
+// statements' names, never their text or parameters.
 //
 // Not thread-safe: it belongs to one session.
 #pragma once
@@ -29,8 +29,8 @@ public:
     // The name of the session's database, for the spans.
     void set_database(std::string name) { database_ = std::move(name); }
 
-    // Around each round trip, with answered() at the result of each statement. The server runs them one after the
-    // other, so a statement's time is that since the answer before.
+    // Call begin() before each round trip, and answered() at the result of each statement. The server runs the
+    // statements one after another, so a statement's time counts from the previous answer.
     void begin(std::span<const Call> calls);
     void answered(const Statement& statement);
     void end(const Error* error);
@@ -41,7 +41,7 @@ private:
     Metrics& metrics_;
     Tracer& tracer_;
     std::string database_;
-    std::unordered_map<std::string_view, prometheus::Histogram*> seconds_;  // by name of the statement
+    std::unordered_map<std::string_view, prometheus::Histogram*> seconds_;  // by statement name
     SteadyTime answered_at_;
     Span span_;
 };

@@ -18,15 +18,15 @@ namespace {
 
 using Raw = std::unique_ptr<PGconn, decltype([](PGconn* raw) { PQfinish(raw); })>;
 
-// Given to libpq where nobody asks for others: a peer that is cut off is noticed within about ten seconds.
+// Defaults that libpq gets unless the URL sets its own: a peer that is cut off is noticed within about ten seconds.
 constexpr std::pair<const char*, const char*> kKeepalive[] = {
     {"keepalives_idle", "5"}, {"keepalives_interval", "2"}, {"keepalives_count", "3"}, {"tcp_user_timeout", "10000"}};
 
-// What libpq says of sessions that target_session_attrs does not allow.
+// libpq's words for sessions that target_session_attrs does not allow.
 constexpr std::string_view kAttributeReasons[] = {"session is read-only", "session is not read-only",
                                                   "server is in hot standby mode", "server is not in hot standby mode"};
 
-// What libpq says of TLS that only somebody who mends the installation can make work.
+// libpq's words for TLS failures that only a repaired installation can fix.
 constexpr std::string_view kTlsReasons[] = {"server does not support SSL",
                                             "root certificate",
                                             "certificate verify failed",
@@ -34,12 +34,12 @@ constexpr std::string_view kTlsReasons[] = {"server does not support SSL",
                                             "certificate file",
                                             "does not match host name"};
 
-// What a pooler says of a startup packet with server options in it.
+// A pooler's words for a startup packet with server options in it.
 constexpr std::string_view kNoOptionsReason = "unsupported startup parameter";
 
 constexpr std::size_t kSqlstateChars = 5;
 
-// As libpq quotes values: in single quotes, with backslashes.
+// Quoted as libpq does: in single quotes, with backslashes.
 std::string conninfo_text(const std::map<std::string, std::string>& settings) {
     std::string text;
     for (const auto& [name, value] : settings) {
@@ -91,9 +91,9 @@ std::unexpected<Error> failed(const std::string& where, std::string_view step, E
     return std::unexpected(std::move(error));
 }
 
-// libpq gives the SQLSTATE of a refused connect only within the message, and only when it is verbose:
-// "connection to server at ... failed: FATAL:  28P01: password authentication failed", then a "LOCATION:" line about
-// PostgreSQL's source. Severity and code may be absent. Of several lines the last is that of the last try.
+// libpq reports the SQLSTATE of a refused connect only inside the message, and only when it is verbose: "connection to
+// server at ... failed: FATAL:  28P01: password authentication failed", then a "LOCATION:" line about PostgreSQL's
+// source. Severity and code may be absent. Of several lines, the last one belongs to the last attempt.
 Error refusal(PGconn* raw) {
     std::string text = PQerrorMessage(raw);
     if (const auto prefix = text.rfind("connection to server "); prefix != std::string::npos) text.erase(0, prefix);
@@ -132,7 +132,7 @@ public:
                 note(failed(target.to_string(), "resolving its name", std::move(addresses).error()).error());
                 continue;
             }
-            // Nobody has said which server is wanted. Of several it is the one that can be written to.
+            // Nobody has said which server is wanted: of several, it is the writable one.
             const bool several = options_.targets.size() > 1 || addresses->size() > 1;
             const std::string wanted = prefers_standby        ? "standby"
                                        : !attributes_.empty() ? attributes_
@@ -207,7 +207,7 @@ private:
         ConnStatusType step = PQstatus(raw.get());
         if (step == CONNECTION_BAD && !std::string_view(PQerrorMessage(raw.get())).starts_with("connection to server"))
             return failure(Disposition::stop, std::string(invalid_database_url),
-                           "the database URL is not one that libpq takes: " +
+                           "the database URL is not one that libpq accepts: " +
                                without_secrets(peer_text(PQerrorMessage(raw.get())), config_.url));
         if (!finish(raw.get(), end, step)) return connect_failure(raw.get(), address, step);
         PQsetErrorVerbosity(raw.get(), PQERRORS_DEFAULT);
@@ -217,7 +217,7 @@ private:
         return NewSession{raw.release(), *opened};
     }
 
-    // step: where it was when it failed.
+    // step: receives the step it had reached when it failed.
     static bool finish(PGconn* raw, SteadyTime end, ConnStatusType& step) {
         PostgresPollingStatusType status = PGRES_POLLING_WRITING;
         while (PQstatus(raw) != CONNECTION_BAD && status != PGRES_POLLING_OK && status != PGRES_POLLING_FAILED) {
@@ -244,7 +244,7 @@ private:
 
     const ConnectionConfig& config_;
     const ConnectOptions options_;
-    const milliseconds timeout_;  // of one look-up, and of one address
+    const milliseconds timeout_;  // for one lookup, and for one address
     const std::string attributes_;
     std::vector<Address> second_best_;
     std::vector<Error> failures_;

@@ -1,5 +1,5 @@
-// Opening a libpq session: one host after the other, and one address of a host after the other, each with a time limit
-// of its own. Only connection.cpp uses this.
+// Opens a libpq session: tries one host after another, and each address of a host in turn, each with its own time
+// limit. Only connection.cpp uses this.
 #pragma once
 
 #include "base/result.h"
@@ -9,16 +9,16 @@
 namespace ledgerline::db {
 
 struct NewSession {
-    pg_conn* raw;  // in non-blocking mode, for PQfinish to end
+    pg_conn* raw;  // in non-blocking mode; the caller closes it with PQfinish
     OpenedSession opened;
 };
 
-// The first session that the URL's hosts give and that target_session_attrs allows, set up. Its warnings go to the log.
+// Sets up the first session that the URL's hosts give and that target_session_attrs allows. Its warnings go to the log.
 //
-// Each failure says host, address, step and reason; its code and disposition are those of the latest one. A server that
-// knows the role or the database not, or not by this password, is the last one that is asked, as libpq has it: the
-// others would answer the same. Errors of no server: as of read_connect_options() and set_up_session(), and tls_refused
-// (stop).
+// Each failure gives host, address, step and reason; its code and disposition are those of the latest failure. A server
+// that does not know the role or the database, or refuses the password, ends the search, as in libpq: the others would
+// answer the same. Errors that come from no server: those of read_connect_options() and set_up_session(), and
+// tls_refused (stop).
 Result<NewSession> connect(const ConnectionConfig& config);
 
 inline constexpr std::string_view tls_refused = "tls_refused";

@@ -15,8 +15,8 @@ namespace {
 
 using Settings = std::map<std::string, std::string>;
 
-// No setting has this value: libpq refuses it once it has put all settings together, and before it connects. So it can
-// be asked what it would connect with.
+// No setting has this value: libpq refuses it after it has put all settings together and before it connects. So this
+// asks libpq which settings it would connect with.
 constexpr const char* kNoValue = "ledgerline-only-asks";
 
 constexpr milliseconds kConnectTimeoutMin{2000};
@@ -28,7 +28,7 @@ using OptionList = std::unique_ptr<PQconninfoOption, FreeOptions>;
 
 std::unexpected<Error> refused(std::string_view reason, std::string_view url) {
     return failure(Disposition::stop, std::string(invalid_database_url),
-                   "the database URL is not one that libpq takes: " + without_secrets(peer_text(reason), url));
+                   "the database URL is not one that libpq accepts: " + without_secrets(peer_text(reason), url));
 }
 
 Result<void> check_syntax(const std::string& url) {
@@ -40,7 +40,7 @@ Result<void> check_syntax(const std::string& url) {
     return {};
 }
 
-// All settings but the one that is used to stop libpq.
+// All settings except the one used to stop libpq.
 Result<Settings> ask_libpq(const std::string& url, const char* stopper) {
     const char* keywords[] = {"dbname", stopper, nullptr};
     const char* values[] = {url.c_str(), kNoValue, nullptr};
@@ -84,7 +84,7 @@ bool is_port(const std::string& text) {
     return parsed.ec == std::errc() && parsed.ptr == text.data() + text.size() && number >= 1 && number <= 65'535;
 }
 
-// libpq has checked that the lists fit, and looks at a port only when its turn comes.
+// libpq has checked that the lists have matching lengths, but checks a port only when it is about to use it.
 Result<std::vector<ConnectTarget>> read_targets(Settings& settings, std::string_view url) {
     const auto hosts = split_list(take(settings, "host"));
     const auto addresses = split_list(take(settings, "hostaddr"));
@@ -100,7 +100,7 @@ Result<std::vector<ConnectTarget>> read_targets(Settings& settings, std::string_
     return targets;
 }
 
-// As libpq reads it: seconds; fewer than two are two. Zero and less are no limit for libpq, and ours for us.
+// In seconds, as libpq reads it; less than two means two. Zero or less means no limit to libpq, and our own limit here.
 Result<std::optional<milliseconds>> read_timeout(const std::string& text, std::string_view url) {
     if (text.empty()) return std::nullopt;
     int seconds = 0;
@@ -112,7 +112,7 @@ Result<std::optional<milliseconds>> read_timeout(const std::string& text, std::s
     return std::max(kConnectTimeoutMin, milliseconds(std::chrono::seconds(seconds)));
 }
 
-// Where in the URL a password may stand: [begin, end).
+// Where in the URL a password may be: [begin, end).
 using Range = std::pair<std::size_t, std::size_t>;
 
 std::vector<Range> secret_ranges(std::string_view url) {
@@ -120,7 +120,7 @@ std::vector<Range> secret_ranges(std::string_view url) {
     const auto scheme = url.find("://");
     const bool is_url = scheme != std::string_view::npos;
     const auto start = is_url ? scheme + 3 : 0;
-    // Whoever forgets to encode a password may have any character in it.
+    // A password that is not percent-encoded may contain any character.
     const auto colon = url.find(':', start);
     const auto at = url.rfind('@');
     if (colon != std::string_view::npos && at != std::string_view::npos && colon < at)
@@ -136,11 +136,12 @@ bool may_be_secret(std::string_view quoted, std::string_view url) {
     for (auto at = url.find(quoted); at != std::string_view::npos; at = url.find(quoted, at + 1))
         for (const auto& [begin, end] : ranges)
             if (at < end && at + quoted.size() > begin) return true;
-    // A decoded password is not found as it stands; nor are long quotations of more than one value.
+    // A decoded password does not appear literally; nor does a long quotation of more than one value.
     return !ranges.empty() && url.find(quoted) == std::string_view::npos && quoted.find_first_of("%:@") != quoted.npos;
 }
 
-// libpq's default is "any", too, and does not tell that nobody has said so. (A service file's counts as the default.)
+// libpq's default is also "any", and does not show that nobody set it. (A value from a service file counts as the
+// default.)
 bool somebody_says_attributes(const std::string& url) {
     const OptionList given(PQconninfoParse(url.c_str(), nullptr));
     for (const PQconninfoOption* option = given.get(); option && option->keyword; ++option)
@@ -166,7 +167,7 @@ std::string without_secrets(std::string reason, std::string_view url) {
     std::string_view rest = reason;
     while (true) {
         const auto open = rest.find('"');
-        // A quoted value may hold quotes itself: what lies between the outermost ones belongs to it then.
+        // A quoted value may itself contain quotes; then everything between the outermost ones belongs to it.
         const auto close = open == std::string_view::npos ? open : rest.find('"', open + 1);
         if (close == std::string_view::npos) break;
         const auto last = rest.rfind('"');
@@ -184,7 +185,7 @@ std::string without_secrets(std::string reason, std::string_view url) {
 }
 
 std::optional<std::vector<std::pair<std::string, std::string>>> parse_server_options(std::string_view options) {
-    // Words are separated by blanks; a backslash takes the next character as it is.
+    // Words are separated by blanks; a backslash takes the next character literally.
     std::vector<std::string> words;
     bool in_word = false;
     for (std::size_t i = 0; i < options.size(); ++i) {

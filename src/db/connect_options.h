@@ -1,5 +1,5 @@
-// ConnectOptions: what a database URL asks for, with all that libpq adds to it: PG* variables, service files, defaults.
-// Source of the rules: PostgreSQL 15 documentation, 34.1.1 and 34.1.2.
+// ConnectOptions: what a database URL asks for, with everything libpq adds to it: PG* variables, service files,
+// defaults. Source of the rules: PostgreSQL 15 documentation, 34.1.1 and 34.1.2.
 #pragma once
 
 #include <map>
@@ -13,13 +13,13 @@
 
 namespace ledgerline::db {
 
-// The code of a URL that libpq refuses, or that it cannot complete: nothing was tried.
+// The code for a URL that libpq refuses or cannot complete: no connection was tried.
 inline constexpr std::string_view invalid_database_url = "invalid_database_url";
 
-// One host of the URL. Any member may be "", which is libpq's default.
+// One host of the URL. Any member may be "", which means libpq's default.
 struct ConnectTarget {
     std::string host;      // a name, an address, or the directory of a Unix socket
-    std::string hostaddr;  // the address, when it need not be looked up
+    std::string hostaddr;  // the address, when no lookup is needed
     std::string port;
 
     bool is_socket() const {
@@ -29,22 +29,22 @@ struct ConnectTarget {
 };
 
 struct ConnectOptions {
-    std::map<std::string, std::string> settings;  // the same for each host, password among them; not those below
+    std::map<std::string, std::string> settings;  // the same for each host, password included; not those below
     std::vector<ConnectTarget> targets;           // at least one
-    std::optional<milliseconds> connect_timeout;  // of one address; at least 2 s, as libpq has it
-    std::string target_session_attrs;             // "" when nobody asked for any
+    std::optional<milliseconds> connect_timeout;  // for one address; at least 2 s, as in libpq
+    std::string target_session_attrs;             // "" when none was asked for
     std::string server_options;                   // options=, or PGOPTIONS: "-c search_path=ledger"
 };
 
-// Nothing is connected to or looked up. Error invalid_database_url (stop) with libpq's own reason, in which nothing
-// that may be a password is repeated. Thread-safe.
+// Connects to nothing and looks nothing up. Error invalid_database_url (stop) with libpq's own reason, which repeats
+// nothing that may be a password. Thread-safe.
 Result<ConnectOptions> read_connect_options(const std::string& url);
 
-// The reason without what it quotes of the places in the URL where a password may stand.
+// reason without anything it quotes from where a password may be in the URL.
 std::string without_secrets(std::string reason, std::string_view url);
 
 // Each setting that server options ask for ("-c name=value", "--name=value"), in order. Nothing when they ask for
-// something else besides.
+// anything else as well.
 std::optional<std::vector<std::pair<std::string, std::string>>> parse_server_options(std::string_view options);
 
 }  // namespace ledgerline::db

@@ -11,14 +11,14 @@
 namespace ledgerline::db {
 namespace {
 
-// How much longer than the server's statement_timeout the client waits before it gives the connection up.
+// How much longer than the server's statement_timeout the client waits before it abandons the connection.
 constexpr milliseconds kServerGrace{2000};
 
-// Nulls in a row, between results, that end the wait for a pipeline's end: libpq gives at most two.
+// So many consecutive nulls between results end the wait for a pipeline's end: libpq returns at most two.
 constexpr int kNullsMax = 8;
 
-// The server warns when it stops waiting for a synchronous standby: an administrator cancelled the wait. The commit is
-// on its own disk then, and perhaps nowhere else.
+// The server warns when it stops waiting for a synchronous standby because an administrator cancelled the wait. The
+// commit is then on the server's own disk, and perhaps nowhere else.
 Error doubtful_commit() {
     return error_of(commit_in_doubt,
                     "the commit may not have reached the synchronous standbys: the wait was cancelled");
@@ -107,7 +107,7 @@ Result<std::vector<Rows>> Connection::pipeline(std::span<const Call> calls) {
 
 Result<std::vector<Rows>> Connection::run_pipeline(std::span<const Call> calls) {
     if (!usable_) return lost("the connection to PostgreSQL is gone");
-    // The server would take the text up to there for the whole.
+    // The server would take the text before it for the whole.
     for (const Call& call : calls)
         if (!call.params.storable()) return failure(Disposition::refuse, "22021", "a text holds U+0000");
     const SteadyTime deadline = std::chrono::steady_clock::now() + call_timeout_;
@@ -130,7 +130,7 @@ Result<std::vector<Rows>> Connection::run_pipeline(std::span<const Call> calls) 
     auto results = receive(calls, prepares, deadline);
     if (!usable_) return results;
     auto end = drain_to_sync(deadline);
-    // What only commit finds wrong, deferred constraints among it, comes after every statement has succeeded.
+    // What only commit finds wrong, such as deferred constraints, comes after every statement has succeeded.
     if (results && !end) results = std::unexpected(std::move(end).error());
     if (usable_ && !PQexitPipelineMode(raw_.get())) return lost("leaving pipeline mode");
     return results;
@@ -140,8 +140,8 @@ Result<std::vector<Rows>> Connection::commit_pipeline(std::span<const Call> call
     auto results = pipeline(calls);
     if (results) return results;
     Error& error = results.error();
-    // The server's answer to a statement means that it has rolled back, but for one that ends the session: that may
-    // have come after the commit.
+    // A server's answer to a statement means that it has rolled back, unless the answer ends the session: that may have
+    // come after the commit.
     const bool rolled_back = usable_ || (is_session_useless(error.code) && !is_session_lost(error.code));
     if (!rolled_back || error.code == commit_in_doubt)
         error = {Disposition::retry, std::string(outcome_unknown), std::move(error.message)};
@@ -159,7 +159,7 @@ Result<std::vector<Rows>> Connection::receive(std::span<const Call> calls, const
             Rows rows(raw);
             const auto status = PQresultStatus(raw);
             if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) return server_error(raw);
-            // Without an error: the transaction had failed before.
+            // No error: the transaction had failed earlier.
             const bool is_commit = part == 1 && calls[i].statement.name == commit.name;
             if (is_commit && std::string_view(PQcmdStatus(raw)) == "ROLLBACK")
                 return std::unexpected(error_of("25P02", "the transaction had failed and was rolled back"));
@@ -173,7 +173,7 @@ Result<std::vector<Rows>> Connection::receive(std::span<const Call> calls, const
             LEDGERLINE_TRY(pg_result * end, noting_loss(next_result(raw_.get(), deadline)));
             if (!end) continue;
             const Rows unexpected(end);
-            return lost("PostgreSQL gave a result too many");
+            return lost("PostgreSQL gave one result too many");
         }
     }
     return results;
@@ -192,11 +192,11 @@ Result<void> Connection::drain_to_sync(SteadyTime deadline) {
         nulls = 0;
         const Rows rows(raw);
         if (PQresultStatus(raw) == PGRES_PIPELINE_SYNC) {
-            // Without BEGIN and COMMIT this is where the calls are committed.
+            // Without BEGIN and COMMIT, the calls are committed here.
             if (outcome && state_->warnings != warnings) return std::unexpected(doubtful_commit());
             return outcome;
         }
-        if (is_copy(raw)) return lost("PostgreSQL begins to copy");
+        if (is_copy(raw)) return lost("PostgreSQL started a COPY");
         if (PQresultStatus(raw) != PGRES_FATAL_ERROR) continue;
         if (outcome) outcome = server_error(raw);
         if (!usable_) return outcome;
@@ -213,7 +213,7 @@ Result<void> Connection::run_script(const std::string& sql, milliseconds at_most
         LEDGERLINE_TRY(pg_result * raw, noting_loss(next_result(raw_.get(), deadline)));
         if (!raw) return outcome;
         const Rows rows(raw);
-        if (is_copy(raw)) return lost("PostgreSQL begins to copy");
+        if (is_copy(raw)) return lost("PostgreSQL started a COPY");
         if (PQresultStatus(raw) == PGRES_FATAL_ERROR && outcome) outcome = server_error(raw);
     }
 }

@@ -12,7 +12,7 @@
 namespace ledgerline::db {
 namespace {
 
-// Of one migration: building an index on a large table takes its time.
+// For one migration: building an index on a large table takes time.
 constexpr milliseconds kMigrationTimeout{6 * 3600 * 1000};
 constexpr milliseconds kLockTryInterval{50};
 
@@ -63,7 +63,7 @@ Result<void> check_unchanged(const std::map<int, Applied>& applied, std::span<co
         const auto found = applied.find(migration.level);
         if (found == applied.end() || found->second.checksum == checksum_of(migration.sql)) continue;
         return failure(Disposition::stop, "migration_changed",
-                       fmt::format("migration {} was applied with another text than this binary has: the database "
+                       fmt::format("migration {} was applied with a different text from this binary's: the database "
                                    "belongs to another build",
                                    migration.name));
     }
@@ -83,7 +83,7 @@ Result<std::vector<int>> apply_missing(Connection& connection, std::span<const M
     return levels;
 }
 
-// Tries again and again rather than waiting in the server, where lock_timeout and statement_timeout would end it.
+// Retries instead of waiting in the server, where lock_timeout and statement_timeout would end the wait.
 Result<void> lock(Connection& connection, milliseconds at_most) {
     const auto deadline = std::chrono::steady_clock::now() + at_most;
     while (true) {
@@ -102,7 +102,7 @@ Result<std::vector<int>> migrate_up(Connection& connection, std::span<const Migr
                                     milliseconds lock_timeout) {
     LEDGERLINE_CHECK(lock(connection, lock_timeout));
     auto levels = apply_missing(connection, migrations);
-    // A session that is no longer usable has lost its advisory lock with it.
+    // A session that is no longer usable has also lost its advisory lock.
     if (connection.usable()) LEDGERLINE_CHECK(connection.query(sql::db_migrations_unlock));
     return levels;
 }

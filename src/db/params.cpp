@@ -14,7 +14,7 @@ void append_array_item(std::string_view item, std::string& out) {
     out.push_back('"');
 }
 
-// "{a,b}" of items, each written by append.
+// "{a,b}" from items, each written by append.
 template <class Items, class Append>
 std::string array_text(const Items& items, Append append) {
     std::string out = "{";

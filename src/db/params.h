@@ -1,4 +1,4 @@
-// Params: what one call gives to a statement's $1, $2, ...
+// Params: the values of one call for a statement's $1, $2, ...
 #pragma once
 
 #include <cstdint>
@@ -51,7 +51,7 @@ public:
     Params& add_array(std::span<const int> items);
     Params& add_array(std::span<const Uuid> items);
 
-    // False when a text holds U+0000, which PostgreSQL has no place for. Such a call is refused with 22021.
+    // False when a text holds U+0000, which PostgreSQL cannot store. Such a call is refused with 22021.
     bool storable() const { return storable_; }
     std::size_t size() const { return values_.size(); }
     // Null for NULL. Valid until the object changes.

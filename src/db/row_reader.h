@@ -1,4 +1,4 @@
-// RowReader: reads one row's columns in their order.
+// RowReader: reads one row's columns in order.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// Rows: what one statement gave back.
+// Rows: what one statement returned.
 #pragma once
 
 #include <cstdint>
@@ -17,20 +17,20 @@ struct pg_result;
 
 namespace ledgerline::db {
 
-// The server answered something else than the statement gives: another number of rows or columns, NULL or another type
-// where a value belongs. Session::run() turns it into an Error and drops the session.
+// The server's answer is not what the statement returns: another number of rows or columns, or NULL or another type
+// where a value belongs. Session::run() turns this into an Error and drops the session.
 class UnexpectedAnswer : public std::runtime_error {
 public:
     using std::runtime_error::runtime_error;
 };
 
-// Throws UnexpectedAnswer unless what was expected is so.
+// Throws UnexpectedAnswer unless is_so.
 inline void expect(bool is_so, const char* what) {
     if (!is_so) throw UnexpectedAnswer(what);
 }
 
-// The rows that one statement gave. Owns them. What is read from them comes from a peer: each accessor throws
-// UnexpectedAnswer when there is no such row or column, or its value is not of that type.
+// The rows returned by one statement. Owns them. Their contents come from a peer: each accessor throws UnexpectedAnswer
+// when there is no such row or column, or its value is not of that type.
 class Rows {
 public:
     explicit Rows(pg_result* result);

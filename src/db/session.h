@@ -1,7 +1,7 @@
-// Session: a PostgreSQL connection that is opened when it is first needed, and again after it was lost.
+// Session: a PostgreSQL connection that is opened when first needed, and again after it was lost.
 //
-// Not thread-safe: one thread at a time. It does not wait between attempts: a failed run() comes back at once, and its
-// caller decides when to try again.
+// Not thread-safe: one thread at a time. It does not wait between attempts: a failed run() returns at once, and its
+// caller decides when to retry.
 #pragma once
 
 #include <memory>
@@ -24,11 +24,11 @@ public:
     // pool: the label of this session's metrics. metrics and tracer must outlive the session.
     Session(ConnectionConfig config, Metrics& metrics, std::string_view pool, Tracer& tracer = Tracer::off());
 
-    // Calls work(Connection&), which returns a Result, on an open connection, and returns what it returned, or why no
-    // connection was to be had. A transaction that work leaves open is rolled back. Nothing is tried twice: whether
-    // work may run again after a failure is for the caller to know. A session that is of no use any more is dropped.
+    // Calls work(Connection&), which returns a Result, on an open connection, and returns its result, or why no
+    // connection could be opened. Rolls back a transaction that work leaves open. Retries nothing: only the caller
+    // knows whether work may run again after a failure. Drops a session that is no longer useful.
     //
-    // Once a connect has succeeded, no failed connect is fatal any more: a server that comes back from a crash or a
+    // Once a connect has succeeded, no later failed connect is fatal: a server that comes back from a crash or a
     // failover may refuse logins for a while.
     template <class Work>
     auto run(Work&& work) -> std::invoke_result_t<Work, Connection&> {
@@ -45,7 +45,7 @@ public:
     void close() { connection_.reset(); }
 
 private:
-    // Runs when work has returned or thrown.
+    // Runs when work returns or throws.
     struct Scope {
         Session& session;
         ~Scope() { session.settle(); }
@@ -57,7 +57,7 @@ private:
     ConnectionConfig config_;
     prometheus::Counter& reconnects_total_;
     prometheus::Gauge& up_;
-    std::unique_ptr<CallMeter> meter_;  // where it stays when the session moves
+    std::unique_ptr<CallMeter> meter_;  // on the heap: it stays in place when the session moves
     std::optional<Connection> connection_;
     bool opened_before_ = false;
 };

@@ -12,7 +12,7 @@ namespace ledgerline::db {
 namespace {
 
 constexpr const char* kUseSessionMode =
-    "a pooler gives each transaction another session, in which settings, prepared statements and locks are others': "
+    "a pooler gives each transaction another session, with other settings, prepared statements and locks: "
     "use session pooling (pgbouncer: pool_mode = session)";
 
 struct Settings {
@@ -30,7 +30,7 @@ Settings fixed_settings(const ConnectionConfig& config) {
     fixed.add("lock_timeout", std::to_string(config.lock_timeout.count()));
     fixed.add("idle_in_transaction_session_timeout", std::to_string(config.idle_in_transaction_timeout.count()));
     fixed.add("synchronous_commit", config.durable_commits ? "on" : "off");
-    // What statements mean. A policy that would leave rows out is an error: row_security off.
+    // What statements mean. With row_security off, a policy that would leave rows out is an error.
     fixed.add("default_transaction_isolation", "read committed");
     fixed.add("default_transaction_deferrable", "off");
     fixed.add("row_security", "off");
@@ -48,7 +48,7 @@ Settings fixed_settings(const ConnectionConfig& config) {
     return fixed;
 }
 
-// By name, as set_config() says it: "10s" for 10000.
+// By name, in the form set_config() returns: "10s" for 10000.
 using InForce = std::map<std::string, std::string>;
 
 Result<void> set(pg_conn* raw, const Statement& statement, const Settings& settings, SteadyTime deadline,
@@ -59,7 +59,7 @@ Result<void> set(pg_conn* raw, const Statement& statement, const Settings& setti
     return {};
 }
 
-// Only what is a setting can be given to the server when the startup packet could not carry it.
+// When the startup packet could not carry the options, only settings can still be given to the server.
 Result<void> restore_options(pg_conn* raw, const std::string& server_options, bool options_sent, SteadyTime deadline,
                              InForce& in_force) {
     if (server_options.empty()) return {};
@@ -70,7 +70,7 @@ Result<void> restore_options(pg_conn* raw, const std::string& server_options, bo
     };
     const auto wanted = parse_server_options(server_options);
     if (!wanted && options_sent) return {};
-    if (!wanted) return refused("they are no settings (-c name=value)");
+    if (!wanted) return refused("they are not settings (-c name=value)");
     Settings settings;
     for (const auto& [name, value] : *wanted) settings.add(name, value);
     auto restored = set(raw, sql::db_session_restore, settings, deadline, in_force);
@@ -122,8 +122,8 @@ Result<OpenedSession> set_up_session(pg_conn* raw, const ConnectionConfig& confi
 Result<void> check_own_session(Connection& first, const ConnectionConfig& config) {
     if (!first.pooled()) return {};
     LEDGERLINE_TRY(Connection second, Connection::open(config));
-    // A pooler hands the server's sessions out in the order in which they were given back or in the reverse one. In
-    // this order both are seen, also with two of them only.
+    // A pooler hands out the server's sessions in the order in which they were given back, or in reverse. These turns
+    // reveal both, even when there are only two server sessions.
     Connection* const turns[] = {&first, &second, &second, &first, &first, &second};
     const int own[] = {first.server_pid(), second.server_pid()};
     bool shared = own[0] == own[1];

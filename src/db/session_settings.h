@@ -1,4 +1,5 @@
-// What is set in each session when it is opened, and checked in another transaction: no limit is lost in silence.
+// Applies settings to each session when it is opened, and checks them in another transaction: no limit is lost
+// silently.
 //
 // Everything is set by statements, not in the startup packet, which poolers refuse or drop.
 #pragma once
@@ -8,7 +9,7 @@
 
 namespace ledgerline::db {
 
-// Sets and checks. Errors besides those of the server, all stop:
+// Sets and checks. Errors apart from the server's own, all stop:
 //   wrong_encoding   the database does not keep text as UTF-8
 //   shared_session   a setting is gone in the next transaction: a pooler gives each transaction another session
 //   setting_refused  an option of the URL cannot be set
@@ -20,9 +21,9 @@ inline constexpr std::string_view wrong_encoding = "wrong_encoding";
 inline constexpr std::string_view shared_session = "shared_session";
 inline constexpr std::string_view setting_refused = "setting_refused";
 
-// Whether a pooler shares first's session with others: opens a second one with the same config when a pooler stands
-// between, and watches both sessions' server processes. Error shared_session (stop), or why the second one was not to
-// be had.
+// Whether a pooler shares first's session with others: if a pooler is in between, opens a second session with the same
+// config and watches both sessions' server processes. Error shared_session (stop), or why the second one could not be
+// opened.
 Result<void> check_own_session(Connection& first, const ConnectionConfig& config);
 
 }  // namespace ledgerline::db

@@ -5,7 +5,7 @@
 namespace ledgerline::db {
 namespace {
 
-// A code of five characters, or the prefix of a group of codes. The longest match counts.
+// A code of five characters, or the prefix of a group of codes. The longest match wins.
 struct Rule {
     std::string_view prefix;
     FailureClass failure_class;
@@ -14,14 +14,13 @@ struct Rule {
 constexpr Rule kRules[] = {
     {"08", FailureClass::transient},     // connection exception
     {"0A000", FailureClass::transient},  // "cached plan must not change result type": prepare again
-    {"25",
-     FailureClass::transient},  // read-only, idle for too long, or in another transaction state than it ought to be
+    {"25", FailureClass::transient},     // read-only, idle for too long, or in an unexpected transaction state
     {"26000", FailureClass::transient},  // the prepared statement is gone: a pooler, or DISCARD ALL
     {"40001", FailureClass::transient},  // serialization failure
     {"40003", FailureClass::transient},  // statement completion unknown
     {"40P01", FailureClass::transient},  // deadlock
-    {"42501", FailureClass::transient},  // rights are missing: of the installation, never of a row
-    {"42P05", FailureClass::transient},  // the prepared statement is there already: a pooler shares the session
+    {"42501", FailureClass::transient},  // rights are missing: a fault of the installation, never of a row
+    {"42P05", FailureClass::transient},  // the prepared statement already exists: a pooler shares the session
     {"53", FailureClass::transient},     // insufficient resources
     {"55P03", FailureClass::transient},  // lock not available in time
     {"55006", FailureClass::transient},  // object in use

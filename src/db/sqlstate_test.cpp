@@ -27,7 +27,7 @@ TEST(Sqlstate, IsClassified) {
         EXPECT_EQ(name_of(classify(sqlstate)), name_of(failure_class)) << sqlstate;
 }
 
-// What the table does not name is tried a few times only: neither for ever nor never.
+// Codes that the table does not name are retried a few times: neither forever nor never.
 TEST(Sqlstate, IsUnknownOtherwise) {
     for (const char* sqlstate : {"0A001", "40002", "42502", "55000", "57000", "P0001", "", "2", "99999"})
         EXPECT_EQ(name_of(classify(sqlstate)), "unknown") << sqlstate;

@@ -5,7 +5,7 @@
 
 namespace ledgerline::db {
 
-// Both views must live for ever (string literals): connections remember prepared statements by name.
+// Both views must live forever (string literals): connections remember prepared statements by name.
 struct Statement {
     std::string_view name;
     std::string_view sql;

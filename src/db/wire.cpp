@@ -40,12 +40,12 @@ ServerError server_error_of(const pg_result* result) {
     const char* sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     std::string message = peer_text(PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY));
     if (message.empty()) message = peer_text(PQresultErrorMessage(result));
-    if (message.empty()) message = fmt::format("an answer of the kind {}", PQresStatus(PQresultStatus(result)));
-    // libpq's own errors have no code: the session is lost. A server that sends none is no server to go on with.
+    if (message.empty()) message = fmt::format("an answer of kind {}", PQresStatus(PQresultStatus(result)));
+    // libpq's own errors have no code: the session is lost. A server that sends none cannot be worked with.
     if (!sqlstate || !is_sqlstate(sqlstate))
         return {error_of(connection_lost, "connection to PostgreSQL lost: " + message), true};
-    // The second one is translated, and the only one that servers before 9.6 and poolers send. FATAL and PANIC end
-    // the session, and what cannot be told from them is taken for one.
+    // The second field is translated, but servers before 9.6 and poolers send no other. FATAL and PANIC end the
+    // session; anything that cannot be told apart from them counts as one.
     const char* severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
     if (!severity) severity = PQresultErrorField(result, PG_DIAG_SEVERITY);
     const bool over = !severity || std::string_view(severity) != "ERROR" || is_session_useless(sqlstate);
@@ -71,7 +71,7 @@ Result<void> flush(pg_conn* raw, SteadyTime deadline) {
         if (left == 0) return {};
         if (left < 0 || !wait_socket(raw, POLLIN | POLLOUT, deadline))
             return std::unexpected(lost_error(raw, "sending to PostgreSQL"));
-        // The server may be blocked on sending to us: take what it has sent, so that it goes on reading.
+        // The server may be blocked on sending to us: take what it has sent, so that it continues reading.
         if (!PQconsumeInput(raw)) return std::unexpected(lost_error(raw, "sending to PostgreSQL"));
     }
 }
@@ -81,7 +81,7 @@ Result<pg_result*> next_result(pg_conn* raw, SteadyTime deadline) {
         if (!wait_socket(raw, POLLIN, deadline)) return std::unexpected(lost_error(raw, "waiting for PostgreSQL"));
         if (!PQconsumeInput(raw)) return std::unexpected(lost_error(raw, "reading from PostgreSQL"));
     }
-    // A server that sends without end must not be listened to without end either.
+    // Nor may a server that sends endlessly be read endlessly.
     if (std::chrono::steady_clock::now() >= deadline)
         return std::unexpected(lost_error(raw, "waiting for the end of what PostgreSQL sends"));
     return PQgetResult(raw);
@@ -108,7 +108,7 @@ Result<Rows> execute_once(pg_conn* raw, const Statement& statement, const Params
         if (is_copy(next)) break;
     }
     if (error) return std::unexpected(std::move(*error));
-    if (!rows) return std::unexpected(error_of(protocol_violation, "PostgreSQL answered a question with nothing"));
+    if (!rows) return std::unexpected(error_of(protocol_violation, "PostgreSQL answered a statement with nothing"));
     return std::move(*rows);
 }
 

@@ -1,7 +1,8 @@
-// libpq's calls with deadlines, and what a server's error means. Only the files that open and use sessions need this.
+// libpq's calls with deadlines, and the meaning of a server's error. Only the files that open and use sessions need
+// this.
 //
-// Nothing that comes from the server is taken for present or well formed: fields may be absent (poolers leave some
-// out), SQLSTATEs may be none, results may be of another kind than was asked for.
+// Assumes nothing from the server to be present or well formed: fields may be absent (poolers omit some), SQLSTATEs may
+// be invalid, results may be of another kind than was asked for.
 #pragma once
 
 #include <string>
@@ -21,27 +22,27 @@ namespace ledgerline::db {
 // Waits until the session's socket is ready for one of the poll() events. False when the deadline passes first.
 bool wait_socket(pg_conn* raw, short events, SteadyTime deadline);
 
-// The Error of an SQLSTATE.
+// The Error for an SQLSTATE.
 Error error_of(std::string_view sqlstate, std::string message);
-// connection_lost, with libpq's reason or, where it has none, that no answer came in time.
+// connection_lost, with libpq's reason or, without one, that no answer came in time.
 Error lost_error(pg_conn* raw, std::string_view doing);
 
 struct ServerError {
     Error error;
-    bool ends_session;  // the session is over, or of no use any more
+    bool ends_session;  // the session is over, or no longer useful
 };
-// Of a result that is none of success.
+// For a result that is not a success.
 ServerError server_error_of(const pg_result* result);
 
-// A notice of the server, to the log. Returns whether it is a warning, rather than some information.
+// Logs a notice of the server. Returns whether it is a warning and not mere information.
 bool log_warning(const pg_result* notice);
 
-// Whether a result belongs to COPY, which nothing here asks for and libpq would repeat for ever.
+// Whether a result belongs to COPY, which nothing here asks for and libpq would repeat forever.
 bool is_copy(const pg_result* result);
 
 // Each fails with connection_lost; the session is over then.
 Result<void> flush(pg_conn* raw, SteadyTime deadline);
-// The next result of the command under way; null when it has no more.
+// The next result of the current command; null when it has no more.
 Result<pg_result*> next_result(pg_conn* raw, SteadyTime deadline);
 
 // Runs one statement without preparing it under a name, outside a pipeline.

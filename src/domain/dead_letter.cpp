@@ -9,7 +9,7 @@ namespace {
 
 bool is_ours(const Header& header) { return header.first.starts_with(dead_letter_header_prefix); }
 
-// The beginning of valid UTF-8, cut between two code points.
+// The longest prefix of valid UTF-8 text that fits, cut between two code points.
 std::string text_within(std::string_view text, std::size_t bytes_max) {
     if (text.size() <= bytes_max) return std::string(text);
     std::size_t end = bytes_max;
@@ -19,7 +19,7 @@ std::string text_within(std::string_view text, std::size_t bytes_max) {
 
 std::size_t header_bytes(const Header& header) { return wire_bytes_max({{}, {}, {header}}) - wire_bytes_max({}); }
 
-// The longest run of the original's headers, in their order, that has room.
+// The longest run of the original's first headers, in order, that fits.
 std::vector<Header> headers_within(const std::vector<Header>& headers, std::size_t bytes_max) {
     std::vector<Header> kept;
     std::size_t bytes = 0;

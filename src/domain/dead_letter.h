@@ -1,4 +1,4 @@
-// DeadLetter: an event or a message that could not be applied, and the message that announces it to other systems.
+// DeadLetter: an event or a message that could not be applied, and the message that reports it to other systems.
 #pragma once
 
 #include <cstdint>
@@ -12,15 +12,15 @@
 
 namespace ledgerline {
 
-// A letter as far as its message tells it.
+// A dead letter, as far as its message describes it.
 struct DeadLetter {
     Uuid id;
-    // Where the message stood that became the letter.
+    // Where the message was that became the dead letter.
     std::string topic;
     int partition = 0;
     std::int64_t offset = 0;
-    Message original;  // as it came; its value may be cut short
-    // Of the value as it came; more than original holds when only a part of it is known.
+    Message original;  // as received; its value may be truncated
+    // Of the value as received; more than original holds when only a part of it is known.
     std::int64_t value_bytes = 0;
     std::string error_class;  // "permanent", "unknown", "foreign"
     std::string error_code;
@@ -30,23 +30,24 @@ struct DeadLetter {
     WallTime last_failed_at;
 };
 
-// What a dead letter's message holds of the original at most, so that it fits where the original fitted although
-// headers are added: brokers take 1,000,000 bytes unless they are told otherwise. Where less is taken, less is left.
+// At most this much of the original goes into a dead letter's message, so that it fits wherever the original fitted
+// although headers are added: brokers accept 1,000,000 bytes unless configured otherwise. A smaller limit leaves less
+// of it.
 inline constexpr std::size_t dead_letter_value_bytes_max = 700'000;
 inline constexpr std::size_t dead_letter_key_bytes_max = 32'768;
-inline constexpr std::size_t dead_letter_headers_bytes_max = 65'536;  // with what frames them
-inline constexpr std::size_t dead_letter_text_bytes_max = 1'000;      // of an added header's value
+inline constexpr std::size_t dead_letter_headers_bytes_max = 65'536;  // with their framing
+inline constexpr std::size_t dead_letter_text_bytes_max = 1'000;      // of one added header's value
 
-// What the names of the added headers begin with. Headers of the original with such names are left out: they would be
-// taken for ours.
+// The prefix of the added headers' names. Headers of the original with such names are left out: they would be mistaken
+// for ours.
 inline constexpr std::string_view dead_letter_header_prefix = "dlq-";
 
-// The message that announces letter: key, value and headers of the original, then dlq-id, dlq-original-topic,
+// The message that reports letter: key, value and headers of the original, then dlq-id, dlq-original-topic,
 // dlq-partition, dlq-offset, dlq-error-class, dlq-error-code, dlq-error-message, dlq-attempts, dlq-first-failed-at and
-// dlq-last-failed-at, all in UTF-8. dlq-truncated names what is not whole ("key", "value", "headers", with blanks
-// between); it is missing when all is. The message weighs bytes_max at most (see wire_bytes_max), or as little as it
-// can: the added headers stay; of the room beside them key and headers of the original get up to a quarter each, and
-// the value what is left.
+// dlq-last-failed-at, all in UTF-8. dlq-truncated names what is incomplete ("key", "value", "headers", separated by
+// blanks); it is absent when nothing is. The message weighs at most bytes_max (see wire_bytes_max), or as little as
+// possible: the added headers stay; key and headers of the original get up to a quarter each of the remaining room, and
+// the value gets what is left.
 Message encode(const DeadLetter& letter, std::size_t bytes_max);
 
 }  // namespace ledgerline

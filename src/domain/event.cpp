@@ -8,7 +8,7 @@
 namespace ledgerline {
 namespace {
 
-// An integer of a header: decimal digits only, no sign.
+// An integer in a header: decimal digits only, no sign.
 std::optional<std::int64_t> parse_count(std::string_view text) {
     std::int64_t number = 0;
     const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -75,8 +75,8 @@ const std::string* Message::header(std::string_view name) const {
 }
 
 std::size_t wire_bytes_max(const Message& message) {
-    // Of Kafka's record format 2 (KIP-98): a record's variable-length numbers take 45 bytes at most, a header's two 10,
-    // and the head of the batch around them 61.
+    // For Kafka's record format 2 (KIP-98): a record's variable-length numbers take at most 45 bytes, a header's two
+    // take 10, and the header of the batch around them 61.
     constexpr std::size_t kMessageFrame = 61 + 45, kHeaderFrame = 10;
     std::size_t bytes = kMessageFrame + message.key.size() + message.value.size();
     for (const auto& [name, value] : message.headers) bytes += kHeaderFrame + name.size() + value.size();

@@ -42,30 +42,30 @@ struct Event {
 
 using Header = std::pair<std::string, std::string>;
 
-// What travels over the bus. Headers keep their order; names may repeat.
+// What the bus carries. Headers keep their order; names may repeat.
 struct Message {
-    std::string key;    // the account's id: what other tools partition and group by
-    std::string value;  // JSON text where the message is ours
+    std::string key;    // the account's id, by which other tools partition and group
+    std::string value;  // JSON text if the message is ours
     std::vector<Header> headers;
 
-    // The first header of that name; null when there is none.
+    // The first header with that name; null when there is none.
     const std::string* header(std::string_view name) const;
 };
 
-// What an event may weigh as it is stored, and its message on a bus (see wire_bytes_max), in bytes: what brokers,
-// topics and clients must let pass.
+// The most an event may weigh as stored, and its message on a bus (see wire_bytes_max), in bytes: what brokers, topics
+// and clients must accept.
 inline constexpr std::size_t event_stored_bytes_max = std::size_t{64} << 10;
 inline constexpr std::size_t event_wire_bytes_max = event_stored_bytes_max + (std::size_t{4} << 10);
 
-// What the message weighs on a bus at most: key, value and headers with what frames them, in bytes.
+// The most that the message weighs on a bus: key, value and headers with their framing, in bytes.
 std::size_t wire_bytes_max(const Message& message);
 
 // The message that announces event. Headers: CloudEvents binary mode (ce_specversion 1.0), traceparent, lane, seq.
 Message encode(const Event& event);
 
-// What a message claims in its headers lane, seq and ce_id. Nothing in it is believed: the worker proves the three
-// against the database and takes everything else from there. The value is for other consumers and is never read: what
-// it holds, or whether it can be read at all, decides nothing.
+// What a message claims in its headers lane, seq and ce_id. None of it is trusted: the worker proves the three against
+// the database and takes everything else from there. The value is for other consumers and is never read: neither its
+// contents nor whether it can be read matters.
 struct Announcement {
     int lane = 0;
     std::int64_t seq = 0;
@@ -73,7 +73,7 @@ struct Announcement {
     std::string traceparent;
 };
 
-// Error code "undecodable": the message names what is missing or malformed.
+// Error code "undecodable": the error's message names what is missing or malformed.
 Result<Announcement> decode(const Message& message);
 
 }  // namespace ledgerline

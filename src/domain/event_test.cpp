@@ -45,8 +45,7 @@ TEST(Event, EncodesTheDocumentedShape) {
     EXPECT_EQ(*message.header("seq"), "17");
 }
 
-// What intake takes at most: a key of 255 code points, metadata of json::JsonbLimits, a traceparent that it made
-// itself.
+// The most that intake accepts: a key of 255 code points, metadata up to json::JsonbLimits, a traceparent of its own.
 TEST(Event, OfTheLargestRequestHasRoomTwiceOver) {
     Event event = sample();
     event.amount_cents = 1'000'000'000'000'000;

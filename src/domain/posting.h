@@ -1,4 +1,4 @@
-// The posting rules: what becomes of an event, given the state of its account. Pure functions, no I/O.
+// The posting rules: what happens to an event, given the state of its account. Pure functions, no I/O.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@ struct AccountState {
     Uuid id;
     std::string currency;
     std::int64_t balance_cents = 0;
-    std::int64_t min_balance_cents = 0;  // the floor that a debit may not cross
+    std::int64_t min_balance_cents = 0;  // the floor below which no debit may go
     bool suspended = false;
 };
 
@@ -29,7 +29,7 @@ struct Posting {
     std::string failure_reason;            // empty when PROCESSED
 };
 
-// Decides one event and, when it is posted, moves account's balance. The order of the checks is part of the contract:
+// Decides one event and, when it is posted, changes account's balance. The order of the checks is part of the contract:
 // suspension, currency, then the floor (debits) or the ceiling (credits).
 Posting post(const Event& event, AccountState& account);
 

@@ -31,7 +31,7 @@ std::string sha256(const std::string& bytes) {
     return hash;
 }
 
-// Its beginning; of text in UTF-8 whole code points.
+// A prefix of at most bytes_max bytes; if the text is UTF-8, whole code points.
 std::string beginning(const std::string& bytes, std::size_t bytes_max) {
     if (bytes.size() <= bytes_max) return bytes;
     std::size_t end = bytes_max;
@@ -39,7 +39,7 @@ std::string beginning(const std::string& bytes, std::size_t bytes_max) {
     return bytes.substr(0, end);
 }
 
-// Order and repetition are kept. dropped counts the headers that found no room.
+// Keeps order and repetitions. dropped counts the headers that did not fit.
 std::string headers_json(const std::vector<Header>& headers, std::size_t bytes_max, std::size_t& dropped) {
     json::Array array;
     std::size_t bytes = 0;

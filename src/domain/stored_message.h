@@ -1,5 +1,5 @@
-// StoredMessage: what a dead letter keeps of a message, in a form that PostgreSQL takes: bytes that are not text are
-// kept as base64, and what is too large is cut. Whatever is not kept whole is named at the end of the error message.
+// StoredMessage: what a dead letter keeps of a message, in a form that PostgreSQL accepts: bytes that are not text are
+// kept as base64, and what is too large is truncated. The end of the error message lists whatever is not kept whole.
 #pragma once
 
 #include <cstddef>

@@ -63,7 +63,7 @@ HealthEndpoints::Answer HealthEndpoints::health(const http::Request&) {
 HealthEndpoints::Answer HealthEndpoints::live(const http::Request&) {
     if (!config_.alive || config_.alive()) co_return object_response({{"status", "alive"}});
     http::Problem not_alive =
-        http::edge_problem(kServiceUnavailable, http::edge_code::not_alive, "A loop of this process hangs.");
+        http::edge_problem(kServiceUnavailable, http::edge_code::not_alive, "A loop of this process is hanging.");
     not_alive.retry_after_seconds = kRetryAfterSeconds;
     co_return http::to_response(not_alive);
 }
@@ -72,11 +72,11 @@ HealthEndpoints::Answer HealthEndpoints::ready(const http::Request&) { co_return
 
 Troubles HealthEndpoints::troubles() const {
     Troubles troubles = probe_.troubles();
-    if (leaving_) troubles.insert(troubles.begin(), {"server", "this process is ending"});
+    if (leaving_) troubles.insert(troubles.begin(), {"server", "this process is shutting down"});
     return troubles;
 }
 
-// body: what the answer holds besides the judgement.
+// body: what the answer holds apart from the verdict.
 http::Response HealthEndpoints::judge(std::string_view when_well, json::Object body) const {
     if (config_.facts)
         for (auto& fact : config_.facts()) body.push_back(std::move(fact));

@@ -1,5 +1,5 @@
-// HealthEndpoints: what machines ask of every role, whatever else it serves: GET /health, /livez, /readyz and /metrics.
-// None of them asks for an API key.
+// HealthEndpoints: what monitors ask every role: GET /health, /livez, /readyz and /metrics. None of them requires an
+// API key.
 //
 // /health and /readyz answer from the last look of a HealthProbe: 200 while the process can do its work ("ready", or
 // "degraded" with names and reasons), otherwise 503 with what is missing.
@@ -21,9 +21,9 @@ namespace ledgerline::health {
 
 struct HealthConfig {
     std::string version;
-    std::vector<Dependency> dependencies;   // named in this order
-    std::function<bool()> alive{};          // what /livez says; unset: yes. Must not block
-    std::function<json::Object()> facts{};  // what /health and /readyz say besides; unset: nothing. Must not block
+    std::vector<Dependency> dependencies;   // reported in this order
+    std::function<bool()> alive{};          // what /livez reports; unset: alive. Must not block
+    std::function<json::Object()> facts{};  // what else /health and /readyz report; unset: nothing. Must not block
 };
 
 class HealthEndpoints {
@@ -35,12 +35,12 @@ public:
     // This must outlive the router.
     void add_routes(http::Router& router);
 
-    // Looks for the first time, and from now on. To be called once.
+    // Takes the first look and starts the periodic ones. Must be called once.
     void start() { probe_.start(); }
-    // What the dependencies stand on is not looked at any more. Repeatable.
+    // Stops looking at the dependencies; afterwards what they use may be destroyed. Repeatable.
     void stop() { probe_.stop(); }
 
-    // From now on /readyz says no, because this process is leaving. Thread-safe.
+    // From now on /readyz answers not ready, because this process is shutting down. Thread-safe.
     void set_not_ready() { leaving_ = true; }
 
 private:

@@ -17,7 +17,7 @@ Troubles look_at(const Dependency& dependency) {
     }
 }
 
-// The first reason of each name stands; one that is required makes the whole so.
+// Keeps the first reason for each name; one that is required makes the whole required.
 void add(Troubles& troubles, Trouble trouble) {
     const auto known = std::ranges::find(troubles, trouble.name, &Trouble::name);
     if (known == troubles.end()) return troubles.push_back(std::move(trouble));
@@ -60,7 +60,7 @@ void HealthProbe::start() {
     looked_.wait_for(lock, stale_after, [this] { return seen_at_.has_value(); });
 }
 
-// What was seen counts from the moment when the look began.
+// The age of what was seen counts from the beginning of the look.
 void HealthProbe::look() {
     const SteadyTime begun = clock_.steady_now();
     Troubles seen;
@@ -82,7 +82,7 @@ void HealthProbe::note_looking_at(const std::string& name) {
 
 Troubles HealthProbe::troubles() const {
     const std::lock_guard lock(mutex_);
-    if (!seen_at_) return {{looking_at_, "the first look has not come back yet"}};
+    if (!seen_at_) return {{looking_at_, "the first look has not returned yet"}};
     Troubles troubles = seen_;
     const auto age = std::chrono::duration_cast<milliseconds>(clock_.steady_now() - *seen_at_);
     if (age > overdue_after)

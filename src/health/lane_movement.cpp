@@ -20,9 +20,9 @@ LaneMovement::Seen LaneMovement::note(std::span<const LanePosition> positions, S
         Lane& lane = lanes_[number];
         const bool to_publish = last > published, to_apply = published > applied;
         judge(seen.publish, to_publish, publish_halt, stood(lane.publish, published, to_publish, now),
-              fmt::format("lane {}: event {} has not been announced", number, published + 1));
+              fmt::format("lane {}: event {} has not been published", number, published + 1));
         judge(seen.apply, to_apply, apply_halt, stood(lane.apply, applied, to_apply, now),
-              fmt::format("lane {}: event {} was announced and has not been applied", number, applied + 1));
+              fmt::format("lane {}: event {} was published and has not been applied", number, applied + 1));
     }
     return seen;
 }

@@ -1,4 +1,4 @@
-// LaneMovement: whether each lane's events move on, from looks at the cursors. Not thread-safe.
+// LaneMovement: judges from looks at the cursors whether each lane's events make progress. Not thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -14,18 +14,18 @@ namespace ledgerline::health {
 struct LanePosition {
     int lane = 0;
     std::int64_t last_seq = 0, published_seq = 0, applied_seq = 0;
-    std::string publish_halt{}, apply_halt{};  // why the stage stands halted; empty when it does not
+    std::string publish_halt{}, apply_halt{};  // why the stage is halted; empty when it is not
 };
 
 class LaneMovement {
 public:
-    // A lane with something to do that has stood this long is stuck. One that stands halted is so at once.
+    // A lane with work whose cursor has not moved for this long is stuck. A halted one is stuck at once.
     static constexpr milliseconds still_max{30'000};
 
-    // What one stage does with the lanes.
+    // How one stage is doing on the lanes.
     struct Stage {
         std::vector<std::string> stuck;  // a sentence for each lane
-        bool any_moves = false;          // whether another lane has something to do, and moves
+        bool any_moves = false;          // whether another lane has work and moves
     };
     struct Seen {
         Stage publish, apply;
@@ -39,7 +39,7 @@ private:
         std::int64_t done = -1;
         SteadyTime since{};
     };
-    // How long the cursor has stood at done with something to do; zero when it moved or had nothing to do.
+    // How long the cursor has been at `done` with work to do; zero when it moved or had no work.
     static milliseconds stood(Track& track, std::int64_t done, bool has_work, SteadyTime now);
 
     struct Lane {

@@ -34,7 +34,7 @@ TEST_F(LaneMovementTest, AnAnnouncedEventThatIsNotAppliedInTimeIsStuck) {
     after({}, {{3, 9, 9, 7}});
     EXPECT_THAT(after(kStill - milliseconds(1), {{3, 9, 9, 7}}).apply.stuck, IsEmpty());
     const auto seen = after(milliseconds(1), {{3, 9, 9, 7}});
-    EXPECT_THAT(seen.apply.stuck, ElementsAre("lane 3: event 8 was announced and has not been applied for 30 s"));
+    EXPECT_THAT(seen.apply.stuck, ElementsAre("lane 3: event 8 was published and has not been applied for 30 s"));
     EXPECT_THAT(seen.publish.stuck, IsEmpty());
     EXPECT_THAT(after(milliseconds(1), {{3, 9, 9, 8}}).apply.stuck, IsEmpty());
 }
@@ -42,11 +42,11 @@ TEST_F(LaneMovementTest, AnAnnouncedEventThatIsNotAppliedInTimeIsStuck) {
 TEST_F(LaneMovementTest, AnEventThatIsNotAnnouncedInTimeIsStuck) {
     after({}, {{0, 9, 7, 7}});
     const auto seen = after(kStill, {{0, 9, 7, 7}});
-    EXPECT_THAT(seen.publish.stuck, ElementsAre("lane 0: event 8 has not been announced for 30 s"));
+    EXPECT_THAT(seen.publish.stuck, ElementsAre("lane 0: event 8 has not been published for 30 s"));
     EXPECT_THAT(seen.apply.stuck, IsEmpty());
 }
 
-// The time counts from when there was something to do, not from the last event.
+// The time counts from when work appeared, not from the last event.
 TEST_F(LaneMovementTest, NewWorkAfterALongSilenceHasTheWholeTime) {
     after({}, {{0, 7, 7, 7}});
     after(10 * kStill, {{0, 7, 7, 7}});
@@ -58,8 +58,8 @@ TEST_F(LaneMovementTest, NewWorkAfterALongSilenceHasTheWholeTime) {
 TEST_F(LaneMovementTest, AHaltedLaneIsStuckAtOnce) {
     const auto seen = after({}, {{5, 9, 9, 7, "", "no space"}, {6, 9, 8, 8, "too large", ""}});
     EXPECT_THAT(seen.apply.stuck,
-                ElementsAre("lane 5: event 8 was announced and has not been applied: halted: no space"));
-    EXPECT_THAT(seen.publish.stuck, ElementsAre("lane 6: event 9 has not been announced: halted: too large"));
+                ElementsAre("lane 5: event 8 was published and has not been applied: halted: no space"));
+    EXPECT_THAT(seen.publish.stuck, ElementsAre("lane 6: event 9 has not been published: halted: too large"));
 }
 
 TEST_F(LaneMovementTest, TellsOneStuckLaneFromAStageThatDoesNothing) {

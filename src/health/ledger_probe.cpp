@@ -62,7 +62,7 @@ Troubles LedgerProbe::look() {
     Troubles found;
     auto looked = session_.run([&](db::Connection& connection) { return look_at_database(connection, found); });
     if (!looked) found.push_back({"database", looked.error().message});
-    // A new session may reach another server, or be given other rights.
+    // A new session may reach another server, or have been granted other rights.
     if (std::ranges::find(found, "database", &Trouble::name) != found.end()) session_.close();
     return found;
 }
@@ -92,14 +92,14 @@ Result<void> LedgerProbe::try_stage(db::Connection& connection, StageRight right
                    connection.query(sql::health_missing_rights, db::Params().add_array(relations).add_array(verbs)));
     if (!missing.is_null(0, 0))
         return failure(Disposition::retry, "42501", fmt::format("no right to {}", missing.text(0, 0)));
-    // Rolled back: a commit that waits for a standby would leave a server process that keeps the lane's lock.
+    // Rolled back: a commit that waits for a standby would leave behind a server process that holds the lane's lock.
     auto written = connection.pipeline({{db::begin, {}}, {texts.write, {}}});
     connection.rollback();
     LEDGERLINE_CHECK(std::move(written));
     return {};
 }
 
-// As it answers clients and moves balances: a commit that reaches the disk, and the synchronous standby where there is
+// Commits as answering clients and moving balances do: it reaches the disk, and the synchronous standby if there is
 // one. The publisher's commits promise nothing.
 Result<void> LedgerProbe::try_commit(db::Connection& connection) {
     if (!has(StageRight::intake) && !has(StageRight::apply)) return {};
@@ -128,7 +128,7 @@ Result<void> LedgerProbe::try_disk(db::Connection& connection) {
     const SteadyTime now = clock_.steady_now();
     if (now < disk_due_) return {};
     LEDGERLINE_CHECK(connection.pipeline({{sql::health_little_memory, {}}, {sql::health_use_disk, {}}}));
-    disk_due_ = now + disk_interval;  // a failure is looked at again at once
+    disk_due_ = now + disk_interval;  // a failure is checked again at once
     return {};
 }
 
@@ -139,7 +139,7 @@ Result<void> LedgerProbe::look_at_lanes(db::Connection& connection, Troubles& fo
         positions.push_back({static_cast<int>(rows.int64(row, 0)), rows.int64(row, 1), rows.int64(row, 2),
                              rows.int64(row, 3), std::string(rows.text(row, 4)), std::string(rows.text(row, 5))});
     const LaneMovement::Seen seen = movement_.note(positions, clock_.steady_now());
-    // A role whose own stage moves none of the lanes that have something to do does not do its work.
+    // A role does not do its work when its own stage moves none of the lanes that have work.
     const auto add = [&](const LaneMovement::Stage& stage, StageRight right) {
         if (stage.stuck.empty()) return;
         found.push_back(

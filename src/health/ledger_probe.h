@@ -1,8 +1,8 @@
-// LedgerProbe: whether the database lets a role do its work, and whether the lanes move. It has a session of its own,
-// so that requests under way neither hold it up nor are held up by it.
+// LedgerProbe: checks whether the database lets a role do its work, and whether the lanes move. It has its own session,
+// so that it and the requests in progress do not delay each other.
 //
-// Each look writes as the stages of the role do, with their session settings and rights, and changes nothing.
-// Not thread-safe but for facts(): for one HealthProbe.
+// Each look writes as the role's stages do, with their session settings and rights, and changes nothing. For one
+// HealthProbe; not thread-safe, except facts().
 #pragma once
 
 #include <atomic>
@@ -25,25 +25,25 @@ enum class StageRight { intake, publish, apply };
 
 struct ProbedStage {
     StageRight right;
-    // False: without it the process still does what it is asked, and is degraded.
+    // False: without it the process still serves its requests, and is degraded.
     bool required = true;
 };
 
 class LedgerProbe {
 public:
-    // Below HealthProbe::stale_after together, so that a silent server is named and not only noticed.
+    // Together below HealthProbe::stale_after, so that a silent server is named and not only noticed.
     static constexpr milliseconds connect_timeout{1'000};
     static constexpr milliseconds statement_timeout{1'000};
-    // How often a commit is tried, where the role's commits are promises, and how often the disk is.
+    // How often a commit is tried, where the role's commits are promises, and how often the disk is checked.
     static constexpr milliseconds commit_interval{1'000};
     static constexpr milliseconds disk_interval{5'000};
 
-    // config: that of the role's sessions; the timeouts become the probe's. Metrics and clock must outlive it.
+    // config: that of the role's sessions, but with the probe's own timeouts. Metrics and clock must outlive it.
     LedgerProbe(db::ConnectionConfig config, std::vector<ProbedStage> stages, const Clock& clock, Metrics& metrics);
 
-    // Finds "database" and "lanes". This must outlive what is returned.
+    // Reports "database" and "lanes". This must outlive what is returned.
     Dependency dependency();
-    // What else is worth knowing of the database: "synchronous_standby", whether commits wait for one. Thread-safe.
+    // What else is worth knowing about the database: "synchronous_standby", whether commits wait for one. Thread-safe.
     json::Object facts() const;
 
 private:

@@ -1,5 +1,5 @@
-// MetricsPage: the text of /metrics, made anew for whoever asks in moderation and shared by a flood: then it is at most
-// a second old. Thread-safe.
+// MetricsPage: the text of /metrics, made afresh at a moderate rate of requests and shared when they flood in: then it
+// is at most a second old. Thread-safe.
 #pragma once
 
 #include <memory>
@@ -14,7 +14,7 @@ namespace ledgerline::health {
 class MetricsPage {
 public:
     static constexpr milliseconds age_max{1'000};
-    // How often the text is made in one age_max.
+    // How often the text is made within one age_max.
     static constexpr int made_max = 10;
 
     // Both must outlive it.

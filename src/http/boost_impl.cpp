@@ -1,3 +1,3 @@
-// The one translation unit that holds the non-template code of Asio and Beast.
+// The only translation unit with the non-template code of Asio and Beast.
 #include <boost/asio/impl/src.hpp>
 #include <boost/beast/src.hpp>

@@ -18,7 +18,7 @@ namespace beast = boost::beast::http;
 using ResponseParser = beast::response_parser<beast::string_body>;
 
 constexpr std::size_t kReadBytes = 16 * 1024;
-// What the parser cannot use before more of it comes: a line of a head, of a chunk or of a trailer.
+// The most that the parser may leave unused while it waits for more: one line of a head, a chunk or a trailer.
 constexpr std::size_t kUnusedBytesMax = 64 * 1024;
 
 Result<void> check(const ClientRequest& request) {
@@ -61,12 +61,12 @@ ClientResponse taken_from(beast::response<beast::string_body>&& message) {
     return response;
 }
 
-// Reads answers off one connection, and keeps what was read beyond the last one.
+// Reads answers from one connection, and keeps what was read beyond the last one.
 class ResponseReader {
 public:
     explicit ResponseReader(TcpConnection& connection) : connection_(connection) {}
 
-    // The final answer; interim ones (1xx) are passed over.
+    // The final answer; interim ones (1xx) are skipped.
     Result<beast::response<beast::string_body>> read(bool head_only, SteadyTime deadline) {
         while (true) {
             std::optional<ResponseParser> parser(std::in_place);
@@ -88,9 +88,9 @@ private:
             if (!pending_.empty()) pending_.erase(0, parser.put(boost::asio::buffer(pending_), error));
             if (error == beast::error::body_limit) return malformed("the answer is longer than 64 MiB");
             if (error && error != beast::error::need_more)
-                return malformed("what came is not HTTP: " + error.message());
+                return malformed("the answer is not HTTP: " + error.message());
             if (parser.is_done()) return {};
-            if (pending_.size() > kUnusedBytesMax) return malformed("what came is not HTTP: a line without an end");
+            if (pending_.size() > kUnusedBytesMax) return malformed("the answer is not HTTP: a line without an end");
 
             LEDGERLINE_TRY(const std::size_t size, connection_.receive(block.data(), block.size(), deadline));
             if (size > 0) {
@@ -119,13 +119,13 @@ Result<BaseUrl> BaseUrl::parse(std::string_view text) {
         return failure(Disposition::refuse, "bad_url", "the URL must be [http://]host[:port][/prefix]: " + why);
     };
     if (text.empty()) return refuse("it is empty");
-    // host:8080 is what people type, although as a URL its scheme would be "host".
+    // People type host:8080, although in a URL "host" would be the scheme.
     const bool has_scheme = text.contains("://");
     const std::string url = has_scheme ? std::string(text) : "http://" + std::string(text);
     const auto parsed = boost::urls::parse_uri(url);
     if (!parsed) return refuse("it is not a URL");
     if (parsed->scheme_id() == boost::urls::scheme::https)
-        return refuse("https is not spoken here; name the server's own address, or a proxy that takes http");
+        return refuse("https is not supported; give the server's own address, or a proxy that accepts http");
     if (parsed->scheme_id() != boost::urls::scheme::http) return refuse("its scheme is not http");
     if (parsed->has_userinfo()) return refuse("it names a user");
     if (parsed->has_query() || parsed->has_fragment()) return refuse("it has a query or a fragment");
@@ -176,9 +176,9 @@ struct Client::Impl {
         return {};
     }
 
-    // The number of bytes sent, over the kept connection or else a new one.
+    // Returns the number of bytes sent, over the kept connection or else a new one.
     Result<std::size_t> send(std::string_view text, SteadyTime deadline) {
-        // A kept connection that the server has closed shows its end before anything is sent.
+        // If the server has closed a kept connection, its end can be seen before anything is sent.
         if (connection.is_open())
             if (const auto sent = connection.send(text, deadline); sent && *sent > 0) return sent;
         LEDGERLINE_CHECK(reconnect(deadline));

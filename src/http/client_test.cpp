@@ -29,7 +29,7 @@ TEST(BaseUrl, TakesWhatPeopleTypeForAnHttpUrl) {
         EXPECT_EQ(refused.error().code, "bad_url") << bad;
         EXPECT_EQ(refused.error().message.find("u:p"), std::string::npos);
     }
-    EXPECT_NE(BaseUrl::parse("https://a").error().message.find("https is not spoken"), std::string::npos);
+    EXPECT_NE(BaseUrl::parse("https://a").error().message.find("https is not supported"), std::string::npos);
     EXPECT_EQ(BaseUrl::parse("http://[::1]:81/a/")->to_string(), "http://[::1]:81/a");
 }
 
@@ -91,7 +91,7 @@ TEST_F(Clients, GiveUpAtTheirDeadline) {
     ASSERT_FALSE(late);
     EXPECT_TRUE(may_have_been_executed(late.error()));
     EXPECT_EQ(late.error().disposition, Disposition::retry);
-    // The late answer must not be taken for the next one.
+    // The late answer must not be mistaken for the next one.
     gate.open();
     const auto next = one.send({"GET", "/echo/next", {}, ""}, kPatience);
     ASSERT_TRUE(next);
@@ -111,7 +111,7 @@ TEST_F(Clients, RefuseWhatHttpCannotCarry) {
     }
 }
 
-// A server that answers one connection with fixed bytes, whatever it is asked, and closes.
+// A server that answers one connection with fixed bytes, whatever the request, and closes it.
 class FixedServer {
 public:
     explicit FixedServer(std::string bytes) : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {

@@ -1,4 +1,4 @@
-// The values of header fields as RFC 9110, section 5.6, writes them: lists, parameters and quoted strings.
+// The values of header fields in the syntax of RFC 9110, section 5.6: lists, parameters and quoted strings.
 #pragma once
 
 #include <optional>
@@ -8,13 +8,13 @@
 
 namespace ledgerline::http {
 
-// The parts of text between separators that stand outside quoted strings, trimmed; empty ones included.
+// The parts of text between separators outside quoted strings, trimmed; empty ones included.
 std::vector<std::string_view> split_outside_quotes(std::string_view text, char separator);
 
-// The elements of a list. Empty ones count for nothing (section 5.6.1.2).
+// The elements of a list. Empty ones are ignored (section 5.6.1.2).
 std::vector<std::string_view> list_elements(std::string_view text);
 
-// What a token or a quoted string stands for. Nothing when text is neither, or has more besides.
+// The value of a token or a quoted string. Nothing when text is neither, or has anything after it.
 std::optional<std::string> token_or_quoted(std::string_view text);
 
 struct Parameter {
@@ -22,12 +22,12 @@ struct Parameter {
     std::string value;  // without quotes
 };
 
-// "value; name=value; ...": what stands before the first semicolon is left to the caller.
+// "value; name=value; ...": the caller interprets what comes before the first semicolon.
 struct Parameterized {
     std::string_view value;  // trimmed
     std::vector<Parameter> parameters;
 };
-// Nothing when a parameter is malformed; empty ones count for nothing (section 5.6.6).
+// Nothing when a parameter is malformed; empty ones are ignored (section 5.6.6).
 std::optional<Parameterized> parse_parameterized(std::string_view text);
 
 }  // namespace ledgerline::http

@@ -1,5 +1,5 @@
-// For a fuzzer and for property tests: takes bytes that any client could send through the screen, the head parser and
-// the body decoder, and aborts when one of their promises does not hold.
+// For a fuzzer and for property tests: runs bytes that any client could send through the screen, the head parser and
+// the body decoder, and aborts when one of their promises is broken.
 #pragma once
 
 #include <string>
@@ -13,7 +13,7 @@
 
 namespace ledgerline::http {
 
-// What the screen makes of bytes that arrive in pieces of that size.
+// The screen's result for bytes that arrive in pieces of that size.
 inline std::expected<std::optional<HeadScreen::Screened>, Problem> screen_in_pieces(std::string_view bytes,
                                                                                     std::size_t piece) {
     HeadScreen screen(HeadScreen::Limits{});

@@ -1,4 +1,4 @@
-// Request and Response as handlers see them: what the edge has already checked and taken apart.
+// Request and Response as handlers see them, after the edge has checked and parsed them.
 #pragma once
 
 #include <optional>
@@ -19,23 +19,23 @@ struct Request {
     std::string method;                                            // "GET"
     std::string path;                                              // percent-decoded, without the query
     std::vector<std::pair<std::string, std::string>> query;        // percent-decoded, in order
-    std::vector<std::pair<std::string, std::string>> path_params;  // by the names of the route's pattern
+    std::vector<std::pair<std::string, std::string>> path_params;  // named as in the route's pattern
     std::vector<Header> headers;                                   // names in lower case, values trimmed
     std::string body;
-    std::string request_id;       // of ours, or the client's X-Request-Id where that is harmless
-    std::string key_fingerprint;  // of the API key that let it in: 12 hex digits; "" where the server has no keys
-    TraceContext trace;           // of this request's span: of the client's trace, or of a new one
+    std::string request_id;       // our own, or the client's X-Request-Id if that is harmless
+    std::string key_fingerprint;  // of the API key that admitted it: 12 hex digits; "" if the server has no keys
+    TraceContext trace;           // of this request's span, in the client's trace or a new one
     SteadyTime received_at;
 
-    // What this request holds of its listener's budgets. A handler that makes more of it than it was sent, or builds an
-    // answer of more than some KiB, asks for room first (room.h).
-    ByteBudget::Share memory;         // head, body, and what the handler makes of them
-    ByteBudget::Share answer_memory;  // set aside for the answer; the edge makes it the answer's true size
+    // What this request holds of its listener's budgets. A handler that makes something larger of it than was sent, or
+    // builds an answer of more than a few KiB, asks for room first (room.h).
+    ByteBudget::Share memory;         // head, body, and what the handler makes from them
+    ByteBudget::Share answer_memory;  // reserved for the answer; the edge adjusts it to the true size
 
-    // For handlers that need the body no longer and have yet to wait for something.
+    // For handlers that no longer need the body but still have to wait for something.
     void drop_body();
 
-    // The first header of that name (given in lower case); null when there is none.
+    // The first header with that name (given in lower case); null when there is none.
     const std::string* header(std::string_view name) const;
     // "" when the pattern has no such name.
     std::string_view path_param(std::string_view name) const;
@@ -45,7 +45,7 @@ struct Response {
     int status = 200;
     std::string content_type = "application/json";
     std::string body;
-    std::vector<Header> headers;  // besides Content-Type, Content-Length, Connection, Date and X-Request-Id
+    std::vector<Header> headers;  // other than Content-Type, Content-Length, Connection, Date and X-Request-Id
     std::string problem_code;     // of a problem document, for the log and the metrics; "" otherwise
 };
 

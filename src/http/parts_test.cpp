@@ -1,4 +1,4 @@
-// The small parts of the edge by themselves: keys, budget, problems, the written head.
+// The small parts of the edge on their own: keys, budget, problems, the written head.
 #include <gtest/gtest.h>
 
 #include "http/message.h"
@@ -117,7 +117,7 @@ TEST(Problem, IsAProblemDocument) {
               R"("detail":"Said \"so\".","field":"reference","account_id":"x"})");
 }
 
-// What a client sent comes back in at most 200 bytes, wherever it stands, and still as UTF-8.
+// Echoes of client input take at most 200 bytes, wherever they appear, and remain valid UTF-8.
 TEST(Problem, RepeatsLittleOfWhatWasSent) {
     for (const std::string unit : {"a", "\"", "\x01", "\u00e4", "\u20ac", "\U0001F600", "\\"}) {
         std::string long_text;

@@ -3,7 +3,7 @@
 namespace ledgerline::http {
 namespace {
 
-// Of our own words around what is repeated.
+// For our own words around the echoed text.
 constexpr std::size_t kDetailBytesMax = 2 * echo_bytes_max;
 constexpr std::string_view kEllipsis = "\u2026";
 

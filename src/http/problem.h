@@ -13,16 +13,16 @@ struct Problem {
     int status = 500;
     std::string code;    // stable, one of the enum in the OpenAPI document
     std::string detail;  // for people: names the field and the rule
-    std::string
-        field;  // the member, parameter or header at fault, as "metadata" or "transactions[3].currency"; may be empty
+    std::string field;   // the offending member, parameter or header, such as "metadata" or "transactions[3].currency";
+                         // may be empty
     int retry_after_seconds = 0;  // > 0: sent as Retry-After
     json::Object extensions;      // further members, such as account_id of reference_taken
 };
 
-// What clients sent is repeated to them in at most so many bytes, as they stand in the document.
+// Client input is echoed in at most this many bytes, as they appear in the document.
 inline constexpr std::size_t echo_bytes_max = 200;
-// text, or as much of it as may be repeated, with an ellipsis at its end. For what stands within a detail; the document
-// shortens its field and all its other texts by itself.
+// text, truncated with an ellipsis if it is longer than bytes_max. For text inside a detail; the document truncates its
+// field and all its other texts by itself.
 std::string echo(std::string_view text, std::size_t bytes_max = echo_bytes_max);
 
 // {type, title, status, code, detail, field?, ...extensions}. type is "/problems/<code>".
@@ -31,7 +31,7 @@ Response to_response(const Problem& problem);
 // "Bad Request" for 400, and so on.
 std::string_view reason_phrase(int status);
 
-// The codes of the problems that the edge answers with by itself. The OpenAPI document lists them among its own.
+// The codes of problems that the edge itself reports. The OpenAPI document lists them among its own.
 namespace edge_code {
 inline constexpr std::string_view malformed_request = "malformed_request";                    // 400
 inline constexpr std::string_view invalid_target = "invalid_target";                          // 400

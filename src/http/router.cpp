@@ -29,14 +29,14 @@ bool matches(const Segments& pattern, const Segments& path) {
     });
 }
 
-// Whether two patterns take the same paths.
+// Whether two patterns match the same paths.
 bool same_shape(const Segments& a, const Segments& b) {
     return std::ranges::equal(a, b, [](const std::string& one, const std::string& other) {
         return is_parameter(one) ? is_parameter(other) : one == other;
     });
 }
 
-// Whether a has a literal where b has the first parameter that the other has not.
+// Whether a has a literal at the first segment where exactly one of the two has a parameter.
 bool more_literal(const Segments& a, const Segments& b) {
     return std::ranges::lexicographical_compare(a, b, {}, is_parameter, is_parameter);
 }

@@ -1,4 +1,4 @@
-// Router: which handler answers which method and path. Also what the OpenAPI document is checked against.
+// Router: maps a method and path to the handler that answers it. The OpenAPI document is checked against it.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -16,31 +16,31 @@ namespace ledgerline::http {
 // Runs on an HTTP thread and must not block. An exception that leaves it becomes a 500. The request outlives the call.
 //
 // It may wait on Asio objects made with co_await this_coro::executor, which runs one handler at a time; other threads
-// resume it by posting to that executor, never by touching the objects. Nor may the objects outlive the listener, so
-// whoever keeps a handler's object for another thread forgets it when the handler goes on or is destroyed.
+// resume it by posting to that executor, never by touching the objects. Those objects must not outlive the listener
+// either, so whoever keeps a handler's object for another thread drops it when the handler continues or is destroyed.
 using Handler = std::function<boost::asio::awaitable<Response>(Request&)>;
 
 struct Route {
     std::string method;   // "POST"
-    std::string pattern;  // "/v1/transactions/{id}"; a {name} takes exactly one non-empty segment
+    std::string pattern;  // "/v1/transactions/{id}"; a {name} matches exactly one non-empty segment
     std::string name;     // "get_transaction": metrics label and OpenAPI operationId
     Handler handler;
-    std::size_t body_bytes_max = 0;  // 0: the call takes no body
-    bool needs_key = true;           // whether an API key is asked for where keys are set
+    std::size_t body_bytes_max = 0;  // 0: the call accepts no body
+    bool needs_key = true;           // whether an API key is required if keys are set
 };
 
 class Router {
 public:
-    // A method and pattern may be added once.
+    // Each pair of method and pattern may be added only once.
     void add(Route route);
 
     struct Match {
         const Route* route;
         std::vector<std::pair<std::string, std::string>> path_params;
     };
-    // The route, or the problem to answer with: 404 "route_not_found", or 405 "method_not_allowed" with Allow.
-    // HEAD is answered by the GET route (the session leaves the body out). Literal segments win over parameters, from
-    // left to right, whatever methods the two patterns have.
+    // The route, or the problem to answer with: 404 "route_not_found", or 405 "method_not_allowed" with Allow. HEAD is
+    // answered by the GET route (the session omits the body). Literal segments win over parameters, from left to right,
+    // whatever methods the two patterns have.
     std::variant<Match, Response> match(std::string_view method, std::string_view path) const;
 
     const std::vector<Route>& routes() const { return routes_; }

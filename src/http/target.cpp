@@ -33,7 +33,7 @@ std::optional<std::string> decode(std::string_view text, bool plus_is_space) {
 std::expected<std::string, Problem> decode_checked(std::string_view text, bool plus_is_space) {
     auto decoded = decode(text, plus_is_space);
     if (!decoded) return invalid("A percent sign must be followed by two hexadecimal digits.");
-    if (has_byte_below(*decoded, 0x20)) return invalid("An escape must not stand for a control character.");
+    if (has_byte_below(*decoded, 0x20)) return invalid("An escape must not represent a control character.");
     if (!is_utf8(*decoded)) return invalid("The decoded path and query must be UTF-8.");
     return *std::move(decoded);
 }
@@ -47,7 +47,7 @@ bool has_escaped_slash(std::string_view path) {
 std::expected<Target, Problem> parse_target(std::string_view text) {
     const auto mark = text.find('?');
     const std::string_view raw_path = text.substr(0, mark);
-    if (has_escaped_slash(raw_path)) return invalid("A path segment must not hold an escaped slash.");
+    if (has_escaped_slash(raw_path)) return invalid("A path segment must not contain an escaped slash.");
     auto path = decode_checked(raw_path, false);
     if (!path) return std::unexpected(path.error());
     Target target{*std::move(path), {}};

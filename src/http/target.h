@@ -17,7 +17,7 @@ struct Target {
 };
 
 // target: in origin form, or "*". In the query a plus sign is a space, as in HTML forms. 400 invalid_target when an
-// escape is not % and two hexadecimal digits, stands for a control character or for a slash in the path, or when the
+// escape is not % and two hexadecimal digits, represents a control character or, in the path, a slash, or when the
 // decoded text is not UTF-8.
 std::expected<Target, Problem> parse_target(std::string_view target);
 

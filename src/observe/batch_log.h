@@ -1,8 +1,9 @@
-// BatchLog: what happened to many events of one lane at once, in few log lines that the trace id of each event finds.
+// BatchLog: logs what happened to many events of one lane in few lines that can still be found by each event's trace
+// id.
 //
-// A line an event would cost more than most of what it tells of. Lines are written at level info, each with lane,
-// first_seq, last_seq and the trace ids of what lies between; nothing is gathered while that level is off.
-// Not thread-safe.
+// One line per event would cost more than most of the work it reports. Lines are written at level info, each with lane,
+// first_seq, last_seq and the trace ids of the events between them; nothing is collected while that level is off. Not
+// thread-safe.
 #pragma once
 
 #include <cstddef>
@@ -16,7 +17,7 @@ namespace ledgerline {
 
 class BatchLog {
 public:
-    // Keeps a line below the size that pipes take in one piece (PIPE_BUF).
+    // Keeps a line below the size that a pipe takes atomically (PIPE_BUF).
     static constexpr std::size_t trace_ids_per_line_max = 64;
 
     // message must outlive it.
@@ -25,7 +26,7 @@ public:
     BatchLog(const BatchLog&) = delete;
     BatchLog& operator=(const BatchLog&) = delete;
 
-    // The lane's next event. Events of one request follow one another and share their trace.
+    // The lane's next event. The events of one request are consecutive and share their trace.
     void add(std::int64_t seq, std::string_view traceparent);
 
 private:

@@ -7,8 +7,8 @@ namespace ledgerline {
 void note_exception(Metrics& metrics, std::string_view loop, const char* what) noexcept {
     try {
         metrics.loop_exceptions(loop).Increment();
-        log::error("a loop outlives an exception", {{"loop", loop}, {"reason", what}});
-    } catch (...) {  // memory is short for this as well
+        log::error("a loop survived an exception", {{"loop", loop}, {"reason", what}});
+    } catch (...) {  // there is no memory for this either
     }
 }
 

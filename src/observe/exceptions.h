@@ -1,4 +1,4 @@
-// What a thread does with an exception that must not end the process: it is counted and logged, and the thread goes on.
+// What a thread does with an exception that must not end the process: it counts and logs it, and continues.
 #pragma once
 
 #include <functional>
@@ -8,7 +8,7 @@
 
 namespace ledgerline {
 
-// loop: one of Metrics::loops. To be called by a handler of any exception; what: what is to be logged. Throws nothing.
+// loop: one of Metrics::loops. Called from a catch block for any exception; what: the text to log. Throws nothing.
 void note_exception(Metrics& metrics, std::string_view loop, const char* what) noexcept;
 
 // The same, for LoopThread. metrics must outlive it; loop must be a literal.

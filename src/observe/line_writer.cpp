@@ -18,20 +18,20 @@
 namespace ledgerline {
 namespace {
 
-// As much of whole lines at the front as a pipe takes in one piece, so that lines of several processes on one pipe do
-// not mix; a longer line stands alone.
+// As many whole lines from the front as a pipe takes atomically, so that lines of several processes on one pipe do not
+// interleave; a longer line is returned alone.
 std::string_view front_lines(std::string_view text) {
     const std::size_t last = text.substr(0, PIPE_BUF).rfind('\n');
     return text.substr(0, (last != std::string_view::npos ? last : text.find('\n')) + 1);
 }
 
-// Whether the descriptor takes something now, or will say why not. Waits for as long as it is merely full.
+// Whether the descriptor accepts something now, or is about to report why not. Waits as long as it is merely full.
 bool wait_for_room(int descriptor) {
     pollfd waited{descriptor, POLLOUT, 0};
     return poll(&waited, 1, -1) >= 0 || errno == EINTR;
 }
 
-// How many bytes were written: fewer than all only when the descriptor does not take the rest.
+// Returns how many bytes were written: fewer than all only when the descriptor does not accept the rest.
 std::size_t write_all(int descriptor, std::string_view text) {
     std::size_t written = 0;
     while (written < text.size()) {
@@ -44,7 +44,7 @@ std::size_t write_all(int descriptor, std::string_view text) {
     return written;
 }
 
-// Starts a thread to which no signal is delivered. False: the system has none to give.
+// Starts a thread to which no signal is delivered. False: the system cannot start one.
 template <class Run>
 bool start_detached(Run run) {
     sigset_t all, before;
@@ -72,7 +72,7 @@ public:
     void push(std::string line) {
         line.push_back('\n');
         const std::lock_guard lock(mutex_);
-        // The thread is started by the first line: most commands never log one.
+        // The first line starts the thread: most commands never log one.
         if (!running_) running_ = start_detached([self = shared_from_this()] { self->run(); });
         if (!running_ || queued_bytes_ + line.size() > bytes_max_) return count_dropped(1);
         queued_bytes_ += line.size();
@@ -117,7 +117,7 @@ private:
         }
     }
 
-    // Called and returns with the lock held, which is open while anything is written.
+    // Called and returns with the lock held; releases it while writing.
     void write(std::string_view taken, std::unique_lock<std::mutex>& lock) {
         while (!taken.empty()) {
             const std::string_view lines = front_lines(taken);
@@ -125,7 +125,7 @@ private:
             count_dropped(static_cast<std::uint64_t>(std::ranges::count(refused, '\n')));
             taken.remove_prefix(lines.size());
             queued_bytes_ -= lines.size();
-            // Told once there is room to speak of, not after every few lines that a slow reader takes.
+            // Reported once there is substantial room, not after every few lines that a slow reader takes.
             if (refused.empty() && untold_ > 0 && queued_bytes_ <= bytes_max_ / 2) tell_dropped(lock);
         }
     }
@@ -135,17 +135,17 @@ private:
         std::string note;
         try {
             note = drop_note_(told) + "\n";
-        } catch (...) {  // memory is short: it is said later
+        } catch (...) {  // out of memory: reported later
             untold_ += told;
             return;
         }
         if (!write_unlocked(note, lock).empty()) untold_ += told;
     }
 
-    // Returns what the descriptor did not take.
+    // Returns what the descriptor did not accept.
     std::string_view write_unlocked(std::string_view lines, std::unique_lock<std::mutex>& lock) {
         lock.unlock();
-        // After a line that was cut off, a new one begins.
+        // After a line that was cut off, starts a new one.
         if (torn_ && write_all(descriptor_, "\n") == 1) torn_ = false;
         const std::size_t written = write_all(descriptor_, lines);
         if (written > 0) torn_ = lines[written - 1] != '\n';
@@ -160,13 +160,13 @@ private:
     mutable std::mutex mutex_;
     std::condition_variable changed_;
     std::string waiting_;           // whole lines
-    std::size_t queued_bytes_ = 0;  // of these and of those that are being written
+    std::size_t queued_bytes_ = 0;  // of these and of those being written
     std::uint64_t dropped_ = 0;
-    std::uint64_t untold_ = 0;  // of these
+    std::uint64_t untold_ = 0;  // the part of dropped_ not reported yet
     bool running_ = false;
     bool writing_ = false;
     bool ending_ = false;
-    bool torn_ = false;  // the thread's alone
+    bool torn_ = false;  // used only by the thread
 };
 
 LineWriter::LineWriter(int descriptor, std::size_t queue_bytes_max, DropNote drop_note)

@@ -40,7 +40,7 @@ public:
     void close_reader() {
         if (ends_[0] >= 0) close(std::exchange(ends_[0], -1));
     }
-    // Returns how many bytes it took.
+    // Returns how many bytes fitted.
     std::size_t fill() const {
         const int flags = fcntl(ends_[1], F_GETFL);
         fcntl(ends_[1], F_SETFL, flags | O_NONBLOCK);
@@ -60,7 +60,7 @@ public:
         text.resize(got);
         return text;
     }
-    // Reads until the text ends so.
+    // Reads until the text ends with `end`.
     std::string read_until(std::string_view end) const {
         std::string text;
         while (!text.ends_with(end)) {
@@ -86,7 +86,7 @@ TEST(LineWriter, WritesLinesInOrder) {
     EXPECT_EQ(writer.dropped(), 0u);
 }
 
-// Nobody waits for a reader that does not read: neither who logs, nor who ends the process.
+// Nobody waits for a reader that does not read: neither the thread that logs nor the one that ends the process.
 TEST(LineWriter, DropsWhatFindsNoRoomAndSaysSoOnceThereIsSome) {
     const Pipe pipe;
     const std::size_t filled = pipe.fill();
@@ -99,7 +99,7 @@ TEST(LineWriter, DropsWhatFindsNoRoomAndSaysSoOnceThereIsSome) {
     pipe.read_bytes(filled);
     std::string read = pipe.read_until("dropped 4000\n");
     EXPECT_THAT(read, StartsWith("line 0000\nline 0001\n"));
-    // The note may stand before the last of what waited: there was room already.
+    // The note may come before the last of the queued lines: there was room already.
     EXPECT_TRUE(writer.flush(kPatience));
     writer.push("after");
     read += pipe.read_until("after\n");
@@ -120,7 +120,7 @@ TEST(LineWriter, MakesNoBytesWaitThatNobodyReads) {
     EXPECT_EQ(errno, EAGAIN);
 }
 
-// Its own description: what shares the pipe with us is not changed.
+// Has its own file description, so that others sharing the pipe are unaffected.
 TEST(LineWriter, NeverWaitForLeavesOtherDescriptorsOfThePipeAlone) {
     const Pipe pipe;
     const int shared = dup(pipe.writer());
@@ -163,7 +163,7 @@ TEST(LineWriter, ALineLargerThanAPipeTakesInOnePieceArrivesWhole) {
     EXPECT_EQ(pipe.read_until("after\n"), "before\n" + large + "\nafter\n");
 }
 
-// The writer goes, its thread stays with what it cannot write.
+// The writer is destroyed; its thread stays with what it cannot write.
 TEST(LineWriter, IsDestroyedWhileItsThreadWaits) {
     const Pipe pipe;
     const std::size_t filled = pipe.fill();

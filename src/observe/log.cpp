@@ -19,7 +19,7 @@ struct Settings {
     std::string service = "ledgerline";
 };
 
-// Never destroyed: threads that are left behind may still log while the process ends.
+// Never destroyed: threads left running may still log while the process ends.
 std::atomic<std::shared_ptr<const Settings>>& settings() {
     static auto& current = *new std::atomic<std::shared_ptr<const Settings>>(std::make_shared<const Settings>());
     return current;
@@ -71,7 +71,7 @@ std::string plain_line(Level level, std::string_view message, Fields fields) {
 
 std::string line_of(Level level, std::string_view message, Fields fields) {
     const auto current = settings().load();
-    // Fields hold text of others, and the log may be shown on a terminal.
+    // Fields hold text from outside, and the log may be shown on a terminal.
     return current->format == Format::json ? printable_json(json_line(level, message, fields, *current))
                                            : printable(plain_line(level, message, fields));
 }

@@ -5,7 +5,7 @@
 namespace ledgerline {
 namespace {
 
-// C libraries give null for what is absent.
+// C libraries use null for an absent value.
 TEST(Log, AFieldOfACStringThatIsAbsentIsNull) {
     EXPECT_TRUE(log::Field("reason", static_cast<const char*>(nullptr)).value.is_null());
     const log::Field there("reason", "gone");

@@ -17,9 +17,9 @@ using prometheus::BuildHistogram;
 using Buckets = prometheus::Histogram::BucketBoundaries;
 
 const Buckets kSeconds{0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30};
-// Up to an outage that somebody had to be called for.
+// Up to the length of an outage that takes a person to end.
 const Buckets kEndToEndSeconds{0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800};
-// Few, because each of the named statements has them all.
+// Few, because each named statement has all of them.
 const Buckets kStatementSeconds{0.0005, 0.0025, 0.01, 0.05, 0.25, 1, 5};
 const Buckets kRows{1, 2, 5, 10, 25, 50, 100, 250, 500, 1000};
 
@@ -43,10 +43,8 @@ Metrics::Metrics(std::string_view version)
       http_rejected_total(counters(registry_, "http_rejected_total", "Requests and connections refused at the edge")),
       http_connections_dropped_total(counters(registry_, "http_connections_dropped_total",
                                               "Connections closed to make room, or because the client did not read")),
-      http_request_bytes(
-          gauges(registry_, "http_request_bytes", "What requests that are read or handled take of the memory").Add({})),
-      http_answer_bytes(
-          gauges(registry_, "http_answer_bytes", "What answers that are built or written take of the memory").Add({})),
+      http_request_bytes(gauges(registry_, "http_request_bytes", "Memory of requests being read or handled").Add({})),
+      http_answer_bytes(gauges(registry_, "http_answer_bytes", "Memory of answers being built or written").Add({})),
       intake_batch_size(histograms(registry_, "intake_batch_size", "Rows in one intake transaction").Add({}, kRows)),
       intake_wait_seconds(
           histograms(registry_, "intake_wait_seconds", "Wait of a batch's oldest row for its intake transaction")
@@ -55,16 +53,16 @@ Metrics::Metrics(std::string_view version)
           histograms(registry_, "intake_commit_seconds", "Duration of one intake transaction").Add({}, kSeconds)),
       intake_queue_rows(gauges(registry_, "intake_queue_rows", "Rows waiting for an intake transaction").Add({})),
       intake_queue_bytes(
-          gauges(registry_, "intake_queue_bytes", "Memory of the rows that wait to be accepted").Add({})),
+          gauges(registry_, "intake_queue_bytes", "Memory of rows waiting for an intake transaction").Add({})),
       intake_rows_total(counters(registry_, "intake_rows_total", "Rows answered by intake, by result")),
       database_pool_wait_seconds(
           histograms(registry_, "database_pool_wait_seconds", "Wait for a database connection of the pool")),
-      database_reconnects_total(counters(registry_, "database_reconnects_total", "Database connections made anew")),
+      database_reconnects_total(counters(registry_, "database_reconnects_total", "Database connections reestablished")),
       database_up(gauges(registry_, "database_up", "0 while the last attempt to connect failed, else 1")),
       database_statement_seconds(
           histograms(registry_, "database_statement_seconds", "Duration of one statement, by its name")),
       data_dir_free_bytes(
-          gauges(registry_, "data_dir_free_bytes", "Space left in the file system of the private cluster").Add({})),
+          gauges(registry_, "data_dir_free_bytes", "Free space in the file system of the private cluster").Add({})),
       data_dir_size_bytes(
           gauges(registry_, "data_dir_size_bytes", "Size of the file system of the private cluster").Add({})),
       outbox_backlog_events(gauges(registry_, "outbox_backlog_events", "Accepted events not yet published").Add({})),
@@ -74,35 +72,32 @@ Metrics::Metrics(std::string_view version)
       publish_errors_total(
           counters(registry_, "publish_errors_total", "Deliveries that the bus did not acknowledge").Add({})),
       publish_batch_size(histograms(registry_, "publish_batch_size", "Events in one publish round").Add({}, kRows)),
-      publish_duration_seconds(
-          histograms(registry_, "publish_duration_seconds", "Time from handing a round to the bus to its answer")
-              .Add({}, kSeconds)),
-      publisher_lanes_owned(
-          gauges(registry_, "publisher_lanes_owned", "Lanes this process holds the lease of").Add({})),
+      publish_duration_seconds(histograms(registry_, "publish_duration_seconds",
+                                          "Time from handing a round to the bus to its acknowledgement")
+                                   .Add({}, kSeconds)),
+      publisher_lanes_owned(gauges(registry_, "publisher_lanes_owned", "Lanes whose lease this process holds").Add({})),
       publisher_lanes_with_hole(
-          gauges(registry_, "publisher_lanes_with_hole", "Lanes that stop because their next event is missing")
-              .Add({})),
+          gauges(registry_, "publisher_lanes_with_hole", "Lanes stopped because their next event is missing").Add({})),
       publisher_lanes_halted(
-          gauges(registry_, "publisher_lanes_halted", "Lanes that stop because the bus refuses their next event")
+          gauges(registry_, "publisher_lanes_halted", "Lanes stopped because the bus refuses their next event")
               .Add({})),
-      events_consumed_total(
-          counters(registry_, "events_consumed_total", "Messages taken from the bus, by what came of them")),
+      events_consumed_total(counters(registry_, "events_consumed_total", "Messages taken from the bus, by outcome")),
       worker_processing_duration_seconds(
           histograms(registry_, "worker_processing_duration_seconds", "Duration of one apply transaction")
               .Add({}, kSeconds)),
       worker_batch_size(histograms(registry_, "worker_batch_size", "Events in one apply transaction").Add({}, kRows)),
       worker_retries_total(
-          counters(registry_, "worker_retries_total", "Apply transactions tried again, by class of failure")),
+          counters(registry_, "worker_retries_total", "Apply transactions retried, by class of failure")),
       worker_rewinds_total(
-          counters(registry_, "worker_rewinds_total", "Rewinds asked for because the bus lost events").Add({})),
+          counters(registry_, "worker_rewinds_total", "Rewinds requested because the bus lost events").Add({})),
       dlq_messages_total(counters(registry_, "dlq_messages_total", "Dead letters written, by class of failure")),
-      dead_letters_parked(gauges(registry_, "dead_letters_parked", "Dead letters that wait for a decision").Add({})),
+      dead_letters_parked(gauges(registry_, "dead_letters_parked", "Dead letters waiting for a decision").Add({})),
       dlq_announced_total(
           counters(registry_, "dlq_announced_total", "Dead letters acknowledged on their topic").Add({})),
       dead_letters_unannounced(
           gauges(registry_, "dead_letters_unannounced", "Dead letters not yet on their topic").Add({})),
       lane_lag_events(gauges(registry_, "lane_lag_events", "Accepted events not yet applied, by lane")),
-      lane_halted(gauges(registry_, "lane_halted", "1 while the worker does not get past an event of the lane")),
+      lane_halted(gauges(registry_, "lane_halted", "1 while the worker cannot get past an event of the lane")),
       end_to_end_seconds(
           histograms(registry_, "end_to_end_seconds", "Time from a transaction's acceptance to its outcome")
               .Add({}, kEndToEndSeconds)),
@@ -111,16 +106,17 @@ Metrics::Metrics(std::string_view version)
       transactions_amount_cents_total(counters(registry_, "transactions_amount_cents_total",
                                                "Amounts of settled transactions in minor units of their currency")),
       kafka_reachable(gauges(registry_, "kafka_reachable", "1 while the Kafka broker answers")),
-      kafka_partitions_unavailable(gauges(registry_, "kafka_partitions_unavailable",
-                                          "Partitions without a leader or below their minimum of replicas, by topic")),
+      kafka_partitions_unavailable(
+          gauges(registry_, "kafka_partitions_unavailable",
+                 "Partitions without a leader or below their minimum number of replicas, by topic")),
       kafka_clients_abandoned_total(
           counters(registry_, "kafka_clients_abandoned_total", "Kafka clients left behind: they could not be destroyed")
               .Add({})),
       kafka_producer_resets_total(
-          counters(registry_, "kafka_producer_resets_total", "Kafka producers made anew after a failed delivery")
+          counters(registry_, "kafka_producer_resets_total", "Kafka producers recreated after a failed delivery")
               .Add({})),
       kafka_consumer_resets_total(
-          counters(registry_, "kafka_consumer_resets_total", "Kafka consumers made anew because nothing came any more")
+          counters(registry_, "kafka_consumer_resets_total", "Kafka consumers recreated because they stopped receiving")
               .Add({})),
       kafka_rebalances_total(
           counters(registry_, "kafka_rebalances_total", "Assignments and revocations of partitions by the group")
@@ -131,19 +127,20 @@ Metrics::Metrics(std::string_view version)
           gauges(registry_, "kafka_requests_waiting", "Requests not yet sent or not yet answered, by client")),
       kafka_messages_queued(
           gauges(registry_, "kafka_messages_queued", "Messages in the producer not yet acknowledged, by client")),
-      kafka_throttled_seconds(gauges(registry_, "kafka_throttled_seconds",
-                                     "How long a broker's quota made the client wait with its last answer, by client")),
+      kafka_throttled_seconds(
+          gauges(registry_, "kafka_throttled_seconds",
+                 "How long a broker's quota made the client wait after its last answer, by client")),
       kafka_consumer_lag_messages(gauges(registry_, "kafka_consumer_lag_messages",
                                          "Messages of an assigned partition not yet taken, by partition")),
       loop_exceptions_total(
           counters(registry_, "loop_exceptions_total", "Rounds of a loop that ended in an exception, by loop")),
       trace_spans_exported_total(
-          counters(registry_, "trace_spans_exported_total", "Spans that the collector has taken").Add({})),
+          counters(registry_, "trace_spans_exported_total", "Spans that the collector accepted").Add({})),
       trace_spans_dropped_total(
           counters(registry_, "trace_spans_dropped_total", "Spans that never reached the collector, by reason")),
       trace_export_failures_total(
           counters(registry_, "trace_export_failures_total", "Requests to the collector that failed").Add({})),
-      trace_queue_spans(gauges(registry_, "trace_queue_spans", "Spans that wait to be exported").Add({})) {
+      trace_queue_spans(gauges(registry_, "trace_queue_spans", "Spans waiting to be exported").Add({})) {
     BuildGauge()
         .Name("ledgerline_build_info")
         .Help("Version of the binary")

@@ -1,4 +1,4 @@
-// Metrics: every name, type and label set of the process, in one place. tests/golden/metrics.txt holds them fast.
+// Metrics: every name, type and label set of the process, in one place. tests/golden/metrics.txt pins them.
 //
 // Labels are bounded: routes are route names, never paths; there are no ids. Safe to use from any thread.
 #pragma once
@@ -27,7 +27,7 @@ public:
     // The whole registry in Prometheus' text format (version 0.0.4).
     std::string to_text() const;
 
-    // From now on to_text() measures the file system of this directory. Before the first to_text().
+    // Makes to_text() measure the file system of this directory. Call before the first to_text().
     void watch_data_dir(std::filesystem::path data_dir) { data_dir_ = std::move(data_dir); }
 
     // HTTP edge
@@ -39,8 +39,8 @@ public:
     prometheus::Gauge& http_request_bytes;
     prometheus::Gauge& http_answer_bytes;
 
-    // For whom a connection had to make room, or why it was given up: a crowded address, the bytes of requests or of
-    // answers, a client that does not read.
+    // Why a connection was closed: to make room at a crowded address or for the bytes of requests or answers, or
+    // because the client does not read.
     static constexpr std::string_view http_drop_reasons[] = {"crowded", "request_bytes", "answer_bytes", "slow_reader"};
     prometheus::Counter& http_connections_dropped(std::string_view reason);
 
@@ -118,11 +118,11 @@ public:
     prometheus::Counter& trace_export_failures_total;
     prometheus::Gauge& trace_queue_spans;
 
-    // Why spans never arrived: the queue was full, the collector refused them, it was away for too long, the process
-    // ended.
+    // Why spans never arrived: the queue was full, the collector refused them, it was unreachable for too long, or the
+    // process ended.
     static constexpr std::string_view trace_drop_reasons[] = {"queue_full", "refused", "unreachable", "shutdown"};
 
-    // The threads that outlive whatever is thrown in one of their rounds.
+    // The threads that survive whatever one of their rounds throws.
     static constexpr std::string_view loops[] = {"intake",       "database",     "outcome-watcher", "publisher",
                                                  "worker",       "dead-letters", "kafka-topics",    "kafka-client",
                                                  "trace-export", "http"};

@@ -14,13 +14,13 @@ namespace {
 
 bool is_worth_another_try(int status) { return status == 429 || status == 502 || status == 503 || status == 504; }
 
-// Spans that the collector did not want although it took the request.
+// Spans that the collector rejected although it accepted the request.
 std::size_t rejected_spans(const std::string& body) {
     const auto parsed = json::parse(body);
     const json::Value* partial = parsed ? parsed->find("partialSuccess") : nullptr;
     const json::Value* rejected = partial ? partial->find("rejectedSpans") : nullptr;
     if (!rejected) return 0;
-    // 64-bit integers are texts in protobuf's JSON, but numbers are to be taken as well.
+    // 64-bit integers are strings in protobuf's JSON, but numbers must be accepted as well.
     const auto number = json::Value(json::Number{rejected->if_string()   ? *rejected->if_string()
                                                  : rejected->if_number() ? rejected->if_number()->text
                                                                          : "0"})
@@ -63,7 +63,7 @@ void OtlpExporter::take(std::unique_ptr<SpanData> span) {
         if (waiting < config_.queue_spans_max && !stop_by_) queue_.push_back(std::move(span));
     }
     if (span) return dropped_queue_full_.Increment();
-    // The thread looks by itself after the delay; it is woken only when a batch is full.
+    // The thread checks by itself after the delay; it is woken only when a batch is full.
     if (waiting + 1 == config_.batch_spans_max) changed_.notify_one();
 }
 
@@ -117,7 +117,7 @@ std::optional<milliseconds> OtlpExporter::try_once(const std::string& body, std:
         return std::nullopt;
     }
     metrics_.trace_export_failures_total.Increment();
-    note_failure(answer ? "it answers " + std::to_string(answer->status) : answer.error().message);
+    note_failure(answer ? "it answered " + std::to_string(answer->status) : answer.error().message);
     if (answer && !is_worth_another_try(answer->status)) {
         drop(spans, "refused");
         return std::nullopt;
@@ -126,14 +126,14 @@ std::optional<milliseconds> OtlpExporter::try_once(const std::string& body, std:
     return answer && answer->retry_after > milliseconds(0) ? answer->retry_after : delay;
 }
 
-// Until end, or until stop() wants to be done if that is earlier.
+// Until end, or until the time stop() set, if that is earlier.
 milliseconds OtlpExporter::time_left(SteadyTime end) const {
     const std::lock_guard lock(mutex_);
     if (stop_by_) end = std::min(end, *stop_by_);
     return std::max(milliseconds(0), std::chrono::ceil<milliseconds>(end - clock_.steady_now()));
 }
 
-// False when stop() was called: then there is no time for more tries than the one that was made.
+// False when stop() was called: then there is no time for another try.
 bool OtlpExporter::sleep(milliseconds at_most) {
     std::unique_lock lock(mutex_);
     return !changed_.wait_for(lock, at_most, [this] { return stop_by_.has_value(); });

@@ -1,10 +1,10 @@
-// OtlpExporter: brings ended spans to a collector, in batches, on a thread of its own.
+// OtlpExporter: sends ended spans to a collector, in batches, on its own thread.
 //
-// Nothing that happens to it reaches the flow: take() never waits, what does not fit into the queue is dropped and
-// counted, and a collector that is slow, away or refuses costs spans, never payments.
+// Nothing that happens to it affects payments: take() never waits, spans that do not fit into the queue are dropped and
+// counted, and a collector that is slow, unreachable or refuses costs only spans.
 //
-// An answer of 429, 502, 503 or 504, or none, is tried again with growing delays, or after what Retry-After says; any
-// other refusal drops the batch, as OTLP demands.
+// A request with no answer, or an answer of 429, 502, 503 or 504, is retried with growing delays, or after the time in
+// Retry-After; any other refusal drops the batch, as OTLP demands.
 #pragma once
 
 #include <condition_variable>
@@ -29,23 +29,23 @@ namespace ledgerline {
 struct ExporterConfig {
     SpanAttributes resource{};
     std::string version{};
-    // A round of the publisher alone may end 2000 spans at once.
+    // One round of the publisher alone may end 2000 spans at once.
     std::size_t queue_spans_max = 32'768;
     std::size_t batch_spans_max = 1'024;
-    milliseconds delay{1'000};       // how long spans wait for others at most
-    milliseconds timeout{10'000};    // of one request
+    milliseconds delay{1'000};       // how long a span waits for others at most
+    milliseconds timeout{10'000};    // for one request
     milliseconds retry_for{60'000};  // then the batch is dropped
     Backoff::Limits backoff{milliseconds(500), milliseconds(10'000)};
 };
 
 class OtlpExporter final : public SpanSink {
 public:
-    // All must outlive it.
+    // All of them must outlive it.
     OtlpExporter(ExporterConfig config, OtlpSender& sender, const Clock& clock, Random& random, Metrics& metrics);
     ~OtlpExporter() override { stop(milliseconds(0)); }
 
     void start();
-    // Sends what waits, at most until at_most has passed, and drops the rest. Repeatable.
+    // Sends what is queued, for at most at_most, and drops the rest. Repeatable.
     void stop(milliseconds at_most);
 
     void take(std::unique_ptr<SpanData> span) override;
@@ -56,7 +56,7 @@ private:
     void run();
     Batch next_batch();
     void send(const Batch& batch);
-    // How long until the next try; nothing when the batch is dealt with.
+    // Returns how long to wait before the next try; nothing when the batch is finished, sent or dropped.
     std::optional<milliseconds> try_once(const std::string& body, std::size_t spans);
     milliseconds time_left(SteadyTime end) const;
     bool sleep(milliseconds at_most);
@@ -73,8 +73,8 @@ private:
     mutable std::mutex mutex_;
     std::condition_variable changed_;
     std::deque<std::unique_ptr<SpanData>> queue_;
-    std::optional<SteadyTime> stop_by_;  // set once stop() was called
-    bool failing_ = false;               // of the thread
+    std::optional<SteadyTime> stop_by_;  // set by stop()
+    bool failing_ = false;               // used only by the thread
     std::thread thread_;
 };
 

@@ -1,4 +1,4 @@
-// The exporter on a collector whose answers the tests write.
+// Tests the exporter against a collector whose answers the tests script.
 #include "observe/otlp_exporter.h"
 
 #include <gmock/gmock.h>
@@ -11,7 +11,7 @@ namespace {
 
 constexpr milliseconds kPatience{60'000};
 
-// Answers what the test tells it; by default 200.
+// Gives the answers that the test scripts; by default 200.
 class ScriptedSender final : public OtlpSender {
 public:
     Result<OtlpAnswer> post(const std::string& body, milliseconds timeout) override {
@@ -28,7 +28,7 @@ public:
     void hurry(SteadyTime) override { open(); }
 
     void answer(Result<OtlpAnswer> answer) { answers_.push_back(std::move(answer)); }
-    // Requests get no answer until open().
+    // Holds back the answers until open().
     void close() { closed_ = true; }
     void open() {
         const std::lock_guard lock(mutex_);

@@ -3,7 +3,7 @@
 namespace ledgerline {
 namespace {
 
-// About the length of a span with ten attributes; the text grows where that is too little.
+// About the length of a span with ten attributes; the text grows when that is too little.
 constexpr std::size_t kSpanBytes = 1024;
 
 void append_time(std::string_view name, WallTime time, std::string& out) {

@@ -1,5 +1,5 @@
 // Spans in OTLP's JSON form (opentelemetry-proto, ExportTraceServiceRequest): ids in hexadecimal, times and integers as
-// decimal texts, enumerations as numbers.
+// decimal strings, enumerations as numbers.
 #pragma once
 
 #include <memory>
@@ -11,7 +11,7 @@
 
 namespace ledgerline {
 
-// The body of one export request. resource: what is true of all spans of the process.
+// The body of one export request. resource: the attributes that all spans of the process share.
 std::string encode_otlp(std::span<const std::unique_ptr<SpanData>> spans, const SpanAttributes& resource,
                         std::string_view version);
 

@@ -18,7 +18,7 @@ std::size_t append_answer(char* data, std::size_t, std::size_t size, void* answe
     return size;
 }
 
-// libcurl asks about once a second, and whenever something moves. Other than 0 ends the request.
+// libcurl calls this about once a second, and whenever data moves. A result other than 0 ends the request.
 int is_late(void* give_up_at, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
     return std::chrono::steady_clock::now() >= static_cast<std::atomic<SteadyTime>*>(give_up_at)->load() ? 1 : 0;
 }
@@ -58,7 +58,7 @@ CurlOtlpSender::CurlOtlpSender(std::string url, const std::vector<std::pair<std:
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, handle_->headers);
     curl_easy_setopt(curl, CURLOPT_USERAGENT, "ledgerline");
     curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(curl, CURLOPT_QUICK_EXIT, 1L);  // a resolver that does not answer is not waited for
+    curl_easy_setopt(curl, CURLOPT_QUICK_EXIT, 1L);  // do not wait for a resolver that does not answer
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 1L);
     curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
@@ -77,7 +77,7 @@ void CurlOtlpSender::hurry(SteadyTime end) { handle_->give_up_at = end; }
 Result<OtlpAnswer> CurlOtlpSender::post(const std::string& body, milliseconds timeout) {
     CURL* curl = handle_->curl;
     OtlpAnswer answer;
-    // libcurl takes 0 for no limit.
+    // libcurl reads 0 as "no limit".
     const long limit_ms = std::max<long>(1, timeout.count());
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, &answer);
     curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body.data());

@@ -1,4 +1,4 @@
-// OtlpSender: how one batch of spans gets to a collector. The seam under the exporter.
+// OtlpSender: delivers one batch of spans to a collector. The seam under the exporter.
 #pragma once
 
 #include <memory>
@@ -13,21 +13,21 @@ namespace ledgerline {
 
 struct OtlpAnswer {
     int status = 0;
-    milliseconds retry_after{0};  // what the collector asked for; 0: nothing
-    std::string body;             // its beginning
+    milliseconds retry_after{0};  // what the collector asked for; 0 if it did not
+    std::string body;             // only its beginning
 };
 
-// One thread at a time, but for hurry().
+// Used by one thread at a time, except hurry().
 class OtlpSender {
 public:
     virtual ~OtlpSender() = default;
     // Posts body. An Error means that there was no answer within timeout.
     virtual Result<OtlpAnswer> post(const std::string& body, milliseconds timeout) = 0;
-    // The process wants to end: the request under way is given up at that time, or soon after. From any thread.
+    // The process wants to end: gives up the current request at that time or soon after. From any thread.
     virtual void hurry(SteadyTime end) = 0;
 };
 
-// Over HTTP/1.1 or HTTPS, by libcurl: keeps the connection, follows redirects, honours http_proxy, https_proxy and
+// Over HTTP/1.1 or HTTPS, with libcurl: keeps the connection, follows redirects, honours http_proxy, https_proxy and
 // no_proxy.
 class CurlOtlpSender final : public OtlpSender {
 public:

@@ -18,7 +18,7 @@ namespace {
 using prometheus::MetricFamily;
 using prometheus::MetricType;
 
-// The fields of /proc/self/stat that follow the program's name, which may hold anything (proc(5); field 3 is first).
+// The fields of /proc/self/stat after the program's name, which may contain anything (proc(5); field 3 comes first).
 std::vector<double> stat_fields() {
     std::ifstream file("/proc/self/stat");
     const std::string text{std::istreambuf_iterator<char>(file), {}};
@@ -32,7 +32,7 @@ std::vector<double> stat_fields() {
     return fields;
 }
 
-// Seconds since 1970 when the machine was started.
+// When the machine was booted, in seconds since 1970.
 std::optional<double> boot_time() {
     std::ifstream file("/proc/stat");
     for (std::string line; std::getline(file, line);)
@@ -59,7 +59,7 @@ void add(std::vector<MetricFamily>& families, const char* name, const char* help
 }  // namespace
 
 std::vector<MetricFamily> process_metrics() {
-    // Of stat_fields(): utime 14, stime 15, num_threads 20, starttime 22, vsize 23 and rss 24 of proc(5).
+    // Indices into stat_fields(): utime 14, stime 15, num_threads 20, starttime 22, vsize 23 and rss 24 of proc(5).
     constexpr std::size_t kUser = 11, kSystem = 12, kThreads = 17, kStart = 19, kVirtual = 20, kResident = 21;
     std::vector<MetricFamily> families;
     const auto fields = stat_fields();
@@ -81,7 +81,7 @@ std::vector<MetricFamily> process_metrics() {
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
         add(families, "process_max_fds", "Limit of open file descriptors", MetricType::Gauge,
             static_cast<double>(limit.rlim_cur));
-    add(families, "log_lines_dropped_total", "Log lines for which stderr had no room", MetricType::Counter,
+    add(families, "log_lines_dropped_total", "Log lines dropped because stderr had no room", MetricType::Counter,
         static_cast<double>(log::dropped_lines()));
     return families;
 }

@@ -1,5 +1,5 @@
-// What the operating system says about this process, under the names that Prometheus' client libraries use, and what
-// became of its log lines.
+// What the operating system reports about this process, under the names that Prometheus' client libraries use, and how
+// many of its log lines were dropped.
 #pragma once
 
 #include <prometheus/metric_family.h>
@@ -8,7 +8,7 @@
 
 namespace ledgerline {
 
-// CPU time, memory, file descriptors, threads and start time, as of now. What cannot be read is left out.
+// CPU time, memory, file descriptors, threads and start time, as of now. Omits what cannot be read.
 std::vector<prometheus::MetricFamily> process_metrics();
 
 }  // namespace ledgerline

@@ -135,7 +135,7 @@ void Span::end() {
 
 void Span::end_at(WallTime at) {
     if (!data_) return;
-    // The time of day may have been set back meanwhile.
+    // The time of day may have been set back in the meantime.
     data_->ended_at = std::max(at, data_->begun_at);
     tracer_->finish(std::exchange(data_, nullptr));
 }

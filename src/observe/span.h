@@ -1,8 +1,8 @@
-// Span: one timed piece of work in a trace, with what OpenTelemetry says about it.
+// Span: one timed piece of work in a trace, described in OpenTelemetry's terms.
 //
-// A span that is not sampled holds its context and nothing else: what is said about it costs a comparison. Names of
-// attributes are those of OpenTelemetry's semantic conventions; our own begin with "ledgerline.". Never put bodies,
-// idempotency keys, credentials or parameters of statements into a span.
+// A span that is not sampled holds its context and nothing else: recording into it costs one comparison. Attributes are
+// named by OpenTelemetry's semantic conventions; our own begin with "ledgerline.". Never put bodies, idempotency keys,
+// credentials or statement parameters into a span.
 #pragma once
 
 #include <concepts>
@@ -23,12 +23,13 @@ namespace ledgerline {
 enum class SpanKind { internal = 1, server = 2, client = 3, producer = 4, consumer = 5 };  // the numbers are OTLP's
 enum class SpanStatus { unset = 0, error = 2 };
 
-// Attributes, kept as the JSON text in which they leave the process: each is written once and never looked at again.
+// Attributes, kept as the JSON text in which they leave the process: each is written once and never read again.
 class SpanAttributes {
 public:
-    // Longer texts are cut there. Bytes that are not UTF-8 are replaced: a collector would refuse the whole batch.
+    // Longer texts are truncated to this. Bytes that are not UTF-8 are replaced: a collector would refuse the whole
+    // batch.
     static constexpr std::size_t text_chars_max = 1024;
-    // What most spans need: room for it is made at once.
+    // Enough for most spans; reserved up front.
     static constexpr std::size_t usual_bytes = 1000;
 
     SpanAttributes& add(std::string_view key, std::string_view text);
@@ -46,7 +47,7 @@ public:
     // The members of OTLP's attributes array, without its brackets.
     const std::string& json() const { return json_; }
 
-    // Appends a text as a JSON string that every collector takes.
+    // Appends a text as a JSON string that every collector accepts.
     static void append_text(std::string_view text, std::string& out);
 
 private:
@@ -57,7 +58,7 @@ private:
 };
 
 struct SpanData {
-    static constexpr unsigned links_max = 128;  // OpenTelemetry's default; more are counted only
+    static constexpr unsigned links_max = 128;  // OpenTelemetry's default; further ones are only counted
 
     TraceContext context;
     SpanId parent_id;  // zero: the trace begins here
@@ -79,19 +80,19 @@ struct SpanData {
 
 class Tracer;
 
-// Ends when it is destroyed. Not thread-safe: one thread at a time.
+// Ends when destroyed. Not thread-safe: one thread at a time.
 class Span {
 public:
     // Records nothing and has no context.
     Span() = default;
-    // Of the tracer, which must outlive it. data is null when the span is not sampled.
+    // Made by the tracer, which must outlive it. data is null when the span is not sampled.
     Span(const TraceContext& context, Tracer& tracer, std::unique_ptr<SpanData> data)
         : context_(context), tracer_(&tracer), data_(std::move(data)) {}
     Span(Span&& other) noexcept = default;
     Span& operator=(Span&& other) noexcept;
     ~Span() { end(); }
 
-    // What its children name as their parent.
+    // What its children use as their parent.
     const TraceContext& context() const { return context_; }
     bool recording() const { return data_ != nullptr; }
 
@@ -105,7 +106,7 @@ public:
     }
     Span& set_all(const SpanAttributes& attributes);
     void add_event(std::string_view name, const SpanAttributes& attributes = {});
-    // Names a span, of any trace, that this one has to do with. Those not sampled are left out.
+    // Links to a related span of any trace. Unsampled ones are left out.
     void link(const TraceContext& other) {
         if (data_ && other.sampled) data_->add_link(other);
     }
@@ -113,10 +114,10 @@ public:
     void fail(std::string_view type, std::string_view message);
     void fail(const Error& error) { fail(error.code, error.message); }
 
-    // Hands the span over for export. Nothing said later counts. Repeatable.
+    // Hands the span over for export. Anything recorded later is ignored. Repeatable.
     void end();
     void end_at(WallTime at);
-    // Forgets it instead.
+    // Discards the span instead of exporting it.
     void drop() { data_.reset(); }
 
 private:

@@ -1,4 +1,4 @@
-// Spans in OTLP's JSON form, and who is sampled.
+// Spans in OTLP's JSON form, and which are sampled.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

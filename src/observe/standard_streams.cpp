@@ -12,12 +12,12 @@ namespace ledgerline {
 void keep_standard_streams_open() {
     for (const int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
         if (fcntl(descriptor, F_GETFD) != -1) continue;
-        // The lowest number that is free: this one.
+        // open() returns the lowest free number, which is this one.
         if (open("/dev/null", descriptor == STDIN_FILENO ? O_RDONLY : O_WRONLY) < 0) return;
     }
 }
 
-// O_NONBLOCK belongs to the open file description, which parents and siblings share: hence one of our own.
+// O_NONBLOCK belongs to the open file description, which parents and siblings share: so this opens a new one.
 void never_wait_for(int descriptor) {
     struct stat status{};
     if (fstat(descriptor, &status) != 0 || !(S_ISFIFO(status.st_mode) || isatty(descriptor) == 1)) return;

@@ -16,7 +16,7 @@ public:
     constexpr HexText() { digits_.fill('0'); }
     // digits: N of them, lower case.
     constexpr explicit HexText(std::string_view digits) { digits.copy(digits_.data(), N); }
-    // The number's last N digits.
+    // The last N hexadecimal digits of number.
     static constexpr HexText of(std::uint64_t number) {
         HexText text;
         for (std::size_t i = N; i-- > 0; number >>= 4) text.digits_[i] = "0123456789abcdef"[number & 15];
@@ -41,13 +41,14 @@ struct TraceContext {
     SpanId span_id;    // not all zero
     bool sampled = false;
 
-    // Nothing when the text breaks the specification. Versions after 00 are read as it demands: by their first fields.
+    // Nothing when the text violates the specification. Versions after 00 are parsed as it demands: by their first
+    // fields.
     static std::optional<TraceContext> parse(std::string_view traceparent);
     std::string to_string() const;
     bool operator==(const TraceContext&) const = default;
 };
 
-// The trace id of a traceparent; empty when it is none.
+// The trace id of a traceparent; empty when it is not a valid one.
 std::string trace_id_of(std::string_view traceparent);
 
 }  // namespace ledgerline

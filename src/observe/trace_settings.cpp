@@ -31,7 +31,7 @@ std::string_view trimmed(std::string_view text) {
     return text.substr(first, text.find_last_not_of(" \t") - first + 1);
 }
 
-// %41 for A; nothing when a % is not followed by two digits.
+// Decodes %41 to A; nothing when a % is not followed by two hexadecimal digits.
 std::optional<std::string> percent_decoded(std::string_view text) {
     std::string out;
     for (std::size_t i = 0; i < text.size(); ++i) {
@@ -74,7 +74,7 @@ public:
 private:
     std::string value(const char* name) const { return std::string(trimmed(read_(name).value_or(""))); }
 
-    // The variable for traces, else the one for all signals; the name of the one that was set.
+    // The variable for traces, or else the one for all signals; with the name of the one that was set.
     std::pair<const char*, std::string> either(const char* for_traces, const char* for_all) const {
         if (std::string text = value(for_traces); !text.empty()) return {for_traces, text};
         return {for_all, value(for_all)};
@@ -104,7 +104,7 @@ private:
     Result<void> check_protocol() const {
         const auto [variable, protocol] = either("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL");
         if (protocol.empty() || protocol == "http/json") return {};
-        return bad(variable, fmt::format("must be http/json, the one protocol that is supported, not '{}'", protocol));
+        return bad(variable, fmt::format("must be http/json, the only supported protocol, not '{}'", protocol));
     }
 
     Result<void> note_compression() {
@@ -116,7 +116,7 @@ private:
         return {};
     }
 
-    // key=value,key=value with percent-encoded values, as the Baggage header has it.
+    // key=value,key=value with percent-encoded values, in the Baggage header's format.
     static Result<Pairs> pairs(const char* variable, std::string_view text) {
         constexpr std::string_view kRule = "must be key=value,key=value with percent-encoded values";
         Pairs out;
@@ -191,13 +191,13 @@ private:
         if (queue_spans) exporter.queue_spans_max = static_cast<std::size_t>(*queue_spans);
         if (batch_spans) exporter.batch_spans_max = static_cast<std::size_t>(*batch_spans);
         if (exporter.batch_spans_max <= exporter.queue_spans_max) return {};
-        // A smaller queue alone makes smaller batches; asked for, it is a mistake.
+        // A small queue alone makes batches smaller; explicitly asking for larger batches is a mistake.
         if (batch_spans) return bad("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "must not exceed OTEL_BSP_MAX_QUEUE_SIZE");
         exporter.batch_spans_max = exporter.queue_spans_max;
         return {};
     }
 
-    // OTEL_SERVICE_NAME wins over OTEL_RESOURCE_ATTRIBUTES, and both over what we know by ourselves.
+    // OTEL_SERVICE_NAME takes precedence over OTEL_RESOURCE_ATTRIBUTES, and both over our own values.
     Result<SpanAttributes> resource() const {
         char host[256] = "";
         gethostname(host, sizeof host - 1);

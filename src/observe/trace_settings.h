@@ -1,4 +1,4 @@
-// What the standard OTEL_* variables say about traces.
+// Reads the trace settings from the standard OTEL_* variables.
 #pragma once
 
 #include <functional>
@@ -19,19 +19,19 @@ struct TraceSettings {
     std::vector<std::pair<std::string, std::string>> headers;
     Sampler sampler;
     ExporterConfig exporter;
-    std::vector<std::string> warnings;  // for the log: what was asked for and is left out
+    std::vector<std::string> warnings;  // for the log: what was asked for but is not done
 };
 
 // The value of an environment variable; nothing when it is not set.
 using ReadVariable = std::function<std::optional<std::string>(const char* name)>;
 std::optional<std::string> read_environment(const char* name);
 
-// service: the service's name where OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES give none. Variables that are empty
-// count as not set. Nothing is asked of the other variables while traces are off: no endpoint, OTEL_SDK_DISABLED=true
-// or OTEL_TRACES_EXPORTER=none.
+// service: the service's name if neither OTEL_SERVICE_NAME nor OTEL_RESOURCE_ATTRIBUTES gives one. Empty variables
+// count as not set. Other variables are not checked while traces are off: no endpoint, OTEL_SDK_DISABLED=true or
+// OTEL_TRACES_EXPORTER=none.
 //
-// These variables are often set for all programs of a machine at once. One that asks for what this one does not do, or
-// is malformed, turns traces off with a warning that names it and its rule, and never a header's value.
+// These variables are often set for all programs on a machine at once. One that is malformed, or asks for something
+// unsupported, turns traces off with a warning that gives its name and its rule, but never a header's value.
 TraceSettings read_trace_settings(const ReadVariable& read, std::string_view service, std::string_view version);
 
 }  // namespace ledgerline

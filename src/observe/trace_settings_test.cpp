@@ -1,4 +1,4 @@
-// What the OTEL_* variables make of traces, and what is said about wrong ones.
+// How the OTEL_* variables configure traces, and what is reported about wrong ones.
 #include "observe/trace_settings.h"
 
 #include <gmock/gmock.h>

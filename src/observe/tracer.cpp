@@ -5,7 +5,7 @@
 namespace ledgerline {
 namespace {
 
-// SplitMix64's finaliser: a bijection, so numbers that differ stay different, that leaves no pattern to see.
+// SplitMix64's finaliser: a bijection, so different numbers stay different, that leaves no visible pattern.
 constexpr std::uint64_t mix(std::uint64_t z) {
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
     z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
@@ -28,8 +28,8 @@ const SystemClock& system_clock() {
 
 thread_local const TraceContext* TraceScope::current_ = nullptr;
 
-// By the trace id's last 63 bits, as other implementations of OpenTelemetry do it: all services that see a trace take
-// the same decision, and a larger ratio samples all that a smaller one does.
+// By the trace id's last 63 bits, like other implementations of OpenTelemetry: all services that see a trace make the
+// same decision, and a larger ratio samples everything that a smaller one does.
 bool Sampler::samples(const TraceContext* parent, const TraceId& trace_id) const {
     if (parent && parent_based) return parent->sampled;
     if (ratio >= 1) return true;

@@ -1,6 +1,4 @@
-// Tracer: begins spans, decides which are sampled, and hands those that ended to the exporter.
-//
-// Safe to use from any thread.
+// Tracer: begins spans, decides which are sampled, and hands ended ones to the exporter. Safe to use from any thread.
 #pragma once
 
 #include <atomic>
@@ -19,17 +17,18 @@
 
 namespace ledgerline {
 
-// Which spans are recorded. The names are OpenTelemetry's (OTEL_TRACES_SAMPLER).
+// Which spans are recorded. The names are those of OpenTelemetry (OTEL_TRACES_SAMPLER).
 struct Sampler {
-    // Of the traces that begin here, or of all when parent_based is false: 1 is always_on, 0 is always_off.
+    // The share of traces sampled among those that begin here, or among all when parent_based is false: 1 is always_on,
+    // 0 is always_off.
     double ratio = 1;
-    // Follows the caller's decision, where there is a caller.
+    // Follows the caller's decision when there is a caller.
     bool parent_based = true;
 
     bool samples(const TraceContext* parent, const TraceId& trace_id) const;
 };
 
-// Takes spans that have ended. Must not block. Safe to use from any thread.
+// Takes ended spans. Must not block. Safe to use from any thread.
 class SpanSink {
 public:
     virtual ~SpanSink() = default;
@@ -38,32 +37,32 @@ public:
 
 class Tracer {
 public:
-    // Records nothing: contexts are handed on as they came, and a trace that begins here says that it is not sampled.
+    // Records nothing: contexts are passed on as they came, and a trace that begins here says that it is not sampled.
     explicit Tracer(Random& random);
-    // All must outlive it.
+    // All of them must outlive it.
     Tracer(Sampler sampler, SpanSink& sink, const Clock& clock, Random& random)
         : Tracer(sampler, &sink, clock, random) {}
     Tracer(const Tracer&) = delete;
     Tracer& operator=(const Tracer&) = delete;
 
-    // The tracer of those who want none.
+    // A tracer that records nothing.
     static Tracer& off();
 
-    // False: no span is ever recorded, and whoever would prepare something for one can leave it.
+    // False: no span is ever recorded, so work that only prepares one can be skipped.
     bool enabled() const { return sink_ != nullptr; }
 
-    // Without a parent a new trace begins. begun_at: now, when it is left out.
+    // Without a parent, a new trace begins. begun_at: now by default.
     Span start(SpanKind kind, std::string_view name, const std::optional<TraceContext>& parent,
                std::optional<WallTime> begun_at = std::nullopt);
-    // A span below one of ours, which is recorded when that one is.
+    // A span below one of ours; it is recorded when that one is.
     Span start_below(const TraceContext& parent, SpanKind kind, std::string_view name,
                      std::optional<WallTime> begun_at = std::nullopt);
 
-    // One piece of work done for many. Its span lies in the trace of the first member, so that a trace shows all that
-    // was done for it when nobody else was there, and links every one. Of sampled members; without any, it records
-    // nothing.
+    // One piece of work done for many members. Its span belongs to the first member's trace, so that a trace shows
+    // everything done for it when it was alone, and links to every member. Only sampled members count; without any, it
+    // records nothing.
     Span start_batch(std::string_view name, std::span<const TraceContext> members);
-    // The same for items that have a traceparent each. Repetitions one after the other count once.
+    // The same for items that each have a traceparent. Consecutive repetitions count once.
     template <class Items, class Member>
     Span start_batch(std::string_view name, const Items& items, Member traceparent) {
         std::vector<TraceContext> members;
@@ -79,7 +78,7 @@ public:
 
     WallTime now() const { return clock_.wall_now(); }
 
-    // Called by spans that end.
+    // Called when a span ends.
     void finish(std::unique_ptr<SpanData> span) { sink_->take(std::move(span)); }
 
 private:
@@ -97,8 +96,8 @@ private:
     const std::uint64_t process_;  // upper half of the trace ids that begin here, before mixing
 };
 
-// What the calling thread works for: database sessions hang their spans below it, without every seam between having to
-// hand it on. Scopes nest.
+// What the calling thread works for: database sessions put their spans below it, so that no seam in between has to pass
+// it on. Scopes nest.
 class TraceScope {
 public:
     explicit TraceScope(const TraceContext& context) : context_(context), outer_(current_) { current_ = &context_; }
@@ -106,7 +105,7 @@ public:
     TraceScope(const TraceScope&) = delete;
     TraceScope& operator=(const TraceScope&) = delete;
 
-    // Null: nothing that is traced.
+    // Null: the thread works for nothing that is traced.
     static const TraceContext* current() { return current_; }
 
 private:

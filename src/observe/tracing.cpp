@@ -5,7 +5,7 @@
 namespace ledgerline {
 namespace {
 
-// Without the user and the password that it may hold.
+// Without the user and password that it may contain.
 std::string shown(std::string url) {
     const auto scheme = url.find("://");
     const auto at = url.rfind('@');

@@ -1,4 +1,4 @@
-// Tracing: a process' tracer and exporter, as its settings want them.
+// Tracing: a process' tracer and exporter, set up from its settings.
 #pragma once
 
 #include <memory>
@@ -16,15 +16,15 @@ public:
     // How long stop() waits for a collector that does not answer.
     static constexpr milliseconds flush_max{5'000};
 
-    // Begins to export at once, unless the settings leave traces off: then it costs nothing. Everything must outlive
+    // Begins to export at once, unless the settings leave traces off: then it costs nothing. All arguments must outlive
     // it.
     Tracing(TraceSettings settings, const Clock& clock, Random& random, Metrics& metrics);
     ~Tracing() { stop(); }
 
-    // Lives as long as this. Whoever uses it must be gone before.
+    // Lives as long as this; its users must be gone first.
     Tracer& tracer() { return *tracer_; }
 
-    // Exports what has ended so far, as far as that is possible within flush_max. Spans that end later are dropped.
+    // Exports what has ended so far, as far as that is possible within flush_max. Drops spans that end later.
     // Repeatable.
     void stop();
 

@@ -28,9 +28,9 @@ Result<std::vector<std::string>> read_api_keys(const std::string& path) {
         if (line.empty() || line.starts_with('#')) continue;
         const std::string where = "line " + std::to_string(number) + ": ";
         if (!std::all_of(line.begin(), line.end(), [](char c) { return c > 0x20 && c < 0x7f; }))
-            return bad_file(path, where + "a key has visible ASCII characters only");
+            return bad_file(path, where + "a key must consist of visible ASCII characters only");
         if (line.size() < kKeyCharsMin)
-            return bad_file(path, where + "a key has at least " + std::to_string(kKeyCharsMin) + " characters");
+            return bad_file(path, where + "a key must have at least " + std::to_string(kKeyCharsMin) + " characters");
         keys.push_back(line);
     }
     if (keys.empty()) return bad_file(path, "holds no key");

@@ -1,4 +1,4 @@
-// The file of API keys: one a line. Blank lines and lines that begin with # are passed over.
+// The file of API keys: one per line. Blank lines and lines that begin with # are skipped.
 #pragma once
 
 #include <string>
@@ -8,10 +8,10 @@
 
 namespace ledgerline::roles {
 
-// Error bad_usage, which names the file: it cannot be read, holds no key, or a key that no header can carry.
+// Error bad_usage, which names the file: it cannot be read, holds no key, or holds a key that no header can carry.
 Result<std::vector<std::string>> read_api_keys(const std::string& path);
 
-// The keys with the file that they came from; both empty where the API is open.
+// The keys and the file that they came from; both empty when the API is open.
 struct ApiKeysFile {
     std::string path;
     std::vector<std::string> keys;

@@ -13,7 +13,7 @@ Result<void> run(RoleProcess& process, const ApiSettings& options, const ApiKeys
     LEDGERLINE_TRY(const int lanes, prepare_database(process, options.database_url, options.timeouts.startup,
                                                      Schema::must_be_current, {intake::can_accept}));
 
-    // Only to tell of it: what is accepted while Kafka is away waits in the database.
+    // Only to report its state: what is accepted while Kafka is unreachable waits in the database.
     std::optional<KafkaLink> kafka;
     std::vector<health::Dependency> dependencies;
     if (!options.kafka.brokers.empty()) {

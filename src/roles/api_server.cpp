@@ -26,10 +26,10 @@ ApiServer::~ApiServer() {
 void ApiServer::reload_keys() {
     const auto keys = read_api_keys(keys_path_);
     if (!keys)
-        return log::error("the API keys could not be read again; the old ones count",
+        return log::error("the API keys could not be reloaded; the old ones stay in force",
                           {{"reason", keys.error().message}});
     listener_->set_api_keys(*keys);
-    log::info("API keys read again", {{"keys", keys->size()}});
+    log::info("API keys reloaded", {{"keys", keys->size()}});
 }
 
 void ApiServer::set_not_ready() { api_->set_not_ready(); }

@@ -12,32 +12,32 @@
 
 namespace ledgerline::roles {
 
-// What the API needs to know besides its address.
+// What the API needs to know other than its address.
 struct ApiServerConfig {
     std::string database_url;
-    std::vector<health::ProbedStage> stages{{health::StageRight::intake}};  // as of ApiConfig
-    std::vector<health::Dependency> dependencies;                           // besides the database
-    std::function<bool()> alive;                                            // as of http::HealthConfig
+    std::vector<health::ProbedStage> stages{{health::StageRight::intake}};  // as in ApiConfig
+    std::vector<health::Dependency> dependencies;                           // in addition to the database
+    std::function<bool()> alive;                                            // as in http::HealthConfig
 };
 
 class ApiServer {
 public:
-    // Behind the process' addresses, where nobody is answered yet. From now on SIGHUP reads the keys again; when that
-    // fails, the old ones count. The process must outlive it.
+    // Takes over the process' addresses, where nobody is answered yet. From now on SIGHUP reloads the keys; when that
+    // fails, the old ones stay in force. The process must outlive it.
     ApiServer(RoleProcess& process, const ApiKeysFile& keys);
     ~ApiServer();
 
-    // Serves, probes also at their own address where the process has one. publisher_wakeup is notified of new events;
-    // it and what the dependencies stand on must live until stop(), or a failure of start(). To be called once.
+    // Serves; probes also at their own address if the process has one. publisher_wakeup is notified of new events; it
+    // and what the dependencies use must live until stop(), or a failure of start(). Must be called once.
     Result<void> start(ApiServerConfig config, Wakeup& publisher_wakeup);
     std::uint16_t port() const { return listener_->port(); }
 
-    // To be notified whenever outcomes were written in this process. From start() on.
+    // Notify it whenever outcomes were written in this process. Valid after start().
     Wakeup& outcome_wakeup() { return api_->outcome_wakeup(); }
 
-    // From now on /readyz says no; everything is served as before.
+    // From now on /readyz answers not ready; everything is served as before.
     void set_not_ready();
-    // Not ready from the first moment on; requests under way may take grace to end. Repeatable.
+    // Not ready from the first moment; current requests may take grace to end. Repeatable.
     void stop(milliseconds grace);
 
 private:
@@ -48,7 +48,7 @@ private:
     const std::string keys_path_;  // "": none
     http::Router router_, probe_router_;
     std::unique_ptr<api::Api> api_;
-    // They go before the API that their handlers may still hold on to.
+    // Destroyed before the API, which their handlers may still use.
     std::unique_ptr<http::Listener> listener_, probe_listener_;
 };
 

@@ -1,5 +1,5 @@
-// DeadLetterService: the feed of the dead letters' topic with everything it stands on, as a thread of its own: a broker
-// that refuses a letter must not keep the publisher from renewing its leases.
+// DeadLetterService: the dead-letter feed with everything it needs, on its own thread: a broker that refuses a dead
+// letter must not keep the publisher from renewing its leases.
 #pragma once
 
 #include <memory>
@@ -15,13 +15,13 @@ namespace ledgerline::roles {
 
 class DeadLetterService {
 public:
-    // owner: that of the publisher of this process. on_fatal is called on the loop's thread when the role cannot go on.
+    // owner: that of this process' publisher. on_fatal is called on the loop's thread when the role cannot continue.
     // Everything must outlive the service.
     DeadLetterService(const std::string& database_url, std::string owner, std::unique_ptr<bus::Producer> producer,
                       const Clock& clock, Random& random, Metrics& metrics, Watchdog& watchdog,
                       LoopThread::OnFatal on_fatal);
 
-    // Both may be called repeatedly. stop() lets the round under way end.
+    // Both may be called repeatedly. stop() lets the current round end.
     void start() { loop_.start(); }
     void stop() { loop_.stop(); }
 
@@ -29,7 +29,7 @@ private:
     std::unique_ptr<bus::Producer> producer_;
     letters::PgDeadLetterStore store_;
     letters::DeadLetterFeed feed_;
-    Wakeup wakeup_;  // letters come from the database: nobody notifies it but stop()
+    Wakeup wakeup_;  // letters come from the database: only stop() notifies it
     LoopThread loop_;
 };
 

@@ -10,7 +10,7 @@ namespace ledgerline::roles {
 namespace {
 
 constexpr std::size_t kBufferBytes = 64 * 1024;
-constexpr int kNoDeadline = -1;  // who pipes a command's output decides how fast it runs
+constexpr int kNoDeadline = -1;  // the reader of a command's output decides how fast it runs
 
 }  // namespace
 

@@ -1,7 +1,7 @@
-// DescriptorOutput: a stream buffer that writes to a descriptor and keeps why it could not.
+// DescriptorOutput: a stream buffer that writes to a descriptor and remembers why it could not.
 //
-// What cannot be written is lost, and everything after it: the stream is bad from then on. A write that a signal
-// interrupts, or that a non-blocking descriptor does not take yet, goes on. Not thread-safe.
+// What cannot be written is lost, and so is everything after it: the stream is bad from then on. A write that a signal
+// interrupts, or that a non-blocking descriptor does not accept yet, is continued. Not thread-safe.
 #pragma once
 
 #include <streambuf>
@@ -11,13 +11,14 @@ namespace ledgerline::roles {
 
 class DescriptorOutput final : public std::streambuf {
 public:
-    // Does not own the descriptor. One that is closed now stays so for this buffer, whatever gets its number later.
+    // Does not own the descriptor. One that is closed now stays closed for this buffer, even if its number is reused
+    // later.
     explicit DescriptorOutput(int descriptor);
     ~DescriptorOutput() override { sync(); }
 
     // errno of the first write that failed; 0 when none has.
     int error() const { return error_; }
-    // Whether the reader went away after it had got something: it has had enough, as `head` has.
+    // Whether the reader went away after it had received something: it has had enough, like `head`.
     bool reader_has_left() const;
 
 protected:

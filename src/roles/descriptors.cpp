@@ -21,7 +21,7 @@ Result<std::size_t> connections_below(std::size_t limit, std::size_t asked) {
     constexpr std::size_t taken = descriptors_reserved + http::Listener::connections_beyond_max;
     if (limit < taken + std::min(asked, connections_least))
         return failure(Disposition::stop, "too_few_descriptors",
-                       fmt::format("this process may open {} files at once and needs {} at least: raise its limit "
+                       fmt::format("this process may open {} files at once and needs at least {}: raise its limit "
                                    "(ulimit -n, LimitNOFILE=, --ulimit nofile)",
                                    limit, taken + connections_least));
     return std::min(asked, limit - taken);

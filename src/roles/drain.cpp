@@ -10,7 +10,7 @@
 namespace ledgerline::roles {
 namespace {
 
-// How often a drain looks, and how long it waits for lanes that do not move.
+// How often a drain checks, and how long it waits for lanes that do not move.
 constexpr milliseconds kTick{50};
 constexpr milliseconds kStalled{3000};
 

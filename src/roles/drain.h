@@ -1,12 +1,12 @@
-// The last step of a process that has all roles: what it accepted is applied before it ends.
+// The last step of a process that runs all roles: what it accepted is applied before it ends.
 #pragma once
 
 #include "roles/role.h"
 
 namespace ledgerline::roles {
 
-// Waits until everything accepted is applied, or nothing moves any more, or at_most has passed. Returns how many events
-// are left, as far as the database tells.
+// Waits until everything accepted is applied, nothing moves any longer, or at_most has passed. Returns how many events
+// are left, as far as the database can say.
 std::int64_t drain(RoleProcess& process, const std::string& database_url, int lanes, milliseconds at_most);
 
 }  // namespace ledgerline::roles

@@ -1,4 +1,4 @@
-// Environment: what a command is given of the world. Everything in it must outlive the command.
+// Environment: what a command may use of its surroundings. Everything in it must outlive the command.
 #pragma once
 
 #include <istream>
@@ -17,8 +17,8 @@ struct Environment {
     const Clock& clock;
     Random& random;
     bool out_is_terminal = false;
-    const DescriptorOutput* out_buffer = nullptr;  // behind out; null where it is no descriptor
-    std::istream* terminal = nullptr;              // where a person answers questions; null where there is none
+    const DescriptorOutput* out_buffer = nullptr;  // behind out; null if out is not a descriptor
+    std::istream* terminal = nullptr;              // where a person answers questions; null if there is none
 };
 
 }  // namespace ledgerline::roles

@@ -15,8 +15,8 @@ void ExitDeadline::arm(milliseconds at_most) {
     thread_ = std::thread([this, at_most] {
         if (disarmed_.wait(at_most)) return;
         try {
-            log::error("the shutdown hangs: leaving", {{"waited_ms", at_most.count()}});
-        } catch (...) {  // nothing keeps it from leaving
+            log::error("the shutdown hangs: exiting", {{"waited_ms", at_most.count()}});
+        } catch (...) {  // nothing may keep it from exiting
         }
         leave_at_once(exit_unavailable);
     });

@@ -1,5 +1,5 @@
-// ExitDeadline: the last resort of a shutdown that hangs, in a loop that does not come back or a client that does not
-// let itself be closed. Being killed at any point is safe, so this is.
+// ExitDeadline: the last resort for a shutdown that hangs, in a loop that does not return or a client that cannot be
+// closed. Safe, because being killed at any point is safe.
 #pragma once
 
 #include <mutex>
@@ -17,8 +17,8 @@ public:
     ExitDeadline(const ExitDeadline&) = delete;
     ExitDeadline& operator=(const ExitDeadline&) = delete;
 
-    // Ends the process with exit code 3, as leave_at_once() does, if this object is not gone within at_most.
-    // To be called once.
+    // Ends the process with exit code 3, as leave_at_once() does, unless this object is destroyed within at_most. Must
+    // be called once.
     void arm(milliseconds at_most);
 
 private:

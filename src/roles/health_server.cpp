@@ -3,7 +3,7 @@
 namespace ledgerline::roles {
 namespace {
 
-constexpr milliseconds kGrace{1000};  // for answers under way at the end
+constexpr milliseconds kGrace{1000};  // for answers in progress at the end
 
 }  // namespace
 

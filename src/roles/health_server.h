@@ -1,4 +1,4 @@
-// HealthServer: the port of a role that serves nothing but its health and its metrics.
+// HealthServer: the port of a role that serves only its health and its metrics.
 #pragma once
 
 #include <optional>
@@ -13,19 +13,19 @@ namespace ledgerline::roles {
 
 class HealthServer {
 public:
-    // Behind the process' addresses, where nobody is answered yet. right: what the role does in the database. The
+    // Takes over the process' addresses, where nobody is answered yet. right: what the role does in the database. The
     // process must outlive it.
     HealthServer(RoleProcess& process, const std::string& database_url, health::StageRight right);
     ~HealthServer() { stop(); }
     HealthServer(const HealthServer&) = delete;
     HealthServer& operator=(const HealthServer&) = delete;
 
-    // Serves. config.dependencies come after the database, which is always looked at; what they stand on must live
-    // until stop() or a failure of start(). To be called once.
+    // Serves. config.dependencies come after the database, which is always checked; what they use must live until
+    // stop() or a failure of start(). Must be called once.
     Result<void> start(health::HealthConfig config);
     std::uint16_t port() const { return listener_.port(); }
 
-    // From now on /readyz says no.
+    // From now on /readyz answers not ready.
     void begin_stop();
     // Repeatable.
     void stop();

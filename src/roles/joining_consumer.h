@@ -1,4 +1,4 @@
-// JoiningConsumer: a consumer that remembers whether the group has taken it in.
+// JoiningConsumer: a consumer that remembers whether the group has accepted it.
 #pragma once
 
 #include <atomic>
@@ -11,7 +11,7 @@ namespace ledgerline::roles {
 
 class JoiningConsumer final : public bus::Consumer {
 public:
-    // Who has polled this long without being given a partition is a spare member: others hold them all.
+    // A member that has polled this long without being assigned a partition is a spare: others hold them all.
     static constexpr milliseconds spare_after{10'000};
 
     // The clock must outlive it.
@@ -21,7 +21,7 @@ public:
     Result<bus::Polled> poll(milliseconds wait, std::size_t messages_max) override;
     void commit(int partition, std::int64_t next_offset) override { consumer_->commit(partition, next_offset); }
 
-    // Whether it was ever given a partition, or is a spare member. Thread-safe.
+    // Whether it was ever assigned a partition, or is a spare member. Thread-safe.
     bool joined() const { return joined_; }
 
 private:

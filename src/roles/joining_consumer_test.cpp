@@ -34,7 +34,7 @@ TEST(JoiningConsumerTest, ASpareMemberHasJoinedAfterAWhile) {
     EXPECT_TRUE(spare.joined());
 }
 
-// Polls that fail are no sign of a group.
+// Failed polls do not mean that the group accepted it.
 TEST(JoiningConsumerTest, HasNotJoinedWhilePollsFail) {
     struct Away final : bus::Consumer {
         Result<bus::Polled> poll(milliseconds, std::size_t) override { return failure(Disposition::retry, "away", ""); }

@@ -12,18 +12,18 @@
 
 namespace ledgerline::roles {
 
-// The bus, and what remains of it: when it goes, after all its clients, and one of them could not be destroyed, the
-// process is told to leave without waiting for it.
+// The bus, and what to do when it cannot be closed: when the bus is destroyed, after all its clients, and one of them
+// could not be, the process is told to exit without waiting for it.
 class KafkaLink {
 public:
-    // Contacts nobody yet. role: what brokers see as the name of its clients, after "ledgerline-". lanes: partitions of
-    // the topic of events. The process must outlive the link. Error bad_usage (refuse): a property that the client does
-    // not take.
+    // Contacts no broker yet. role: the name of its clients as brokers see it, after "ledgerline-". lanes: partitions
+    // of the topic of events. The process must outlive the link. Error bad_usage (refuse): a property that the client
+    // does not accept.
     static Result<KafkaLink> open(RoleProcess& process, const std::string& role, bus::KafkaConfig config, int lanes);
 
     bus::KafkaBus& bus() const { return *bus_; }
     const bus::MessagingNames& names() const { return names_; }
-    // "kafka", as /readyz names it: a broker answers, and the topic of events takes events. The link must outlive it.
+    // "kafka" in /readyz: a broker answers, and the topic of events accepts events. The link must outlive it.
     health::Dependency dependency(bool required) const;
 
 private:
@@ -38,7 +38,7 @@ private:
     bus::MessagingNames names_;
 };
 
-// The start of a role that stands between the database and Kafka alone: publisher or worker. options outlives it.
+// The start of a role that uses only the database and Kafka: publisher or worker. options must outlive it.
 template <class Options>
 RoleStart stage_start(std::string name, const Options& options) {
     return {.name = std::move(name),

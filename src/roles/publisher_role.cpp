@@ -14,7 +14,7 @@ Result<void> run(RoleProcess& process, const PublisherSettings& options) {
                                                      Schema::must_be_current, {publish::can_publish}));
     LEDGERLINE_TRY(const KafkaLink kafka, KafkaLink::open(process, "publisher", options.kafka, lanes));
 
-    // Events come from other processes: nobody wakes the publisher but its own polling.
+    // Events come from other processes: only polling wakes the publisher.
     Wakeup wakeup;
     Watchdog watchdog(options.timeouts.stall, process.on_fatal());
     const std::string owner = new_owner(process.ids());

@@ -1,4 +1,4 @@
-// PublisherService: the publisher with everything it stands on, as a thread.
+// PublisherService: the publisher with everything it needs, on its own thread.
 #pragma once
 
 #include <memory>
@@ -20,18 +20,18 @@ struct PublisherServiceConfig {
 
 class PublisherService {
 public:
-    // wakeup is what tells of new events in this process; on_fatal is called on the loop's thread when the role cannot
-    // go on. Everything must outlive the service.
+    // wakeup is notified of new events in this process; on_fatal is called on the loop's thread when the role cannot
+    // continue. Everything must outlive the service.
     PublisherService(const PublisherServiceConfig& config, std::unique_ptr<bus::Producer> producer, const Clock& clock,
                      Random& random, Metrics& metrics, Wakeup& wakeup, Watchdog& watchdog, LoopThread::OnFatal on_fatal,
                      Tracer& tracer = Tracer::off());
     ~PublisherService() { stop(); }
 
-    // Both may be called repeatedly. stop() lets the round under way end and gives the leases up.
+    // Both may be called repeatedly. stop() lets the current round end and releases the leases.
     void start();
     void stop();
 
-    // As of Publisher::trouble(). Thread-safe.
+    // As in Publisher::trouble(). Thread-safe.
     std::optional<std::string> trouble() const { return publisher_.trouble(); }
 
 private:

@@ -24,21 +24,21 @@ namespace {
 
 using cluster::OsUser;
 
-// Who is nobody in particular.
+// Users without special rights.
 constexpr const char* kOrdinaryUsers[] = {"ledgerline", "nobody"};
 // To read files and reach sockets that are closed to others.
 constexpr int kForFiles[] = {CAP_DAC_OVERRIDE};
-// To run the private cluster as another user, besides.
+// Also to run the private cluster as another user.
 constexpr int kForCluster[] = {CAP_DAC_OVERRIDE, CAP_CHOWN, CAP_FOWNER, CAP_KILL, CAP_SETGID, CAP_SETUID};
 
-// No program that this process starts gains a right by being started, whoever owns it.
+// No program started by this process may gain rights by being started, whoever owns it.
 void grant_programs_nothing() {
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
     for (int capability = 0; capability <= CAP_LAST_CAP; ++capability) prctl(PR_CAPBSET_DROP, capability, 0, 0, 0);
 }
 
-// Leaves of this thread's capabilities those that are named, as far as it has them.
+// Drops this thread's capabilities except those named, as far as it has them.
 void keep_only(std::span<const int> kept) {
     __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
     __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3]{};
@@ -53,7 +53,7 @@ void keep_only(std::span<const int> kept) {
     syscall(SYS_capset, &header, sets);
 }
 
-// A process that changed its user shows its memory to nobody, and a leak checker looks at it from outside.
+// The memory of a process that changed its user is closed to everybody, but a leak checker inspects it from outside.
 void stay_debuggable_by_sanitizers() {
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
@@ -81,14 +81,14 @@ std::string reason_to_stay(const RightsPlan& plan, const cluster::LoginNeeds& lo
     std::vector<std::filesystem::path> files = plan.files;
     files.insert(files.end(), login.files.begin(), login.files.end());
     if (const auto closed = cluster::first_unreadable(files, user))
-        return fmt::format("user '{}' cannot read {}, which is read again later", user.name, closed->string());
-    // Asked for by name, the user is the one that the server is meant to see.
+        return fmt::format("user '{}' cannot read {}, which must be read again later", user.name, closed->string());
+    // A user requested by name is the one that the server is meant to see.
     if (login.local_socket && plan.run_as.empty())
         return "the database is reached over a unix socket, where the server may ask which user we are";
     return "";
 }
 
-// libpq takes names and files from there.
+// libpq takes names and files from the environment.
 void adapt_environment(const OsUser& user, const cluster::LoginNeeds& login) {
     if (!login.user.empty()) setenv("PGUSER", login.user.c_str(), 1);
     const passwd* entry = getpwuid(user.uid);
@@ -109,7 +109,7 @@ Result<RightsKept> give_up_rights(const RightsPlan& plan) {
     const cluster::LoginNeeds login =
         plan.database_url.empty() ? cluster::LoginNeeds{} : cluster::login_needs(plan.database_url);
     std::string because = !user            ? "no user 'ledgerline' or 'nobody' exists"
-                          : user->uid == 0 ? "it was asked to"
+                          : user->uid == 0 ? "it is configured to"
                                            : reason_to_stay(plan, login, *user);
     if (because.empty()) {
         if (plan.cluster) LEDGERLINE_CHECK(cluster::adopt_data_dir(plan.cluster->data_dir, *user));
@@ -120,7 +120,7 @@ Result<RightsKept> give_up_rights(const RightsPlan& plan) {
             adapt_environment(*user, login);
             return RightsKept{user->name, ""};
         }
-        because = fmt::format("this system does not let it become user '{}'", user->name);
+        because = fmt::format("the system does not permit it to become user '{}'", user->name);
     }
     grant_programs_nothing();
     keep_only(plan.cluster ? std::span<const int>(kForCluster) : std::span<const int>(kForFiles));

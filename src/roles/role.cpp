@@ -25,11 +25,11 @@ namespace {
 
 constexpr Backoff::Limits kFirstConnectBackoff{milliseconds(50), milliseconds(1000)};
 constexpr std::size_t kHostChars = 64;
-// The code of what ends a role that a signal reached before it served: no failure of its own.
+// The code of a role that a signal ended before it served: not a failure of its own.
 constexpr const char* kToldToEnd = "told_to_end";
 constexpr std::string_view kRightsMissing = "42501";
 
-// One try at all of it.
+// One attempt at all of it.
 Result<int> try_prepare(const std::string& url, Schema schema, std::initializer_list<CanWrite> writes) try {
     const db::ConnectionConfig config = connection_config(url, "start");
     LEDGERLINE_TRY(auto connection, db::Connection::open(config));
@@ -51,7 +51,7 @@ std::string url_of(const std::string& host, std::uint16_t port) {
     return host.contains(':') ? fmt::format("http://[{}]:{}", host, port) : fmt::format("http://{}:{}", host, port);
 }
 
-// What traces call this process unless OTEL_SERVICE_NAME says otherwise.
+// The name of this process in traces unless OTEL_SERVICE_NAME says otherwise.
 std::string service_of(std::string_view role) {
     return role == "up" ? "ledgerline" : "ledgerline-" + std::string(role);
 }
@@ -68,10 +68,10 @@ Result<Taken> begin(const RoleStart& start) {
     const std::size_t limit = raise_descriptor_limit(), asked = static_cast<std::size_t>(start.listen.connections_max);
     LEDGERLINE_TRY(begun.connections_max, connections_below(limit, asked));
     LEDGERLINE_TRY(const RightsKept kept, give_up_rights(start.rights));
-    if (!kept.user.empty()) log::info("root's rights are given up", {{"user", kept.user}});
-    if (!kept.because.empty()) log::warn("this process stays root, with few rights", {{"reason", kept.because}});
+    if (!kept.user.empty()) log::info("gave up root's rights", {{"user", kept.user}});
+    if (!kept.because.empty()) log::warn("this process stays root, with reduced rights", {{"reason", kept.because}});
     if (begun.connections_max < asked)
-        log::warn("fewer connections than asked for: this process may open too few files",
+        log::warn("fewer connections than requested: this process may open too few files",
                   {{"connections_max", begun.connections_max}, {"asked", asked}, {"open_files_max", limit}});
     return begun;
 }
@@ -94,7 +94,7 @@ RoleProcess::RoleProcess(const Environment& environment, const RoleStart& start,
 void RoleProcess::announce_ready(const std::string& host, std::uint16_t port) {
     const std::string url = url_of(host, port);
     if (!write_if_room(STDOUT_FILENO, fmt::format("ledgerline is ready: {}\n", url)))
-        log::warn("stdout is not read: it does not say where this role serves", {{"url", url}});
+        log::warn("stdout is not being read: it does not show where this role serves", {{"url", url}});
     log::info("ready", {{"url", url}});
 }
 
@@ -102,7 +102,7 @@ std::optional<Error> RoleProcess::wait_for_end(const std::function<void()>& not_
     auto fatal = signals_.wait();
     not_ready();
     if (!fatal && shutdown_delay_.count() > 0) {
-        log::info("not ready any more; serving on for a while", {{"delay_ms", shutdown_delay_.count()}});
+        log::info("no longer ready; continuing to serve for a while", {{"delay_ms", shutdown_delay_.count()}});
         fatal = signals_.wait_again(shutdown_delay_);
     }
     deadline_.arm(shutdown_max_);
@@ -138,14 +138,14 @@ int run_role(const Environment& environment, const RoleStart& start,
 }
 
 std::unexpected<Error> told_to_end() {
-    return failure(Disposition::retry, kToldToEnd, "told to end before it was ready");
+    return failure(Disposition::retry, kToldToEnd, "asked to end before it was ready");
 }
 
 RightsPlan rights_plan(const RightsSettings& options, const std::string& database_url, const bus::KafkaConfig& kafka,
                        const std::string& api_keys_file) {
     RightsPlan plan{.run_as = options.run_as, .files = {}, .database_url = database_url};
     if (!api_keys_file.empty()) plan.files.emplace_back(api_keys_file);
-    // The client is made anew after failures, and reads its certificates and keys again.
+    // The client is recreated after failures, and then reads its certificates and keys again.
     for (const auto& [name, value] : kafka.properties)
         if (value.starts_with('/')) plan.files.emplace_back(value);
     return plan;
@@ -173,7 +173,7 @@ Result<int> prepare_database(RoleProcess& process, const std::string& database_u
         Error& error = lanes.error();
         if (error.disposition != Disposition::retry) return lanes;
         if (process.clock().steady_now() >= end) {
-            // The installation is there and has to be mended.
+            // The installation exists and must be repaired.
             if (error.code == kRightsMissing) error.disposition = Disposition::stop;
             return lanes;
         }
@@ -220,7 +220,7 @@ Result<ApiKeysFile> admitted_keys(const AdmissionSettings& options, const std::s
     } else if (!only_loopback && !options.allow_open) {
         return failure(Disposition::refuse, std::string(bad_usage),
                        fmt::format("--listen {} can be reached by other machines and there are no API keys: give "
-                                   "--api-keys-file, or --allow-open if that is what you want",
+                                   "--api-keys-file, or --allow-open if that is intended",
                                    host));
     }
     return file;

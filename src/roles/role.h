@@ -1,4 +1,4 @@
-// What the commands that run roles have in common: signals, the first connection, the address, and the end.
+// What the commands that run roles have in common: signals, the first connection, the address, and the shutdown.
 #pragma once
 
 #include <functional>
@@ -24,30 +24,30 @@
 
 namespace ledgerline::roles {
 
-// What a shutdown may take besides the time given for draining.
+// How long a shutdown may take in addition to the drain timeout.
 inline constexpr milliseconds shutdown_slack{15'000};
 
-// What is settled before a role begins, and anything is made or changed.
+// What is decided before a role begins and before anything is created or changed.
 struct RoleStart {
     std::string name;
     LogSettings log;
     ListenSettings listen;
     TimeoutSettings timeouts;
-    // How long the role may take to end after a signal or a failure, before the process is ended anyway. The delay at
-    // shutdown comes on top.
+    // How long the role may take to end after a signal or a failure before the process is forced to end. The shutdown
+    // delay is added to it.
     milliseconds shutdown_max;
-    // Finds all that is wrong with the settings. Told whether only this machine can reach the addresses.
+    // Reports everything that is wrong with the settings. only_loopback: only this machine can reach the addresses.
     std::function<Result<void>(bool only_loopback)> check;
     RightsPlan rights;
 };
 
-// What a role has when it begins.
+// What a role has been given when it begins.
 struct Taken {
     http::ListenSockets sockets, probe_sockets;
-    std::size_t connections_max = 0;  // as many as there are descriptors for
+    std::size_t connections_max = 0;  // limited by the descriptors available
 };
 
-// The process that a role runs in. One thread at a time, but for fail().
+// The process that a role runs in. One thread at a time, except fail().
 class RoleProcess {
 public:
     RoleProcess(const Environment& environment, const RoleStart& start, Taken taken, TraceSettings traces);
@@ -60,11 +60,11 @@ public:
     Signals& signals() { return signals_; }
 
     http::ListenerConfig listener_config(std::vector<std::string> api_keys) const;
-    // The addresses that were taken for the role's server. To be called once.
+    // The addresses bound for the role's server. Must be called once.
     http::ListenSockets take_sockets() { return std::move(taken_.sockets); }
 
     http::ListenerConfig probe_listener_config() const;
-    // Those for probes alone, perhaps none. To be called once.
+    // Those for probes only, possibly none. Must be called once.
     http::ListenSockets take_probe_sockets() { return std::move(taken_.probe_sockets); }
 
     // Ends the role with an error: wait_for_end() returns it.
@@ -73,13 +73,13 @@ public:
         return [this](const Error& error) { fail(error); };
     }
 
-    // Says on stdout, unless nobody reads it and it is full, and in the log that the role serves there.
+    // Reports in the log, and on stdout unless that is full and not being read, that the role serves there.
     void announce_ready(const std::string& host, std::uint16_t port);
-    // Waits until a signal arrives or fail() is called. Then calls not_ready and, after a signal, lets the role go on
-    // until those who look at /readyz have noticed, or another signal comes. When it returns, the time for the shutdown
-    // runs.
+    // Waits until a signal arrives or fail() is called. Then calls not_ready and, after a signal, lets the role
+    // continue until those who watch /readyz have noticed, or another signal arrives. The time limit of the shutdown
+    // starts when it returns.
     std::optional<Error> wait_for_end(const std::function<void()>& not_ready);
-    // The process ends without running destructors of what is static: they would wait for a client left behind.
+    // The process will end without running the destructors of static objects: they would wait for a client left behind.
     void leave_when_done() { leaves_ = true; }
     bool leaves_when_done() const { return leaves_; }
 
@@ -97,41 +97,41 @@ private:
     ExitDeadline deadline_;
 };
 
-// Runs a role on the main thread, before there are other threads. Returns the exit code: 0, or that of the error,
-// which is printed. Everything that body made must be gone when it returns.
+// Runs a role on the main thread, before there are other threads. Returns the exit code: 0, or that of the error, which
+// is printed. Everything that body made must be destroyed when it returns.
 //
-// In this order: the settings are checked and the addresses taken, which changes nothing; then the rights that are not
-// needed any more are given up; then body begins.
+// The order: the settings are checked and the addresses bound, which changes nothing; then rights that are no longer
+// needed are given up; then body begins.
 int run_role(const Environment& environment, const RoleStart& start,
              const std::function<Result<void>(RoleProcess&)>& body);
 
-// The error of a role that a signal reached before it served, which is none: its exit code is 0.
+// The error of a role that a signal ended before it served. It is not a failure: its exit code is 0.
 std::unexpected<Error> told_to_end();
 
-// What the role reads again later: what its login to the database and to Kafka takes, and the file of keys.
+// What the role will read again later: what its logins to the database and Kafka need, and the file of keys.
 RightsPlan rights_plan(const RightsSettings& options, const std::string& database_url, const bus::KafkaConfig& kafka,
                        const std::string& api_keys_file = "");
 
-// How long the server lets a transaction wait for this process. Below the time after which the group gives a worker's
-// lanes to another one, so that this one does not wait for the locks of one that stands still.
+// How long the server lets a transaction wait for this process. Less than the time after which the group gives a
+// worker's lanes to another one, so that the other does not wait for the locks of one that hangs.
 inline constexpr milliseconds idle_in_transaction_timeout{5'000};
 
-// The session settings of one part of a role, which pg_stat_activity shows as "ledgerline <part>".
+// The session settings of one part of a role, shown in pg_stat_activity as "ledgerline <part>".
 db::ConnectionConfig connection_config(const std::string& database_url, const std::string& part);
 
 enum class Schema { migrate, must_be_current };
 // Whether a session can do what the role does: can_accept, can_publish, can_apply.
 using CanWrite = Result<void> (*)(db::Connection&);
 // Connects for the first time, makes sure that no pooler shares the session, brings the schema up to date or checks
-// that it is, and proves that the role can write. Tries until it is so, a signal comes or startup_timeout has passed,
-// and gives up at once what waiting cannot cure. Returns how many lanes there are.
+// that it is, and proves that the role can write. Retries until it succeeds, a signal arrives or startup_timeout has
+// passed, and fails at once if waiting cannot help. Returns the number of lanes.
 Result<int> prepare_database(RoleProcess& process, const std::string& database_url, milliseconds startup_timeout,
                              Schema schema, std::initializer_list<CanWrite> writes);
 
-// "<host>-<pid>-<uuid>": who holds a lease, for people as well as for the protocol.
+// "<host>-<pid>-<uuid>": the holder of a lease, for people as well as for the protocol.
 std::string new_owner(UuidGenerator& ids);
 
-// The keys of the file, or none where the API may be open. Error bad_usage or bad_api_keys_file (refuse).
+// The keys in the file, or none where the API may be open. Error bad_usage or bad_api_keys_file (refuse).
 Result<ApiKeysFile> admitted_keys(const AdmissionSettings& options, const std::string& host, bool only_loopback);
 
 }  // namespace ledgerline::roles

@@ -1,5 +1,5 @@
-// The roles. Each function runs one until SIGTERM or SIGINT, or until it cannot go on, and returns the exit code of the
-// process. To be called on the main thread, before there are others.
+// The roles. Each function runs one until SIGTERM or SIGINT, or until it cannot continue, and returns the exit code of
+// the process. Must be called on the main thread, before there are other threads.
 #pragma once
 
 #include "roles/environment.h"
@@ -11,7 +11,7 @@ namespace ledgerline::roles {
 // database is given.
 int run_up(const Environment& environment, const UpSettings& options);
 
-// One role each, on a given database and Kafka. Their processes may run in any number, and come and go.
+// One role each, on a given database and Kafka. Any number of their processes may run, and come and go.
 int run_api(const Environment& environment, const ApiSettings& options);
 int run_publisher(const Environment& environment, const PublisherSettings& options);
 int run_worker(const Environment& environment, const WorkerSettings& options);

@@ -1,4 +1,4 @@
-// What each role is told: its settings with their defaults. The command line fills them in (cli/role_options.h).
+// The settings of each role, with their defaults. The command line fills them in (cli/role_options.h).
 #pragma once
 
 #include <cstdint>
@@ -18,9 +18,9 @@ struct ListenSettings {
     std::int64_t http_threads = 2;
     std::int64_t connections_max = 4096;
     std::int64_t connections_per_address = 0;         // 0: half of them
-    std::vector<http::Network> trusted_proxies = {};  // have no such share
+    std::vector<http::Network> trusted_proxies = {};  // exempt from it
     milliseconds idle_timeout{75'000};                // between requests of a connection
-    std::string probe_host = {};                      // where probes are answered besides; empty: nowhere else
+    std::string probe_host = {};                      // an additional address for probes; empty: none
     std::uint16_t probe_port = 0;
 };
 
@@ -31,29 +31,29 @@ struct AdmissionSettings {
 
 struct ApplySettings {
     std::int64_t worker_threads = 2;
-    std::int64_t unknown_attempts_max = 5;  // for an event that fails for an unknown reason, before it is dead-lettered
+    std::int64_t unknown_attempts_max = 5;  // for an event that fails for an unknown reason, before it is parked
 };
 
 struct TimeoutSettings {
     milliseconds startup{60'000};  // for the database to answer for the first time
-    milliseconds drain{20'000};    // of a shutdown
-    milliseconds stall{180'000};   // of one step of a loop, before the process gives itself up
-    // Between not being ready any more and closing the doors. Nothing: as the address wants it.
+    milliseconds drain{20'000};    // within a shutdown
+    milliseconds stall{180'000};   // for one step of a loop, before the process gives up
+    // Between becoming not ready and closing the ports. Nothing: depends on the address.
     std::optional<milliseconds> shutdown_delay;
-    // How long those who look at /readyz take to notice, where others than this machine's programs look.
+    // How long those who watch /readyz take to notice, if programs outside this machine can.
     static constexpr milliseconds shutdown_delay_default{5'000};
 };
 
-// What becomes of the rights of a process that was started as root.
+// What happens to the rights of a process that was started as root.
 struct RightsSettings {
-    std::string run_as;  // the user to become; empty: as give_up_root() finds it
+    std::string run_as;  // the user to become; empty: chosen by give_up_rights()
 };
 
 struct LogSettings {
     std::string level = "info";
     std::string format = "auto";
 };
-// Makes them the process's.
+// Applies them to the process.
 void configure_log(const LogSettings& settings);
 
 inline constexpr std::uint16_t api_port = 8080;
@@ -76,7 +76,7 @@ struct ApiSettings {
     std::string database_url;
     ListenSettings listen{.port = api_port};
     AdmissionSettings admission;
-    bus::KafkaConfig kafka;  // without brokers: nothing is said about Kafka
+    bus::KafkaConfig kafka;  // without brokers: Kafka's state is not reported
     TimeoutSettings timeouts;
     RightsSettings rights;
     LogSettings log;

@@ -16,12 +16,13 @@ namespace ledgerline::roles {
 namespace {
 
 constexpr int kTaken[] = {SIGTERM, SIGINT, SIGHUP};
-// What ends a process by default although nothing is wrong in it. Faults (SIGSEGV, SIGABRT, ...) keep their effect, and
-// so do those that stop and continue. Writes on closed pipes and beyond the limit of a file return errors instead.
+// Signals that end a process by default although nothing is wrong in it. Faults (SIGSEGV, SIGABRT, ...) keep their
+// effect, and so do signals that stop and continue. Writes to closed pipes and beyond a file size limit return errors
+// instead.
 constexpr int kIgnored[] = {SIGQUIT, SIGPIPE,   SIGALRM, SIGUSR1, SIGUSR2, SIGXFSZ,
                             SIGXCPU, SIGVTALRM, SIGPROF, SIGIO,   SIGPWR,  SIGSTKFLT};
 
-// Lets the thread look at what has changed.
+// Makes the thread look at what has changed.
 int wake_signal() { return SIGRTMIN; }
 
 sigset_t taken_set() {
@@ -104,8 +105,8 @@ void Signals::run() {
         if (number == SIGHUP) hang_up();
         if (!number && deadline) {
             try {
-                log::info("stopped while it started");
-            } catch (...) {  // nothing keeps it from leaving
+                log::info("stopped while starting");
+            } catch (...) {  // nothing may keep it from exiting
             }
             leave_at_once(exit_ok);
         }
@@ -131,11 +132,11 @@ std::optional<int> Signals::next(std::optional<SteadyTime> deadline) const {
 
 void Signals::hang_up() {
     const std::lock_guard lock(reload_mutex_);
-    if (!reload_) return log::info("SIGHUP: there is nothing to read again");
+    if (!reload_) return log::info("SIGHUP: there is nothing to reload");
     try {
         reload_();
-    } catch (const std::exception& exception) {  // the thread must live: it is the one that hears SIGTERM
-        log::error("SIGHUP: reading again failed", {{"reason", exception.what()}});
+    } catch (const std::exception& exception) {  // the thread must live: it is the one that receives SIGTERM
+        log::error("SIGHUP: reloading failed", {{"reason", exception.what()}});
     }
 }
 

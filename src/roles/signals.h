@@ -1,5 +1,5 @@
-// Signals: what the operating system and the people on it tell a role. SIGTERM and SIGINT ask it to end, SIGHUP to read
-// its keys again; everything else that would end a process by default, and is no fault of its own, does nothing.
+// Signals: what the operating system and its users ask of a role. SIGTERM and SIGINT ask it to end, SIGHUP to reload
+// its keys; every other signal that would end a process by default without being its fault is ignored.
 #pragma once
 
 #include <atomic>
@@ -16,31 +16,32 @@ namespace ledgerline::roles {
 
 class Signals {
 public:
-    // Blocks what this takes, in this thread and in all that it starts from now on, and ignores the rest. To be called
-    // before there are other threads. A handler that something else installed is left alone.
+    // Blocks the handled signals, in this thread and in all that it starts from now on, and ignores the rest. Must be
+    // called before there are other threads. A handler that something else installed is left alone.
     static void claim();
 
-    // Takes the signals, on a thread of its own. After claim().
+    // Handles the signals on its own thread. Must come after claim().
     Signals();
     ~Signals();
     Signals(const Signals&) = delete;
     Signals& operator=(const Signals&) = delete;
 
-    // Returns when the process was asked to end, or fail() was called by any thread: then with its error.
+    // Returns when the process was asked to end, or when any thread called fail(): then with its error.
     std::optional<Error> wait() const;
-    // After wait(): returns when the process is asked to end once more or fails, and at the latest after at_most.
+    // After wait(): returns when the process is asked to end again or fails, but no later than after at_most.
     std::optional<Error> wait_again(milliseconds at_most) const;
     // Whether wait() would return at once.
     bool pending() const;
     // Ends the wait with an error. The first one counts. Thread-safe.
     void fail(const Error& error);
 
-    // What SIGHUP does; called on the signals' thread, never after this was called again. Nothing: it is only logged.
+    // Sets what SIGHUP does; reload is called on the signals' thread, and never after on_hangup() was called again.
+    // Empty: SIGHUP is only logged.
     void on_hangup(std::function<void()> reload);
 
-    // While one lives, a process that was asked to end and does not come back to it within noticed_within is ended at
-    // once, with exit code 0: for waits at the start that nothing else interrupts, while nothing is under way yet that
-    // an end by kill -9 would harm.
+    // While one exists, a process that was asked to end and does not check within noticed_within is ended at once, with
+    // exit code 0: for waits at startup that nothing else interrupts, while nothing is in progress that kill -9 would
+    // harm.
     class EndsPromptly {
     public:
         static constexpr milliseconds noticed_within{2000};
@@ -63,7 +64,7 @@ private:
     mutable std::mutex mutex_;
     mutable std::condition_variable changed_;
     // Guarded by mutex_.
-    unsigned asked_ = 0;  // how often to end
+    unsigned asked_ = 0;  // how often it was asked to end
     std::optional<Error> failure_;
     bool prompt_ = false;
     bool ended_ = false;

@@ -21,7 +21,7 @@ namespace {
 
 using UpSettings;
 
-// For the private cluster to stop, besides what every role takes.
+// For the private cluster to stop, in addition to what every role takes.
 constexpr milliseconds kClusterStopMax{60'000};
 
 cluster::PrivateClusterConfig cluster_config(const UpSettings& options) {
@@ -40,7 +40,7 @@ Result<std::unique_ptr<cluster::PrivateCluster>> start_cluster(RoleProcess& proc
     return cluster;
 }
 
-// The bus of this process: Kafka where it is given, or one in memory.
+// The bus of this process: Kafka if it is given, or one in memory.
 class UpBus {
 public:
     // space_freed, which must outlive the bus, is notified when a full bus has room again.
@@ -51,7 +51,7 @@ public:
             LEDGERLINE_TRY(bus->kafka_, KafkaLink::open(process, "up", config, lanes));
             return bus;
         }
-        // The offsets of another run begin elsewhere, so that its letters are not taken for this one's.
+        // Another run's offsets begin elsewhere, so that its dead letters are not mistaken for this one's.
         bus->memory_.emplace(
             bus::MemoryBus::Options{.partitions = lanes,
                                     .first_offset = process.clock().wall_now().time_since_epoch().count(),
@@ -62,16 +62,16 @@ public:
     std::unique_ptr<bus::Producer> make_producer() {
         return kafka_ ? kafka_->bus().make_producer() : memory_->make_producer();
     }
-    // Null where there is no topic of dead letters: the bus in memory has none.
+    // Null if there is no topic of dead letters: the in-memory bus has none.
     std::unique_ptr<bus::Producer> make_dead_letter_producer() {
         return kafka_ ? kafka_->bus().make_dead_letter_producer() : nullptr;
     }
     std::unique_ptr<bus::Consumer> make_consumer() {
         return kafka_ ? kafka_->bus().make_consumer() : memory_->make_consumer();
     }
-    // For the spans.
+    // Used by spans.
     bus::MessagingNames names() const { return kafka_ ? kafka_->names() : bus::MessagingNames(); }
-    // What /readyz tells of it: without Kafka requests are still accepted.
+    // What /readyz reports about it: without Kafka requests are still accepted.
     std::vector<health::Dependency> dependencies() const {
         if (!kafka_) return {};
         return {kafka_->dependency(false)};

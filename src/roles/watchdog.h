@@ -1,7 +1,7 @@
-// Watchdog: notices when a loop's step does not come back.
+// Watchdog: notices when a loop's step does not return.
 //
-// A step that waits for a broker or a database that is away always comes back, because every call has a deadline. One
-// that does not hangs in a bug, ours or a library's, and only a new process helps.
+// A step that waits for an unreachable broker or database always returns, because every call has a deadline. One that
+// does not return hangs in a bug, ours or a library's, and only a new process helps.
 #pragma once
 
 #include <atomic>
@@ -18,30 +18,30 @@ class Watchdog {
 public:
     static constexpr milliseconds look_interval{500};
 
-    // limit: how long one step may take, counted in looks, so that a process that was stopped and goes on is not taken
-    // for one that hangs. on_stall is called once, on the watchdog's thread, with Disposition::retry.
+    // limit: how long one step may take, counted in looks, so that a process that was stopped and continued is not
+    // mistaken for one that hangs. on_stall is called once, on the watchdog's thread, with Disposition::retry.
     Watchdog(milliseconds limit, std::function<void(const Error&)> on_stall);
     ~Watchdog() { stop(); }
 
-    // The step, watched under that name. To be called before start(); the watchdog must outlive the loop.
+    // The step, watched under that name. Must be called before start(); the watchdog must outlive the loop.
     LoopThread::Step watch(std::string name, LoopThread::Step step);
 
     // Both may be called repeatedly.
     void start() { loop_.start(); }
     void stop() { loop_.stop(); }
 
-    // Whether every step came back in time so far. Thread-safe.
+    // Whether every step so far returned in time. Thread-safe.
     bool alive() const { return alive_; }
 
-    // One look, as the watchdog's thread does it every look_interval.
+    // One look, as the watchdog's thread takes it every look_interval.
     void look();
 
 private:
     struct Watched {
         std::string name;
-        std::atomic<std::uint64_t> step = 0;  // odd while one is under way
-        std::uint64_t seen = 0;               // at the last look
-        milliseconds lasted{};                // since the look that saw it first
+        std::atomic<std::uint64_t> step = 0;  // odd while a step is running
+        std::uint64_t seen = 0;               // its value at the last look
+        milliseconds lasted{};                // since the look that first saw it
     };
     void note_stall(const Watched& watched);
 

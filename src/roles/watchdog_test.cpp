@@ -22,7 +22,7 @@ protected:
                        [this](const Error& error) { stalls_.push_back(error); }};
 };
 
-// A step that lasts until it is let go.
+// A step that lasts until it is released.
 struct SlowStep {
     std::promise<void> begun, go_on;
     Result<milliseconds> operator()() {
@@ -45,7 +45,7 @@ TEST_F(WatchdogTest, NoticesAStepThatDoesNotComeBack) {
     const auto step = watchdog_.watch("slow", [&slow] { return slow(); });
     std::jthread thread([&step] { static_cast<void>(step()); });
     slow.begun.get_future().wait();
-    look(kLooksPerLimit);  // the first look only learns that a step is under way
+    look(kLooksPerLimit);  // the first look only learns that a step is running
     EXPECT_TRUE(watchdog_.alive());
     look(kLooksPerLimit);
     slow.go_on.set_value();
@@ -66,7 +66,7 @@ TEST_F(WatchdogTest, ALoopThatSleepsOrGoesOnIsAlive) {
     EXPECT_TRUE(stalls_.empty());
 }
 
-// Long steps, one after the other: each has the whole limit.
+// Long steps, one after another: each has the whole limit.
 TEST_F(WatchdogTest, CountsEachStepByItself) {
     for (int i = 0; i < 3; ++i) {
         SlowStep slow;

@@ -1,4 +1,4 @@
-// WorkerService: members of the consumer group, each a worker with a thread and a database session of its own.
+// WorkerService: members of the consumer group, each a worker with its own thread and database session.
 #pragma once
 
 #include <atomic>
@@ -36,7 +36,7 @@ struct WorkerServiceParts {
     Metrics& metrics;
     Watchdog& watchdog;
     std::function<void()> on_outcome;  // called on the members' threads after outcomes were committed
-    LoopThread::OnFatal on_fatal;      // called on a member's thread when the role cannot go on
+    LoopThread::OnFatal on_fatal;      // called on a member's thread when the role cannot continue
     Tracer& tracer = Tracer::off();
 };
 
@@ -45,15 +45,15 @@ public:
     WorkerService(const WorkerServiceConfig& config, const WorkerServiceParts& parts);
     ~WorkerService();
 
-    // Both may be called repeatedly. stop() lets the rounds under way end; the members leave the group with the
-    // service.
+    // Both may be called repeatedly. stop() lets the current rounds end; the members leave the group when the service
+    // is destroyed.
     void start();
     void stop();
 
-    // Whether the group has given any member a partition since the start, or has left all of them without one for
-    // long enough that there is none to be had. Thread-safe.
+    // Whether the group has assigned a partition to any member since the start, or has left all of them without one for
+    // so long that none is available. Thread-safe.
     bool joined() const;
-    // Of the first member that has any, as of Worker::trouble(). Thread-safe.
+    // From the first member that has any, as in Worker::trouble(). Thread-safe.
     std::optional<std::string> trouble() const;
 
 private:

@@ -202,7 +202,7 @@ TEST_F(Readiness, WithALaneThatDoesNotMove) {
     EXPECT_TRUE(eventually([&] {
         const Probe seen = probe(api->port(), "lanes");
         return seen.status == 200 && seen.degraded == R"(["lanes"])" &&
-               seen.reason.contains("event 1 has not been announced");
+               seen.reason.contains("event 1 has not been published");
     }));
 }
 

@@ -17,7 +17,7 @@ protected:
     }
     ~AccessLog() override { log::configure(log::Level::info, log::default_format(), "ledgerline"); }
 
-    // The lines that these requests leave, one after the other.
+    // The log lines that these requests produce, in order.
     std::vector<json::Value> lines_of(const std::vector<std::string>& requests) {
         testing::internal::CaptureStderr();
         for (const std::string& request : requests) EXPECT_TRUE(answer_to(request));
@@ -62,7 +62,7 @@ TEST_F(AccessLog, RefusalsAreTheClientsAndExceptionsAreOurs) {
     EXPECT_EQ(member(lines[1], "level"), R"("error")");
 }
 
-// Clients that nobody knows may send as many as they like.
+// Unknown clients may send any number of requests.
 TEST_F(AccessLog, AFloodOfRefusalsIsCounted) {
     config.api_keys = {"key"};
     start();

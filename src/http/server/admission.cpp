@@ -26,7 +26,7 @@ std::optional<Response> refuse_type(const Request& request) {
     return std::nullopt;
 }
 
-// Chunked bodies show their size, and whether there is one at all, only while they are read.
+// A chunked body's size, and whether it has any content, is only known while it is read.
 std::optional<Response> refuse_body(const Exchange& exchange) {
     const Framing& framing = exchange.framing;
     if (framing.body == Framing::Body::none) return std::nullopt;
@@ -34,11 +34,11 @@ std::optional<Response> refuse_body(const Exchange& exchange) {
     if (bytes_max > 0) {
         if (auto refusal = refuse_type(exchange.request)) return refusal;
     } else if (framing.body == Framing::Body::length) {
-        return to_response(edge_problem(400, edge_code::unexpected_body, "This call takes no body."));
+        return to_response(edge_problem(400, edge_code::unexpected_body, "This call accepts no body."));
     }
     if (framing.content_length <= bytes_max) return std::nullopt;
-    return to_response(
-        edge_problem(413, edge_code::body_too_large, "The body may have " + std::to_string(bytes_max) + " bytes."));
+    return to_response(edge_problem(413, edge_code::body_too_large,
+                                    "The body may have at most " + std::to_string(bytes_max) + " bytes."));
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// Admission: all that a request's head decides: its target, route, key, and whether its body is one we take.
-// Safe to use from any thread. Router and keys must outlive it.
+// Admission: everything decided by a request's head: its target, route, key, and whether its body is acceptable. Safe
+// to use from any thread. Router and keys must outlive it.
 #pragma once
 
 #include <optional>
@@ -15,7 +15,8 @@ class Admission {
 public:
     Admission(const Router& router, const ApiKeys& keys) : router_(router), keys_(keys) {}
 
-    // Fills in path, query, parameters and route. The answer when the request is refused, nothing when it may go on.
+    // Fills in path, query, parameters and route. Returns the answer when the request is refused, nothing when it may
+    // proceed.
     std::optional<Response> refuse(std::string_view target, Exchange& exchange) const;
 
 private:
@@ -23,7 +24,7 @@ private:
     const ApiKeys& keys_;
 };
 
-// Whether value is application/json. Its parameters say nothing (RFC 8259, section 11), but for a charset other than
+// Whether value is application/json. Its parameters are ignored (RFC 8259, section 11), except a charset other than
 // UTF-8.
 bool is_json_type(std::string_view value);
 

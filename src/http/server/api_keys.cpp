@@ -16,7 +16,7 @@ Response unauthorized() {
     return response;
 }
 
-// The key that the request carries; nothing when there is none, several, or none that could be one.
+// The key in the request; nothing when there is none, several, or one that cannot be a key.
 std::optional<std::string_view> key_of(const Request& request) {
     const auto count = [&](std::string_view name) { return std::ranges::count(request.headers, name, &Header::first); };
     const bool own_header = count("x-api-key") > 0;
@@ -74,7 +74,7 @@ ApiKeys::Hash ApiKeys::hash_of(std::string_view key) {
 
 bool ApiKeys::knows(const Hashes& hashes, const Hash& wanted) {
     bool found = false;
-    // All are compared, so that the time taken tells nothing about which one it was.
+    // Compares all of them, so that the time taken does not reveal which one matched.
     for (const Hash& hash : hashes) found |= sodium_memcmp(hash.data(), wanted.data(), hash.size()) == 0;
     return found;
 }

@@ -1,4 +1,4 @@
-// ApiKeys: who may call. A key comes as X-API-Key or as Authorization: Bearer. Safe to use from any thread.
+// ApiKeys: decides who may call. A key comes as X-API-Key or as Authorization: Bearer. Safe to use from any thread.
 #pragma once
 
 #include <array>
@@ -16,17 +16,18 @@ namespace ledgerline::http {
 
 class ApiKeys {
 public:
-    // Bytes of a key's hash that its fingerprint shows: enough to tell keys apart, and to match one against a key file.
+    // How many bytes of a key's hash its fingerprint shows: enough to tell keys apart, and to match one against a key
+    // file.
     static constexpr std::size_t fingerprint_bytes = 6;
 
-    // Keeps only hashes. With no keys everybody may call, and credentials sent along are not looked at.
+    // Keeps only hashes. With no keys, everybody may call, and credentials in requests are ignored.
     explicit ApiKeys(std::span<const std::string> keys);
-    // From now on these, of which there are some, count instead. Requests under way have been admitted already.
+    // Replaces the keys; there must be at least one. Requests already admitted are not affected.
     void replace(std::span<const std::string> keys);
 
-    // The key's fingerprint when the request may go on ("" where there are no keys); 401 when its key is missing or
-    // malformed, 403 when it is not one of ours. X-API-Key is the one that counts where both are sent, since gateways
-    // use Authorization for themselves.
+    // Returns the key's fingerprint when the request may proceed ("" if there are no keys); 401 when its key is missing
+    // or malformed, 403 when it is not one of ours. When both headers are sent, X-API-Key counts, since gateways use
+    // Authorization for themselves.
     std::expected<std::string, Response> admit(const Request& request) const;
 
 private:

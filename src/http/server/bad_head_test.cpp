@@ -1,4 +1,4 @@
-// Heads that two readers could take differently, or that are beyond a limit: over real sockets.
+// Heads that two readers could interpret differently, or that exceed a limit: over real sockets.
 #include "http/server/edge_fixture.h"
 
 namespace ledgerline::http {
@@ -172,7 +172,7 @@ void expect_refused(RawConnection& connection, const BadRequest& expected) {
     EXPECT_TRUE(connection.closed());
 }
 
-// Whatever follows a refused head must not be answered: it may be the smuggled part.
+// Nothing after a refused head may be answered: it may be the smuggled part.
 TEST_P(BadHeads, AreRefusedAndTheConnectionIsClosed) {
     start();
     RawConnection connection = connect();

@@ -37,7 +37,7 @@ BodyDecoder::State BodyDecoder::take_data(std::string_view& input, std::string& 
     return State::more;
 }
 
-// Up to the next LF. Whatever cannot be part of a good line is refused at once, so that line_ stays bounded.
+// Up to the next LF. Anything that cannot be part of a valid line is refused at once, so that line_ stays bounded.
 BodyDecoder::State BodyDecoder::take_line(std::string_view& input) {
     while (!input.empty()) {
         const char byte = input.front();
@@ -67,7 +67,7 @@ BodyDecoder::State BodyDecoder::end_line() {
     return state;
 }
 
-// 1*HEXDIG [ BWS ";" extensions ]: blanks only before a semicolon (RFC 9112, section 7.1.1).
+// 1*HEXDIG [ BWS ";" extensions ]: blanks are allowed only before a semicolon (RFC 9112, section 7.1.1).
 BodyDecoder::State BodyDecoder::end_size_line() {
     std::uint64_t size = 0;
     std::size_t digits = 0;

@@ -1,4 +1,5 @@
-// ByteBudget: how many bytes of one kind all connections of a listener together may hold. Safe to use from any thread.
+// ByteBudget: limits how many bytes of one kind all connections of a listener may hold together. Safe to use from any
+// thread.
 #pragma once
 
 #include <prometheus/gauge.h>
@@ -12,22 +13,22 @@ namespace ledgerline::http {
 
 class ByteBudget {
 public:
-    // Called on any thread when somebody finds no room for that many bytes: frees some soon if that is possible.
+    // Called on any thread when there is no room for that many bytes: frees some soon if possible.
     using Relieve = std::function<void(std::size_t bytes)>;
 
     struct Limits {
         std::size_t bytes_max;
-        std::size_t small_reserve_bytes = 0;  // of these, what only shares of up to small_bytes_max get
+        std::size_t small_reserve_bytes = 0;  // the part of it reserved for shares up to small_bytes_max
         std::size_t small_bytes_max = 0;
     };
-    // gauge: shows what is held; may be null.
+    // gauge: shows how many bytes are held; may be null.
     explicit ByteBudget(Limits limits, prometheus::Gauge* gauge = nullptr, Relieve relieve = {})
         : limits_(limits), gauge_(gauge), relieve_(std::move(relieve)) {}
     ByteBudget(const ByteBudget&) = delete;
     ByteBudget& operator=(const ByteBudget&) = delete;
 
-    // What one request holds of a budget; given back when it is destroyed. One thread at a time. A share of no budget
-    // takes everything.
+    // What one request holds of a budget; returned on destruction. One thread at a time. A share without a budget is
+    // unlimited.
     class Share {
     public:
         Share() = default;
@@ -41,7 +42,7 @@ public:
         }
         ~Share() { release(); }
 
-        // False, and nothing changed, when there is no room for so much. Getting smaller always succeeds.
+        // False, and nothing changed, when there is no room. Shrinking always succeeds.
         bool resize(std::size_t bytes) {
             if (budget_ && bytes > bytes_ && !budget_->take(bytes - bytes_, bytes)) return false;
             if (budget_ && bytes < bytes_) budget_->give_back(bytes_ - bytes);
@@ -62,7 +63,7 @@ public:
         if (relieve_) relieve_(bytes);
     }
 
-    // Those who wait for room (take_room) are counted, because each holds what it has made so far.
+    // Requests that wait for room (take_room) are counted, because each holds what it has made so far.
     bool add_waiting() {
         if (waiting_.fetch_add(1) < waiting_max) return true;
         --waiting_;

@@ -30,7 +30,7 @@ void Connections::Place::progress() {
     enlist();
 }
 
-// Last in its lists, as the one that has moved most recently.
+// Goes to the end of its lists, as the one that has moved most recently.
 void Connections::Place::enlist() {
     moved_at_ = std::chrono::steady_clock::now();
     InHolders::unlink();
@@ -91,7 +91,7 @@ void Connections::relieve(Eviction reason, std::size_t bytes) {
     for (const auto& [place, evict] : victims) (*evict)(place, reason);
 }
 
-// Of one that waits alone, others that work will make room.
+// A request that waits alone will get room from the ones being handled.
 Connections::Place* Connections::waiter_to_go(SteadyTime now) {
     if (waiters_.empty() || std::next(waiters_.begin()) == waiters_.end()) return nullptr;
     Place& longest = waiters_.front();
@@ -125,7 +125,7 @@ Connections::Client& Connections::client_at(const boost::asio::ip::address& from
     return client;
 }
 
-// Forgets the client that has none left.
+// Forgets a client that has no connection left.
 void Connections::recount(Client& client, int change) {
     crowd_.erase(crowd_.iterator_to(client));
     client.connections += static_cast<std::size_t>(change);

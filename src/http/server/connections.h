@@ -1,8 +1,8 @@
-// Connections: who is connected to a listener, from where, and who has to go when there is no room.
+// Connections: who is connected to a listener, from where, and which connection is evicted when there is no room.
 //
-// Whoever is owed an answer is never thrown out to make room for a connection. Of the others, those that have not
-// finished a request, or never begun one, go before those that are idle after one; of each kind the one that has stood
-// still for the longest time. A client that has its share makes room by itself; when the listener is full, the client
+// A connection that is owed an answer is never evicted to make room for another connection. Of the others, those that
+// have not finished a request, or never begun one, go before those that are idle after one; within each kind, the one
+// that has been still the longest. A client at its share evicts one of its own; when the listener is full, the client
 // with the most connections does.
 //
 // Safe to use from any thread.
@@ -22,7 +22,7 @@
 
 namespace ledgerline::http {
 
-// What a connection is thrown out for.
+// Why a connection is evicted.
 enum class Eviction { crowded, request_bytes, answer_bytes };
 
 class Connections {
@@ -30,31 +30,31 @@ public:
     struct Limits {
         std::size_t connections_max;
         std::size_t per_client_max;
-        std::vector<Network> trusted;  // have no such share
+        std::vector<Network> trusted;  // not limited by per_client_max
     };
-    // What one connection does: a request that is awaited or has come in part; one that waits for room for more of it;
-    // one that is complete; its answer, where that is large; nothing between requests.
+    // What a connection is doing: its request is expected or partly received; it waits for room for more of the
+    // request; the request is complete; its large answer is being written; it is idle between requests.
     enum class Doing { reading, waiting, working, writing, idle };
     class Place;
-    // Tells a connection to go. Called on any thread, after the decision; place may have ended meanwhile.
+    // Tells a connection to close. Called on any thread, after the decision; place may be gone by then.
     using Evict = std::function<void(const std::weak_ptr<Place>& place, Eviction reason)>;
 
-    // For their bytes only those are thrown out that have stood still for so long, and so many at once.
+    // To free bytes, only connections that have been still for still_min are evicted, at most relieved_max at once.
     static constexpr milliseconds still_min{50};
     static constexpr std::size_t relieved_max = 64;
-    // Where nobody stands still and several wait for room, each with a part of its body, they wait for one another: the
-    // one that has waited longest goes, one at a time.
+    // When none is still and several wait for room, each with a part of its body, they wait for one another: the one
+    // that has waited longest is evicted, one at a time.
     static constexpr milliseconds waiting_relief_interval{20};
 
     explicit Connections(Limits limits) : limits_(std::move(limits)) {}
     Connections(const Connections&) = delete;
     Connections& operator=(const Connections&) = delete;
 
-    // A place for a new connection, perhaps that of another one, which is told to go; null when there is none. evict is
-    // what tells the new one to go, and must outlive its place.
+    // A place for a new connection, possibly that of another one, which is evicted; null when there is none. evict is
+    // used to evict the new connection, and must outlive its place.
     std::shared_ptr<Place> admit(const boost::asio::ip::address& from, const Evict& evict);
 
-    // Tells those to go that hold so many bytes together and stand still, or else one of those that wait for room.
+    // Evicts connections that are still and together hold that many bytes, or else one of those that wait for room.
     void relieve(Eviction reason, std::size_t bytes);
 
 private:
@@ -71,7 +71,7 @@ private:
     using InHolders = Hook<InHoldersTag>;
 
 public:
-    // Used by the thread of its connection. The place is given back when it is destroyed.
+    // Used by its connection's thread. Destroying it returns the place.
     class Place : public std::enable_shared_from_this<Place>, public InClient, public InHolders {
     public:
         Place(Connections& owner, const Evict& evict) : owner_(owner), evict_(evict) {}
@@ -81,12 +81,12 @@ public:
 
         void begin(Doing doing);
         Doing doing() const { return doing_; }
-        // How many bytes it holds for what it does.
+        // How many bytes it holds for its current activity.
         void hold(std::size_t bytes);
-        // Bytes have moved, as many as its pace asks for.
+        // As many bytes have moved as the pace requires.
         void progress();
 
-        // What the connection does when it is told to go; called by its own thread.
+        // What the connection does when it is evicted; called on its own thread.
         std::function<void(Eviction)> on_evict;
 
     private:
@@ -95,21 +95,21 @@ public:
 
         Connections& owner_;
         const Evict& evict_;
-        Client* client_ = nullptr;  // null before it is admitted, and once the place is another one's
+        Client* client_ = nullptr;  // null before admission, and once another connection has the place
         Doing doing_ = Doing::reading;
         std::size_t bytes_ = 0;
         SteadyTime moved_at_;
     };
 
 private:
-    // All lists begin with the one that has stood still for the longest time.
+    // Every list begins with the connection that has been still the longest.
     struct Client : boost::intrusive::set_base_hook<> {
         AddressBytes address{};
         bool trusted = false;
         std::size_t connections = 0;
         List<InClientTag> unfinished, idle;
 
-        // Trusted ones are asked last, however many connections they have.
+        // Trusted ones come last, however many connections they have.
         std::pair<bool, std::size_t> crowd() const { return {!trusted, connections}; }
         bool operator<(const Client& other) const { return crowd() < other.crowd(); }
         Place* stillest();
@@ -125,8 +125,8 @@ private:
     std::mutex mutex_;
     std::size_t count_ = 0;
     std::map<AddressBytes, Client> clients_;
-    boost::intrusive::multiset<Client> crowd_;        // the most crowded is last
-    List<InHoldersTag> readers_, writers_, waiters_;  // who holds bytes, of all clients
+    boost::intrusive::multiset<Client> crowd_;        // the most crowded comes last
+    List<InHoldersTag> readers_, writers_, waiters_;  // those that hold bytes, over all clients
     SteadyTime waiting_relieved_at_{};
 };
 

@@ -1,4 +1,4 @@
-// Who has to go when there is no room, without a network.
+// Which connection is evicted when there is no room, without a network.
 #include "http/server/connections.h"
 
 #include <gtest/gtest.h>

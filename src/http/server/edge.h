@@ -48,13 +48,13 @@ struct Edge {
     ApiKeys keys;
     const Admission admission;
     Connections connections;
-    Connections spare_connections;  // beyond those: only probes are answered
-    ByteBudget requests;            // heads and bodies, until the handler has done with them
+    Connections spare_connections;  // beyond connections_max: only probes are answered
+    ByteBudget requests;            // heads and bodies, until the handler is done with them
     ByteBudget answers;
-    // Counts and logs what a session or the accept loop has thrown. Throws nothing.
+    // Counts and logs what a session or the accept loop threw. Throws nothing.
     void note_thrown(const char* what) noexcept { note_exception(metrics, "http", what); }
 
-    std::atomic<bool> draining = false;  // no request is begun any more
+    std::atomic<bool> draining = false;  // no new requests are begun
 
 private:
     static std::size_t per_client_max(const ListenerConfig& config) {

@@ -1,4 +1,4 @@
-// For the tests of this module: a listener with a few calls on a free port, and a client that sends raw bytes.
+// For this module's tests: a listener with a few calls on a free port, and a client that sends raw bytes.
 #pragma once
 
 #include <arpa/inet.h>
@@ -32,10 +32,10 @@
 
 namespace ledgerline::http {
 
-// How long a test waits for what has to happen. Reached only by a test that fails.
+// How long a test waits for what must happen. Only a failing test waits this long.
 inline constexpr milliseconds kPatience{20'000};
 
-// Handlers wait at a gate until a test opens it, from a thread of its own.
+// Handlers wait at a gate until a test opens it from its own thread.
 class Gate {
 public:
     boost::asio::awaitable<void> wait() {
@@ -97,10 +97,10 @@ struct RawResponse {
     }
 };
 
-// One connection to 127.0.0.1, for bytes as the test wants them.
+// One connection to 127.0.0.1 that sends arbitrary bytes.
 class RawConnection {
 public:
-    // from: the address to come from. receive_bytes: what the kernel may take in for us; 0: as much as it likes.
+    // from: the source address. receive_bytes: how much the kernel may buffer for us; 0: its default.
     explicit RawConnection(std::uint16_t port, const char* from = nullptr, int receive_bytes = 0)
         : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
         if (from) bind_to(from);
@@ -128,7 +128,7 @@ public:
     bool connected() const { return connected_; }
     int socket() const { return socket_; }
 
-    // False when the server has hung up.
+    // False when the server has closed the connection.
     bool send(std::string_view bytes) {
         while (!bytes.empty()) {
             const ssize_t sent = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
@@ -253,7 +253,7 @@ protected:
 
     RawConnection connect() const { return RawConnection(listener->port()); }
 
-    // What one connection answers to these bytes.
+    // The answer of one connection to these bytes.
     std::optional<RawResponse> answer_to(std::string_view bytes) const {
         RawConnection connection = connect();
         connection.send(bytes);

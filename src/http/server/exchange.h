@@ -1,4 +1,4 @@
-// Exchange: one request on its way through the edge, and what the edge knows about it besides.
+// Exchange: one request on its way through the edge, and what else the edge knows about it.
 #pragma once
 
 #include <string>
@@ -20,16 +20,16 @@ struct Exchange {
 
     Request request;
     Framing framing;
-    std::size_t head_bytes = 0;    // what the request's head takes of the memory
+    std::size_t head_bytes = 0;    // memory taken by the request's head
     const Route* route = nullptr;  // null until one is found
-    bool close = false;            // the connection ends with this answer
+    bool close = false;            // the connection closes after this answer
     bool handled = false;          // the handler ran: the answer is not the edge's own
-    WallTime begun_at;             // when its first byte was seen
+    WallTime begun_at;             // when its first byte arrived
     Span span;                     // ends with the answer
-    SteadyTime complete_at;        // when the last byte had come, or the edge refused
+    SteadyTime complete_at;        // when the last byte arrived, or the edge refused
     std::string failure;           // what the handler threw; for the log only
 
-    // Frees what only the handler needed, whatever it has set aside.
+    // Frees what only the handler needed, and the room reserved for it.
     void drop_request() {
         std::vector<Header>().swap(request.headers);
         request.drop_body();

@@ -1,4 +1,4 @@
-// What the edge does with requests that are well formed: over real sockets.
+// How the edge handles well-formed requests: over real sockets.
 #include "http/server/edge_fixture.h"
 
 namespace ledgerline::http {
@@ -103,7 +103,7 @@ TEST_F(Exchanges, HeadIsGetWithoutTheBody) {
     ASSERT_TRUE(head);
     EXPECT_EQ(head->status, 200);
     EXPECT_GT(std::stoi(head->header("content-length")), 0);
-    // The next answer begins where the first one's head ended.
+    // The next answer must begin where the first one's head ended.
     connection.send("HEAD /nowhere HTTP/1.1\r\nHost: a\r\n\r\n" + get("/echo/b"));
     EXPECT_EQ(connection.receive(true)->status, 404);
     EXPECT_EQ(member(*connection.receive(), "path"), "/echo/b");
@@ -169,7 +169,7 @@ TEST_F(Exchanges, AbsoluteTargetsAndOneEmptyLineAreAccepted) {
         EXPECT_EQ(answer_to("GET /echo/a HTTP/1.1\r\nHost: " + std::string(host) + "\r\n\r\n")->status, 200) << host;
 }
 
-// RFC 9112, section 3.2.2: the target's host is the one that counts.
+// RFC 9112, section 3.2.2: the target's host takes precedence.
 TEST_F(Exchanges, AnAbsoluteTargetHasItsOwnHost) {
     router.add({"GET", "/host", "host", [](const Request& request) -> boost::asio::awaitable<Response> {
                     Response response;

@@ -1,4 +1,4 @@
-// The screen, the head parser and the body decoder by themselves.
+// The screen, the head parser and the body decoder on their own.
 #include "http/server/head.h"
 
 #include <gtest/gtest.h>

@@ -53,7 +53,7 @@ TEST_F(Limits, AClientThatAlwaysSendsALittleIsGivenUpToo) {
     start();
     RawConnection connection = connect();
     connection.send("GET /echo/a HTTP/1.1\r\nHost: a\r\n");
-    // Ends when the server has answered and closed; 16 KiB in all would be a refusal of another kind.
+    // Ends when the server has answered and closed; 16 KiB in total would be refused for another reason.
     for (int i = 0; i < 3000 && connection.send("X:1\r\n"); ++i) std::this_thread::yield();
     const auto response = connection.receive();
     ASSERT_TRUE(response);
@@ -66,7 +66,7 @@ TEST_F(Limits, ADeadlineEndsWithItsRequest) {
     RawConnection kept = connect();
     kept.send(get("/echo/a"));
     EXPECT_EQ(kept.receive()->status, 200);
-    // Another connection that times out tells that the first one's deadline has passed, too.
+    // Another connection that times out shows that the first one's deadline has passed, too.
     RawConnection other = connect();
     other.send("GET");
     expect_timed_out(other);
@@ -84,7 +84,7 @@ TEST_F(Limits, TheHandlerMayTakeLongerThanTheRequest) {
     RawConnection waiting = connect();
     waiting.send(get("/wait"));
     ASSERT_TRUE(gate.wait_for_waiting(1));
-    // Another connection that times out tells that the time has passed.
+    // Another connection that times out shows that the time has passed.
     RawConnection other = connect();
     other.send("GET");
     expect_timed_out(other);
@@ -109,7 +109,7 @@ TEST_F(Limits, AClientThatDoesNotReadIsGivenUp) {
     start();
     RawConnection connection = connect();
     connection.send(get("/large"));
-    // 64 MiB do not fit the sockets' buffers, and the next request is not begun before they are written.
+    // 64 MiB do not fit into the sockets' buffers, and the next request is not begun before they are written.
     connection.send(get("/echo/a"));
     RawConnection watch = connect();
     watch.send(get("/echo/a"));
@@ -158,7 +158,7 @@ TEST_F(Limits, ProbesAreAnsweredBeyondTheLimit) {
     ASSERT_TRUE(gate.wait_for_waiting(1));
     EXPECT_EQ(answer_to(get("/readyz"))->status, 200);
     EXPECT_EQ(answer_to(get("/echo/a"))->status, 503);
-    // Who takes the spare connections and says nothing makes room.
+    // Silent clients on the spare connections make room.
     std::vector<RawConnection> silent;
     for (std::size_t i = 0; i < Listener::spare_connections_max + 16; ++i) silent.push_back(connect());
     RawConnection probe = connect();
@@ -172,7 +172,7 @@ TEST_F(Limits, ProbesAreAnsweredBeyondTheLimit) {
     EXPECT_EQ(busy.receive()->status, 200);
 }
 
-// The one that waits makes room for the one that comes, the headless before the idle.
+// A waiting connection makes room for a new one; those without a head before the idle ones.
 TEST_F(Limits, WhoWaitsMakesRoomForWhoComes) {
     config.connections_max = 3;
     config.connections_per_address = 3;
@@ -226,7 +226,7 @@ TEST_F(Limits, ATrustedProxyHasNoShare) {
     EXPECT_EQ(first.receive()->status, 200);
 }
 
-// Who has stopped one byte short holds up nobody.
+// A body that stopped one byte short does not delay others.
 TEST_F(Limits, SlowBodiesMakeRoomForOthers) {
     config.request_bytes_max = 400'000;
     start();
@@ -237,7 +237,7 @@ TEST_F(Limits, SlowBodiesMakeRoomForOthers) {
         const std::string request = post("/things", body);
         holders.back().send(std::string_view(request).substr(0, request.size() - 1));
     }
-    // While they all still come there is no room, and one that comes with them is told to come again.
+    // While all of them are still sending there is no room, and a new one is told to come again.
     ASSERT_TRUE(eventually([&] { return answer_to(post("/things", body))->status == 200; }));
     for (int i = 0; i < 20; ++i) EXPECT_EQ(answer_to(post("/things", body))->status, 200);
     EXPECT_TRUE(metrics.to_text().contains(R"(http_connections_dropped_total{reason="request_bytes"} )"));
@@ -252,7 +252,7 @@ TEST_F(Limits, SlowBodiesMakeRoomForOthers) {
     EXPECT_GE(thrown_out, 7u);
 }
 
-// It is counted as it arrives, so a length that is only announced costs nothing.
+// It is counted as it arrives, so a declared length alone costs nothing.
 TEST_F(Limits, AnAnnouncedBodyTakesNoRoom) {
     config.request_bytes_max = 200'000;
     start();

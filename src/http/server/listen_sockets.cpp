@@ -19,7 +19,7 @@
 namespace ledgerline::http {
 namespace {
 
-// How often other ports are tried when port 0 stands for one that is free on some of the addresses only.
+// How often to try other ports when port 0 chose one that is free on only some of the addresses.
 constexpr int kFreePortTries = 16;
 
 std::unexpected<Error> stop_with(std::string code, std::string message) {
@@ -59,7 +59,7 @@ bool is_loopback(const sockaddr_storage& address) {
     return IN6_IS_ADDR_LOOPBACK(&six) || (IN6_IS_ADDR_V4MAPPED(&six) && is_127(mapped));
 }
 
-// The port's place in an address of either family.
+// The port field in an address of either family.
 in_port_t& port_of(sockaddr_storage& address) {
     return address.ss_family == AF_INET ? reinterpret_cast<sockaddr_in&>(address).sin_port
                                         : reinterpret_cast<sockaddr_in6&>(address).sin6_port;
@@ -102,7 +102,7 @@ Result<std::vector<ListenSockets::Address>> ListenSockets::addresses_of(const st
             if (std::ranges::none_of(addresses, same)) addresses.push_back(address);
         }
     };
-    if (host == "localhost") {  // whatever the resolver knows of it
+    if (host == "localhost") {  // whatever the resolver says about it
         add(look_up("127.0.0.1", AI_NUMERICHOST).list);
         add(look_up("::1", AI_NUMERICHOST).list);
         return addresses;
@@ -115,8 +115,8 @@ Result<std::vector<ListenSockets::Address>> ListenSockets::addresses_of(const st
     if (found)
         for (const std::string& numeric : *found) add(look_up(numeric, AI_NUMERICHOST).list);
     if (addresses.empty())
-        return stop_with("bad_address", fmt::format("'{}' is neither an address nor a name that stands for one: {}",
-                                                    host, found ? "no address" : found.error().message));
+        return stop_with("bad_address", fmt::format("'{}' is neither an address nor a name of one: {}", host,
+                                                    found ? "no address" : found.error().message));
     return addresses;
 }
 
@@ -143,7 +143,7 @@ Result<ListenSockets::Bound> ListenSockets::bind_one(Address address, std::uint1
     }
     const int on = 1;
     setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    // Beside IPv4 addresses an IPv6 one must not take theirs as well.
+    // Next to IPv4 addresses, an IPv6 one must not take theirs as well.
     if (family == AF_INET6 && !alone) setsockopt(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
     port_of(address.storage) = htons(port);
     if (::bind(descriptor, reinterpret_cast<const sockaddr*>(&address.storage), address.size) != 0) {

@@ -1,5 +1,5 @@
-// ListenSockets: the addresses that a server will listen on, taken before anything slow is begun and before the process
-// gives up the right to take them. Nobody can connect until somebody listens.
+// ListenSockets: the addresses that a server will listen on, bound before anything slow begins and before the process
+// gives up the right to bind them. Nobody can connect until somebody listens.
 #pragma once
 
 #include <sys/socket.h>
@@ -15,13 +15,13 @@ namespace ledgerline::http {
 
 class ListenSockets {
 public:
-    // How long a host's name may take to be looked up.
+    // How long the lookup of a host's name may take.
     static constexpr milliseconds lookup_timeout{10'000};
 
-    // host: an address, "localhost" (both loopback addresses) or a name, all of whose addresses are taken. Addresses
-    // that this machine does not have, such as IPv6 ones where that is switched off, are left out while another one
-    // remains. port 0: any free one, the same for all. Disposition::stop: "address_in_use", "bad_address" (the name
-    // stands for no address) or "listen_failed".
+    // host: an address, "localhost" (both loopback addresses) or a name, all of whose addresses are bound. Addresses
+    // that this machine does not have, such as IPv6 ones when IPv6 is disabled, are left out as long as another one
+    // remains. port 0: any free one, the same for all. Disposition::stop: "address_in_use", "bad_address" (the name has
+    // no address) or "listen_failed".
     static Result<ListenSockets> bind(const std::string& host, std::uint16_t port,
                                       milliseconds lookup_at_most = lookup_timeout);
 
@@ -40,7 +40,7 @@ public:
         int descriptor;
         int family;  // AF_INET or AF_INET6
     };
-    // Gives the sockets away; the caller closes them.
+    // Releases the sockets; the caller closes them.
     std::vector<Socket> release();
 
 private:

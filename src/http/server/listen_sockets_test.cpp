@@ -1,4 +1,4 @@
-// Which addresses a host stands for, and what is taken of them.
+// Which addresses a host resolves to, and which of them are bound.
 #include "http/server/listen_sockets.h"
 
 #include <arpa/inet.h>
@@ -98,7 +98,7 @@ TEST(ListenSockets, LoopbackIsToldFromWhatOthersCanReach) {
     }
 }
 
-// A whole exchange with whatever listens at that address.
+// A complete exchange with whatever listens at that address.
 int status_at(const std::string& host, std::uint16_t port) {
     Client client({host, port, ""});
     const auto response = client.send({"GET", "/open", {}, ""}, kPatience);

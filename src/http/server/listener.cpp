@@ -22,9 +22,9 @@ namespace asio = boost::asio;
 using asio::ip::tcp;
 constexpr auto use_tuple = asio::as_tuple(asio::use_awaitable);
 
-// How long to wait when the system has no descriptor or memory left for another connection.
+// How long to wait when the system has no descriptor or memory for another connection.
 constexpr milliseconds kAcceptPause{100};
-// How often it is said that there is none.
+// How often to log that there is none.
 constexpr milliseconds kRefusalLogPause{10'000};
 // How long aborted sessions may take to unwind before they are left suspended.
 constexpr milliseconds kAbortWait{1000};
@@ -66,7 +66,7 @@ struct Listener::Impl {
         accepting = acceptors.size();
         for (tcp::acceptor& acceptor : acceptors)
             asio::co_spawn(shards.front()->context(), accept(acceptor), [this](const std::exception_ptr& failure) {
-                if (failure) log::error("no connections are accepted any more");
+                if (failure) log::error("no more connections are accepted");
                 if (--accepting == 0) accept_ended.set_value();
             });
         started = true;
@@ -74,7 +74,7 @@ struct Listener::Impl {
         return {};
     }
 
-    // The connections go to the shards in turn.
+    // Connections go to the shards in turn.
     asio::awaitable<void> accept(tcp::acceptor& acceptor) {
         asio::steady_timer pause(acceptor.get_executor());
         while (!edge.draining) {
@@ -93,7 +93,7 @@ struct Listener::Impl {
         }
     }
 
-    // The error when the system takes no more connections for now.
+    // Returns the error when the system accepts no more connections for now.
     asio::awaitable<boost::system::error_code> accept_one(tcp::acceptor& acceptor) {
         Shard& shard = *shards[turn++ % (shards.size() - 1)];
         tcp::socket socket(shard.context());
@@ -115,7 +115,8 @@ struct Listener::Impl {
         log::warn("no more connections can be accepted for now", {{"reason", error.message()}});
     }
 
-    // Closed without a word: who is gone already, and all when even those who go or have a spare place are many.
+    // Closes without an answer those that are already gone, and all when too many evicted and spare ones are still
+    // open.
     void admit(tcp::socket socket, Shard& shard) {
         if (count.now() >= edge.config.connections_max + connections_beyond_max) return;
         boost::system::error_code gone;
@@ -157,9 +158,9 @@ struct Listener::Impl {
     Edge edge;
     SessionCount count;
     std::vector<std::unique_ptr<Shard>> shards;  // the last one has the spare connections
-    std::list<tcp::acceptor> acceptors;          // of all addresses; they live on the first shard, as what follows
-    std::size_t accepting = 0;                   // of them
-    std::size_t turn = 0;                        // whose next
+    std::list<tcp::acceptor> acceptors;          // of all addresses; on the first shard, like what follows
+    std::size_t accepting = 0;                   // acceptors still accepting
+    std::size_t turn = 0;                        // counts connections: picks the next shard
     SteadyTime next_refusal_log;
     std::promise<void> accept_ended;
     std::uint16_t port = 0;

@@ -1,16 +1,16 @@
 // Listener: the HTTP/1.1 edge. Accepts connections, reads and screens requests, runs the router's handlers, answers.
 //
-// It trusts nobody: a request whose framing could be read in two ways is answered 400 and the connection closed, and
-// everything a client can make us hold is limited below. Beyond a limit the answer is early and cheap.
+// It trusts nobody: a request whose framing could be read in two ways is answered with 400 and the connection closed,
+// and everything that a client can make us hold is limited below. Beyond a limit the answer is early and cheap.
 //
-// What connections hold is counted as it arrives, in what it weighs in memory. Who is slowest goes first: where there
-// is no room for a connection, the idle and the unfinished of the most crowded address (connections.h); where there is
-// none for bytes, the request or the answer that has stood still for the longest time.
+// What connections hold is counted as it arrives, by the memory it takes. The slowest goes first: when there is no room
+// for a connection, the idle and unfinished ones of the most crowded address (connections.h); when there is no room for
+// bytes, the request or answer that has been still the longest.
 //
-// The requests of one connection are answered one after the other, in order. What a client pipelines meanwhile waits in
-// the kernel; at most one block of 16 KiB of it is read ahead.
+// The requests of one connection are answered one after another, in order. Requests pipelined in the meantime wait in
+// the kernel; at most one block of 16 KiB is read ahead.
 //
-// A body that its call does not take is refused (400 unexpected_body), an empty one is not. Before a refusal, a body of
+// A body is refused if its call accepts none (400 unexpected_body), unless it is empty. Before a refusal, a body of
 // known length up to 64 KiB is read and dropped, so that the connection can be kept; otherwise it is closed.
 #pragma once
 
@@ -33,50 +33,50 @@
 namespace ledgerline::http {
 
 struct ListenerConfig {
-    std::string host = "127.0.0.1";  // as of ListenSockets::bind()
-    std::uint16_t port = 8080;       // 0: any free port, told by port()
+    std::string host = "127.0.0.1";  // as in ListenSockets::bind()
+    std::uint16_t port = 8080;       // 0: any free port, returned by port()
     unsigned threads = 2;
     std::size_t connections_max = 4096;
     std::size_t header_bytes_max = 16 * 1024;  // request line and headers: 431 beyond
     std::size_t headers_max = 100;
     std::size_t connections_per_address = 0;  // 0: half of connections_max
-    std::vector<Network> trusted_proxies;     // have no such share: many clients come from one of their addresses
-    std::size_t request_bytes_max = limits::requests_under_way_bytes_max;  // of all together: 503 beyond
-    std::size_t answer_bytes_max = limits::answers_under_way_bytes_max;    // of all together: 503 beyond
+    std::vector<Network> trusted_proxies;     // exempt from it: many clients share one of their addresses
+    std::size_t request_bytes_max = limits::requests_under_way_bytes_max;  // all together: 503 beyond
+    std::size_t answer_bytes_max = limits::answers_under_way_bytes_max;    // all together: 503 beyond
     milliseconds request_timeout{30'000};  // from a request's first byte to its last: 408 beyond
     Pace request_pace{5 * limits::kibibyte, milliseconds(5'000)};   // a request that comes more slowly: 408
-    milliseconds idle_timeout{75'000};                              // between requests; told by Keep-Alive
-    milliseconds write_timeout{120'000};                            // of one answer
-    Pace answer_pace{64 * limits::kibibyte, milliseconds(10'000)};  // an answer that is read more slowly is broken off
+    milliseconds idle_timeout{75'000};                              // between requests; sent as Keep-Alive
+    milliseconds write_timeout{120'000};                            // for one answer
+    Pace answer_pace{64 * limits::kibibyte, milliseconds(10'000)};  // an answer that is read more slowly is aborted
     std::vector<std::string> api_keys;                              // empty: open
 };
 
 class Listener {
 public:
-    // Connections beyond connections_max that are served at the same time, one request each, on a thread of their own:
-    // probes are answered, other requests are told 503. Others are closed without an answer.
+    // Connections served beyond connections_max at the same time, one request each, on their own thread: probes are
+    // answered, other requests get 503. Further connections are closed without an answer.
     static constexpr std::size_t spare_connections_max = 64;
-    // Open beyond connections_max at the same time: the spare ones, and those that have been told to go.
+    // Open beyond connections_max at the same time: the spare ones, and those being evicted.
     static constexpr std::size_t connections_beyond_max = 2 * spare_connections_max;
 
-    // All references must outlive it. The router may not change any more from start() on.
+    // All references must outlive it. The router must not change after start().
     Listener(ListenerConfig config, const Router& router, const Clock& clock, Random& random, Metrics& metrics,
              Tracer& tracer = Tracer::off());
     ~Listener();
 
-    // Takes the addresses of the configuration, or those already taken, so that one in use is known before anything
-    // slow is begun. Connections are refused until start(). May be left out. Errors as of ListenSockets::bind().
+    // Binds the addresses of the configuration, or uses those already bound, so that one in use is known before
+    // anything slow begins. Connections are refused until start(). Optional. Errors as in ListenSockets::bind().
     Result<void> bind();
     void bind(ListenSockets sockets);
-    // Listens; requests are answered from then on. To be called once. Errors as of bind().
+    // Listens; from then on requests are answered. Must be called once. Errors as in bind().
     Result<void> start();
-    // Takes these keys, of which there are some, from now on instead of the configuration's. Thread-safe.
+    // Replaces the configuration's keys from now on; there must be at least one. Thread-safe.
     void set_api_keys(const std::vector<std::string>& keys);
     // 0 before bind().
     std::uint16_t port() const;
 
-    // Stops accepting, lets requests under way end, at most until grace has passed, then closes everything: handlers
-    // that wait on an Asio operation then see operation_aborted. Repeatable.
+    // Stops accepting, lets current requests end until grace has passed, then closes everything: handlers that wait on
+    // an Asio operation then see operation_aborted. Repeatable.
     //
     // A handler that even then does not end is left suspended until the listener is destroyed. Posting to its executor
     // stays allowed until then, so whoever resumes handlers is stopped after stop() and before the destructor.

@@ -12,10 +12,10 @@
 namespace ledgerline::http {
 namespace {
 
-// Labels are bounded: a client may invent methods, and each would be a time series of its own.
+// Labels are bounded: a client may invent methods, and each would become a time series.
 constexpr std::array<std::string_view, 7> known_methods{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
 
-// Routes that machines ask for every few seconds: at the default level they would drown the requests of clients.
+// Routes that monitors request every few seconds: at the default level they would drown out the requests of clients.
 constexpr std::array<std::string_view, 4> probe_routes{"health", "livez", "readyz", "metrics"};
 
 const prometheus::Histogram::BucketBoundaries kSeconds{0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
@@ -24,7 +24,7 @@ const prometheus::Histogram::BucketBoundaries kSeconds{0.0005, 0.001, 0.0025, 0.
 std::string route_label(const Route* route) { return route ? route->name : "none"; }
 
 log::Level level_of(const Exchange& exchange, const Response& response) {
-    // Probes are counted: one that is answered 503 twice a second must not fill the log.
+    // Probes are counted, not logged: one that is answered 503 twice a second must not fill the log.
     if (exchange.route && is_probe(*exchange.route)) return log::Level::debug;
     return is_server_fault(response) ? log::Level::error : log::Level::info;
 }
@@ -63,7 +63,7 @@ Dropped dropped_for(Eviction reason) {
     return reason == Eviction::request_bytes ? Dropped::request_bytes : Dropped::answer_bytes;
 }
 
-// 505 is the client's fault, whatever its class.
+// 505 is the client's fault, despite its class.
 bool is_server_fault(const Response& response) { return response.status >= 500 && response.status != 505; }
 
 void Meter::record(const Exchange& exchange, const Response& response, SteadyTime now) {

@@ -1,4 +1,4 @@
-// Meter: the metrics and the log line of each answer. Not thread-safe: each thread has its own, which spares the
+// Meter: the metrics and the log line of each answer. Not thread-safe: each thread has its own, which avoids the
 // registry's locks.
 #pragma once
 
@@ -16,29 +16,29 @@ namespace ledgerline::http {
 
 // The method as a label: clients may invent others.
 std::string_view method_label(std::string_view method);
-// Whether machines ask for it every few seconds.
+// Whether monitors request it every few seconds.
 bool is_probe(const Route& route);
-// Whether the answer says that something went wrong here.
+// Whether the answer reports a fault on our side.
 bool is_server_fault(const Response& response);
 
-// Why a connection ends that its client would have kept.
+// Why the edge ends a connection that its client would have kept.
 enum class Dropped { crowded, request_bytes, answer_bytes, slow_reader };
 Dropped dropped_for(Eviction reason);
 
 class Meter {
 public:
-    // Of the refusals with one code, so many are logged by themselves in this time; the others are counted.
+    // Refusals with one code are logged at most once in this time; the others are counted.
     static constexpr milliseconds refusal_log_pause{1000};
 
     // The metrics must outlive it.
     explicit Meter(Metrics& metrics) : metrics_(metrics) {}
 
-    // Counts and logs an answer that is about to be sent. The log line is an error for what went wrong here, debug for
+    // Counts and logs an answer that is about to be sent. The log line is an error for faults on our side, debug for
     // probes, otherwise info: at the default level each request that reached its handler can be found by its trace_id.
-    // What the edge refuses comes in floods, from clients that nobody knows: of each code one is logged in a second,
-    // and then how many were not.
+    // The edge's refusals come in floods from unknown clients: for each code one is logged per second, and then how
+    // many were not.
     void record(const Exchange& exchange, const Response& response, SteadyTime now);
-    // Counts what was refused at the edge. reason: one of edge_code.
+    // Counts a refusal by the edge. reason: one of edge_code.
     void record_refusal(std::string_view reason);
     void record_dropped(Dropped reason);
 

@@ -1,4 +1,4 @@
-// Network: an IP address and everything that shares its first bits, as 10.0.0.0/8 or 2001:db8::/32.
+// Network: an IP address and everything that shares its first bits, such as 10.0.0.0/8 or 2001:db8::/32.
 #pragma once
 
 #include <array>
@@ -10,10 +10,12 @@
 
 namespace ledgerline::http {
 
-// IPv4 addresses are written as IPv6 ones (RFC 4291, section 2.5.5.2), so that a client counts as the same on either.
+// IPv4 addresses are represented as IPv6 ones (RFC 4291, section 2.5.5.2), so that a client counts as the same on
+// either.
 using AddressBytes = std::array<std::uint8_t, 16>;
 AddressBytes bytes_of(const boost::asio::ip::address& address);
-// What one client has: an IPv4 address, or an IPv6 network of 64 bits, within which it can choose addresses at will.
+// What counts as one client: an IPv4 address, or an IPv6 network of 64 bits, within which a client can choose addresses
+// at will.
 AddressBytes client_of(const boost::asio::ip::address& address);
 
 class Network {

@@ -1,4 +1,4 @@
-// Pace: the slowest that bytes may come or go. Each time that so many have moved, there is a new window for as many.
+// Pace: the slowest rate at which bytes may move. Each time that many bytes have moved, a new window begins.
 #pragma once
 
 #include <cstddef>
@@ -8,7 +8,7 @@
 namespace ledgerline::http {
 
 struct Pace {
-    std::size_t bytes = 0;  // 0: any pace will do
+    std::size_t bytes = 0;  // 0: any pace is allowed
     milliseconds window{0};
 };
 

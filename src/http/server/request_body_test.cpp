@@ -1,4 +1,4 @@
-// Which bodies the edge takes, which it refuses, and what becomes of the connection then: over real sockets.
+// Which bodies the edge accepts, which it refuses, and whether the connection survives: over real sockets.
 #include "http/server/edge_fixture.h"
 
 namespace ledgerline::http {
@@ -152,7 +152,7 @@ TEST_F(RequestBodies, MalformedChunksAreRefused) {
     }
 }
 
-// RFC 9110, sections 5.6.1 and 10.1.4: names of codings in any case, empty members of a list for nothing.
+// RFC 9110, sections 5.6.1 and 10.1.4: codings are case-insensitive, and empty list members are ignored.
 TEST_F(RequestBodies, ChunkedMayBeWrittenInAnyCase) {
     start();
     RawConnection connection = connect();
@@ -184,7 +184,7 @@ TEST_F(RequestBodies, ContinueIsSaidWhenTheBodyIsWanted) {
     EXPECT_EQ(connection.receive()->status, 100);
     connection.send(body);
     EXPECT_EQ(connection.receive()->status, 200);
-    // A client that does not wait is not told.
+    // A client that does not wait gets no 100.
     connection.send(request);
     EXPECT_EQ(connection.receive()->status, 200);
     EXPECT_TRUE(is_kept(connection));

@@ -53,7 +53,7 @@ asio::awaitable<bool> take_room(ByteBudget::Share& share, std::size_t bytes, std
 
 Response no_room() {
     Problem full =
-        edge_problem(503, edge_code::overloaded, "Too much is under way. Nothing was done; try again later.");
+        edge_problem(503, edge_code::overloaded, "The server is overloaded. Nothing was done; try again later.");
     full.retry_after_seconds = 1;
     return to_response(full);
 }

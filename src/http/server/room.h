@@ -11,13 +11,13 @@
 
 namespace ledgerline::http {
 
-// How long room is waited for. Long enough for slow clients to be thrown out and for requests under way to end.
+// How long to wait for room. Long enough for slow clients to be evicted and for current requests to end.
 inline constexpr milliseconds room_wait_max{1000};
 
-// Resizes the share, waiting until there is room. False when none was found in room_wait_max, or when too many wait
-// already: the share is then as it was, and the answer is no_room(). To be asked before the memory is used: for what a
-// handler makes of a body, request.memory; for an answer, request.answer_memory. The wait ends without room as soon as
-// given_up says yes; null: never.
+// Resizes the share, waiting until there is room. False when none was found within room_wait_max, or when too many wait
+// already: the share is then unchanged, and the answer is no_room(). Call it before the memory is used: with
+// request.memory for what a handler makes from a body, with request.answer_memory for an answer. The wait ends without
+// room as soon as given_up returns true; null: never.
 boost::asio::awaitable<bool> take_room(ByteBudget::Share& share, std::size_t bytes,
                                        std::function<bool()> given_up = {});
 

@@ -18,7 +18,8 @@ std::unexpected<Problem> too_large(const std::string& rule) {
 std::expected<std::optional<HeadScreen::Screened>, Problem> HeadScreen::look(std::string_view received) {
     for (; position_ < received.size(); ++position_) {
         if (position_ - head_start_ >= limits_.bytes_max)
-            return too_large("Request line and headers may have " + std::to_string(limits_.bytes_max) + " bytes.");
+            return too_large("Request line and headers may have at most " + std::to_string(limits_.bytes_max) +
+                             " bytes.");
         const char byte = received[position_];
         if (const auto fine = look_at(byte); !fine) return std::unexpected(fine.error());
         if (byte != '\n') continue;
@@ -28,7 +29,7 @@ std::expected<std::optional<HeadScreen::Screened>, Problem> HeadScreen::look(std
             return Screened{received.substr(head_start_, line_start - head_start_), used};
         }
         if (lines_ > limits_.fields_max + 1)
-            return too_large("A request may have " + std::to_string(limits_.fields_max) + " headers.");
+            return too_large("A request may have at most " + std::to_string(limits_.fields_max) + " headers.");
     }
     return std::nullopt;
 }
@@ -40,12 +41,12 @@ std::expected<void, Problem> HeadScreen::look_at(char byte) {
         after_cr_ = false;
         return {};
     }
-    if (after_cr_) return malformed("A CR may stand only before a LF, at the end of a line.");
+    if (after_cr_) return malformed("A CR may appear only before an LF, at the end of a line.");
     if (byte == '\r') {
         after_cr_ = true;
         return {};
     }
-    if ((value < 0x20 && byte != '\t') || value == 0x7f) return malformed("The head holds a control character.");
+    if ((value < 0x20 && byte != '\t') || value == 0x7f) return malformed("The head contains a control character.");
     return {};
 }
 
@@ -58,7 +59,7 @@ bool HeadScreen::end_line(std::size_t next) {
         return false;
     }
     if (lines_ > 0) return true;
-    // Only the first empty line is passed over; a second one stays the request line, and is refused as one.
+    // Only the first empty line is skipped; a second one counts as the request line, and is refused as one.
     if (head_start_ == 0)
         head_start_ = next;
     else

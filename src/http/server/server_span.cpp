@@ -7,7 +7,7 @@
 namespace ledgerline::http {
 namespace {
 
-// The conventions' word for a method that is none of HTTP's.
+// The conventions' word for a method unknown to HTTP.
 std::string_view method_attribute(std::string_view method) {
     const std::string_view label = method_label(method);
     return label == "other" ? "_OTHER" : label;

@@ -7,13 +7,12 @@
 
 namespace ledgerline::http {
 
-// What is true of every request of a listener.
+// The attributes common to all requests of a listener.
 SpanAttributes server_attributes(const ListenerConfig& config);
 
-// Begins the span below the caller's traceparent, or a trace where there is none, and puts its context into the
-// request.
+// Begins the span below the caller's traceparent, or a new trace without one, and puts its context into the request.
 void begin_server_span(Tracer& tracer, Exchange& exchange);
-// Ends it with what was answered. Probes leave none.
+// Ends it with the answer's attributes. Probes leave no span.
 void end_server_span(const SpanAttributes& server, Exchange& exchange, const Response& response);
 
 }  // namespace ledgerline::http

@@ -23,7 +23,7 @@ namespace asio = boost::asio;
 constexpr std::uint64_t kSkippedBodyBytesMax = 64 * 1024;
 // How long a spare connection may take to send its request.
 constexpr milliseconds kSpareTimeout{2000};
-// How long and for how much a closed connection is listened to, so that the client sees the last answer.
+// How long, and for how many bytes, a closed connection is still read, so that the client sees the last answer.
 constexpr milliseconds kLinger{2000};
 constexpr std::size_t kLingerBytesMax = 16 * 1024 * 1024;
 constexpr std::size_t kRequestIdCharsMax = 128;
@@ -39,15 +39,14 @@ Response busy(std::string_view code, std::string_view detail) {
     return to_response(made);
 }
 
-// For an answer that was made, or begun, and cannot be given.
+// For an answer that was made, or begun, but cannot be sent.
 Response lost_answer() {
-    return busy(
-        edge_code::overloaded,
-        "There is no memory for the answer. What was asked for may have been done; repeat the request as it is.");
+    return busy(edge_code::overloaded,
+                "There is no memory for the answer. The request may have been executed; repeat it unchanged.");
 }
 
 Response no_connection() {
-    return busy(edge_code::too_many_connections, "The server has as many connections as it takes.");
+    return busy(edge_code::too_many_connections, "The server has reached its limit of connections.");
 }
 
 Response internal_error() {
@@ -60,7 +59,7 @@ std::size_t weight_of(const std::vector<Header>& headers) {
     return bytes;
 }
 
-// Of a body that gets up to so many more bytes: twice as large each time, but never larger than it may become.
+// For a body that gets up to `more` further bytes: doubles each time, but never exceeds the most it may become.
 std::size_t capacity_for(const Exchange& exchange, std::size_t more) {
     const std::string& body = exchange.request.body;
     const Framing& framing = exchange.framing;
@@ -91,7 +90,7 @@ void Session::abort() {
     stream_->close();
 }
 
-// The place may be another connection's already. Who has finished a request meanwhile is answered first.
+// The place may already belong to another connection. A request that was finished in the meantime is answered first.
 void Session::evict(Eviction reason) {
     using enum Connections::Doing;
     evicted_ = true;
@@ -100,7 +99,7 @@ void Session::evict(Eviction reason) {
         stream_->interrupt();  // there is room to say why
     else if (doing == reading || doing == idle || (reason == Eviction::answer_bytes && doing == writing))
         stream_->close();
-    else if (doing != waiting)  // who waits looks for itself
+    else if (doing != waiting)  // a waiting one checks for itself
         return;
     meter_.record_dropped(dropped_for(reason));
 }
@@ -112,11 +111,11 @@ asio::awaitable<void> Session::run() {
     stream_->close();
 }
 
-// Whether a request has begun. Idle connections are closed without a word.
+// Whether a request has begun. Idle connections are closed without an answer.
 asio::awaitable<bool> Session::await_request() {
     stream_->set_deadline(kind_ == Kind::spare ? kSpareTimeout : edge_.config.idle_timeout);
     while (stream_->buffered().empty()) {
-        // What was sent before we drained is still answered.
+        // What was sent before draining began is still answered.
         if (edge_.draining && !stream_->has_unread()) co_return false;
         if (evicted_) co_return false;
         waiting_ = true;
@@ -191,7 +190,7 @@ asio::awaitable<Session::Step> Session::read_head(Exchange& exchange, std::strin
     }
 }
 
-// The request id and the trace: the client's own where they are well formed.
+// Sets the request id and the trace: the client's own if they are well formed.
 void Session::identify(Exchange& exchange) {
     Request& request = exchange.request;
     const std::string* id = request.header("x-request-id");
@@ -200,14 +199,14 @@ void Session::identify(Exchange& exchange) {
     begin_server_span(edge_.tracer, exchange);
 }
 
-// Reads some more of the request, once there is room for what has come of it.
+// Reads more of the request, once there is room for what has arrived.
 asio::awaitable<Session::Step> Session::read_more(Exchange& exchange) {
     if (!co_await hold(exchange, exchange.request.body.capacity())) co_return refuse(exchange, no_room());
     const Io io = evicted_ ? Io::interrupted : co_await stream_->read();
     co_return io == Io::done ? Step() : Step(stopped(exchange, io));
 }
 
-// Whether there is room for all that the request weighs, with a body of so many bytes.
+// Whether there is room for everything the request takes, with a body of that many bytes.
 asio::awaitable<bool> Session::hold(Exchange& exchange, std::size_t body_bytes) {
     const std::size_t bytes = stream_->weight() + exchange.head_bytes + body_bytes;
     if (!exchange.request.memory.resize(bytes)) {
@@ -221,7 +220,7 @@ asio::awaitable<bool> Session::hold(Exchange& exchange, std::size_t body_bytes) 
     co_return true;
 }
 
-// Reads over the body of a request that is refused, where that is worth more than a new connection.
+// Reads and drops the body of a refused request, if that is worth more than a new connection.
 asio::awaitable<Session::Step> Session::skip_body(Exchange& exchange, Response refusal) {
     const Framing& framing = exchange.framing;
     const bool client_waits = framing.expect != Framing::Expect::none && stream_->buffered().empty();
@@ -258,10 +257,11 @@ asio::awaitable<Session::Step> Session::read_body(Exchange& exchange) {
                 co_return refuse(exchange, problem(400, edge_code::malformed_request,
                                                    "The chunked body is malformed, or its extras are too long."));
             case BodyDecoder::State::too_large:
-                co_return refuse(exchange, bytes_max == 0
-                                               ? problem(400, edge_code::unexpected_body, "This call takes no body.")
-                                               : problem(413, edge_code::body_too_large,
-                                                         "The body may have " + std::to_string(bytes_max) + " bytes."));
+                co_return refuse(exchange,
+                                 bytes_max == 0
+                                     ? problem(400, edge_code::unexpected_body, "This call accepts no body.")
+                                     : problem(413, edge_code::body_too_large,
+                                               "The body may have at most " + std::to_string(bytes_max) + " bytes."));
             case BodyDecoder::State::more:
                 break;
         }
@@ -269,7 +269,7 @@ asio::awaitable<Session::Step> Session::read_body(Exchange& exchange) {
     }
 }
 
-// Makes the body as large as what was read ahead may make it, not as large as it is said to become. While it grows, it
+// Makes the body as large as what was read ahead requires, not as large as its declared length. While it grows, it
 // exists twice.
 asio::awaitable<bool> Session::make_room(Exchange& exchange) {
     std::string& body = exchange.request.body;
@@ -277,7 +277,7 @@ asio::awaitable<bool> Session::make_room(Exchange& exchange) {
     const std::size_t wanted = capacity_for(exchange, stream_->buffered().size());
     if (wanted > capacity) {
         if (!co_await hold(exchange, capacity + wanted)) co_return false;
-        std::string larger;  // reserve() of one that holds something may take twice as much as it is told
+        std::string larger;  // reserve() of a non-empty one may take twice as much as requested
         larger.reserve(wanted);
         larger = body;
         body.swap(larger);
@@ -285,7 +285,7 @@ asio::awaitable<bool> Session::make_room(Exchange& exchange) {
     co_return co_await hold(exchange, body.capacity());
 }
 
-// A client that asked, and has not begun to send the body yet, is told that it is wanted.
+// Sends 100 Continue to a client that asked for it and has not begun to send the body yet.
 asio::awaitable<Session::Step> Session::say_continue(const Exchange& exchange) {
     const Framing& framing = exchange.framing;
     if (framing.expect != Framing::Expect::go_ahead || framing.body == Framing::Body::none) co_return std::nullopt;
@@ -334,7 +334,7 @@ asio::awaitable<bool> Session::answer(Exchange& exchange, Response response) {
     co_return io == Io::done && !close;
 }
 
-// Whether there is room for the answer. A small one waits for none: others make room for it while it is sent.
+// Whether there is room for the answer. A small one does not wait: others make room for it while it is sent.
 asio::awaitable<bool> Session::hold_answer(Exchange& exchange, const Response& response) {
     ByteBudget::Share& memory = exchange.request.answer_memory;
     const std::size_t bytes = response.body.capacity();
@@ -354,7 +354,7 @@ asio::awaitable<void> Session::finish() {
     co_await stream_->linger(kLingerBytesMax);
 }
 
-// A refusal after which nobody knows where the next request begins.
+// A refusal after which it is unknown where the next request begins.
 Session::Stop Session::refuse(Exchange& exchange, Response response) {
     exchange.close = true;
     return Stop{std::move(response)};
@@ -366,8 +366,8 @@ Session::Stop Session::stopped(Exchange& exchange, Io io) {
     if (kind_ == Kind::spare) return refuse(exchange, no_connection());
     const ListenerConfig& config = edge_.config;
     return refuse(exchange, problem(408, edge_code::request_timeout,
-                                    fmt::format("The whole request must arrive within {} ms, at least {} bytes of what "
-                                                "is left of it in each {} ms.",
+                                    fmt::format("The whole request must arrive within {} ms, at least {} bytes of the "
+                                                "rest in every {} ms.",
                                                 config.request_timeout.count(), config.request_pace.bytes,
                                                 config.request_pace.window.count())));
 }

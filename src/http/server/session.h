@@ -1,5 +1,5 @@
-// Session: one connection, from accept to close. Its requests are read, checked, handled and answered one after the
-// other by one coroutine on one single-threaded executor, so nothing here is ever touched by two threads.
+// Session: one connection, from accept to close. One coroutine on one single-threaded executor reads, checks, handles
+// and answers its requests one after another, so no two threads ever touch it.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -17,18 +17,18 @@ namespace ledgerline::http {
 
 class Session {
 public:
-    // whole: serves whatever is asked, one request after the other. spare: beyond the limit of connections, where one
-    // request is answered, with a 503 unless it is a probe.
+    // whole: serves requests one after another. spare: beyond the limit of connections; answers one request, with 503
+    // unless it is a probe.
     enum class Kind { whole, spare };
 
     // Edge and meter must outlive it.
     Session(Edge& edge, Meter& meter, boost::asio::ip::tcp::socket socket, Kind kind,
             std::shared_ptr<Connections::Place> place);
 
-    // Serves until the client or the edge has enough. To be spawned with abort_slot(), so that abort() works.
+    // Serves until the client or the edge ends it. Must be spawned with abort_slot(), so that abort() works.
     boost::asio::awaitable<void> run();
 
-    // Ends the session now if it waits for a request, otherwise after the answer under way. Edge::draining is set.
+    // Ends the session now if it waits for a request, otherwise after the current answer. Edge::draining must be set.
     void drain();
     // Ends it wherever it is; a handler that waits on an Asio operation sees operation_aborted.
     void abort();
@@ -37,9 +37,9 @@ public:
 private:
     // Why a request does not reach its handler.
     struct Stop {
-        std::optional<Response> answer;  // nothing when there is nobody left to answer
+        std::optional<Response> answer;  // nothing when nobody is left to answer
     };
-    using Step = std::optional<Stop>;  // nothing: go on
+    using Step = std::optional<Stop>;  // nothing: continue
 
     boost::asio::awaitable<bool> await_request();
     boost::asio::awaitable<bool> serve_one();
@@ -68,7 +68,7 @@ private:
     std::shared_ptr<Stream> stream_;
     boost::asio::cancellation_signal abort_signal_;
     bool waiting_ = false;  // for the first byte of a request
-    bool evicted_ = false;  // goes as soon as it can
+    bool evicted_ = false;  // closes as soon as it can
     bool aborted_ = false;
 };
 

@@ -66,8 +66,8 @@ void Shard::start() {
     pthread_setname_np(thread_.native_handle(), name_.c_str());
 }
 
-// What leaves a handler of the loop, such as memory that was not to be had for a connection's first frame, ends that
-// connection alone.
+// An exception from a handler of the loop, such as out of memory for a connection's first frame, ends only that
+// connection.
 void Shard::run() {
     while (true) {
         try {

@@ -38,7 +38,7 @@ public:
 
     explicit SessionCount(prometheus::Gauge& gauge) : gauge_(gauge) {}
     std::size_t now() const { return count_; }
-    // Whether it fell to zero within that time.
+    // Whether the count fell to zero within that time.
     bool wait_until_none(milliseconds at_most);
 
 private:
@@ -60,16 +60,16 @@ public:
     ~Shard() = default;
 
     boost::asio::io_context& context() { return context_; }
-    // Tells one of its sessions to go.
+    // Tells one of its sessions to close.
     const Connections::Evict& evict() const { return evict_; }
 
-    // Each may be called from any thread, and repeatedly except for start().
+    // Each may be called from any thread and, except start(), repeatedly.
     void start();
     void adopt(boost::asio::ip::tcp::socket socket, SessionCount::One counted, Session::Kind kind,
                std::shared_ptr<Connections::Place> place);
     void drain();
     void abort();
-    // Ends the thread. What is still suspended then stays so until the destructor.
+    // Ends the thread. Anything still suspended stays so until the destructor.
     void join();
 
 private:
@@ -90,7 +90,7 @@ private:
     boost::asio::io_context context_;
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
     const Connections::Evict evict_;
-    std::unordered_set<std::shared_ptr<Adopted>> sessions_;  // touched by the shard's thread only
+    std::unordered_set<std::shared_ptr<Adopted>> sessions_;  // touched only by the shard's thread
     std::thread thread_;
 };
 

@@ -10,7 +10,7 @@ namespace {
 
 class Stops : public EdgeTest {
 protected:
-    // Returns when the listener has begun to stop: its port takes no connections any more.
+    // Returns when the listener has begun to stop: its port accepts no more connections.
     void wait_for_stopping() const {
         while (connect().connected()) std::this_thread::yield();
     }
@@ -65,7 +65,7 @@ TEST_F(Stops, HandlersThatTakeLongerThanGraceAreAborted) {
     EXPECT_FALSE(half.receive());
 }
 
-// A wait that no cancellation reaches, as on a queue that is not Asio's.
+// A wait that no cancellation reaches, such as on a queue that is not Asio's.
 class Deaf {
 public:
     boost::asio::awaitable<void> wait() {
@@ -140,7 +140,7 @@ TEST_F(Stops, BadAddressesAreToldAsSuch) {
     EXPECT_EQ(wrong.start().error().code, "bad_address");
 }
 
-// Every request that reached its handler is answered, whatever moment the stop comes at.
+// Every request that reached its handler is answered, whenever the stop comes.
 TEST_F(Stops, UnderLoadNothingHandledGoesUnanswered) {
     std::atomic<int> handled = 0, answered = 0;
     router.add({"POST", "/count", "count",

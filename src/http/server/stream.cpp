@@ -15,20 +15,20 @@ namespace {
 namespace asio = boost::asio;
 constexpr auto use_tuple = asio::as_tuple(asio::use_awaitable);
 
-// What a buffer may keep while nothing is in it.
+// How much an empty buffer may keep.
 constexpr std::size_t kEmptyBufferBytesMax = 1024;
-// How much is read from one connection before the others of its thread have had their turn.
+// How many reads one connection gets before the others on its thread have their turn.
 constexpr unsigned kReadsInARowMax = 4;
 constexpr std::size_t kWriteBytesMax = 64 * 1024;
-// How much the kernel takes of an answer beyond what is on its way to the peer: it would otherwise take megabytes at
-// once, and nothing could be told of the pace at which they are read.
+// How much of an answer the kernel may hold beyond what is on its way to the peer: otherwise it would take megabytes at
+// once, and the pace at which they are read could not be observed.
 constexpr int kUnsentBytesMax = 128 * 1024;
 
 }  // namespace
 
 Stream::Stream(asio::ip::tcp::socket socket, std::function<void()> on_progress)
     : socket_(std::move(socket)), timer_(socket_.get_executor()), on_progress_(std::move(on_progress)) {
-    boost::system::error_code ignored;  // a peer that is gone already is noticed by the first read
+    boost::system::error_code ignored;  // the first read notices a peer that is already gone
     socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
     socket_.set_option(asio::detail::socket_option::integer<IPPROTO_TCP, TCP_NOTSENT_LOWAT>(kUnsentBytesMax), ignored);
     socket_.non_blocking(true, ignored);
@@ -49,7 +49,7 @@ void Stream::set_deadline(milliseconds from_now, Pace pace) {
     pace_ = pace;
     expired_ = false;
     begin_window();
-    // A timer that fires too early finds the deadline moved and goes on: most requests never touch the timer.
+    // A timer that fires too early finds the deadline moved and continues: most requests never touch the timer.
     if (due() < armed_until_) arm(due());
 }
 
@@ -90,7 +90,7 @@ void Stream::on_timer() {
     socket_.cancel(ignored);
 }
 
-// Through a block on the stack, so that the buffer takes no more than has come.
+// Through a block on the stack, so that the buffer takes no more than has arrived.
 std::size_t Stream::read_some(boost::system::error_code& error) {
     std::array<char, read_bytes_max> block;
     const std::size_t bytes = socket_.read_some(asio::buffer(block), error);

@@ -1,7 +1,7 @@
 // Stream: one accepted TCP connection, what was read ahead from it, and the time that it may take.
 //
-// Everything runs on the connection's own single-threaded executor. It is held by a shared_ptr, because the deadline's
-// timer may fire while the connection is being taken down. A connection that waits holds no buffer.
+// Everything runs on the connection's own single-threaded executor. A shared_ptr owns it, because the deadline's timer
+// may fire while the connection is being torn down. A connection that waits holds no buffer.
 #pragma once
 
 #include <algorithm>
@@ -33,28 +33,28 @@ public:
     // on_progress: called whenever as many bytes have moved as the pace asks for.
     Stream(boost::asio::ip::tcp::socket socket, std::function<void()> on_progress);
 
-    // What was read and not yet used up. Valid until the next read or consume().
+    // What was read and not yet consumed. Valid until the next read or consume().
     std::string_view buffered() const { return buffer_; }
     void consume(std::size_t bytes);
-    // What the buffer takes of the memory.
+    // How much memory the buffer takes.
     std::size_t weight() const { return buffer_.capacity(); }
-    // Whether the peer has sent something that was not read yet.
+    // Whether the peer has sent something that has not been read yet.
     bool has_unread();
 
-    // Bounds all that follows, until it is set anew or cleared.
+    // Bounds everything that follows, until it is set again or cleared.
     void set_deadline(milliseconds from_now, Pace pace = {});
     void clear_deadline();
 
     // Adds at least one byte to buffered().
     boost::asio::awaitable<Io> read();
-    // Both parts, whole.
+    // Writes both parts completely.
     boost::asio::awaitable<Io> write(std::string_view head, std::string_view body);
-    // Ends a read under way with Io::interrupted.
+    // Ends the current read with Io::interrupted.
     void interrupt();
 
-    // Says that nothing more will be sent, then drops what the peer still sends until it closes, too, or deadline or
-    // bytes_max are reached. A socket closed with unread data would reset the connection, and the peer might never see
-    // the last answer.
+    // Shuts down sending, then drops what the peer still sends until it closes, too, or deadline or bytes_max is
+    // reached. Closing a socket with unread data would reset the connection, and the peer might never see the last
+    // answer.
     boost::asio::awaitable<void> linger(std::size_t bytes_max);
     bool is_open() const { return socket_.is_open(); }
     void close();
@@ -74,9 +74,9 @@ private:
     SteadyTime deadline_ = SteadyTime::max();
     Pace pace_;
     SteadyTime window_end_ = SteadyTime::max();
-    std::size_t window_bytes_ = 0;                // moved in it
+    std::size_t window_bytes_ = 0;                // moved within it
     SteadyTime armed_until_ = SteadyTime::max();  // max: the timer is not running
-    unsigned reads_in_a_row_ = 0;                 // without giving way to other connections
+    unsigned reads_in_a_row_ = 0;                 // without yielding to other connections
     bool expired_ = false;
     bool interrupted_ = false;
 };

@@ -20,7 +20,7 @@ namespace {
 std::unexpected<Error> io_failure(std::string message) { return failure(Disposition::retry, "io", std::move(message)); }
 std::unexpected<Error> io_failure(int error) { return io_failure(std::generic_category().message(error)); }
 
-// The events that came; an error when the deadline passes first.
+// The events that occurred; an error when the deadline passes first.
 Result<short> wait(int socket, short events, SteadyTime deadline) {
     while (true) {
         const auto left = std::chrono::ceil<milliseconds>(deadline - std::chrono::steady_clock::now());
@@ -86,7 +86,7 @@ Result<std::size_t> TcpConnection::send(std::string_view data, SteadyTime deadli
     while (sent < data.size()) {
         const Result<short> events = wait(socket_, POLLIN | POLLOUT, deadline);
         if (!events) return sent > 0 ? Result<std::size_t>(sent) : std::unexpected(events.error());
-        // An answer before the request is complete is a refusal: what is left need not be sent.
+        // An answer before the request is complete is a refusal: the rest need not be sent.
         if (*events & POLLIN) return sent;
         const ssize_t taken = ::send(socket_, data.data() + sent, data.size() - sent, MSG_NOSIGNAL);
         if (taken >= 0)

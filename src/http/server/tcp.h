@@ -1,4 +1,4 @@
-// TcpConnection: one blocking TCP connection whose every call has a deadline. What the client stands on.
+// TcpConnection: one blocking TCP connection with a deadline on every call. The client is built on it.
 #pragma once
 
 #include <cstdint>
@@ -18,12 +18,12 @@ public:
     TcpConnection(TcpConnection&& other) noexcept;
     TcpConnection& operator=(TcpConnection&& other) noexcept;
 
-    // Tries the host's addresses in the resolver's order, each for its share of the time that is left.
+    // Tries the host's addresses in the resolver's order, each for its share of the remaining time.
     static Result<TcpConnection> connect(const std::string& host, std::uint16_t port, SteadyTime deadline);
 
     bool is_open() const { return socket_ >= 0; }
-    // Sends until the server begins to answer; the number of bytes sent. An error says that nothing was sent at all;
-    // a failure or the deadline in between ends the sending early, and the next receive() tells why.
+    // Sends until the server begins to answer; returns the number of bytes sent. An error means that nothing was sent
+    // at all; a failure or the deadline in between ends the sending early, and the next receive() reports why.
     Result<std::size_t> send(std::string_view data, SteadyTime deadline);
     // Up to capacity bytes, at least one; 0 at the end.
     Result<std::size_t> receive(char* data, std::size_t capacity, SteadyTime deadline);

@@ -13,12 +13,12 @@ namespace ledgerline::http {
 // How long the connection stays open for another request; nothing: it is closed.
 using KeptOpen = std::optional<milliseconds>;
 
-// Status line and headers, with the empty line. Content-Length is the size of response.body, sent or not. That and how
-// long the connection is kept is said to every client: Keep-Alive counts in whole seconds, and is what a client's pool
-// goes by.
+// Status line and headers, with the empty line. Content-Length is the size of response.body, whether it is sent or not.
+// Every client gets it, and how long the connection is kept: Keep-Alive is in whole seconds, and clients' pools rely on
+// it.
 std::string wire_head(const Response& response, std::string_view request_id, WallTime now, KeptOpen kept_open);
 
-// Whether its status and headers can be written as they are: a line break in a value would forge a header.
+// Whether its status and headers can be written safely: a line break in a value would forge a header.
 bool is_writable(const Response& response);
 
 // "Mon, 23 Nov 2026 09:20:00 GMT" (RFC 9110, section 5.6.7).

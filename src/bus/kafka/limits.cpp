@@ -10,7 +10,7 @@
 namespace ledgerline::bus {
 namespace {
 
-// What a produce request has besides its batch, and an answer besides its messages.
+// What a produce request holds in addition to its batch, and an answer in addition to its messages.
 constexpr std::int64_t kFrameBytesMax = 1024;
 constexpr auto kEventBytesMax = static_cast<std::int64_t>(event_wire_bytes_max);
 
@@ -58,7 +58,7 @@ KafkaLimitsVerdict judge_kafka_limits(const std::string& topic, const KafkaTopic
                 fmt::format("broker {} takes requests of {} bytes at most (socket.request.max.bytes), and one with an "
                             "event of topic {} may have {}",
                             broker.broker, *broker.request_bytes_max, topic, kEventBytesMax + kFrameBytesMax));
-        // It is asked for one batch at least, whatever its size (KIP-74), so nothing stops.
+        // A fetch returns at least one batch, whatever its size (KIP-74), so replication does not stop.
         if (broker.replica_fetch_bytes_max && *broker.replica_fetch_bytes_max < kEventBytesMax)
             verdict.degraded.push_back(
                 fmt::format("broker {} copies {} bytes of a partition at once (replica.fetch.max.bytes), and an event "

@@ -14,7 +14,7 @@ namespace {
 using db::Params;
 using db::Rows;
 
-// The columns of audit.sql's events, in their order.
+// The columns of audit.sql's event query, in order.
 enum EventColumn {
     seq,
     event_id,
@@ -98,7 +98,7 @@ public:
 private:
     Result<void> verify_lane(int lane) {
         LEDGERLINE_TRY(const Rows accounts, connection_.query(sql::audit_accounts, Params().add(lane)));
-        if (accounts.empty()) return {};  // the lane was there a moment ago: nothing but hands can remove one
+        if (accounts.empty()) return {};  // the lane existed a moment ago: only manual changes can remove one
         const std::int64_t last = accounts.int64(0, 0);
         const std::int64_t applied = accounts.int64(0, 2);
         check_cursors(lane, last, accounts.int64(0, 1), applied);
@@ -148,7 +148,8 @@ private:
         return {};
     }
 
-    // What was announced after a long outage is applied in moments: only who stands at the second look stands still.
+    // After a long outage, published events are applied within moments: only a lane that is stuck at both looks is
+    // stuck.
     Result<void> find_still_lanes() {
         LEDGERLINE_TRY(const Rows first, connection_.query(sql::audit_still));
         if (first.empty()) return {};
@@ -160,13 +161,13 @@ private:
                 if (first.int64(before, 0) == lane && first.int64(before, 1) == next_seq)
                     report_.violate(Check::halts,
                                     {static_cast<int>(lane), next_seq, "",
-                                     fmt::format("announced and not applied; the lane has not moved for {} s",
+                                     fmt::format("published but not applied; the lane has not moved for {} s",
                                                  second.int64(row, 2))});
         }
         return {};
     }
 
-    // Rows that no event of the lane leads to.
+    // Rows that belong to no event of the lane.
     Result<void> find_strays(int lane) {
         const Params params = Params().add(lane).add(strays_max);
         LEDGERLINE_TRY(const Rows letters, connection_.query(sql::audit_letters_without_event, params));

@@ -217,7 +217,7 @@ TEST_F(Commands, LanesAndVerifyShowWhatHaltsALane) {
     EXPECT_THAT(call({"top", "--once", "--interval", "100ms"}).out, HasSubstr("apply halted at 1: not_recognized"));
     const Outcome verified = call({"verify"});
     EXPECT_EQ(verified.code, exit_refused);
-    EXPECT_THAT(verified.out, HasSubstr("FAILED  no lane stands halted"));
+    EXPECT_THAT(verified.out, HasSubstr("FAILED  no lane is halted"));
     EXPECT_THAT(verified.out, HasSubstr("The ledger is whole, but does not go on"));
 }
 

@@ -404,7 +404,7 @@ Result<void> Worker::record_halts() {
             log::error("lane halted",
                        {{"lane", id}, {"seq", halt->seq}, {"code", halt->code}, {"reason", halt->reason}});
         else if (changed)
-            log::info("lane goes on", {{"lane", id}, {"applied_seq", lane.state().applied_seq}});
+            log::info("lane continues", {{"lane", id}, {"applied_seq", lane.state().applied_seq}});
     }
     return {};
 }

@@ -50,7 +50,7 @@ std::expected<DecisionRequest, http::Problem> DecisionRequest::parse(const http:
     decision.reason = fields.text("reason", reason_chars_max);
     decision.bulk_id = fields.uuid("bulk_id");
     if (by && decision.operator_name && *by != *decision.operator_name)
-        fields.complain(ProblemCode::invalid_field, "by", "must say what the header X-Operator says");
+        fields.complain(ProblemCode::invalid_field, "by", "must equal the X-Operator header");
     if (auto broken = fields.finish()) return std::unexpected(*std::move(broken));
     if (by) decision.operator_name = std::move(by);
     return decision;

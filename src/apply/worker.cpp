@@ -10,7 +10,7 @@ namespace ledgerline::apply {
 namespace {
 
 constexpr char kNotProven[] = "not_proven";
-constexpr char kNotProvenReason[] = "no event of ours has this lane, seq and event_id";
+constexpr char kNotProvenReason[] = "no known event has this lane, seq and event_id";
 // Code of a halted lane.
 constexpr char kNotRecognized[] = "not_recognized";
 
@@ -329,8 +329,8 @@ Result<void> Worker::reload(Lane& lane) {
 bool Worker::came_unrecognised(Lane& lane) {
     const int deliveries = lane.watch().missed(lane.state().applied_seq);
     if (deliveries < HeadWatch::deliveries_max || is_unrecognised(lane)) return false;
-    lane.halt_at_head(kNotRecognized, "the bus delivers the event as a message that announces nothing of ours (" +
-                                          lane.watch().reason() + ")");
+    lane.halt_at_head(kNotRecognized,
+                      "the bus delivers the event as a foreign message (" + lane.watch().reason() + ")");
     return true;
 }
 

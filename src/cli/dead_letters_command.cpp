@@ -178,17 +178,15 @@ void declare_decision(Command& family, const roles::Environment& environment, co
     command.option({"--operator", "NAME", "Who decides, for the audit"}, options->operator_name);
     command.option({"--reason", "TEXT", "Why, for the audit", no_variable}, options->reason);
     command.notes(fmt::format(
-        "Filters and --all select parked letters, show them and ask at a terminal; elsewhere, and with "
-        "-o json, nothing\n"
-        "happens without --yes.{1} Ctrl-C ends it after the letter under way; the same command goes on\n"
-        "with what is left. Repeating a decision changes nothing. Exit code 1 when a letter has been decided "
-        "the other way,\n"
-        "or the answer was no.\n\n"
+        "Filters and --all select parked letters. At a terminal the command shows them and asks; elsewhere, and\n"
+        "with -o json, nothing happens without --yes.{1} Ctrl-C ends it after the current letter; run the same\n"
+        "command again for the rest. Repeating a decision changes nothing. Exit code 1 if a letter has already been\n"
+        "decided the other way, or if the answer was no.\n\n"
         "Examples:\n  ledgerline dlq {0} 0199f3c0-7b1c-7def-8abc-0123456789ab\n"
         "  ledgerline dlq {0} --code 23514 --older-than 1h --reason \"the check is fixed\"\n"
         "  ledgerline dlq {0} --account alice --yes --rate 10",
         name,
-        name == std::string_view("discard") ? " Ids are asked about, too: without a terminal they need --yes." : ""));
+        name == std::string_view("discard") ? " It also asks about ids: without a terminal they need --yes." : ""));
 }
 
 }  // namespace

@@ -103,11 +103,10 @@ bool are_brokers(const std::string& text) {
 }  // namespace
 
 const char* const kafka_notes =
-    "TLS and SASL: --kafka-config security.protocol=SASL_SSL, sasl.*, ssl.*, or any other property that librdkafka\n"
-    "takes; or the same as lines of the file of --kafka-config-file; or KAFKA_SECURITY_PROTOCOL, KAFKA_SASL_* and\n"
-    "KAFKA_SSL_* in the environment (KAFKA_SASL_PASSWORD is sasl.password). A flag wins over the environment, and "
-    "that\n"
-    "over the file. Secrets belong in the file or the environment.";
+    "TLS and SASL: --kafka-config security.protocol=SASL_SSL, sasl.*, ssl.*, or any other librdkafka property;\n"
+    "or the same as lines of --kafka-config-file; or KAFKA_SECURITY_PROTOCOL, KAFKA_SASL_* and KAFKA_SSL_* in the\n"
+    "environment (KAFKA_SASL_PASSWORD is sasl.password). Flags override the environment, which overrides the file.\n"
+    "Secrets belong in the file or the environment.";
 
 void declare_kafka_connection(Command& command, KafkaOptions& options, KafkaUse use) {
     command.parsed({"--kafka-brokers", "HOST:PORT[,...]",

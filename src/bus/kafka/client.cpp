@@ -87,8 +87,9 @@ Result<KafkaClientLimits> read_kafka_client_limits(const KafkaConfig& config) {
         if (rd_kafka_conf_get(handle.get(), name, text, &size) == RD_KAFKA_CONF_OK)
             std::from_chars(text, text + std::strlen(text), bytes);
         if (bytes >= bytes_min) return bytes;
-        return failure(Disposition::refuse, "bad_usage",
-                       fmt::format("Kafka property {}: {} is too little, {} bytes must fit", name, bytes, bytes_min));
+        return failure(
+            Disposition::refuse, "bad_usage",
+            fmt::format("Kafka property {}: {} is too small, at least {} bytes are needed", name, bytes, bytes_min));
     };
     KafkaClientLimits limits;
     LEDGERLINE_TRY(limits.message_bytes_max, read("message.max.bytes", event_wire_bytes_max));

@@ -108,7 +108,7 @@ TEST(KafkaProducerTest, TellsWhatIsRefusedFromWhatMayBeTakenLater) {
 // A limit too small for an event of the largest size would stop a lane some day.
 TEST(KafkaConfigTest, RefusesLimitsBelowTheSizeOfAnEvent) {
     for (const char* name : {"message.max.bytes", "fetch.message.max.bytes", "receive.message.max.bytes"})
-        EXPECT_THAT(refusal_of(name, "60000").message, HasSubstr("must fit"));
+        EXPECT_THAT(refusal_of(name, "60000").message, HasSubstr("are needed"));
     EXPECT_TRUE(read_kafka_client_limits(config_with("message.max.bytes", std::to_string(event_wire_bytes_max))));
     EXPECT_FALSE(read_kafka_client_limits(config_with("message.max.bytes", std::to_string(event_wire_bytes_max - 1))));
 }

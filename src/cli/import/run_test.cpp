@@ -226,7 +226,7 @@ TEST_F(ImportRun, StopsCleanlyAndGoesOnLater) {
     EXPECT_EQ(rest.counts.replayed, stopped.counts.settled());
 }
 
-// A file whose reading throws, as when memory runs out.
+// A file whose reading throws, as when memory is short.
 class ThrowingFile : public std::stringbuf {
 public:
     explicit ThrowingFile(const std::string& text) : std::stringbuf(text) {}

@@ -133,6 +133,7 @@ def queries(paths):
             sql = "\n".join(section.sql).strip()
             if "args" not in section.declared and "row" not in section.declared:
                 out.append(f"inline constexpr {statement(full, sql).replace('{', ' ' + full + '{', 1)};\n")
+                names.append((full, "{}", "{}", "false"))
                 continue
             args_text = section.declared.get("args", "none")
             args = [] if args_text == "none" else fields_of(section, args_text, ARGUMENT_TYPES)
@@ -149,7 +150,7 @@ def queries(paths):
                        f"    static constexpr auto statement = {statement(full, sql)};\n"
                        f"{row}{members(args, ARGUMENT_TYPES)}"
                        f"    db::Params params() const {{ return {'std::move(db::Params()' + binds + ')' if binds else '{}'}; }}\n}};\n")
-            names.append((camel(full), declared_columns(args), declared_columns(row_fields)))
+            names.append((camel(full) + '::statement', declared_columns(args), declared_columns(row_fields), "true"))
     return out, names
 
 
@@ -178,7 +179,7 @@ def main(source, output):
     out, names = queries(sorted((source / "queries").glob("*.sql")))
     write(output / "queries.h",
           '#include "db/query.h"\nnamespace ledgerline::sql {\n' + "\n".join(out) + "}\n")
-    entries = "".join(f"    {{{name}::statement, {args}, {row}}},\n" for name, args, row in names)
+    entries = "".join(f"    {{{name}, {typed}, {args}, {row}}},\n" for name, args, row, typed in names)
     write(output / "all_queries.h",
           '#include "db/declared_query.h"\n#include "sql/queries.h"\nnamespace ledgerline::sql {\n'
           f"// Every query with what its file declares, for tests.\ninline const db::DeclaredQuery all_queries[] = {{\n{entries}}};\n}}\n")

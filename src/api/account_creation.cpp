@@ -11,7 +11,7 @@ namespace {
 
 using Status = Creation::Status;
 
-// What has to be the same in a request that repeats another one, as jsonb compares it.
+// What must be equal in a request that repeats an earlier one, compared as jsonb.
 std::string request_of(const NewAccount& account) {
     std::string text;
     JsonObject(text)
@@ -23,7 +23,7 @@ std::string request_of(const NewAccount& account) {
     return text;
 }
 
-// Opens the transaction, takes the key and makes the account, unless somebody else has the key, and reads who has it.
+// Opens the transaction, takes the key and creates the account unless the key is taken, and reads the key's owner.
 struct FirstTrip {
     db::Rows inserted, key;
 
@@ -49,13 +49,13 @@ Result<std::optional<AccountRecord>> read_one(db::Connection& connection, const 
     return read_account(rows, 0);
 }
 
-// Ends the transaction that changed nothing, so that the account it has found is as durable as one that it had made.
+// Commits the transaction, which changed nothing, so that the account found is as durable as a new one.
 Result<Creation> answer_found(db::Connection& connection, Status status, AccountRecord account) {
     LEDGERLINE_CHECK(connection.commit_pipeline({{sql::db_session_durable_mark, {}}, {db::commit, {}}}));
     return Creation{status, std::move(account)};
 }
 
-// Nobody's key was in the way, and still nothing was made: by an earlier run it was, or the reference is taken.
+// No key was in the way, and still nothing was created: an earlier run created the account, or the reference is taken.
 Result<Creation> find_obstacle(db::Connection& connection, const NewAccount& account) {
     LEDGERLINE_TRY(auto own, read_one(connection, sql::api_account_by_id, std::move(db::Params().add(account.id))));
     if (own) return answer_found(connection, Status::created, std::move(*own));
@@ -64,7 +64,7 @@ Result<Creation> find_obstacle(db::Connection& connection, const NewAccount& acc
     LEDGERLINE_TRY(auto other, read_one(connection, sql::api_account_by_reference, by_reference));
     connection.rollback();
     if (other) return Creation{Status::reference_taken, std::move(*other)};
-    return failure(Disposition::refuse, "account_conflict", "a new account collides with one that cannot be seen");
+    return failure(Disposition::refuse, "account_conflict", "a new account conflicts with one that cannot be read");
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Creating an account: once, however often the request is repeated.
+// Creates an account once, however often the request is repeated.
 #pragma once
 
 #include <cstdint>
@@ -23,17 +23,18 @@ struct NewAccount {
 
 struct Creation {
     enum class Status {
-        created,          // by this call, or by an earlier run of it under the same id
-        replayed,         // the key has made an account by the same request before
-        key_reused,       // the key has made an account by another request
-        reference_taken,  // by another account
+        created,          // by this call, or by an earlier run with the same id
+        replayed,         // the same request has already created an account with the key
+        key_reused,       // another request has created an account with the key
+        reference_taken,  // another account has it
     };
     Status status;
-    AccountRecord account;  // that of the key or the reference where it is not the new one
+    AccountRecord account;  // for reused keys and taken references, the account that has them
 };
 
-// Safe to repeat with the same id, whatever became of the run before. Only created stores anything, the key among it.
-// created and replayed promise what is durable. Error outcome_unknown (retry): it may have been stored.
+// Safe to repeat with the same id, whatever became of the earlier run. Stores the account and its key only with status
+// created. Accounts returned as created or replayed are durable. Error outcome_unknown (retry): the account may have
+// been stored.
 Result<Creation> create_account(db::Connection& connection, const NewAccount& account);
 
 }  // namespace ledgerline::api

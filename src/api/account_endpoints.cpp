@@ -58,7 +58,7 @@ Result<std::string> list_accounts(db::Connection& connection, const ListQuery& q
     return page_text("accounts", rows, read_account, query, [](const AccountRecord& each) { return each.id; });
 }
 
-// Nothing when there is no such account.
+// Empty when there is no such account.
 Result<std::optional<AccountRecord>> find_account(db::Connection& connection, const Uuid& id) {
     db::Params params;
     params.add(id);
@@ -81,7 +81,7 @@ http::Response creation_response(const Result<Creation>& creation) {
     if (!creation) return http::to_response(problem_of(creation.error()));
     if (creation->status == Creation::Status::key_reused)
         return http::to_response(problem(ProblemCode::idempotency_key_reused,
-                                         "This idempotency key has created an account by another request.",
+                                         "This idempotency key was used to create an account with a different request.",
                                          "Idempotency-Key"));
     if (creation->status == Creation::Status::reference_taken) {
         auto taken = problem(ProblemCode::reference_taken, "Another account has this reference.", "reference");

@@ -1,4 +1,4 @@
-// /v1/accounts: create, look up, list, suspend; and the statement of one account.
+// /v1/accounts: create, read, list, suspend; and the statement of one account.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -11,7 +11,7 @@ namespace ledgerline::api {
 
 class AccountEndpoints {
 public:
-    // Both must outlive it.
+    // Arguments must outlive it.
     AccountEndpoints(Database& database, UuidGenerator& ids) : database_(database), ids_(ids) {}
 
     // This must outlive the router.

@@ -54,7 +54,7 @@ struct Api::Parts {
           ledger(connection_config(config, "health"), config.stages, clock, metrics),
           health(health_config(config, *this), metrics, clock) {}
 
-    // The database comes first among what /readyz looks at.
+    // The database comes first among the dependencies of /readyz.
     static health::HealthConfig health_config(const ApiConfig& config, Parts& parts) {
         health::HealthConfig health{
             config.version,

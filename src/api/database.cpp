@@ -79,7 +79,8 @@ void Database::serve() {
         try {
             const TraceScope scope(job->trace);
             job->run([&](const Work& work) { return run_guarded(session, job->queued_at, work); });
-        } catch (const std::exception& exception) {  // of handing the result over: its request ends without an answer
+        } catch (
+            const std::exception& exception) {  // while handing over the result: the request ends without an answer
             note_exception(metrics_, "database", exception.what());
         }
     }
@@ -102,14 +103,14 @@ Result<void> Database::run_on(db::Session& session, SteadyTime queued_at, const 
     if (auto reason = outage(now)) return std::unexpected(std::move(*reason));
 
     auto ran = session.run(work);
-    // The session may have been lost, or of no use, long before it was used: that is no outage yet.
+    // The session may have been lost or useless long before this call: that is not an outage yet.
     const bool fate_unknown = !ran && ran.error().code == db::outcome_unknown;
     if (!ran && (fate_unknown || db::is_session_useless(ran.error().code))) ran = session.run(work);
     if (!ran && db::is_session_lost(ran.error().code))
         note_outage(ran.error());
     else
         note_success();
-    // Whatever the second run says of itself, the first one may have been committed.
+    // Whatever the second run returned, the first one may have been committed.
     if (!ran && fate_unknown) ran.error() = not_run(db::outcome_unknown, std::move(ran.error().message));
     return ran;
 }

@@ -1,17 +1,16 @@
-// Database: how coroutines use PostgreSQL. A few threads with one session each run what coroutines give them.
+// Database: lets coroutines use PostgreSQL. A few threads with one session each run the work that coroutines submit.
 //
-// Everything given to it may be run a second time, on another session, when its own is lost or of no use, so it must be
-// safe to repeat even where its first run has committed: reads are, and each write names what it expects or what it
-// makes. Writes commit by Connection::commit_pipeline(), which tells when the fate of a commit is unknown, and a write
-// that finds what an earlier run has made promises no more than is durable (db_session_durable_mark).
+// All work may be run a second time, on another session, when its own is lost or useless, so it must be safe to repeat
+// even if its first run has committed. Reads are; each write names what it expects or creates. Writes commit with
+// Connection::commit_pipeline(), which reports when the fate of a commit is unknown, and a write that finds the result
+// of an earlier run makes it durable before it answers (db_session_durable_mark).
 //
-// What the work throws, memory that was not to be had among it, is an error as well and ends neither its thread nor the
-// process.
+// Exceptions from the work, out of memory included, become errors and end neither the thread nor the process.
 //
-// Errors besides those of the work itself (all Disposition::retry):
-//   outcome_unknown  a run may have committed, and no later one could tell; or it threw
-//   overloaded     the queue is full, or the work waited in it for too long: it was not run
-//   shutting_down  stop() was called: it was not run
+// Errors in addition to those of the work itself (all Disposition::retry):
+//   outcome_unknown  a run may have committed and no later one could tell; or it threw
+//   overloaded       the queue is full, or the work waited too long in it: it was not run
+//   shutting_down    stop() was called: it was not run
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -47,19 +46,20 @@ struct DatabaseConfig {
 
 class Database {
 public:
-    // All references must outlive it.
+    // Arguments passed by reference must outlive it.
     Database(DatabaseConfig config, const Clock& clock, Random& random, Metrics& metrics,
              Tracer& tracer = Tracer::off());
     ~Database() { stop(); }
     Database(const Database&) = delete;
     Database& operator=(const Database&) = delete;
 
-    // To be called once, and before run().
+    // Call once, before run().
     void start();
-    // Lets what runs end, and answers what waits. Repeatable.
+    // Lets running work end, and answers what waits. Idempotent.
     void stop();
 
-    // Runs work(db::Connection&), which returns a Result, on one of the threads, below the span trace. Thread-safe.
+    // Runs work(db::Connection&), which returns a Result, on one of the threads, with `trace` as the parent of its
+    // spans. Thread-safe.
     template <class Work>
     auto run(const TraceContext& trace, Work work)
         -> boost::asio::awaitable<std::invoke_result_t<Work&, db::Connection&>> {
@@ -79,7 +79,7 @@ public:
 
 private:
     using Work = std::function<Result<void>(db::Connection&)>;
-    // Runs the work on a session, or tells why that was not possible.
+    // Runs the work on a session, or returns why that was not possible.
     using Runner = std::function<Result<void>(const Work&)>;
     using RunJob = std::move_only_function<void(const Runner&)>;
     struct Job {
@@ -89,7 +89,7 @@ private:
     };
 
     void submit(const TraceContext& trace, RunJob run);
-    // The reason when the job is refused. Otherwise it has taken it.
+    // Returns the reason when the job is refused. Otherwise the job has been moved from.
     std::optional<Error> try_queue(const TraceContext& trace, RunJob& run);
     void serve();
     std::optional<Job> next_job();
@@ -109,7 +109,8 @@ private:
     std::condition_variable changed_;
     std::deque<Job> queue_;
     bool stopping_ = false;
-    // While the database is away, work is answered at once with the reason, and a connect is tried now and then only.
+    // While the database is away, work is answered at once with the reason, and a connect is tried only from time to
+    // time.
     Backoff backoff_;
     SteadyTime away_until_{};
     std::optional<Error> away_because_;

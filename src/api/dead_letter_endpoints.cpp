@@ -12,7 +12,7 @@
 namespace ledgerline::api {
 namespace {
 
-// A letter as the answer has it, where its message was as large as an event may be.
+// The size of a letter in an answer, if its message is as large as an event's may be.
 constexpr std::size_t kLetterBytes = 128 * limits::kibibyte;
 constexpr std::string_view kOrders[] = {"newest", "oldest"};
 
@@ -30,7 +30,7 @@ Found find_letter(db::Connection& connection, const Uuid& id) {
     return first_letter(rows);
 }
 
-// The answer promises the decision also when an earlier call has made it: it is as durable as one of this call's.
+// A decision made by an earlier call is made as durable as one made by this call, because the answer promises it.
 Found commit_decision(db::Connection& connection, const db::Params& letter) {
     LEDGERLINE_TRY(const auto results, connection.commit_pipeline({{sql::db_session_durable_mark, {}},
                                                                    {db::commit, {}},
@@ -38,7 +38,7 @@ Found commit_decision(db::Connection& connection, const db::Params& letter) {
     return first_letter(results.back());
 }
 
-// The lane is locked first, as intake does it, and the letter after that. What an earlier run has decided is found.
+// Locks the lane first, as intake does, and then the letter. Finds the decision of an earlier run.
 Found replay_letter(db::Connection& connection, const Uuid& id, const DecisionRequest& decision, const Uuid& event_id,
                     const std::string& traceparent) {
     db::Params letter, replay;
@@ -104,10 +104,11 @@ http::Response decision_response(const Found& letter, std::string_view wanted_st
     if (!*letter) return not_found();
     if ((*letter)->state == wanted_state) return record_response(200, **letter);
     if ((*letter)->state == "PARKED")
-        return http::to_response(problem(ProblemCode::foreign_dead_letter,
-                                         "This message announces no event of ours: it can only be discarded."));
+        return http::to_response(
+            problem(ProblemCode::foreign_dead_letter,
+                    "This message is foreign (it belongs to no known event): it can only be discarded."));
     auto decided =
-        problem(ProblemCode::dead_letter_decided, fmt::format("The dead letter is {} already.", (*letter)->state));
+        problem(ProblemCode::dead_letter_decided, fmt::format("The dead letter is already {}.", (*letter)->state));
     decided.extensions.emplace_back("state", (*letter)->state);
     return http::to_response(decided);
 }
@@ -184,7 +185,7 @@ DeadLetterEndpoints::Answer DeadLetterEndpoints::decide(http::Request& request, 
     if (!id) co_return http::to_response(id.error());
     const auto who = DecisionRequest::parse(request);
     if (!who) co_return http::to_response(who.error());
-    // Before anything is decided: the answer tells that it is.
+    // Before deciding anything: the answer must be able to report the decision.
     if (!co_await http::take_room(request.answer_memory, kLetterBytes)) co_return http::no_room();
 
     if (decision == Decision::replay) co_return co_await replay(request, *id, *who);
@@ -194,7 +195,7 @@ DeadLetterEndpoints::Answer DeadLetterEndpoints::decide(http::Request& request, 
     co_return decision_response(letter, "DISCARDED");
 }
 
-// The new event goes on in the trace of this request, which names the one that the letter was left in.
+// The new event continues the trace of this request, which links to the trace that the letter ended.
 DeadLetterEndpoints::Answer DeadLetterEndpoints::replay(const http::Request& request, const Uuid& id,
                                                         const DecisionRequest& who) {
     const Uuid event_id = ids_.next();

@@ -14,7 +14,7 @@ namespace ledgerline::api {
 
 class DeadLetterEndpoints {
 public:
-    // All must outlive it. publisher_wakeup is notified after a replay, outcome_wakeup after a discard.
+    // All arguments must outlive it. publisher_wakeup is notified after a replay, outcome_wakeup after a discard.
     DeadLetterEndpoints(Database& database, UuidGenerator& ids, Wakeup& publisher_wakeup, Wakeup& outcome_wakeup,
                         Tracer& tracer)
         : database_(database),

@@ -1,4 +1,4 @@
-// DeadLetterFilter: which dead letters a list or a summary is about.
+// DeadLetterFilter: the dead letters that a list or a summary selects.
 #pragma once
 
 #include <cstdint>
@@ -22,12 +22,12 @@ struct DeadLetterFilter {
     std::optional<std::string> error_code;
     std::optional<Uuid> account_id;
     std::optional<std::int64_t> lane;       // foreign letters have none
-    std::optional<WallTime> failed_after;   // last failed at this time or later
-    std::optional<WallTime> failed_before;  // last failed before this time
+    std::optional<WallTime> failed_after;   // last failure at this time or later
+    std::optional<WallTime> failed_before;  // last failure before this time
 
-    // What is malformed is left out, and query says so.
+    // Malformed values are left out and reported by query.
     static DeadLetterFilter read(ListQuery& query);
-    // Adds its seven parameters, in the order in which the statements name them.
+    // Adds its seven parameters, in the order of the statements' placeholders.
     void add_to(db::Params& params) const;
 };
 

@@ -22,7 +22,7 @@ OperatorName operator_of_header(const http::Request& request) {
     const auto count = std::ranges::count(request.headers, "x-operator", &http::Header::first);
     if (count == 0) return std::nullopt;
     if (count > 1) return bad_operator("must be sent once.");
-    // The rules of a member of the body.
+    // The rules of a body member apply.
     const json::Value header(json::Object{{"operator", *request.header("x-operator")}});
     const auto text = json::parse(json::serialize(header));
     if (!text) return bad_operator("must be UTF-8.");
@@ -50,7 +50,7 @@ std::expected<DecisionRequest, http::Problem> DecisionRequest::parse(const http:
     decision.reason = fields.text("reason", reason_chars_max);
     decision.bulk_id = fields.uuid("bulk_id");
     if (by && decision.operator_name && *by != *decision.operator_name)
-        fields.complain(ProblemCode::invalid_field, "by", "must say what the header X-Operator says");
+        fields.complain(ProblemCode::invalid_field, "by", "must equal the X-Operator header");
     if (auto broken = fields.finish()) return std::unexpected(*std::move(broken));
     if (by) decision.operator_name = std::move(by);
     return decision;

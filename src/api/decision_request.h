@@ -1,7 +1,7 @@
-// DecisionRequest: who decides about a dead letter, and why.
+// DecisionRequest: who decides on a dead letter, and why.
 //
-// The header X-Operator or the body: {"by": "...", "reason": "...", "bulk_id": "..."}. All may be left out, and so may
-// the body.
+// Read from the header X-Operator or the body: {"by": "...", "reason": "...", "bulk_id": "..."}. All of it may be left
+// out, the body included.
 #pragma once
 
 #include <expected>
@@ -19,17 +19,17 @@ struct DecisionRequest {
     static constexpr std::size_t operator_chars_max = 100;
     static constexpr std::size_t reason_chars_max = 500;
 
-    std::optional<std::string> operator_name;    // as the caller calls itself
-    std::optional<std::string> key_fingerprint;  // of the API key that let it in
+    std::optional<std::string> operator_name;    // the name the caller gives itself
+    std::optional<std::string> key_fingerprint;  // of the API key used
     std::optional<std::string> reason;
     std::optional<Uuid> bulk_id;
     std::string request_id;
 
     static std::expected<DecisionRequest, http::Problem> parse(const http::Request& request);
 
-    // What decided_by says: the name, or "key:" and the fingerprint, or "api".
+    // The value of decided_by: the name, else "key:" and the fingerprint, else "api".
     std::string decided_by() const;
-    // Adds the letter and the six parameters that the statements of both decisions begin with.
+    // Adds the letter and the six parameters that begin the statements of both decisions.
     void add_to(db::Params& params, const Uuid& letter) const;
 };
 

@@ -62,7 +62,7 @@ std::optional<std::string> Fields::text(std::string_view name, std::size_t code_
     } else if (code_points(*string) > code_points_max) {
         complain(ProblemCode::invalid_field, name, fmt::format("must have at most {} characters", code_points_max));
     } else if (has_control_characters(*string)) {
-        complain(ProblemCode::invalid_field, name, "must not hold control characters");
+        complain(ProblemCode::invalid_field, name, "must not contain control characters");
     } else {
         return *string;
     }
@@ -77,7 +77,7 @@ std::optional<std::int64_t> Fields::integer(std::string_view name, std::int64_t 
     if (!member->if_number()) {
         complain(ProblemCode::invalid_field, name, "must be a number");
     } else if (member->if_number()->text.find_first_of(".eE") != std::string::npos) {
-        complain(ProblemCode::invalid_field, name, "must be an integer, written without fraction and exponent");
+        complain(ProblemCode::invalid_field, name, "must be an integer, written without a fraction or exponent");
     } else {
         complain(ProblemCode::invalid_field, name, fmt::format("must be an integer from {} to {}", least, most));
     }
@@ -98,7 +98,7 @@ std::optional<std::string> Fields::currency(std::string_view name) {
     if (!member) return std::nullopt;
     const std::string* string = member->if_string();
     if (string && is_currency(*string)) return *string;
-    complain(ProblemCode::invalid_field, name, "must be a currency code of ISO 4217, such as \"EUR\"");
+    complain(ProblemCode::invalid_field, name, "must be an ISO 4217 currency code, such as \"EUR\"");
     return std::nullopt;
 }
 

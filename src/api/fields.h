@@ -1,8 +1,8 @@
-// Fields: reads the members of one JSON object strictly, and keeps the first rule that was broken.
+// Fields: reads the members of one JSON object strictly, and keeps the first problem.
 //
-// Each member is read at most once, by name; finish() complains about those that nobody asked for. A member that is
-// null counts as absent. After the first problem everything reads as absent, so that callers need to look only once,
-// at the end.
+// Each member is read at most once, by name; finish() complains about members that were not read. A member that is null
+// counts as absent. After the first problem everything reads as absent, so that callers need to check only once, at the
+// end.
 #pragma once
 
 #include <cstdint>
@@ -20,31 +20,32 @@ namespace ledgerline::api {
 
 // The number of Unicode code points of valid UTF-8.
 std::size_t code_points(std::string_view utf8);
-// Whether valid UTF-8 text holds a control character (U+0000 to U+001F, U+007F to U+009F).
+// Whether valid UTF-8 text contains a control character (U+0000 to U+001F, U+007F to U+009F).
 bool has_control_characters(std::string_view utf8);
 
 class Fields {
 public:
-    // value must be an object and outlive this. path: where it stands, "" for the body, otherwise "transactions[3]".
+    // value must be an object and outlive this. path: the location of value, "" for the body, otherwise such as
+    // "transactions[3]".
     Fields(const json::Value& value, std::string path);
 
-    // Nothing when the member is absent or broken.
+    // Empty when the member is absent or invalid.
     std::optional<std::string> text(std::string_view name, std::size_t code_points_max);
     std::optional<std::int64_t> integer(std::string_view name, std::int64_t least, std::int64_t most);
     std::optional<Uuid> uuid(std::string_view name);
     std::optional<std::string> currency(std::string_view name);
-    // The text that is one of choices.
+    // A text that must be one of choices.
     std::optional<std::string> choice(std::string_view name, std::span<const std::string_view> choices);
-    // An object that is stored: its text as jsonb prints it, within the bounds of json::JsonbLimits.
+    // An object to be stored: its text as jsonb prints it, within json::JsonbLimits.
     std::optional<std::string> object(std::string_view name);
-    // Empty when the member is absent or broken.
+    // Empty when the member is absent or invalid.
     const json::Array& array(std::string_view name, std::size_t least, std::size_t most);
 
-    // Complains unless the member was there, and not null.
+    // Complains if the member is absent or null.
     void require(std::string_view name);
-    // Records a problem of this object's member. The first one counts.
+    // Records a problem with a member of this object. Only the first one counts.
     void complain(ProblemCode code, std::string_view name, std::string_view rule);
-    // To be called last: the first problem, or that of a member nobody has read.
+    // Call last. Returns the first problem, or one about a member that was not read.
     std::optional<http::Problem> finish();
 
     // "transactions[3].currency"

@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::string_view kKeyHeader = "idempotency-key";
 
-// The string between the quotes; nothing when text is not exactly one structured-field string.
+// The string between the quotes; empty optional when text is not exactly one structured-field string.
 std::optional<std::string> parse_sf_string(std::string_view text) {
     std::string out;
     std::size_t i = 1;
@@ -34,7 +34,7 @@ http::Problem key_problem(std::string_view rule) {
                    "Idempotency-Key");
 }
 
-// The seconds of "wait=5" or wait="5"; nothing when they are not plain digits.
+// The seconds of "wait=5" or wait="5"; empty when they are not plain digits.
 std::optional<std::chrono::seconds> parse_wait(std::string_view preference) {
     const auto equals = preference.find('=');
     if (equals == std::string_view::npos) return std::nullopt;
@@ -42,7 +42,7 @@ std::optional<std::chrono::seconds> parse_wait(std::string_view preference) {
     if (!digits || digits->empty() || !std::ranges::all_of(*digits, is_digit)) return std::nullopt;
     unsigned seconds = 0;
     const auto parsed = std::from_chars(digits->data(), digits->data() + digits->size(), seconds);
-    if (parsed.ec != std::errc()) return wait_max;  // more digits than fit: more than enough
+    if (parsed.ec != std::errc()) return wait_max;  // more digits than fit: more than the maximum
     return std::min(std::chrono::seconds(seconds), wait_max);
 }
 
@@ -58,7 +58,7 @@ std::expected<std::optional<std::string>, http::Problem> read_idempotency_key(co
     if (header->starts_with('"')) key = parse_sf_string(*header);
     if (!key) return std::unexpected(key_problem("is not a well-formed structured-field string"));
     if (key->empty()) return std::unexpected(key_problem("must not be empty"));
-    if (has_control_characters(*key)) return std::unexpected(key_problem("must not hold control characters"));
+    if (has_control_characters(*key)) return std::unexpected(key_problem("must not contain control characters"));
     if (!is_utf8(*key)) return std::unexpected(key_problem("must be valid UTF-8"));
     if (code_points(*key) > idempotency_key_chars_max)
         return std::unexpected(
@@ -71,7 +71,7 @@ std::optional<std::chrono::seconds> read_wait(const http::Request& request) {
         if (name != "prefer") continue;
         for (const std::string_view preference : http::list_elements(value)) {
             const std::string_view bare = http::split_outside_quotes(preference, ';').front();
-            // The first one counts, also when it is malformed (RFC 7240, section 2).
+            // The first one counts, even when it is malformed (RFC 7240, section 2).
             if (equal_ignoring_case(trimmed(bare.substr(0, bare.find('='))), "wait")) return parse_wait(bare);
         }
     }

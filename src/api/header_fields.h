@@ -1,4 +1,4 @@
-// The request headers that the API gives a meaning to.
+// The request headers that have a meaning in the API.
 #pragma once
 
 #include <expected>
@@ -16,12 +16,11 @@ namespace ledgerline::api {
 inline constexpr std::size_t idempotency_key_chars_max = 255;
 inline constexpr std::chrono::seconds wait_max{30};
 
-// The Idempotency-Key header: as a structured-field string (RFC 8941, section 3.3.3) when it begins with a quote,
-// otherwise as it stands. Nothing when there is none; a problem when it is malformed or repeated.
+// The Idempotency-Key header: a structured-field string (RFC 8941, section 3.3.3) when it begins with a quote,
+// otherwise taken literally. Empty when absent; a problem when malformed or repeated.
 std::expected<std::optional<std::string>, http::Problem> read_idempotency_key(const http::Request& request);
 
-// The wait preference of the Prefer header (RFC 7240, section 4.3), at most wait_max. Nothing when there is none that
-// is well formed.
+// The wait preference of the Prefer header (RFC 7240, section 4.3), at most wait_max. Empty when absent or malformed.
 std::optional<std::chrono::seconds> read_wait(const http::Request& request);
 
 }  // namespace ledgerline::api

@@ -17,7 +17,7 @@ constexpr std::size_t kHashChars = 16;
 // FNV-1a, 64 bit.
 std::uint64_t hash_text(std::uint64_t hash, std::string_view text) {
     for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
-    return (hash ^ 0xff) * 0x100000001b3;  // a separator that no UTF-8 text holds
+    return (hash ^ 0xff) * 0x100000001b3;  // a separator that never occurs in UTF-8 text
 }
 
 std::optional<std::int64_t> parse_digits(std::string_view text) {
@@ -35,7 +35,7 @@ std::optional<http::Problem> check_parameters(const http::Request& request, std:
         const auto earlier = [&](const auto& each) { return each.first == name; };
         if (std::any_of(request.query.begin(), it, earlier))
             return problem(ProblemCode::duplicate_parameter,
-                           fmt::format("{} must not be given twice.", http::echo(name)), name);
+                           fmt::format("{} must not be given more than once.", http::echo(name)), name);
         if (std::ranges::find(names, name) != names.end()) continue;
         if (name == "offset")
             return problem(ProblemCode::use_cursor, "Lists are paged by cursor: pass next_cursor as cursor.", name);
@@ -104,7 +104,7 @@ std::optional<std::string> ListQuery::text(std::string_view name, std::size_t co
     const bool is_text = json::parse(json::serialize(json::Value(*value))).has_value();  // valid UTF-8, without U+0000
     if (is_text && !value->empty() && code_points(*value) <= code_points_max) return *value;
     complain(ProblemCode::invalid_parameter, name,
-             fmt::format("{} must have 1 to {} characters, in UTF-8.", name, code_points_max));
+             fmt::format("{} must have 1 to {} UTF-8 characters.", name, code_points_max));
     return std::nullopt;
 }
 
@@ -143,7 +143,7 @@ std::optional<WallTime> ListQuery::time(std::string_view name) {
     const auto time = parse_rfc3339(*value);
     if (!time)
         complain(ProblemCode::invalid_parameter, name,
-                 fmt::format("{} must be a time of RFC 3339, such as 2026-01-31T09:00:00Z.", name));
+                 fmt::format("{} must be an RFC 3339 time, such as 2026-01-31T09:00:00Z.", name));
     return time;
 }
 

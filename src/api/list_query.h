@@ -1,7 +1,7 @@
 // ListQuery: the query parameters of a list call, and its cursors.
 //
-// A cursor is opaque to clients: the position after which the next page begins, and a hash of the filters it was given
-// out for, so that it cannot be carried over to another list by mistake. It is not a secret.
+// A cursor is opaque to clients. It holds the position after which the next page begins, and a hash of the filters it
+// was issued for, so that it cannot be used with another list by mistake. It is not a secret.
 #pragma once
 
 #include <cstdint>
@@ -21,34 +21,35 @@ namespace ledgerline::api {
 
 inline constexpr std::int64_t page_rows_max = 1000;
 inline constexpr std::int64_t page_rows_default = 50;
-// For the queries: what the rows of a page may hold of texts without a fixed size.
+// For the queries: the limit of a page's texts of variable size.
 inline constexpr auto page_bytes = static_cast<std::int64_t>(limits::page_bytes_max);
 
-// A problem when request has a query parameter that is not among names, or one twice. For calls without any: {}.
+// A problem when request has a query parameter that is not among names, or has one twice. For calls without parameters:
+// {}.
 std::optional<http::Problem> check_parameters(const http::Request& request, std::span<const std::string_view> names);
 
-// What the position of a cursor is.
+// What a cursor's position is.
 enum class CursorKind : char { id = 'i', seq = 's' };
 
 class ListQuery {
 public:
-    // route: the name of the list and what its path says, such as "entries/<account id>". filters: the parameters it
-    // knows besides limit and cursor. kind: what its cursors hold. request must outlive this.
+    // route: the name of the list with the path's values, such as "entries/<account id>". filters: its parameters other
+    // than limit and cursor. kind: the kind of its cursors. request must outlive this.
     ListQuery(const http::Request& request, std::string_view route, std::span<const std::string_view> filters,
               CursorKind kind = CursorKind::id);
 
-    // The value of a filter; nothing when it is not given. Each complains about a value that breaks its rule.
+    // The value of a filter; empty when not given. Each complains about an invalid value.
     std::optional<std::string> text(std::string_view name, std::size_t code_points_max);
     std::optional<std::string> choice(std::string_view name, std::span<const std::string_view> choices);
     std::optional<Uuid> uuid(std::string_view name);
     std::optional<std::int64_t> integer(std::string_view name, std::int64_t least, std::int64_t most);
     std::optional<WallTime> time(std::string_view name);
 
-    // The first problem. To be asked once the filters have been read.
+    // The first problem. Check it once the filters have been read.
     const std::optional<http::Problem>& problem() const { return problem_; }
 
     std::int64_t limit() const { return limit_; }
-    // The position that the cursor names: that of the last row of the page before. Nothing on the first page.
+    // The cursor's position: that of the last row of the previous page. Empty on the first page.
     const std::optional<Uuid>& after_id() const { return after_id_; }
     const std::optional<std::int64_t>& after_seq() const { return after_seq_; }
 

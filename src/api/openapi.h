@@ -1,5 +1,5 @@
-// The OpenAPI 3.1 document of the API: src/api/openapi.json, embedded at build. openapi_test.cpp holds it against the
-// router's routes and the problem codes.
+// The OpenAPI 3.1 document of the API: src/api/openapi.json, embedded at build time. openapi_test.cpp checks it against
+// the router's routes and the problem codes.
 #pragma once
 
 #include <string_view>

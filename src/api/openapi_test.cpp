@@ -1,4 +1,4 @@
-// The OpenAPI document against what it describes.
+// Checks the OpenAPI document against the API.
 #include "api/openapi.h"
 
 #include <gmock/gmock.h>
@@ -74,7 +74,7 @@ TEST_F(OpenApi, NamesOperationsAsTheRoutesAreNamed) {
     for (const http::Route& route : router_.routes()) {
         const json::Value& operation = *operations_.at(route.method + ' ' + route.pattern);
         EXPECT_EQ(*operation.find("operationId")->if_string(), route.name);
-        // No key needed: security is an empty list.
+        // An empty security list means that no key is needed.
         EXPECT_EQ(operation.find("security") == nullptr, route.needs_key) << route.name;
         EXPECT_EQ(operation.find("requestBody") != nullptr, route.body_bytes_max > 0) << route.name;
     }
@@ -143,7 +143,7 @@ TEST(ProblemCodes, AreInTheOrderOfTheEnumAndNamedOnce) {
     for (const ProblemKind& kind : problem_kinds()) {
         EXPECT_EQ(&kind_of(kind.code), &kind);
         EXPECT_TRUE(names.emplace(kind.name).second) << kind.name;
-        // Who is told to come back is told when.
+        // Every problem that asks for a retry says after how long.
         EXPECT_EQ(kind.retry_after_seconds > 0, kind.status == 503) << kind.name;
     }
 }

@@ -1,4 +1,4 @@
-// What operators and clients ask besides the ledger's own calls: the lanes and the OpenAPI document.
+// /v1/lanes and the OpenAPI document.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>

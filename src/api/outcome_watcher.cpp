@@ -11,7 +11,7 @@
 namespace ledgerline::api {
 namespace {
 
-// How long the watcher sleeps when nobody waits: the first waiter wakes it.
+// How long the watcher sleeps when no request waits: the first one wakes it.
 constexpr milliseconds kIdle{60'000};
 
 std::size_t count_open(const std::vector<TransactionRecord>& records) {
@@ -82,8 +82,8 @@ void OutcomeWatcher::watch(std::vector<TransactionRecord> records, SteadyTime de
     if (added == Added::must_wake) wakeup_.notify();
 }
 
-// Nothing can have become of a transaction that was only just accepted, so a newcomer waits for the next tick where
-// that is soon: ticks must not become as many as requests.
+// A transaction that was only just accepted cannot be settled yet, so a newcomer waits for the next tick if that is
+// soon: there must not be as many ticks as requests.
 OutcomeWatcher::Added OutcomeWatcher::try_add(Wait& wait) {
     std::lock_guard lock(mutex_);
     if (stopped_ || watched_ + wait.records.size() > config_.transactions_max) return Added::no;
@@ -109,7 +109,7 @@ Result<milliseconds> OutcomeWatcher::tick() {
     return sleep_for(next_delay(progressed, now));
 }
 
-// Whether there were any.
+// Returns whether there were any.
 bool OutcomeWatcher::take_new_waits() {
     std::lock_guard lock(mutex_);
     if (new_waits_.empty()) return false;
@@ -118,7 +118,7 @@ bool OutcomeWatcher::take_new_waits() {
     return true;
 }
 
-// Those that the cursors have passed, and those whose waiter must be answered now.
+// Those that the cursors have passed, and those of waits that must be answered now.
 std::vector<Uuid> OutcomeWatcher::ids_to_read(const std::map<int, std::int64_t>& applied, SteadyTime now) const {
     std::vector<Uuid> ids;
     for (const Wait& wait : waits_) {
@@ -132,7 +132,7 @@ std::vector<Uuid> OutcomeWatcher::ids_to_read(const std::map<int, std::int64_t>&
     return ids;
 }
 
-// Reads ids and hands what was found to the waits. Whether anything was settled.
+// Reads ids and hands what was found to the waits. Returns whether anything was settled.
 bool OutcomeWatcher::update(std::span<const Uuid> ids) {
     bool progressed = false;
     while (!ids.empty()) {
@@ -190,7 +190,8 @@ milliseconds OutcomeWatcher::next_delay(bool progressed, SteadyTime now) {
     return std::max(delay, milliseconds(1));
 }
 
-// Says how long the thread will sleep, for those who come meanwhile. Who came since the last look is seen soon.
+// Records how long the thread will sleep, for requests that arrive meanwhile. Those that arrived since the last tick
+// are handled soon.
 milliseconds OutcomeWatcher::sleep_for(milliseconds delay) {
     std::lock_guard lock(mutex_);
     sleeping_ = new_waits_.empty() ? delay : config_.poll_min;

@@ -1,9 +1,9 @@
 // OutcomeWatcher: lets requests wait until their transactions are settled (Prefer: wait).
 //
-// One thread serves all waiters of the process. At each tick it reads the lanes' apply cursors, and then, in one query,
-// only those transactions that the cursors have passed. It ticks when it is woken by outcomes written in this process,
-// and by itself for those written in others: every few milliseconds while somebody has just come, less often when those
-// who wait have waited for long, and not at all otherwise.
+// One thread serves all waiting requests of the process. At each tick it reads the lanes' apply cursors and then, in
+// one query, only the transactions that the cursors have passed. Outcomes written in this process wake it. For those
+// written in others it ticks on its own: every few milliseconds while requests have just arrived, less often when they
+// have waited for long, and not at all when none waits.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -25,13 +25,13 @@
 
 namespace ledgerline::api {
 
-// What the watcher reads. Not thread-safe: one thread at a time.
+// The watcher's reads. Not thread-safe: one thread at a time.
 class OutcomeStore {
 public:
     virtual ~OutcomeStore() = default;
-    // By lane: everything up to that seq has an outcome or a dead letter.
+    // By lane: every event up to that seq has an outcome or a dead letter.
     virtual Result<std::map<int, std::int64_t>> applied_seqs() = 0;
-    // The transactions that exist among ids, without their metadata, in no order.
+    // The transactions among ids that exist, without their metadata, in no particular order.
     virtual Result<std::vector<TransactionRecord>> read(std::span<const Uuid> ids) = 0;
 };
 
@@ -47,10 +47,10 @@ private:
 };
 
 struct WatcherConfig {
-    std::size_t transactions_max = 50'000;  // waited for at the same time
-    std::size_t read_max = 1'000;           // read in one query
-    // Between ticks: from poll_min after one that settled something, doubled up to poll_max, while somebody came within
-    // the last busy_for; then idle_max.
+    std::size_t transactions_max = 50'000;  // waiting at the same time
+    std::size_t read_max = 1'000;           // per query
+    // Time between ticks: poll_min after one that settled something, doubled up to poll_max, while a request has
+    // arrived within the last busy_for; then idle_max.
     milliseconds poll_min{1};
     milliseconds poll_max{20};
     milliseconds busy_for{2'000};
@@ -59,28 +59,27 @@ struct WatcherConfig {
 
 class OutcomeWatcher {
 public:
-    // All must outlive it.
+    // Arguments passed by reference must outlive it.
     OutcomeWatcher(OutcomeStore& store, WatcherConfig config, const Clock& clock, Metrics& metrics);
     ~OutcomeWatcher() { stop(); }
     OutcomeWatcher(const OutcomeWatcher&) = delete;
     OutcomeWatcher& operator=(const OutcomeWatcher&) = delete;
 
     void start();
-    // Answers all waiters with the current state; nobody waits from then on. Repeatable.
+    // Answers all waiting requests with the current state, and new ones at once. Idempotent.
     void stop();
 
     struct Settled {
         std::vector<TransactionRecord> records;
-        bool waited = false;  // false: not settled, but too many wait already, or stop() was called
+        bool waited = false;  // false: not settled, because too many wait already or stop() was called
     };
-    // Waits until each of records is settled, or deadline. Returns them in the same order, as they were last seen.
-    // Metadata is best left out: it is not read, and would be held for as long as the wait lasts.
-    // Thread-safe.
+    // Waits until all records are settled, or until deadline. Returns them in the same order, in their last known
+    // state. Leave metadata out: it is not read, and would be held for the whole wait. Thread-safe.
     boost::asio::awaitable<Settled> settle(std::vector<TransactionRecord> records, SteadyTime deadline);
-    // The same without a coroutine: settled is called once, on the watcher's thread or on the calling one.
+    // The same without a coroutine: `settled` is called once, on the watcher's thread or on the calling thread.
     void watch(std::vector<TransactionRecord> records, SteadyTime deadline, Resume<Settled> settled);
 
-    // To be notified when outcomes may have been written. Thread-safe.
+    // Notify it when outcomes may have been written. Thread-safe.
     Wakeup& wakeup() { return wakeup_; }
 
 private:
@@ -92,7 +91,7 @@ private:
     };
 
     enum class Added { no, will_be_seen, must_wake };
-    // Takes the wait, unless it returns no.
+    // Moves from the wait, unless it returns no.
     Added try_add(Wait& wait);
     Result<milliseconds> tick();
     bool take_new_waits();
@@ -112,9 +111,9 @@ private:
     std::vector<Wait> new_waits_;
     std::size_t watched_ = 0;  // transactions
     bool stopped_ = false;
-    milliseconds sleeping_ = milliseconds::max();  // how long the watcher's thread may be asleep
+    milliseconds sleeping_ = milliseconds::max();  // how long the watcher's thread may be sleeping
 
-    // Of the watcher's thread.
+    // Used by the watcher's thread only.
     std::vector<Wait> waits_;
     milliseconds delay_;
     SteadyTime busy_until_{};

@@ -1,4 +1,4 @@
-// OutcomeWatcher on a store whose contents the tests write.
+// OutcomeWatcher on a store whose contents the tests set.
 #include "api/outcome_watcher.h"
 
 #include <gmock/gmock.h>
@@ -62,7 +62,7 @@ public:
         std::lock_guard lock(mutex_);
         away_ = away;
     }
-    // Until that many more ticks have begun.
+    // Waits until that many more ticks have begun.
     void await_ticks(int count) {
         std::unique_lock lock(mutex_);
         const int wanted = ticks_ + count;
@@ -131,7 +131,7 @@ TEST_F(OutcomeWatcherTest, AnswersWhenEverythingIsSettled) {
     EXPECT_TRUE(result.waited);
     EXPECT_THAT(statuses(result), ElementsAre("PROCESSED", "PROCESSING", "FAILED"));
     EXPECT_EQ(result.records[1].dead_letter_id, id_of(99));
-    // Only what the cursors had passed was read, and nothing twice.
+    // Only transactions that the cursors had passed were read, and none twice.
     EXPECT_THAT(store_.reads(), ElementsAre(std::set{id_of(1)}, std::set{id_of(2)}));
 }
 
@@ -148,7 +148,7 @@ TEST_F(OutcomeWatcherTest, OneReadServesAllWaiters) {
 
 TEST_F(OutcomeWatcherTest, WaitsForTheNewEventOfAReplayedLetter) {
     watcher_.start();
-    store_.put(transaction(1, 0, 9));  // replayed: its event is the lane's ninth by now
+    store_.put(transaction(1, 0, 9));  // replayed: its event is now the lane's ninth
     store_.apply(0, 5);
     auto settled = watch({transaction(1, 0, 5)});
     store_.await_ticks(4);
@@ -187,7 +187,8 @@ TEST_F(OutcomeWatcherTest, SurvivesAnOutageAndAnswersWithWhatItKnows) {
     EXPECT_THAT(statuses(second.get()), ElementsAre("PROCESSED"));
 }
 
-// What other processes apply is found without a word from them, also by one who comes when the watcher has slowed down.
+// Outcomes of other processes are found without a notification, also for a request that arrives when the watcher has
+// slowed down.
 TEST_F(OutcomeWatcherTest, SlowsDownForThoseWhoWaitLongAndWakesForNewcomers) {
     OutcomeWatcher watcher{store_, {.idle_max = std::chrono::hours(1)}, clock_, metrics_};
     const auto watch_until = [&](int number, std::promise<Settled>& promise) {
@@ -200,7 +201,7 @@ TEST_F(OutcomeWatcherTest, SlowsDownForThoseWhoWaitLongAndWakesForNewcomers) {
     watcher.start();
     store_.await_ticks(2);
     clock_.advance(std::chrono::hours(1));
-    store_.await_ticks(1);  // the last one for an hour, unless somebody comes
+    store_.await_ticks(1);  // the last one for an hour, unless a request arrives
     store_.put(transaction(1, 0, 1, "PROCESSED"));
     store_.apply(0, 1);
     watch_until(1, newcomer);

@@ -13,7 +13,7 @@ using enum ProblemCode;
 constexpr int kRetrySoonSeconds = 1;
 constexpr int kRetryOutageSeconds = 2;
 
-// In the order of the enum.
+// In enum order.
 constexpr ProblemKind kKinds[] = {
     {invalid_json, "invalid_json", 400, 0},
     {unknown_field, "unknown_field", 400, 0},
@@ -71,14 +71,13 @@ http::Problem problem_of(const Error& error) {
     if (error.code == kind_of(shutting_down).name)
         return problem(shutting_down, "This server is shutting down. Nothing was stored; try again.");
     if (error.code == kind_of(outcome_unknown).name)
-        return problem(
-            outcome_unknown,
-            "It is not known whether this was stored: it may have been. Repeat the same request, with the same "
-            "idempotency key where it had one.");
+        return problem(outcome_unknown,
+                       "It is not known whether this was stored. Repeat the same request, with the same "
+                       "idempotency key if it had one.");
     if (error.disposition != Disposition::refuse) {
         log::warn("a request failed because of the database", {{"code", error.code}, {"reason", error.message}});
         return problem(database_unavailable,
-                       "The database cannot be used just now. Nothing was stored; try again later.");
+                       "The database is unavailable at the moment. Nothing was stored; try again later.");
     }
     log::error("the database refused a statement", {{"code", error.code}, {"reason", error.message}});
     return problem(internal_error, "The database refused this request. Nothing was stored.");

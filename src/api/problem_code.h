@@ -1,6 +1,6 @@
-// The problem codes of the API: what each means to a client, in one table. The OpenAPI document lists them too.
+// The problem codes of the API, and what each means to a client, in one table. The OpenAPI document lists them too.
 //
-// The edge has codes of its own for what never reaches a handler (http::edge_code).
+// The edge has its own codes for requests that never reach a handler (http::edge_code).
 #pragma once
 
 #include <span>
@@ -44,9 +44,9 @@ enum class ProblemCode {
 
 struct ProblemKind {
     ProblemCode code;
-    std::string_view name;  // as it travels
+    std::string_view name;  // as sent to clients
     int status;
-    int retry_after_seconds;  // 0: another try would not help
+    int retry_after_seconds;  // 0: a retry would not help
 };
 
 std::span<const ProblemKind> problem_kinds();
@@ -55,7 +55,7 @@ const ProblemKind& kind_of(ProblemCode code);
 // field: the member, parameter or header at fault; may be empty.
 http::Problem problem(ProblemCode code, std::string detail, std::string field = {});
 
-// For failures of the queue, the pool and the database. Whatever its cause, it stored nothing, unless its code is
+// For failures of the queue, the pool and the database. Whatever the cause, nothing was stored, unless the code is
 // outcome_unknown.
 http::Problem problem_of(const Error& error);
 

@@ -148,7 +148,7 @@ LaneRecord read_lane(db::RowReader& in) {
 
 namespace {
 
-// A list, for a letter is decided at most once today.
+// A list, although a letter is decided at most once today.
 std::string audit_of(const std::optional<DecisionRecord>& decision) {
     if (!decision) return "[]";
     std::string out = "[";

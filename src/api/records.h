@@ -1,7 +1,7 @@
-// The API's records: rows as the queries of sql/queries/api.sql give them, and as JSON text for clients.
+// The API's records: rows as returned by the queries of sql/queries/api.sql, and as JSON text for clients.
 //
-// Every member is always there, null where it has no value. Metadata passes through as the JSON text that the database
-// holds, so numbers of any size stay exact.
+// Every member is always present, null where it has no value. Metadata passes through as the database's JSON text, so
+// numbers of any size stay exact.
 #pragma once
 
 #include <cstdint>
@@ -42,13 +42,13 @@ struct TransactionRecord {
     std::optional<std::string> failure_code;
     std::optional<std::string> failure_reason;
     std::optional<Uuid> dead_letter_id;
-    // Those of the event that decided it or will decide it.
+    // The place of the event that decided it or will decide it.
     int lane = 0;
     std::int64_t seq = 0;
     WallTime created_at;
     WallTime updated_at;
 
-    // Whether nothing more happens to it by itself.
+    // Whether nothing more will happen to it without an operator.
     bool settled() const { return status == "PROCESSED" || status == "FAILED" || dead_letter_id; }
 };
 
@@ -83,7 +83,7 @@ struct DeadLetterRecord {
     std::string topic;
     std::int64_t partition = 0;
     std::int64_t offset = 0;
-    std::optional<std::string> key;  // of the message; text, or base64 where it is not valid UTF-8
+    std::optional<std::string> key;  // of the message; text, or base64 if not valid UTF-8
     std::string payload;
     std::string payload_encoding;
     std::string headers;  // JSON text
@@ -96,11 +96,11 @@ struct DeadLetterRecord {
     std::string state;
     std::optional<WallTime> decided_at;
     std::optional<std::string> decided_by;
-    std::optional<WallTime> announced_at;  // on the topic of dead letters
+    std::optional<WallTime> announced_at;  // when it was published to the topic of dead letters
     std::optional<DecisionRecord> decision;
 };
 
-// What a filter selects of the dead letters.
+// Totals of the dead letters that a filter selects.
 struct DeadLetterSummary {
     struct Group {
         std::string error_class;
@@ -111,9 +111,9 @@ struct DeadLetterSummary {
         std::string currency;
         std::string type;
         std::int64_t count = 0;
-        std::string amount_cents;  // decimal digits: a sum may be beyond 64 bits
+        std::string amount_cents;  // decimal digits: a sum may exceed 64 bits
     };
-    std::vector<Group> groups;    // the largest one first
+    std::vector<Group> groups;    // largest first
     std::vector<Amount> amounts;  // of the letters that have a transaction
     std::optional<WallTime> oldest_failed_at;
     std::optional<WallTime> newest_failed_at;
@@ -140,7 +140,7 @@ struct LaneRecord {
     std::optional<std::string> last_error;
     std::optional<std::int64_t> failing_seq;
     std::int64_t attempts = 0;
-    std::vector<HaltRecord> halts;  // empty while every stage goes on
+    std::vector<HaltRecord> halts;  // empty while no stage is halted
 };
 
 AccountRecord read_account(const db::Rows& rows, std::size_t row);
@@ -148,9 +148,9 @@ TransactionRecord read_transaction(const db::Rows& rows, std::size_t row);
 EntryRecord read_entry(const db::Rows& rows, std::size_t row);
 DeadLetterRecord read_dead_letter(const db::Rows& rows, std::size_t row);
 LaneRecord read_lane(const db::Rows& rows, std::size_t row);
-// groups and amounts: what the two statements of a summary gave.
+// groups and amounts: the results of the summary's two statements.
 DeadLetterSummary read_summary(const db::Rows& groups, const db::Rows& amounts);
-// Among other columns of a row.
+// Reads the transaction's columns, which may be among others.
 TransactionRecord read_transaction(db::RowReader& in);
 LaneRecord read_lane(db::RowReader& in);
 

@@ -1,4 +1,4 @@
-// What requests say: headers, fields, query parameters and cursors.
+// Parsing of requests: headers, fields, query parameters and cursors.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -96,14 +96,14 @@ TEST(Fields, NameTheFieldAndTheRule) {
     const auto with = [&](std::string_view rest) { return first_problem(std::string(start) + std::string(rest)); };
     EXPECT_EQ(with(R"("amount_cents":1})"), "");
     EXPECT_EQ(with(R"("amount_cents":1,"metadata":null})"), "");
-    EXPECT_THAT(with(R"("amount_cents":1.0})"), HasSubstr("without fraction and exponent"));
+    EXPECT_THAT(with(R"("amount_cents":1.0})"), HasSubstr("without a fraction or exponent"));
     EXPECT_THAT(with(R"("amount_cents":0})"), HasSubstr("from 1 to 1000000000000000"));
     EXPECT_THAT(with(R"("amount_cents":"1"})"), HasSubstr("must be a number"));
     EXPECT_THAT(with(R"("amount_cents":1,"x\"y":2})"), HasSubstr("unknown_field transactions[3].x\"y"));
     EXPECT_EQ(with(R"("amount_cents":1,"metadata":{"x":1e64}})"),
               "invalid_field transactions[3].metadata: transactions[3].metadata must not hold a number of more than 40 "
               "digits in plain notation.");
-    EXPECT_THAT(with(R"("amount_cents":1e400})"), HasSubstr("without fraction and exponent"));
+    EXPECT_THAT(with(R"("amount_cents":1e400})"), HasSubstr("without a fraction or exponent"));
     const std::string deep = std::string(100, '[') + std::string(100, ']');
     EXPECT_THAT(with(R"("amount_cents":1,"metadata":{"x":)" + deep + "}}"),
                 HasSubstr("transactions[3].metadata must not be nested deeper than 16 levels."));
@@ -126,7 +126,7 @@ TEST(Fields, TheFirstBrokenRuleCounts) {
                 HasSubstr("transactions[3].account_id"));
 }
 
-// Neither where a name is refused nor where a value is.
+// Neither for a refused name nor for a refused value.
 TEST(Refusals, RepeatLittleOfWhatWasSent) {
     const std::string large(10'000, 'x');
     const auto longest_run = [](const http::Problem& problem) {
@@ -199,14 +199,14 @@ TEST(ListQuery, ACursorHoldsThePositionThatItsListWants) {
     EXPECT_EQ(ListQuery(request, "entries/1", {}, CursorKind::seq).after_seq(), 42);
     EXPECT_EQ(ListQuery(request, "entries/2", {}, CursorKind::seq).problem()->code, "invalid_cursor");
     EXPECT_EQ(ListQuery(request, "entries/1", {}, CursorKind::id).problem()->code, "invalid_cursor");
-    // Taken for the position of another kind, it would begin from the first page again.
+    // Read as a position of another kind, it would start again from the first page.
     std::string other = cursor.substr(0, 17) + "0190a000-0000-7000-8000-00000000002a";
     other[0] = 'i';
     request.query = {{"cursor", other}};
     EXPECT_EQ(ListQuery(request, "entries/1", {}, CursorKind::seq).problem()->code, "invalid_cursor");
 }
 
-// The codes and fields of a batch's items, or those of the batch.
+// The codes and fields of the problems with a batch's items, or with the batch.
 std::vector<std::string> parsed(std::string_view body) {
     const auto items = parse_batch(body);
     if (!items) return {"batch: " + items.error().code + " " + items.error().field};
@@ -252,7 +252,7 @@ TEST(Batch, ItemsStandOnTheirOwn) {
     EXPECT_THAT(parsed("{}"), testing::ElementsAre("batch: missing_field transactions"));
 }
 
-// Trees that would take many times the memory of their text.
+// JSON trees that would take many times the memory of their text.
 TEST(Batch, AnItemOfTooManyValuesFailsAloneAndTooManyItemsAtOnce) {
     std::string wide = "[";
     for (int i = 0; i < 300'000; ++i) wide += "[],";

@@ -17,7 +17,7 @@
 
 namespace ledgerline::api {
 
-// Bodies may be larger than this in no call but the batch.
+// The limit of request bodies, for every call except the batch.
 inline constexpr std::size_t body_bytes_max = 64 * 1024;
 inline constexpr std::size_t batch_body_bytes_max = 1024 * 1024;
 
@@ -35,11 +35,11 @@ http::Response record_response(int status, const Record& record) {
     return json_response(status, std::move(body));
 }
 
-// The text of {"<name>": [...], "limit": n, "next_cursor": ...}. rows are what a query with LIMIT limit + 1 gave, or
-// fewer where they are large: any beyond the limit, or beyond limits::page_bytes_max of text, tells that there is a
-// next page. The first row is always on the page. position(record) is what a cursor holds.
+// The text of {"<name>": [...], "limit": n, "next_cursor": ...}. rows: the result of a query with LIMIT limit + 1,
+// possibly with fewer rows when they are large. A row beyond the limit, or beyond limits::page_bytes_max of text, means
+// that there is a next page. The first row is always on the page. position(record) is what a cursor holds.
 //
-// To be called where the rows were read, so that nothing but the text is handed on.
+// Call it where the rows were read, so that only the text is passed on.
 template <class Record, class Position>
 std::string page_text(std::string_view name, const db::Rows& rows, Record (*read)(const db::Rows&, std::size_t),
                       const ListQuery& query, Position position) {
@@ -67,13 +67,13 @@ std::string page_text(std::string_view name, const db::Rows& rows, Record (*read
     return body;
 }
 
-// 200 with that text, or 503 where there is no room for another answer.
+// 200 with that text, or 503 when there is no room for another answer.
 inline boost::asio::awaitable<http::Response> text_response(http::Request& request, std::string text) {
     if (!co_await http::take_room(request.answer_memory, text.capacity())) co_return http::no_room();
     co_return json_response(200, std::move(text));
 }
 
-// The same with the record's text.
+// The same for the text of one record.
 template <class Record>
 boost::asio::awaitable<http::Response> read_response(http::Request& request, const Record& record) {
     std::string text;
@@ -81,7 +81,7 @@ boost::asio::awaitable<http::Response> read_response(http::Request& request, con
     return text_response(request, std::move(text));
 }
 
-// Every row that a query gave.
+// All rows of a result.
 template <class Record>
 std::vector<Record> read_all(const db::Rows& rows, Record (*read)(const db::Rows&, std::size_t)) {
     std::vector<Record> records;
@@ -90,14 +90,14 @@ std::vector<Record> read_all(const db::Rows& rows, Record (*read)(const db::Rows
     return records;
 }
 
-// The id in the path, or the problem with it.
+// The id in the path, or a problem with it.
 inline std::expected<Uuid, http::Problem> path_id(const http::Request& request) {
     if (const auto id = Uuid::parse(request.path_param("id"))) return *id;
     return std::unexpected(
         problem(ProblemCode::invalid_id, "The id in the path must be a UUID in its 36-character form.", "id"));
 }
 
-// Greater than every id that there is: where the first page begins.
+// Greater than every existing id: where the first page begins.
 inline Uuid greatest_id() {
     Uuid id;
     id.bytes.fill(0xff);

@@ -16,12 +16,12 @@
 namespace ledgerline::api {
 namespace {
 
-// What one item takes besides the texts of the request: as a row, and in the answer.
+// Memory of one item in addition to the request's text: as a row, and in the answer.
 constexpr std::size_t kItemBytes = 640;
-// The least that an item of a batch takes of its body: {"account_id":"<36 characters>",...}.
+// The smallest part of a body that one item can take: {"account_id":"<36 characters>",...}.
 constexpr std::size_t kItemBytesMin = 64;
 
-// As intake has just stored it: nothing can have happened to it yet that the client must know.
+// The transaction as intake has just stored it. Anything that has happened since need not be reported.
 TransactionRecord new_transaction(intake::IntakeItem item, const intake::IntakeResult& result) {
     TransactionRecord record;
     record.id = item.transaction_id;
@@ -42,19 +42,20 @@ http::Problem refusal(const intake::IntakeResult& result) {
     using Status = intake::IntakeResult::Status;
     switch (result.status) {
         case Status::key_reused:
-            return problem(ProblemCode::idempotency_key_reused,
-                           "This idempotency key belongs to a transaction of this account with another body.",
-                           "idempotency_key");
+            return problem(
+                ProblemCode::idempotency_key_reused,
+                "This idempotency key was used for another transaction of this account, with a different body.",
+                "idempotency_key");
         case Status::account_not_found:
             return problem(ProblemCode::account_not_found, "There is no account with this id.", "account_id");
         case Status::account_suspended:
             return problem(ProblemCode::account_suspended, "The account is suspended.", "account_id");
         case Status::currency_mismatch:
             return problem(ProblemCode::currency_mismatch,
-                           fmt::format("The account is kept in {}.", result.account_currency), "currency");
+                           fmt::format("The account's currency is {}.", result.account_currency), "currency");
         case Status::failed:
             return problem(ProblemCode::internal_error, "The database refused this transaction. Nothing was stored.");
-        case Status::lane_held:  // an error by now
+        case Status::lane_held:  // turned into an error before
         case Status::created:
         case Status::replayed:
             break;
@@ -85,15 +86,15 @@ void prefix_field(http::Problem& wrong, std::size_t index) {
                                       : fmt::format("transactions[{}].{}", index, wrong.field);
 }
 
-// Room for what is made of a body, its rows and its answer, before anything is made: once rows are accepted, it is too
-// late to find that there is none.
+// Reserves memory for what is made of a body, its rows and its answer, before anything is made: once rows are accepted,
+// it is too late to find that there is none.
 boost::asio::awaitable<bool> take_room_for_items(http::Request& request, std::size_t items_max) {
     const std::size_t body = request.body.size(), items = items_max * kItemBytes;
     co_return co_await http::take_room(request.memory, request.memory.bytes() + body + items) &&
         co_await http::take_room(request.answer_memory, body + items);
 }
 
-// The item of a single post. The body and its tree are gone when it returns.
+// The item of a single post. The body and its tree are freed when it returns.
 std::expected<BatchItems, http::Problem> take_item(http::Request& request, const std::optional<std::string>& key) {
     const auto body = parse_body(request);
     request.drop_body();
@@ -136,8 +137,8 @@ void TransactionEndpoints::add_routes(http::Router& router) {
                 .handler = [this](Request& request) { return trace(request); }});
 }
 
-// Gives the well-formed items their ids and has them accepted. What is published and applied later hangs below the span
-// that this leaves.
+// Gives the well-formed items their ids and has them accepted. Publishing and applying continue below the span that
+// this records.
 boost::asio::awaitable<intake::IntakeAnswers> TransactionEndpoints::take_in(const http::Request& request,
                                                                             BatchItems& items) {
     Span span = tracer_.start_below(request.trace, SpanKind::internal, "intake");
@@ -191,7 +192,7 @@ boost::asio::awaitable<TransactionEndpoints::Outcomes> TransactionEndpoints::acc
     co_return outcomes;
 }
 
-// Waits until all accepted transactions are settled, at most for wait. False when that was not possible.
+// Waits until all accepted transactions are settled, at most for `wait`. False when the wait was refused.
 boost::asio::awaitable<bool> TransactionEndpoints::wait_for(std::vector<Outcome>& outcomes, std::chrono::seconds wait) {
     std::vector<TransactionRecord> records;
     std::vector<std::optional<std::string>> metadata;
@@ -241,7 +242,7 @@ TransactionEndpoints::Answer TransactionEndpoints::post_batch(http::Request& req
     for (const auto& item : *items) malformed.push_back(!item);
 
     auto outcomes = co_await accept(request, std::move(*items));
-    // Written piece by piece: each item goes as soon as its text is there.
+    // Written piece by piece: each item is freed as soon as its text is there.
     std::string text = R"({"results":[)";
     std::size_t bytes = text.size();
     for (const Outcome& outcome : outcomes.items) bytes += outcome ? bytes_of(outcome->transaction) : kItemBytes;
@@ -254,7 +255,7 @@ TransactionEndpoints::Answer TransactionEndpoints::post_batch(http::Request& req
             result.add("status", 201).add("replayed", outcome->replayed).begin("transaction");
             append_json(outcome->transaction, text);
         } else {
-            // The fields of malformed items are named from the body's root already.
+            // The field names of malformed items already start at the body's root.
             if (!malformed[i]) prefix_field(outcome.error(), i);
             result.add("status", outcome.error().status).begin("problem");
             json::serialize(http::to_json(outcome.error()), text);

@@ -1,4 +1,4 @@
-// /v1/transactions: post one or many, look up, list, trace.
+// /v1/transactions: post one or many, read, list, trace.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -20,7 +20,7 @@ namespace ledgerline::api {
 
 class TransactionEndpoints {
 public:
-    // All must outlive it.
+    // Arguments must outlive it.
     TransactionEndpoints(intake::IntakeBatcher& intake, Database& database, OutcomeWatcher& watcher, UuidGenerator& ids,
                          const Clock& clock, Tracer& tracer)
         : intake_(intake), database_(database), watcher_(watcher), ids_(ids), clock_(clock), tracer_(tracer) {}
@@ -30,7 +30,7 @@ public:
 
 private:
     using Answer = boost::asio::awaitable<http::Response>;
-    // What became of one item of a request.
+    // The result for one item of a request.
     struct Accepted {
         TransactionRecord transaction;
         bool replayed = false;
@@ -47,7 +47,7 @@ private:
     Answer trace(http::Request& request);
     Answer list(http::Request& request);
 
-    // Has the well-formed items accepted, in order, and waits for their outcomes as far as the request prefers that.
+    // Has the well-formed items accepted, in order, and waits for their outcomes if the request prefers that.
     boost::asio::awaitable<Outcomes> accept(const http::Request& request, BatchItems items);
     boost::asio::awaitable<intake::IntakeAnswers> take_in(const http::Request& request, BatchItems& items);
     boost::asio::awaitable<void> load_replayed(const http::Request& request, std::vector<Outcome>& outcomes);

@@ -1,4 +1,4 @@
-// What TransactionEndpoints read from the database.
+// The parts of TransactionEndpoints that read from the database.
 #include <algorithm>
 #include <unordered_map>
 #include <utility>
@@ -38,8 +38,8 @@ const db::Statement& page_statement(const std::optional<std::string>& status, bo
 
 }  // namespace
 
-// Replaces the ids of replayed transactions by their current state. The metadata stays that of the request, which is
-// the same JSON value as the stored one: what an answer holds is bounded by what the request held.
+// Replaces replayed transactions' ids with their current state. The metadata stays that of the request, which is the
+// same JSON value as the stored one: so the size of an answer is bounded by the size of its request.
 boost::asio::awaitable<void> TransactionEndpoints::load_replayed(const http::Request& request,
                                                                  std::vector<Outcome>& outcomes) {
     std::vector<Uuid> ids;

@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::string_view kTypes[] = {"DEBIT", "CREDIT"};
 
-// The key of the header or of the body, which must agree where both are given.
+// The key from the header or the body, which must agree if both are given.
 std::string read_key(Fields& fields, const std::optional<std::string>& header_key) {
     const auto body_key = fields.text("idempotency_key", idempotency_key_chars_max);
     if (body_key && header_key && *body_key != *header_key)
@@ -23,7 +23,7 @@ std::string read_key(Fields& fields, const std::optional<std::string>& header_ke
                         "differs from the Idempotency-Key header");
     if (!body_key && !header_key)
         fields.complain(ProblemCode::missing_idempotency_key, "idempotency_key",
-                        "is required, here or as the Idempotency-Key header");
+                        "is required here or in the Idempotency-Key header");
     return body_key.value_or(header_key.value_or(""));
 }
 
@@ -87,7 +87,7 @@ std::expected<BatchItems, http::Problem> parse_batch(std::string_view body) {
 
     Fields fields(*rest, "");
     fields.require("transactions");
-    fields.array("transactions", items.empty() ? 1 : 0, batch_items_max);  // its items have been taken out
+    fields.array("transactions", items.empty() ? 1 : 0, batch_items_max);  // its items have been moved out
     if (auto broken = fields.finish()) return std::unexpected(std::move(*broken));
     return items;
 }

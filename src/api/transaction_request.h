@@ -1,5 +1,4 @@
-// What a client asks for when it posts a transaction: the JSON of one, checked against every rule that needs no
-// database.
+// The request to post a transaction: the JSON of one, checked against every rule that needs no database.
 #pragma once
 
 #include <expected>
@@ -13,18 +12,18 @@
 
 namespace ledgerline::api {
 
-// The body as JSON. The edge has seen to it that it is declared as such.
+// The body as JSON. The edge has already checked its media type.
 std::expected<json::Value, http::Problem> parse_body(const http::Request& request);
 
-// Why json does not parse.
+// The problem when parsing JSON failed with error.
 http::Problem not_json(const Error& error);
 
-// path: where value stands, "" for the body itself. header_key: the Idempotency-Key header. The ids and the traceparent
-// are left for the caller to fill in.
+// path: the location of value, "" for the body itself. header_key: the Idempotency-Key header. The caller fills in the
+// ids and the traceparent.
 std::expected<intake::IntakeItem, http::Problem> parse_transaction(const json::Value& value, std::string path,
                                                                    const std::optional<std::string>& header_key);
 
-// The items of {"transactions": [...]}, each on its own merits. At no time is more than one of them held as JSON.
+// The items of {"transactions": [...]}, each on its own merits. At most one of them is held as JSON at any time.
 using BatchItems = std::vector<std::expected<intake::IntakeItem, http::Problem>>;
 inline constexpr std::size_t batch_items_max = 1000;
 std::expected<BatchItems, http::Problem> parse_batch(std::string_view body);

@@ -9,7 +9,7 @@
 namespace ledgerline::api {
 namespace {
 
-// Of the query's columns.
+// How many of the query's columns belong to the letter.
 constexpr int kLetterColumns = 13;
 constexpr int kOutcomeColumns = 5;
 

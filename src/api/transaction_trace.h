@@ -1,8 +1,8 @@
-// TransactionTrace: one transaction's life. Every event that announced it, each with its dead letter and its outcome,
-// and how far their lane is.
+// TransactionTrace: one transaction's life. Every event of the transaction, each with its dead letter and its outcome,
+// and the state of their lane.
 //
-// What is not recorded is not told: rows are appended, never changed, so there is no time of publishing, and an offset
-// is known of dead letters only. A distributed trace has the rest, under the trace_id.
+// It contains only what is recorded: rows are appended, never changed, so there is no time of publishing, and offsets
+// are known only for dead letters. A distributed trace has the rest, under the trace_id.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@
 
 namespace ledgerline::api {
 
-// What a dead letter says about why; the letter itself has its own call.
+// What a dead letter says about its cause; the letter itself has its own call.
 struct TracedLetter {
     Uuid id;
     std::string state;
@@ -45,7 +45,7 @@ struct TracedEvent {
     std::int64_t seq = 0;
     WallTime created_at;
     std::optional<std::string> traceparent;
-    std::optional<Uuid> replay_of;  // the dead letter that it replays; none for the first event
+    std::optional<Uuid> replay_of;  // the dead letter that it replays; empty for the first event
     bool published = false;
     std::optional<TracedLetter> letter;
     std::optional<TracedOutcome> outcome;
@@ -54,13 +54,13 @@ struct TracedEvent {
 struct TransactionTrace {
     TransactionRecord transaction;
     LaneRecord lane;
-    std::vector<TracedEvent> events;  // in the order of their lane; at most events_max, the newest
+    std::vector<TracedEvent> events;  // in lane order; the newest events_max
 
-    // A transaction has one event more than replays.
+    // A transaction has one more event than replays.
     static constexpr std::int64_t events_max = 100;
 };
 
-// Of the rows of sql::trace_transaction_events; nothing when there are none.
+// From the rows of sql::trace_transaction_events; empty when there are none.
 std::optional<TransactionTrace> read_trace(const db::Rows& rows);
 
 void append_json(const TransactionTrace& trace, std::string& out);

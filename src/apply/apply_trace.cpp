@@ -26,7 +26,7 @@ ApplyTrace::ApplyTrace(Tracer& tracer, const bus::MessagingNames& names, const S
     batch_.set("messaging.batch.message_count", events).set("ledgerline.lane", lane.id());
 }
 
-// Below the message; below what the database holds, where the message tells no trace.
+// Below the message's span; below the stored one if the message names no trace.
 Span ApplyTrace::start(const Lane::Pending& pending, const std::string& stored_traceparent) {
     auto parent = TraceContext::parse(pending.traceparent);
     if (!parent) parent = TraceContext::parse(stored_traceparent);

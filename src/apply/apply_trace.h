@@ -1,6 +1,6 @@
-// ApplyTrace: the spans of one try to apply a batch, or to bury an event. The try gets one in the trace of its first
-// sampled member, under which its database calls lie; each member gets one below its message's when it is settled, with
-// a link to the try. A try that fails leaves its own span, and that of the first member, with the error.
+// ApplyTrace: the spans of one try to apply a batch or to park an event. The try gets one in the trace of its first
+// sampled member, with its database calls below it. Each member gets one below its message's when it is settled, with a
+// link to the try. A try that fails leaves its own span and that of the first member, both with the error.
 //
 // Not thread-safe.
 #pragma once
@@ -18,18 +18,18 @@ namespace ledgerline::apply {
 
 class ApplyTrace {
 public:
-    // Of the first `events` pending ones of lane. name: of the try's span. attributes: of every event's span. All must
-    // outlive it; pending events are looked at until applied() or buried().
+    // For the first `events` pending events of lane. name: of the try's span. attributes: set on every event's span.
+    // All must outlive it; pending events are read until applied() or buried().
     ApplyTrace(Tracer& tracer, const bus::MessagingNames& names, const SpanAttributes& attributes, const Lane& lane,
                std::size_t events, std::string_view name);
 
-    // What the try's database calls belong to.
+    // The parent of the try's database calls.
     const TraceContext& context() const { return batch_.context(); }
 
-    // Before the lane advances over the events. outcomes: one an event, in lane order.
+    // Call before the lane advances over the events. outcomes: one per event, in lane order.
     void applied(const std::vector<Applied>& outcomes);
     void failed(const Error& error);
-    // The try changed nothing: somebody else moved the cursor, an event is not ours or of a later version.
+    // The try changed nothing: the cursor had moved, an event was not proven, or its version is too new.
     void came_to_nothing(std::string_view why);
     // The first event becomes a dead letter.
     void buried(const BuriedEvent& letter);

@@ -23,7 +23,7 @@ int HeadWatch::missed(std::int64_t applied_seq) {
     return deliveries_;
 }
 
-// What came before the cursor moved may have been the event after it: foreign_came_ stays.
+// A message that came before the cursor moved may have been the event after it, so foreign_came_ is kept.
 void HeadWatch::move_to(std::int64_t applied_seq) {
     if (std::exchange(applied_seq_, applied_seq) == applied_seq) return;
     misses_ = deliveries_ = 0;

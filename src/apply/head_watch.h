@@ -1,8 +1,8 @@
-// HeadWatch: whether the event that a lane waits for comes, again and again, as a message that nobody recognises.
+// HeadWatch: detects that the event a lane waits for comes again and again as a message that cannot be recognised.
 //
-// A bus that loses an event delivers nothing, and one more rewind brings it. But where something between publisher and
-// worker damages our messages or takes them elsewhere, each rewind brings the same, and to ask again at once would go
-// on for ever. No I/O. Not thread-safe.
+// A bus that loses an event delivers nothing, and another rewind brings it. But where something between publisher and
+// worker damages messages or moves them to another partition, each rewind has the same result, and rewinding at once
+// would never end. No I/O. Not thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -15,23 +15,23 @@ namespace ledgerline::apply {
 
 class HeadWatch {
 public:
-    // So often in a row the event must have come unrecognised before its lane halts.
+    // How often in a row the event must come unrecognised before its lane halts.
     static constexpr int deliveries_max = 3;
-    // Different foreign messages of one lane that are remembered while its cursor stands still.
+    // How many different foreign messages of a lane are remembered while its cursor does not move.
     static constexpr std::size_t remembered_max = 10'000;
 
-    // A message in the lane's partition, or one that claims to be of the lane, is foreign. Returns whether it is to be
-    // kept as a dead letter: once the event has come unrecognised, what comes again is not kept again, and neither is
-    // what goes beyond remembered_max.
+    // Takes note of a foreign message in the lane's partition, or one that claims this lane. Returns whether to keep it
+    // as a dead letter: once the event has come unrecognised, repetitions are not kept, and neither is anything beyond
+    // remembered_max.
     bool keep_foreign(std::int64_t applied_seq, const Message& message, const std::string& reason);
 
-    // The event after the cursor should have come and did not. Returns how often in a row it was foreign messages that
-    // came in its place.
+    // The event after the cursor should have come and did not. Returns how often in a row foreign messages came
+    // instead.
     int missed(std::int64_t applied_seq);
-    // How often in all it has been missed, at this place of the cursor.
+    // How often it has been missed in all, at the current cursor.
     int misses() const { return misses_; }
 
-    // Why the last foreign message was one.
+    // Why the last foreign message was foreign.
     const std::string& reason() const { return reason_; }
 
 private:
@@ -41,7 +41,7 @@ private:
     int misses_ = 0;
     int deliveries_ = 0;
     bool returned_ = false;      // the event after this cursor has come unrecognised
-    bool foreign_came_ = false;  // since the event was missed last
+    bool foreign_came_ = false;  // since the event was last missed
     std::string reason_;
     std::unordered_set<std::size_t> remembered_;  // hashes
 };

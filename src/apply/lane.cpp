@@ -5,7 +5,7 @@
 namespace ledgerline::apply {
 namespace {
 
-// Events in one apply transaction. Larger ones gain nothing and hold account locks for longer.
+// Limit of events in one apply transaction. Larger ones gain nothing and hold account locks longer.
 constexpr std::size_t kBatchMax = 500;
 
 }  // namespace
@@ -22,7 +22,7 @@ void Lane::load(const LaneState& state) {
     end_passed_halt();
     if (!state.halt) return;
     if (state.halt->seq <= state.applied_seq) {
-        halt_changed_ = true;  // whoever moved the cursor left the record behind
+        halt_changed_ = true;  // whatever moved the cursor left the record behind
     } else if (!halt_) {
         halt_ = state.halt;
         halt_changed_ = true;

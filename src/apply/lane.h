@@ -1,5 +1,5 @@
-// Lane: what one worker knows about one lane, in memory. It sorts incoming messages by what they claim and keeps the
-// run of events that follows the apply cursor. No I/O: what it says is a claim until the store has proven it.
+// Lane: what one worker knows about one lane, in memory. It sorts incoming messages by their claims and keeps the run
+// of events that follows the apply cursor. No I/O: everything in it is a claim until the store has proven it.
 //
 // Not thread-safe.
 #pragma once
@@ -18,8 +18,8 @@
 
 namespace ledgerline::apply {
 
-// Messages of one lane that a worker holds at most. What comes on top is dropped: the bus is asked for it again later.
-// The first one is kept whatever its size.
+// How many messages of one lane a worker holds, and of how many bytes. Further ones are dropped, and the bus is asked
+// for them again later. The first message is kept whatever its size.
 inline constexpr std::size_t lane_pending_max = 2000;
 
 class Lane {
@@ -31,9 +31,9 @@ public:
     };
 
     enum class Claim {
-        next,       // kept: it continues the run
-        duplicate,  // applied already, or kept already
-        beyond,     // leaves a gap, or stands where another event is kept: proof decides between loss and forgery
+        next,       // kept: continues the run
+        duplicate,  // already applied or already kept
+        beyond,     // leaves a gap, or its place is taken by another event: proof decides between loss and forgery
         overflow,   // would continue the run, but the lane is full: dropped
     };
 
@@ -41,39 +41,39 @@ public:
 
     int id() const { return id_; }
     const LaneState& state() const { return state_; }
-    // Whether the database has the lane: a topic may have more partitions than there are lanes.
+    // Whether the database has this lane: a topic may have more partitions than there are lanes.
     bool loaded() const { return loaded_; }
     const std::deque<Pending>& pending() const { return pending_; }
 
-    // How many messages may come without being dropped; 0 when so many bytes are held that large ones would be.
+    // How many messages can come without being dropped; 0 when so many bytes are held that large ones would be dropped.
     std::size_t room() const {
         return pending_bytes_ > pending_bytes_max_ / 2 ? 0 : lane_pending_max - pending_.size();
     }
 
-    // Takes over what the database says, and drops what it makes obsolete.
+    // Takes over the database's state, and drops what it makes obsolete.
     void load(const LaneState& state);
 
-    // Sorts one message. It is moved from only when it is kept.
+    // Sorts one message, and moves from it only if it is kept.
     Claim take(const Announcement& announcement, bus::Incoming& incoming);
 
-    // The refs of the next batch: the head of the run, at most as many as the bisection allows.
+    // The refs of the next batch: the first events of the run, as many as the bisection allows.
     std::vector<EventRef> batch() const;
 
-    // The first `count` pending events are dealt with; the cursor stands behind them. streak counts the last events
-    // that were buried in a row for the unknown reason streak_code.
+    // The first `count` pending events are settled, and the cursor moves over them. streak: how many of the last events
+    // in a row were parked for the unknown reason streak_code.
     void advance(std::size_t count, int streak = 0, std::string streak_code = {});
-    // Drops the pending events from index on: they no longer continue the run.
+    // Drops the pending events from index on, because they no longer continue the run.
     void cut(std::size_t index);
 
-    // Bisection: a failed batch is halved until its guilty event stands alone; each success doubles again.
+    // Bisection: a failed batch is halved until its guilty event is alone; each success doubles the size again.
     bool narrow();
     void widen();
 
-    // The first offset of this partition not yet seen, for the group's commit.
+    // The next offset to read in this partition, for the group's commit.
     void saw(std::int64_t offset) { next_offset_ = offset + 1; }
     std::optional<std::int64_t> committable_offset() const;
 
-    // Pausing after a failure, with growing delays. A success ends it.
+    // Pauses after a failure, for longer each time. A success ends the pause.
     milliseconds pause(SteadyTime now);
     void pause_for(SteadyTime now, milliseconds delay) { paused_until_ = now + delay; }
     bool paused(SteadyTime now) const { return now < paused_until_; }
@@ -83,23 +83,22 @@ public:
         paused_until_ = {};
     }
 
-    // What halts the lane, and whether the database does not know it yet. It ends when the cursor moves.
+    // What halts the lane, and whether the database does not know it yet. The halt ends when the cursor moves.
     const std::optional<LaneHalt>& halt() const { return halt_; }
     bool halt_changed() const { return halt_changed_; }
     void halt_recorded() { halt_changed_ = false; }
-    // The lane does not get past the event after the cursor. Said again for the same code, nothing changes.
+    // The lane cannot get past the event after the cursor. Repeating it for the same code changes nothing.
     void halt_at_head(std::string code, std::string reason);
 
     HeadWatch& watch() { return watch_; }
-    // Asking the bus again is of no use until then, unless the cursor moves.
+    // Rewinding is pointless until then, unless the cursor moves.
     void rest_until(SteadyTime time) { rests_until_ = time; }
     bool rests(SteadyTime now) const { return now < rests_until_; }
 
     // A message was dropped because something before it is missing.
     void note_gap() { gap_ = true; }
-    // Whether the bus must be asked for what follows the cursor: true once for each position of the cursor at which a
-    // gap was noted, and not while the run before the gap is still waiting. Should that be lost as well, silence finds
-    // it.
+    // Whether to rewind now: true once for each cursor position at which a gap was noted, and not while the run before
+    // the gap still waits. If that rewind is lost as well, silence reveals it.
     bool rewind_due();
 
 private:

@@ -1,7 +1,7 @@
-// LedgerStore: what the worker reads from and writes to the database. Each method is one whole transaction.
+// LedgerStore: what the worker reads from and writes to the database. Each method is one complete transaction.
 //
-// Implementations: PgLedgerStore, and a memory one for tests and simulation; tests/integration holds both to the same
-// conformance suite. Not thread-safe: one thread at a time. Errors carry an SQLSTATE as their code.
+// Implementations: PgLedgerStore, and one in memory for tests and the simulation. Both pass the same conformance suite
+// (tests/integration). Not thread-safe: one thread at a time. Errors carry an SQLSTATE as their code.
 #pragma once
 
 #include <cstdint>
@@ -19,18 +19,18 @@
 
 namespace ledgerline::apply {
 
-// Where a lane stands, and what its worker must remember across a crash.
+// The state of a lane, with what its worker must remember across a crash.
 struct LaneState {
     int lane = 0;
     std::int64_t applied_seq = 0;
     std::int64_t published_seq = 0;
     std::int64_t last_seq = 0;
     std::int64_t failing_seq = 0;  // 0: none
-    int attempts = 0;              // of failing_seq, for unknown reasons
-    std::string streak_code{};     // the reason for which the lane's last events were buried in a row
+    int attempts = 0;              // at failing_seq, for unknown reasons
+    std::string streak_code{};     // the reason for which the lane's last events in a row were parked
     int streak = 0;
     std::optional<WallTime> first_failed_at{};  // of failing_seq
-    std::optional<LaneHalt> halt{};             // of apply; the cursor may have passed it
+    std::optional<LaneHalt> halt{};             // a halt of the apply stage; the cursor may have passed it
 };
 
 // What a message claims about one event of a lane.
@@ -46,16 +46,16 @@ struct Applied {
 
 struct ApplyResult {
     enum class Status {
-        applied,          // the whole batch; outcomes tells what became of each event
-        cursor_moved,     // somebody else has moved the lane's cursor: nothing was changed; load() again
-        not_proven,       // the database holds no such event for at least one ref: nothing was changed; ask prove()
-        version_unknown,  // an event of a schema_version this binary cannot apply: nothing was changed
+        applied,          // the whole batch; outcomes says what became of each event
+        cursor_moved,     // the lane's cursor had been moved: nothing was changed; load() again
+        not_proven,       // the database holds no such event for at least one ref: nothing was changed; call prove()
+        version_unknown,  // an event's schema_version is too new for this binary: nothing was changed
     };
     Status status = Status::applied;
     std::vector<Applied> outcomes;  // in lane order
 };
 
-// A letter for one event of ours (it has a transaction) that cannot be applied.
+// A dead letter for a proven event (it has a transaction) that cannot be applied.
 struct BuriedEvent {
     Uuid letter_id;
     EventRef ref;
@@ -64,19 +64,19 @@ struct BuriedEvent {
     std::string error_code;
     std::string error_message;
     int attempts = 1;
-    std::optional<WallTime> first_failed_at;  // nothing: now
-    int streak = 0;                           // to be recorded with the lane: 0 resets it
+    std::optional<WallTime> first_failed_at;  // empty: now
+    int streak = 0;                           // recorded with the lane: 0 resets it
     bool bare = false;                        // see ForeignMessage
 };
 
-// A letter for a message that announces no event of ours.
+// A dead letter for a foreign message.
 struct ForeignMessage {
     Uuid letter_id;
     bus::Incoming incoming;
     std::string error_code;
     std::string error_message;
-    // The database does not take the letter with what the message holds: keep a note of its size in place of its value
-    // and headers.
+    // The database refuses the letter with the message's content: keep a note of its size in place of its value and
+    // headers.
     bool bare = false;
 };
 
@@ -88,36 +88,36 @@ public:
     virtual Result<std::vector<LaneState>> load(std::span<const int> lanes) = 0;
 
     // Applies a contiguous run of events: refs[0].seq == applied_seq + 1. Compares and sets the lane's cursor, proves
-    // each ref by joining (lane, seq, event_id) with the outbox, locks the accounts, decides one event after the other,
-    // writes each account once and one outcome an event. Clears failing_seq and the streak.
+    // each ref by joining (lane, seq, event_id) with the outbox, locks the accounts, decides the events in order,
+    // writes each account once and one outcome per event. Clears failing_seq and the streak.
     virtual Result<ApplyResult> apply(int lane, std::int64_t applied_seq, std::span<const EventRef> refs) = 0;
 
-    // One flag a ref: whether the lane really holds that event under that seq.
+    // One flag per ref: whether the lane really holds that event at that seq.
     virtual Result<std::vector<bool>> prove(int lane, std::span<const EventRef> refs) = 0;
 
-    // Counts one more failed attempt at the event after applied_seq, before it is tried again. Returns the count so
-    // far, 0 when the cursor has moved.
+    // Counts one more failed attempt at the event after applied_seq, before the next one. Returns the count so far, or
+    // 0 when the cursor has moved.
     virtual Result<int> count_attempt(int lane, std::int64_t applied_seq) = 0;
 
-    // Writes the letter and moves the cursor over the event. False, and nothing is changed, when the cursor has moved
-    // or the event is not proven.
+    // Writes the letter and moves the cursor over the event. Returns false and changes nothing when the cursor has
+    // moved or the event is not proven.
     virtual Result<bool> bury(int lane, std::int64_t applied_seq, const BuriedEvent& letter) = 0;
 
-    // Writes letters that the table does not hold yet, by topic, partition, offset and hash of the value: all, or none.
-    // Returns how many were new.
+    // Writes the letters that the table does not hold yet, by topic, partition, offset and hash of the value: all or
+    // none. Returns how many were new.
     virtual Result<std::size_t> bury_foreign(std::span<const ForeignMessage> letters) = 0;
 
-    // Asks the publisher for everything after applied_seq again: sets published_seq back to it, if it is further, and
-    // raises the epoch, which voids acknowledgements in flight. Needs no lease. False: there was nothing to set back.
+    // Rewinds: sets published_seq back to applied_seq if it is ahead of it, and raises the epoch, which voids
+    // acknowledgements in flight. Needs no lease. Returns false when there was nothing to set back.
     virtual Result<bool> rewind(int lane, std::int64_t applied_seq) = 0;
 
-    // Records that the worker does not get past halt.seq, in place of what was recorded of the lane before. Repeating
-    // it for the same seq and code keeps the first time. False, and nothing is changed, unless halt.seq is the event
-    // that follows the cursor. OutboxStore records the halts of publish in the same way.
+    // Records that the worker cannot get past halt.seq, replacing the lane's earlier record. Repeating it for the same
+    // seq and code keeps the first time. Returns false and changes nothing unless halt.seq is the event after the
+    // cursor. OutboxStore records halts of the publish stage in the same way.
     virtual Result<bool> halt(int lane, const LaneHalt& halt) = 0;
 
-    // Removes the record of a halt that the cursor has passed: whoever moved the cursor may not have known of it.
-    // False: there is none, or the lane still stands there.
+    // Removes the record of a halt that the cursor has passed: whatever moved the cursor may not have known about it.
+    // Returns false when there is none, or when the lane is still at it.
     virtual Result<bool> clear_halt(int lane) = 0;
 };
 

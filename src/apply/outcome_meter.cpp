@@ -39,7 +39,7 @@ void OutcomeMeter::record(const std::vector<Applied>& outcomes) {
         Totals& totals = totals_of(outcome);
         totals.transactions->Increment();
         totals.amount_cents->Increment(static_cast<double>(outcome.event.amount_cents));
-        // Accepted by the database's clock, applied by ours: the two may differ a little.
+        // Accepted by the database's clock, applied by this process's clock: the two may differ a little.
         const std::chrono::duration<double> age = now - outcome.event.occurred_at;
         metrics_.end_to_end_seconds.Observe(std::max(0.0, age.count()));
         lines.try_emplace(outcome.event.lane, "events applied", outcome.event.lane)
@@ -48,7 +48,7 @@ void OutcomeMeter::record(const std::vector<Applied>& outcomes) {
     }
 }
 
-// What is no ISO currency, which only a hand-written row can have, must not make a time series of its own.
+// A currency that is not an ISO code, which only a hand-written row can have, must not create a time series of its own.
 OutcomeMeter::Totals& OutcomeMeter::totals_of(const Applied& outcome) {
     const auto& [event, posting] = outcome;
     const std::string currency = is_currency(event.currency) ? event.currency : "other";

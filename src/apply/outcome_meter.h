@@ -1,5 +1,5 @@
 // OutcomeMeter: the metrics of each settled event and the log lines of each batch. Not thread-safe: each worker has its
-// own, which spares the registry's locks.
+// own, which avoids the registry's locks.
 #pragma once
 
 #include <map>
@@ -15,7 +15,7 @@ namespace ledgerline::apply {
 
 class OutcomeMeter {
 public:
-    // Both must outlive it.
+    // Arguments must outlive it.
     OutcomeMeter(Metrics& metrics, const Clock& clock);
 
     void record(const std::vector<Applied>& outcomes);

@@ -28,7 +28,7 @@ Params ref_params(int lane, std::span<const EventRef> refs) {
 // The columns of prove_and_lock.
 Event read_event(const Rows& rows, std::size_t row, int lane) {
     const auto type = parse_transaction_type(rows.text(row, 9));
-    db::expect(type.has_value(), "a type of transaction was expected");
+    db::expect(type.has_value(), "expected a transaction type");
     Event event;
     event.lane = lane;
     event.seq = rows.int64(row, 0);
@@ -49,7 +49,8 @@ AccountState read_account(const Rows& rows, std::size_t row) {
             rows.text(row, 13) == "SUSPENDED"};
 }
 
-// Decides the proven events in lane order. Gives the outcomes, and each account's balance after the last of them.
+// Decides the proven events in lane order. Returns the outcomes; accounts then holds each account as it is after the
+// last one.
 std::vector<Applied> decide(const Rows& rows, int lane, std::unordered_map<Uuid, AccountState>& accounts) {
     std::vector<Applied> outcomes;
     outcomes.reserve(rows.size());

@@ -6,15 +6,15 @@
 
 namespace ledgerline::apply {
 
-// Whether this session can apply events and bury them just now, with its own settings and rights: runs the writes for
-// no lane, and commits. Fails as they would: 25006 on a standby or where writing is switched off, 42501 where rights
-// are missing, outcome_unknown where a commit does not end. Leaves no row, no dead row and no lock behind, only a few
-// bytes of WAL, so that it can be asked every second.
+// Whether this session can apply and park events now, with its settings and rights: runs the writes for no lane, and
+// commits. Fails as they would: 25006 on a standby or where writing is disabled, 42501 where rights are missing,
+// outcome_unknown where a commit does not return. Leaves no row, dead row or lock behind, only a few bytes of WAL, so
+// it can be called every second.
 Result<void> can_apply(db::Connection& connection);
 
 class PgLedgerStore final : public LedgerStore {
 public:
-    // Connects at the first call, and again whenever the connection was lost.
+    // Connects on the first call, and again whenever the connection was lost.
     explicit PgLedgerStore(db::Session session) : session_(std::move(session)) {}
 
     Result<std::vector<LaneState>> load(std::span<const int> lanes) override;

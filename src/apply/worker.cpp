@@ -10,8 +10,8 @@ namespace ledgerline::apply {
 namespace {
 
 constexpr char kNotProven[] = "not_proven";
-constexpr char kNotProvenReason[] = "no event of ours has this lane, seq and event_id";
-// Why a lane halts.
+constexpr char kNotProvenReason[] = "no known event has this lane, seq and event_id";
+// Code of a halted lane.
 constexpr char kNotRecognized[] = "not_recognized";
 
 bool is_unrecognised(const Lane& lane) { return lane.halt() && lane.halt()->code == kNotRecognized; }
@@ -57,8 +57,8 @@ Result<milliseconds> Worker::step() {
     return delay;
 }
 
-// What was polled is kept in inbox_, pending runs, doubtful_ and foreign_, so that a failure anywhere below loses
-// nothing: the next round goes on where this one stopped.
+// Polled messages are kept in inbox_, the pending runs, doubtful_ and foreign_, so that a failure anywhere below loses
+// nothing: the next round continues where this one stopped.
 Result<void> Worker::round() {
     LEDGERLINE_CHECK(load_lanes(true));
     if (inbox_.empty() && doubtful_.empty() && foreign_.empty()) LEDGERLINE_CHECK(poll());
@@ -73,7 +73,7 @@ Result<void> Worker::round() {
     return {};
 }
 
-// Tails are read before a poll and compared after it: only what was published before must be in what the poll brings.
+// Tails are read before a poll and compared after it: only what was published before the poll must be in its result.
 Result<void> Worker::load_lanes(bool may_check_tails) {
     const SteadyTime now = clock_.steady_now();
     const bool check_tails = may_check_tails && now >= tail_check_due_;
@@ -85,14 +85,14 @@ Result<void> Worker::load_lanes(bool may_check_tails) {
         lanes_.at(state.lane).load(state);
         metrics_.lane_lag_events.Add({{"lane", std::to_string(state.lane)}})
             .Set(static_cast<double>(state.last_seq - state.applied_seq));
-        // There before a lane ever halts: an alert cannot see a series that begins at 1 rise.
+        // Creates the series before the lane ever halts: an alert cannot see an increase in a series that begins at 1.
         metrics_.lane_halted.Add({{"lane", std::to_string(state.lane)}});
         if (check_tails) tails_[state.lane] = state.published_seq;
     }
     if (check_tails) {
         tail_check_due_ = now + config_.tail_check_interval;
-        // Offsets are handed over again now and then: a commit may have been lost, and a bus may keep what is not
-        // committed, until it is full.
+        // Hand offsets over again from time to time: a commit may have been lost, and a bus may keep whatever is not
+        // committed until it is full.
         committed_.clear();
     }
     lanes_loaded_ = true;
@@ -109,7 +109,7 @@ Result<void> Worker::poll() {
     LEDGERLINE_TRY(bus::Polled polled, consumer_.poll(wait, room()));
     for (const int partition : polled.revoked) {
         if (const auto lane = lanes_.find(partition); lane != lanes_.end()) {
-            // What the new owner measures must not be contradicted by what was true when this one left.
+            // The old value must not contradict what the new owner measures.
             metrics_.lane_lag_events.Add({{"lane", std::to_string(partition)}}).Set(0);
             set_halted(lane->second, false);
             lanes_.erase(lane);
@@ -128,8 +128,8 @@ Result<void> Worker::poll() {
     return {};
 }
 
-// What a poll may bring: what the fullest lane that moves has room for, so that nothing must be dropped and asked for
-// again; but always some, or one slow lane would starve the others.
+// How many messages a poll may return: as many as the fullest lane that is not paused has room for, so that nothing is
+// dropped and asked for again; but always some, or one slow lane would starve the others.
 std::size_t Worker::room() const {
     constexpr std::size_t kMessagesMin = 100;
     std::size_t room = config_.messages_max;
@@ -202,7 +202,7 @@ Result<void> Worker::write_foreign() {
     if (!written) return std::unexpected(written.error());
     metrics_.dlq_messages_total.Add({{"class", "foreign"}}).Increment(static_cast<double>(*written));
     for (const ForeignMessage& letter : foreign_)
-        log::error("foreign message buried", {{"dead_letter_id", letter.letter_id},
+        log::error("foreign message parked", {{"dead_letter_id", letter.letter_id},
                                               {"lane", letter.incoming.partition},
                                               {"offset", letter.incoming.offset},
                                               {"code", letter.error_code},
@@ -211,8 +211,8 @@ Result<void> Worker::write_foreign() {
     return {};
 }
 
-// The database refuses one of them at least. What announces nothing of ours must not hold up what does: that one is
-// kept without what it holds, or not at all.
+// The database refuses at least one of them. A foreign message must not hold up the lane: the refused one is kept
+// without its content, or not at all.
 Result<std::size_t> Worker::bury_foreign_one_by_one() {
     std::size_t written = 0;
     std::vector<ForeignMessage> kept;
@@ -238,8 +238,8 @@ Result<std::size_t> Worker::bury_foreign_one_by_one() {
     return written;
 }
 
-// One batch of each lane in turn, until nothing waits that can be applied or the time is up. The next round goes on
-// with the lane whose turn it is.
+// One batch of each lane in turn, until nothing that waits can be applied or the time is up. The next round continues
+// with the next lane.
 Result<void> Worker::apply_lanes() {
     const SteadyTime end = clock_.steady_now() + config_.apply_max;
     const auto waits = [this](const Lane& lane) {
@@ -300,8 +300,8 @@ Result<void> Worker::apply_batch(Lane& lane) {
     return {};
 }
 
-// A forged message stood in a real event's place. Everything before it stays; it and what follows it is taken out, and
-// the real one asked for.
+// A forged message is in a real event's place. Everything before it is kept; it and what follows are removed, and the
+// real event is requested again.
 Result<void> Worker::drop_unproven(Lane& lane, std::span<const EventRef> refs) {
     LEDGERLINE_TRY(const auto proven, store_.prove(lane.id(), refs));
     const auto first = std::find(proven.begin(), proven.end(), false);
@@ -320,21 +320,21 @@ Result<void> Worker::reload(Lane& lane) {
     const int id = lane.id();
     LEDGERLINE_TRY(const auto states, store_.load(std::span(&id, 1)));
     if (states.size() != 1)
-        return failure(Disposition::retry, "lane_missing", "the database answers nothing about a lane that it has");
+        return failure(Disposition::retry, "lane_missing", "the database returned no row for an existing lane");
     lane.load(states.front());
     return {};
 }
 
-// Whether the event has come so often as a message that nobody recognises that its lane halts now.
+// Whether the lane halts now because its event has come too often as a message that cannot be recognised.
 bool Worker::came_unrecognised(Lane& lane) {
     const int deliveries = lane.watch().missed(lane.state().applied_seq);
     if (deliveries < HeadWatch::deliveries_max || is_unrecognised(lane)) return false;
-    lane.halt_at_head(kNotRecognized, "the bus delivers the event as a message that announces nothing of ours (" +
-                                          lane.watch().reason() + ")");
+    lane.halt_at_head(kNotRecognized,
+                      "the bus delivers the event as a foreign message (" + lane.watch().reason() + ")");
     return true;
 }
 
-// How long asking again is of no use.
+// How long another rewind would be pointless.
 milliseconds Worker::rewind_pause(Lane& lane) const {
     if (is_unrecognised(lane)) return config_.halted_retry_interval;
     const int fruitless = lane.watch().misses() - config_.rewinds_at_once_max;
@@ -353,7 +353,7 @@ Result<void> Worker::ask_rewind(Lane& lane, const char* why) {
     span.set("ledgerline.rewind.reason", why);
     const TraceScope scope(span.context());
     LEDGERLINE_TRY(const bool rewound, store_.rewind(lane.id(), lane.state().applied_seq));
-    tails_.erase(lane.id());  // what is missing is on its way
+    tails_.erase(lane.id());  // the missing events are on their way
     span.set("ledgerline.rewind.moved", rewound);
     if (!rewound) return {};
     metrics_.worker_rewinds_total.Increment();
@@ -362,8 +362,7 @@ Result<void> Worker::ask_rewind(Lane& lane, const char* why) {
     return {};
 }
 
-// A bus need not report the end of a quiet partition at every poll, so what was read of a lane waits for the next
-// report.
+// A bus need not report the end of a quiet partition at every poll, so a lane's tail is kept until the next report.
 Result<void> Worker::check_tails() {
     for (const int id : std::exchange(ended_, {})) {
         const auto tail = tails_.find(id);
@@ -396,7 +395,7 @@ Result<void> Worker::record_halts() {
         const std::optional<LaneHalt> halt = lane.halt();
         LEDGERLINE_TRY(const bool changed, halt ? store_.halt(id, *halt) : store_.clear_halt(id));
         if (halt && !changed) {
-            LEDGERLINE_CHECK(reload(lane));  // somebody else has moved the cursor
+            LEDGERLINE_CHECK(reload(lane));  // the cursor has been moved
             continue;
         }
         lane.halt_recorded();
@@ -405,7 +404,7 @@ Result<void> Worker::record_halts() {
             log::error("lane halted",
                        {{"lane", id}, {"seq", halt->seq}, {"code", halt->code}, {"reason", halt->reason}});
         else if (changed)
-            log::info("lane goes on", {{"lane", id}, {"applied_seq", lane.state().applied_seq}});
+            log::info("lane continues", {{"lane", id}, {"applied_seq", lane.state().applied_seq}});
     }
     return {};
 }

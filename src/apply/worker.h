@@ -1,21 +1,21 @@
-// Worker: takes messages from the bus, proves them against the database, and applies the events they announce.
+// Worker: takes messages from the bus, proves them against the database, and applies their events.
 //
-// One member of the consumer group, driven by one thread through step(). The lane protocol it follows:
-//   - a message that claims a seq at or below the apply cursor is a duplicate and dropped;
+// One member of the consumer group, driven by one thread through step(). It follows this lane protocol:
+//   - a message that claims a seq at or below the apply cursor is a duplicate and is dropped;
 //   - the run that continues the cursor is applied in batches, each in one transaction that also moves the cursor;
-//   - a proven message further up means that the bus lost something: it is dropped, and the publisher asked, once for
-//     each position of the cursor, to send everything after the cursor again (rewind);
-//   - silence is a gap too: when a partition has nothing more and the cursor is below what was published, the same;
-//   - a message that announces no event of ours becomes a foreign dead letter and moves no cursor;
+//   - a proven message further ahead means that the bus lost something: it is dropped, and the publisher is asked, once
+//     for each position of the cursor, to send everything after the cursor again (rewind);
+//   - silence is a gap too: when a partition has nothing more and the cursor is below published_seq, it also rewinds;
+//   - a foreign message becomes a dead letter without a transaction and moves no cursor;
 //   - an event that cannot be applied becomes a dead letter, and the cursor moves over it in the same transaction.
 //
-// A lane that cannot go on until somebody mends something halts: it says so once (log, gauge, table lane_halts), tries
-// again at long intervals, and goes on by itself. It halts when its events fail one after the other for the same
-// unknown reason, when its next event has come three times as something that announces nothing of ours, when that event
-// needs a newer worker, and when its dead letter cannot be written.
+// A lane that cannot continue until somebody fixes something halts: it reports that once (log, gauge, table
+// lane_halts), retries at long intervals, and recovers without help. It halts when its events fail one after the other
+// for the same unknown reason, when its next event has come three times as a foreign message, when that event needs a
+// newer worker, and when its dead letter cannot be written.
 //
 // Failures are sorted by db/sqlstate.h. An outage pauses the lane, or the worker when the database is away, with
-// growing delays and for ever. A batch that the database refuses is halved until the guilty event stands alone.
+// growing delays and without end. A batch that the database refuses is halved until the guilty event is alone.
 #pragma once
 
 #include <functional>
@@ -40,16 +40,16 @@
 namespace ledgerline::apply {
 
 struct WorkerConfig {
-    std::size_t messages_max = 2000;  // of one poll
+    std::size_t messages_max = 2000;  // per poll
     milliseconds poll_wait{200};      // for the first message
-    // When a round that applies goes back to poll: one batch on top, it stays far below what the group waits for a poll
-    // before it gives a member's partitions to others (60 s), however slow the database is.
+    // How long a round applies before it polls again. Even with one more batch this stays far below the time between
+    // polls after which the group gives a member's partitions to others (60 s), however slow the database is.
     milliseconds apply_max{2000};
-    milliseconds tail_check_interval{500};  // between looks whether silence hides a loss
-    int unknown_attempts_max = 5;           // at one event that fails for an unknown reason
-    int streak_max = 3;                     // events failing so in a row: an outage we do not know, the lane halts
+    milliseconds tail_check_interval{500};  // between checks whether silence hides a loss
+    int unknown_attempts_max = 5;           // per event that fails for an unknown reason
+    int streak_max = 3;                     // events in a row failing so: an unrecognised outage, the lane halts
     milliseconds halted_retry_interval{30'000};
-    int rewinds_at_once_max = 3;  // of one event that does not come; then with growing pauses, up to the interval above
+    int rewinds_at_once_max = 3;  // for one missing event; then with growing pauses, up to the interval above
     milliseconds version_retry_interval{5'000};  // an event of a newer version waits for a newer worker
     Backoff::Limits backoff{};
     bus::MessagingNames messaging{};  // for the spans
@@ -57,19 +57,20 @@ struct WorkerConfig {
 
 class Worker {
 public:
-    // Everything must outlive the worker. on_outcome is called on the worker's thread after outcomes were committed.
+    // Arguments passed by reference must outlive the worker. on_outcome is called on the worker's thread after outcomes
+    // were committed.
     Worker(WorkerConfig config, bus::Consumer& consumer, LedgerStore& store, const Clock& clock, Random& random,
            UuidGenerator& ids, Metrics& metrics, std::function<void()> on_outcome, Tracer& tracer = Tracer::off());
 
     // One round: poll, prove, apply, look for losses, commit offsets. Returns how long nothing will be due. An error
-    // ends the role: its disposition is always stop.
+    // always has disposition stop and ends the role.
     Result<milliseconds> step();
 
-    // Why no lane can be applied; nothing while lanes can. Thread-safe.
+    // Why no lane can be applied; empty while lanes can. Thread-safe.
     std::optional<std::string> trouble() const { return health_.trouble(); }
 
 private:
-    // Messages whose claim leaves a gap, and which therefore may be forged, until proof decides.
+    // Messages whose claim leaves a gap, and which may therefore be forged, until proof decides.
     struct Doubtful {
         Announcement announcement;
         bus::Incoming incoming;
@@ -79,7 +80,7 @@ private:
     Result<void> load_lanes(bool may_check_tails);
     Result<void> poll();
     void sort(bus::Incoming incoming);
-    // lane_id: whose event it may have been.
+    // lane_id: the lane whose event it may have been.
     void add_foreign(int lane_id, bus::Incoming incoming, std::string code, std::string message);
     Result<void> settle_doubtful();
     Result<void> write_foreign();
@@ -110,13 +111,13 @@ private:
     OutcomeMeter outcome_meter_;
     std::function<void()> on_outcome_;
     Tracer& tracer_;
-    const SpanAttributes span_attributes_;  // of every event's span
+    const SpanAttributes span_attributes_;  // set on every event's span
 
     std::map<int, Lane> lanes_;  // assigned to this member
-    bool lanes_loaded_ = true;   // false: a lane was assigned and its state is not read yet
+    bool lanes_loaded_ = true;   // false: a lane was assigned and its state has not been read yet
     SteadyTime tail_check_due_{};
-    std::map<int, std::int64_t> tails_;              // published_seq by lane, as read before a poll; none: not read
-    int last_lane_ = -1;                             // where the last turn of applying ended
+    std::map<int, std::int64_t> tails_;              // published_seq by lane, as read before a poll; missing: not read
+    int last_lane_ = -1;                             // where the last applying turn ended
     std::vector<int> ended_;                         // partitions that the last poll emptied
     std::vector<bus::Incoming> inbox_;               // polled, not sorted yet
     std::map<int, std::vector<Doubtful>> doubtful_;  // by lane

@@ -1,4 +1,4 @@
-// What the worker does about a batch that the database refused (db/sqlstate.h sorts the failures).
+// How the worker handles a batch that the database refused (db/sqlstate.h sorts the failures).
 #include "apply/apply_trace.h"
 #include "apply/worker.h"
 #include "base/failpoint.h"
@@ -11,7 +11,7 @@ namespace ledgerline::apply {
 Result<void> Worker::handle_failure(Lane& lane, const Error& error) {
     if (error.disposition == Disposition::stop) return std::unexpected(error);
     if (error.disposition == Disposition::retry) {
-        // Without a connection no lane can go on.
+        // Without a connection no lane can continue.
         if (db::is_session_lost(error.code)) return std::unexpected(error);
         const milliseconds delay = lane.pause(clock_.steady_now());
         metrics_.worker_retries_total.Add({{"type", "transient"}}).Increment();
@@ -41,7 +41,7 @@ Result<void> Worker::handle_unknown(Lane& lane, const Error& error) {
     const std::int64_t applied_seq = lane.state().applied_seq;
     LEDGERLINE_CHECK(reload(lane));
     const LaneState& state = lane.state();
-    if (state.applied_seq != applied_seq || lane.pending().empty()) return {};  // somebody else dealt with it
+    if (state.applied_seq != applied_seq || lane.pending().empty()) return {};  // already handled
     const int streak = state.streak_code == error.code ? state.streak + 1 : 1;
     if (streak < config_.streak_max) return bury(lane, error, "unknown", attempts, streak);
     lane.pause_for(clock_.steady_now(), config_.halted_retry_interval);
@@ -77,7 +77,7 @@ Result<void> Worker::bury(Lane& lane, const Error& error, const char* error_clas
     trace.buried(letter);
     metrics_.dlq_messages_total.Add({{"class", error_class}}).Increment();
     metrics_.events_consumed("parked").Increment();
-    log::error("event buried", {{"dead_letter_id", letter.letter_id},
+    log::error("event parked", {{"dead_letter_id", letter.letter_id},
                                 {"trace_id", trace_id_of(guilty.traceparent)},
                                 {"event_id", guilty.ref.event_id},
                                 {"lane", lane.id()},

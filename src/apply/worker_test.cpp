@@ -28,7 +28,7 @@ Event event(std::int64_t seq) {
     return made;
 }
 
-// Hands out what the test queues, one element a poll.
+// Returns what the test queues, one element per poll.
 class ScriptedConsumer final : public bus::Consumer {
 public:
     Result<bus::Polled> poll(milliseconds, std::size_t messages_max) override {
@@ -52,7 +52,7 @@ public:
     std::deque<bus::Polled> polls{{{0}, {}, {}, {}}};
     std::int64_t offset = 0;
     std::int64_t committed = -1;
-    std::vector<std::size_t> asked;  // how many messages each poll was to bring at most
+    std::vector<std::size_t> asked;  // the message limit of each poll
 };
 
 // One lane whose events 1..last_seq are proven. Fails where the test says so.
@@ -128,7 +128,7 @@ public:
 
     LaneState state{.lane = 0, .applied_seq = 0, .published_seq = 0, .last_seq = 100};
     bool down = false;
-    bool also_lane_1 = false;  // which is empty
+    bool also_lane_1 = false;  // an empty one
     std::string lane_error;
     std::vector<std::int64_t> guilty;
     std::string guilty_code = "22003";
@@ -144,7 +144,7 @@ public:
 
 class WorkerTest : public testing::Test {
 protected:
-    // Steps until nothing is left to deliver and no failure is waited for, at most `rounds` times.
+    // Steps until nothing is left to deliver and no retry is pending, at most `rounds` times.
     void run(int rounds = 50) {
         for (int i = 0; i < rounds; ++i) {
             const auto idle = worker.step();
@@ -303,12 +303,13 @@ TEST_F(WorkerTest, HaltsALaneWhoseEventsFailInARowAndGoesOnWhenTheyNoLongerDo) {
     EXPECT_FALSE(store.state.halt);
 }
 
-// As a bus does between which and the worker something damages the headers of event 1: a rewind brings it again.
+// A bus with something between it and the worker that damages the headers of event 1: a rewind brings it again,
+// damaged.
 class DamagingBus {
 public:
     DamagingBus(ScriptedConsumer& consumer, FakeStore& store) : consumer_(consumer), store_(store) {}
 
-    // To be called before each step.
+    // Call before each step.
     void deliver_what_was_asked_for() {
         if (asked_ == store_.rewinds.size() && started_) return;
         started_ = true;
@@ -396,7 +397,7 @@ TEST_F(WorkerTest, LossesAloneHaltNoLane) {
     EXPECT_FALSE(store.state.halt);
 }
 
-// Something takes the messages of lane 0 to the partition of lane 1.
+// Something moves the messages of lane 0 to the partition of lane 1.
 TEST_F(WorkerTest, HaltsALaneWhoseEventComesInAnotherPartition) {
     consumer.polls = {{{0, 1}, {}, {}, {}}};
     store.also_lane_1 = true;
@@ -559,7 +560,7 @@ TEST_F(WorkerTest, AFatalFailureEndsTheRole) {
     EXPECT_EQ(step.error().code, "42P01");
 }
 
-// The group would take its partitions away.
+// Otherwise the group would take its partitions away.
 TEST_F(WorkerTest, PollsBetweenBatchesWhileTheDatabaseIsSlow) {
     constexpr std::int64_t kEvents = 1800;
     store.state.last_seq = kEvents;

@@ -9,7 +9,7 @@
 namespace ledgerline::audit {
 namespace {
 
-// Wrong rows may hold any number: the sum stays at the end of the range instead of leaving it.
+// Wrong rows may hold any number: the sum is clamped to the range instead of overflowing.
 std::int64_t add(std::int64_t a, std::int64_t b) {
     std::int64_t sum = 0;
     if (!__builtin_add_overflow(a, b, &sum)) return sum;
@@ -20,7 +20,7 @@ std::int64_t after(std::int64_t balance_cents, const AuditedEvent::Transaction& 
     return add(balance_cents, transaction.type == "DEBIT" ? -transaction.amount_cents : transaction.amount_cents);
 }
 
-// Why the refusal was wrong; empty when it was right. The rules are those of the API's contract.
+// Why the refusal was wrong; empty when it was right. The rules are those of the API contract.
 std::string wrong_refusal(const std::string& code, const AuditedEvent::Transaction& transaction,
                           const AuditedAccount& account, std::int64_t balance_cents) {
     const std::int64_t balance_after = after(balance_cents, transaction);
@@ -80,7 +80,7 @@ void LaneAudit::report_gap(std::int64_t next_seq) {
                                                : fmt::format("there are no events from here to {}", last_missing)});
 }
 
-// The running state of the event's account; null when the event cannot be judged.
+// The running state of the event's account; null when the event cannot be checked.
 LaneAudit::Running* LaneAudit::check_identity(const AuditedEvent& event) {
     if (!event.transaction) {
         report(Check::identity, event, event.event_id, "the event's transaction does not exist");
@@ -115,7 +115,7 @@ void LaneAudit::check_origin(const AuditedEvent& event) {
         report(Check::replays, event, event.transaction_id, "the event replays a dead letter that does not exist");
     else if (event.origin->state != "REPLAYED" || event.origin->transaction_id != event.transaction_id)
         report(Check::replays, event, event.transaction_id,
-               "the event replays a dead letter that was not replayed, or another's");
+               "the event replays a dead letter that was not replayed, or one of another transaction");
 }
 
 // What became of an applied event
@@ -182,7 +182,7 @@ void LaneAudit::check_refusal(const AuditedEvent& event, Running& running) {
     const std::string wrong =
         wrong_refusal(event.outcome->failure_code, *event.transaction, running.account, running.sum_cents);
     if (!wrong.empty()) report(Check::refusals, event, event.transaction_id, wrong);
-    // A discard is written later than its place in the lane tells, so its balance is not that of this point.
+    // A discard is written later than its place in the lane suggests, so its balance is not the one at this point.
     if (event.outcome->balance_after_cents && event.outcome->failure_code != "discarded")
         check_balance_after(event, running);
 }

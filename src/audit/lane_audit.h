@@ -1,6 +1,6 @@
-// LaneAudit: recomputes one lane from its immutable rows. Pure: what it is given comes from verify.cpp.
+// LaneAudit: recomputes one lane from its immutable rows. No I/O: verify.cpp supplies the rows.
 //
-// On purpose it shares no code with the worker: a mistake in the posting rules must not be repeated here.
+// It deliberately shares no code with the worker: a mistake in the posting rules must not be repeated here.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,7 @@ namespace ledgerline::audit {
 
 struct AuditedAccount {
     Uuid id;
-    std::int64_t balance_cents = 0;  // as it was when the lane's cursors were read
+    std::int64_t balance_cents = 0;  // when the lane's cursors were read
     std::int64_t floor_cents = 0;
     std::string currency;
 };
@@ -42,7 +42,7 @@ struct AuditedReplay {
     Uuid transaction_id;
 };
 
-// One event of the lane, with everything that was made of it.
+// One event of the lane, with everything that came of it.
 struct AuditedEvent {
     std::int64_t seq = 0;
     Uuid event_id;
@@ -56,31 +56,31 @@ struct AuditedEvent {
     };
     std::optional<Transaction> transaction;
     std::optional<AuditedOutcome> outcome;
-    std::optional<AuditedLetter> letter;  // that buried this event
-    std::optional<AuditedReplay> replay;  // that the letter was answered with
-    bool is_replay = false;               // this event itself replays a letter, which is:
+    std::optional<AuditedLetter> letter;  // that parked this event
+    std::optional<AuditedReplay> replay;  // that replays the letter
+    bool is_replay = false;               // this event itself replays a letter, namely:
     std::optional<AuditedLetter> origin;  // only state and transaction_id are set
 };
 
 // Not thread-safe.
 class LaneAudit {
 public:
-    // The report must outlive it. applied_seq: events up to it are decided.
+    // The report must outlive it. applied_seq: events up to and including it are decided.
     LaneAudit(int lane, std::int64_t last_seq, std::int64_t applied_seq, VerifyReport& report)
         : lane_(lane), last_seq_(last_seq), applied_seq_(applied_seq), report_(report) {}
 
     void add_account(const AuditedAccount& account) { accounts_.try_emplace(account.id, Running{account}); }
-    // In ascending order of seq, without leaving any out.
+    // Call in ascending order of seq, leaving none out.
     void take(const AuditedEvent& event);
-    // Once every event up to last_seq was taken.
+    // Call after every event up to last_seq was taken.
     void finish();
 
 private:
     struct Running {
         AuditedAccount account;
         std::int64_t sum_cents = 0;  // of the entries so far
-        std::int64_t deviation_cents =
-            0;  // of the last balance_after from the sum: a mistake is told once, where it begins
+        // The last balance_after minus the sum: each mistake is reported once, where it begins.
+        std::int64_t deviation_cents = 0;
     };
 
     void report(Check check, const AuditedEvent& event, const Uuid& id, std::string detail);

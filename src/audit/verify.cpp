@@ -18,16 +18,20 @@ AuditedEvent event_of(sql::AuditEvents::Row row) {
     event.transaction_id = row.transaction_id;
     event.is_replay = row.replayed_letter_id.has_value();
     if (row.account_id)
-        event.transaction = {*row.account_id, row.amount_cents.value(), std::move(row.currency).value(),
-                             std::move(row.type).value()};
+        event.transaction = {*row.account_id, db::required(row.amount_cents), db::required(std::move(row.currency)),
+                             db::required(std::move(row.type))};
     if (row.outcome)
-        event.outcome = {row.outcome_event_id.value(),   row.outcome_transaction_id.value(),
-                         row.outcome_account_id.value(), *std::move(row.outcome),
-                         row.balance_after_cents,        std::move(row.failure_code).value_or("")};
+        event.outcome = {db::required(row.outcome_event_id),
+                         db::required(row.outcome_transaction_id),
+                         db::required(row.outcome_account_id),
+                         *std::move(row.outcome),
+                         row.balance_after_cents,
+                         std::move(row.failure_code).value_or("")};
     if (row.letter_id)
-        event.letter = {*row.letter_id, std::move(row.letter_state).value(), row.letter_event_id.value_or(Uuid{}),
-                        row.letter_transaction_id.value()};
-    if (row.replay_seq) event.replay = {row.replay_lane.value(), *row.replay_seq, row.replay_transaction_id.value()};
+        event.letter = {*row.letter_id, db::required(std::move(row.letter_state)), row.letter_event_id.value_or(Uuid{}),
+                        db::required(row.letter_transaction_id)};
+    if (row.replay_seq)
+        event.replay = {db::required(row.replay_lane), *row.replay_seq, db::required(row.replay_transaction_id)};
     if (row.origin_state)
         event.origin = {{}, *std::move(row.origin_state), {}, row.origin_transaction_id.value_or(Uuid{})};
     return event;
@@ -58,14 +62,14 @@ public:
 private:
     Result<void> verify_lane(int lane) {
         LEDGERLINE_TRY(const auto accounts, connection_.query(sql::AuditAccounts{.lane = lane}));
-        if (accounts.empty()) return {};  // the lane was there a moment ago: only a hand can remove one
+        if (accounts.empty()) return {};  // the lane existed a moment ago: only manual changes can remove one
         const auto& cursors = accounts.front();
         check_cursors(lane, cursors.last_seq, cursors.published_seq, cursors.applied_seq);
         LaneAudit audit(lane, cursors.last_seq, cursors.applied_seq, report_);
         for (const auto& account : accounts)
             if (account.account_id)
-                audit.add_account({*account.account_id, account.balance_cents.value(),
-                                   account.min_balance_cents.value(), account.currency.value()});
+                audit.add_account({*account.account_id, db::required(account.balance_cents),
+                                   db::required(account.min_balance_cents), db::required(account.currency)});
         LEDGERLINE_CHECK(read_events(lane, cursors.last_seq, audit));
         audit.finish();
         return find_strays(lane);
@@ -119,11 +123,11 @@ private:
                     report_.violate(
                         Check::halts,
                         {lane.lane, lane.next_seq, "",
-                         fmt::format("published and not applied; the lane has not moved for {} s", lane.still_s)});
+                         fmt::format("published but not applied; the lane has not moved for {} s", lane.still_s)});
         return {};
     }
 
-    // Rows that no event of the lane leads to.
+    // Rows that belong to no event of the lane.
     Result<void> find_strays(int lane) {
         LEDGERLINE_TRY(const auto letters, connection_.query(sql::AuditLettersWithoutEvent{lane, strays_max}));
         for (const auto& letter : letters)

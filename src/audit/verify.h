@@ -1,4 +1,4 @@
-// verify: recomputes the ledger from its immutable rows, on a system that may be at work meanwhile.
+// verify: recomputes the ledger from its immutable rows, on a system that may be running meanwhile.
 #pragma once
 
 #include <cstdint>
@@ -12,19 +12,19 @@
 namespace ledgerline::audit {
 
 struct VerifySettings {
-    std::int64_t stretch_seqs = 10'000;  // of a lane, read at once
-    // After how long a lane that seems to stand still is looked at again.
+    std::int64_t stretch_seqs = 10'000;  // of a lane, read at a time
+    // How long to wait before looking again at a lane that seems stuck.
     milliseconds second_look{2'000};
-    std::size_t listed_max = 20;  // violations of each check that are listed; all are counted
-    // Told how many of how many events are read.
+    std::size_t listed_max = 20;  // listed violations per check; all are counted
+    // Called with the number of events read and the total.
     std::function<void(std::int64_t done, std::int64_t total)> on_progress;
 };
 
-// Rows that have no place in the ledger at all are counted up to this many a lane and kind.
+// Rows that belong nowhere in the ledger are counted up to this number per lane and kind.
 inline constexpr std::int64_t strays_max = 1000;
 
-// Every statement takes a snapshot of its own: for each lane the cursors and the balances once, then the immutable rows
-// up to there, a stretch at a time. Memory: the accounts of one lane and the rows of one stretch. Fails only when the
+// Each statement takes its own snapshot: for each lane once the cursors and the balances, then the immutable rows up to
+// those cursors, a stretch at a time. Memory: the accounts of one lane and the rows of one stretch. Fails only when the
 // database cannot be read.
 Result<VerifyReport> verify(db::Connection& connection, const VerifySettings& settings);
 

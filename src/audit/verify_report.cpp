@@ -21,7 +21,7 @@ constexpr CheckText kTexts[] = {
     {"discards", "every discard has its dead letter", "discards"},
     {"replays", "every replay has its dead letter", "replays"},
     {"balances", "every balance is the sum of the account's entries", "accounts"},
-    {"halts", "no lane stands halted or still", "lanes"},
+    {"halts", "no lane is halted or stuck", "lanes"},
 };
 static_assert(std::size(kTexts) == check_count);
 

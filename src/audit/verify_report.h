@@ -13,26 +13,26 @@ enum class Check {
     cursors,   // applied and published are not ahead of intake
     dense,     // every seq of a lane, up to the last, is exactly one event
     settled,   // every transaction is settled, waiting or dead-lettered
-    outcomes,  // at most one outcome an event, none without an event or above the cursor
+    outcomes,  // at most one outcome per event, none without an event or above the cursor
     identity,  // outcomes and letters name the transaction and account of their event
     entries,   // every entry moved the balance by its amount, to balance_after
     floor,     // no debit ever crossed the floor
-    refusals,  // every refusal was right at its point in the lane; suspensions are taken as they are
+    refusals,  // every refusal was right at its point in the lane; suspensions are not checked
     discards,  // discarded outcomes and discarded letters belong together
     replays,   // replayed events and replayed letters belong together
     balances,  // every balance is the sum of the account's entries
-    halts,     // no lane stands halted, or still for long: a fault of the installation, not of the ledger
+    halts,     // no lane is halted or stuck: a fault of the installation, not of the ledger
 };
 inline constexpr std::size_t check_count = 12;
 
 std::string_view name_of(Check check);
 std::string_view claim_of(Check check);  // what holds when there is no violation
-std::string_view unit_of(Check check);   // what is counted: "events"
+std::string_view unit_of(Check check);   // what is counted, such as "events"
 
 struct Violation {
-    int lane = -1;         // -1: none in particular
-    std::int64_t seq = 0;  // 0: none in particular
-    std::string id;        // of the event, transaction, account or letter that the detail speaks of
+    int lane = -1;         // -1: no particular lane
+    std::int64_t seq = 0;  // 0: no particular event
+    std::string id;        // of the event, transaction, account or letter in question
     std::string detail;
 };
 
@@ -51,7 +51,7 @@ public:
 
     const Finding& finding(Check check) const { return findings_[static_cast<std::size_t>(check)]; }
     bool ok() const;
-    // Whether anything is wrong with the ledger itself.
+    // Whether the ledger itself is wrong.
     bool damaged() const;
 
 private:

@@ -1,7 +1,7 @@
-// The bus between publisher and worker: a log of messages in numbered partitions, one a lane.
+// The bus between publisher and worker: a log of messages in numbered partitions, one per lane.
 //
-// Nothing about correctness rests on it. It may lose, repeat and reorder messages, and deliver ones that nobody here
-// sent; the lane protocol finds out. What the seams below promise is only what makes the flow fast.
+// Correctness does not depend on it. It may lose, repeat and reorder messages, and deliver messages that no publisher
+// sent; the lane protocol detects all of that. What the interfaces below promise only makes the flow fast.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +16,7 @@
 
 namespace ledgerline::bus {
 
-// One message on its way out.
+// One message to send.
 struct Outgoing {
     int partition = 0;
     Message message;
@@ -24,10 +24,10 @@ struct Outgoing {
 
 // What became of a message.
 enum class Fate {
-    delivered,  // the bus has certainly taken it
+    delivered,  // the bus has certainly accepted it
     full,       // there was no room for it at that moment, and it will not arrive
-    failed,     // it may arrive or not: send it again
-    refused,    // the bus does not take it, however often it is sent: it is too large, or invalid
+    failed,     // it may or may not arrive: send it again
+    refused,    // the bus does not accept it, however often it is sent: too large, or invalid
 };
 
 struct Report {
@@ -41,25 +41,25 @@ class Producer {
 public:
     virtual ~Producer() = default;
 
-    // Hands the messages to the bus in order; does not wait for what becomes of them. Returns the number of the first;
-    // the others follow it, and no number is given twice. Each message gets one report, sooner or later: one whose
-    // partition is away, perhaps when that comes back. Those of one partition arrive in the order in which they were
-    // sent, but for what failed; behind a message that send() itself could not hand over, the others of its partition
-    // fail as well.
+    // Hands the messages to the bus in order, without waiting for their fate. Returns the number of the first; the
+    // others are numbered consecutively, and no number is used twice. Each message gets one report eventually; if its
+    // partition is away, perhaps only when that comes back. Messages of one partition arrive in the order sent, except
+    // those that failed. After a message that send() itself could not hand over, the rest for its partition fail as
+    // well.
     virtual std::uint64_t send(std::span<const Outgoing> messages) = 0;
 
-    // The reports that have come since the last call. Waits for the first of them until deadline at most, and not at
+    // The reports that have come since the last call. Waits for the first one until deadline at the latest, and not at
     // all when none is outstanding.
     virtual std::vector<Report> collect(SteadyTime deadline) = 0;
 
-    // What keeps messages from reaching that partition at this moment, for people. Empty: nothing that is known.
+    // What keeps messages from reaching that partition now, for people. Empty: no known obstacle.
     virtual std::string obstacle(int partition) const = 0;
 
-    // What the bus takes of one message, as far as is known, in bytes as wire_bytes_max() counts them.
+    // The largest message that the bus accepts, as far as known, in bytes as wire_bytes_max() counts them.
     virtual std::size_t message_bytes_max() const = 0;
 };
 
-// One message as it came in.
+// One message as received.
 struct Incoming {
     std::string topic;
     int partition = 0;
@@ -67,9 +67,9 @@ struct Incoming {
     Message message;
 };
 
-// What a poll brought. Partitions named in ended hold nothing further at this moment (a partition or topic that does
-// not exist counts as empty): whatever was in them when the poll began has been handed out, in messages of this poll or
-// before. Assigned and revoked partitions changed hands during the poll; both take effect before the messages.
+// The result of a poll. Partitions named in ended hold nothing more at this moment (a partition or topic that does not
+// exist counts as empty): everything that was in them when the poll began has been returned, by this poll or an earlier
+// one. Assigned and revoked partitions changed hands during the poll; both take effect before the messages.
 struct Polled {
     std::vector<int> assigned;
     std::vector<int> revoked;
@@ -82,13 +82,13 @@ class Consumer {
 public:
     virtual ~Consumer() = default;
 
-    // Waits up to wait for something to report, then returns at most messages_max messages. With nothing to deliver,
-    // the assigned partitions are all reported as ended, at every poll. While some bring messages, those that bring
-    // none are reported as ended now and then, at least a few times a second.
+    // Waits up to `wait` for something to report, then returns at most messages_max messages. With nothing to deliver,
+    // every poll reports all assigned partitions as ended. While some bring messages, those without any are reported as
+    // ended from time to time, at least a few times per second.
     virtual Result<Polled> poll(milliseconds wait, std::size_t messages_max) = 0;
 
-    // Marks everything below next_offset as dealt with, for this group. Best effort and asynchronous: a lost commit
-    // only means that messages come again.
+    // Marks everything below next_offset as handled, for this group. Best effort and asynchronous: if a commit is lost,
+    // messages come again.
     virtual void commit(int partition, std::int64_t next_offset) = 0;
 };
 

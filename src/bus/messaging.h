@@ -1,4 +1,4 @@
-// What traces say of the bus: OpenTelemetry's messaging attributes that are the same for every message.
+// What traces say about the bus: those of OpenTelemetry's messaging attributes that are the same for every message.
 #pragma once
 
 #include <string>
@@ -8,12 +8,12 @@
 namespace ledgerline::bus {
 
 struct MessagingNames {
-    std::string system = "in_process";  // "kafka" where it is that
+    std::string system = "in_process";  // "kafka" on Kafka
     std::string topic = "transactions";
     std::string group = "transaction-workers";
 };
 
-// name: of the operation, "publish" or "process". type: OpenTelemetry's word for it.
+// name: of the operation, "publish" or "process". type: OpenTelemetry's term for it.
 inline SpanAttributes messaging_attributes(const MessagingNames& names, std::string_view name, std::string_view type) {
     SpanAttributes attributes;
     attributes.add("messaging.system", names.system).add("messaging.destination.name", names.topic);

@@ -15,7 +15,7 @@ Result<std::string> resolve_account(Server& server, const std::string& id_or_ref
         return failure(Disposition::refuse, "account_not_found",
                        fmt::format("there is no account with the reference '{}'", id_or_reference));
     std::string id = text_of(accounts.front(), "id");
-    // It becomes part of a path.
+    // The id becomes part of a path.
     if (!Uuid::parse(id)) return std::unexpected(server.bad_answer("answered with an account that has no id"));
     return id;
 }

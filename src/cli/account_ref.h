@@ -1,4 +1,4 @@
-// Accounts are named on the command line by their id or by their reference.
+// Accounts are named on the command line by id or by reference.
 #pragma once
 
 #include <string>
@@ -7,8 +7,8 @@
 
 namespace ledgerline::cli {
 
-// The id of the account whose id or reference that is. Error account_not_found where no account has that reference;
-// whether an id exists is not asked.
+// The id of the account with that id or reference. Error account_not_found when no account has the reference; whether
+// an id exists is not checked.
 Result<std::string> resolve_account(Server& server, const std::string& id_or_reference);
 
 }  // namespace ledgerline::cli

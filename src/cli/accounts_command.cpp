@@ -62,7 +62,7 @@ Result<int> create(const roles::Environment& environment, const Options& options
                                 : options.idempotency_key;
     auto account = server.send("POST", "/v1/accounts", body, "id", {{"Idempotency-Key", key}});
     if (!account && http::may_have_been_executed(account.error()))
-        account.error().message += fmt::format("; the same command with --idempotency-key {} tells", key);
+        account.error().message += fmt::format("; repeat the command with --idempotency-key {} to find out", key);
     LEDGERLINE_CHECK(account);
     print_object(environment, options.output, *account);
     return roles::exit_ok;
@@ -98,25 +98,24 @@ void declare_list(Command& family, const roles::Environment& environment) {
     const auto options = declare_server_command<Options>(command, environment, list);
     command.option({"--reference", "REFERENCE", "Only the account with this reference", no_variable},
                    options->reference);
-    command.choice({"--status", "", "Only accounts of this status", no_variable}, options->status,
+    command.choice({"--status", "", "Only accounts with this status", no_variable}, options->status,
                    {"ACTIVE", "SUSPENDED"});
-    command.option({"--limit", "N", "How many at most", no_variable}, options->limit, 1, list_limit_max);
+    command.option({"--limit", "N", "Print at most this many", no_variable}, options->limit, 1, list_limit_max);
     command.notes("Example:\n  ledgerline accounts list --status SUSPENDED --limit 1000 -o json");
 }
 
 void declare_create(Command& family, const roles::Environment& environment) {
     Command command = family.add("create", "Create an account");
     const auto options = declare_server_command<Options>(command, environment, create);
-    declare_currency(command, options->currency, "ISO 4217 code of the currency it is kept in", true);
-    command.option({"--reference", "REFERENCE", "Your own name for it, unique", no_variable}, options->reference);
+    declare_currency(command, options->currency, "ISO 4217 code of the account's currency", true);
+    command.option({"--reference", "REFERENCE", "Your name for the account, unique", no_variable}, options->reference);
     command.option(
-        {"--min-balance-cents", "CENTS", "The floor that a debit may not cross; fixed for ever", no_variable},
+        {"--min-balance-cents", "CENTS", "The floor that a debit may not cross; it can never be changed", no_variable},
         options->min_balance_cents, min_balance_cents_min, 0);
     declare_metadata(command, options->metadata);
-    command.option(
-        {"--idempotency-key", "KEY",
-         "The same key never makes a second account; unless given, each command has one of its own", no_variable},
-        options->idempotency_key);
+    command.option({"--idempotency-key", "KEY",
+                    "The same key never creates a second account; by default each command uses a new key", no_variable},
+                   options->idempotency_key);
     command.notes("Example:\n  ledgerline accounts create --currency EUR --reference alice --min-balance-cents -50000");
 }
 
@@ -137,7 +136,7 @@ void declare_accounts(Command& parent, const roles::Environment& environment) {
     Command entries_command = family.add("entries", "Print an account's statement, newest entry first");
     const auto stated = declare_server_command<Options>(entries_command, environment, entries);
     entries_command.positional("ACCOUNT", "The account's id or reference", stated->account);
-    entries_command.option({"--limit", "N", "How many at most", no_variable}, stated->limit, 1, list_limit_max);
+    entries_command.option({"--limit", "N", "Print at most this many", no_variable}, stated->limit, 1, list_limit_max);
     entries_command.notes("Example:\n  ledgerline accounts entries alice --limit 10");
 }
 

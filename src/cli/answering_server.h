@@ -1,4 +1,4 @@
-// For tests: a server on a free port that answers every request with what the test says, be it HTTP or not.
+// For tests: a server on a free port that answers every request with what the test supplies, valid HTTP or not.
 #pragma once
 
 #include <arpa/inet.h>
@@ -25,7 +25,7 @@ inline std::string http_answer(std::string_view status, std::string_view body, s
            "\r\nConnection: close\r\n" + std::string(more_headers) + "\r\n" + std::string(body);
 }
 
-// Sends all of it, as long as the client takes it.
+// Sends all of it, as long as the client reads.
 inline bool send_all(int socket, std::string_view bytes) {
     while (!bytes.empty()) {
         const ssize_t sent = ::send(socket, bytes.data(), bytes.size(), MSG_NOSIGNAL);
@@ -37,7 +37,7 @@ inline bool send_all(int socket, std::string_view bytes) {
 
 class AnsweringServer {
 public:
-    // Gets the request as far as it came at once, and writes the answer. One request at a time.
+    // Receives what has arrived of the request, and writes the answer. One request at a time.
     using Work = std::function<void(int socket, const std::string& request)>;
 
     explicit AnsweringServer(Work work)
@@ -52,11 +52,11 @@ public:
         port_ = ntohs(address.sin_port);
         thread_ = std::thread([this] { run(); });
     }
-    // One answer for all requests.
+    // The same answer to all requests.
     static Work always(std::string answer) {
         return [answer = std::move(answer)](int socket, const std::string&) { send_all(socket, answer); };
     }
-    // Takes requests and never says anything.
+    // Accepts requests and never answers.
     static Work silence() {
         return [](int, const std::string&) {};
     }
@@ -70,9 +70,9 @@ public:
 
     std::uint16_t port() const { return port_; }
     std::string url() const { return "http://127.0.0.1:" + std::to_string(port_); }
-    // Keeps connections open after the work, for those who wait in vain.
+    // Keeps connections open after the work, for clients that wait in vain.
     void hold_connections() { hold_ = true; }
-    // Waits until so many connections came. False when at_most passes first.
+    // Waits until that many connections have arrived. False when at_most passes first.
     bool wait_connections(int count, milliseconds at_most = milliseconds(60'000)) {
         std::unique_lock lock(mutex_);
         return changed_.wait_for(lock, at_most, [&] { return connections_ >= count; });
@@ -96,7 +96,7 @@ private:
             const ssize_t size = ::recv(peer, request.data(), request.size(), 0);
             request.resize(size > 0 ? static_cast<std::size_t>(size) : 0);
             if (size > 0) work_(peer, request);
-            // What of the request is unread would reset the connection, and with it the answer.
+            // Unread parts of the request would reset the connection, and discard the answer.
             ::shutdown(peer, SHUT_WR);
             const timeval patience{1, 0};
             setsockopt(peer, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);

@@ -34,7 +34,7 @@ const Field kSampleFields[] = {{"id", "id"},
                                {"last_failed_at", "last_failed_at"},
                                {"transaction_id", "transaction_id"}};
 
-// The array; empty when there is none.
+// The elements of the array; empty when there is none.
 std::vector<json::Value> items_of(const json::Value& object, std::string_view member) {
     const json::Value* value = object.find(member);
     const json::Array* items = value ? value->if_array() : nullptr;
@@ -76,7 +76,7 @@ private:
     bool replays() const { return settings_.decision == "replay"; }
     const char* verb() const { return replays() ? "Replaying" : "Discarding"; }
 
-    // What there is to decide, at this moment.
+    // Reads how many letters there are to decide at this moment.
     Result<void> look() {
         LEDGERLINE_TRY(summary_,
                        server_.get("/v1/dead-letters/summary?state=PARKED" + settings_.letters.all(), "count"));
@@ -84,7 +84,7 @@ private:
         for (const json::Value& group : items_of(summary_, "groups"))
             if (replays() && text_of(group, "error_class") == "foreign") foreign_ += count_of(group);
         total_ = std::min(selected_ - foreign_, settings_.letters_max);
-        // In the server's own time, and before any bound of the user's: what fails from now on is later.
+        // In the server's time, and before any bound given by the user: letters that fail from now on are later.
         if (const auto newest = parse_rfc3339(text_of(summary_, "newest_failed_at")))
             failed_before_ = query_of("failed_before", format_rfc3339(*newest + std::chrono::microseconds(1)));
         return {};
@@ -96,10 +96,10 @@ private:
                            "dead_letters");
     }
 
-    // Nothing when somebody at the terminal says yes, or else the exit code.
+    // Empty when somebody at the terminal says yes; otherwise the exit code.
     Result<std::optional<int>> show_and_ask() {
         LEDGERLINE_CHECK(show_dry_run());
-        // JSON is for programs: they say --yes.
+        // JSON is for programs, which must pass --yes.
         if (!environment_.terminal || settings_.output.json() || total_ == 0) {
             say(environment_, "Nothing was done: repeat the command with --yes to do it.");
             return roles::exit_ok;
@@ -158,14 +158,14 @@ private:
         return {};
     }
 
-    // Waits; true when it was interrupted meanwhile. Looks for an interrupt also when there is nothing to wait for.
+    // Waits until then. Returns whether it was interrupted, which it checks even when there is nothing to wait for.
     bool pause_until(SteadyTime time) {
         const auto left = std::chrono::ceil<milliseconds>(time - environment_.clock.steady_now());
         interrupted_ = interrupted_ || settings_.wait_interrupt(std::max(milliseconds(0), left));
         return interrupted_;
     }
 
-    // Tries again while the server is busy or away, a few times.
+    // Retries a few times while the server is busy or away.
     Result<void> decide(const std::string& id) {
         for (unsigned tries = 1;; ++tries) {
             auto answer =
@@ -187,7 +187,7 @@ private:
         if (answer->ok() && !audit.empty() && text_of(audit.front(), "bulk_id") == bulk_id_) {
             ++decided_;
         } else if (answer->ok()) {
-            ++decided_before_;  // by somebody else, since the page was read
+            ++decided_before_;  // by another command or operator, since the page was read
         } else {
             ++refused_;
             say(environment_, fmt::format("ledgerline: {}: {}", id, server_.error_of(*answer).message));
@@ -205,7 +205,7 @@ private:
                                   {"decided_by_others", decided_before_},
                                   {"refused", refused_},
                                   {"left", selected_ - foreign_ - decided_ - decided_before_ - refused_}});
-        if (interrupted_) say(environment_, "Interrupted. The same command goes on with what is left.");
+        if (interrupted_) say(environment_, "Interrupted. Run the same command again for the rest.");
         return code;
     }
 

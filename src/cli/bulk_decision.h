@@ -1,8 +1,9 @@
 // BulkDecision: replay or discard all dead letters that a filter selects.
 //
-// Letters are decided one by one, each by the API's compare-and-set, the oldest first: a replayed transaction counts as
-// accepted when it is replayed, so this keeps their order. Only letters that had failed when the command began are
-// decided; one that fails again meanwhile is not met a second time. So it can be interrupted anywhere, and begun again.
+// Letters are decided one by one, oldest first, each by the API's compare-and-set: a replayed transaction gets its new
+// place when it is replayed, so this keeps their order. Only letters that had failed when the command began are
+// decided; one that fails again meanwhile is not decided twice. So the command can be interrupted at any point and run
+// again.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +17,7 @@
 
 namespace ledgerline::cli {
 
-// How many letters one command decides at most, and how many in a second, unless it is told otherwise.
+// Defaults: how many letters one command decides at most, and how many per second.
 inline constexpr std::int64_t bulk_letters_default = 1000;
 inline constexpr std::int64_t bulk_letters_max = 1'000'000;
 inline constexpr std::int64_t bulk_rate_default = 100;
@@ -31,18 +32,18 @@ struct BulkSettings {
     std::int64_t letters_per_second = bulk_rate_default;
     bool execute = false;  // false: only show what would be done
     OutputOptions output;
-    // Sleeps at most so long. True: somebody wants it to end.
+    // Sleeps for at most that long. Returns true when the command should stop.
     std::function<bool(milliseconds)> wait_interrupt;
 };
 
-// The path of a letter, or below it.
+// The path of a letter.
 std::string letter_path(const std::string& letter_id);
-// X-Operator, where there is a name.
+// The header X-Operator, if there is a name.
 std::vector<http::Header> operator_header(const std::string& operator_name);
-// The body of a decision; "" when there is nothing to say.
+// The body of a decision; "" when it would be empty.
 std::string decision_body(const std::string& reason, const std::string& bulk_id = {});
 
-// The exit code. Refusals of single letters are reported and passed over; an error that ends it was none of a letter's.
+// Returns the exit code. A letter that the server refuses is reported and skipped; any other error ends the command.
 Result<int> decide_in_bulk(const roles::Environment& environment, const BulkSettings& settings, Server& server);
 
 }  // namespace ledgerline::cli

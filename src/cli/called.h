@@ -1,4 +1,4 @@
-// For tests: the command line called within the process.
+// For tests: the command line, run within the process.
 #pragma once
 
 #include <gtest/gtest.h>

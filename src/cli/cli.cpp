@@ -14,18 +14,18 @@ namespace {
 
 constexpr const char* kNotes =
     "'ledgerline COMMAND --help' shows a command's flags, with their defaults and the environment variables that set\n"
-    "them. Durations are written 500ms, 30s, 10m or 2h. With -o json stdout carries one JSON document; for lists, one\n"
-    "object a line.\n\n"
+    "them. Durations are written as 500ms, 30s, 10m or 2h. With -o json stdout carries one JSON document, for lists\n"
+    "one object per line.\n\n"
     "Exit codes:\n"
     "  0    done; every check held\n"
     "  1    a check failed, or the operation was refused\n"
     "  2    bad usage or bad input: nothing was done\n"
-    "  3    a service cannot be reached, or did not come back in time; or the result cannot be written to stdout\n"
-    "  4    the installation must be mended first: schema, rights, credentials\n"
+    "  3    a service could not be reached or did not answer in time, or stdout could not be written\n"
+    "  4    the installation must be fixed first: schema, rights, credentials\n"
     "  130  interrupted";
 
-// The one place where a command learns that its result was not taken. A command that has failed already keeps its code;
-// a reader that has had enough needs no message.
+// The only place where a command learns that its result could not be written. A command that has already failed keeps
+// its code; a reader that closed the pipe needs no message.
 int check_output(const roles::Environment& environment, int code) {
     environment.out.flush();
     if (environment.out) return code;

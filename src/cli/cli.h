@@ -6,7 +6,7 @@
 
 namespace ledgerline::cli {
 
-// Parses the arguments and runs the command that they name. Returns the exit code.
+// Parses the arguments and runs the command they name. Returns the exit code.
 int run(const roles::Environment& environment, int argc, const char* const* argv, const RoleCommands& roles);
 
 }  // namespace ledgerline::cli

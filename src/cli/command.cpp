@@ -42,7 +42,7 @@ std::string description_of(const OptionText& text, const std::string& default_te
     return facts.empty() ? text.help : fmt::format("{} ({})", text.help, facts);
 }
 
-// Each takes a value into target, or returns the rule that it breaks.
+// Takes a value into target, or returns the rule that the value breaks.
 using Take = std::function<std::string(const std::string&)>;
 
 template <class Target>
@@ -69,11 +69,11 @@ Take take_duration(Target& target, milliseconds least, milliseconds most) {
     };
 }
 
-// The names of files are whatever the system has; everything else is text.
+// File names may be any bytes; everything else is text.
 bool names_file(std::string_view value_name) { return value_name == "FILE" || value_name == "DIR"; }
 
-// Refuses what no value may be. An empty one is a variable of a script that is not set: taken for "not given", it
-// would widen a filter or open the API.
+// Refuses values that are never allowed. An empty value is usually an unset variable of a script: read as "not given",
+// it would widen a filter or open the API.
 void check_text(const std::string& name, std::string_view value_name, const std::string& value) {
     if (value.empty()) throw CLI::ValidationError(name + " must not be empty");
     if (!names_file(value_name) && !is_utf8(value)) throw CLI::ValidationError(name + " must be valid UTF-8");
@@ -89,7 +89,7 @@ void refuse_unless_taken(const std::string& name, const std::string& value, cons
 
 // Options ------------------------------------------------------------------------------------------------------------
 
-// assign returns the rule that the value breaks, "" when it was taken.
+// assign returns the rule that the value breaks, or "" when it has taken the value.
 CLI::Option* Command::add_text(const OptionText& text, const std::string& default_text, Assign assign) {
     CLI::Option* option = app_->add_option_function<std::string>(
         text.flags,
@@ -198,7 +198,7 @@ void Command::alternatives(const std::string& one, const std::string& other) {
 Command Command::add(const std::string& name, const std::string& description) {
     CLI::App* app = app_->add_subcommand(name, description);
     app->group("Commands");
-    app->get_help_ptr()->description("Print this help and leave");
+    app->get_help_ptr()->description("Print this help and exit");
     app_->require_subcommand(1);
     return Command(app, shared_);
 }
@@ -212,8 +212,8 @@ void Command::action(std::function<int()> action) {
 CommandLine::CommandLine(const std::string& name, const std::string& description, const std::string& version)
     : app_(std::make_unique<CLI::App>(description, name)) {
     app_->formatter(help_formatter());
-    app_->get_help_ptr()->description("Print this help and leave");
-    app_->set_version_flag("--version", version)->description("Print the version and leave");
+    app_->get_help_ptr()->description("Print this help and exit");
+    app_->set_version_flag("--version", version)->description("Print the version and exit");
 }
 
 CommandLine::~CommandLine() = default;
@@ -234,10 +234,10 @@ int CommandLine::run(const roles::Environment& environment, int argc, const char
     for (const auto& [app, one, other] : shared_.alternatives) {
         if (app != words.level) continue;
         const bool has_one = words.names_flag(one), has_other = words.names_flag(other);
-        if (has_one && has_other) return refuse(fmt::format("{} and {} exclude one another", one, other));
+        if (has_one && has_other) return refuse(fmt::format("{} and {} cannot be combined", one, other));
         if (has_one || has_other) passed_over.push_back(has_one ? other : one);
     }
-    // Only the named command's variables are read: a bad value must not stop the others.
+    // Only the named command's variables are read: an invalid one of another command must not matter.
     for (const auto& [app, option, name] : shared_.variables)
         if (app == words.level && std::ranges::find(passed_over, option->get_name()) == passed_over.end())
             option->envname(name);
@@ -254,17 +254,16 @@ int CommandLine::run(const roles::Environment& environment, int argc, const char
         const std::string_view message = error.what();
         const bool repeated = message.contains("At Most") || message.contains("but received");
         return refuse(fmt::format("{} {}", message.substr(0, message.find(':')),
-                                  repeated ? "is given more than once" : "needs a value"));
+                                  repeated ? "was given more than once" : "needs a value"));
     } catch (const CLI::ExtrasError&) {
-        return refuse(fmt::format("'{}' is one argument too many", without_secrets(words.level->remaining().front())));
+        return refuse(fmt::format("unexpected argument '{}'", without_secrets(words.level->remaining().front())));
     } catch (const CLI::ParseError& error) {
         return refuse(words.lacks_command ? "a command is missing" : error.what());
     }
     try {
         return shared_.chosen ? shared_.chosen() : roles::exit_ok;
     } catch (const db::UnexpectedAnswer& answer) {
-        say(environment,
-            fmt::format("{}: PostgreSQL gave an answer that makes no sense: {}", words.command, answer.what()));
+        say(environment, fmt::format("{}: unexpected answer from PostgreSQL: {}", words.command, answer.what()));
         return roles::exit_unavailable;
     }
 }

@@ -1,8 +1,8 @@
-// Command: how commands, their options and their help are declared. One look for all of them, and one place that knows
-// the parser.
+// Command: how commands, their options and their help are declared. It gives all of them the same form, and is the only
+// place that knows the parser.
 //
 // Every setting is a flag with an environment variable LEDGERLINE_<FLAG>; a flag on the command line wins. A mistyped
-// command or flag is answered with the one that was meant.
+// command or flag is answered with the one that was probably meant.
 #pragma once
 
 #include <cstdint>
@@ -26,55 +26,55 @@ namespace ledgerline::cli {
 
 struct OptionText {
     std::string flags;  // "--batch" or "-o,--output"
-    std::string value;  // what stands for the value in the help: "ROWS"; the unit where there is one
+    std::string value;  // the placeholder in the help: "ROWS"; the unit if there is one
     std::string help;   // one sentence without a full stop
-    // The environment variable: empty for LEDGERLINE_ and the flag's name, "-" for none. Only what one would set once
-    // for many calls has one; what belongs to a single call (a filter, an amount) has not.
+    // The environment variable: empty for LEDGERLINE_ and the flag's name, "-" for none. Settings that are shared by
+    // many calls have one; those of a single call (a filter, an amount) have none.
     std::string variable = {};
     bool required = false;
 };
 
 inline constexpr const char* no_variable = "-";
 
-// A handle on one level of the command line. Targets hold the default and must outlive the parsing.
+// A handle on one level of the command line. Targets hold the defaults and must outlive the parsing. No value may be
+// empty, and all except file names (FILE, DIR) must be valid UTF-8.
 class Command {
 public:
-    // Looks at a value: the rule that it breaks, as what stands behind "must be", or "".
+    // Checks a value: returns the rule that it breaks, worded to follow "must be", or "".
     using Rule = std::function<std::string(const std::string&)>;
-    using Assign = Rule;  // which takes the value when it breaks none
+    using Assign = Rule;  // takes the value if it breaks no rule
 
-    // No value may be empty, and all but the names of files (FILE, DIR) are UTF-8.
-    // A command below this one, with a description of one sentence.
+    // Adds a command below this one, with a description of one sentence.
     Command add(const std::string& name, const std::string& description);
 
     void option(const OptionText& text, std::string& target);
-    void option(const OptionText& text, std::vector<std::string>& target);  // may be repeated
+    void option(const OptionText& text, std::vector<std::string>& target);  // repeatable
     void option(const OptionText& text, std::int64_t& target, std::int64_t least, std::int64_t most);
     void option(const OptionText& text, milliseconds& target, milliseconds least, milliseconds most);
-    // A value with a form of its own. assign takes it, or returns the rule that it breaks ("" when it was taken).
+    // A value with its own syntax. assign takes it and returns "", or returns the rule that it breaks.
     void parsed(const OptionText& text, const std::string& default_text, Assign assign);
-    // Without a default: nothing unless it is given.
+    // Without a default: empty unless given.
     void option(const OptionText& text, std::optional<std::int64_t>& target, std::int64_t least, std::int64_t most);
     void option(const OptionText& text, std::optional<milliseconds>& target, milliseconds least, milliseconds most);
-    // value of text is made of the choices.
+    // The placeholder of text is made of the choices.
     void choice(const OptionText& text, std::string& target, std::initializer_list<std::string_view> choices);
     void flag(const OptionText& text, bool& target);
     void positional(const std::string& name, const std::string& help, std::string& target, const Rule& rule = any);
     void positionals(const std::string& name, const std::string& help, std::vector<std::string>& target,
                      const Rule& rule = any);
-    // Two flags that say the same in two ways: both are refused, and one that is typed wins over the other's variable.
+    // Two flags that set the same thing: giving both is refused, and one that is typed wins over the other's variable.
     void alternatives(const std::string& one, const std::string& other);
 
     static std::string any(const std::string&) { return ""; }
 
     // Shown at the end of the help: longer explanations, examples, exit codes.
     void notes(const std::string& text);
-    // What the command does. It returns the exit code.
+    // The command's work. Returns the exit code.
     void action(std::function<int()> action);
 
 private:
     friend class CommandLine;
-    // What all levels of one command line share.
+    // Shared by all levels of one command line.
     struct Shared {
         struct Variable {
             CLI::App* app;
@@ -87,7 +87,7 @@ private:
         };
         std::vector<Variable> variables;
         std::vector<Alternatives> alternatives;
-        std::function<int()> chosen;  // set by the command that is named
+        std::function<int()> chosen;  // set by the command that was named
     };
     Command(CLI::App* app, Shared* shared) : app_(app), shared_(shared) {}
     void set_variable(CLI::Option* option, const OptionText& text);
@@ -105,8 +105,8 @@ public:
 
     Command root();
 
-    // Parses and runs the command named. Help goes to environment.out; complaints about usage go to environment.err, in
-    // one line, with exit_usage.
+    // Parses, and runs the command named. Help goes to environment.out; usage errors go to environment.err, on one
+    // line, with exit_usage.
     int run(const roles::Environment& environment, int argc, const char* const* argv);
 
 private:

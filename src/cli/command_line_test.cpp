@@ -1,4 +1,4 @@
-// The command line as its users type it.
+// The command line as users type it.
 #include <gtest/gtest.h>
 
 #include <unistd.h>
@@ -37,7 +37,7 @@ TEST(CommandLine, NamesWhatIsMissingOrTooMuch) {
     EXPECT_EQ(complaint({"lanes", "--url"}), "ledgerline lanes: --url needs a value (see ledgerline lanes --help)\n");
     EXPECT_NE(complaint({"version", "extra"}).find("extra"), std::string::npos);
     EXPECT_EQ(complaint({"verify"}),
-              "ledgerline: which database? Give --database-url (or DATABASE_URL) or --data-dir\n");
+              "ledgerline: no database given: use --database-url (or DATABASE_URL) or --data-dir\n");
 }
 
 TEST(CommandLine, HelpShowsDefaultsVariablesAndExamples) {
@@ -92,7 +92,7 @@ TEST(CommandLine, RefusesAKeyThatNoHeaderCanCarryAndDoesNotRepeatIt) {
         const Variable variable("LEDGERLINE_API_KEY", key);
         const Outcome refused = call({"lanes", "--url", "http://127.0.0.1:1"});
         EXPECT_EQ(refused.code, roles::exit_usage) << key;
-        EXPECT_NE(refused.err.find("LEDGERLINE_API_KEY: an API key has visible ASCII"), std::string::npos)
+        EXPECT_NE(refused.err.find("LEDGERLINE_API_KEY: an API key has only visible ASCII"), std::string::npos)
             << refused.err;
         EXPECT_EQ(refused.err.find("hush"), std::string::npos) << refused.err;
     }
@@ -109,7 +109,7 @@ TEST(CommandLine, AFileWithAKeyThatCannotBeUsedIsNamed) {
     const std::string named = "ledgerline: --api-key-file " + path + ": ";
     EXPECT_EQ(complaint_about(""), named + "is empty\n");
     EXPECT_EQ(complaint_about("\nhush\n"), named + "holds no API key\n");
-    EXPECT_EQ(complaint_about("hush\x1b\n").find(named + "an API key has visible"), 0u);
+    EXPECT_EQ(complaint_about("hush\x1b\n").find(named + "an API key has only visible"), 0u);
     EXPECT_EQ(complaint_about(std::string(2 * 1024 * 1024, 'x')), named + "is over 1048576 bytes\n");
     std::remove(path.c_str());
     EXPECT_EQ(complaint({"lanes", "--api-key-file", path.c_str()}),

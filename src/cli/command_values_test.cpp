@@ -1,4 +1,4 @@
-// What no value of a flag or argument may be, of every command; and what is said of those that break a rule.
+// Values that no flag or argument of any command may have, and the messages about them.
 #include <functional>
 
 #include "cli/called.h"
@@ -6,14 +6,14 @@
 namespace ledgerline::cli {
 namespace {
 
-// One level of the command line, as its own help shows it.
+// One level of the command line, as shown by its help.
 struct Level {
-    std::vector<std::string> words;     // what names it
+    std::vector<std::string> words;     // its full name
     std::vector<std::string> commands;  // below it
     struct Value {
         std::string flag, value;
     };
-    std::vector<Value> flags;  // those that take a value
+    std::vector<Value> flags;  // those with a value
     std::vector<std::string> arguments;
 };
 
@@ -68,7 +68,7 @@ void each_level(std::vector<std::string> words, const RoleCommands& roles, int& 
     }
 }
 
-// Taken for "not given", an empty value would open the API, widen a filter or name another account.
+// Read as "not given", an empty value would open the API, widen a filter or name another account.
 TEST(CommandValues, NoValueOfAnyCommandMayBeEmptyOrGarbage) {
     const RoleCommands roles = silent_roles();
     int values = 0;
@@ -110,8 +110,8 @@ TEST(CommandValues, NamesTheFlagAndTheRule) {
              {{"dlq", "show", "7"}, std::string("ID") + uuid},
              {{"dlq", "discard", "--yes", id, "abc"}, std::string("ID") + uuid + "abc'"},
              {{"dlq", "replay", id, id.substr(1)}, std::string("ID") + uuid},
-             {{"accounts", "create", "--currency", "EURO"}, "--currency must be a currency code of ISO 4217"},
-             {{"sample", "--currency", "eur"}, "--currency must be a currency code of ISO 4217"},
+             {{"accounts", "create", "--currency", "EURO"}, "--currency must be an ISO 4217 currency code"},
+             {{"sample", "--currency", "eur"}, "--currency must be an ISO 4217 currency code"},
              {{"accounts", "create", "--currency", "EUR", "--metadata", "x"},
               "--metadata must be a JSON object (syntax"},
              {{"accounts", "create", "--currency", "EUR", "--metadata", "[1]"},
@@ -119,10 +119,9 @@ TEST(CommandValues, NamesTheFlagAndTheRule) {
              {{"tx", "post", "--metadata", "{\"a\":1,\"a\":2}"}, "'a' occurs twice"},
              {{"tx", "post", "--amount-cents", "1.5"}, "--amount-cents must be a whole number from 1 to"},
              {{"tx", "post", "--type", long_text}, "xxx\u2026'"},
-             {{"verify", "--data-dir", "d", "--database-url", "x"},
-              "--database-url and --data-dir exclude one another"},
+             {{"verify", "--data-dir", "d", "--database-url", "x"}, "--database-url and --data-dir cannot be combined"},
              {{"migrate", "up", "--data-dir=d", "--database-url=x"},
-              "--database-url and --data-dir exclude one another"},
+              "--database-url and --data-dir cannot be combined"},
              {{"verify", "--data-dir", "/nowhere"}, "--data-dir: there is no database of ledgerline in /nowhere"},
              {{"database-url", "--data-dir", "/nowhere"},
               "--data-dir: there is no database of ledgerline in /nowhere"}}) {
@@ -134,7 +133,7 @@ TEST(CommandValues, NamesTheFlagAndTheRule) {
     }
 }
 
-// Whoever types --data-dir means that database, whatever the environment has for the roles.
+// A typed --data-dir names the database, whatever the environment sets for the roles.
 TEST(CommandValues, OfTwoWaysToNameADatabaseTheTypedOneWins) {
     const Variable url("DATABASE_URL", "postgresql://127.0.0.1:1/db");
     const Variable data_dir("LEDGERLINE_DATA_DIR", "/nowhere");

@@ -35,7 +35,7 @@ void complain(CommandWords& words, std::string_view kind, const std::string& typ
               : fmt::format("{}: there is no {} '{}' (see {} --help)", words.command, kind, shown, words.command);
 }
 
-// Whether the next argument is the value of this flag.
+// Whether the next argument is this flag's value.
 bool step_flag(CommandWords& words, const std::string& argument) {
     const bool is_long = argument.starts_with("--");
     const std::string name = is_long ? argument.substr(0, argument.find('=')) : argument.substr(0, 2);

@@ -1,5 +1,5 @@
-// The commands. Each function declares one command, or one family of commands, below parent. The environment must
-// outlive the parsing and the command.
+// The commands. Each function declares one command or family of commands below parent. The environment must outlive the
+// parsing and the command.
 #pragma once
 
 #include "cli/command.h"

@@ -15,11 +15,10 @@ void declare_database_url_option(const OptionText& text, Command& command, std::
 }
 
 void declare_database_options(Command& command, DatabaseOptions& options) {
-    declare_database_url_option({"--database-url", "URL", "The database, as libpq takes it", "DATABASE_URL"}, command,
+    declare_database_url_option({"--database-url", "URL", "The database, as a libpq URL", "DATABASE_URL"}, command,
                                 options.url);
-    command.option(
-        {"--data-dir", "DIR", "Or: the data directory of a running 'ledgerline up' that keeps its own database"},
-        options.data_dir);
+    command.option({"--data-dir", "DIR", "Or the data directory of a running 'ledgerline up' with its own database"},
+                   options.data_dir);
     command.alternatives("--database-url", "--data-dir");
 }
 
@@ -27,7 +26,7 @@ Result<std::string> database_url_of(const DatabaseOptions& options) {
     if (!options.url.empty()) return options.url;
     if (options.data_dir.empty())
         return failure(Disposition::refuse, std::string(roles::bad_usage),
-                       "which database? Give --database-url (or DATABASE_URL) or --data-dir");
+                       "no database given: use --database-url (or DATABASE_URL) or --data-dir");
     return own_database_url(options.data_dir);
 }
 

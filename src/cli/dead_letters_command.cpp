@@ -81,7 +81,7 @@ Result<int> show(const roles::Environment& environment, const Options& options, 
     return roles::exit_ok;
 }
 
-// Decides every letter named, also after one was refused; an unreachable server ends it.
+// Decides every letter named, even after one was refused; an unreachable server ends it.
 Result<int> decide_each(const roles::Environment& environment, const DecisionOptions& options, Server& server,
                         const std::string& decision) {
     std::vector<json::Value> decided;
@@ -104,29 +104,29 @@ Result<int> decide_each(const roles::Environment& environment, const DecisionOpt
     return code;
 }
 
-// What the arguments contradict; "" when they are fine.
+// A contradiction between the arguments; "" when there is none.
 std::string contradiction(const DecisionOptions& options, const std::string& decision) {
     const bool filtered = !options.filter.is_empty();
     const int ways = !options.letters.empty() + filtered + options.all;
     if (ways == 0) return "name letters by their ids, or select them by a filter or by --all";
-    if (ways > 1) return "ids, filters and --all exclude one another";
+    if (ways > 1) return "ids, filters and --all cannot be combined";
     if (decision == "replay" && options.filter.error_class == "foreign") return "foreign letters can only be discarded";
     return "";
 }
 
-// A discard cannot be taken back. A replay only applies what was accepted. Nothing when it may be done, or else the
-// exit code.
+// A discard cannot be undone, unlike a replay, which only applies what was accepted. Empty when the command may
+// proceed; otherwise the exit code.
 Result<std::optional<int>> ask_before(const roles::Environment& environment, const DecisionOptions& options,
                                       const std::string& decision) {
     if (decision != "discard" || options.execute) return std::nullopt;
     if (!environment.terminal)
         return failure(Disposition::refuse, std::string(roles::bad_usage),
-                       "dlq discard: cannot be taken back, and there is no terminal to ask at: confirm it with --yes");
+                       "dlq discard cannot be undone, and there is no terminal to ask at: confirm with --yes");
     const std::size_t count = options.letters.size();
     const std::string question =
         count == 1
-            ? fmt::format("Discard the dead letter {}? Its transaction ends FAILED for good.", options.letters[0])
-            : fmt::format("Discard these {} dead letters? Their transactions end FAILED for good.", count);
+            ? fmt::format("Discard the dead letter {}? Its transaction becomes FAILED permanently.", options.letters[0])
+            : fmt::format("Discard these {} dead letters? Their transactions become FAILED permanently.", count);
     if (confirmed(environment, question)) return std::nullopt;
     say(environment, "Nothing was done.");
     return roles::exit_refused;
@@ -141,7 +141,7 @@ Result<int> decide(const roles::Environment& environment, const DecisionOptions&
         return code ? *code : decide_each(environment, options, server, decision);
     }
 
-    // Made when there is something to interrupt: until then Ctrl-C ends the command at once, also at a question.
+    // Created when there is something to interrupt: until then Ctrl-C ends the command at once, even at a question.
     std::optional<Interrupts> interrupts;
     BulkSettings settings;
     settings.decision = decision;
@@ -171,36 +171,34 @@ void declare_decision(Command& family, const roles::Environment& environment, co
     command.flag({"--all", "", "All parked letters", no_variable}, options->all);
     declare_letter_filter(command, options->filter);
     command.flag({"-y,--yes", "", "Do it without asking", no_variable}, options->execute);
-    command.option({"--max", "N", "How many at most, the oldest first", no_variable}, options->letters_max, 1,
+    command.option({"--max", "N", "Decide at most this many, oldest first", no_variable}, options->letters_max, 1,
                    bulk_letters_max);
-    command.option({"--rate", "N", "How many in a second at most", no_variable}, options->letters_per_second, 1,
+    command.option({"--rate", "N", "Decide at most this many per second", no_variable}, options->letters_per_second, 1,
                    bulk_rate_max);
     command.option({"--operator", "NAME", "Who decides, for the audit"}, options->operator_name);
     command.option({"--reason", "TEXT", "Why, for the audit", no_variable}, options->reason);
     command.notes(fmt::format(
-        "Filters and --all select parked letters, show them and ask at a terminal; elsewhere, and with "
-        "-o json, nothing\n"
-        "happens without --yes.{1} Ctrl-C ends it after the letter under way; the same command goes on\n"
-        "with what is left. Repeating a decision changes nothing. Exit code 1 when a letter has been decided "
-        "the other way,\n"
-        "or the answer was no.\n\n"
+        "Filters and --all select parked letters. At a terminal the command shows them and asks; elsewhere, and\n"
+        "with -o json, nothing happens without --yes.{1} Ctrl-C ends it after the current letter; run the same\n"
+        "command again for the rest. Repeating a decision changes nothing. Exit code 1 if a letter has already been\n"
+        "decided the other way, or if the answer was no.\n\n"
         "Examples:\n  ledgerline dlq {0} 0199f3c0-7b1c-7def-8abc-0123456789ab\n"
-        "  ledgerline dlq {0} --code 23514 --older-than 1h --reason \"the check is mended\"\n"
+        "  ledgerline dlq {0} --code 23514 --older-than 1h --reason \"the check is fixed\"\n"
         "  ledgerline dlq {0} --account alice --yes --rate 10",
         name,
-        name == std::string_view("discard") ? " Ids are asked about, too: without a terminal they need --yes." : ""));
+        name == std::string_view("discard") ? " It also asks about ids: without a terminal they need --yes." : ""));
 }
 
 }  // namespace
 
 void declare_dead_letters(Command& parent, const roles::Environment& environment) {
     Command family = parent.add("dlq", "List, show, replay and discard dead letters");
-    Command list_command = family.add("list", "List dead letters, those that failed last first");
+    Command list_command = family.add("list", "List dead letters, latest failure first");
     const auto listed = declare_server_command<Options>(list_command, environment, list);
     list_command.choice({"--state", "", "Only letters in this state", no_variable}, listed->state,
                         {"PARKED", "REPLAYED", "DISCARDED"});
     declare_letter_filter(list_command, listed->filter);
-    list_command.option({"--limit", "N", "How many at most", no_variable}, listed->limit, 1, list_limit_max);
+    list_command.option({"--limit", "N", "Print at most this many", no_variable}, listed->limit, 1, list_limit_max);
     list_command.notes("Example:\n  ledgerline dlq list --state PARKED --class permanent --newer-than 1h");
 
     Command show_command = family.add("show", "Show one dead letter: the message, the error, and who decided");
@@ -208,7 +206,7 @@ void declare_dead_letters(Command& parent, const roles::Environment& environment
     show_command.positional("ID", "The dead letter's id", shown->letter, uuid_rule);
 
     declare_decision(family, environment, "replay", "Apply the transactions of dead letters once more");
-    declare_decision(family, environment, "discard", "Give dead letters up: their transactions end FAILED");
+    declare_decision(family, environment, "discard", "Give up on dead letters: their transactions become FAILED");
 }
 
 }  // namespace ledgerline::cli

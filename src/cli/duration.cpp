@@ -9,7 +9,7 @@ struct Unit {
     std::string_view suffix;
     std::int64_t ms;
 };
-// The largest one first.
+// Largest first.
 constexpr Unit kUnits[] = {{"h", 3'600'000}, {"m", 60'000}, {"s", 1000}, {"ms", 1}};
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Durations on the command line: "500ms", "30s", "10m", "2h"; a number alone is seconds.
+// Durations on the command line: "500ms", "30s", "10m", "2h"; a plain number is seconds.
 #pragma once
 
 #include <optional>
@@ -11,7 +11,7 @@ namespace ledgerline::cli {
 
 inline constexpr milliseconds duration_max = std::chrono::hours(24 * 365);
 
-// Nothing when the text is no duration, negative, or longer than duration_max.
+// Empty when the text is not a duration, negative, or longer than duration_max.
 std::optional<milliseconds> parse_duration(std::string_view text);
 // In the largest unit that divides it.
 std::string format_duration(milliseconds duration);

@@ -14,14 +14,14 @@ std::string uuid_rule(const std::string& value) {
 void declare_currency(Command& command, std::string& currency, const std::string& help, bool required) {
     command.parsed({"--currency", "CODE", help, no_variable, required}, currency,
                    [&currency](const std::string& value) -> std::string {
-                       if (!is_currency(value)) return "a currency code of ISO 4217, such as EUR";
+                       if (!is_currency(value)) return "an ISO 4217 currency code, such as EUR";
                        currency = value;
                        return "";
                    });
 }
 
 void declare_metadata(Command& command, json::Value& metadata) {
-    command.parsed({"--metadata", "JSON", "An object to keep with it", no_variable}, "",
+    command.parsed({"--metadata", "JSON", "An object to store with it", no_variable}, "",
                    [&metadata](const std::string& value) -> std::string {
                        auto parsed = json::parse(value);
                        if (!parsed) return fmt::format("a JSON object ({})", parsed.error().message);

@@ -8,12 +8,12 @@
 
 namespace ledgerline::cli {
 
-// Of an argument that is the id of something.
+// The rule for an argument that is an id.
 std::string uuid_rule(const std::string& value);
 
-// --currency, a code of ISO 4217.
+// --currency, an ISO 4217 code.
 void declare_currency(Command& command, std::string& currency, const std::string& help, bool required);
-// --metadata; null when it is not given.
+// --metadata; null when not given.
 void declare_metadata(Command& command, json::Value& metadata);
 
 }  // namespace ledgerline::cli

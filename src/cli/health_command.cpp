@@ -19,9 +19,9 @@ Result<int> health(const roles::Environment& environment, const Options& options
 }  // namespace
 
 void declare_health(Command& parent, const roles::Environment& environment) {
-    Command command = parent.add("health", "Ask a role whether it is ready, and what it misses if it is not");
+    Command command = parent.add("health", "Ask a role whether it is ready, and what is missing if not");
     declare_server_command<Options>(command, environment, health);
-    command.notes("Exit code 3 while it is not ready or cannot be reached. Needs no API key.");
+    command.notes("Exit code 3 if it is not ready or cannot be reached. Needs no API key.");
 }
 
 }  // namespace ledgerline::cli

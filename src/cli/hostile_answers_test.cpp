@@ -1,4 +1,4 @@
-// Every command that speaks to a server, against servers that are not ours, are broken, or send text that drives a
+// Every command that calls a server, against servers that are not Ledgerline, are broken, or send text that controls a
 // terminal.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -20,7 +20,7 @@ namespace ledgerline::cli {
 namespace {
 
 constexpr const char* kId = "01a20874-e2ca-767f-bd91-75834eb53280";
-// Long enough for a busy machine; what is meant to time out has a shorter one.
+// Long enough for a busy machine; calls that should time out use a shorter one.
 constexpr const char* kPatience = "20s";
 
 struct Outcome {
@@ -37,7 +37,7 @@ protected:
     }
     ~HostileAnswers() override { std::remove(file_.c_str()); }
 
-    // Each with the server's address to be added. Those that look twice and those that go on for long are apart.
+    // Each needs the server's address appended. Commands that ask twice or run for long are listed separately.
     std::vector<Words> quick_commands() const {
         return {{"accounts", "list"},
                 {"accounts", "show", "alice"},
@@ -83,7 +83,7 @@ protected:
     SystemRandom random_;
 };
 
-// The keys that the requests carried, each followed by a blank.
+// The keys that the requests carried, each followed by a space.
 class Keys {
 public:
     void add(const std::string& request) {
@@ -133,7 +133,7 @@ TEST_F(HostileAnswers, AWriteOfUnknownFateIsRepeatedUnderTheSameKey) {
     EXPECT_NE(given_up.err.find("--idempotency-key k-1"), std::string::npos) << given_up.err;
 }
 
-// The characters that must not reach a terminal, but for the end of a line.
+// The characters that must not reach a terminal, except line ends.
 std::string controls_in(const std::string& text) {
     std::string found;
     for (std::size_t at = 0; at < text.size();) {
@@ -150,7 +150,7 @@ std::string controls_in(const std::string& text) {
 
 constexpr const char* kHostile = "\x1b[2J\u009b31m\u202eevil\u2028\n\x7f";
 
-// With every text that any command shows.
+// An item with every text that any command shows.
 json::Object hostile_item() {
     json::Object item = {{"id", kId}, {"status", "FAILED"}, {"seq", 2}, {"count", 1}, {"published", true}};
     for (const char* name :
@@ -166,7 +166,7 @@ json::Object hostile_item() {
     return item;
 }
 
-// One answer that serves as every one.
+// One answer that fits every request.
 std::string hostile_answer() {
     const json::Object item = hostile_item();
     json::Object body = item;
@@ -217,7 +217,7 @@ TEST_F(HostileAnswers, OfOtherServersAreNamedWithTheirUrl) {
     const std::string other = http_answer("200 OK", R"({"hello":"world"})");
     const std::string list = http_answer("200 OK", "[1,2]");
     const std::string gateway = http_answer("502 Bad Gateway", "<html>bad</html>");
-    for (const Case& each : {Case{html.c_str(), "answered 200 with something else than JSON", roles::exit_unavailable},
+    for (const Case& each : {Case{html.c_str(), "answered 200 with something other than JSON", roles::exit_unavailable},
                              Case{"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n", "answered 204 without a body",
                                   roles::exit_unavailable},
                              Case{other.c_str(), "answered without", roles::exit_unavailable},
@@ -275,7 +275,7 @@ TEST_F(HostileAnswers, ThatNeverComeOrNeverEndAreGivenUp) {
     }
 }
 
-// Bodies of random shapes under every status and in every framing.
+// Bodies of random shapes, with every status and framing.
 class RandomAnswers {
 public:
     explicit RandomAnswers(std::uint64_t seed) : random_(seed) {}

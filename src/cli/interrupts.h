@@ -1,4 +1,4 @@
-// Interrupts: SIGINT and SIGTERM as something to wait for, instead of something that happens in between.
+// Interrupts: SIGINT and SIGTERM as events to wait for, instead of asynchronous signals.
 #pragma once
 
 #include <csignal>
@@ -7,7 +7,7 @@
 
 namespace ledgerline::cli {
 
-// While it lives, the two signals are blocked in the calling thread and in the threads that it starts.
+// While it exists, both signals are blocked in the calling thread and in threads that it starts.
 class Interrupts {
 public:
     Interrupts();
@@ -15,7 +15,7 @@ public:
     Interrupts(const Interrupts&) = delete;
     Interrupts& operator=(const Interrupts&) = delete;
 
-    // Whether one of them comes within at_most.
+    // Waits for a signal, up to at_most. Returns whether one came.
     bool wait(milliseconds at_most);
 
 private:

@@ -45,7 +45,7 @@ std::string trimmed(const std::string& text) {
     return text.substr(first, text.find_last_not_of(kBlank) - first + 1);
 }
 
-// `where` says where the text stands. A text without a name or a value is refused without repeating it.
+// `where` says where the text comes from. A text without a name or a value is refused without being repeated.
 Result<void> add_property(KafkaProperties& properties, const std::string& text, const std::string& where) {
     const auto equals = text.find('=');
     const std::string name = trimmed(text.substr(0, equals));
@@ -103,16 +103,15 @@ bool are_brokers(const std::string& text) {
 }  // namespace
 
 const char* const kafka_notes =
-    "TLS and SASL: --kafka-config security.protocol=SASL_SSL, sasl.*, ssl.*, or any other property that librdkafka\n"
-    "takes; or the same as lines of the file of --kafka-config-file; or KAFKA_SECURITY_PROTOCOL, KAFKA_SASL_* and\n"
-    "KAFKA_SSL_* in the environment (KAFKA_SASL_PASSWORD is sasl.password). A flag wins over the environment, and "
-    "that\n"
-    "over the file. Secrets belong into the file or the environment.";
+    "TLS and SASL: --kafka-config security.protocol=SASL_SSL, sasl.*, ssl.*, or any other librdkafka property;\n"
+    "or the same as lines of --kafka-config-file; or KAFKA_SECURITY_PROTOCOL, KAFKA_SASL_* and KAFKA_SSL_* in the\n"
+    "environment (KAFKA_SASL_PASSWORD is sasl.password). Flags override the environment, which overrides the file.\n"
+    "Secrets belong in the file or the environment.";
 
 void declare_kafka_connection(Command& command, KafkaOptions& options, KafkaUse use) {
     command.parsed({"--kafka-brokers", "HOST:PORT[,...]",
-                    use == KafkaUse::required ? "The Kafka brokers to begin with"
-                                              : "The Kafka brokers to begin with; without them there is no Kafka",
+                    use == KafkaUse::required ? "The Kafka brokers to connect to first"
+                                              : "The Kafka brokers to connect to first; unset means no Kafka",
                     "KAFKA_BROKERS", use == KafkaUse::required},
                    "", [&options](const std::string& value) {
                        if (!are_brokers(value)) return "HOST:PORT[,HOST:PORT...], such as kafka-1:9092,kafka-2:9092";
@@ -121,7 +120,7 @@ void declare_kafka_connection(Command& command, KafkaOptions& options, KafkaUse 
                    });
     command.option({"--kafka-config", "KEY=VALUE", "A property of the Kafka client; may be repeated", no_variable},
                    options.config);
-    command.option({"--kafka-config-file", "FILE", "File of such properties, one a line; secrets belong here"},
+    command.option({"--kafka-config-file", "FILE", "File of such properties, one per line; secrets belong here"},
                    options.config_file);
 }
 
@@ -129,7 +128,7 @@ void declare_kafka_names(Command& command, KafkaOptions& options) {
     command.option({"--kafka-topic", "NAME", "The topic of events"}, options.topic);
     command.option({"--kafka-dead-letter-topic", "NAME", "The topic of dead letters"}, options.dead_letter_topic);
     command.option({"--kafka-group", "NAME", "The consumer group of the workers"}, options.group);
-    command.option({"--kafka-replication-factor", "N", "Of topics that are created; 0: as the broker sees fit"},
+    command.option({"--kafka-replication-factor", "N", "Replication factor of new topics; 0: the broker's default"},
                    options.replication_factor, 0, kReplicationFactorMax);
 }
 

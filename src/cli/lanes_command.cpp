@@ -21,7 +21,7 @@ const Field kLaneFields[] = {{"lane", "lane", Align::right},
                              {"halts", "halts"},
                              {"last_error", "last_error"}};
 
-// "apply at 17 since 2026-01-02T03:04:05.000000Z: not_proven: ...", for a table's cell.
+// "apply at 17 since 2026-01-02T03:04:05.000000Z: not_proven: ...", for a table cell.
 std::string text_of_halts(const json::Value& lane) {
     std::string text;
     const json::Value* halts = lane.find("halts");
@@ -53,7 +53,7 @@ Result<int> lanes(const roles::Environment& environment, const Options& options,
 }  // namespace
 
 void declare_lanes(Command& parent, const roles::Environment& environment) {
-    Command command = parent.add("lanes", "Show how far intake, publisher and worker are in each lane");
+    Command command = parent.add("lanes", "Show the position of intake, publisher and worker in each lane");
     declare_server_command<Options>(command, environment, lanes);
 }
 

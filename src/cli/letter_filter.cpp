@@ -13,16 +13,16 @@ constexpr milliseconds kAgeMin{1000};
 }  // namespace
 
 void declare_letter_filter(Command& command, LetterFilter& filter) {
-    command.choice({"--class", "", "Only letters of this class of error", no_variable}, filter.error_class,
+    command.choice({"--class", "", "Only letters of this error class", no_variable}, filter.error_class,
                    {"permanent", "unknown", "foreign"});
     command.option({"--code", "CODE", "Only letters with this error code", no_variable}, filter.error_code);
     command.option({"--account", "ACCOUNT", "Only letters of this account: its id or reference", no_variable},
                    filter.account);
     command.option({"--lane", "N", "Only letters of this lane; foreign ones have none", no_variable}, filter.lane, 0,
                    kLaneMax);
-    command.option({"--older-than", "TIME", "Only letters that failed last so long ago or longer", no_variable},
+    command.option({"--older-than", "TIME", "Only letters whose last failure is at least this old", no_variable},
                    filter.older_than, kAgeMin, duration_max);
-    command.option({"--newer-than", "TIME", "Only letters that failed last less long ago", no_variable},
+    command.option({"--newer-than", "TIME", "Only letters whose last failure is more recent than this", no_variable},
                    filter.newer_than, kAgeMin, duration_max);
 }
 

@@ -1,4 +1,4 @@
-// LetterFilter: which dead letters a command is about, as flags and as the API's query.
+// LetterFilter: the dead letters that a command selects, as flags and as the API's query.
 #pragma once
 
 #include <cstdint>
@@ -10,9 +10,9 @@
 
 namespace ledgerline::cli {
 
-// The filter as the API takes it: "&name=value" for each.
+// The filter in the API's form: "&name=value" for each.
 struct LetterQuery {
-    std::string filters;        // all but the next one
+    std::string filters;        // all except failed_before
     std::string failed_before;  // "" when there is no such bound
 
     std::string all() const { return filters + failed_before; }
@@ -27,7 +27,7 @@ struct LetterFilter {
     std::optional<milliseconds> newer_than;
 
     bool is_empty() const;
-    // Ages count back from now. Asks the server for the account's id where its reference is given.
+    // Ages count back from now. Asks the server for the account's id if a reference is given.
     Result<LetterQuery> query(Server& server, WallTime now) const;
 };
 

@@ -13,7 +13,7 @@
 namespace ledgerline::cli {
 namespace {
 
-constexpr milliseconds kLockWaitMax{600'000};  // for another migration under way
+constexpr milliseconds kLockWaitMax{600'000};  // for another migration in progress
 
 struct Options {
     DatabaseOptions database;
@@ -73,13 +73,13 @@ void declare(Command& family, const roles::Environment& environment, const char*
 }  // namespace
 
 void declare_migrate(Command& parent, const roles::Environment& environment) {
-    Command family = parent.add("migrate", "Bring the database's schema up to date, or show where it is");
-    declare(family, environment, "up", "Apply the migrations that are missing",
-            "Safe to run from several places at once: one after the other gets the lock.\n\n"
+    Command family = parent.add("migrate", "Bring the database's schema up to date, or show its state");
+    declare(family, environment, "up", "Apply the missing migrations",
+            "Safe to run from several places at once: a lock lets one run at a time.\n\n"
             "Example:\n  ledgerline migrate up --database-url postgresql://ledgerline@db/ledgerline",
             up);
     declare(family, environment, "status", "List the migrations and which of them are applied",
-            "Exit code 1 when one is missing.", status);
+            "Exit code 1 if any is missing.", status);
 }
 
 }  // namespace ledgerline::cli

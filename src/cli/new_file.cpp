@@ -35,7 +35,7 @@ std::string directory_of(const std::string& path) {
     return parent.empty() ? "." : parent;
 }
 
-// Only the process as a whole can ask for it, by setting it.
+// It can only be read by setting it, for the whole process.
 mode_t current_umask() {
     const mode_t mask = umask(0);
     umask(mask);
@@ -48,7 +48,7 @@ bool same_content(const std::string& a, const std::string& b) {
     return one && other && std::equal(Bytes(one), Bytes(), Bytes(other), Bytes());
 }
 
-// Never replaces anything. Some file systems know only the older way.
+// Never replaces anything. Some file systems support only the older call.
 bool rename_if_free(const std::string& from, const std::string& to) {
     if (renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return true;
     if (errno != EINVAL && errno != ENOSYS) return false;
@@ -76,7 +76,7 @@ Result<NewFile> NewFile::create(const std::string& path, mode_t permissions) {
     const std::string name = std::filesystem::path(path).filename().string();
     if (name.empty() || name == "." || name == "..") return refused(path, "it is not the name of a file");
     struct stat there{};
-    // Not through a link either: it would be replaced, be it /dev/stdout.
+    // Links are not followed either: the target, perhaps /dev/stdout, would be replaced.
     if (lstat(path.c_str(), &there) == 0 && !S_ISREG(there.st_mode)) return refused(path, "it is not a regular file");
 
     std::string temporary = fmt::format("{}/.{}.XXXXXX", directory_of(path), name);
@@ -110,7 +110,7 @@ Result<void> NewFile::publish(Existing existing, std::string_view overwrite_flag
     if (same_content(path_, temporary_)) return {};
     LEDGERLINE_CHECK(rename_to_path(existing, overwrite_flag));
     temporary_.clear();
-    // The name must be as lasting as the content.
+    // The name must be as durable as the content.
     const Descriptor directory(open(directory_of(path_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (directory.is_open()) fsync(directory.number());
     return {};
@@ -123,7 +123,7 @@ Result<void> NewFile::rename_to_path(Existing existing, std::string_view overwri
     }
     if (rename_if_free(temporary_, path_)) return {};
     if (errno != EEXIST) return refused(path_, text_of(errno));
-    return refused(path_, fmt::format("it is there already: give another name, or {}", overwrite_flag));
+    return refused(path_, fmt::format("it already exists: choose another name, or use {}", overwrite_flag));
 }
 
 }  // namespace ledgerline::cli

@@ -1,7 +1,7 @@
-// NewFile: how a command writes a file: whole or not at all, and never over what is there unless it is told to.
+// NewFile: writes a file entirely or not at all, and never over an existing file unless told to.
 //
-// It is written under a temporary name in the same directory, brought to the disk, and given its name in one step.
-// Until then nobody sees it, and it is removed with the object. A process that is killed leaves ".NAME.XXXXXX" behind.
+// It is written under a temporary name in the same directory, synced to disk, and renamed in one step. Until then it is
+// not visible, and it is removed with the object. A process that is killed leaves ".NAME.XXXXXX" behind.
 #pragma once
 
 #include <sys/types.h>
@@ -22,12 +22,12 @@ public:
     NewFile(NewFile&& other) noexcept;
     ~NewFile();
 
-    // Error "no_space" (retry): it cannot be written, and is given up.
+    // Error "no_space" (retry): it cannot be written, and has been given up.
     Result<void> write(std::string_view text);
 
     enum class Existing { keep, replace };
-    // Gives it its name. A file of that name with the same content is kept as it is; another one is an error
-    // (bad_usage) that names the flag, or is replaced. Once.
+    // Gives it its name. An existing file with the same content is kept; a different one is an error (bad_usage) that
+    // names the flag, or is replaced. Call once.
     Result<void> publish(Existing existing, std::string_view overwrite_flag);
 
 private:
@@ -36,7 +36,7 @@ private:
     Result<void> rename_to_path(Existing existing, std::string_view overwrite_flag);
 
     std::string path_;
-    std::string temporary_;  // empty once it is gone
+    std::string temporary_;  // empty once it is removed
     Descriptor file_;
     std::string buffer_;
 };

@@ -82,7 +82,7 @@ Result<void> print_pages(const roles::Environment& environment, const OutputOpti
         if (output.json() && !environment.out) return {};  // nobody reads it any more
     }
     if (!output.json()) print_list(environment, output, fields, for_table);
-    if (!cursor.empty()) say(environment, fmt::format("There are more than {}: raise --limit to see them.", limit));
+    if (!cursor.empty()) say(environment, fmt::format("There are more than {}: raise --limit to see the rest.", limit));
     return {};
 }
 

@@ -1,7 +1,7 @@
-// How commands print what the API or the database told them: tables for people, JSON for programs.
+// How commands print results of the API or the database: tables for people, JSON for programs.
 //
-// JSON on stdout is one document; for lists it is JSON Lines, one object a line, so that a list of any length can be
-// read while it arrives.
+// JSON on stdout is one document; for lists it is JSON Lines, one object per line, so that a list of any length can be
+// read as it arrives.
 #pragma once
 
 #include <functional>
@@ -22,20 +22,20 @@ struct OutputOptions {
 };
 void declare_output_option(Command& command, OutputOptions& options);
 
-// Prints the message to stderr, and returns the exit code that the error means.
+// Prints the message to stderr, and returns the exit code for the error.
 int report(const roles::Environment& environment, const Error& error);
 
-// A column of a list: the member of the objects that it shows.
+// A column of a list: the object member that it shows.
 struct Field {
     std::string member;
     std::string title;
     Align align = Align::left;
 };
 
-// What stands in a table for a JSON value: strings as they are, "" for null, compact JSON otherwise.
+// The text of a table cell for a JSON value: strings unchanged, "" for null, compact JSON otherwise.
 std::string cell_of(const json::Value* value);
 
-// One object: its JSON, or a line for each member.
+// One object: as JSON, or one line per member.
 void print_object(const roles::Environment& environment, const OutputOptions& output, const json::Value& object);
 
 // A list of objects.
@@ -44,8 +44,8 @@ void print_list(const roles::Environment& environment, const OutputOptions& outp
 
 inline constexpr std::int64_t list_limit_max = 1'000'000;
 
-// Reads at most limit objects of a paged list, whose array is the answer's given member, and prints them. filters are
-// made of query_of(). Says on stderr when there would be more.
+// Reads at most limit objects of a paged list, which is the array member of the answer, and prints them. filters are
+// made with query_of(). Says on stderr when there are more.
 Result<void> print_pages(const roles::Environment& environment, const OutputOptions& output, Server& server,
                          const std::string& path, const std::string& filters, const std::string& member,
                          std::int64_t limit, std::span<const Field> fields);

@@ -27,7 +27,7 @@ namespace {
 
 constexpr std::string_view kRoles[] = {"up", "api", "publisher", "worker"};
 
-// Instead of the library's handler, which writes to stderr however long that takes.
+// Replaces the library's handler, which may block on stderr.
 [[noreturn]] void end_by_exception() {
     std::string reason = "no exception";
     try {
@@ -37,7 +37,7 @@ constexpr std::string_view kRoles[] = {"up", "api", "publisher", "worker"};
     } catch (...) {
         reason = "unknown exception";
     }
-    say_last_words("bug in ledgerline: an exception ends the process: " + reason);
+    say_last_words("bug in ledgerline: terminating on an exception: " + reason);
     std::abort();
 }
 
@@ -47,14 +47,14 @@ int run_program(int argc, char** argv) {
     const std::span<char*> given(argv, static_cast<std::size_t>(argc));
     const std::vector<std::string> copies(given.begin(), given.end());
     hide_secrets(given);
-    // It notices whether stdout is closed, so before /dev/null takes its place.
+    // Before /dev/null takes the place of stdout: it must see whether stdout is closed.
     roles::DescriptorOutput out_buffer(STDOUT_FILENO);
     std::ostream out(&out_buffer);
     keep_standard_streams_open();
     std::set_terminate(end_by_exception);
-    // A reader that has gone is a write that fails: whoever prints tells of it, or not.
+    // If the reader has gone, a write fails, and the caller decides whether to report it.
     std::signal(SIGPIPE, SIG_IGN);
-    // A role that is told something wrong says so, or ends without a word.
+    // A role reports a usage error if it can, and otherwise ends silently.
     if (copies.size() > 1 && std::ranges::count(kRoles, copies[1]) > 0) never_wait_for(STDERR_FILENO);
     std::vector<const char*> arguments;
     for (const std::string& copy : copies) arguments.push_back(copy.c_str());

@@ -1,4 +1,4 @@
-// Progress: how far something is, on stderr: a bar on a terminal, a line every few seconds elsewhere.
+// Progress: how far a task has come, on stderr: a bar on a terminal, a line every few seconds elsewhere.
 #pragma once
 
 #include <cstdint>
@@ -19,9 +19,9 @@ public:
     Progress(const Progress&) = delete;
     Progress& operator=(const Progress&) = delete;
 
-    // Shows it, if it is time to.
+    // Shows the progress, if it is due.
     void update(std::int64_t done);
-    // Takes the bar off the terminal, so that other output can follow.
+    // Removes the bar from the terminal, so that other output can follow.
     void clear();
 
 private:

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::string_view kNameCharacters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_:";
 
-// Reads one line from its beginning to its end.
+// Reads one line from beginning to end.
 class LineReader {
 public:
     explicit LineReader(std::string_view line) : rest_(line) {}
@@ -23,14 +23,14 @@ public:
         rest_.remove_prefix(1);
         return true;
     }
-    // Empty when there is none.
+    // Empty if there is none.
     std::string name() {
         const std::size_t length = std::min(rest_.find_first_not_of(kNameCharacters), rest_.size());
         std::string name(rest_.substr(0, length));
         rest_.remove_prefix(length);
         return name;
     }
-    // A label's value with its quotes, unescaped.
+    // A label's quoted value, unescaped.
     std::optional<std::string> quoted() {
         if (!take('"')) return std::nullopt;
         std::string text;
@@ -82,7 +82,7 @@ bool read_labels(LineReader& line, MetricSample& sample) {
     return true;
 }
 
-// What follows the value, a timestamp, is of no interest.
+// What follows the value, a timestamp, is ignored.
 std::optional<MetricSample> read_sample(std::string_view text) {
     LineReader line(text);
     MetricSample sample;
@@ -141,8 +141,7 @@ Result<Scrape> Scrape::parse(std::string_view text) {
         if (line.empty() || line.starts_with('#')) continue;
         auto sample = read_sample(line);
         if (!sample)
-            return failure(Disposition::refuse, "bad_metrics",
-                           fmt::format("this is no metric: {}", line.substr(0, 100)));
+            return failure(Disposition::refuse, "bad_metrics", fmt::format("not a metric: {}", line.substr(0, 100)));
         scrape.samples_.push_back(*std::move(sample));
     }
     return scrape;

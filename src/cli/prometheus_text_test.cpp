@@ -1,4 +1,4 @@
-// Prometheus' text format, and quantiles out of it.
+// Prometheus' text format, and quantiles computed from it.
 #include "cli/prometheus_text.h"
 
 #include <gmock/gmock.h>

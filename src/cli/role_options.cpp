@@ -27,7 +27,7 @@ struct Address {
     std::uint16_t port = 0;
 };
 
-// HOST:PORT, or [HOST]:PORT for an IPv6 address, whose brackets are left out of the host.
+// HOST:PORT, or [HOST]:PORT for an IPv6 address. The brackets are not part of the host.
 std::optional<Address> parse_address(const std::string& text) {
     const auto colon = text.rfind(':');
     if (colon == std::string::npos || colon == 0) return std::nullopt;
@@ -58,7 +58,7 @@ std::optional<std::vector<http::Network>> parse_networks(std::string_view text) 
 
 void declare_listen(Command& command, roles::ListenSettings& options, const std::string& what) {
     command.parsed({"--listen", "HOST:PORT",
-                    "Address of " + what + ", or a name and all its addresses; port 0 takes any free one"},
+                    "Address of " + what + ", or a name with all its addresses; port 0 takes any free port"},
                    fmt::format("{}:{}", options.host, options.port), [&options](const std::string& value) {
                        const auto address = parse_address(value);
                        if (!address) return kAddressRule;
@@ -67,13 +67,13 @@ void declare_listen(Command& command, roles::ListenSettings& options, const std:
                        return "";
                    });
     command.option({"--http-threads", "N", "Threads that serve HTTP"}, options.http_threads, 1, kThreadsMax);
-    command.option({"--connections-max", "N", "HTTP connections at once; beyond that they are turned away"},
+    command.option({"--connections-max", "N", "Limit of simultaneous HTTP connections; more are turned away"},
                    options.connections_max, 1, kConnectionsMax);
     command.option({"--connections-per-address", "N",
-                    "How many of them one address may have, or one /64 network of IPv6; 0: half of them"},
+                    "Limit of connections from one address, or one IPv6 /64 network; 0: half of all"},
                    options.connections_per_address, 0, kConnectionsMax);
     command.parsed({"--trusted-proxies", "CIDR,...",
-                    "Proxies in front, as 10.0.0.0/8: they may have all connections, for they bring many clients"},
+                    "Proxies in front, such as 10.0.0.0/8: exempt from that limit, as they serve many clients"},
                    "none", [&options](const std::string& value) {
                        auto networks = parse_networks(value);
                        if (!networks) return "addresses or networks, such as 10.0.0.7,192.168.0.0/16,fd00::/8";
@@ -86,7 +86,7 @@ void declare_listen(Command& command, roles::ListenSettings& options, const std:
 
 void declare_probe_listen(Command& command, roles::ListenSettings& options) {
     command.parsed({"--probe-listen", "HOST:PORT",
-                    "Second address, with a thread of its own, for /livez, /readyz, /health and /metrics only"},
+                    "Second address, with its own thread, for /livez, /readyz, /health and /metrics only"},
                    "none", [&options](const std::string& value) {
                        const auto address = parse_address(value);
                        if (!address) return kAddressRule;
@@ -97,14 +97,14 @@ void declare_probe_listen(Command& command, roles::ListenSettings& options) {
 }
 
 void declare_admission(Command& command, roles::AdmissionSettings& options) {
-    command.option({"--api-keys-file", "FILE", "File with the API keys, one a line; without it the API is open"},
+    command.option({"--api-keys-file", "FILE", "File with the API keys, one per line; without it the API is open"},
                    options.api_keys_file);
     command.flag({"--allow-open", "", "Serve without API keys on an address that other machines can reach"},
                  options.allow_open);
 }
 
 void declare_role_database(Command& command, std::string& url) {
-    declare_database_url_option({"--database-url", "URL", "The database, as libpq takes it", "DATABASE_URL", true},
+    declare_database_url_option({"--database-url", "URL", "The database, as a libpq URL", "DATABASE_URL", true},
                                 command, url);
 }
 
@@ -112,7 +112,7 @@ void declare_apply(Command& command, roles::ApplySettings& options) {
     command.option({"--worker-threads", "N", "Threads that apply events, each with a database session"},
                    options.worker_threads, 1, kThreadsMax);
     command.option({"--unknown-attempts-max", "N",
-                    "How often an event that fails for an unknown reason is tried before it is dead-lettered"},
+                    "How often an event that fails for an unknown reason is tried before it is parked"},
                    options.unknown_attempts_max, 1, kAttemptsMax);
 }
 
@@ -123,7 +123,7 @@ void declare_timeouts(Command& command, roles::TimeoutSettings& options, bool ha
                    options.drain, milliseconds(0), kTimeoutMax);
     command.option(
         {"--shutdown-delay", "TIME",
-         fmt::format("How long it goes on serving at shutdown once /readyz says no; unless given, {}, and 0s "
+         fmt::format("How long it keeps serving at shutdown once /readyz answers not ready; by default {}, or 0s "
                      "on a loopback address",
                      format_duration(roles::TimeoutSettings::shutdown_delay_default))},
         options.shutdown_delay, milliseconds(0), kTimeoutMax);
@@ -136,7 +136,7 @@ void declare_timeouts(Command& command, roles::TimeoutSettings& options, bool ha
 void declare_rights(Command& command, roles::RightsSettings& options) {
     command.option(
         {"--run-as", "USER",
-         "The user to become when started as root; root itself keeps only what the role needs. Unless given, "
+         "The user to become when started as root; rights of root that the role still needs are kept. By default "
          "the first of postgres (with a private cluster), ledgerline and nobody"},
         options.run_as);
 }

@@ -1,6 +1,6 @@
-// The settings of the commands that run roles, by subject: a role declares the subjects that concern it.
+// The settings of the commands that run roles, by subject: each role declares the subjects that concern it.
 //
-// Each declare_ function adds the flags of one subject to a command; the target holds the defaults and, after parsing,
+// Each declare_ function adds the flags of one subject to a command. The target holds the defaults and, after parsing,
 // the settings. It must outlive the parsing.
 #pragma once
 
@@ -15,20 +15,20 @@
 
 namespace ledgerline::cli {
 
-// what: what is served there.
+// what: what is served at the address.
 void declare_listen(Command& command, roles::ListenSettings& options, const std::string& what);
 
-// For a role that serves more than its probes.
+// For roles that serve more than probes.
 void declare_probe_listen(Command& command, roles::ListenSettings& options);
 
 void declare_admission(Command& command, roles::AdmissionSettings& options);
 
-// The database of a role that has none of its own.
+// The database of a role without a private cluster.
 void declare_role_database(Command& command, std::string& url);
 
 void declare_apply(Command& command, roles::ApplySettings& options);
 
-// The stall timeout only for roles that have loops.
+// With the stall timeout only for roles that have loops.
 void declare_timeouts(Command& command, roles::TimeoutSettings& options, bool has_loops);
 
 void declare_rights(Command& command, roles::RightsSettings& options);

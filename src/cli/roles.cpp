@@ -11,15 +11,15 @@ namespace ledgerline::cli {
 namespace {
 
 constexpr const char* kReadyNotes =
-    "Prints one line with the URL when it serves; /readyz tells whether anything is missing. SIGTERM and SIGINT let\n"
-    "it finish what is under way and end it with exit code 0; a second one cuts the delay before that short. SIGHUP\n"
+    "Prints one line with the URL once it serves; /readyz says whether anything is missing. SIGTERM and SIGINT let\n"
+    "it finish what is under way and exit with code 0; a second one skips the delay before that. SIGHUP\n"
     "reads the API keys again.\n\n";
 
 constexpr const char* kDatabaseNotes =
     "The schema must be up to date ('ledgerline migrate up'). A password in --database-url is hidden from the process\n"
-    "table at once, but better given in DATABASE_URL or a password file (PGPASSFILE).\n\n";
+    "table at once, but DATABASE_URL or a password file (PGPASSFILE) is safer.\n\n";
 
-// A role's settings, and how its Kafka is written.
+// A role's settings, with its Kafka options as typed.
 template <class Options>
 struct Texts {
     Options role;
@@ -42,7 +42,7 @@ std::shared_ptr<Texts<Options>> declare_role(Command& command, const roles::Envi
 void declare_up(Command command, const roles::Environment& environment, const RoleCommands& roles) {
     const auto texts = declare_role(command, environment, roles.up);
     roles::UpSettings& options = texts->role;
-    command.option({"--data-dir", "DIR", "Where it keeps its data; made when it is missing"}, options.data_dir);
+    command.option({"--data-dir", "DIR", "Where it keeps its data; created if missing"}, options.data_dir);
     declare_database_url_option(
         {"--database-url", "URL", "Database to use instead of a private cluster under the data directory",
          "DATABASE_URL"},
@@ -76,8 +76,8 @@ void declare_api(Command command, const roles::Environment& environment, const R
     declare_log(command, options.log);
     command.notes(
         std::string(kReadyNotes) + kDatabaseNotes +
-        "The API writes to the database only. With --kafka-brokers, /readyz also tells when Kafka is away; the\n"
-        "API accepts all the same, and what it accepted waits in the database.\n\n" +
+        "The API writes to the database only. With --kafka-brokers, /readyz also says when Kafka is away; the\n"
+        "API still accepts transactions, which then wait in the database.\n\n" +
         kafka_notes +
         "\n\nExample:\n"
         "  DATABASE_URL=postgresql://ledgerline@db/ledgerline ledgerline api --kafka-brokers kafka:9092");
@@ -95,7 +95,7 @@ void declare_publisher(Command command, const roles::Environment& environment, c
     declare_log(command, options.log);
     command.notes(
         std::string(kReadyNotes) + kDatabaseNotes +
-        "Any number of publishers may run: they share the lanes out among themselves.\n\n" + kafka_notes +
+        "Any number of publishers may run: they divide the lanes among themselves.\n\n" + kafka_notes +
         "\n\nExample:\n"
         "  DATABASE_URL=postgresql://ledgerline@db/ledgerline ledgerline publisher --kafka-brokers kafka:9092");
 }
@@ -112,7 +112,7 @@ void declare_worker(Command command, const roles::Environment& environment, cons
     declare_rights(command, options.rights);
     declare_log(command, options.log);
     command.notes(std::string(kReadyNotes) + kDatabaseNotes +
-                  "Any number of workers may run: the consumer group shares the lanes out among their threads.\n\n" +
+                  "Any number of workers may run: the consumer group divides the lanes among their threads.\n\n" +
                   kafka_notes +
                   "\n\nExample:\n"
                   "  DATABASE_URL=postgresql://ledgerline@db/ledgerline ledgerline worker --kafka-brokers kafka:9092");
@@ -122,13 +122,13 @@ void declare_worker(Command command, const roles::Environment& environment, cons
 
 void declare_roles(Command& parent, const roles::Environment& environment, const RoleCommands& roles) {
     if (roles.up)
-        declare_up(parent.add("up", "Run everything in this process, with a database of its own unless one is given"),
+        declare_up(parent.add("up", "Run everything in this process, with its own database unless one is given"),
                    environment, roles);
     if (roles.api) declare_api(parent.add("api", "Run the HTTP API"), environment, roles);
     if (roles.publisher)
-        declare_publisher(parent.add("publisher", "Announce accepted transactions on Kafka"), environment, roles);
+        declare_publisher(parent.add("publisher", "Publish accepted transactions to Kafka"), environment, roles);
     if (roles.worker)
-        declare_worker(parent.add("worker", "Apply announced transactions to the accounts"), environment, roles);
+        declare_worker(parent.add("worker", "Apply published transactions to the accounts"), environment, roles);
 }
 
 }  // namespace ledgerline::cli

@@ -1,4 +1,4 @@
-// The commands that run roles: what each is told.
+// The commands that run roles, and their settings.
 #pragma once
 
 #include <functional>
@@ -10,7 +10,7 @@
 
 namespace ledgerline::cli {
 
-// What app provides; each returns the exit code. A command that is not set does not exist.
+// The roles that the app provides; each returns the exit code. A command that is not set does not exist.
 struct RoleCommands {
     std::function<int(const roles::UpSettings&)> up;
     std::function<int(const roles::ApiSettings&)> api;
@@ -18,7 +18,7 @@ struct RoleCommands {
     std::function<int(const roles::WorkerSettings&)> worker;
 };
 
-// Declares those that are set, below parent. environment and roles must outlive the parsing and the command.
+// Declares the commands that are set, below parent. environment and roles must outlive the parsing and the command.
 void declare_roles(Command& parent, const roles::Environment& environment, const RoleCommands& roles);
 
 }  // namespace ledgerline::cli

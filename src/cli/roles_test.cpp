@@ -1,4 +1,4 @@
-// The command lines of the roles that run in processes of their own.
+// The command lines of the roles.
 #include "cli/roles.h"
 
 #include <gmock/gmock.h>
@@ -28,7 +28,7 @@ struct Variable {
 
 class Roles : public testing::Test {
 protected:
-    // The exit code; what was complained of is in err_.
+    // Returns the exit code; complaints are in err_.
     int call(std::vector<std::string> arguments) {
         const RoleCommands roles{
             .up = {},

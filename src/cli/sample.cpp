@@ -11,7 +11,7 @@ namespace {
 constexpr std::int64_t kFirstReference = 100'000;
 constexpr std::int64_t kReferenceGapMax = 200;
 constexpr std::int64_t kDays = 365;
-// The last account opens when so much of the file has passed.
+// The last account opens when this share of the file has passed.
 constexpr std::int64_t kOpeningPercent = 60;
 constexpr std::int64_t kUncoveredPerMyriad = 5;
 constexpr std::int64_t kDebitPercent = 42;
@@ -56,7 +56,7 @@ std::optional<SampleRow> Sample::next() {
     return row;
 }
 
-// As many accounts are open as the share of the file that has passed asks for, and always one.
+// The number of open accounts grows with the share of the file that has passed, and at least one is open.
 bool Sample::opening_is_due() const {
     const auto opened = static_cast<std::int64_t>(balances_.size());
     if (opened == settings_.accounts) return false;

@@ -2,7 +2,7 @@
 //
 // The rows have what makes real files hard: many accounts, interleaved; each begins with a credit; debits that nearly
 // empty an account, so that any change of order within an account changes the outcome; and a few debits, about one row
-// in two thousand, that the balance does not cover.
+// in two thousand, that exceed the balance.
 #pragma once
 
 #include <cstdint>
@@ -36,7 +36,7 @@ std::string csv_line(const SampleRow& row, const std::string& currency);
 class Sample {
 public:
     explicit Sample(const SampleSettings& settings);
-    // The next row; nothing after the last.
+    // The next row; empty after the last.
     std::optional<SampleRow> next();
 
 private:
@@ -48,7 +48,7 @@ private:
 
     const SampleSettings settings_;
     SeededRandom random_;
-    std::vector<std::int64_t> balances_;  // of the accounts opened so far
+    std::vector<std::int64_t> balances_;  // of the accounts open so far
     std::int64_t rows_ = 0;
     std::int64_t reference_ = 0;
 };

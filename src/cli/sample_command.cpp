@@ -12,11 +12,11 @@ void declare_sample(Command& parent, const roles::Environment& environment) {
     Command command = parent.add("sample", "Print an import file of made-up, bank-like transactions");
     auto settings = std::make_shared<SampleSettings>();
     command.option({"--seed", "N", "The same seed gives the same file", no_variable}, settings->seed, 0, INT64_MAX);
-    command.option({"--accounts", "N", "Accounts", no_variable}, settings->accounts, 1, 10'000'000);
-    command.option({"--transactions", "N", "Rows", no_variable}, settings->transactions, 0, 1'000'000'000);
+    command.option({"--accounts", "N", "Number of accounts", no_variable}, settings->accounts, 1, 10'000'000);
+    command.option({"--transactions", "N", "Number of rows", no_variable}, settings->transactions, 0, 1'000'000'000);
     declare_currency(command, settings->currency, "ISO 4217 code", false);
     command.notes(
-        "About one row in two thousand is a debit that the balance does not cover: it ends FAILED "
+        "About one row in two thousand is a debit that exceeds the balance: it ends as FAILED "
         "insufficient_balance.\n\n"
         "Example:\n  ledgerline sample --accounts 1000 --transactions 20000 > sample.csv && ledgerline import "
         "sample.csv");

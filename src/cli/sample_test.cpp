@@ -41,7 +41,7 @@ TEST(Sample, HasTheTraitsOfABank) {
 }
 
 // Sorting the file by type, so that each account's credits come first, must change what is refused: otherwise a
-// pipeline that keeps no order would pass for one that does.
+// pipeline that loses the order would pass the test.
 TEST(Sample, TellsAWrongOrderFromARightOne) {
     const std::string text = file_of({.seed = 1, .accounts = 200, .transactions = 5000});
     std::istringstream file(text), lines(text);

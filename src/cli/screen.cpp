@@ -12,7 +12,7 @@ constexpr std::string_view kHome = "\x1b[H";
 constexpr std::string_view kClearLine = "\x1b[K";
 constexpr std::string_view kClearBelow = "\x1b[J";
 
-// The first so many code points.
+// The first `columns` code points.
 std::string_view cut(std::string_view text, std::size_t columns) {
     std::size_t seen = 0;
     for (std::size_t at = 0; at < text.size(); ++at) {
@@ -33,7 +33,7 @@ ScreenSize ScreenSize::of_stdout() {
 std::string picture_of(const std::vector<std::string>& lines, ScreenSize size) {
     std::string picture(kHome);
     for (std::size_t row = 0; row < lines.size() && row < size.rows; ++row) {
-        // No line end after the last row: it would scroll.
+        // No line end after the last row: it would scroll the screen.
         if (row > 0) picture += "\r\n";
         picture += cut(lines[row], size.columns);
         picture += kClearLine;

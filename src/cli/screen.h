@@ -1,4 +1,4 @@
-// Screen: a terminal that shows one picture after the other in the same place, with nothing but ANSI sequences.
+// Screen: a terminal that shows successive pictures in the same place, using only ANSI sequences.
 #pragma once
 
 #include <ostream>
@@ -11,11 +11,11 @@ struct ScreenSize {
     std::size_t rows = 24;
     std::size_t columns = 80;
 
-    // Of the terminal that is stdout; 24 times 80 where it does not say.
+    // Of the terminal on stdout; 24 by 80 if unknown.
     static ScreenSize of_stdout();
 };
 
-// The sequence that puts these lines in place of the picture before, cut to the size. Lines are valid UTF-8 without
+// The sequence that replaces the previous picture with these lines, cut to the size. Lines are valid UTF-8 without
 // control characters.
 std::string picture_of(const std::vector<std::string>& lines, ScreenSize size);
 

@@ -18,7 +18,7 @@ constexpr std::string_view kFileEnding = "file";  // of names of files that hold
 
 void hide(std::span<char> text) { std::ranges::fill(text, kHidden); }
 
-// With what percent-encodes a character in its place, and in lower case.
+// Replaces percent-encoded characters, and converts to lower case.
 std::string decoded(std::string_view text) {
     std::string plain;
     for (std::size_t at = 0; at < text.size(); ++at) {
@@ -42,7 +42,7 @@ bool names_secret(std::string_view name) {
 
 bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
-// The name that ends before `end`, without the blanks between.
+// The name that ends before `end`, without the spaces in between.
 std::string_view name_before(std::string_view text, std::size_t end) {
     const auto in_name = [](char c) { return is_letter(c) || is_digit(c) || std::string_view("_.-%").contains(c); };
     while (end > 0 && is_blank(text[end - 1])) --end;
@@ -51,7 +51,8 @@ std::string_view name_before(std::string_view text, std::size_t end) {
     return text.substr(begin, end - begin);
 }
 
-// user:password@ with or without a scheme. PostgreSQL's user alone is no secret; that of other schemes may be a token.
+// user:password@, with or without a scheme. A user alone is not a secret for PostgreSQL; for other schemes it may be a
+// token.
 void hide_in_authority(std::span<char> argument) {
     const std::string_view text(argument.data(), argument.size());
     const auto scheme = text.find(kSchemeEnd);
@@ -102,13 +103,13 @@ std::string broken_database_url_rule(std::string_view url) {
     const auto scheme = url.find(kSchemeEnd);
     if (scheme == std::string_view::npos) return "";
     const std::string_view authority = url.substr(scheme + kSchemeEnd.size());
-    // As libpq parses: the user and the password end at the first @, if it stands before the first slash.
+    // Like libpq: the user and the password end at the first @, if it comes before the first slash.
     const auto slash = std::min(authority.find('/'), authority.size());
     if (std::ranges::count(authority.substr(0, slash), '@') > 1)
-        return "a URL with a single @: one that belongs to the user or the password is written %40";
+        return "a URL with a single @: write one in the user or password as %40";
     const std::string_view path = authority.substr(slash, authority.find('?') - slash);
     if (path.contains('@') && authority.find(':') < slash && !authority.substr(0, slash).contains('@'))
-        return "a URL whose user and password have no slash: one that belongs to them is written %2F";
+        return "a URL without a slash in the user and password: write it as %2F";
     return "";
 }
 

@@ -14,27 +14,28 @@
 namespace ledgerline::cli {
 namespace {
 
-constexpr milliseconds kUnknownPause{100};  // before a request is repeated, unless the server says
+constexpr milliseconds kUnknownPause{100};  // before a request is repeated, unless the server sets a delay
 constexpr milliseconds kTimeoutMin{100};
 constexpr milliseconds kTimeoutMax{600'000};
 constexpr std::int64_t kRetryAfterMaxSeconds = 300;
 constexpr const char* kKeyVariable = "LEDGERLINE_API_KEY";
-constexpr std::size_t kDetailBytesMax = 1000;  // of what a server says, in a message
+constexpr std::size_t kDetailBytesMax = 1000;  // of a server's text in a message
 
 std::unexpected<Error> unusable_key(const std::string& source, const std::string& why) {
     return failure(Disposition::refuse, std::string(roles::bad_usage), fmt::format("{}: {}", source, why));
 }
 
-// The key itself is never repeated. source: the file or the variable.
+// The key itself is never shown. source: the file or the variable.
 Result<std::string> checked_key(std::string key, const std::string& source) {
     while (key.ends_with('\r') || key.ends_with(' ')) key.pop_back();
     if (key.empty()) return unusable_key(source, "holds no API key");
     if (!is_visible_ascii(key))
-        return unusable_key(source, "an API key has visible ASCII characters only: no blank, no line end, no control");
+        return unusable_key(source,
+                            "an API key has only visible ASCII characters: no spaces, line ends or control characters");
     return key;
 }
 
-// The first line of the file, or else the environment's key; "" when there is neither.
+// The first line of the file, otherwise the environment's key; "" when there is neither.
 Result<std::string> read_api_key(const std::string& path) {
     if (!path.empty()) {
         LEDGERLINE_TRY(const std::string text, roles::read_config_file("--api-key-file", path));
@@ -45,7 +46,7 @@ Result<std::string> read_api_key(const std::string& path) {
     return checked_key(key, kKeyVariable);
 }
 
-// Seconds only: our server sends no dates.
+// Seconds only: Ledgerline sends no dates.
 std::optional<milliseconds> parse_retry_after(const std::string* header) {
     if (!header) return std::nullopt;
     std::int64_t seconds = 0;
@@ -63,7 +64,7 @@ void declare_server_options(Command& command, ServerOptions& options) {
 
 void declare_key_options(Command& command, ServerOptions& options) {
     command.option({"--api-key-file", "FILE",
-                    "File with the API key in its first line; without it the key is taken from the variable "
+                    "File with the API key in its first line; without it the key is read from the variable "
                     "LEDGERLINE_API_KEY"},
                    options.api_key_file);
     command.option({"--timeout", "TIME", "How long one call may take"}, options.timeout, kTimeoutMin, kTimeoutMax);
@@ -117,7 +118,7 @@ Result<Answer> Server::call(std::string_view method, std::string target, std::st
     else if (answer.ok())
         return std::unexpected(
             bad_answer(fmt::format("answered {} {}", response.status,
-                                   response.body.empty() ? "without a body" : "with something else than JSON")));
+                                   response.body.empty() ? "without a body" : "with something other than JSON")));
     return answer;
 }
 

@@ -1,4 +1,4 @@
-// What all commands that speak to the API have in common.
+// The common part of all commands that call the API.
 #pragma once
 
 #include <functional>
@@ -10,8 +10,9 @@
 
 namespace ledgerline::cli {
 
-// Declares the server's and the output's flags of command and makes work its action. Options is a default-constructible
-// struct with the members server and output; its remaining flags are for the caller to declare on what is returned.
+// Declares the server's and the output's flags of a command and makes work its action. Options is a
+// default-constructible struct with members server and output; the caller declares its remaining flags on the returned
+// object.
 template <class Options>
 std::shared_ptr<Options> declare_server_command(
     Command& command, const roles::Environment& environment,

@@ -7,7 +7,7 @@ namespace {
 
 constexpr std::string_view kPort = "_PORT_";
 
-// "9093_TCP_ADDR": what follows kPort.
+// "9093_TCP_ADDR": the part after kPort.
 bool is_port_and_protocol(std::string_view text) {
     const auto digits = std::min(text.find_first_not_of("0123456789"), text.size());
     if (digits == 0) return false;

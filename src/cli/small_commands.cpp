@@ -13,7 +13,7 @@
 namespace ledgerline::cli {
 
 void declare_database_url(Command& parent, const roles::Environment& environment) {
-    Command command = parent.add("database-url", "Print the URL of the database that 'ledgerline up' keeps, for psql");
+    Command command = parent.add("database-url", "Print the URL of the private database of 'ledgerline up', for psql");
     auto data_dir = std::make_shared<std::string>();
     command.option({"--data-dir", "DIR", "The data directory of 'ledgerline up'", "", true}, *data_dir);
     command.notes("Example:\n  psql \"$(ledgerline database-url --data-dir ./data)\"");

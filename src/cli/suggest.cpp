@@ -6,7 +6,7 @@
 namespace ledgerline::cli {
 
 std::size_t edit_distance(std::string_view a, std::string_view b) {
-    // Three rows of the table suffice: a swap looks two rows back.
+    // Three rows of the table are enough: a swap refers to the row two back.
     std::vector<std::size_t> two_back, previous(b.size() + 1), current(b.size() + 1);
     for (std::size_t j = 0; j <= b.size(); ++j) previous[j] = j;
     for (std::size_t i = 1; i <= a.size(); ++i) {

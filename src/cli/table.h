@@ -1,4 +1,4 @@
-// Table: rows of text in aligned columns, numbers to the right.
+// Table: rows of text in aligned columns, with numbers aligned to the right.
 #pragma once
 
 #include <ostream>
@@ -19,9 +19,9 @@ class Table {
 public:
     explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
 
-    // One cell a column, which is made printable().
+    // One cell per column. Cells are made printable().
     void add(std::vector<std::string> cells);
-    // Titles, then the rows, two spaces between columns, no trailing spaces. Without rows: the titles alone.
+    // Titles, then the rows, two spaces between columns, no trailing spaces. Without rows only the titles.
     void print(std::ostream& out) const;
 
 private:

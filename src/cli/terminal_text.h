@@ -1,5 +1,5 @@
-// What a command tells people passes here or through a Table, and is made printable; progress, questions and pictures
-// alone draw with characters that drive a terminal.
+// Text that a command shows to people passes through here or through a Table, and is made printable. Only progress,
+// questions and pictures use characters that control a terminal.
 #pragma once
 
 #include <string_view>

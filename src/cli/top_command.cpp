@@ -62,7 +62,7 @@ Look look(const Clock& clock, std::vector<Watched>& servers) {
     Look all;
     for (Watched& watched : servers) {
         Look::Process process = look_at(watched);
-        // Publishers and workers have no such call.
+        // Publishers and workers do not have this call.
         if (all.lanes.is_null() && process.scrape)
             if (const auto lanes = watched.server.get("/v1/lanes", "lanes")) all.lanes = *lanes->find("lanes");
         all.processes.push_back(std::move(process));
@@ -77,7 +77,7 @@ void show(const roles::Environment& environment, const Options& options, const T
     } else if (environment.out_is_terminal && !options.once) {
         std::vector<std::string> lines = to_lines(view);
         lines.insert(lines.begin(),
-                     {fmt::format("ledgerline top, {}, looked {:.1f} s apart; ends with Ctrl-C",
+                     {fmt::format("ledgerline top, {}, over {:.1f} s; press Ctrl-C to stop",
                                   format_rfc3339(environment.clock.wall_now()).substr(0, 19), view.seconds),
                       ""});
         environment.out << picture_of(lines, ScreenSize::of_stdout());
@@ -88,12 +88,12 @@ void show(const roles::Environment& environment, const Options& options, const T
     environment.out.flush();
 }
 
-// Exit code 0 when at least one server answered the last look.
+// Exit code 0 when at least one server answered the last time.
 Result<int> top(const roles::Environment& environment, const Options& options) {
     LEDGERLINE_TRY(std::vector<Watched> servers, open_servers(options));
     Interrupts interrupts;
     Look before = look(environment.clock, servers);
-    // Ends also when nobody reads what it prints.
+    // Also ends when nobody reads the output.
     while (environment.out && !interrupts.wait(options.interval)) {
         Look after = look(environment.clock, servers);
         show(environment, options, top_view(before, after));
@@ -104,7 +104,7 @@ Result<int> top(const roles::Environment& environment, const Options& options) {
         }
         before = std::move(after);
     }
-    // The shell's prompt comes below the last picture.
+    // The shell's prompt goes below the last picture.
     if (environment.out_is_terminal && !options.output.json()) environment.out << '\n';
     return roles::exit_ok;
 }
@@ -116,17 +116,17 @@ void declare_top(Command& parent, const roles::Environment& environment) {
     auto options = std::make_shared<Options>();
     options->server.timeout = milliseconds(2000);
     command.option({"--url", "URL",
-                    "A server's address, an API's, a publisher's or a worker's; may be repeated. Without one: "
+                    "The address of an API, publisher or worker; may be repeated. Default: "
                     "http://127.0.0.1:8080"},
                    options->urls);
     declare_key_options(command, options->server);
     command.option({"--interval", "TIME", "How often to look", no_variable}, options->interval, kIntervalMin,
                    kIntervalMax);
-    command.flag({"--once", "", "Look twice, one interval apart, print the difference and leave", no_variable},
+    command.flag({"--once", "", "Look twice, one interval apart, print the difference and exit", no_variable},
                  options->once);
     declare_output_option(command, options->output);
     command.notes(
-        "Rates and latencies are those between the last two looks, over all servers named. With -o json every look\n"
+        "Rates and latencies cover the time between the last two looks, over all servers. With -o json every look\n"
         "prints one object.\n\n"
         "Examples:\n"
         "  ledgerline top\n"

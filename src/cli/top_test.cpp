@@ -1,4 +1,4 @@
-// What `ledgerline top` makes of two looks, and how it shows it.
+// What `ledgerline top` computes from two looks, and how it shows it.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <gmock/gmock.h>
@@ -53,7 +53,7 @@ TEST(Top, AServerThatComesBackIsNotARush) {
     EXPECT_EQ(back.rates.published, 0);
     const TopView gone = top_view(look(0, {process("a", "events_published_total 1\n")}), look(1, {away}));
     EXPECT_THAT(text_of(gone), HasSubstr("does not answer: no connection"));
-    EXPECT_THAT(text_of(gone), HasSubstr("no server tells its lanes"));
+    EXPECT_THAT(text_of(gone), HasSubstr("no server reports its lanes"));
 }
 
 TEST(Top, ProbesAreNoRequests) {

@@ -1,4 +1,4 @@
-// How a TopView is written: for people and for programs.
+// How a TopView is printed, for people and for programs.
 #include <fmt/format.h>
 
 #include <array>
@@ -96,7 +96,7 @@ void add_summary(std::vector<std::string>& lines, const TopView& view) {
                     "parked",
                     rates.retries, rates.publish_errors, rates.dead_letters, grouped(view.dead_letters_parked)));
     if (view.lanes.empty())
-        lines.push_back("waiting       unknown: no server tells its lanes");
+        lines.push_back("waiting       unknown: no server reports its lanes");
     else
         lines.push_back(fmt::format("waiting       {} to publish, {} to apply, the oldest for {}",
                                     grouped(view.to_publish()), grouped(view.to_apply()), age_of(view.oldest_ms())));

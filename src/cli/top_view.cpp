@@ -18,7 +18,7 @@ bool is_server_error(const MetricSample& sample) {
     return is_request(sample) && sample.label("status").starts_with('5');
 }
 
-// What rates are made of: counters as they stand.
+// The counters from which rates are computed.
 TopRates counters_of(const Scrape& scrape) {
     return {.requests = scrape.sum_if("http_requests_total", is_request),
             .server_errors = scrape.sum_if("http_requests_total", is_server_error),
@@ -130,11 +130,11 @@ TopView top_view(const Look& before, const Look& after) {
         shown.error = process.error;
         if (!process.scrape) continue;
         shown.version = process.scrape->label("ledgerline_build_info", "version");
-        // One that the first look missed is compared with itself: its rates begin with the next look.
+        // A process that the first look missed is compared with itself: its rates begin with the next look.
         shown.rates =
             rates_between(before.processes[i].scrape.value_or(*process.scrape), *process.scrape, view.seconds);
         for (const auto rate : kRates) view.rates.*rate += shown.rates.*rate;
-        // Every publisher counts the letters of the whole database.
+        // Every publisher counts the dead letters of the whole database.
         view.dead_letters_parked =
             std::max(view.dead_letters_parked, static_cast<std::int64_t>(process.scrape->sum("dead_letters_parked")));
     }

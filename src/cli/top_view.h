@@ -1,4 +1,4 @@
-// What `ledgerline top` shows, computed from two looks at the servers. Pure functions: the command does the looking.
+// What `ledgerline top` shows, computed from two looks at the servers. Pure functions: the command makes the requests.
 #pragma once
 
 #include <cstdint>
@@ -16,18 +16,18 @@ namespace ledgerline::cli {
 struct Look {
     struct Process {
         std::string url;
-        std::optional<Scrape> scrape;  // nothing when it did not answer
-        std::string error;             // then the reason
+        std::optional<Scrape> scrape;  // empty when it did not answer
+        std::string error;             // the reason if it did not
     };
     SteadyTime at;
     std::vector<Process> processes;
-    json::Value lanes;  // the member lanes of GET /v1/lanes; null when no server gave it
+    json::Value lanes;  // the member lanes of GET /v1/lanes; null when no server returned it
 };
 
-// Per second, over all processes. The answers of the probes (health, metrics) are left out.
+// Per second, over all processes, without answers to probes (health, metrics).
 struct TopRates {
     double requests = 0;
-    double server_errors = 0;  // answers of 5xx
+    double server_errors = 0;  // answers with 5xx
     double rejected = 0;       // at the edge, before a route was known
     double accepted = 0;
     double published = 0;
@@ -38,7 +38,7 @@ struct TopRates {
     double dead_letters = 0;
 };
 
-// In seconds; nothing when nothing was measured between the looks.
+// In seconds; empty when nothing was measured between the looks.
 struct TopLatency {
     std::string name;
     double count = 0;
@@ -48,16 +48,16 @@ struct TopLatency {
 struct TopLane {
     std::int64_t lane = 0;
     std::int64_t to_publish = 0;
-    std::int64_t to_apply = 0;  // what is not published included
+    std::int64_t to_apply = 0;  // including what is not published yet
     std::optional<std::int64_t> oldest_ms;
     std::string owner;
-    std::string note;  // what goes wrong in it
+    std::string note;  // what is wrong with the lane
 };
 
 struct TopProcess {
     std::string url;
     std::string version;
-    std::string error;  // empty when it answers
+    std::string error;  // empty when it answered
     TopRates rates;
 };
 
@@ -66,7 +66,7 @@ struct TopView {
     TopRates rates;
     std::int64_t dead_letters_parked = 0;
     std::vector<TopLatency> latencies;
-    std::vector<TopLane> lanes;  // empty when no server told
+    std::vector<TopLane> lanes;  // empty when no server reported lanes
     std::vector<TopProcess> processes;
 
     std::int64_t to_publish() const;
@@ -74,8 +74,8 @@ struct TopView {
     std::optional<std::int64_t> oldest_ms() const;
 };
 
-// The processes of both looks are the same, in the same order. What a process counted before it was started anew is
-// forgotten, not subtracted.
+// Both looks have the same processes, in the same order. What a process counted before a restart is ignored, not
+// subtracted.
 TopView top_view(const Look& before, const Look& after);
 
 // For programs: one object.

@@ -73,7 +73,7 @@ std::string publisher_of(const json::Value& lane) {
     return told;
 }
 
-// What the event waits for that has neither an outcome nor a dead letter.
+// What an event without an outcome or dead letter is waiting for.
 TraceStep wait_of(const json::Value& event, const json::Value& lane) {
     const std::int64_t seq = number(event, "seq");
     if (member_of(event, "published").if_bool() && !*member_of(event, "published").if_bool())
@@ -88,7 +88,7 @@ TraceStep wait_of(const json::Value& event, const json::Value& lane) {
     return {"", "waits", told};
 }
 
-// replayed: the dead letter that the event replays, null for the first one.
+// replayed: the dead letter that the event replays; null for the first event.
 void add_event(std::vector<TraceStep>& steps, const json::Value& event, const json::Value& replayed,
                const json::Value& lane) {
     if (member_of(event, "replay_of").is_null())
@@ -105,7 +105,7 @@ void add_event(std::vector<TraceStep>& steps, const json::Value& event, const js
     if (letter.is_null() && outcome.is_null()) steps.push_back(wait_of(event, lane));
 }
 
-// "+12.345 ms" or "+3.2 s"; "" where a time is missing.
+// "+12.345 ms" or "+3.2 s"; "" if a time is missing.
 std::string since(const std::string& from, const std::string& to) {
     const auto first = parse_rfc3339(from);
     const auto last = parse_rfc3339(to);

@@ -1,4 +1,4 @@
-// Timeline: a transaction's life as GET /v1/transactions/{id}/trace tells it, step by step, for people.
+// Timeline: a transaction's life from GET /v1/transactions/{id}/trace, step by step, for people.
 #pragma once
 
 #include <ostream>
@@ -10,15 +10,15 @@
 namespace ledgerline::cli {
 
 struct TraceStep {
-    std::string at;  // "" where the time is not recorded, or has not come
+    std::string at;  // "" when the time is not recorded or has not come
     std::string name;
     std::string details;
 };
 
-// In the order in which they happened; what it waits for comes last.
+// In order of occurrence; what it waits for comes last.
 std::vector<TraceStep> timeline_of(const json::Value& trace);
 
-// A headline, the steps as a table with the time since acceptance, and how far the lane is.
+// A headline, the steps as a table with the time since acceptance, and the lane's cursors.
 void print_timeline(std::ostream& out, const json::Value& trace);
 
 }  // namespace ledgerline::cli

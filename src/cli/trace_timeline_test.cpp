@@ -1,4 +1,4 @@
-// A transaction's life in words.
+// A transaction's life as text.
 #include "cli/trace_timeline.h"
 
 #include <gmock/gmock.h>

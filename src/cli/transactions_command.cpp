@@ -102,16 +102,16 @@ void declare_post(Command& family, const roles::Environment& environment) {
     command.choice({"--type", "", "Direction", no_variable, true}, options->type, {"CREDIT", "DEBIT"});
     command.option({"--amount-cents", "CENTS", "Amount in minor units", no_variable, true}, options->amount_cents, 1,
                    amount_cents_max);
-    declare_currency(command, options->currency, "ISO 4217 code, the account's own", true);
+    declare_currency(command, options->currency, "ISO 4217 code of the account's currency", true);
     command.option({"--key", "KEY", "Idempotency key: the same key never moves money twice", no_variable, true},
                    options->key);
     declare_metadata(command, options->metadata);
-    command.option({"--wait", "TIME", "How long to wait until it is decided; 0 leaves at once", no_variable},
-                   options->wait, milliseconds(0), kWaitMax);
+    command.option({"--wait", "TIME", "How long to wait for the outcome; 0: do not wait", no_variable}, options->wait,
+                   milliseconds(0), kWaitMax);
     command.notes(
         "Example:\n"
         "  ledgerline tx post --account alice --type CREDIT --amount-cents 1250 --currency EUR --key invoice-7\n\n"
-        "Exit code 1 when the transaction was refused or ended FAILED.");
+        "Exit code 1 if the transaction was refused or is FAILED.");
 }
 
 }  // namespace
@@ -120,11 +120,12 @@ void declare_transactions(Command& parent, const roles::Environment& environment
     Command family = parent.add("tx", "List, show, trace and post transactions");
     Command list_command = family.add("list", "List transactions, newest first");
     const auto listed = declare_server_command<Options>(list_command, environment, list);
-    list_command.option({"--account", "ACCOUNT", "Only those of the account with this id or reference", no_variable},
-                        listed->account);
-    list_command.choice({"--status", "", "Only transactions of this status", no_variable}, listed->status,
+    list_command.option(
+        {"--account", "ACCOUNT", "Only transactions of the account with this id or reference", no_variable},
+        listed->account);
+    list_command.choice({"--status", "", "Only transactions with this status", no_variable}, listed->status,
                         {"PENDING", "PROCESSING", "PROCESSED", "FAILED"});
-    list_command.option({"--limit", "N", "How many at most", no_variable}, listed->limit, 1, list_limit_max);
+    list_command.option({"--limit", "N", "Print at most this many", no_variable}, listed->limit, 1, list_limit_max);
     list_command.notes("Example:\n  ledgerline tx list --account alice --status FAILED");
 
     Command show_command = family.add("show", "Show one transaction");
@@ -135,7 +136,8 @@ void declare_transactions(Command& parent, const roles::Environment& environment
     const auto traced = declare_server_command<Options>(trace_command, environment, trace);
     trace_command.positional("ID", "The transaction's id", traced->transaction, uuid_rule);
     trace_command.notes(
-        "Times come from the ledger, which keeps none for publishing. The trace id leads to the distributed trace.\n\n"
+        "Times come from the ledger, which records none for publishing. The trace id leads to the\n"
+        "distributed trace.\n\n"
         "Example:\n  ledgerline tx trace 01a20874-e2ca-767f-bd91-75834eb53280");
 
     declare_post(family, environment);

@@ -76,7 +76,7 @@ void print_text(const roles::Environment& environment, const audit::VerifyReport
     }
     const char* verdict = report.ok()        ? "Everything holds"
                           : report.damaged() ? "The ledger is damaged"
-                                             : "The ledger is whole, but does not go on";
+                                             : "The ledger is intact, but a lane is not moving";
     environment.out << fmt::format("{} in {:.1f} s\n", verdict, seconds);
 }
 
@@ -107,21 +107,21 @@ Result<int> run(const roles::Environment& environment, const Options& options) {
 }  // namespace
 
 void declare_verify(Command& parent, const roles::Environment& environment) {
-    Command command = parent.add("verify", "Recompute every balance from the entries and say what holds");
+    Command command = parent.add("verify", "Recompute every balance from the entries and report what holds");
     auto options = std::make_shared<Options>();
     declare_database_options(command, options->database);
     declare_output_option(command, options->output);
-    command.option({"--list", "N", "How many violations of each kind to list; all are counted"}, options->listed, 0,
-                   100'000);
+    command.option({"--list", "N", "List at most this many violations of each kind; all are counted"}, options->listed,
+                   0, 100'000);
     command.option({"--stretch", "SEQS", "How much of a lane to read at once"}, options->stretch, 1, 1'000'000);
     command.notes(
-        "It only reads, and may run while the system is at work: each statement is short, and what it judges are rows "
+        "It only reads, and may run while the system is running: each statement is short, and it checks only rows "
         "that\n"
-        "never change. Refusals for suspension are taken as they are.\n\n"
+        "never change. Refusals of suspended accounts are not checked.\n\n"
         "Examples:\n"
         "  ledgerline verify --database-url postgresql://ledgerline@db/ledgerline\n"
         "  ledgerline verify --data-dir ./data -o json\n\n"
-        "Exit code 1 when something does not hold.");
+        "Exit code 1 if a check fails.");
     command.action([&environment, options] {
         const auto code = run(environment, *options);
         return code ? *code : report(environment, code.error());

@@ -76,4 +76,11 @@ std::vector<typename Q::Row> rows_of(const Rows& rows) {
     return out;
 }
 
+// The value of a column that may be NULL, where it may not be. Throws UnexpectedAnswer.
+template <class T>
+T required(std::optional<T> value) {
+    expect(value.has_value(), "a value is missing in the answer");
+    return *std::move(value);
+}
+
 }  // namespace ledgerline::db

@@ -12,21 +12,21 @@
 namespace ledgerline::intake {
 namespace {
 
-constexpr std::string_view kTimedOut = "57014";    // by the server's statement_timeout
-constexpr std::string_view kLockNotHad = "55P03";  // in time
+constexpr std::string_view kTimedOut = "57014";    // the server's statement_timeout
+constexpr std::string_view kLockNotHad = "55P03";  // lock_timeout
 
-// Failures that say nothing about the next try: it may well succeed at once.
+// Failures that say nothing about the next try, which may well succeed at once.
 constexpr std::string_view kContentionCodes[] = {
     "40001",  // serialization failure
     "40P01",  // deadlock
     kLockNotHad,
-    "25P03",  // idle in transaction for too long: this process stood still for a while
-    "26000",  // prepare again
-    "0A000",  // prepare again
+    "25P03",  // idle in transaction for too long: this process was suspended for a while
+    "26000",  // the statement must be prepared again
+    "0A000",  // likewise
     kTimedOut,
 };
 
-// Rows refused by themselves, one after the other and for one reason, that make an outage.
+// This many rows in a row, each refused alone and all for the same reason, count as an outage.
 constexpr int kRefusalsOfAnOutage = 2;
 
 bool is_contention(const Error& error) {
@@ -105,7 +105,7 @@ void IntakeBatcher::run() {
         try {
             run_round();
         } catch (const std::exception& exception) {
-            // The rows that were taken are answered at their deadline.
+            // Rows already taken are answered at their deadline.
             note_exception(metrics_, "intake", exception.what());
             stop_wakeup_.wait(backoff_.next());
         }
@@ -133,7 +133,7 @@ IntakeAnswers IntakeBatcher::accept_batch(const IntakeQueue::Batch& batch) {
     const TraceScope scope(span.context());
     Attempt attempt{batch.deadline};
     auto answers = accept_items(batch.items, attempt);
-    // The rows whose refusals told that it is an outage are not at fault either.
+    // The earlier rows whose refusals turned out to be the outage are not at fault either.
     for (auto answer = answers.rbegin(); attempt.outage && answer != answers.rend(); ++answer) {
         if (*answer && (*answer)->status != IntakeResult::Status::failed) break;
         if (*answer) *answer = std::unexpected(*attempt.outage);
@@ -147,7 +147,7 @@ IntakeAnswers IntakeBatcher::accept_batch(const IntakeQueue::Batch& batch) {
     return answers;
 }
 
-// Sleeps until the first deadline. None that is set meanwhile can be earlier than one whole request_timeout from now.
+// Sleeps until the first deadline. No deadline set meanwhile can be earlier than one whole request_timeout from now.
 void IntakeBatcher::run_deadlines() {
     while (!stopping_) {
         const SteadyTime now = clock_.steady_now();
@@ -189,7 +189,7 @@ IntakeAnswers IntakeBatcher::accept_items(std::span<const IntakeItem> items, Att
         } else if (error.code == kLockNotHad && std::exchange(attempt.waits_for_lanes, false)) {
             continue;
         } else if (!is_contention(error)) {
-            // A session may have been lost long before it was used: a new one is tried before that counts as an outage.
+            // The session may have been lost long before this batch, so try a new one before calling it an outage.
             if (error.disposition == Disposition::retry && !std::exchange(attempt.connection_renewed, true)) continue;
             lose_database(error);
             attempt.outage = with_code(database_unavailable, error.message);
@@ -201,7 +201,7 @@ IntakeAnswers IntakeBatcher::accept_items(std::span<const IntakeItem> items, Att
     }
 }
 
-// What was thrown may have been thrown after the commit.
+// The exception may have come after the commit.
 Result<std::vector<IntakeResult>> IntakeBatcher::try_once(std::span<const IntakeItem> items, const Attempt& attempt) {
     const SteadyTime begun = clock_.steady_now();
     Result<std::vector<IntakeResult>> results;
@@ -215,7 +215,7 @@ Result<std::vector<IntakeResult>> IntakeBatcher::try_once(std::span<const Intake
     return results;
 }
 
-// One after the other, so that each account's rows keep their order.
+// One half after the other, so that each account's rows keep their order.
 IntakeAnswers IntakeBatcher::accept_halves(std::span<const IntakeItem> items, Attempt& attempt, bool fate_unknown) {
     const std::size_t half = items.size() / 2;
     IntakeAnswers answers = accept_items(items.first(half), attempt, fate_unknown);
@@ -227,8 +227,8 @@ IntakeAnswers IntakeBatcher::accept_halves(std::span<const IntakeItem> items, At
     return answers;
 }
 
-// left: accounts of which a row before these was not accepted for a passing reason, and why. Their other rows are not
-// tried: they would overtake that one when it is sent again.
+// left: accounts with an earlier row that was not accepted for a transient reason, and that reason. Their other rows
+// are not tried: they would overtake the earlier one when the client sends it again.
 IntakeAnswers IntakeBatcher::accept_rest(std::span<const IntakeItem> items, const std::map<Uuid, Error>& left,
                                          Attempt& attempt, bool fate_unknown) {
     if (left.empty()) return accept_items(items, attempt, fate_unknown);
@@ -249,7 +249,7 @@ IntakeAnswers IntakeBatcher::accept_rest(std::span<const IntakeItem> items, cons
     return answers;
 }
 
-// A row that the database refuses by itself. When the next one is refused for the same reason, it is the database.
+// A row that the database refuses on its own. If the next one is refused for the same reason, the database is at fault.
 IntakeAnswers IntakeBatcher::refuse_one(const IntakeItem& item, const Error& error, Attempt& attempt) {
     log::error("the database refuses a transaction", {{"transaction_id", item.transaction_id},
                                                       {"account_id", item.account_id},
@@ -285,8 +285,8 @@ IntakeAnswers IntakeBatcher::accepted(std::vector<IntakeResult> results, bool fa
     for (IntakeResult& result : results) {
         note_lane(result);
         if (result.status == IntakeResult::Status::lane_held)
-            answers.emplace_back(std::unexpected(
-                with_code(fate_unknown ? outcome_unknown : overloaded, "the account's lane is held by somebody else")));
+            answers.emplace_back(std::unexpected(with_code(fate_unknown ? outcome_unknown : overloaded,
+                                                           "the account's lane is locked by another session")));
         else
             answers.emplace_back(std::move(result));
     }
@@ -296,9 +296,9 @@ IntakeAnswers IntakeBatcher::accepted(std::vector<IntakeResult> results, bool fa
 void IntakeBatcher::note_lane(const IntakeResult& result) {
     if (result.status == IntakeResult::Status::lane_held) {
         if (held_lanes_.insert(result.lane).second)
-            log::warn("intake does not wait for a lane that somebody else holds", {{"lane", result.lane}});
+            log::warn("intake does not wait for a lane that another session holds", {{"lane", result.lane}});
     } else if (result.status == IntakeResult::Status::created && held_lanes_.erase(result.lane) > 0) {
-        log::info("intake has a lane again that was held", {{"lane", result.lane}});
+        log::info("intake has the lock of a held lane again", {{"lane", result.lane}});
     }
 }
 
@@ -310,14 +310,14 @@ void IntakeBatcher::lose_database(const Error& error) {
     if (error.disposition == Disposition::stop && !std::exchange(broken_, true)) on_fatal_(error);
 }
 
-// Whoever is told that the database is reachable finds the queue open.
+// The order matters: a client that learns that the database is reachable finds the queue open.
 void IntakeBatcher::reach_database() {
     backoff_.reset();
     if (reachable_) return;
     queue_.accept_again();
     standing_.well();
     reachable_ = true;
-    log::info("intake reaches the database again");
+    log::info("intake can reach the database again");
 }
 
 void IntakeBatcher::probe_database() {

@@ -1,25 +1,27 @@
-// IntakeBatcher: takes rows from all requests of the process and has them accepted together, one transaction after the
-// other (group commit).
+// IntakeBatcher: collects the rows of all requests of the process and has them accepted in groups, one database
+// transaction after the other (group commit).
 //
-// One thread takes whatever waits when the previous batch has committed, and never waits for more when it is idle. The
-// rows of one request are taken in their order, so an account's rows keep it also across batches, and requests take
-// turns (IntakeQueue). Whatever happens, each row is answered once, at most request_timeout after it was submitted.
+// One thread takes everything that waits as soon as the previous batch has committed, and never waits for more when it
+// is idle. The rows of a request are taken in order, so an account's rows stay in order across batches too. Requests
+// take turns (IntakeQueue). Whatever happens, each row is answered exactly once, at most request_timeout after it was
+// submitted.
 //
-// What a failure is taken for:
-//   a lane's lock not had        the batch is tried again without waiting for any lane. Rows of lanes that somebody
-//                                holds are not accepted, and those lanes are not waited for again until one was had
-//   another lock, a deadlock     the same batch is tried again, until its deadline
-//   a statement that times out   the batch is halved, and so are those that follow, until one succeeds. A row that
-//                                takes too long by itself is not accepted
-//   a row that is refused        found by halving; it fails alone
-//   one refused row after the other, for the same reason   an outage of the database: nobody is at fault
-//   anything else                an outage: everything that waits is answered, and the database is probed
+// How failures are handled:
+//   lock timeout on a lane      the batch is tried again without waiting for any lane. Rows of lanes that another
+//                               session holds are not accepted, and those lanes are not waited for until a try gets
+//                               them
+//   other lock, deadlock        the same batch is tried again, until its deadline
+//   statement timeout           the batch is halved, and so are those that follow, until one succeeds. A row that takes
+//                               too long alone is not accepted
+//   a refused row               found by halving; it fails alone
+//   refused rows in succession  if for the same reason, an outage of the database: no row is at fault
+//   anything else               an outage: everything that waits is answered, and the database is probed
 //
 // Rows that were not accepted are answered with an Error:
-//   overloaded            the queue is full, or the row waited in it for too long. Nothing was stored
+//   overloaded            the queue is full, or the row waited too long in it. Nothing was stored
 //   database_unavailable  the database cannot be reached or cannot write. Nothing was stored
 //   shutting_down         nothing was stored
-//   outcome_unknown       it may have been stored; the same key will tell
+//   outcome_unknown       it may have been stored; sending the same key again will tell
 #pragma once
 
 #include <atomic>
@@ -50,7 +52,7 @@ struct IntakeConfig {
     std::size_t queue_bytes_max = limits::intake_queue_bytes_max;
     std::size_t batch_rows_max = 500;
     std::size_t batch_bytes_max = limits::intake_batch_bytes_max;
-    // What one request gets into a batch before the others have had their turn.
+    // The share of one request in a batch before the others have had their turn.
     std::size_t turn_rows_max = 64;
     std::size_t turn_bytes_max = limits::intake_turn_bytes_max;
     milliseconds request_timeout{10'000};
@@ -61,36 +63,36 @@ class IntakeBatcher {
 public:
     using OnFatal = std::function<void(const Error&)>;
 
-    // All references must outlive it. publisher_wakeup is notified after each commit that stored rows. on_fatal is
-    // called, on the batcher's thread and at most once, when the database says that no batch can ever succeed; rows
-    // are answered with database_unavailable from then on.
+    // Arguments passed by reference must outlive it. publisher_wakeup is notified after each commit that stored rows.
+    // on_fatal is called at most once, on the batcher's thread, when the database says that no batch can ever succeed;
+    // from then on rows are answered with database_unavailable.
     IntakeBatcher(IntakeStore& store, IntakeConfig config, const Clock& clock, Random& random, Metrics& metrics,
                   Wakeup& publisher_wakeup, OnFatal on_fatal, Tracer& tracer = Tracer::off());
     ~IntakeBatcher() { stop(); }
     IntakeBatcher(const IntakeBatcher&) = delete;
     IntakeBatcher& operator=(const IntakeBatcher&) = delete;
 
-    // To be called once, and before accept().
+    // Call once, before accept().
     void start();
-    // Lets the batch under way end, then answers everything that waits. Repeatable.
+    // Lets the current batch end, then answers everything that waits. Idempotent.
     void stop();
 
-    // Has items accepted, in order: one answer an item. Thread-safe.
+    // Has the items accepted, in order: one answer per item. Thread-safe.
     boost::asio::awaitable<IntakeReply> accept(std::vector<IntakeItem> items);
-    // The same without a coroutine: answered is called once, on a thread of the batcher or on the calling one.
+    // The same without a coroutine: `answered` is called once, on a thread of the batcher or on the calling thread.
     void submit(std::vector<IntakeItem> items, Resume<IntakeReply> answered);
 
-    // Why intake cannot commit, as far as it has tried; nothing while it can. Thread-safe.
+    // Why intake cannot commit, as of its last try; empty while it can. Thread-safe.
     std::optional<std::string> trouble() const { return standing_.trouble(); }
 
 private:
-    // One batch, and what its tries have come to.
+    // One batch, and the state of its tries.
     struct Attempt {
         SteadyTime deadline;
         bool tried = false;
         bool waits_for_lanes = true;
         bool connection_renewed = false;
-        std::optional<Error> outage{};  // rows are answered with it from then on
+        std::optional<Error> outage{};  // the answer to all rows from then on
     };
 
     void run();
@@ -127,14 +129,14 @@ private:
     std::atomic<bool> reachable_ = true;
     Standing standing_;
     std::atomic<bool> stopping_ = false;
-    // Of the batcher's thread.
+    // Used by the batcher's thread only.
     bool broken_ = false;
-    std::set<int> held_lanes_;    // by somebody else, for longer than is waited
+    std::set<int> held_lanes_;    // by another session, for longer than the lock timeout
     std::size_t batch_rows_max_;  // halved when a batch times out, doubled when one succeeds
-    std::string refusal_code_;    // for which rows were refused, each by itself, one after the other
+    std::string refusal_code_;    // of the last rows in a row that were refused alone
     int refusals_in_a_row_ = 0;
     Wakeup stop_wakeup_;
-    Wakeup deadline_wakeup_;  // of the deadline thread
+    Wakeup deadline_wakeup_;  // for the deadline thread
     std::thread thread_;
     std::thread deadline_thread_;
 };

@@ -9,7 +9,7 @@ namespace ledgerline::intake {
 struct IntakeQueue::Request {
     std::vector<IntakeItem> items;
     std::vector<std::optional<Result<IntakeResult>>> answers;
-    std::size_t taken = 0;  // rows handed out, or failed before that
+    std::size_t taken = 0;  // handed out, or failed before that
     std::size_t unanswered = 0;
     SteadyTime deadline;
     Resume<IntakeReply> answered;
@@ -76,7 +76,7 @@ std::optional<IntakeQueue::Batch> IntakeQueue::take(Size max) {
     Batch batch;
     batch.deadline = batch.first_deadline = waiting_.front()->deadline;
     Size taken, taken_fresh;
-    std::size_t earlier = waiting_.size() - fresh_;  // had a turn in a batch before and none in this one
+    std::size_t earlier = waiting_.size() - fresh_;  // had an earlier turn in a batch, none in this one
     while (!waiting_.empty() && taken.rows < max.rows) {
         const bool fresh_had_half = 2 * taken_fresh.rows >= max.rows || 2 * taken_fresh.bytes >= max.bytes;
         const bool others_turn = fresh_ == 0 || (fresh_had_half && earlier > 0);
@@ -103,7 +103,7 @@ void IntakeQueue::remove_waiting(std::size_t index) {
     if (index < fresh_) --fresh_;
 }
 
-// Takes what one turn allows. False when the batch has no room for the request's next row.
+// Takes one turn's rows. False when the batch has no room for the request's next row.
 bool IntakeQueue::take_turn(const std::shared_ptr<Request>& request, Size max, Batch& batch, Size& taken) {
     Size turn;
     bool has_room = true;
@@ -203,7 +203,7 @@ IntakeQueue::Size IntakeQueue::size() const {
     return waiting_size_;
 }
 
-// The first answer of a row counts: a late one finds the row answered at its deadline.
+// The first answer to a row counts: a late one finds the row already answered at its deadline.
 void IntakeQueue::fill(Request& request, std::size_t row, Result<IntakeResult> answer, AnsweredList& done) {
     if (request.unanswered == 0 || request.answers[row]) return;
     request.answers[row] = std::move(answer);

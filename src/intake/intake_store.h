@@ -1,7 +1,7 @@
-// IntakeStore: how transactions are accepted. Each method is one whole database transaction.
+// IntakeStore: how transactions are accepted. Each method is one complete database transaction.
 //
-// Implementations: PgIntakeStore, and a memory one for tests and simulation; tests/integration holds both to the same
-// conformance suite. Not thread-safe: one thread at a time.
+// Implementations: PgIntakeStore, and one in memory for tests and the simulation. Both pass the same conformance suite
+// (tests/integration). Not thread-safe: one thread at a time.
 #pragma once
 
 #include <cstdint>
@@ -21,8 +21,8 @@
 
 namespace ledgerline::intake {
 
-// One request to accept a transaction. The ids are made before the first try, so that a batch whose fate is unknown can
-// be run again: rows found under those ids were created by it.
+// One request to accept a transaction. Its ids are made before the first try, so that a batch whose fate is unknown can
+// run again: rows found under those ids were created by it.
 struct IntakeItem {
     Uuid transaction_id;
     Uuid event_id;
@@ -31,10 +31,10 @@ struct IntakeItem {
     std::string currency;
     TransactionType type = TransactionType::credit;
     std::string idempotency_key;
-    std::optional<std::string> metadata;  // an object, as jsonb prints it
+    std::optional<std::string> metadata;  // a JSON object, as jsonb prints it
     std::string traceparent;
 
-    // What it takes in memory.
+    // Size in memory.
     std::size_t bytes() const {
         return sizeof(IntakeItem) + currency.size() + idempotency_key.size() + traceparent.size() +
                (metadata ? metadata->size() : 0);
@@ -44,13 +44,13 @@ struct IntakeItem {
 struct IntakeResult {
     enum class Status {
         created,
-        replayed,    // the key is known and the body the same
-        key_reused,  // the key is known with another body
+        replayed,    // the key is known, with the same body
+        key_reused,  // the key is known, with another body
         account_not_found,
         account_suspended,
         currency_mismatch,
-        lane_held,  // somebody else holds the row's lane, which was not to be waited for. Nothing was stored
-        failed,     // the database refuses this one row: error says why (set by IntakeBatcher, which isolates the row)
+        lane_held,  // another session holds the lane, and the call does not wait for it. Nothing was stored
+        failed,     // the database refuses this row: error says why (set by IntakeBatcher, which isolates the row)
     };
     Status status = Status::failed;
     Uuid transaction_id;           // created or replayed
@@ -64,7 +64,7 @@ struct IntakeResult {
 
 using db::outcome_unknown;
 
-// Which lanes are waited for when somebody else holds them.
+// Which lanes to wait for when another session holds them.
 struct LaneWaits {
     bool none = false;      // no lane at all
     std::set<int> not_for;  // all lanes but these
@@ -77,18 +77,17 @@ class IntakeStore {
 public:
     virtual ~IntakeStore() = default;
 
-    // Accepts the items in order, each on its own merits: one result an item. Locks the batch's lanes in ascending
-    // order, reads status and keys in a statement that begins after that, numbers the new rows in the order of items,
-    // and commits. A key that occurs twice among the items is accepted once; the later ones replay it or are refused.
+    // Accepts the items in order, each on its own merits: one result per item. Locks the batch's lanes in ascending
+    // order, reads accounts and keys in a statement that begins after that, numbers the new rows in item order, and
+    // commits. A key that occurs twice among the items is accepted once; later occurrences replay it or are refused.
     //
-    // Error with Disposition::retry and code outcome_unknown: the commit was sent and its fate is not known; run the
-    // same items again. Any other error: nothing was stored. Disposition::refuse: at least one of the items is at
-    // fault.
+    // Error with Disposition::retry and code outcome_unknown: the commit was sent and its fate is unknown; run the same
+    // items again. Any other error: nothing was stored. Disposition::refuse: at least one of the items is at fault.
     virtual Result<std::vector<IntakeResult>> accept(std::span<const IntakeItem> items, const LaneWaits& waits) = 0;
     // Waits for every lane.
     Result<std::vector<IntakeResult>> accept(std::span<const IntakeItem> items) { return accept(items, {}); }
 
-    // Whether accept() could store something just now.
+    // Whether accept() could store rows at the moment.
     virtual Result<void> ping() = 0;
 };
 

@@ -1,4 +1,4 @@
-// IntakeBatcher on a store whose answers the tests write.
+// IntakeBatcher on a store whose answers are scripted.
 #include "intake/intake.h"
 
 #include <gmock/gmock.h>
@@ -26,7 +26,7 @@ using Keys = std::vector<std::string>;
 
 Error transient(std::string code) { return {Disposition::retry, std::move(code), "away"}; }
 
-// Answers every batch as the script says, and notes the keys it was asked for. While it is closed, it holds each batch.
+// Answers each batch as scripted and records the keys asked for. While closed, it blocks every batch.
 constexpr int kLockedLane = 7;
 
 class ScriptedStore final : public IntakeStore {
@@ -94,18 +94,18 @@ public:
     void refuse_all(bool refuses) {
         set([&] { refuses_all_ = refuses; });
     }
-    // Larger batches take too long.
+    // Larger batches time out.
     void set_rows_in_time_max(std::size_t rows) {
         set([&] { rows_in_time_max_ = rows; });
     }
     void throw_next() {
         set([this] { throws_next_ = true; });
     }
-    // As if somebody else held this row's lane.
+    // As if another session held this row's lane.
     void set_locked(std::string key) {
         set([&] { locked_ = std::move(key); });
     }
-    // As set_locked(), from the next failure on.
+    // Like set_locked(), from the next failure on.
     void lock_after_failure(std::string key) {
         set([&] { locked_next_ = std::move(key); });
     }
@@ -151,7 +151,7 @@ private:
 
 class IntakeTest : public testing::Test {
 protected:
-    // The deadline that tests do not come near.
+    // A deadline that tests never reach.
     static constexpr milliseconds kLong{600'000};
 
     ~IntakeTest() override {
@@ -176,7 +176,7 @@ protected:
         return config;
     }
 
-    // Of one account; a key that begins with a digit is of an account of its own.
+    // Rows of one account, except that a key that begins with a digit belongs to its own account.
     std::future<IntakeAnswers> submit(const Keys& keys, std::int64_t amount_cents = 1) {
         std::vector<IntakeItem> items;
         for (const std::string& key : keys) {
@@ -193,7 +193,7 @@ protected:
         });
         return answered;
     }
-    // "created", the code of the error, ...: one word an answer.
+    // One word per answer: "created", the code of the error, ...
     static Keys words(std::future<IntakeAnswers> answered) {
         Keys words;
         for (const auto& answer : answered.get()) {
@@ -292,7 +292,7 @@ TEST_F(IntakeTest, BatchesAndTheQueueAreBoundedInBytes) {
     EXPECT_THAT(words(std::move(fits)), Each("created"));
     EXPECT_THAT(words(std::move(fits_as_well)), Each("created"));
     EXPECT_THAT(store_.batches(), ElementsAre(Keys{"a"}, Keys(2, large), Keys(2, large)));
-    // A row that is larger than a whole batch goes alone.
+    // A row larger than a whole batch goes alone.
     EXPECT_THAT(words(submit({std::string(3'000, 'y')})), ElementsAre("created"));
 }
 
@@ -330,7 +330,7 @@ TEST_F(IntakeTest, WhenEveryRowIsRefusedForOneReasonItIsAnOutage) {
     store_.refuse_all(true);
     EXPECT_THAT(words(submit({"a", "b", "c", "d", "e", "f", "g", "h"})), Each("database_unavailable"));
     EXPECT_LT(store_.batches().size(), 8u) << "row by row";
-    // Also for those who come one by one.
+    // Rows that come one at a time fail the same way.
     EXPECT_THAT(words(submit({"i"})), ElementsAre("database_unavailable"));
     EXPECT_FALSE(batcher_->trouble().has_value()) << "the next ones are tried";
     store_.refuse_all(false);
@@ -364,7 +364,7 @@ TEST_F(IntakeTest, RefusesWhatExceedsTheQueueBeforeItIsStored) {
 TEST_F(IntakeTest, WakesThePublisherOnlyForNewRows) {
     start();
     EXPECT_THAT(words(submit({"a"})), ElementsAre("created"));
-    publisher_.wait(kLong);  // returns, because it was notified
+    publisher_.wait(kLong);  // returns because it was notified
     EXPECT_THAT(words(submit({"b"}, 0)), ElementsAre("refused"));
     const SteadyTime begun = clock_.steady_now();
     publisher_.wait(milliseconds(1));
@@ -383,7 +383,7 @@ TEST_F(IntakeTest, OneGuiltyRowFailsAloneAndTheOthersKeepTheirOrder) {
     EXPECT_THAT(words(std::move(before)), Each("created"));
     EXPECT_THAT(words(std::move(with_guilty)), ElementsAre("created", "failed", "created"));
     EXPECT_THAT(words(std::move(after)), ElementsAre("created"));
-    // Halves of halves, always the earlier one first.
+    // Halves of halves, always the earlier half first.
     EXPECT_THAT(store_.batches(), ElementsAre(Keys{"warm up"}, Keys{"a", "b", "c", "d", "e", "f"}, Keys{"a", "b", "c"},
                                               Keys{"d", "e", "f"}, Keys{"d"}, Keys{"e", "f"}));
 }
@@ -404,7 +404,7 @@ TEST_F(IntakeTest, ALaneThatSomebodyHoldsHoldsUpNoOther) {
     store_.set_locked("1");
     EXPECT_THAT(words(submit({"1", "2", "3", "1b"})), ElementsAre("overloaded", "created", "created", "overloaded"));
     EXPECT_EQ(store_.batches().size(), 2u);
-    // The lane is not waited for any more.
+    // The lane is no longer waited for.
     EXPECT_THAT(words(submit({"4", "1"})), ElementsAre("created", "overloaded"));
     EXPECT_EQ(store_.batches().size(), 3u);
     EXPECT_FALSE(batcher_->trouble().has_value());
@@ -412,7 +412,7 @@ TEST_F(IntakeTest, ALaneThatSomebodyHoldsHoldsUpNoOther) {
     EXPECT_THAT(words(submit({"1", "4"})), ElementsAre("created", "created"));
 }
 
-// The rows of other accounts behind it are no less accepted because their batch was halved.
+// Rows of other accounts behind it are still accepted, although their batch was halved.
 TEST_F(IntakeTest, AHeldLaneHoldsUpOnlyItsOwnRowsOfAHalvedBatch) {
     start(with(kLong));
     store_.set_locked("1");
@@ -439,7 +439,7 @@ TEST_F(IntakeTest, AHeldLaneAfterAnUnknownFateIsOfUnknownFate) {
     EXPECT_THAT(words(submit({"1", "3"})), ElementsAre(outcome_unknown, "created"));
 }
 
-// Whoever comes while large requests have their rows in does not wait for all of them.
+// A request that arrives while large requests have rows waiting does not wait for all of them.
 TEST(IntakeQueue, ANewRequestGoesBeforeTheRestOfLargeOnes) {
     IntakeQueue queue({100, 1'000'000}, {2, 1'000'000});
     const IntakeQueue::Size four{4, 1'000'000};
@@ -575,7 +575,7 @@ TEST_F(IntakeTest, StopLetsTheBatchUnderWayEndAndAnswersTheRest) {
     batcher_->stop();
 }
 
-// Many threads at once: everyone is answered, and each client's rows are in its order.
+// Many threads at once: every request is answered, and each client's rows are in order.
 TEST_F(IntakeTest, KeepsEachClientsOrder) {
     start(with(kLong, 7));
     constexpr int kClients = 8, kRows = 60;

@@ -28,7 +28,7 @@ bool same_request(const IntakeItem& a, const IntakeItem& b) {
            same_metadata(a.metadata, b.metadata);
 }
 
-// The items as columns, for unnest.
+// The items as columns for unnest().
 struct Columns {
     std::vector<Uuid> transaction_ids, account_ids, event_ids;
     std::vector<std::int64_t> amounts_cents, lanes, seqs;
@@ -48,7 +48,7 @@ struct Columns {
     }
 };
 
-// One batch on its way through the two round trips.
+// One batch during its two round trips.
 class Batch {
 public:
     // waits must outlive it.
@@ -70,10 +70,10 @@ public:
         return calls;
     }
 
-    // What read_calls() brought. Decides every item in arrival order; the new ones get their place in their lane.
+    // Takes the answers of read_calls(). Decides every item in arrival order and gives the new ones their places.
     void decide(std::span<const db::Rows> answers) {
         const db::Rows& read = answers.back();
-        db::expect(read.size() == items_.size(), "intake read another number of rows than it asked for");
+        db::expect(read.size() == items_.size(), "intake read a different number of rows than it asked for");
         for (const db::Rows& lanes : answers.subspan(2, answers.size() - 3))
             for (std::size_t row = 0; row < lanes.size(); ++row)
                 last_seq_[static_cast<int>(lanes.int64(row, 0))] = lanes.int64(row, 1);
@@ -83,8 +83,8 @@ public:
     }
 
     bool has_new_rows() const { return !new_.transaction_ids.empty(); }
-    // Rows of an earlier transaction that an answer of ours will promise. They may be visible and not yet durable: when
-    // the wait for a synchronous standby was cut short.
+    // Whether answers rely on rows of earlier transactions. Such rows may be visible but not yet durable, if the wait
+    // for a synchronous standby was cut short.
     bool has_found_rows() const { return found_rows_; }
 
     std::vector<db::Call> write_calls() const {
@@ -129,7 +129,7 @@ private:
 
     Key key_of(std::size_t i) const { return {items_[i].account_id, items_[i].idempotency_key}; }
 
-    // A key that was committed before. A row under our own id was stored by an earlier try of this very batch.
+    // A key that was committed before. A row under this item's own id was stored by an earlier try of the same batch.
     bool decide_known_key(std::size_t i, const db::Rows& read) {
         if (read.is_null(i, key_id)) return false;
         IntakeResult& result = results_[i];
@@ -146,8 +146,8 @@ private:
         return true;
     }
 
-    // An account that was created after the lanes were locked may belong to a lane we do not hold: it counts as
-    // unknown. So does one of a lane that was not waited for and not had.
+    // An account created after the lanes were locked may belong to a lane that this batch has not locked: it counts as
+    // unknown. So does an account of a lane that was not waited for and whose lock was not available.
     bool decide_account(std::size_t i, const db::Rows& read) {
         IntakeResult& result = results_[i];
         if (!read.is_null(i, account_lane)) result.lane = static_cast<int>(read.int64(i, account_lane));
@@ -166,7 +166,7 @@ private:
         return true;
     }
 
-    // A key that an earlier item of this batch has taken. An item that was refused takes none.
+    // A key that an earlier item of this batch has taken. A refused item takes no key.
     bool decide_repeated_key(std::size_t i) {
         const auto [leader, is_first] = leaders_.try_emplace(key_of(i), i);
         if (is_first) return false;
@@ -194,8 +194,8 @@ private:
     Columns all_;
     Columns new_;
     bool found_rows_ = false;
-    WallTime accepted_at_;                  // by the database's clock: one for the whole batch
-    std::map<int, std::int64_t> last_seq_;  // of the lanes we hold
+    WallTime accepted_at_;                  // by the database's clock; one time for the whole batch
+    std::map<int, std::int64_t> last_seq_;  // of the locked lanes
     std::map<int, std::int64_t> new_rows_;  // by lane
     std::unordered_map<Key, std::size_t, KeyHash> leaders_;
 };
@@ -226,7 +226,7 @@ Result<std::vector<IntakeResult>> PgIntakeStore::accept(std::span<const IntakeIt
 
 Result<void> PgIntakeStore::ping() { return session_.run(can_accept); }
 
-// A batch of no items, with all its statements, and a commit.
+// A batch without items: all its statements, and a commit.
 Result<void> can_accept(db::Connection& connection) {
     const LaneWaits waits;
     const Batch nothing({}, waits);

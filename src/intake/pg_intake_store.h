@@ -1,8 +1,8 @@
-// PgIntakeStore: intake on PostgreSQL, two round trips a batch.
+// PgIntakeStore: intake on PostgreSQL, two round trips per batch.
 //
 // The first opens the transaction, locks the batch's lanes and then, in a statement that begins after that, reads
-// accounts and keys. The rows that are really new are numbered here. The second inserts them, moves the lanes' cursors
-// and commits. Not thread-safe: one thread at a time.
+// accounts and keys. New rows are numbered on this side. The second inserts them, moves the lanes' cursors and commits.
+// Not thread-safe: one thread at a time.
 #pragma once
 
 #include "db/session.h"
@@ -10,10 +10,10 @@
 
 namespace ledgerline::intake {
 
-// Whether this session can accept transactions just now, with its own settings and rights: does all that accepting a
-// batch does, for no item, and commits. Fails as that would: 25006 on a standby or where writing is switched off, 42501
-// where rights are missing, outcome_unknown where a commit does not end. Leaves no row, no dead row and no lock behind,
-// only a few bytes of WAL, and takes two round trips at most, so that it can be asked every second.
+// Whether this session can accept transactions now, with its settings and rights: does everything that accepting a
+// batch does, for no items, and commits. Fails as accepting would: 25006 on a standby or where writing is disabled,
+// 42501 where rights are missing, outcome_unknown where a commit does not return. Leaves no row, dead row or lock
+// behind, only a few bytes of WAL, and takes at most two round trips, so it can be called every second.
 Result<void> can_accept(db::Connection& connection);
 
 class PgIntakeStore final : public IntakeStore {

@@ -36,7 +36,7 @@ Result<milliseconds> DeadLetterFeed::step() {
     return idle;
 }
 
-// One round. Its errors are the store's.
+// One round. Returns only errors of the store.
 Result<milliseconds> DeadLetterFeed::run_round() {
     if (clock_.steady_now() >= measure_at_) LEDGERLINE_CHECK(measure());
     take_reports(clock_.steady_now());
@@ -61,7 +61,7 @@ Result<milliseconds> DeadLetterFeed::run_round() {
     failpoint("dead_letters.produced");
     LEDGERLINE_CHECK(mark());
     if (!any_taken && !failure_.empty()) return pause_for_bus(failure_);
-    if (bus_backoff_.failures() > 0) log::info("dead letters: the bus takes them again");
+    if (bus_backoff_.failures() > 0) log::info("dead letters: the bus accepts them again");
     bus_backoff_.reset();
     idle_ = idle_min;
     return more ? milliseconds(0) : idle_;
@@ -80,7 +80,7 @@ bool DeadLetterFeed::may_send(const Uuid& letter) const {
     return refused == refused_.end() || clock_.steady_now() >= refused->second.retry_at;
 }
 
-// Returns how many were under way before.
+// Returns how many letters were already under way.
 std::size_t DeadLetterFeed::send(const std::vector<DeadLetter>& letters) {
     const std::size_t before = under_way_.size();
     std::vector<bus::Outgoing> batch;
@@ -125,7 +125,7 @@ void DeadLetterFeed::note_refused(const Uuid& letter, std::size_t bytes_max, con
     refused.bytes_max = std::max(cut_bytes_min, std::min(bytes_max, dead_letter_value_bytes_max) / 2);
     if (bytes_max > cut_bytes_min) return;
     if (refused.retry_at == SteadyTime())
-        log::error("dead letters: the bus refuses a letter, however small; it is tried again now and then",
+        log::error("dead letters: the bus refuses a letter, however small; it is retried from time to time",
                    {{"dead_letter_id", letter}, {"error", reason}});
     refused.retry_at = clock_.steady_now() + refused_retry_interval;
 }
@@ -146,7 +146,7 @@ Result<milliseconds> DeadLetterFeed::pause_for_database(const Error& error) {
 }
 
 milliseconds DeadLetterFeed::pause_for_bus(const std::string& reason) {
-    if (bus_backoff_.failures() == 0) log::warn("dead letters: not announced", {{"error", reason}});
+    if (bus_backoff_.failures() == 0) log::warn("dead letters: not published", {{"error", reason}});
     return pause(bus_backoff_);
 }
 

@@ -16,7 +16,7 @@ namespace {
 using test::MemoryDatabase;
 using testing::ElementsAre;
 
-// Takes every letter, but for those that the test has something against.
+// Accepts every letter, except those that the test marks.
 class FakeProducer final : public bus::Producer {
 public:
     explicit FakeProducer(ManualClock& clock) : clock_(clock) {}
@@ -45,7 +45,7 @@ public:
     std::string obstacle(int) const override { return {}; }
     std::size_t message_bytes_max() const override { return known_bytes_max; }
 
-    // What was held back is acknowledged after all.
+    // The reports that were held back arrive after all.
     void let_go() {
         held.clear();
         std::ranges::move(std::exchange(held_back_, {}), std::back_inserter(reports_));
@@ -53,7 +53,7 @@ public:
 
     int calls = 0;
     bool down = false;
-    std::function<void()> before;  // what happens while the broker is called
+    std::function<void()> before;  // runs while the broker is called
     std::set<Uuid> failing, refused, held;
     std::size_t takes_bytes = 1'000'000, known_bytes_max = 1'000'000;
     std::vector<Uuid> taken;
@@ -65,7 +65,7 @@ private:
     std::vector<bus::Report> reports_, held_back_;
 };
 
-// Fails the way a database does that is away.
+// Fails like a database that is away.
 class FlakyStore final : public DeadLetterStore {
 public:
     explicit FlakyStore(std::unique_ptr<DeadLetterStore> store) : store_(std::move(store)) {}
@@ -184,7 +184,7 @@ TEST_F(DeadLetterFeedTest, WaitsForABusThatIsAway) {
 
 TEST_F(DeadLetterFeedTest, LettersThatTheBusDoesNotTakeHoldUpNoOther) {
     const auto letters = bury_many(3 * DeadLetterFeed::letters_per_round_max);
-    // A whole round and more.
+    // More than one whole round.
     producer_.failing.insert(letters.begin(), letters.begin() + DeadLetterFeed::letters_per_round_max + 1);
     run(20);
     ASSERT_EQ(producer_.taken.size(), 2 * DeadLetterFeed::letters_per_round_max - 1);

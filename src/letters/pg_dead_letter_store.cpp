@@ -13,7 +13,7 @@ db::ConnectionConfig without_durable_commits(db::ConnectionConfig config) {
     return config;
 }
 
-// What the worker wrote as base64; text that is none comes back as it is.
+// Decodes what the worker wrote as base64; text that is not base64 is returned unchanged.
 std::string decoded(const std::string& text) {
     std::string bytes(text.size(), '\0');
     std::size_t length = 0;
@@ -24,8 +24,8 @@ std::string decoded(const std::string& text) {
     return bytes;
 }
 
-// An array of [name, value], or [name, value, "base64"] where both are encoded. What has another form was not written
-// by a worker, and is left out.
+// From an array of [name, value], or [name, value, "base64"] with both encoded. Elements of any other form were not
+// written by a worker and are left out.
 std::vector<Header> headers_of(std::string_view json_text) {
     std::vector<Header> headers;
     const auto parsed = json::parse(json_text);

@@ -1,4 +1,4 @@
-// PgDeadLetterStore: the feed's database. See dead_letter_store.h for what each call promises.
+// PgDeadLetterStore: the feed's database. dead_letter_store.h says what each call guarantees.
 #pragma once
 
 #include "db/session.h"
@@ -9,8 +9,8 @@ namespace ledgerline::letters {
 
 class PgDeadLetterStore final : public DeadLetterStore {
 public:
-    // Connects when it is first used. Its commits are not durable, whatever config says: a mark that a crash undoes
-    // only makes a letter come twice.
+    // Connects on first use. Its commits are asynchronous, whatever config says: a mark lost in a crash only makes a
+    // letter go out twice.
     PgDeadLetterStore(db::ConnectionConfig config, Metrics& metrics);
 
     Result<std::vector<DeadLetter>> read_unannounced(const std::string& owner, const Uuid& after,

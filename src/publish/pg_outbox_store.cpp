@@ -8,7 +8,7 @@
 namespace ledgerline::publish {
 namespace {
 
-constexpr std::string_view kTimedOut = "57014";  // by the server's statement_timeout
+constexpr std::string_view kTimedOut = "57014";  // the server's statement_timeout
 
 db::ConnectionConfig without_durable_commits(db::ConnectionConfig config) {
     config.durable_commits = false;
@@ -28,14 +28,14 @@ Event event_of(const db::Rows& rows, std::size_t row) {
     event.amount_cents = rows.int64(row, 8);
     event.currency = rows.text(row, 9);
     const auto type = parse_transaction_type(rows.text(row, 10));
-    db::expect(type.has_value(), "a type of transaction was expected");
+    db::expect(type.has_value(), "expected a transaction type");
     event.type = *type;
     event.idempotency_key = rows.text(row, 11);
     event.metadata = rows.optional_text(row, 12);
     return event;
 }
 
-// The first characters of an error that may come from anywhere: bytes that PostgreSQL would not take are replaced.
+// The beginning of an error text from any source; bytes that PostgreSQL would reject are replaced.
 std::string storable(const std::string& error) {
     std::string text = error.substr(0, PgOutboxStore::error_chars_max);
     std::replace_if(text.begin(), text.end(), [](unsigned char c) { return c == 0 || c >= 0x80; }, '?');
@@ -134,7 +134,7 @@ Result<std::vector<Event>> PgOutboxStore::read(std::span<const Lease> leases, st
         for (std::size_t row = 0; row < rows.size(); ++row) events.push_back(event_of(rows, row));
         return events;
     });
-    // What took too long is not asked for again as it was.
+    // Do not repeat a read that timed out at the same size.
     if (!read && read.error().code == kTimedOut)
         read_events_max_ = std::max<std::size_t>(1, events_max / 2);
     else if (read && read_events_max_ < read_events_most)

@@ -1,4 +1,4 @@
-// PgOutboxStore: the publisher's database. See outbox_store.h for what each call promises.
+// PgOutboxStore: the publisher's database. outbox_store.h says what each call guarantees.
 #pragma once
 
 #include "db/session.h"
@@ -7,19 +7,19 @@
 
 namespace ledgerline::publish {
 
-// Whether this session can do the publisher's writes just now, with its own settings and rights: runs them for no lane,
-// no owner and no letter, and commits. Fails as they would: 25006 on a standby or where writing is switched off, 42501
-// where rights are missing, outcome_unknown where a commit does not end. Leaves no row, no dead row and no lock behind,
-// only a few bytes of WAL, so that it can be asked every second.
+// Whether this session can do the publisher's writes now, with its settings and rights: runs them for no lane, owner or
+// letter, and commits. Fails as they would: 25006 on a standby or where writing is disabled, 42501 where rights are
+// missing, outcome_unknown where a commit does not return. Leaves no row, dead row or lock behind, only a few bytes of
+// WAL, so it can be called every second.
 Result<void> can_publish(db::Connection& connection);
 
 class PgOutboxStore final : public OutboxStore {
 public:
-    // Characters of an error that are kept with its lane.
+    // How many characters of an error are kept with its lane.
     static constexpr std::size_t error_chars_max = 500;
 
-    // Connects when it is first used. Its commits are not durable, whatever config says, except for those that change
-    // who owns a lane: a cursor move that a crash undoes only makes messages come twice.
+    // Connects on first use. Its commits are asynchronous, whatever config says, except those that change a lane's
+    // owner: a cursor move lost in a crash only makes messages go out twice.
     PgOutboxStore(db::ConnectionConfig config, Metrics& metrics, Tracer& tracer = Tracer::off());
 
     Result<std::vector<Lease>> renew(const std::string& owner, milliseconds term) override;
@@ -33,11 +33,11 @@ public:
     Result<Backlog> backlog() override;
 
 private:
-    static constexpr std::size_t read_events_most = 4096;  // a lane
+    static constexpr std::size_t read_events_most = 4096;  // per lane
 
     db::Session session_;
     std::size_t read_events_max_ =
-        read_events_most;  // halved when a read takes too long, doubled by each that does not
+        read_events_most;  // halved when a read times out, doubled by each read that does not
 };
 
 }  // namespace ledgerline::publish

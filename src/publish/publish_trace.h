@@ -1,5 +1,5 @@
 // PublishTrace: the spans of one publish round. Each event whose trace is sampled gets one, from the read to the
-// acknowledgement, under which everything lies that becomes of its message; the round gets one that links them.
+// acknowledgement; everything that happens to its message lies below it. The round gets one that links them.
 //
 // Not thread-safe.
 #pragma once
@@ -16,7 +16,7 @@ namespace ledgerline::publish {
 
 class PublishTrace {
 public:
-    // attributes: of every event's span. Both must outlive it.
+    // attributes: set on every event's span. Both must outlive it.
     PublishTrace(Tracer& tracer, const bus::MessagingNames& names, const SpanAttributes& attributes)
         : tracer_(tracer),
           names_(names),
@@ -25,15 +25,15 @@ public:
           begun_at_(tracer.now()) {}
 
     // Begins the event's span and puts its traceparent into the event, and so into the message. Events are numbered
-    // from 0 in the order of these calls.
+    // from 0 in call order.
     void add(Event& event);
-    // After the last add(): begins the round's span.
+    // Begins the round's span. Call after the last add().
     void begin_round();
-    // What the round's database calls belong to.
+    // The parent of the round's database calls.
     const TraceContext& context() const { return round_.context(); }
 
-    // What became of the event of that number, once: why its message was not delivered, or nothing when it was. Ends
-    // its span. May come long after the round.
+    // The fate of the event with that number: why its message was not delivered, or empty when it was. Ends the event's
+    // span. Call once per event, possibly long after the round.
     void report(std::size_t number, const std::string& reason);
 
 private:
@@ -43,7 +43,7 @@ private:
     const std::string name_;
     const WallTime begun_at_;
     std::size_t count_ = 0;
-    std::map<std::size_t, Span> spans_;  // by number of the event
+    std::map<std::size_t, Span> spans_;  // by event number
     Span round_;
     bool failed_ = false;
 };

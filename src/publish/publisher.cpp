@@ -53,7 +53,7 @@ void Publisher::release() {
     count_stopped();
 }
 
-// One round. Its errors are the store's; those of the bus are dealt with inside.
+// One round. Returns only errors of the store; those of the bus are handled inside.
 Result<milliseconds> Publisher::run_round() {
     if (clock_.steady_now() >= renew_at_) LEDGERLINE_CHECK(renew_leases());
     if (clock_.steady_now() >= backlog_at_) LEDGERLINE_CHECK(measure_backlog());
@@ -77,7 +77,7 @@ Result<milliseconds> Publisher::run_round() {
     return idle_after(published);
 }
 
-// Sends the runs, and waits a moment for what becomes of them. Returns how many events that published.
+// Sends the runs and waits a moment for the reports. Returns how many events were published.
 Result<std::size_t> Publisher::publish(std::vector<Run>& runs) {
     failpoint("publisher.read");
     const auto trace = std::make_shared<PublishTrace>(tracer_, options_.messaging, span_attributes_);
@@ -91,7 +91,7 @@ Result<void> Publisher::renew_leases() {
         LEDGERLINE_CHECK(store_.expire_others(options_.owner));
         others_expired_ = true;
     }
-    // The term counts from before the call, so that our end of it comes before the database's.
+    // The term counts from before the call, so that it ends here before it ends in the database.
     const SteadyTime asked_at = clock_.steady_now();
     LEDGERLINE_TRY(const auto leases, store_.renew(options_.owner, lease_term));
     adopt(leases);
@@ -110,14 +110,14 @@ void Publisher::adopt(std::span<const Lease> leases) {
         }
         Lane lane = known->second;
         if (lane.lease != lease)
-            log::info("publisher: lane goes on from another place",
+            log::info("publisher: lane continues from another place",
                       {{"lane", lease.lane}, {"seq", lease.published_seq}, {"epoch", lease.epoch}});
         if (lane.lease.published_seq != lease.published_seq) lane.refusals = 0;
         lane.lease = lease;
         held.emplace(lease.lane, lane);
     }
     if (held.size() != lanes_.size())
-        log::info("publisher: lanes changed hands", {{"held", held.size()}, {"before", lanes_.size()}});
+        log::info("publisher: number of leases changed", {{"held", held.size()}, {"before", lanes_.size()}});
     lanes_ = std::move(held);
     metrics_.publisher_lanes_owned.Set(static_cast<double>(lanes_.size()));
     count_stopped();
@@ -168,7 +168,7 @@ Result<std::vector<Publisher::Run>> Publisher::read(std::span<const Lease> lease
             take(run, std::move(event));
             continue;
         }
-        // What stands before the hole is published first; the lane fails when the hole is next.
+        // What comes before the hole is published first; the lane fails when the hole is next.
         stopped_lane = event.lane;
         if (!run.events.empty()) continue;
         LEDGERLINE_CHECK(halt_at_hole(*run.lane, event));
@@ -177,7 +177,7 @@ Result<std::vector<Publisher::Run>> Publisher::read(std::span<const Lease> lease
     return runs;
 }
 
-// Each run takes at least one event, however large.
+// A run takes at least one event, however large.
 void Publisher::take(Run& run, Event event) {
     const std::size_t bytes = event.metadata ? event.metadata->size() : 0;
     run.is_full =

@@ -1,11 +1,11 @@
-// Publisher: announces the events of the lanes it holds leases for on the bus.
+// Publisher: publishes the events of the lanes whose leases it holds to the bus.
 //
-// One step() reads what follows the cursors of the lanes that have nothing under way, hands it to the bus with no
+// Each step() reads what follows the cursors of the lanes that have nothing under way, hands it to the bus with no
 // transaction open, and moves each cursor to the highest seq that the bus has acknowledged without a gap. It waits for
-// the bus only for a moment: a lane whose acknowledgements come late stays under way, for hours if need be, and what
-// comes then still counts. It sends nothing twice meanwhile, and the other lanes go on. A lane that fails backs off by
-// itself. An event that the bus refuses three times halts its lane until somebody helps.
-// A database or bus that is away is waited for, for ever.
+// the bus only briefly. A lane whose acknowledgements are late stays under way, for hours if need be, and late
+// acknowledgements still count; meanwhile nothing is sent twice and the other lanes continue. A lane that fails backs
+// off alone. An event that the bus refuses three times halts its lane until an operator helps. A database or bus that
+// is away is retried forever.
 //
 // Not thread-safe: step() and release() belong to one thread at a time.
 #pragma once
@@ -35,57 +35,57 @@ namespace ledgerline::publish {
 
 class Publisher {
 public:
-    // A lease runs this long on the database's clock, and is renewed this often.
+    // A lease lasts this long on the database's clock, and is renewed this often.
     static constexpr milliseconds lease_term{5000};
     static constexpr milliseconds renew_interval{1500};
-    // What one round takes at most.
+    // Limits of one round.
     static constexpr std::size_t events_per_round_max = 2000;
     static constexpr std::size_t events_per_lane_max = 500;
-    // What one lane has under way at most: lanes whose partitions are away must not fill what the client queues.
+    // The limit of what one lane has under way: lanes whose partitions are away must not fill the client's queue.
     static constexpr std::size_t window_bytes_max = limits::kafka_queued_bytes_max / 16;
-    // How long one round waits for the acknowledgements of what it sent, so that lanes move together; and one that
-    // sent nothing, for those that are late.
+    // How long a round waits for the acknowledgements of what it sent, so that lanes move together. A round that sent
+    // nothing waits for late ones.
     static constexpr milliseconds round_wait_max{50};
     static constexpr milliseconds late_wait_max{20};
-    // A lane whose acknowledgements take longer sends half as much at once, down to one event.
+    // A lane whose acknowledgements take longer sends half as much next time, down to one event.
     static constexpr milliseconds slow_acknowledgement{1000};
-    // When it is first said of a lane that nothing is acknowledged, and then how often.
+    // When a lane without acknowledgements is first reported, and how often after that.
     static constexpr milliseconds unacknowledged_note{3000};
     static constexpr milliseconds unacknowledged_note_interval{30'000};
     // How long release() waits for what is under way.
     static constexpr milliseconds release_wait_max{2000};
-    // How often one event may be refused in a row before its lane halts, and when a halted lane is tried again.
+    // How often in a row an event may be refused before its lane halts, and when a halted lane is retried.
     static constexpr int refusals_max = 3;
     static constexpr milliseconds halted_retry_interval{30'000};
-    // Sleep after a round that published something; it doubles with every round that found nothing.
+    // Sleep after a round that published something; it doubles with each round that found nothing.
     static constexpr milliseconds idle_min{1};
     static constexpr milliseconds idle_max{200};
     static constexpr milliseconds backlog_interval{1000};
-    // Of a lane that fails. One that is only full is tried again sooner.
+    // For a lane that fails. One whose bus queue is full is retried sooner.
     static constexpr Backoff::Limits lane_backoff{milliseconds(10), milliseconds(2000)};
     static constexpr milliseconds full_retry_max{500};
     static constexpr Backoff::Limits outage_backoff{milliseconds(50), milliseconds(5000)};
 
     struct Options {
-        std::string owner;  // of the leases: another one for every start of every process
-        // The caller has proof that no other publisher of this database is alive: take their lanes over at once.
+        std::string owner;  // of the leases: unique for each start of each process
+        // The caller has proof that no other publisher of this database is alive: take over their lanes at once.
         bool others_are_dead = false;
         bus::MessagingNames messaging{};  // for the spans
     };
 
-    // Everything passed by reference must outlive the publisher.
+    // Arguments passed by reference must outlive the publisher.
     Publisher(Options options, OutboxStore& store, bus::Producer& producer, const Clock& clock, Random& random,
               Metrics& metrics, Tracer& tracer = Tracer::off());
 
-    // Does one round. Returns how long to sleep if nobody reports new events meanwhile; an error only when nothing can
-    // succeed until somebody mends the installation (Disposition::stop).
+    // Runs one round. Returns how long to sleep unless new events are reported meanwhile; an error only when nothing
+    // can succeed until somebody fixes the installation (Disposition::stop).
     Result<milliseconds> step();
 
-    // Gives all leases up, for others to take at once. Best effort: without it they expire. The next step() would take
-    // lanes again.
+    // Gives up all leases, so that others can take them at once. Best effort: otherwise they expire. The next step()
+    // would take lanes again.
     void release();
 
-    // Why its cursors and leases cannot be written; nothing while they can. Thread-safe.
+    // Why cursors and leases cannot be written; empty while they can. Thread-safe.
     std::optional<std::string> trouble() const { return standing_.trouble(); }
 
 private:
@@ -95,33 +95,33 @@ private:
         SteadyTime retry_at{};
         bool at_hole = false;
         std::size_t window_max = events_per_lane_max;  // how many events are sent at once
-        bool is_slow = false;                          // no round waits for it
-        int refusals = 0;                              // in a row, of the event behind the cursor
-        bool may_have_halt = true;                     // recorded by this publisher or the one before
+        bool is_slow = false;                          // rounds do not wait for it
+        int refusals = 0;                              // in a row, of the event after the cursor
+        bool may_have_halt = true;                     // recorded by this publisher or its predecessor
     };
     // The events that follow one lane's cursor.
     struct Run {
         Lane* lane = nullptr;
         std::vector<Event> events;  // contiguous, from the cursor on
         std::size_t bytes = 0;      // of their metadata
-        bool is_full = false;       // what follows comes in another round
+        bool is_full = false;       // the rest comes in another round
     };
-    // The events of one lane that the bus has, until it has reported of each. It outlives the lease.
+    // The events of one lane that the bus has, until it has reported on each. A window outlives its lease.
     struct Window {
         std::int64_t epoch = 0;      // of the lease under which it was sent
         std::int64_t first_seq = 0;  // of its events
         std::vector<std::string> traceparents;
         std::vector<std::optional<bus::Report>> reports;
         std::size_t reported = 0;
-        std::size_t acknowledged = 0;  // of events, from the first one on
-        std::size_t settled = 0;       // of those, what the cursor has moved over
+        std::size_t acknowledged = 0;  // number of events, from the first one on
+        std::size_t settled = 0;       // of those, the number the cursor has passed
         SteadyTime sent_at;
         SteadyTime note_due;
         std::shared_ptr<PublishTrace> trace;
         std::size_t first_in_trace = 0;
 
         bool complete() const { return reported == reports.size(); }
-        // Where the cursor stands unless somebody else has moved it.
+        // Where the cursor is unless another process has moved it.
         std::int64_t cursor() const { return first_seq - 1 + static_cast<std::int64_t>(settled); }
     };
 
@@ -159,14 +159,14 @@ private:
     Random& random_;
     Metrics& metrics_;
     Tracer& tracer_;
-    const SpanAttributes span_attributes_;  // of every event's span
+    const SpanAttributes span_attributes_;  // set on every event's span
 
     std::map<int, Lane> lanes_;
     std::map<int, Window> under_way_;               // by lane
     std::map<std::uint64_t, int> lanes_by_number_;  // of the first message of each window
     bool others_expired_ = false;
-    SteadyTime renew_at_{};    // renew before the first round, and as soon as a cursor or epoch surprised us
-    SteadyTime leases_end_{};  // when, at the earliest, another publisher may take our lanes
+    SteadyTime renew_at_{};    // before the first round, and as soon as a cursor or epoch is not as expected
+    SteadyTime leases_end_{};  // the earliest time at which another publisher may take these lanes
     SteadyTime backlog_at_{};
     Standing standing_;
     Backoff database_backoff_;

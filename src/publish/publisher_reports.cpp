@@ -1,4 +1,4 @@
-// What the publisher does about what the bus reports of the messages under way.
+// How the publisher handles the bus's reports on the messages under way.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -44,8 +44,8 @@ void Publisher::take(bus::Report report) {
     lanes_by_number_.erase(first);
 }
 
-// Moves the cursors over what was acknowledged, and deals with the windows that are complete. Returns how many events
-// that published.
+// Moves the cursors over what was acknowledged and handles the windows that are complete. Returns how many events were
+// published.
 Result<std::size_t> Publisher::settle() {
     LEDGERLINE_TRY(const std::size_t published, move_cursors());
     for (auto next = under_way_.begin(); next != under_way_.end();) {
@@ -66,7 +66,7 @@ Result<std::size_t> Publisher::move_cursors() {
         const auto lane = lanes_.find(number);
         if (lane == lanes_.end() || window.acknowledged == window.settled) continue;
         const Lease& lease = lane->second.lease;
-        // Otherwise it was rewound or lost since.
+        // Otherwise it has been rewound or lost since.
         if (lease.epoch == window.epoch && lease.published_seq == window.cursor())
             advances.push_back({number, lease.epoch, lease.published_seq,
                                 window.first_seq - 1 + static_cast<std::int64_t>(window.acknowledged)});
@@ -77,7 +77,7 @@ Result<std::size_t> Publisher::move_cursors() {
         return store_.advance(options_.owner, advances);
     }();
     if (!moved) {
-        // Whether the cursors moved is not known: what is true now must be read before anything else is done.
+        // It is unknown whether the cursors moved: read the current state before doing anything else.
         renew_at_ = {};
         return std::unexpected(std::move(moved).error());
     }
@@ -106,15 +106,15 @@ Result<std::size_t> Publisher::move_cursors() {
     return published;
 }
 
-// Acknowledgements may come long after the round that sent the events, and of several rounds at once: the cursors move
-// in the trace of the first one that is sampled.
+// Acknowledgements may come long after the round that sent the events, and for several rounds at once: the cursors move
+// in the trace of the first round that is sampled.
 TraceContext Publisher::trace_of(std::span<const Advance> advances) const {
     for (const Advance& advance : advances)
         if (const TraceContext& context = under_way_.at(advance.lane).trace->context(); context.sampled) return context;
     return {};
 }
 
-// The bus has reported of all: what became of the first that it did not take decides what the lane does next.
+// The bus has reported on all events: the fate of the first one it did not accept decides what the lane does next.
 Result<void> Publisher::close(int number, const Window& window) {
     const auto found = lanes_.find(number);
     if (found == lanes_.end()) return {};
@@ -124,15 +124,15 @@ Result<void> Publisher::close(int number, const Window& window) {
     if (lane.lease.epoch != window.epoch || lane.lease.published_seq != window.cursor()) return {};
     const bus::Report& report = *window.reports[window.acknowledged];
     if (report.fate == bus::Fate::refused) {
-        // It may have been the company that was too large.
+        // Perhaps only the batch was too large.
         lane.window_max = 1;
         if (window.acknowledged == 0) return refuse(lane, report);
     }
-    // What was acknowledged before it is a success; it is the first next time.
+    // Events before it were acknowledged, which is a success; it comes first next time.
     if (window.acknowledged > 0) return {};
     return fail_lane(lane,
                      {Disposition::retry, "not_delivered",
-                      fmt::format("the bus did not take event {}: {}", lane.lease.published_seq + 1, report.reason)},
+                      fmt::format("the bus did not accept event {}: {}", lane.lease.published_seq + 1, report.reason)},
                      report.fate == bus::Fate::full ? full_retry_max : lane_backoff.cap);
 }
 
@@ -145,8 +145,8 @@ void Publisher::adjust(Lane& lane, const Window& window, SteadyTime now) {
         lane.window_max = std::min(events_per_lane_max, lane.window_max * 2);
 }
 
-// The bus does not take the event behind the cursor as it is. That is final for this event, and its lane waits for
-// somebody who makes room for it; it is tried again now and then.
+// The bus does not accept the event after the cursor as it is. That is final for this event, and its lane waits until
+// somebody makes room for it; it is retried from time to time.
 Result<void> Publisher::refuse(Lane& lane, const bus::Report& report) {
     const std::string text = fmt::format("the bus refuses event {}: {}", lane.lease.published_seq + 1, report.reason);
     if (++lane.refusals < refusals_max) return fail_lane(lane, {Disposition::retry, "refused", text}, lane_backoff.cap);
@@ -168,7 +168,7 @@ Result<void> Publisher::record_halt(Lane& lane, const Error& error) {
     return {};
 }
 
-// Of lanes that have just moved on.
+// Call for lanes that have just moved on.
 Result<void> Publisher::clear_halts(const std::vector<int>& lanes) {
     if (lanes.empty()) return {};
     LEDGERLINE_CHECK(store_.clear_halts(lanes));
@@ -176,7 +176,7 @@ Result<void> Publisher::clear_halts(const std::vector<int>& lanes) {
     return {};
 }
 
-// What waits for the bus for long is said where people look for it.
+// Reports lanes that have waited long for the bus, in the log and in the database.
 Result<void> Publisher::note_unacknowledged() {
     const SteadyTime now = clock_.steady_now();
     for (auto& [number, window] : under_way_) {

@@ -16,7 +16,7 @@ namespace {
 
 using test::MemoryDatabase;
 
-// Takes every message, but for those that the test has something against.
+// Accepts every message, except those that the test marks.
 class FakeProducer final : public bus::Producer {
 public:
     explicit FakeProducer(ManualClock& clock) : clock_(clock) {}
@@ -47,7 +47,7 @@ public:
     std::string obstacle(int) const override { return held.empty() ? "" : "no leader"; }
     std::size_t message_bytes_max() const override { return 1'000'000; }
 
-    // What was held back is acknowledged after all.
+    // The reports that were held back arrive after all.
     void let_go() {
         held.clear();
         std::ranges::move(std::exchange(held_back_, {}), std::back_inserter(reports_));
@@ -55,7 +55,7 @@ public:
 
     int calls = 0;
     bool down = false;
-    std::function<void()> before;                               // what happens while the broker is called
+    std::function<void()> before;                               // runs while the broker is called
     std::map<std::pair<int, std::int64_t>, bus::Fate> answers;  // by lane and seq
     std::set<int> held;                                         // lanes whose reports are held back
     std::map<int, std::vector<std::int64_t>> taken, sent;       // by lane
@@ -67,7 +67,7 @@ private:
     std::vector<bus::Report> reports_, held_back_;
 };
 
-// Fails the way a database does that is away.
+// Fails like a database that is away.
 class FlakyStore final : public OutboxStore {
 public:
     explicit FlakyStore(std::unique_ptr<OutboxStore> store) : store_(std::move(store)) {}
@@ -110,7 +110,7 @@ private:
 
 class PublisherTest : public testing::Test {
 protected:
-    // Accepts the seqs as credits of a lane.
+    // Accepts the seqs as credits in a lane.
     void accept(int lane, std::initializer_list<std::int64_t> seqs) {
         for (const std::int64_t seq : seqs) {
             Event event;
@@ -369,7 +369,7 @@ TEST_F(PublisherTest, TakesABoundedNumberOfEventsARound) {
     EXPECT_EQ(lane(0).published_seq, 1200);
 }
 
-// The bus has taken them, and says so much later than a round waits.
+// The bus has accepted them, and reports it much later than a round waits.
 TEST_F(PublisherTest, LateAcknowledgementsCountAndNothingIsSentTwice) {
     accept(0, {1, 2, 3});
     producer_.held = {0};
@@ -461,7 +461,7 @@ TEST_F(PublisherTest, AnEventThatTheBusRefusesThreeTimesHaltsItsLaneAndNoOther) 
     EXPECT_FALSE(lane(0).publish_halt);
 }
 
-// The one that recorded it is gone.
+// The publisher that recorded the halt is gone.
 TEST_F(PublisherTest, ClearsAHaltOfThePublisherBefore) {
     accept(0, {1, 2});
     lane(0).publish_halt = LaneHalt{2, "refused", "too large"};

@@ -72,7 +72,7 @@ TEST_F(CommandFiles, RejectsAreNeverWrittenOverTheInput) {
              {"in.csv", "./in.csv", "hardlink", "symlink", "- <in.csv", "/dev/stdin <in.csv", "/dev/fd/9 9<in.csv"})
             for (const char* overwrite : {"", "--overwrite-rejects"})
                 expect_untouched(fmt::format("$L import --skip-invalid --rejects {} {} {}", name, overwrite, input),
-                                 "that is the file that is imported");
+                                 "this is the file being imported");
 }
 
 TEST_F(CommandFiles, RejectsGoWhereAFileCanBe) {
@@ -81,14 +81,14 @@ TEST_F(CommandFiles, RejectsGoWhereAFileCanBe) {
          {"sub", "sub/", ".", "/dev/null", "/dev/full", "/dev/stdout", "pipe", "device", "no/such/dir"})
         expect_untouched(fmt::format("$L import in.csv --skip-invalid --rejects {}", name), "cannot write ");
     expect_untouched("$L import in.csv --skip-invalid --rejects dangling", "it is not a regular file");
-    expect_untouched("$L import in.csv --rejects x.csv", "--rejects and --overwrite-rejects go with --skip-invalid");
+    expect_untouched("$L import in.csv --rejects x.csv", "--rejects and --overwrite-rejects require --skip-invalid");
     for (const char* input : {"- <in.csv", "/dev/stdin <in.csv", "<(cat in.csv)", "- < <(cat in.csv)"})
         expect_untouched(fmt::format("$L import --skip-invalid {}", input), "needs --rejects FILE");
 }
 
 TEST_F(CommandFiles, AnExistingFileOfRejectsIsKeptUnlessItIsToBeReplaced) {
     write("bad.csv", "precious");
-    expect_untouched("$L import in.csv --skip-invalid --rejects bad.csv", "bad.csv: it is there already");
+    expect_untouched("$L import in.csv --skip-invalid --rejects bad.csv", "bad.csv: it already exists");
     EXPECT_EQ(read("bad.csv"), "precious");
     EXPECT_EQ(sh("$L import in.csv --skip-invalid --rejects bad.csv --overwrite-rejects").code, 0);
     EXPECT_EQ(read("bad.csv"), std::string(kHeader) + kBad);
@@ -161,7 +161,7 @@ TEST_F(CommandFiles, InputThatCannotBeReadIsSaidSo) {
           Case{": | $L import -", 2, "the file is empty"}, Case{"$L import - <&-", 2, "cannot read stdin"},
           Case{"cat in.csv | TMPDIR=/no/such/dir $L import -", 3, "in /no/such/dir: No such file"},
           Case{"trap '' XFSZ; ulimit -f 1; yes | head -c 100000 | $L import -", 3,
-               "cannot keep a copy of what comes from stdin"}}) {
+               "cannot copy the data from stdin"}}) {
         const Shelled refused = sh(each.script);
         EXPECT_EQ(refused.code, each.code) << each.script << refused.err;
         EXPECT_THAT(refused.err, HasSubstr(each.said)) << each.script;

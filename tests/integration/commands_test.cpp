@@ -98,7 +98,7 @@ TEST_F(Commands, ListsGoOverPagesAndSayWhenThereIsMore) {
     EXPECT_EQ(call({"accounts", "list", "--limit", "5", "-o", "json"}).lines(), 5);
     const Outcome some = call({"accounts", "list", "--limit", "3", "-o", "json"});
     EXPECT_EQ(some.lines(), 3);
-    EXPECT_EQ(some.err, "There are more than 3: raise --limit to see them.\n");
+    EXPECT_EQ(some.err, "There are more than 3: raise --limit to see the rest.\n");
 }
 
 TEST_F(Commands, TransactionsArePostedOnce) {
@@ -217,8 +217,8 @@ TEST_F(Commands, LanesAndVerifyShowWhatHaltsALane) {
     EXPECT_THAT(call({"top", "--once", "--interval", "100ms"}).out, HasSubstr("apply halted at 1: not_recognized"));
     const Outcome verified = call({"verify"});
     EXPECT_EQ(verified.code, exit_refused);
-    EXPECT_THAT(verified.out, HasSubstr("FAILED  no lane stands halted"));
-    EXPECT_THAT(verified.out, HasSubstr("The ledger is whole, but does not go on"));
+    EXPECT_THAT(verified.out, HasSubstr("FAILED  no lane is halted"));
+    EXPECT_THAT(verified.out, HasSubstr("The ledger is intact, but a lane is not moving"));
 }
 
 TEST_F(Commands, MigrateTellsWhereTheSchemaIs) {

@@ -166,7 +166,7 @@ TEST_F(Verify, SaysThatAnAnnouncedEventIsNotApplied) {
     EXPECT_FALSE(found.damaged());
     EXPECT_EQ(broken(found), std::set{Check::halts});
     EXPECT_THAT(text_of(found), testing::ContainsRegex(
-                                    "lane 0 seq 10 : announced and not applied; the lane has not moved for 4[0-9] s"));
+                                    "lane 0 seq 10 : published but not applied; the lane has not moved for 4[0-9] s"));
 }
 
 TEST_F(Verify, SaysTheSameWhateverTheStretch) {
@@ -357,7 +357,7 @@ const Damage kDamages[] = {
     {"ReplayOfALetterNotReplayed",
      "UPDATE dead_letters SET state = 'PARKED', decided_at = NULL WHERE id = id(3007)",
      {replays},
-     "the event replays a dead letter that was not replayed, or another's",
+     "the event replays a dead letter that was not replayed, or one of another transaction",
      1007},
     {"ReplayLost",
      "DELETE FROM replayed_events",

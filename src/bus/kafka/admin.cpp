@@ -12,8 +12,8 @@
 namespace ledgerline::bus {
 namespace {
 
-constexpr std::size_t kErrorChars = 512;  // what the library asks for
-// The library answers by itself at the request's end; this comes on top.
+constexpr std::size_t kErrorChars = 512;  // buffer size that the library asks for
+// The library answers on its own when the request times out; this grace is added to the timeout.
 constexpr milliseconds kAnswerGrace{500};
 
 using AdminOptions = std::unique_ptr<rd_kafka_AdminOptions_t, KafkaDeleter<rd_kafka_AdminOptions_destroy>>;
@@ -37,7 +37,7 @@ void ask(rd_kafka_t* client, rd_kafka_admin_op_t operation, rd_kafka_queue_t* qu
     send(options.get(), queue);
 }
 
-// Sends one request and waits for its answer. Null: none came.
+// Sends one request and waits for its answer. Null: no answer.
 KafkaEvent ask(rd_kafka_t* client, rd_kafka_admin_op_t operation, const Send& send) {
     const KafkaQueue queue(rd_kafka_queue_new(client));
     ask(client, operation, queue.get(), send);
@@ -45,7 +45,7 @@ KafkaEvent ask(rd_kafka_t* client, rd_kafka_admin_op_t operation, const Send& se
         rd_kafka_queue_poll(queue.get(), static_cast<int>((kafka_change_wait_max + kAnswerGrace).count())));
 }
 
-// What the answer says of its one topic.
+// The result for the request's one topic.
 Result<void> check(const KafkaEvent& answer, const rd_kafka_topic_result_t* const* results, std::size_t count,
                    rd_kafka_resp_err_t harmless, const std::string& topic, const char* what) {
     if (rd_kafka_event_error(answer.get()) != RD_KAFKA_RESP_ERR_NO_ERROR)
@@ -69,11 +69,11 @@ ConfigResource resource(rd_kafka_ResourceType_t type, const std::string& name) {
     return ConfigResource(rd_kafka_ConfigResource_new(type, name.c_str()));
 }
 
-// The one resource that the answer describes. what: it was asked for, for people.
+// The one resource in the answer. what: the name of the resource, for people.
 Result<const rd_kafka_ConfigResource_t*> described(const KafkaEvent& answer, const char* code,
                                                    const std::string& what) {
     const auto wrong = [&](std::string_view reason) {
-        return failure(Disposition::retry, code, fmt::format("{} does not tell its limits: {}", what, reason));
+        return failure(Disposition::retry, code, fmt::format("{} does not report its limits: {}", what, reason));
     };
     const auto* result = answer ? rd_kafka_event_DescribeConfigs_result(answer.get()) : nullptr;
     if (!result) return wrong("no answer");

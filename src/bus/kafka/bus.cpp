@@ -28,7 +28,7 @@ struct KafkaBus::Impl {
 
 namespace {
 
-// A producer that the bus knows of while it lives.
+// A producer that is registered with the bus while it exists.
 class KnownProducer final : public Producer {
 public:
     KnownProducer(std::unique_ptr<KafkaProducer> producer, std::mutex& mutex, std::set<KafkaProducer*>& known)
@@ -58,7 +58,7 @@ std::unique_ptr<Producer> KafkaBus::Impl::make_producer(KafkaTopic topic) {
                                            mutex, producers);
 }
 
-// Once a second, on the topic keeper's thread: what an idle client reports would pile up in it.
+// Runs once a second on the topic keeper's thread: otherwise the reports of an idle client would pile up in it.
 void KafkaBus::Impl::look_after() {
     reaper.look();
     const std::lock_guard lock(mutex);

@@ -16,18 +16,18 @@
 namespace ledgerline::bus {
 namespace {
 
-constexpr std::size_t kErrorChars = 512;  // what the library asks for
+constexpr std::size_t kErrorChars = 512;  // buffer size that the library asks for
 constexpr char kStatisticsIntervalMs[] = "5000";
 
-// The library speaks syslog's levels.
+// The library uses syslog levels.
 log::Level level_of(int syslog_level) {
     if (syslog_level <= 2) return log::Level::error;
     if (syslog_level <= 4) return log::Level::warn;
     return syslog_level <= 6 ? log::Level::info : log::Level::debug;
 }
 
-// What every client says of a broker that is away, again and again, and the topic keeper says once for all of them; and
-// what belongs to the way a client is dropped, a commit lost, or a broker's start waited for.
+// Messages that every client repeats while a broker is away, and that the topic keeper logs once for all of them; and
+// those that are normal when a client is dropped, a commit is lost or a broker is starting.
 bool is_routine(std::string_view facility) {
     constexpr std::string_view kFacilities[] = {"FAIL",     "ERROR",     "REQTMOUT",   "BROKERDOWN",
                                                 "CONFWARN", "TERMINATE", "COMMITFAIL", "GETPID"};
@@ -41,9 +41,9 @@ bool is_about_connections(rd_kafka_resp_err_t error) {
 }
 
 std::unexpected<Error> bad_property(const std::string& name, rd_kafka_conf_res_t result, const char* reason) {
-    std::string message = result == RD_KAFKA_CONF_UNKNOWN ? fmt::format("no Kafka property is called {}", name)
+    std::string message = result == RD_KAFKA_CONF_UNKNOWN ? fmt::format("there is no Kafka property {}", name)
                           : is_secret_kafka_property(name)
-                              ? fmt::format("Kafka property {}: the client does not take its value", name)
+                              ? fmt::format("Kafka property {}: the client does not accept its value", name)
                               : fmt::format("Kafka property {}: {}", name, reason);
     return failure(Disposition::refuse, "bad_usage", std::move(message));
 }
@@ -87,14 +87,15 @@ Result<KafkaClientLimits> read_kafka_client_limits(const KafkaConfig& config) {
         if (rd_kafka_conf_get(handle.get(), name, text, &size) == RD_KAFKA_CONF_OK)
             std::from_chars(text, text + std::strlen(text), bytes);
         if (bytes >= bytes_min) return bytes;
-        return failure(Disposition::refuse, "bad_usage",
-                       fmt::format("Kafka property {}: {} is too little, {} bytes must fit", name, bytes, bytes_min));
+        return failure(
+            Disposition::refuse, "bad_usage",
+            fmt::format("Kafka property {}: {} is too small, at least {} bytes are needed", name, bytes, bytes_min));
     };
     KafkaClientLimits limits;
     LEDGERLINE_TRY(limits.message_bytes_max, read("message.max.bytes", event_wire_bytes_max));
-    // The client gives an answer up that is larger. The library asks for room for its frame (fetch.max.bytes + 512).
+    // The client rejects larger answers. The library asks for room for its frame (fetch.max.bytes + 512).
     LEDGERLINE_TRY(limits.answer_bytes_max, read("receive.message.max.bytes", fetch_bytes_max + 512));
-    // Brokers go beyond this one for a first message (KIP-74); older ones would never hand it out.
+    // Brokers exceed this limit for a first message (KIP-74); older brokers would never return it.
     LEDGERLINE_CHECK(read("fetch.message.max.bytes", event_wire_bytes_max));
     return limits;
 }
@@ -132,7 +133,7 @@ std::optional<std::uint64_t> LogLimiter::admit(const std::string& kind, SteadyTi
     return std::exchange(known->second.held_back, 0);
 }
 
-// The library calls back from C, through which nothing may be thrown, and from threads of its own.
+// The library calls back through C code, which exceptions must not cross, and from its own threads.
 struct KafkaClient::Callbacks {
     std::string role;
     KafkaListener* listener = nullptr;
@@ -208,7 +209,7 @@ int KafkaClient::Callbacks::on_statistics(rd_kafka_t*, char* json, std::size_t s
     return 0;  // the library frees json
 }
 
-// With every answer that a quota holds the next one back for, and with the first that none does.
+// Called for every answer after which a quota delays the next one, and for the first answer without a delay.
 void KafkaClient::Callbacks::on_throttle(rd_kafka_t*, const char* name, std::int32_t broker, int wait_ms,
                                          void* opaque) {
     Callbacks& self = of(opaque);

@@ -1,7 +1,8 @@
-// KafkaClient: one handle of the Kafka client library (librdkafka), made from the user's properties and ours, with its
-// logs, errors and statistics turned into ours. What the producer, the consumer and the topic keeper stand on.
+// KafkaClient: one handle of the Kafka client library (librdkafka), made from the user's properties and Ledgerline's,
+// with its logs, errors and statistics translated. The producer, the consumer and the topic keeper are built on it.
 //
-// Destroying a handle may never return once a partition it knew has vanished, so handles are given to the KafkaReaper.
+// Destroying a handle may never return once a partition that it knew has vanished, so handles are given to the
+// KafkaReaper.
 #pragma once
 
 #include <librdkafka/rdkafka.h>
@@ -39,7 +40,7 @@ using KafkaEvent = std::unique_ptr<rd_kafka_event_t, KafkaDeleter<rd_kafka_event
 using KafkaErrorPtr = std::unique_ptr<rd_kafka_error_t, KafkaDeleter<rd_kafka_error_destroy>>;
 using KafkaTopicHandle = std::unique_ptr<rd_kafka_topic_t, KafkaDeleter<rd_kafka_topic_destroy>>;
 
-// What a consumer asks of a broker in one answer, in bytes.
+// How much a consumer requests from a broker in one answer, in bytes.
 inline constexpr std::size_t fetch_bytes_max = limits::kafka_fetch_bytes_max;
 
 // Whether the error says that a topic or partition does not exist.
@@ -47,22 +48,22 @@ constexpr bool is_missing(rd_kafka_resp_err_t error) {
     return error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || error == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC ||
            error == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION;
 }
-// Whether it says that a broker has not answered.
+// Whether the error says that a broker has not answered.
 constexpr bool is_silence(rd_kafka_resp_err_t error) {
     return error == RD_KAFKA_RESP_ERR__TIMED_OUT || error == RD_KAFKA_RESP_ERR__TIMED_OUT_QUEUE ||
            error == RD_KAFKA_RESP_ERR__TRANSPORT;
 }
 
-// The library waits in whole milliseconds, by int. Zero when the deadline has passed.
+// The library takes whole milliseconds, as int. Zero when the deadline has passed.
 int kafka_wait_ms(SteadyTime now, SteadyTime deadline);
 
-// Lets one line of a kind through in each interval. Safe to use from any thread.
+// Lets one line of each kind through per interval. Thread-safe.
 class LogLimiter {
 public:
     static constexpr std::chrono::seconds interval{30};
     static constexpr std::size_t kinds_max = 64;
 
-    // The number of lines of that kind held back since the last one that was let through; nothing: hold this one back.
+    // The number of lines of that kind held back since the last one let through; empty: hold this one back.
     std::optional<std::uint64_t> admit(const std::string& kind, SteadyTime now);
 
 private:
@@ -74,7 +75,7 @@ private:
     std::map<std::string, Kind> kinds_;
 };
 
-// What a client tells its owner. Called on the thread that polls the client, from within the poll.
+// What a client reports to its owner. Called on the thread that polls the client, from within the poll.
 class KafkaListener {
 public:
     virtual ~KafkaListener() = default;
@@ -82,9 +83,9 @@ public:
     virtual void rebalanced(rd_kafka_t*, rd_kafka_resp_err_t, rd_kafka_topic_partition_list_t*) {}
 };
 
-// What the client lets pass of one message with the user's properties: of a producer's (message.max.bytes), and of a
-// broker's answer to a consumer (receive.message.max.bytes). Error bad_usage, refuse, names a property that the library
-// does not take, or that lets no event of the largest size pass.
+// The size limits in the client's settings, with the user's properties: of a producer's message (message.max.bytes),
+// and of a broker's answer to a consumer (receive.message.max.bytes). Error bad_usage, refuse, names a property that
+// the library does not accept, or whose limit is too small for an event of the largest size.
 struct KafkaClientLimits {
     std::size_t message_bytes_max = 0;
     std::size_t answer_bytes_max = 0;
@@ -95,23 +96,23 @@ class KafkaClient {
 public:
     using Settings = std::vector<std::pair<const char*, std::string>>;
 
-    // role names the client in logs and metrics. settings are ours and win over the user's properties. Contacts brokers
-    // in the background only. Error bad_usage, refuse, names the property that the library does not take; it never
-    // shows a secret. listener may be null.
+    // role names the client in logs and metrics. settings are Ledgerline's and override the user's properties. Connects
+    // to brokers only in the background. Error bad_usage, refuse, names the property that the library does not accept,
+    // and never shows a secret. listener may be null.
     static Result<std::unique_ptr<KafkaClient>> open(rd_kafka_type_t type, const std::string& role,
                                                      const KafkaConfig& config, const Settings& settings,
                                                      KafkaListener* listener, Metrics& metrics, KafkaReaper& reaper);
-    // Leaves the handle to the reaper; never blocks.
+    // Hands the handle to the reaper; never blocks.
     ~KafkaClient();
     KafkaClient(const KafkaClient&) = delete;
     KafkaClient& operator=(const KafkaClient&) = delete;
 
     rd_kafka_t* get() const { return handle_; }
-    // The client has met an error after which it can do nothing more.
+    // Whether the client has met an error that makes it unusable.
     bool is_fatal() const;
-    // The latest error the client reported; empty: none.
+    // The last error that the client reported; empty: none.
     std::string last_error() const;
-    // Whether a quota makes the client wait for that broker, as the broker last said.
+    // Whether a quota makes the client wait for that broker, according to the broker's last answer.
     bool is_throttled(int broker) const;
 
 private:

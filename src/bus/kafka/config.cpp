@@ -13,11 +13,11 @@ struct OwnedProperty {
 };
 
 constexpr std::string_view kOrder = "the producer is idempotent, with one request in flight and acks from all replicas";
-constexpr std::string_view kWaiting = "how long to wait for a delivery is the publisher's to decide";
+constexpr std::string_view kWaiting = "the publisher decides how long to wait for a delivery";
 constexpr std::string_view kCursor = "offsets are committed by the worker, after the database commit";
-constexpr std::string_view kGroup = "partitions are dealt out in turn to members that come and go";
-constexpr std::string_view kBatch = "a batch is what the topic takes (message.max.bytes limits a message)";
-constexpr std::string_view kTopics = "topics are created with one partition a lane, never by accident";
+constexpr std::string_view kGroup = "partitions are assigned round-robin to members that come and go";
+constexpr std::string_view kBatch = "batches fit what the topic accepts (message.max.bytes limits a message)";
+constexpr std::string_view kTopics = "topics are created with one partition per lane, never implicitly";
 constexpr std::string_view kProcess = "the process handles the client's events itself";
 
 constexpr OwnedProperty kOwned[] = {

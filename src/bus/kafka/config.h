@@ -1,4 +1,4 @@
-// KafkaConfig: where the broker is, how to log in, and how topics and group are called.
+// KafkaConfig: where the broker is, how to log in, and the names of topics and group.
 #pragma once
 
 #include <map>
@@ -11,23 +11,23 @@ namespace ledgerline::bus {
 
 struct KafkaConfig {
     std::string brokers;  // HOST:PORT[,HOST:PORT...]
-    // Client properties by their librdkafka names (security.protocol, sasl.*, ssl.*, ...), checked by the client when
-    // it is made. May hold secrets: never logged.
+    // Client properties by their librdkafka names (security.protocol, sasl.*, ssl.*, ...). The client checks them when
+    // it is created. May hold secrets: never logged.
     std::map<std::string, std::string> properties;
     std::string topic = "transactions";
     std::string dead_letter_topic = "transactions.dlq";
     std::string group = "transaction-workers";
     std::string client_id = "ledgerline";
-    int partitions = 0;          // one a lane
-    int replication_factor = 0;  // of topics that are created; 0: the broker's default
-    // What the producer takes of a message (message.max.bytes), and the consumer of an answer
-    // (receive.message.max.bytes). Filled in by the bus from the properties.
+    int partitions = 0;          // one per lane
+    int replication_factor = 0;  // of topics created here; 0: the broker's default
+    // The limits of the producer's message (message.max.bytes) and of an answer to the consumer
+    // (receive.message.max.bytes). The bus fills them in from the properties.
     std::size_t message_bytes_max = 1'000'000;
     std::size_t answer_bytes_max = 100'000'000;
 };
 
-// Checks a property that a user names: error bad_usage, refuse, for one that Ledgerline sets itself because the lane
-// protocol's speed rests on it (enable.idempotence, acks, enable.auto.commit, ...).
+// Checks a property that a user names. Error bad_usage, refuse, for one that Ledgerline sets itself because the speed
+// of the lane protocol depends on it (enable.idempotence, acks, enable.auto.commit, ...).
 Result<void> check_kafka_property(const std::string& name);
 
 // Whether the property's value must never be shown.

@@ -10,8 +10,9 @@ namespace {
 
 KafkaClient::Settings consumer_settings(const KafkaConfig& config) {
     return {{"group.id", config.group},
-            // In turn: a topic may have more partitions than there are lanes, and by range the first members would get
-            // all that have one. Range as well, so that members of both versions have one in common.
+            // Round-robin, because a topic may have more partitions than there are lanes, and by range the first
+            // members would get all partitions with a lane. Range as well, so that members of both versions share a
+            // strategy.
             {"partition.assignment.strategy", "roundrobin,range"},
             {"enable.auto.commit", "false"},
             {"enable.auto.offset.store", "false"},
@@ -19,14 +20,14 @@ KafkaClient::Settings consumer_settings(const KafkaConfig& config) {
             {"enable.partition.eof", "true"},
             {"session.timeout.ms", "6000"},
             {"heartbeat.interval.ms", "500"},
-            // A member whose loop hangs, or whose database alone is away, leaves its partitions to the others.
+            // A member whose loop hangs, or which alone has lost its database, leaves its partitions to others.
             {"max.poll.interval.ms", "60000"},
             {"queued.min.messages", std::to_string(KafkaConsumer::fetched_messages_max)},
             {"queued.max.messages.kbytes", std::to_string(KafkaConsumer::fetched_kilobytes_max)},
             {"fetch.max.bytes", std::to_string(fetch_bytes_max)}};
 }
 
-// Null, as tombstones have it, reads as empty.
+// Null, as in tombstones, becomes empty.
 std::string bytes_of(const void* data, std::size_t size) {
     return data ? std::string(static_cast<const char*>(data), size) : std::string();
 }
@@ -62,8 +63,8 @@ Result<Polled> KafkaConsumer::poll(milliseconds wait, std::size_t messages_max) 
     const SteadyTime began_at = clock_.steady_now();
     if (client_ && (client_->is_fatal() || stands_still_)) start_anew();
     if (!client_) {
-        // A group that knows the topic from the start shares it out once. Who waits for it for long joins all the same,
-        // and gets partitions when the topic is there.
+        // A group that knows the topic from the start assigns partitions once. After a long wait this member joins
+        // anyway, and gets partitions when the topic exists.
         if (join_by_ == SteadyTime()) join_by_ = began_at + topic_wait_max;
         if (!topics_.wait_there(KafkaTopic::events, began_at + wait) && clock_.steady_now() < join_by_) return Polled{};
         LEDGERLINE_CHECK(join());
@@ -108,7 +109,7 @@ void KafkaConsumer::close() {
     }
 }
 
-// Nothing is held any more, and what was not handed out is another member's to fetch.
+// Gives up everything held. What was not returned to the caller is fetched again by another member.
 void KafkaConsumer::give_up() {
     for (const auto& [partition, held] : held_)
         metrics_.kafka_consumer_lag_messages.Add({{"partition", std::to_string(partition)}}).Set(0);
@@ -131,7 +132,7 @@ void KafkaConsumer::rebalanced(rd_kafka_t* client, rd_kafka_resp_err_t what, rd_
     }
     const bool is_lost = rd_kafka_assignment_lost(client) != 0;
     log::info("kafka: partitions revoked", {{"partitions", list->cnt}, {"lost", is_lost}});
-    // The next owner goes on where this commit stands.
+    // The next owner continues from this commit.
     if (!is_lost) flush_commits(true);
     give_up();
     rd_kafka_assign(client, nullptr);
@@ -183,7 +184,7 @@ void KafkaConsumer::report_assignment(Polled& polled) {
         if (reported_.try_emplace(partition, held.assignment).second) polled.assigned.push_back(partition);
 }
 
-// One message of each partition in turn.
+// Returns one message of each partition in turn.
 void KafkaConsumer::hand_out(Polled& polled, std::size_t messages_max) {
     const std::size_t count = std::min(messages_max, kept_messages_);
     polled.messages.reserve(count);
@@ -234,15 +235,15 @@ bool KafkaConsumer::has_ended(Held& held, const KafkaEnd& end) {
     return ended;
 }
 
-// The broker has something that the client does not bring. For a moment that is as it should be.
+// The broker has messages that the client does not bring. For a moment that is normal.
 void KafkaConsumer::watch(int partition, Held& held, std::int64_t end) {
     const SteadyTime now = clock_.steady_now();
-    // While a quota makes the client wait, it does not stand still.
+    // A client delayed by a quota does not count as stuck.
     if (held.still_since == SteadyTime() || client_->is_throttled(topics_.leader(KafkaTopic::events, partition))) {
         held.still_since = now;
         held.sought = false;
     }
-    // The partition was deleted and made anew. The client finds out by itself; if not, it is told to.
+    // The partition was deleted and created again. The client usually notices; if not, seek.
     if (held.position > end && !held.sought && now - held.still_since >= beyond_end_max) {
         held.sought = true;
         read_from_beginning(partition);
@@ -250,10 +251,10 @@ void KafkaConsumer::watch(int partition, Held& held, std::int64_t end) {
     if (now - held.still_since >= still_max) stands_still_ = true;
 }
 
-// Without leaving it would stay a member of the group until its session ends.
+// Leaves the group first: otherwise it would stay a member until its session times out.
 void KafkaConsumer::start_anew() {
-    log::error("kafka: the consumer brings nothing more, and joins the group anew",
-               {{"reason", client_->is_fatal() ? client_->last_error() : "messages wait, and none comes"}});
+    log::error("kafka: the consumer is stuck and rejoins the group",
+               {{"reason", client_->is_fatal() ? client_->last_error() : "messages are waiting but none arrives"}});
     if (!client_->is_fatal()) close();
     give_up();
     client_.reset();
@@ -262,7 +263,7 @@ void KafkaConsumer::start_anew() {
 }
 
 void KafkaConsumer::read_from_beginning(int partition) {
-    log::warn("kafka: a partition ends before what was read of it, and is read from its beginning",
+    log::warn("kafka: a partition ends before the position already read; reading it from its beginning",
               {{"partition", partition}});
     const KafkaPartitionList list(rd_kafka_topic_partition_list_new(1));
     rd_kafka_topic_partition_list_add(list.get(), config_.topic.c_str(), partition)->offset = RD_KAFKA_OFFSET_BEGINNING;
@@ -271,7 +272,7 @@ void KafkaConsumer::read_from_beginning(int partition) {
     if (error) log::warn("kafka: seek", {{"error", peer_text(rd_kafka_error_string(error.get()))}});
 }
 
-// Offsets of partitions that were given up meanwhile are the new owner's to commit, and not here any more.
+// Offsets of partitions given up meanwhile are committed by their new owner, and are no longer here.
 void KafkaConsumer::flush_commits(bool wait) {
     commit_due_ = clock_.steady_now() + commit_interval;
     if (to_commit_.empty()) return;

@@ -1,4 +1,4 @@
-// What of the Kafka bus needs no broker.
+// The parts of the Kafka bus that need no broker.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -105,15 +105,15 @@ TEST(KafkaProducerTest, TellsWhatIsRefusedFromWhatMayBeTakenLater) {
         EXPECT_EQ(fate_of(report(error, RD_KAFKA_OFFSET_INVALID)), Fate::failed) << error;
 }
 
-// One that lets no event of the largest size pass would stop a lane some day.
+// A limit too small for an event of the largest size would stop a lane some day.
 TEST(KafkaConfigTest, RefusesLimitsBelowTheSizeOfAnEvent) {
     for (const char* name : {"message.max.bytes", "fetch.message.max.bytes", "receive.message.max.bytes"})
-        EXPECT_THAT(refusal_of(name, "60000").message, HasSubstr("must fit"));
+        EXPECT_THAT(refusal_of(name, "60000").message, HasSubstr("are needed"));
     EXPECT_TRUE(read_kafka_client_limits(config_with("message.max.bytes", std::to_string(event_wire_bytes_max))));
     EXPECT_FALSE(read_kafka_client_limits(config_with("message.max.bytes", std::to_string(event_wire_bytes_max - 1))));
 }
 
-// Each limit alone, one byte too small, is named with its value; at its size it is none.
+// Each limit, alone and one byte too small, is named with its value; at the required size it is not.
 TEST(KafkaLimitsTest, EachThatAnEventDoesNotFitIsNamedWithItsValue) {
     constexpr std::int64_t event = event_wire_bytes_max, frame = 1024;
     constexpr std::size_t answers = 100'000'000;

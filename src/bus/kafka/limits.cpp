@@ -10,7 +10,7 @@
 namespace ledgerline::bus {
 namespace {
 
-// What a produce request has besides its batch, and an answer besides its messages.
+// What a produce request holds in addition to its batch, and an answer in addition to its messages.
 constexpr std::int64_t kFrameBytesMax = 1024;
 constexpr auto kEventBytesMax = static_cast<std::int64_t>(event_wire_bytes_max);
 
@@ -39,30 +39,30 @@ KafkaLimitsVerdict judge_kafka_limits(const std::string& topic, const KafkaTopic
     Judge judge(verdict);
     if (!judge.batch(of_topic.message_bytes_max))
         verdict.problems.push_back(
-            fmt::format("topic {} takes messages of {} bytes at most (max.message.bytes), and an event may have {}",
+            fmt::format("topic {} accepts messages of at most {} bytes (max.message.bytes), but an event may have {}",
                         topic, *of_topic.message_bytes_max, kEventBytesMax));
     if (of_topic.message_bytes_max &&
         *of_topic.message_bytes_max > static_cast<std::int64_t>(answer_bytes_max) - kFrameBytesMax)
         verdict.degraded.push_back(
-            fmt::format("topic {} takes messages of {} bytes (max.message.bytes), and the client's "
-                        "receive.message.max.bytes of {} would let none of that size pass",
+            fmt::format("topic {} accepts messages of {} bytes (max.message.bytes), but the client's "
+                        "receive.message.max.bytes of {} is too small for one",
                         topic, *of_topic.message_bytes_max, answer_bytes_max));
     for (const KafkaBrokerLimits& broker : of_brokers) {
         if (!of_topic.message_bytes_are_its_own && !judge.batch(broker.message_bytes_max))
             verdict.problems.push_back(
-                fmt::format("broker {} takes messages of {} bytes at most (message.max.bytes), and an event of topic "
+                fmt::format("broker {} accepts messages of at most {} bytes (message.max.bytes), but an event of topic "
                             "{} may have {}",
                             broker.broker, *broker.message_bytes_max, topic, kEventBytesMax));
         if (broker.request_bytes_max && !judge.batch(*broker.request_bytes_max - kFrameBytesMax))
-            verdict.problems.push_back(
-                fmt::format("broker {} takes requests of {} bytes at most (socket.request.max.bytes), and one with an "
-                            "event of topic {} may have {}",
-                            broker.broker, *broker.request_bytes_max, topic, kEventBytesMax + kFrameBytesMax));
-        // It is asked for one batch at least, whatever its size (KIP-74), so nothing stops.
+            verdict.problems.push_back(fmt::format(
+                "broker {} accepts requests of at most {} bytes (socket.request.max.bytes), but one with an "
+                "event of topic {} may have {}",
+                broker.broker, *broker.request_bytes_max, topic, kEventBytesMax + kFrameBytesMax));
+        // A fetch returns at least one batch, whatever its size (KIP-74), so replication does not stop.
         if (broker.replica_fetch_bytes_max && *broker.replica_fetch_bytes_max < kEventBytesMax)
             verdict.degraded.push_back(
-                fmt::format("broker {} copies {} bytes of a partition at once (replica.fetch.max.bytes), and an event "
-                            "of topic {} may have {}: its replicas fall behind easily",
+                fmt::format("broker {} copies {} bytes of a partition at once (replica.fetch.max.bytes), but an event "
+                            "of topic {} may have {}: its replicas easily fall behind",
                             broker.broker, *broker.replica_fetch_bytes_max, topic, kEventBytesMax));
     }
     return verdict;

@@ -7,7 +7,7 @@
 namespace ledgerline::bus {
 namespace {
 
-// So that a client that ends by itself is noticed while reports are awaited.
+// The wait for reports is split, to notice a client that fails by itself.
 constexpr milliseconds kReportWaitMax{100};
 
 using Headers = std::unique_ptr<rd_kafka_headers_t, KafkaDeleter<rd_kafka_headers_destroy>>;
@@ -22,8 +22,9 @@ KafkaClient::Settings producer_settings(std::size_t batch_bytes) {
             {"max.in.flight", "1"},
             {"message.timeout.ms", "0"},
             {"linger.ms", "1"},
-            // It takes the place of the one request in flight, and its turn before the others: asked more often than
-            // the broker answers, it would let no message pass. A partition that fails is asked about at once anyway.
+            // A metadata refresh takes the place of the one request in flight, and goes before the others: refreshing
+            // more often than the broker answers would let no message through. A partition that fails causes a refresh
+            // at once anyway.
             {"topic.metadata.refresh.interval.ms", "10000"},
             // A broker refuses a batch as a whole.
             {"batch.size", std::to_string(batch_bytes)},
@@ -31,7 +32,7 @@ KafkaClient::Settings producer_settings(std::size_t batch_bytes) {
             {"queue.buffering.max.kbytes", std::to_string(KafkaProducer::queued_kilobytes_max)}};
 }
 
-// What says that sending the same again helps nothing.
+// Errors that sending the same message again cannot cure.
 bool is_refusal(rd_kafka_resp_err_t error) {
     return error == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE || error == RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE ||
            error == RD_KAFKA_RESP_ERR_INVALID_RECORD || error == RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP ||
@@ -41,7 +42,7 @@ bool is_refusal(rd_kafka_resp_err_t error) {
 rd_kafka_vu_t bytes_field(rd_kafka_vtype_t type, const std::string& bytes) {
     rd_kafka_vu_t field{};
     field.vtype = type;
-    field.u.mem.ptr = const_cast<char*>(bytes.data());  // the library only reads it, and copies it
+    field.u.mem.ptr = const_cast<char*>(bytes.data());  // the library only reads and copies it
     field.u.mem.size = bytes.size();
     return field;
 }
@@ -87,7 +88,7 @@ std::uint64_t KafkaProducer::send(std::span<const Outgoing> messages) {
         for (std::size_t i = 0; i < messages.size(); ++i) settle(first + i, Fate::failed, ready.error().message);
         return first;
     }
-    std::set<int> closed;  // partitions that did not take a message of this call
+    std::set<int> closed;  // partitions that did not accept a message of this call
     for (std::size_t i = 0; i < messages.size(); ++i) hand_over(first + i, messages[i], closed);
     return first;
 }
@@ -100,7 +101,7 @@ std::vector<Report> KafkaProducer::collect(SteadyTime deadline) {
         const SteadyTime now = std::chrono::steady_clock::now();
         rd_kafka_poll(client_->get(), kafka_wait_ms(now, std::min(deadline, now + kReportWaitMax)));
     } while (std::chrono::steady_clock::now() < deadline);
-    // What has come in the meantime.
+    // Reports that have come in the meantime.
     if (client_ && !under_way_.empty()) rd_kafka_poll(client_->get(), 0);
     return std::exchange(reports_, {});
 }
@@ -130,7 +131,7 @@ Result<void> KafkaProducer::prepare() {
         topics_.wait_looked(topic_, std::chrono::steady_clock::now() + first_look_wait_max);
     if (client_) drop_if_useless();
     const std::size_t batch_bytes = std::min(batch_bytes_max, topics_.message_bytes_max(topic_));
-    // A topic that takes less than it did.
+    // The topic's limit has changed, so the client must be made with another batch size.
     if (client_ && batch_bytes != batch_bytes_ && under_way_.empty()) client_.reset();
     if (client_) return {};
     batch_bytes_ = batch_bytes;
@@ -141,7 +142,7 @@ Result<void> KafkaProducer::prepare() {
 
 void KafkaProducer::hand_over(std::uint64_t number, const Outgoing& outgoing, std::set<int>& closed) {
     const int partition = partition_of(outgoing);
-    if (closed.contains(partition)) return settle(number, Fate::failed, "a message before it was not taken");
+    if (closed.contains(partition)) return settle(number, Fate::failed, "an earlier message was not accepted");
     std::string obstacle = topics_.obstacle(topic_, partition);
     rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
     if (obstacle.empty()) {
@@ -182,7 +183,7 @@ rd_kafka_resp_err_t KafkaProducer::enqueue(std::uint64_t number, int partition, 
     return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
-// Called from within a poll, by whichever of collect() and serve() does it: mutex_ is held.
+// Called from within a poll by collect() or serve(), which hold mutex_.
 void KafkaProducer::delivered(const rd_kafka_message_t& report) {
     const auto number = reinterpret_cast<std::uint64_t>(report._private);
     const auto sent = under_way_.find(number);
@@ -214,13 +215,13 @@ void KafkaProducer::drop_if_useless() {
         if (!topics_.is_sound(topic_, partition) || client_->is_throttled(topics_.leader(topic_, partition)))
             way.still_since = now;
         if (now - way.still_since < still_max) continue;
-        return drop("nothing is heard of what was sent to partition " + std::to_string(partition));
+        return drop("no report about messages sent to partition " + std::to_string(partition));
     }
 }
 
-// The client goes with all that it still holds, so that nothing of it is delivered out of turn.
+// Drops the client with everything that it still holds, so that none of it is delivered out of order.
 void KafkaProducer::drop(const std::string& why) {
-    log::warn("kafka: the producer is made anew",
+    log::warn("kafka: replacing the producer",
               {{"client", role_}, {"reason", why}, {"messages_under_way", under_way_.size()}});
     purge(client_->get());
     client_.reset();

@@ -1,13 +1,13 @@
 // KafkaProducer: the producer of one topic on Kafka.
 //
-// A message is delivered when the broker has acknowledged it with its offset: without one it may be gone. The client
-// sends again by itself, for ever, what a broker does not take for the moment: a partition that loses its leader or its
-// replicas, or a broker that answers late, keeps its messages under way and holds up no other. Nothing is handed to a
-// partition that the topic keeper knows to be away.
+// A message counts as delivered when the broker has acknowledged it with its offset; without one it may be lost. The
+// client retries by itself, forever, what a broker does not accept for the moment: a partition that loses its leader or
+// its replicas, or a broker that answers late, keeps its messages under way and holds up no other. Nothing is handed to
+// a partition that the topic keeper knows to be away.
 //
-// The client is dropped with all that it holds, and those messages fail, only when it can do nothing more (a fatal
-// error, as when the partition's log is another one) or brings no report of a partition that is sound for still_max.
-// What was under way then may still arrive; the lane protocol drops it.
+// The client is dropped with everything it holds, and those messages fail, only when it is unusable (a fatal error, for
+// example when the partition's log was replaced) or has brought no report for a sound partition for still_max. What was
+// under way may still arrive; the lane protocol drops it.
 #pragma once
 
 #include <map>
@@ -25,23 +25,23 @@
 
 namespace ledgerline::bus {
 
-// What the delivery report says of its message.
+// What the delivery report says about its message.
 Fate fate_of(const rd_kafka_message_t& report);
 
 class KafkaProducer final : public Producer, private KafkaListener {
 public:
-    // What one client holds at most; there is no room for more.
+    // The limits of what one client holds; beyond them there is no room.
     static constexpr int queued_messages_max = 100'000;
     static constexpr int queued_kilobytes_max = limits::kafka_queued_bytes_max / limits::kibibyte;
-    // Of messages that go to a broker in one batch, unless the topic takes less.
+    // The limit of a batch to a broker, unless the topic accepts less.
     static constexpr std::size_t batch_bytes_max = 1'000'000;
-    // How long the first send() waits for the topic keeper's first look.
+    // How long the first send() waits for the topic keeper's first check.
     static constexpr milliseconds first_look_wait_max{2000};
-    // More than a request may wait for its answer (socket.timeout.ms, 60 s), after which the client asks again itself.
+    // Longer than a request waits for its answer (socket.timeout.ms, 60 s), after which the client asks again itself.
     static constexpr milliseconds still_max{150'000};
     static constexpr milliseconds still_check_interval{1000};
 
-    // Everything must outlive the producer. The configuration was checked before.
+    // Arguments passed by reference must outlive the producer. The configuration has been checked.
     KafkaProducer(KafkaTopic topic, const KafkaConfig& config, KafkaTopics& topics, Metrics& metrics,
                   KafkaReaper& reaper);
     ~KafkaProducer() override;
@@ -51,14 +51,14 @@ public:
     std::string obstacle(int partition) const override;
     std::size_t message_bytes_max() const override;
 
-    // Lets the client report errors and statistics between calls. Safe to call from any thread; never blocks.
+    // Lets the client report errors and statistics between calls. Thread-safe; never blocks.
     void serve();
 
 private:
     // A partition with messages under way.
     struct Way {
         std::size_t messages = 0;
-        SteadyTime still_since{};  // no report since then, though the partition is sound
+        SteadyTime still_since{};  // no report since then, although the partition is sound
     };
 
     void delivered(const rd_kafka_message_t& report) override;
@@ -78,11 +78,11 @@ private:
     Metrics& metrics_;
     KafkaReaper& reaper_;
 
-    mutable std::mutex mutex_;  // held by send and collect; serve comes in between
+    mutable std::mutex mutex_;  // held by send and collect; serve runs in between
     std::unique_ptr<KafkaClient> client_;
-    std::size_t batch_bytes_ = 0;  // what the client was made with
+    std::size_t batch_bytes_ = 0;  // the size the client was made with
     std::uint64_t next_number_ = 0;
-    std::unordered_map<std::uint64_t, int> under_way_;  // partition by number
+    std::unordered_map<std::uint64_t, int> under_way_;  // partition by message number
     std::map<int, Way> ways_;
     std::vector<Report> reports_;
     SteadyTime still_check_due_{};

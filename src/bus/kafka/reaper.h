@@ -13,24 +13,24 @@
 
 namespace ledgerline::bus {
 
-// Destroys handles, each on a thread of its own. Safe to use from any thread.
+// Destroys handles, each on a thread of its own. Thread-safe.
 class KafkaReaper {
 public:
-    // A handle that takes longer is counted as left behind.
+    // A handle that takes longer counts as left behind.
     static constexpr milliseconds destroy_wait_max{5000};
 
     explicit KafkaReaper(Metrics& metrics);
-    ~KafkaReaper();  // waits as any_left_behind() does
+    ~KafkaReaper();  // waits like any_left_behind()
     KafkaReaper(const KafkaReaper&) = delete;
     KafkaReaper& operator=(const KafkaReaper&) = delete;
 
-    // Never blocks. What the handle's callbacks use lives as long as the handle.
+    // Never blocks. used_by_callbacks lives as long as the handle.
     void destroy(rd_kafka_t* handle, std::shared_ptr<void> used_by_callbacks);
 
-    // Counts those that take too long; call it now and then.
+    // Counts those that take too long. Call it from time to time.
     void look();
 
-    // Waits until all are destroyed, or have taken too long. Whether some have.
+    // Waits until all are destroyed or have taken too long. Returns whether some have.
     bool any_left_behind();
 
 private:

@@ -17,7 +17,7 @@ std::int64_t number(const json::Value* object, std::string_view name) {
 void record_kafka_statistics(std::string_view text, const std::string& client, Metrics& metrics) {
     const auto report = json::parse(text);
     if (!report) return;
-    // The slowest broker is the one that holds the flow up.
+    // The slowest broker determines the flow.
     std::int64_t latency_us_max = 0, waiting_requests = 0;
     if (const json::Value* brokers = report->find("brokers"); brokers && brokers->if_object()) {
         for (const auto& [name, broker] : *brokers->if_object()) {

@@ -1,4 +1,4 @@
-// The client library's statistics, as far as they say something to an operator, turned into metrics.
+// Turns those of the client library's statistics that matter to an operator into metrics.
 #pragma once
 
 #include <string>
@@ -8,7 +8,7 @@
 
 namespace ledgerline::bus {
 
-// json: one report of the library (STATISTICS.md there). What cannot be read is left as it was.
+// json: one report of the library (see its STATISTICS.md). Metrics whose values cannot be read stay unchanged.
 void record_kafka_statistics(std::string_view json, const std::string& client, Metrics& metrics);
 
 }  // namespace ledgerline::bus

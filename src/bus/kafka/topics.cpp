@@ -11,10 +11,10 @@
 namespace ledgerline::bus {
 namespace {
 
-// What health() names at most; the others are counted.
+// How many partitions health() names; the rest are counted.
 constexpr std::size_t kNamedPartitionsMax = 12;
 
-// A broker that answers nothing for so long is not asked for metadata again before others.
+// How long a broker may leave a request unanswered before another broker can be asked for metadata.
 const KafkaClient::Settings kSettings{{"socket.timeout.ms", "15000"}};
 
 }  // namespace
@@ -65,14 +65,15 @@ bool KafkaTopics::wait_there(KafkaTopic topic, SteadyTime deadline) {
 std::string KafkaTopics::obstacle(KafkaTopic which, int number) const {
     const std::lock_guard lock(mutex_);
     const Topic& topic = at(which);
-    if (!topic.looked) return silence_.empty() ? fmt::format("topic {} was not looked at yet", topic.name) : silence_;
+    if (!topic.looked)
+        return silence_.empty() ? fmt::format("topic {} has not been checked yet", topic.name) : silence_;
     if (number < 0 || number >= std::ssize(topic.partitions))
         return topic.problem.empty() ? fmt::format("topic {} has no partition {}", topic.name, number) : topic.problem;
     const Partition& partition = topic.partitions[static_cast<std::size_t>(number)];
     if (!partition.problem.empty())
         return fmt::format("partition {} of topic {} {}", number, topic.name, partition.problem);
     if (partition.settled < partition.doubts)
-        return fmt::format("partition {} of topic {} has not told its end yet", number, topic.name);
+        return fmt::format("the end of partition {} of topic {} is not known yet", number, topic.name);
     return {};
 }
 
@@ -106,7 +107,7 @@ KafkaHealth KafkaTopics::health() const {
         auto& of_topic = topic.may_grow ? health.problems : health.degraded;
         if (!topic.problem.empty()) of_topic.push_back(topic.problem);
         if (health.reachable && !topic.looked)
-            of_topic.push_back(fmt::format("topic {} was not looked at yet", topic.name));
+            of_topic.push_back(fmt::format("topic {} has not been checked yet", topic.name));
         if (topic.verdict) {
             std::ranges::copy(topic.verdict->problems, std::back_inserter(of_topic));
             std::ranges::copy(topic.verdict->degraded, std::back_inserter(health.degraded));
@@ -150,7 +151,7 @@ std::size_t KafkaTopics::message_bytes_max(KafkaTopic topic) const {
     return verdict ? verdict->batch_bytes_max : static_cast<std::size_t>(std::numeric_limits<int>::max());
 }
 
-// Partitions with a problem that somebody is concerned of: those beyond the lanes hold nothing up.
+// Partitions with a problem that matters: those beyond the number of lanes hold nothing up.
 std::vector<int> KafkaTopics::partitions_away(const Topic& topic) const {
     std::vector<int> away;
     for (int i = 0; i < std::ssize(topic.partitions); ++i)
@@ -167,8 +168,8 @@ std::vector<KafkaEnd> KafkaTopics::ask_ends(KafkaTopic which, const std::vector<
     return ends;
 }
 
-// The partitions by the broker to ask; what needs no question is answered in ends. Of a partition that the keeper does
-// not know, -1, the library finds the broker by itself.
+// The partitions by the broker to ask; those that need no request are answered in ends. For partitions with an unknown
+// leader (-1) the library finds the broker itself.
 std::map<int, std::vector<int>> KafkaTopics::by_leader(const Topic& topic, const std::vector<int>& partitions,
                                                        std::vector<KafkaEnd>& ends) const {
     std::map<int, std::vector<int>> brokers;
@@ -191,7 +192,7 @@ std::map<int, std::vector<int>> KafkaTopics::by_leader(const Topic& topic, const
 void KafkaTopics::ask_broker(const std::string& topic, int broker, const std::vector<int>& partitions,
                              milliseconds wait, std::vector<KafkaEnd>& ends) {
     const KafkaPartitionList list(rd_kafka_topic_partition_list_new(static_cast<int>(partitions.size())));
-    // The library sends the "time" as it is, and the end has a number among the times.
+    // The library sends this "time" unchanged; the end of a partition is requested by a special time.
     for (const int number : partitions)
         rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), number)->offset = RD_KAFKA_OFFSET_END;
     const auto error = rd_kafka_offsets_for_times(client_->get(), list.get(), static_cast<int>(wait.count()));
@@ -202,7 +203,7 @@ void KafkaTopics::ask_broker(const std::string& topic, int broker, const std::ve
         else
             silent_until_.erase(broker);
     }
-    // When not one of the partitions is there, the request as a whole fails so.
+    // The request as a whole fails with this error only when none of the partitions exists.
     for (int i = 0; i < list->cnt; ++i) {
         const auto& asked = list->elems[i];
         if (error != RD_KAFKA_RESP_ERR_NO_ERROR)

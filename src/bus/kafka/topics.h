@@ -1,16 +1,16 @@
-// KafkaTopics: keeps the topics as the lane protocol wants them, and knows what the broker and each partition are
-// worth.
+// KafkaTopics: keeps the topics as the lane protocol needs them, and knows the state of the broker and of each
+// partition.
 //
-// One thread asks the broker every second for its metadata. A topic that is missing is created, and the topic of events
-// grown when it has fewer partitions than lanes; more partitions are a warning, said once. A partition is sent nothing
-// while it has no leader, is below its minimum of replicas in sync, or has not told its end yet: until its log is open,
-// a broker may acknowledge records that it does not keep. One partition that is away holds up no other.
+// One thread asks the broker for its metadata every second. A missing topic is created, and the topic of events is
+// grown when it has fewer partitions than lanes; more partitions are a warning, logged once. Nothing is sent to a
+// partition while it has no leader, has fewer replicas in sync than its minimum, or has not yet reported its end: until
+// its log is open, a broker may acknowledge records that it does not keep. A partition that is away holds up no other.
 //
-// With every full look the limits are read that topics and their brokers set to the size of a message or request
-// (DescribeConfigs), and compared to what an event takes (kafka_limits.h). What takes too little is a problem that
-// health() names; limits that may not be read are a warning.
+// Each full check also reads the limits that topics and their brokers set to the size of a message or request
+// (DescribeConfigs), and compares them with what an event needs (kafka/limits.h). A limit that is too small is a
+// problem that health() names; limits that may not be read are a warning.
 //
-// Safe to use from any thread.
+// Thread-safe.
 #pragma once
 
 #include <condition_variable>
@@ -31,7 +31,7 @@ namespace ledgerline::bus {
 
 enum class KafkaTopic { events, dead_letters };
 
-// Where a partition ends, or why that is not known.
+// Where a partition ends, or why that is unknown.
 struct KafkaEnd {
     int partition = 0;
     std::int64_t offset = -1;
@@ -41,79 +41,82 @@ struct KafkaEnd {
 class KafkaTopics {
 public:
     static constexpr milliseconds look_interval{1000};
-    static constexpr milliseconds full_look_interval{30'000};  // with the questions to every partition
-    static constexpr milliseconds retry_interval{50};          // while somebody waits, or has a doubt
-    static constexpr milliseconds answer_wait_max{5000};       // for the broker's metadata, or a broker's ends
-    static constexpr milliseconds silence_max{10'000};         // before something that should pass is logged
-    // How long a broker that did not tell its partitions' ends is not asked again.
+    static constexpr milliseconds full_look_interval{30'000};  // which asks every partition
+    static constexpr milliseconds retry_interval{50};          // while a caller waits or a partition is in doubt
+    static constexpr milliseconds answer_wait_max{5000};  // for the broker's metadata, or a broker's answer about ends
+    static constexpr milliseconds silence_max{10'000};    // before a problem that should pass is logged
+    // A broker that did not report its partitions' ends is not asked again for this long.
     static constexpr milliseconds silent_broker_pause{5'000};
 
-    // Checks the configuration; waits for nobody. on_look is called on the keeper's thread after every look.
+    // Checks the configuration; does not wait for the broker. on_look is called on the keeper's thread after every
+    // check.
     static Result<std::unique_ptr<KafkaTopics>> start(const KafkaConfig& config, Metrics& metrics, KafkaReaper& reaper,
                                                       std::function<void()> on_look);
-    ~KafkaTopics();  // within a few times answer_wait_max, when brokers are silent
+    ~KafkaTopics();  // takes a few times answer_wait_max when brokers are silent
     KafkaTopics(const KafkaTopics&) = delete;
     KafkaTopics& operator=(const KafkaTopics&) = delete;
 
-    // Waits until the topic was looked at once, at most until deadline.
+    // Waits until the topic has been checked once, or until deadline.
     void wait_looked(KafkaTopic topic, SteadyTime deadline);
-    // Waits until the topic has its partitions, whatever they are worth, at most until deadline. Whether it has.
+    // Waits until the topic has its partitions, in whatever state, or until deadline. Returns whether it has them.
     bool wait_there(KafkaTopic topic, SteadyTime deadline);
 
-    // Why nothing can be sent to the partition now. Empty: nothing is known that stands in the way.
+    // Why nothing can be sent to the partition now. Empty: no known obstacle.
     std::string obstacle(KafkaTopic topic, int partition) const;
-    // Whether nothing at all is wrong with the partition, as far as is known.
+    // Whether the partition has no problem at all, as far as known.
     bool is_sound(KafkaTopic topic, int partition) const;
-    // Somebody has seen the partition fail: nothing is sent to it until a look that begins now finds it in order.
+    // A caller has seen the partition fail: nothing is sent to it until a check that begins after this call finds it
+    // sound.
     void doubt(KafkaTopic topic, int partition);
-    // Somebody has seen a message refused for its size: read the limits again soon.
+    // A caller has seen a message refused for its size: read the limits again soon.
     void doubt_limits(KafkaTopic topic);
 
-    // Where the partitions end now. Asked over the keeper's connection: on a consumer's, the broker answers only when
-    // the fetch before it has, which takes up to half a second. Waits for each broker's answer, at most for `wait`, and
-    // for none that has not answered lately; a partition without a leader is not asked. is_missing() for one that is
-    // not there.
+    // Where the partitions end now. Uses the keeper's connection: on a consumer's, the broker answers only after the
+    // preceding fetch, which takes up to half a second. Waits for each broker's answer, at most for `wait`, and not for
+    // brokers that have not answered recently; partitions without a leader are not asked. Error is_missing() for a
+    // partition that does not exist.
     std::vector<KafkaEnd> ask_ends(KafkaTopic topic, const std::vector<int>& partitions, milliseconds wait);
 
     KafkaHealth health() const;
     bool reachable() const;
     // Why the broker is not reachable; empty when it is.
     std::string silence() const;
-    // At the last look; 0: missing, or not known.
+    // At the last check; 0: missing or unknown.
     int partitions(KafkaTopic topic) const;
-    // The id of the broker that leads the partition, at the last look; -1: none, or not known.
+    // The id of the broker that led the partition at the last check; -1: none or unknown.
     int leader(KafkaTopic topic, int partition) const;
-    // What the topic takes of a message, or of a batch of them, in bytes; a large number while that is not known.
+    // The largest message, or batch of messages, that the topic accepts, in bytes; a large number while that is
+    // unknown.
     std::size_t message_bytes_max(KafkaTopic topic) const;
 
 private:
     static constexpr std::size_t topics_count = 2;
 
     struct Partition {
-        int leader = -1;            // the broker's id
+        int leader = -1;            // broker id
         bool whole = false;         // all its replicas are in sync
         std::string problem = {};   // empty: none
         std::uint64_t doubts = 1;   // raised by doubt()
-        std::uint64_t settled = 0;  // the value of doubts before the last look that asked it
+        std::uint64_t settled = 0;  // the value of doubts before the last check that asked it
     };
     struct Topic {
-        // Changed by the thread alone.
+        // Written only by the keeper's thread.
         std::string name;
-        KafkaTopicHandle handle = nullptr;  // makes the topic part of what the metadata request asks for
+        KafkaTopicHandle handle = nullptr;  // includes the topic in the metadata request
         bool may_grow = false;              // the topic of events
         bool warned_of_more = false;
         bool warned_of_limits = false;
         SteadyTime full_look_due = {};
-        bool unsettled = true;                                   // something is wrong, or has yet to be seen in order
-        SteadyTime right_at = std::chrono::steady_clock::now();  // at last, or since the start
+        bool unsettled = true;                                   // something is wrong, or not yet known to be in order
+        SteadyTime right_at = std::chrono::steady_clock::now();  // last time in order, or the start
         std::string logged = {};
         // Under mutex_.
         bool looked = false;
         bool limits_doubted = true;
-        std::string problem = {};  // of the topic as a whole
+        std::string problem = {};  // with the topic as a whole
         KafkaTopicLimits limits = {};
-        std::map<int, KafkaBrokerLimits> brokers = {};   // what each of them said last
-        std::optional<KafkaLimitsVerdict> verdict = {};  // nothing: not known
+        std::map<int, KafkaBrokerLimits> brokers = {};   // the last answer of each
+        std::optional<KafkaLimitsVerdict> verdict = {};  // empty: unknown
         std::vector<Partition> partitions = {};
     };
 
@@ -149,7 +152,7 @@ private:
     Topic topics_[topics_count];
     std::map<int, SteadyTime> silent_until_;  // by broker
     bool stopping_ = false;
-    bool in_doubt_ = false;    // since the last look began
+    bool in_doubt_ = false;    // since the last check began
     std::size_t waiting_ = 0;  // callers in wait_there
     std::optional<bool> reachable_;
     std::string silence_ = "the Kafka broker has not answered yet";

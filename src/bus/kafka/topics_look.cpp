@@ -1,4 +1,4 @@
-// The keeper's thread: what it asks the brokers, and what it mends.
+// The keeper's thread: what it asks the brokers, and what it repairs.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -21,7 +21,7 @@ const rd_kafka_metadata_topic_t* find(const rd_kafka_metadata_t& metadata, const
     return nullptr;
 }
 
-// Those that hold the topic's partitions.
+// The brokers that hold the topic's partitions.
 std::set<int> brokers_of(const rd_kafka_metadata_topic_t& topic) {
     std::set<int> brokers;
     for (int i = 0; i < topic.partition_cnt; ++i)
@@ -29,11 +29,11 @@ std::set<int> brokers_of(const rd_kafka_metadata_topic_t& topic) {
     return brokers;
 }
 
-// What the metadata alone says of a partition; empty: nothing wrong.
+// What the metadata alone says about a partition; empty: nothing wrong.
 std::string problem_of(const rd_kafka_metadata_partition_t& partition, const KafkaTopicLimits& limits) {
     if (partition.leader < 0) return "has no leader";
     if (limits.replicas_in_sync_min && partition.isr_cnt < *limits.replicas_in_sync_min)
-        return fmt::format("has {} of the {} replicas in sync that it needs at least", partition.isr_cnt,
+        return fmt::format("has only {} of the {} replicas in sync that it needs", partition.isr_cnt,
                            *limits.replicas_in_sync_min);
     return {};
 }
@@ -52,14 +52,14 @@ void KafkaTopics::run() {
             note_exception(metrics_, "kafka-topics", exception.what());
         }
         lock.lock();
-        // What somebody waits for, or doubts, is looked at again soon, but not at once.
+        // When a caller waits or a partition is in doubt, the next check comes soon, but not at once.
         const SteadyTime looked_at = std::chrono::steady_clock::now();
         wake_.wait_until(lock, looked_at + retry_interval, [&] { return stopping_; });
         wake_.wait_until(lock, looked_at + look_interval, [&] { return stopping_ || waiting_ > 0 || is_in_hurry(); });
     }
 }
 
-// A topic that was in order a moment ago, or is being made, is on its way back.
+// A topic that was in order a moment ago, or is being created, will soon be in order.
 bool KafkaTopics::is_in_hurry() const {
     const SteadyTime now = std::chrono::steady_clock::now();
     return in_doubt_ || std::ranges::any_of(topics_, [&](const Topic& topic) {
@@ -81,7 +81,7 @@ void KafkaTopics::look() {
     looked_.notify_all();
 }
 
-// Looks at the topic and mends what is wrong. What was mended is in order only when a later look finds it so.
+// Checks the topic and repairs what is wrong. A repair counts only when a later check finds the topic in order.
 void KafkaTopics::look_at(Topic& topic, const rd_kafka_metadata_topic_t* found) {
     const auto mended = mend(topic, found);
     const SteadyTime now = std::chrono::steady_clock::now();
@@ -128,20 +128,20 @@ Result<void> KafkaTopics::mend(Topic& topic, const rd_kafka_metadata_topic_t* fo
     }
     const bool has_more = found->partition_cnt > partitions_;
     if (has_more && !topic.warned_of_more)
-        log::warn("kafka: the topic has more partitions than there are lanes; the others stay empty",
+        log::warn("kafka: the topic has more partitions than there are lanes; the extra ones stay empty",
                   {{"topic", topic.name}, {"partitions", found->partition_cnt}, {"lanes", partitions_}});
     topic.warned_of_more = has_more;
     return {};
 }
 
-// What is not answered stays as it was known.
+// Limits that are not reported keep their last known value.
 void KafkaTopics::read_limits(Topic& topic, const rd_kafka_metadata_topic_t& found) {
     const auto of_topic = describe_kafka_topic(client_->get(), topic.name);
     const std::set<int> brokers = brokers_of(found);
     const auto of_brokers = describe_kafka_brokers(client_->get(), brokers);
     const Error* unknown = !of_topic ? &of_topic.error() : !of_brokers ? &of_brokers.error() : nullptr;
     if (unknown && !std::exchange(topic.warned_of_limits, true))
-        log::warn("kafka: not all limits are known, so whether an event fits is not either",
+        log::warn("kafka: not all limits are known, so an event of the largest size may not fit",
                   {{"topic", topic.name}, {"reason", unknown->message}, {"event_bytes_max", event_wire_bytes_max}});
     if (!unknown) topic.warned_of_limits = false;
     const std::lock_guard lock(mutex_);
@@ -164,7 +164,7 @@ void KafkaTopics::take_metadata(Topic& topic, const rd_kafka_metadata_topic_t* f
         if (described.id < 0 || described.id >= std::ssize(topic.partitions)) continue;
         Partition& partition = topic.partitions[static_cast<std::size_t>(described.id)];
         const std::string problem = problem_of(described, topic.limits);
-        // It comes back as something that must first be seen to be open.
+        // When it comes back, its log must first be seen to be open.
         if (problem.empty() && !partition.problem.empty()) ++partition.doubts;
         partition.problem = problem;
         partition.leader = described.leader;
@@ -172,8 +172,8 @@ void KafkaTopics::take_metadata(Topic& topic, const rd_kafka_metadata_topic_t* f
     }
 }
 
-// Asks those in doubt, or all, for their ends: only then is a partition's log open, and an acknowledgement worth
-// something. One that was in order and does not answer in time is slow, and no more than that.
+// Asks partitions in doubt, or all, for their ends: only a partition that answers has an open log, and only then does
+// an acknowledgement mean anything. A partition that was sound and does not answer in time is merely slow.
 void KafkaTopics::ask_partitions(Topic& topic, bool all) {
     std::vector<int> asked;
     std::map<int, std::uint64_t> doubts;
@@ -200,7 +200,7 @@ void KafkaTopics::ask_partitions(Topic& topic, bool all) {
     }
 }
 
-// Says what is wrong, once; what passes by itself in a moment is not worth a line.
+// Logs what is wrong, once; a problem that passes by itself in a moment is not logged.
 void KafkaTopics::report(Topic& topic) {
     const SteadyTime now = std::chrono::steady_clock::now();
     std::string problem;

@@ -11,11 +11,11 @@ public:
 
     std::uint64_t send(std::span<const Outgoing> messages) override {
         const std::uint64_t first = next_number_;
-        std::set<int> closed;  // partitions that did not take a message of this call
+        std::set<int> closed;  // partitions that did not accept a message of this call
         {
             std::lock_guard lock(bus_.mutex_);
             for (const Outgoing& outgoing : messages) {
-                Report report{next_number_++, Fate::failed, "a message before it was not taken"};
+                Report report{next_number_++, Fate::failed, "an earlier message was not accepted"};
                 if (!closed.contains(outgoing.partition)) report.fate = bus_.append(outgoing, report.reason);
                 if (report.fate != Fate::delivered) closed.insert(outgoing.partition);
                 reports_.push_back(std::move(report));
@@ -95,7 +95,7 @@ Fate MemoryBus::append(const Outgoing& outgoing, std::string& reason) {
     const std::size_t bytes = wire_bytes_max(outgoing.message);
     reason = "there is no such partition";
     if (outgoing.partition < 0 || outgoing.partition >= options_.partitions) return Fate::failed;
-    reason = "the message is larger than the bus takes";
+    reason = "the message is larger than the bus accepts";
     if (bytes > options_.message_bytes_max) return Fate::refused;
     Partition& partition = partitions_[static_cast<std::size_t>(outgoing.partition)];
     reason = "the partition is full";
@@ -110,7 +110,7 @@ Fate MemoryBus::append(const Outgoing& outgoing, std::string& reason) {
 }
 
 void MemoryBus::share_out() {
-    // By range: the first (partitions mod members) members get one partition more than the others.
+    // By range: the first (partitions mod members) members get one partition more than the rest.
     std::size_t next = 0, member_index = 0;
     for (const Member& member : members_) {
         const std::size_t share =
@@ -172,7 +172,7 @@ void MemoryBus::report_messages(Member& member, std::size_t messages_max, Polled
 }
 
 bool MemoryBus::commit(Member& member, int partition_number, std::int64_t next_offset) {
-    // A partition that has changed hands meanwhile is its new owner's to commit.
+    // If the partition has changed hands meanwhile, only its new owner may commit.
     if (partition_number < 0 || partition_number >= options_.partitions || !holds(member, partition_number))
         return false;
     Partition& partition = partitions_[static_cast<std::size_t>(partition_number)];

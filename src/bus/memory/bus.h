@@ -1,10 +1,10 @@
-// MemoryBus: the bus within one process. It holds messages in memory only; what a restart loses, the lane protocol
-// finds missing and asks for again.
+// MemoryBus: the bus within one process. It holds messages in memory only; the lane protocol notices what a restart
+// loses and asks for it again.
 //
-// Each partition is a bounded log. Messages stay until the consumer group has committed past them, so a member that
-// leaves with work undone leaves it to the next owner. There is one group.
+// Each partition is a bounded log. Messages stay until the consumer group has committed past them, so the next owner of
+// a partition gets the unfinished work of a member that leaves. There is one group.
 //
-// Safe to use from any thread as a whole; each producer and consumer made here belongs to one thread at a time.
+// The bus itself is thread-safe; each producer and consumer it makes belongs to one thread at a time.
 #pragma once
 
 #include <condition_variable>
@@ -25,20 +25,21 @@ namespace ledgerline::bus {
 
 class MemoryBus {
 public:
-    // A partition takes nothing more while it holds either of these.
+    // A partition accepts nothing more once it holds either of these.
     static constexpr std::size_t partition_messages_max = 8192;
     static constexpr std::size_t partition_bytes_max = limits::memory_bus_partition_bytes_max;
 
     struct Options {
         std::string topic = "transactions";
         int partitions = 0;
-        // Offset of the first message in each partition. Another one each run keeps letters of different runs apart.
+        // Offset of the first message in each partition. A different one in each run keeps dead letters of different
+        // runs apart.
         std::int64_t first_offset = 0;
-        std::size_t messages_max = partition_messages_max;  // a partition
-        std::size_t bytes_max = partition_bytes_max;        // a partition; one message may cross it
+        std::size_t messages_max = partition_messages_max;  // per partition
+        std::size_t bytes_max = partition_bytes_max;        // per partition; one message may exceed it
         std::size_t message_bytes_max = partition_bytes_max;
-        std::size_t poll_bytes_max = limits::memory_bus_poll_bytes_max;  // one message may cross it
-        // Notified when a partition that refused a message has room again. Null: nobody. Must outlive the bus.
+        std::size_t poll_bytes_max = limits::memory_bus_poll_bytes_max;  // one message may exceed it
+        // Notified when a partition that refused a message has room again. May be null. Must outlive the bus.
         Wakeup* space_freed = nullptr;
     };
 
@@ -47,7 +48,7 @@ public:
     MemoryBus& operator=(const MemoryBus&) = delete;
 
     // Both must be destroyed before the bus. A consumer is a member of the group from its creation to its destruction.
-    // Joins and departures share the partitions out again by range; members learn of it at their next poll.
+    // Joins and departures reassign the partitions by range; members learn of it at their next poll.
     std::unique_ptr<Producer> make_producer();
     std::unique_ptr<Consumer> make_consumer();
 
@@ -55,27 +56,27 @@ private:
     class MemoryProducer;
     class MemoryConsumer;
 
-    // What a member has been told it holds.
+    // What a member has been told that it holds.
     struct Held {
         std::int64_t generation = 0;
         std::int64_t position = 0;  // the next offset to hand out
     };
     struct Member {
         std::map<int, Held> held;
-        int first_partition = 0;  // where the next poll begins, so that no partition starves the others
+        int first_partition = 0;  // where the next poll begins, so that no partition starves
     };
     struct Partition {
         std::deque<Message> messages;
         std::int64_t committed = 0;  // the offset of messages.front()
         std::size_t bytes = 0;
-        bool refused = false;  // a message, since there was last room
+        bool refused = false;  // whether it refused a message since it last had room
         const Member* owner = nullptr;
-        std::int64_t generation = 0;  // raised whenever the owner changes
+        std::int64_t generation = 0;  // incremented when the owner changes
 
         std::int64_t end() const { return committed + static_cast<std::int64_t>(messages.size()); }
     };
 
-    // Each expects mutex_ to be held.
+    // The caller holds mutex_.
     bool is_full(const Partition& partition) const;
     Fate append(const Outgoing& outgoing, std::string& reason);
     void share_out();
@@ -89,7 +90,7 @@ private:
     std::mutex mutex_;
     std::condition_variable changed_;  // messages arrived, or partitions changed hands
     std::vector<Partition> partitions_;
-    std::list<Member> members_;  // in the order in which they joined
+    std::list<Member> members_;  // in order of joining
 };
 
 }  // namespace ledgerline::bus

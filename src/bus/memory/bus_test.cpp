@@ -137,7 +137,7 @@ TEST(MemoryBus, EveryMessageOfManyThreadsArrivesInOrderWhileMembersComeAndGo) {
     });
 
     const auto consumer = bus.make_consumer();
-    std::vector<int> next(kPartitions, 0);  // a message may come again, but none is left out
+    std::vector<int> next(kPartitions, 0);  // a message may come again, but none is skipped
     while (std::any_of(next.begin(), next.end(), [](int n) { return n < kRounds; })) {
         const auto polled = consumer->poll(kLongWait, 16);
         ASSERT_TRUE(polled);

@@ -11,7 +11,7 @@
 namespace ledgerline::cli {
 namespace {
 
-// A row by the hash of what must be unique and the hash of the rest.
+// A row as the hash of what must be unique and the hash of the rest.
 struct Fingerprint {
     std::array<std::uint64_t, 2> key;
     std::uint64_t body;
@@ -21,7 +21,7 @@ struct Fingerprint {
 class Hash {
 public:
     Hash() { crypto_generichash_init(&state_, nullptr, 0, sizeof(std::array<std::uint64_t, 2>)); }
-    // Each text with its length, so that no two lists of texts hash the same bytes.
+    // Hashes each text with its length, so that no two lists of texts hash the same bytes.
     Hash& add(std::string_view text) {
         const std::uint64_t size = text.size();
         crypto_generichash_update(&state_, reinterpret_cast<const unsigned char*>(&size), sizeof size);
@@ -62,7 +62,7 @@ public:
         if (check_.bad_rows.size() < bad_rows_kept) check_.bad_rows.push_back(std::move(bad));
     }
 
-    // Finds the references that are there with two bodies: all but the first row with each are bad.
+    // Finds references that occur with two bodies: all rows except the first one with each are bad.
     FileCheck finish() {
         std::ranges::sort(fingerprints_, {}, [](const Fingerprint& row) { return std::pair(row.key, row.line); });
         std::vector<BadRow> conflicts;
@@ -71,8 +71,8 @@ public:
             if (!first || row.key != first->key) first = &row;
             if (row.body == first->body) continue;
             check_.bad_lines.push_back(row.line);
-            conflicts.push_back(
-                {row.line, "reference", fmt::format("must not stand for another body than in line {}", first->line)});
+            conflicts.push_back({row.line, "reference",
+                                 fmt::format("must not be reused for a different row (see line {})", first->line)});
         }
         check_.good_rows = fingerprints_.size() - conflicts.size();
         add_first(std::move(conflicts));
@@ -105,7 +105,7 @@ Result<FileCheck> check_file(std::istream& in) {
     CsvRecord record;
     auto more = csv.next(record);
     if (!more) return unusable(more.error().message);
-    if (!*more) return unusable("the file is empty: its first line must name the columns");
+    if (!*more) return unusable("the file is empty: the first line must name the columns");
     LEDGERLINE_TRY(const RowReader reader, RowReader::of_header(record));
 
     Checker checker;

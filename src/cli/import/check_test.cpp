@@ -12,7 +12,7 @@ Result<FileCheck> check_text(const std::string& text) {
     return check_file(in);
 }
 
-// What is said about the only bad row among good ones: "column: rule".
+// The complaint about the only bad row among good ones: "column: rule".
 std::string complaint(const std::string& row) {
     const auto check = check_text("reference,account,date,type,amount_cents,currency\nr0,a,,CREDIT,1,CZK\n" + row +
                                   "\nr9,b,,DEBIT,1,EUR\n");
@@ -38,8 +38,8 @@ TEST(ImportCheck, TakesColumnsInAnyOrder) {
 TEST(ImportCheck, NamesColumnAndRule) {
     EXPECT_EQ(complaint(",a,,CREDIT,1,CZK"), "reference: must not be empty");
     EXPECT_EQ(complaint(std::string(256, 'x') + ",a,,CREDIT,1,CZK"), "reference: must have at most 255 characters");
-    EXPECT_EQ(complaint("r\t1,a,,CREDIT,1,CZK"), "reference: must not hold control characters");
-    EXPECT_EQ(complaint("r\xC2\x85,a,,CREDIT,1,CZK"), "reference: must not hold control characters");
+    EXPECT_EQ(complaint("r\t1,a,,CREDIT,1,CZK"), "reference: must not contain control characters");
+    EXPECT_EQ(complaint("r\xC2\x85,a,,CREDIT,1,CZK"), "reference: must not contain control characters");
     EXPECT_EQ(complaint("r1,,,CREDIT,1,CZK"), "account: must not be empty");
     EXPECT_EQ(complaint("r1,a,\xC3(,CREDIT,1,CZK"), "date: must be valid UTF-8");
     EXPECT_EQ(complaint("r1,a,\xED\xA0\x80,CREDIT,1,CZK"), "date: must be valid UTF-8") << "a surrogate";
@@ -48,7 +48,7 @@ TEST(ImportCheck, NamesColumnAndRule) {
         EXPECT_EQ(complaint(std::string("r1,a,,CREDIT,") + amount + ",CZK"),
                   std::string("amount_cents: must be a whole number from 1 to 1000000000000000, not '") + amount + "'");
     EXPECT_EQ(complaint("r1,a,,CREDIT,1,ABC"), "currency: must be an ISO 4217 code such as EUR, not 'ABC'");
-    EXPECT_EQ(complaint("r1,a,CREDIT,1,CZK"), ": must have 6 fields as the header has, not 5");
+    EXPECT_EQ(complaint("r1,a,CREDIT,1,CZK"), ": must have 6 fields like the header, not 5");
     EXPECT_EQ(complaint("r1,a\"b,,CREDIT,1,CZK"), ": a field with a quote in it must be quoted, and the quote doubled");
 }
 
@@ -65,8 +65,9 @@ TEST(ImportCheck, HoldsAnAccountToOneCurrency) {
 TEST(ImportCheck, TellsReplaysFromConflicts) {
     EXPECT_EQ(complaint("r0,a,,CREDIT,1,CZK"), "0 bad rows") << "the same row again";
     EXPECT_EQ(complaint("r0,b,,CREDIT,1,EUR"), "0 bad rows") << "another account's reference";
-    EXPECT_EQ(complaint("r0,a,,CREDIT,2,CZK"), "reference: must not stand for another body than in line 2");
-    EXPECT_EQ(complaint("r0,a,1993-01-01,CREDIT,1,CZK"), "reference: must not stand for another body than in line 2");
+    EXPECT_EQ(complaint("r0,a,,CREDIT,2,CZK"), "reference: must not be reused for a different row (see line 2)");
+    EXPECT_EQ(complaint("r0,a,1993-01-01,CREDIT,1,CZK"),
+              "reference: must not be reused for a different row (see line 2)");
 }
 
 TEST(ImportCheck, ListsBadRowsByLineWhateverTheirKind) {
@@ -91,13 +92,13 @@ TEST(ImportCheck, CountsMoreBadRowsThanItKeeps) {
 }
 
 TEST(ImportCheck, RefusesFilesItCannotRead) {
-    EXPECT_EQ(check_text("").error().message, "the file is empty: its first line must name the columns");
+    EXPECT_EQ(check_text("").error().message, "the file is empty: the first line must name the columns");
     EXPECT_EQ(
         check_text("reference,account,type,amount,currency\n").error().message,
         "line 1: the column 'amount_cents' is missing: the first line must name the columns reference, account, type, "
         "amount_cents, currency");
     EXPECT_EQ(check_text("reference,account,type,amount_cents,currency,type\n").error().message,
-              "line 1: the column 'type' is there twice");
+              "line 1: the column 'type' occurs twice");
     EXPECT_EQ(check_text("reference,account,type,amount_cents,currency,\n").error().message,
               "line 1: the name of column 6 must not be empty");
     EXPECT_EQ(check_text("reference,account,type,amount_cents,currency\n\"r").error().message,

@@ -100,7 +100,7 @@ int finish(const roles::Environment& environment, const Options& options, const 
         say(environment,
             fmt::format("{}:{}: refused: {} ({})", options.file, refusal.line, refusal.detail, refusal.code));
 
-    const std::string advice = "Run the same command again to go on: nothing is posted twice.";
+    const std::string advice = "Run the same command again to continue: nothing is posted twice.";
     if (outcome.error) {
         const int code = report(environment, *outcome.error);
         say(environment, advice);
@@ -127,7 +127,7 @@ ImportOutcome send(const roles::Environment& environment, const Options& options
     };
     settings.on_interrupt = [&] {
         progress.clear();
-        say(environment, "Stopping when the batches under way are settled (once more leaves at once).");
+        say(environment, "Stopping once the batches under way are settled (interrupt again to exit at once).");
     };
     settings.on_progress = [&](std::int64_t settled) { progress.update(settled); };
     ImportOutcome outcome = run_import(environment, settings, check, file.begin());
@@ -145,7 +145,7 @@ Result<FileCheck> check_rows(const Options& options, ImportFile& file) {
     return failure(Disposition::refuse, std::string(roles::bad_usage), fmt::format("{}: {}", options.file, reason));
 }
 
-// What is in the way of the bad rows: an exit code; nothing when they are out of the way.
+// Deals with the bad rows before the import: returns an exit code if it cannot go ahead, otherwise empty.
 Result<std::optional<int>> set_bad_rows_aside(const roles::Environment& environment, const Options& options,
                                               const FileCheck& check, ImportFile& file, const std::string& rejects) {
     list_bad_rows(environment, options.file, check);
@@ -181,16 +181,16 @@ Result<int> import_file(const roles::Environment& environment, const Options& op
 
 constexpr const char* kNotes =
     "The first line names the columns, in any order: reference (becomes the idempotency key), account (the account's\n"
-    "reference), type (CREDIT or DEBIT), amount_cents and currency. Other columns go to the transaction's metadata, "
+    "reference), type (CREDIT or DEBIT), amount_cents and currency. Other columns go into the transaction's metadata, "
     "empty\n"
-    "ones left out. Accounts that are missing are created in the currency of their first row.\n\n"
-    "FILE may be a pipe, and - is stdin: what comes through is copied to TMPDIR first. The whole file is checked "
+    "ones are left out. Missing accounts are created in the currency of their first row.\n\n"
+    "FILE may be a pipe, and - is stdin: their data is first copied to TMPDIR. The whole file is checked "
     "before\n"
     "the first row is sent. Each account's rows are applied in the order of the "
     "file.\n"
-    "An import that was interrupted, or is run again, changes nothing twice and ends with the same numbers; "
+    "Running an import again, after an interrupt or not, changes nothing twice and gives the same numbers; "
     "'replayed'\n"
-    "counts the rows that the server knew before. A server that is away or busy is waited for.\n\n"
+    "counts rows that the server already had. A server that is away or busy is retried.\n\n"
     "Examples:\n"
     "  ledgerline import payments.csv\n"
     "  ledgerline import payments.csv --skip-invalid --rejects bad.csv -o json\n"
@@ -208,10 +208,11 @@ void declare_import(Command& parent, const roles::Environment& environment) {
     command.positional("FILE", "The CSV file; - for stdin", options->file);
     declare_server_options(command, options->settings.server);
     declare_output_option(command, options->output);
-    command.option({"--connections", "N", "Connections to the server at once"}, options->settings.connections, 1,
+    command.option({"--connections", "N", "Simultaneous connections to the server"}, options->settings.connections, 1,
                    kConnectionsMax);
-    command.option({"--batch", "ROWS", "Rows of one request at most"}, options->settings.batch_rows, 1, kBatchRowsMax);
-    command.option({"--give-up", "TIME", "Give up when nothing has moved for so long"}, options->settings.give_up,
+    command.option({"--batch", "ROWS", "Maximum number of rows per request"}, options->settings.batch_rows, 1,
+                   kBatchRowsMax);
+    command.option({"--give-up", "TIME", "Give up after this long without progress"}, options->settings.give_up,
                    milliseconds(0), milliseconds(std::chrono::hours(24)));
     command.flag({"--skip-invalid", "", "Import the good rows and write the bad ones to a file", no_variable},
                  options->rejects.skip_invalid);
@@ -219,7 +220,7 @@ void declare_import(Command& parent, const roles::Environment& environment) {
         {"--rejects", "FILE", "Where --skip-invalid writes the bad rows (default: FILE.rejected.csv)", no_variable},
         options->rejects.path);
     command.flag(
-        {overwrite_rejects_flag, "", "Replace the file of bad rows when it is there with other rows", no_variable},
+        {overwrite_rejects_flag, "", "Replace an existing file of bad rows with different content", no_variable},
         options->rejects.overwrite);
     command.notes(kNotes);
     command.action([&environment, options] {

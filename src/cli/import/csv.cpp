@@ -35,7 +35,7 @@ int CsvReader::take() {
     return c;
 }
 
-// The CR of a CR LF was taken before, as if it belonged to the record; whoever took it removes it.
+// The CR of a CR LF has already been added to the record; the caller removes it.
 bool CsvReader::take_line_end() {
     if (peek() == '\n') {
         take();
@@ -80,7 +80,8 @@ CsvReader::FieldEnd CsvReader::read_plain(CsvRecord& record, std::string& field)
             return FieldEnd::line;
         }
         const int c = take();
-        if (field.ends_with('\r')) return spoil(record, "a carriage return must be followed by a line feed, or quoted");
+        if (field.ends_with('\r'))
+            return spoil(record, "a carriage return must be followed by a line feed or be quoted");
         if (c == ',') return FieldEnd::comma;
         if (c == '"') return spoil(record, "a field with a quote in it must be quoted, and the quote doubled");
         field.push_back(static_cast<char>(c));

@@ -1,7 +1,7 @@
-// CsvReader: reads comma-separated values (RFC 4180) one record after the other, of files of any length.
+// CsvReader: reads comma-separated values (RFC 4180) record by record, from files of any length.
 //
-// Tolerated besides: a UTF-8 byte order mark, lines that end in LF alone, a last line without an end, empty lines (they
-// are no records). What a field may hold is not its business.
+// Also accepted: a UTF-8 byte order mark, lines that end in LF alone, a last line without an end, and empty lines
+// (which are skipped). The content of fields is not checked.
 #pragma once
 
 #include <cstdint>
@@ -14,10 +14,10 @@
 namespace ledgerline::cli {
 
 struct CsvRecord {
-    std::uint64_t line = 0;           // on which it begins, from 1
-    std::vector<std::string> fields;  // unquoted; incomplete when there is a defect
-    std::string raw;                  // as it stands in the file, without the end of its line
-    std::string defect;               // the rule of quoting that it breaks; empty when it breaks none
+    std::uint64_t line = 0;           // where it begins, from 1
+    std::vector<std::string> fields;  // unquoted; incomplete if there is a defect
+    std::string raw;                  // as in the file, without the line end
+    std::string defect;               // the quoting rule that it breaks; empty if none
 };
 
 // Not thread-safe.
@@ -29,8 +29,8 @@ public:
     explicit CsvReader(std::istream& in);
 
     // Reads the next record; false at the end. A record with a defect is read to the end of its line. Error
-    // "malformed_file", after which nothing more can be read: a quote that is never closed, a record over
-    // record_bytes_max, or a failed read.
+    // "malformed_file", after which nothing more can be read: an unclosed quote, a record over record_bytes_max, or a
+    // failed read.
     Result<bool> next(CsvRecord& record);
 
 private:
@@ -51,7 +51,7 @@ private:
     std::size_t end_ = 0;
     std::uint64_t line_ = 1;
     std::string* raw_ = nullptr;  // of the record being read
-    std::string broken_;          // why the file cannot be read on
+    std::string broken_;          // why the file cannot be read any further
 };
 
 }  // namespace ledgerline::cli

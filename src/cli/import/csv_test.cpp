@@ -64,7 +64,7 @@ TEST(Csv, ReadsOnAfterABadRow) {
     EXPECT_EQ(records[0].defect, "a field with a quote in it must be quoted, and the quote doubled");
     EXPECT_EQ(records[0].raw, "a,b\"c,d");
     EXPECT_EQ(records[1].defect, "a closing quote must be followed by a comma or the end of the line");
-    EXPECT_EQ(records[2].defect, "a carriage return must be followed by a line feed, or quoted");
+    EXPECT_EQ(records[2].defect, "a carriage return must be followed by a line feed or be quoted");
     EXPECT_EQ(records[3].fields, (Fields{"good", "row"}));
 }
 

@@ -19,7 +19,7 @@ constexpr std::size_t kBlockBytes = 64 * 1024;
 constexpr mode_t kPrivate = S_IRUSR | S_IWUSR;
 constexpr mode_t kReadWriteBits = 0666;
 constexpr const char* kStdin = "-";
-// Under these, other names are made by the kernel alone.
+// Only the kernel creates names under these.
 constexpr std::string_view kSystemPlaces[] = {"/dev/", "/proc/"};
 
 std::string text_of(int error) { return std::generic_category().message(error); }
@@ -33,7 +33,7 @@ std::string temporary_dir() {
     return dir && *dir ? dir : "/tmp";
 }
 
-// Without a name: nothing of it stays, however the process ends.
+// Without a name: nothing of it remains, however the process ends.
 Descriptor open_temporary(const std::string& dir) {
     Descriptor file(open(dir.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, kPrivate));
     if (file.is_open() || (errno != EOPNOTSUPP && errno != EISDIR)) return file;
@@ -54,14 +54,13 @@ bool write_all(int descriptor, const char* data, std::size_t size) {
     return true;
 }
 
-// Everything that still comes from source, in a temporary file.
+// The rest of source, in a temporary file.
 Result<Descriptor> spool(const std::string& path, int source) {
     const std::string dir = temporary_dir();
     const auto no_space = [&](const std::string& why) {
-        return failure(
-            Disposition::retry, "no_space",
-            fmt::format("cannot keep a copy of what comes from {} in {}: {} (TMPDIR chooses another directory)", path,
-                        dir, why));
+        return failure(Disposition::retry, "no_space",
+                       fmt::format("cannot copy the data from {} to {}: {} (set TMPDIR to use another directory)", path,
+                                   dir, why));
     };
     Descriptor copy = open_temporary(dir);
     if (!copy.is_open()) return no_space(text_of(errno));
@@ -72,7 +71,7 @@ Result<Descriptor> spool(const std::string& path, int source) {
         if (size < 0) return unusable(path, text_of(errno));
         if (size == 0) return copy;
         if ((copied += size) > ImportFile::spool_bytes_max)
-            return unusable(path, fmt::format("over {} GiB come through it: import a file instead",
+            return unusable(path, fmt::format("it carries more than {} GiB: import a file instead",
                                               ImportFile::spool_bytes_max >> 30));
         if (!write_all(copy.number(), block.data(), static_cast<std::size_t>(size))) return no_space(text_of(errno));
     }
@@ -84,7 +83,7 @@ bool same_contents(const struct stat& a, const struct stat& b) {
 
 }  // namespace
 
-// Reads a regular file from `begin` on, by position, and looks with every block whether it is still the same.
+// Reads a regular file from `begin` on, by position, and checks with each block that it has not changed.
 class ImportFile::Buffer final : public std::streambuf {
 public:
     Buffer(Descriptor file, off_t begin, const struct stat& status)
@@ -104,7 +103,7 @@ public:
     }
 
 protected:
-    // An exception is how a stream buffer tells its stream that reading failed, and that this is not the end.
+    // A stream buffer reports a failed read to its stream by an exception; otherwise it would be the end of the file.
     int_type underflow() override {
         ssize_t size = 0;
         do size = pread(file_.number(), block_.data(), block_.size(), at_);
@@ -151,7 +150,7 @@ Result<ImportFile> ImportFile::open(const std::string& path) {
     bool has_place = !is_stdin;
     for (const std::string_view place : kSystemPlaces) has_place = has_place && !path.starts_with(place);
     if (S_ISREG(status.st_mode)) {
-        // Whoever shares stdin with others may have read of it already.
+        // If stdin is shared with another process, part of it may already have been read.
         const off_t begin = is_stdin ? std::max<off_t>(lseek(source.number(), 0, SEEK_CUR), 0) : 0;
         return ImportFile(std::make_unique<Buffer>(std::move(source), begin, status), status, has_place,
                           status.st_mode & kReadWriteBits);

@@ -9,7 +9,7 @@ namespace ledgerline::cli {
 namespace {
 
 constexpr const char* kSuffix = ".rejected.csv";
-constexpr std::uint64_t kLookEveryRows = 1000;  // for an interrupt
+constexpr std::uint64_t kLookEveryRows = 1000;  // between checks for an interrupt
 
 std::unexpected<Error> unusable(std::string message) {
     return failure(Disposition::refuse, std::string(roles::bad_usage), std::move(message));
@@ -20,12 +20,12 @@ std::unexpected<Error> unusable(std::string message) {
 Result<std::string> rejects_path(const RejectsOptions& options, const std::string& imported, const ImportFile& file) {
     if (!options.skip_invalid) {
         if (options.path.empty() && !options.overwrite) return "";
-        return unusable(fmt::format("--rejects and {} go with --skip-invalid", overwrite_rejects_flag));
+        return unusable(fmt::format("--rejects and {} require --skip-invalid", overwrite_rejects_flag));
     }
     if (options.path.empty() && !file.has_place())
-        return unusable("--skip-invalid needs --rejects FILE for rows that do not come from a file");
+        return unusable("--skip-invalid needs --rejects FILE when the input is not a file");
     const std::string path = options.path.empty() ? imported + kSuffix : options.path;
-    if (file.is_at(path)) return unusable(fmt::format("--rejects {}: that is the file that is imported", path));
+    if (file.is_at(path)) return unusable(fmt::format("--rejects {}: this is the file being imported", path));
     return path;
 }
 
@@ -40,8 +40,7 @@ Result<void> write_rejects(ImportFile& file, const FileCheck& check, const std::
         if (++rows % kLookEveryRows == 0 && interrupted())
             return failure(Disposition::retry, "interrupted", "interrupted: nothing was sent");
         LEDGERLINE_TRY(const bool more, csv.next(record));
-        if (!more)
-            return failure(Disposition::refuse, std::string(roles::bad_usage), "the file is shorter than it was");
+        if (!more) return failure(Disposition::refuse, std::string(roles::bad_usage), "the file has become shorter");
         if (record.line != *bad_line) continue;
         LEDGERLINE_CHECK(out.write(record.raw + '\n'));
         ++bad_line;

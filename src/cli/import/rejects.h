@@ -14,17 +14,17 @@ inline constexpr const char* overwrite_rejects_flag = "--overwrite-rejects";
 
 struct RejectsOptions {
     bool skip_invalid = false;
-    std::string path;  // empty: next to the file that is imported
+    std::string path;  // empty: next to the imported file
     bool overwrite = false;
 };
 
-// Where the rows go; "" when none are left out. Error bad_usage: the options contradict one another, or name the
+// Where the rows go; "" when none are left out. Error bad_usage: the options contradict each other, or name the
 // imported file itself.
 Result<std::string> rejects_path(const RejectsOptions& options, const std::string& imported, const ImportFile& file);
 
-// Writes the bad rows under the file's header, byte for byte, so that they can be mended and imported. Nothing is there
-// until all of it is; interrupted() is asked now and then, and ends it with the code "interrupted" (retry). Other
-// errors are those of NewFile.
+// Writes the bad rows under the file's header, byte for byte, so that they can be corrected and imported. The file
+// appears only when complete; interrupted() is called from time to time, and ends the writing with code "interrupted"
+// (retry). Other errors are those of NewFile.
 Result<void> write_rejects(ImportFile& file, const FileCheck& check, const std::string& path, bool overwrite,
                            const std::function<bool()>& interrupted);
 

@@ -15,7 +15,7 @@ namespace ledgerline::cli {
 namespace {
 
 constexpr std::string_view kRequired[] = {"reference", "account", "type", "amount_cents", "currency"};
-constexpr std::size_t kNameCodePointsMax = 255;  // of references and keys, as the API has it
+constexpr std::size_t kNameCodePointsMax = 255;  // of references and keys, as in the API
 
 std::unexpected<Error> bad_header(const std::string& message) {
     return failure(Disposition::refuse, std::string(roles::bad_usage), "line 1: " + message);
@@ -34,7 +34,7 @@ bool has_control_characters(std::string_view text) {
 const char* broken_name_rule(std::string_view name) {
     if (name.empty()) return "must not be empty";
     if (width_of(name) > kNameCodePointsMax) return "must have at most 255 characters";
-    if (has_control_characters(name)) return "must not hold control characters";
+    if (has_control_characters(name)) return "must not contain control characters";
     return nullptr;
 }
 
@@ -50,7 +50,7 @@ Result<RowReader> RowReader::of_header(const CsvRecord& header) {
         if (const char* rule = broken_name_rule(name))
             return bad_header(fmt::format("the name of column {} {}", i + 1, rule));
         if (std::count(header.fields.begin(), header.fields.end(), name) > 1)
-            return bad_header(fmt::format("the column '{}' is there twice", name));
+            return bad_header(fmt::format("the column '{}' occurs twice", name));
         if (std::find(std::begin(kRequired), std::end(kRequired), name) == std::end(kRequired))
             reader.others_.push_back(i);
     }
@@ -67,9 +67,8 @@ Result<RowReader> RowReader::of_header(const CsvRecord& header) {
 std::optional<BadRow> RowReader::read(const CsvRecord& record, ImportRow& row) const {
     if (!record.defect.empty()) return BadRow{record.line, "", record.defect};
     if (record.fields.size() != names_.size())
-        return BadRow{
-            record.line, "",
-            fmt::format("must have {} fields as the header has, not {}", names_.size(), record.fields.size())};
+        return BadRow{record.line, "",
+                      fmt::format("must have {} fields like the header, not {}", names_.size(), record.fields.size())};
     if (auto bad = check_texts(record)) return bad;
 
     row.line = record.line;
@@ -86,7 +85,7 @@ std::optional<BadRow> RowReader::check_texts(const CsvRecord& record) const {
     for (std::size_t i = 0; i < names_.size(); ++i) {
         if (!is_utf8(record.fields[i])) return BadRow{record.line, names_[i], "must be valid UTF-8"};
         if (record.fields[i].find('\0') != std::string::npos)
-            return BadRow{record.line, names_[i], "must not hold U+0000"};
+            return BadRow{record.line, names_[i], "must not contain U+0000"};
     }
     for (const Required column : {reference, account})
         if (const char* rule = broken_name_rule(record.fields[at_[column]]))

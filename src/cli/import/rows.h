@@ -1,4 +1,4 @@
-// The rows of an import file, and the rules that each of them must keep by itself.
+// The rows of an import file, and the rules that each must meet on its own.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +22,7 @@ struct ImportRow {
     std::vector<std::pair<std::string, std::string>> metadata;  // the other columns, without empty ones
 };
 
-// Which rule a row breaks, and where.
+// The rule that a row breaks, and where.
 struct BadRow {
     std::uint64_t line = 0;
     std::string column;  // empty when no single one is at fault
@@ -32,14 +32,14 @@ struct BadRow {
 // Reads records by the names in the header.
 class RowReader {
 public:
-    // Error bad_header: a required column is missing, or a name is empty, not valid UTF-8, or there twice.
+    // Error bad_header: a required column is missing, or a name is empty, not valid UTF-8, or repeated.
     static Result<RowReader> of_header(const CsvRecord& header);
 
-    // Fills row, or says what is wrong with the record.
+    // Fills row, or returns what is wrong with the record.
     std::optional<BadRow> read(const CsvRecord& record, ImportRow& row) const;
 
 private:
-    // The columns of ImportRow's members, in their order.
+    // The columns of ImportRow's members, in order.
     enum Required { reference, account, type, amount_cents, currency, required_count };
 
     std::optional<BadRow> check_texts(const CsvRecord& record) const;

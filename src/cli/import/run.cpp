@@ -14,9 +14,9 @@
 namespace ledgerline::cli {
 namespace {
 
-constexpr std::size_t kBatchesQueuedMax = 4;  // for each connection
+constexpr std::size_t kBatchesQueuedMax = 4;  // per connection
 constexpr milliseconds kTick{20};
-constexpr milliseconds kCallTimeoutLeast{60'000};  // the server may wait 30 s on our behalf
+constexpr milliseconds kCallTimeoutLeast{60'000};  // the server may wait up to 30 s for outcomes
 
 std::string row_body(const ImportRow& row, std::string_view account_id) {
     std::string body =
@@ -94,7 +94,7 @@ public:
     }
 
 private:
-    // A system that has no thread to give ends the import, not the process.
+    // A system that cannot start a thread ends the import, not the process.
     void start_all(std::vector<std::jthread>& threads) {
         guarded([&] {
             for (BatchWriter& writer : writers_)
@@ -106,17 +106,18 @@ private:
         finished_ += writers_.size() - threads.size();
     }
 
-    // What any thread of the import does. What it throws ends the import, which then says so.
+    // The body of every thread of the import. An exception ends the import, which then reports it.
     template <class Work>
     void guarded(const Work& work) {
         try {
             work();
         } catch (const std::exception& exception) {
-            end(Error{Disposition::stop, "exception", fmt::format("the import cannot go on: {}", exception.what())});
+            end(Error{Disposition::stop, "exception", fmt::format("the import cannot continue: {}", exception.what())});
         }
     }
 
-    // One connection: its share of the accounts, then its rows. The last one to have its accounts deals the rows.
+    // One connection: ensures its share of the accounts, then sends its rows. The last connection to have its accounts
+    // deals out the rows.
     void serve(BatchWriter& writer) {
         ServerOptions options = settings_.server;
         options.timeout = std::max(options.timeout, kCallTimeoutLeast);
@@ -169,7 +170,7 @@ private:
     }
 
     static std::unexpected<Error> changed() {
-        return failure(Disposition::refuse, "file_changed", "the file was changed while it was imported");
+        return failure(Disposition::refuse, "file_changed", "the file was changed during the import");
     }
 
     void end(Error error) {
@@ -177,7 +178,7 @@ private:
         for (BatchWriter& writer : writers_) writer.queue().cancel();
     }
 
-    // Until all connections have finished. Returns whether it was interrupted.
+    // Waits until all connections have finished. Returns whether it was interrupted.
     bool watch() {
         bool interrupted = false;
         while (finished_ < writers_.size()) {
@@ -199,7 +200,7 @@ private:
     CsvReader csv_;
     ImportState state_;
     std::vector<std::string> account_ids_;
-    std::deque<BatchWriter> writers_;  // one a connection
+    std::deque<BatchWriter> writers_;  // one per connection
     std::atomic<std::size_t> next_account_ = 0;
     std::atomic<std::size_t> ready_ = 0;
     std::atomic<std::size_t> finished_ = 0;
@@ -209,7 +210,7 @@ private:
 
 ImportShare import_share(std::size_t connections) {
     const std::size_t bytes = limits::import_queue_bytes_max / std::max<std::size_t>(connections, 1);
-    // One batch is being filled while others wait.
+    // One batch is filled while others wait.
     const std::size_t batch = std::min(limits::import_batch_bytes_max, bytes / 2);
     return {batch, std::clamp<std::size_t>(bytes / batch - 1, 1, kBatchesQueuedMax)};
 }

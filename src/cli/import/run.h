@@ -18,11 +18,11 @@ struct ImportSettings {
     std::int64_t connections = 4;
     std::int64_t batch_rows = 500;
     milliseconds give_up{600'000};  // without any progress
-    // Waits so long for a request to stop, and says whether it came. Called by the thread in run_import().
+    // Waits that long for an interrupt, and returns whether one came. Called by the thread that runs run_import().
     std::function<bool(milliseconds)> wait_interrupt;
-    // Told how many rows are settled, several times a second, by the same thread.
+    // Called with the number of settled rows several times a second, by the same thread.
     std::function<void(std::int64_t)> on_progress;
-    // Told once that an interrupt was seen.
+    // Called once when an interrupt was seen.
     std::function<void()> on_interrupt;
 };
 
@@ -33,17 +33,18 @@ struct ImportOutcome {
     double seconds = 0;          // from the first request to the last answer
 };
 
-// What one connection of so many may hold of rows that are read and not sent: batches that wait, beside the one that is
-// being filled. A row larger than a batch goes by itself.
+// How many rows that are read but not sent one connection may hold: batches that wait, and the one being filled. A row
+// larger than a batch is sent alone.
 struct ImportShare {
     std::size_t batch_bytes_max = 0;
     std::size_t batches_queued_max = 0;
 };
 ImportShare import_share(std::size_t connections);
 
-// Rows are dealt to the connections by account, so that each account's order is the file's. Returns when every row is
-// settled, or when an error or an interrupt has ended it: rows may then have been accepted that are not counted, and
-// running the import again counts them. file stands at its beginning and holds what check was made of.
+// Rows are assigned to connections by account, so that each account's rows stay in file order. Returns when every row
+// is settled, or when an error or an interrupt has ended the import: rows may then have been accepted that are not
+// counted, and running the import again counts them. file is at its beginning, with the content that check was made
+// from.
 ImportOutcome run_import(const roles::Environment& environment, const ImportSettings& settings, const FileCheck& check,
                          std::istream& file);
 

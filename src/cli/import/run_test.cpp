@@ -54,7 +54,7 @@ protected:
         return run_import(environment_, settings_, *check, file);
     }
 
-    // Everything is settled, in the right order, once.
+    // Checks that everything is settled, in the right order, once.
     void expect_result_of(const std::string& text, const ImportOutcome& outcome) {
         const test::BalanceModel model = model_of(text);
         EXPECT_FALSE(outcome.error) << outcome.error->message;
@@ -153,7 +153,8 @@ TEST_F(ImportRun, EndsWhenAnAnswerDoesNotMatchTheBatch) {
     EXPECT_EQ(outcome.error->code, "bad_answer");
 }
 
-// Fault by fault, on two connections with small batches: what is refused for a moment comes again before what follows.
+// One fault at a time, on two connections with small batches: rows refused temporarily are sent again before what
+// follows.
 TEST_F(ImportRun, KeepsEachAccountsOrderWhateverFailsInBetween) {
     settings_.connections = 2;
     settings_.batch_rows = 20;
@@ -168,7 +169,7 @@ TEST_F(ImportRun, KeepsEachAccountsOrderWhateverFailsInBetween) {
 }
 
 TEST_F(ImportRun, DoesNotSendARowThatTheServerLetALaterOneOvertake) {
-    settings_.connections = 1;  // so that all three are in the batch that meets the fault
+    settings_.connections = 1;  // so that all three are in the batch with the fault
     ledger_.faults = {Fault::first_busy};
     const ImportOutcome outcome =
         import(std::string(kHeader) + "r1,a,,CREDIT,5,CZK\nr2,b,,CREDIT,5,CZK\nr3,a,,CREDIT,5,CZK\n");

@@ -1,4 +1,4 @@
-// For the tests of import: a server with the API's calls that import uses, a ledger in memory, and faults on demand.
+// For the tests of import: a server with the API calls that import uses, a ledger in memory, and faults on demand.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -18,14 +18,14 @@
 
 namespace ledgerline::cli {
 
-// What becomes of one batch call.
+// What happens to one batch call.
 enum class Fault {
     none,
     busy,          // 503, nothing is stored
-    half_busy,     // the second half of the items gets a 503 each, nothing of it is stored
-    one_busy,      // one item in the middle gets a 503, and with it, as promised, all later ones of its account
+    half_busy,     // each item in the second half gets a 503, and none of them is stored
+    one_busy,      // one item in the middle gets a 503, and so do all later ones of its account, as the API promises
     one_too_many,  // the same with 429
-    first_busy,    // the first item gets a 503, later ones of its account are stored all the same: a broken promise
+    first_busy,    // the first item gets a 503, but later ones of its account are stored: a broken promise
     lost_answer,   // everything is stored, but a gateway answers 502
     thrown,        // everything is stored, but the answer is 500
     undecided,     // everything is stored, but nothing is decided before the answer
@@ -47,7 +47,7 @@ public:
 
     // For the next batch calls, in order.
     std::deque<Fault> faults;
-    // References that end in the dead letters, are always answered 500, or are known with another body.
+    // References that become dead letters, that are always answered with 500, or that are known with another body.
     std::set<std::string> poisoned, broken, conflicting;
     // Called with the number of batch calls so far, before each is answered.
     std::function<void(int)> on_batch = [](int) {};
@@ -58,7 +58,7 @@ public:
         for (const auto& [reference, account] : accounts_) balances[reference] = account.balance_cents;
         return balances;
     }
-    // References in the order in which they were accepted.
+    // References in the order they were accepted.
     std::map<std::string, std::vector<std::string>> order() {
         const std::lock_guard lock(mutex_);
         std::map<std::string, std::vector<std::string>> order;
@@ -107,7 +107,7 @@ private:
         return *object.find(name)->if_string();
     }
 
-    // An account's id is its reference behind a prefix.
+    // An account's id is its reference with a prefix.
     http::Response create_account(const http::Request& request) {
         const std::lock_guard lock(mutex_);
         const json::Value body = *json::parse(request.body);
@@ -149,7 +149,7 @@ private:
         return answer(200, json::Object{{"results", std::move(results)}});
     }
 
-    // The status of an item that is not stored; 0 for others.
+    // The status of an item that is not stored; 0 for the others.
     static int refusal_of(Fault fault, const json::Array& items, std::size_t i) {
         const std::size_t middle = items.size() / 2;
         const bool follows_middle = i >= middle && text(items[i], "account_id") == text(items[middle], "account_id");
@@ -186,7 +186,7 @@ private:
 
     std::mutex mutex_;
     std::map<std::string, Account> accounts_;
-    std::map<std::string, std::string> metadata_;  // by key, as it came
+    std::map<std::string, std::string> metadata_;  // by key, as received
     bool always_waited_ = true;
     std::atomic<int> batches_ = 0;
     SystemClock clock_;

@@ -10,7 +10,7 @@ namespace {
 
 constexpr Backoff::Limits kBackoff{.base = milliseconds(100), .cap = milliseconds(5000)};
 
-// Times that one row may be answered 500 before it counts as refused.
+// How often a row may be answered with 500 before it counts as refused.
 constexpr int kInternalErrorsMax = 5;
 
 std::string body_of(const Batch& batch) {
@@ -27,15 +27,15 @@ bool true_member(const json::Value& object, std::string_view member) {
     return value && value->if_bool() && *value->if_bool();
 }
 
-// What became of one row, as its item of the answer says; nothing while it is undecided.
+// What became of one row, according to its item in the answer; empty while it is undecided.
 struct ItemEnd {
     std::optional<RowEnd> end;
-    std::string reason;  // why it must be sent again, when there is no end
-    std::string code;    // of that reason, when the row was not accepted
+    std::string reason;  // why it must be sent again, if it has no end
+    std::string code;    // the code of that reason, if the row was not accepted
 };
 
-// Whether the request may have been accepted although this is what came of it. The client and the API use the same code
-// for it; other answers of 500 to 504 without a problem document are a gateway's word.
+// Whether the request may have been accepted despite this result. The client and the API use the same code for that;
+// other answers with 500 to 504 and no problem document come from a gateway.
 bool may_have_been_accepted(const Error& error) {
     return error.code == http::client_outcome_unknown || error.code == "bad_answer" || error.code == "internal_error" ||
            error.code.starts_with("http_5");
@@ -46,7 +46,7 @@ ItemEnd end_of(const json::Value& item, BatchRow& row) {
     if (!answer.ok()) {
         if (const json::Value* problem = item.find("problem")) answer.body = *problem;
         const Error error = answer.error("the server");
-        // A row that the server fails at again and again is not the server's bad moment.
+        // A row that the server repeatedly fails on is not a temporary problem of the server.
         if (answer.status == 500) ++row.internal_errors;
         if (answer.retryable() && row.internal_errors < kInternalErrorsMax) {
             row.may_be_ours |= may_have_been_accepted(error);
@@ -55,7 +55,7 @@ ItemEnd end_of(const json::Value& item, BatchRow& row) {
         return {RowEnd{.intake_refusal = IntakeRefusal{row.line, error.code, text_of(answer.body, "detail")}}, {}, {}};
     }
     const json::Value* transaction = item.find("transaction");
-    if (!transaction) return {std::nullopt, "an accepted row without a transaction in the answer", {}};
+    if (!transaction) return {std::nullopt, "the answer has an accepted row without a transaction", {}};
     const std::string state = text_of(*transaction, "status");
     if (!row.known) row.known = true_member(item, "replayed") && !row.may_be_ours;
     RowEnd end{.replayed = *row.known};
@@ -65,8 +65,8 @@ ItemEnd end_of(const json::Value& item, BatchRow& row) {
     return {std::nullopt, "rows are accepted but not decided yet", {}};
 }
 
-// Rows that were not accepted although a later one of their account was: sending them now would change the order of the
-// file.
+// Ends rows that were not accepted although a later one of their account was: sending them now would change the order
+// of the file.
 void end_overtaken(const Batch& batch, std::vector<ItemEnd>& ends) {
     std::unordered_set<std::size_t> accepted_later;
     for (std::size_t i = batch.size(); i-- > 0;) {
@@ -75,7 +75,7 @@ void end_overtaken(const Batch& batch, std::vector<ItemEnd>& ends) {
             accepted_later.insert(row.account);
         } else if (!ends[i].end && accepted_later.contains(row.account)) {
             const std::string detail =
-                fmt::format("{}; not sent again, as a later row of its account was accepted", ends[i].reason);
+                fmt::format("{}; not sent again, because a later row of its account was accepted", ends[i].reason);
             ends[i].end = RowEnd{.intake_refusal = IntakeRefusal{row.line, ends[i].code, detail}};
         }
     }

@@ -77,7 +77,7 @@ bool ImportState::wait(milliseconds delay, const std::string& reason) {
     if (!stopping_ && clock_.steady_now() - moved_at_ >= give_up_) {
         error_ = Error{
             Disposition::retry, "gave_up",
-            fmt::format("gave up: nothing has moved for {}; the last reason: {}", format_duration(give_up_), reason)};
+            fmt::format("gave up after {} without progress; the last reason: {}", format_duration(give_up_), reason)};
         stopping_ = true;
         changed_.notify_all();
     }

@@ -1,4 +1,4 @@
-// ImportState: what the threads of one import share: the counts, and whether to go on. Thread-safe.
+// ImportState: shared by the threads of one import: the counts, and whether to continue. Thread-safe.
 #pragma once
 
 #include <condition_variable>
@@ -14,7 +14,7 @@
 
 namespace ledgerline::cli {
 
-inline constexpr std::size_t intake_refusals_kept = 20;  // shown one by one; the others are only counted
+inline constexpr std::size_t intake_refusals_kept = 20;  // shown individually; the rest are only counted
 
 struct IntakeRefusal {
     std::uint64_t line = 0;
@@ -22,19 +22,20 @@ struct IntakeRefusal {
     std::string detail;
 };
 
-// The final states of rows.
+// The final states of the rows.
 struct ImportCounts {
     std::int64_t processed = 0;
-    std::map<std::string, std::int64_t> refused;            // by failure_code: the rules of the ledger said no
+    std::map<std::string, std::int64_t> refused;            // by failure_code: refused by the rules of the ledger
     std::map<std::string, std::int64_t> refused_at_intake;  // by problem code: nothing was stored
     std::int64_t dead_lettered = 0;
-    std::int64_t replayed = 0;  // of all of these: the server knew the row before this import sent it
+    std::int64_t replayed = 0;  // of all of these: rows that the server already had before this import sent them
     std::vector<IntakeRefusal> intake_refusals;
 
     std::int64_t settled() const;
 };
 
-// How one row ended. Exactly one of the first four is meant, in this order.
+// How one row ended. The first that applies counts: intake_refusal, dead_lettered, failure_code; otherwise it was
+// processed.
 struct RowEnd {
     std::optional<IntakeRefusal> intake_refusal = {};
     bool dead_lettered = false;
@@ -44,7 +45,7 @@ struct RowEnd {
 
 class ImportState {
 public:
-    // The clock must outlive it. give_up: how long nothing may move before the import fails.
+    // The clock must outlive it. give_up: how long the import may make no progress before it fails.
     ImportState(const Clock& clock, milliseconds give_up);
 
     void count(const RowEnd& end);
@@ -52,14 +53,14 @@ public:
     ImportCounts counts() const;
     std::int64_t accounts_ready() const;
 
-    // Ends everything soon. The first failure is kept; stop() alone is no failure.
+    // Ends everything soon. The first failure is kept; stop() alone is not a failure.
     void fail(Error error);
     void stop();
     bool stopping() const;
     std::optional<Error> error() const;
 
-    // Sleeps before another attempt. False when the import ends instead, also because nothing has moved for give_up;
-    // the reason for the attempt goes into that failure's message.
+    // Sleeps before the next attempt. False when the import ends instead, perhaps because it made no progress for
+    // give_up; the reason for the attempt then goes into that error's message.
     bool wait(milliseconds delay, const std::string& reason);
 
 private:

@@ -41,7 +41,7 @@ protected:
         std::vector<const char*> argv = {"ledgerline"};
         for (const std::string& argument : arguments) argv.push_back(argument.c_str());
         std::ostringstream out, err;
-        const Environment environment{out, err, false, clock_, random_};
+        const roles::Environment environment{out, err, false, clock_, random_};
         const int code = run(environment, static_cast<int>(argv.size()), argv.data(), {});
         return {code, out.str(), err.str()};
     }
@@ -49,7 +49,7 @@ protected:
     std::string post(const std::string& key, const std::string& type = "CREDIT") {
         const Outcome posted = call({"tx", "post", "--account", "alice", "--type", type, "--amount-cents", "100",
                                      "--currency", "EUR", "--key", key, "--wait", "0", "-o", "json"});
-        EXPECT_EQ(posted.code, exit_ok) << posted.err;
+        EXPECT_EQ(posted.code, roles::exit_ok) << posted.err;
         return posted.at("id");
     }
 
@@ -61,18 +61,18 @@ protected:
 TEST_F(Commands, AccountsFromCreationToStatement) {
     const Outcome created = call({"accounts", "create", "--currency", "EUR", "--reference", "alice",
                                   "--min-balance-cents", "-500", "--metadata", R"({"tier":1})", "-o", "json"});
-    ASSERT_EQ(created.code, exit_ok) << created.err;
+    ASSERT_EQ(created.code, roles::exit_ok) << created.err;
     EXPECT_EQ(created.at("min_balance_cents"), "-500");
     EXPECT_EQ(created.at("metadata.tier"), "1");
     const std::string id = created.at("id");
 
     const Outcome taken = call({"accounts", "create", "--currency", "EUR", "--reference", "alice"});
-    EXPECT_EQ(taken.code, exit_refused);
+    EXPECT_EQ(taken.code, roles::exit_refused);
     EXPECT_THAT(taken.err, HasSubstr("HTTP 409, reference_taken"));
 
     EXPECT_EQ(call({"accounts", "show", "alice", "-o", "json"}).at("id"), id) << "by its reference";
     EXPECT_EQ(call({"accounts", "show", id, "-o", "json"}).at("reference"), "alice") << "by its id";
-    EXPECT_EQ(call({"accounts", "show", "bob"}).code, exit_refused);
+    EXPECT_EQ(call({"accounts", "show", "bob"}).code, roles::exit_refused);
 
     EXPECT_EQ(call({"accounts", "suspend", "alice", "-o", "json"}).at("status"), "SUSPENDED");
     EXPECT_EQ(call({"accounts", "list", "--status", "ACTIVE", "-o", "json"}).lines(), 0);
@@ -87,7 +87,7 @@ TEST_F(Commands, AccountsFromCreationToStatement) {
 TEST_F(Commands, TablesHaveTitlesAndAlignedNumbers) {
     server_.account(R"("currency":"EUR","reference":"alice")");
     const Outcome listed = call({"accounts", "list"});
-    EXPECT_EQ(listed.code, exit_ok);
+    EXPECT_EQ(listed.code, roles::exit_ok);
     EXPECT_EQ(listed.lines(), 2);
     EXPECT_THAT(listed.out, HasSubstr("balance_cents"));
     EXPECT_THAT(call({"accounts", "show", "alice"}).out, HasSubstr("\nreference          alice\n"));
@@ -111,17 +111,17 @@ TEST_F(Commands, TransactionsArePostedOnce) {
     server_.apply(id, "FAILED");
     const Outcome failed = call({"tx", "post", "--account", "alice", "--type", "CREDIT", "--amount-cents", "100",
                                  "--currency", "EUR", "--key", "k1"});
-    EXPECT_EQ(failed.code, exit_refused) << "it ended FAILED";
+    EXPECT_EQ(failed.code, roles::exit_refused) << "it ended FAILED";
     EXPECT_THAT(failed.out, HasSubstr("FAILED"));
 
     const Outcome reused = call({"tx", "post", "--account", "alice", "--type", "CREDIT", "--amount-cents", "101",
                                  "--currency", "EUR", "--key", "k1"});
-    EXPECT_EQ(reused.code, exit_refused);
+    EXPECT_EQ(reused.code, roles::exit_refused);
     EXPECT_THAT(reused.err, HasSubstr("idempotency_key_reused"));
     EXPECT_EQ(call({"tx", "post", "--account", "alice", "--type", "CREDIT", "--amount-cents", "1", "--currency", "EUR",
                     "--key", "k2", "--metadata", "{"})
                   .code,
-              exit_usage);
+              roles::exit_usage);
 }
 
 TEST_F(Commands, DeadLettersAreReplayedOrDiscarded) {
@@ -131,15 +131,15 @@ TEST_F(Commands, DeadLettersAreReplayedOrDiscarded) {
     EXPECT_EQ(call({"dlq", "show", first, "-o", "json"}).at("state"), "PARKED");
 
     EXPECT_EQ(call({"dlq", "replay", first, "-o", "json"}).at("state"), "REPLAYED");
-    EXPECT_EQ(call({"dlq", "replay", first}).code, exit_ok) << "again";
+    EXPECT_EQ(call({"dlq", "replay", first}).code, roles::exit_ok) << "again";
     const Outcome mixed = call({"dlq", "discard", first, second, "--yes", "-o", "json"});
-    EXPECT_EQ(mixed.code, exit_refused) << "the first is replayed";
+    EXPECT_EQ(mixed.code, roles::exit_refused) << "the first is replayed";
     EXPECT_THAT(mixed.err, HasSubstr(first));
     EXPECT_EQ(mixed.lines(), 1);
     EXPECT_EQ(mixed.at("state"), "DISCARDED") << "the second is decided all the same";
 
     const Outcome verified = call({"verify", "-o", "json"});
-    EXPECT_EQ(verified.code, exit_ok) << verified.out;
+    EXPECT_EQ(verified.code, roles::exit_ok) << verified.out;
     EXPECT_EQ(verified.at("ok"), "true");
 }
 
@@ -147,7 +147,7 @@ TEST_F(Commands, ATransactionIsTracedThroughItsLife) {
     server_.account(R"("currency":"EUR","reference":"alice")");
     const std::string id = post("k1");
     const Outcome waiting = call({"tx", "trace", id});
-    EXPECT_EQ(waiting.code, exit_ok) << waiting.err;
+    EXPECT_EQ(waiting.code, roles::exit_ok) << waiting.err;
     for (const char* part :
          {"accepted  event ", "waits     for a publisher, 0 events before it", ": CREDIT of 100 cents"})
         EXPECT_THAT(waiting.out, HasSubstr(part));
@@ -163,7 +163,7 @@ TEST_F(Commands, ATransactionIsTracedThroughItsLife) {
                                        "(.|\n)* replayed +by api, as event (.|\n)* published +partition (.|\n)* "
                                        "applied +balance 100 cents(.|\n)* published by nobody"));
     EXPECT_EQ(call({"tx", "trace", id, "-o", "json"}).at("events.1.outcome.status"), "PROCESSED");
-    EXPECT_EQ(call({"tx", "trace", "00000000-0000-7000-8000-000000000000"}).code, exit_refused);
+    EXPECT_EQ(call({"tx", "trace", "00000000-0000-7000-8000-000000000000"}).code, roles::exit_refused);
 }
 
 TEST_F(Commands, TopShowsWhatChangesBetweenTwoLooks) {
@@ -172,7 +172,7 @@ TEST_F(Commands, TopShowsWhatChangesBetweenTwoLooks) {
     int posted = 0;
     while (top.wait_for(milliseconds(0)) != std::future_status::ready) post("k" + std::to_string(posted++));
     const Outcome busy = top.get();
-    EXPECT_EQ(busy.code, exit_ok) << busy.err;
+    EXPECT_EQ(busy.code, roles::exit_ok) << busy.err;
     EXPECT_EQ(busy.at("servers.0.up"), "true");
     EXPECT_EQ(busy.at("lanes.11.lane"), "11");
     EXPECT_GT(std::stod(busy.at("per_second.accepted")), 0);
@@ -187,20 +187,20 @@ TEST_F(Commands, TopShowsWhatChangesBetweenTwoLooks) {
 
 TEST_F(Commands, TopGoesOnWithoutAServerThatIsAway) {
     const Outcome one = call({"top", "--once", "--interval", "100ms", "--url", "http://127.0.0.1:1"});
-    EXPECT_EQ(one.code, exit_ok);
+    EXPECT_EQ(one.code, roles::exit_ok);
     EXPECT_THAT(one.out, HasSubstr("does not answer: "));
     EXPECT_THAT(one.out, HasSubstr("up, version test"));
     EXPECT_EQ(call_as_is({"top", "--once", "--interval", "100ms", "--url", "http://127.0.0.1:1"}).code,
-              exit_unavailable);
-    EXPECT_EQ(call_as_is({"top", "--once", "--url", "ftp://x"}).code, exit_usage);
-    EXPECT_EQ(call({"top", "--interval", "1ms"}).code, exit_usage);
+              roles::exit_unavailable);
+    EXPECT_EQ(call_as_is({"top", "--once", "--url", "ftp://x"}).code, roles::exit_usage);
+    EXPECT_EQ(call({"top", "--interval", "1ms"}).code, roles::exit_usage);
 }
 
 TEST_F(Commands, LanesShowTheirCursors) {
     server_.account(R"("currency":"EUR","reference":"alice")");
     post("k1");
     const Outcome lanes = call({"lanes", "-o", "json"});
-    EXPECT_EQ(lanes.code, exit_ok);
+    EXPECT_EQ(lanes.code, roles::exit_ok);
     EXPECT_EQ(lanes.lines(), 12);
     EXPECT_THAT(lanes.out, HasSubstr(R"("last_seq":1)"));
     EXPECT_EQ(call({"lanes"}).lines(), 13);
@@ -216,26 +216,26 @@ TEST_F(Commands, LanesAndVerifyShowWhatHaltsALane) {
     EXPECT_THAT(call({"lanes"}).out, ContainsRegex("apply at 1 since [-0-9T:.]+Z: not_recognized: why"));
     EXPECT_THAT(call({"top", "--once", "--interval", "100ms"}).out, HasSubstr("apply halted at 1: not_recognized"));
     const Outcome verified = call({"verify"});
-    EXPECT_EQ(verified.code, exit_refused);
+    EXPECT_EQ(verified.code, roles::exit_refused);
     EXPECT_THAT(verified.out, HasSubstr("FAILED  no lane is halted"));
     EXPECT_THAT(verified.out, HasSubstr("The ledger is intact, but a lane is not moving"));
 }
 
 TEST_F(Commands, MigrateTellsWhereTheSchemaIs) {
-    EXPECT_EQ(call({"migrate", "status"}).code, exit_ok);
+    EXPECT_EQ(call({"migrate", "status"}).code, roles::exit_ok);
     EXPECT_EQ(call({"migrate", "up", "-o", "json"}).at("applied"), "[]");
     server_.database().run("DELETE FROM schema_migrations");
     const Outcome missing = call({"migrate", "status", "-o", "json"});
-    EXPECT_EQ(missing.code, exit_refused);
+    EXPECT_EQ(missing.code, roles::exit_refused);
     EXPECT_EQ(missing.at("state"), "missing");
-    EXPECT_EQ(call({"verify"}).code, exit_broken) << "a schema that this binary does not know";
+    EXPECT_EQ(call({"verify"}).code, roles::exit_broken) << "a schema that this binary does not know";
 }
 
 TEST_F(Commands, VerifyNamesDamageAndFails) {
     server_.account(R"("currency":"EUR","reference":"alice")");
     server_.database().run("UPDATE accounts SET balance_cents = 7");
     const Outcome damaged = call({"verify"});
-    EXPECT_EQ(damaged.code, exit_refused);
+    EXPECT_EQ(damaged.code, roles::exit_refused);
     EXPECT_THAT(damaged.out, HasSubstr("FAILED  every balance is the sum of the account's entries"));
     EXPECT_THAT(damaged.out, HasSubstr("the account's balance is 7, but its entries make 0"));
     EXPECT_THAT(damaged.out, HasSubstr("The ledger is damaged"));
@@ -243,17 +243,17 @@ TEST_F(Commands, VerifyNamesDamageAndFails) {
 
 TEST_F(Commands, HealthIsWhatTheServerSaysOfItself) {
     const Outcome ready = call({"health", "-o", "json"});
-    EXPECT_EQ(ready.code, exit_ok) << ready.err;
+    EXPECT_EQ(ready.code, roles::exit_ok) << ready.err;
     EXPECT_EQ(ready.at("status"), "ready");
     server_.api().begin_stop();
     const Outcome leaving = call({"health"});
-    EXPECT_EQ(leaving.code, exit_unavailable);
+    EXPECT_EQ(leaving.code, roles::exit_unavailable);
     EXPECT_THAT(leaving.err, HasSubstr("Missing: server."));
 }
 
 TEST_F(Commands, ADatabaseThatIsAwayIsSaidSo) {
     const Outcome away = call_as_is({"verify", "--database-url", "postgresql://127.0.0.1:1/none"});
-    EXPECT_EQ(away.code, exit_unavailable);
+    EXPECT_EQ(away.code, roles::exit_unavailable);
     EXPECT_THAT(away.err, HasSubstr("cannot connect to PostgreSQL"));
 }
 

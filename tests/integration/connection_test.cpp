@@ -7,7 +7,7 @@
 
 #include "lab/test_database.h"
 
-namespace ledgerline::pg {
+namespace ledgerline::db {
 namespace {
 
 constexpr Statement kOne{"test_one", "SELECT 1"};
@@ -262,4 +262,4 @@ TEST_F(ConnectionTest, WaitsForAServerThatIsFullOrShutsDown) {
 }
 
 }  // namespace
-}  // namespace ledgerline::pg
+}  // namespace ledgerline::db

@@ -34,7 +34,7 @@ protected:
         std::vector<const char*> argv;
         for (const std::string& argument : arguments) argv.push_back(argument.c_str());
         std::ostringstream out, err;
-        const Environment environment{out, err, false, clock_, random_};
+        const roles::Environment environment{out, err, false, clock_, random_};
         const int code = run(environment, static_cast<int>(argv.size()), argv.data(), {});
         return {code, out.str(), err.str()};
     }
@@ -80,7 +80,7 @@ TEST_F(DeadLetterCommands, ListsByFilter) {
         filter.insert(filter.begin(), "list");
         filter.insert(filter.end(), {"-o", "json"});
         const Outcome list = call(filter);
-        EXPECT_EQ(list.code, exit_ok) << list.err;
+        EXPECT_EQ(list.code, roles::exit_ok) << list.err;
         return list.lines();
     };
     EXPECT_EQ(listed({}), 4);
@@ -91,15 +91,15 @@ TEST_F(DeadLetterCommands, ListsByFilter) {
     EXPECT_EQ(listed({"--older-than", "2h"}), 1);
     EXPECT_EQ(listed({"--lane", value("SELECT lane FROM accounts")}), 3);
     EXPECT_EQ(listed({"--state", "DISCARDED"}), 0);
-    EXPECT_EQ(call({"list", "--account", "nobody"}).code, exit_refused);
-    EXPECT_EQ(call({"list", "--older-than", "yesterday"}).code, exit_usage);
+    EXPECT_EQ(call({"list", "--account", "nobody"}).code, roles::exit_refused);
+    EXPECT_EQ(call({"list", "--older-than", "yesterday"}).code, roles::exit_usage);
 }
 
 TEST_F(DeadLetterCommands, ASelectionIsOnlyShownWithoutYes) {
     park(7, alice_);
     make_foreign();
     const Outcome shown = call({"replay", "--all", "-o", "json"});
-    EXPECT_EQ(shown.code, exit_ok);
+    EXPECT_EQ(shown.code, roles::exit_ok);
     EXPECT_EQ(shown.at("dry_run"), "true");
     EXPECT_EQ(shown.at("selected"), "8");
     EXPECT_EQ(shown.at("foreign_left_out"), "1");
@@ -119,7 +119,7 @@ TEST_F(DeadLetterCommands, ReplaysASelectionInItsOrderAndPutsItOnRecord) {
     make_foreign();
     const Outcome done = call({"replay", "--account", "alice", "--yes", "--rate", "10000", "--operator", "ann",
                                "--reason", "mended", "-o", "json"});
-    EXPECT_EQ(done.code, exit_ok) << done.err;
+    EXPECT_EQ(done.code, roles::exit_ok) << done.err;
     EXPECT_EQ(done.at("decided"), "120");
     EXPECT_EQ(done.at("left"), "0");
     EXPECT_EQ(states(), "PARKED 1, REPLAYED 120");
@@ -139,7 +139,7 @@ TEST_F(DeadLetterCommands, ReplaysASelectionInItsOrderAndPutsItOnRecord) {
 TEST_F(DeadLetterCommands, DecidesTheOldestUpToTheCapAndGoesOnWithTheRest) {
     const auto letters = park(5, alice_);
     const Outcome first = call({"discard", "--all", "--yes", "--max", "2", "-o", "json"});
-    EXPECT_EQ(first.code, exit_ok) << first.err;
+    EXPECT_EQ(first.code, roles::exit_ok) << first.err;
     EXPECT_EQ(first.at("decided"), "2");
     EXPECT_EQ(first.at("left"), "3");
     EXPECT_EQ(value(fmt::format("SELECT count(*) FROM dead_letters WHERE state = 'DISCARDED' AND id IN ('{}', '{}')",
@@ -152,9 +152,9 @@ TEST_F(DeadLetterCommands, DecidesTheOldestUpToTheCapAndGoesOnWithTheRest) {
 TEST_F(DeadLetterCommands, ForeignLettersCanBeDiscardedInBulkButNotReplayed) {
     make_foreign();
     const auto letters = park(1, alice_);
-    EXPECT_EQ(call({"replay", "--class", "foreign", "--yes"}).code, exit_usage);
+    EXPECT_EQ(call({"replay", "--class", "foreign", "--yes"}).code, roles::exit_usage);
     const Outcome replayed = call({"replay", "--all", "--yes", "-o", "json"});
-    EXPECT_EQ(replayed.code, exit_ok) << replayed.err;
+    EXPECT_EQ(replayed.code, roles::exit_ok) << replayed.err;
     EXPECT_EQ(replayed.at("decided"), "1");
     EXPECT_EQ(replayed.at("foreign_left_out"), "1");
     EXPECT_EQ(call({"discard", "--class", "foreign", "--yes", "-o", "json"}).at("decided"), "1");
@@ -167,7 +167,7 @@ TEST_F(DeadLetterCommands, ALetterThatIsRefusedHoldsUpNoOther) {
         "ALTER TABLE dead_letters DROP CONSTRAINT dead_letters_foreign, DROP CONSTRAINT dead_letters_proven");
     change(letters[1], "transaction_id = NULL");
     const Outcome done = call({"replay", "--all", "--yes", "-o", "json"});
-    EXPECT_EQ(done.code, exit_refused);
+    EXPECT_EQ(done.code, roles::exit_refused);
     EXPECT_EQ(done.at("decided"), "2");
     EXPECT_EQ(done.at("refused"), "1");
     EXPECT_THAT(done.err, HasSubstr(letters[1]));
@@ -176,7 +176,7 @@ TEST_F(DeadLetterCommands, ALetterThatIsRefusedHoldsUpNoOther) {
 TEST_F(DeadLetterCommands, AnInterruptEndsItAndTheSameCommandGoesOn) {
     park(5, alice_);
     std::ostringstream out, err;
-    const Environment environment{out, err, false, clock_, random_};
+    const roles::Environment environment{out, err, false, clock_, random_};
     auto server = Server::open({.url = server_.url(), .api_key_file = "", .timeout = test::patience});
     ASSERT_TRUE(server);
     BulkSettings settings;
@@ -187,10 +187,10 @@ TEST_F(DeadLetterCommands, AnInterruptEndsItAndTheSameCommandGoesOn) {
     settings.wait_interrupt = [&](milliseconds) { return ++letters > 2; };
     const auto interrupted = decide_in_bulk(environment, settings, *server);
     ASSERT_TRUE(interrupted) << interrupted.error().message;
-    EXPECT_EQ(*interrupted, exit_interrupted);
+    EXPECT_EQ(*interrupted, roles::exit_interrupted);
     EXPECT_EQ(states(), "PARKED 3, REPLAYED 2");
     settings.wait_interrupt = [](milliseconds) { return false; };
-    EXPECT_EQ(decide_in_bulk(environment, settings, *server).value_or(-1), exit_ok);
+    EXPECT_EQ(decide_in_bulk(environment, settings, *server).value_or(-1), roles::exit_ok);
     EXPECT_EQ(states(), "REPLAYED 5");
     EXPECT_EQ(value("SELECT count(*) FROM replayed_events"), "5");
 }
@@ -199,7 +199,7 @@ TEST_F(DeadLetterCommands, AnInterruptEndsItAndTheSameCommandGoesOn) {
 TEST_F(DeadLetterCommands, LettersThatFailAgainMeanwhileAreNotMetASecondTime) {
     park(3, alice_);
     std::ostringstream out, err;
-    const Environment environment{out, err, false, clock_, random_};
+    const roles::Environment environment{out, err, false, clock_, random_};
     auto server = Server::open({.url = server_.url(), .api_key_file = "", .timeout = test::patience});
     ASSERT_TRUE(server);
     BulkSettings settings;
@@ -212,7 +212,7 @@ TEST_F(DeadLetterCommands, LettersThatFailAgainMeanwhileAreNotMetASecondTime) {
         if (!replayed.empty()) server_.park(replayed);
         return false;
     };
-    EXPECT_EQ(decide_in_bulk(environment, settings, *server).value_or(-1), exit_ok);
+    EXPECT_EQ(decide_in_bulk(environment, settings, *server).value_or(-1), roles::exit_ok);
     EXPECT_EQ(states(), "PARKED 2, REPLAYED 3");
 }
 
@@ -225,7 +225,7 @@ TEST_F(DeadLetterCommands, ArgumentsThatContradictOneAnotherAreRefused) {
                                                {"discard", id, "--lane", "1"},
                                                {"discard", "--all", "--max", "0"},
                                                {"discard", "--all", "--rate", "x"}})
-        EXPECT_EQ(call(arguments).code, exit_usage) << testing::PrintToString(arguments);
+        EXPECT_EQ(call(arguments).code, roles::exit_usage) << testing::PrintToString(arguments);
     EXPECT_EQ(states(), "PARKED 1");
 }
 

@@ -61,17 +61,17 @@ protected:
         return balances;
     }
 
-    VerifyReport verified() const {
+    audit::VerifyReport verified() const {
         db::Connection connection = pipeline_.database().connect();
-        auto report = verify(connection, {});
+        auto report = audit::verify(connection, {});
         EXPECT_TRUE(report) << report.error().message;
         return *std::move(report);
     }
 
-    static void expect_ok(const VerifyReport& report) {
-        for (std::size_t i = 0; i < check_count; ++i)
-            for (const Violation& violation : report.finding(static_cast<Check>(i)).listed)
-                ADD_FAILURE() << name_of(static_cast<Check>(i)) << ": lane " << violation.lane << " seq "
+    static void expect_ok(const audit::VerifyReport& report) {
+        for (std::size_t i = 0; i < audit::check_count; ++i)
+            for (const audit::Violation& violation : report.finding(static_cast<audit::Check>(i)).listed)
+                ADD_FAILURE() << name_of(static_cast<audit::Check>(i)) << ": lane " << violation.lane << " seq "
                               << violation.seq << ' ' << violation.id << ": " << violation.detail;
     }
 
@@ -90,7 +90,7 @@ protected:
     SystemClock clock_;
     SystemRandom random_;
     std::ostringstream out_, err_;
-    Environment environment_{out_, err_, false, clock_, random_};
+    roles::Environment environment_{out_, err_, false, clock_, random_};
     test::Pipeline pipeline_;
     Wakeup tick_;
     std::atomic<bool> interrupt_ = false;

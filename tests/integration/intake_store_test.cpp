@@ -322,7 +322,7 @@ TEST_F(IntakeStoreTest, AConnectionLostWithTheCommitIsOfUnknownOutcome) {
         "= 'Lock'");
     const auto lost = accepted.get();
     ASSERT_FALSE(lost);
-    EXPECT_EQ(lost.error().code, outcome_unknown);
+    EXPECT_EQ(lost.error().code, db::outcome_unknown);
     EXPECT_EQ(lost.error().disposition, Disposition::retry);
     ASSERT_TRUE(holder.run_script("SELECT pg_advisory_unlock(1)"));
     EXPECT_THAT(seqs(accept(items)), ElementsAre(1));
@@ -340,7 +340,7 @@ TEST_F(IntakeStoreTest, AConnectionLostBeforeTheCommitStoredNothing) {
         "= 'Lock'");
     const auto lost = accepted.get();
     ASSERT_FALSE(lost);
-    EXPECT_NE(lost.error().code, outcome_unknown);
+    EXPECT_NE(lost.error().code, db::outcome_unknown);
     EXPECT_EQ(lost.error().disposition, Disposition::retry);
     ASSERT_TRUE(holder.run_script("ROLLBACK"));
     EXPECT_TRUE(store_.ping());

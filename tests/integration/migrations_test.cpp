@@ -11,7 +11,7 @@
 #include "sql/migrations.h"
 #include "sql/queries.h"
 
-namespace ledgerline::pg {
+namespace ledgerline::db {
 namespace {
 
 using testing::ElementsAre;
@@ -155,4 +155,4 @@ TEST_F(MigrationsTest, TellsBinariesThatAreTooOldOrTooNew) {
 }
 
 }  // namespace
-}  // namespace ledgerline::pg
+}  // namespace ledgerline::db

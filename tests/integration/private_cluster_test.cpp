@@ -19,7 +19,7 @@
 #include "cluster/postgres_binaries.h"
 #include "lab/test_database.h"
 
-namespace ledgerline::pg {
+namespace ledgerline::cluster {
 namespace {
 
 using testing::HasSubstr;
@@ -429,4 +429,4 @@ TEST(TestCluster, CanBeKilledStoppedAndStarted) {
 }
 
 }  // namespace
-}  // namespace ledgerline::pg
+}  // namespace ledgerline::cluster

@@ -8,7 +8,7 @@
 
 #include "lab/test_database.h"
 
-namespace ledgerline::cli {
+namespace ledgerline::audit {
 namespace {
 
 // Accounts 1 (floor 0) and 2 (floor -500) live in lane 0, account 3 in lane 1. Transaction n has the id 1000 + n, its
@@ -389,4 +389,4 @@ INSTANTIATE_TEST_SUITE_P(EachWay, VerifyDamage, testing::ValuesIn(kDamages),
                          [](const auto& info) { return std::string(info.param.name); });
 
 }  // namespace
-}  // namespace ledgerline::cli
+}  // namespace ledgerline::audit

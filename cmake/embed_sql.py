@@ -105,12 +105,41 @@ def record(name, fields):
             f"    static {name} read(const db::NamedRow& in) {{ return {{{reads}}}; }}\n}};\n")
 
 
+def record_of_records(parts):
+    """A row that is made of several records. A column that two of them have is read by both."""
+    fields = [field for _, part in parts for field in part]
+    names = ", ".join(f'"{field}"' for field, _, _ in fields)
+    held, reads, at = "", [], 0
+    for name, part in parts:
+        held += f"    {camel(name)} {name}{{}};\n"
+        reads.append(f"{camel(name)}::read(in.from({at}))")
+        at += len(part)
+    return fields, (f"struct Row {{\n{held}\n    static constexpr std::string_view columns[] = {{{names}}};\n"
+                    f"    static Row read(const db::NamedRow& in) {{ return {{{', '.join(reads)}}}; }}\n}};\n")
+
+
 def declared_columns(fields):
     return "{" + ", ".join(f'{{"{name}", "{kind}"}}' for name, kind, _ in fields) + "}"
 
 
 def statement(name, sql):
     return f'db::Statement{{"{name}", R"sql({sql})sql"}}'
+
+
+def with_columns(section, sql, records):
+    """{transaction} and {s.transaction} stand for the columns of a record; {transaction - metadata, seq} leaves some
+    out."""
+    def columns(match):
+        table, name, left_out = match.groups()
+        if name not in records:
+            section.fail(f"there is no record '{name}'")
+        names = [field for field, _, _ in records[name]]
+        without = left_out.split(", ") if left_out else []
+        for field in without:
+            if field not in names:
+                section.fail(f"'{name}' has no column '{field}'")
+        return ", ".join((table or "") + field for field in names if field not in without)
+    return re.sub(r"\{([a-z]\w*\.)?([a-z]\w*)(?: - (\w+(?:, \w+)*))?\}", columns, sql)
 
 
 def check_placeholders(section, sql, count):
@@ -130,7 +159,7 @@ def queries(paths):
                 records[section.name] = fields_of(section, section.declared["columns"], COLUMN_TYPES)
                 out.append(record(camel(section.name), records[section.name]))
                 continue
-            sql = "\n".join(section.sql).strip()
+            sql = with_columns(section, "\n".join(section.sql).strip(), records)
             if "args" not in section.declared and "row" not in section.declared:
                 out.append(f"inline constexpr {statement(full, sql).replace('{', ' ' + full + '{', 1)};\n")
                 names.append((full, "{}", "{}", "false"))
@@ -142,8 +171,12 @@ def queries(paths):
             if row_text in records:
                 row, row_fields = f"    using Row = {camel(row_text)};\n", records[row_text]
             elif row_text is not None:
-                row_fields = fields_of(section, row_text, COLUMN_TYPES)
-                nested = record("Row", row_fields)
+                parts = [part.strip() for part in row_text.split(",")]
+                if all(part in records for part in parts):
+                    row_fields, nested = record_of_records([(part, records[part]) for part in parts])
+                else:
+                    row_fields = fields_of(section, row_text, COLUMN_TYPES)
+                    nested = record("Row", row_fields)
                 row = "".join(f"    {line}\n" if line else "\n" for line in nested.splitlines())
             binds = "".join(f".add({name})" for name, _, _ in args)
             out.append(f"struct {camel(full)} {{\n"

@@ -1,28 +1,45 @@
 -- Dead letters: lists, decisions, and what their feed reads (src/letters, src/api/dead_letter_endpoints.cpp).
 
+-- record: dead_letter
+-- columns: id uuid, event_id uuid?, transaction_id uuid?, account_id uuid?, lane int4?, seq int8?, topic text,
+--   partition int4, offset int8, key text?, payload text, payload_encoding text, headers jsonb, error_class text,
+--   error_code text, error_message text, attempts int4, first_failed_at timestamptz, last_failed_at timestamptz,
+--   state text, decided_at timestamptz?, decided_by text?, announced_at timestamptz?,
+--   decision text?, decision_at timestamptz?, decision_by text?, operator_name text?, key_fingerprint text?,
+--   bulk_id uuid?, reason text?, request_id text?
+-- With the audit row of its decision, if there is one (REPLAYED, DISCARDED). key: of the message; bytes outside ASCII
+-- are escaped.
+
 -- name: dead_letter_by_id
+-- args: id uuid
+-- row: dead_letter
 SELECT l.id, l.event_id, l.transaction_id, l.account_id, l.lane, l.seq, l.topic, l.partition, l."offset",
-       encode(l.message_key, 'escape'), l.payload, l.payload_encoding, l.headers::text, l.error_class, l.error_code,
-       l.error_message, l.attempts, unix_micros(l.first_failed_at), unix_micros(l.last_failed_at), l.state,
-       unix_micros(l.decided_at), l.decided_by, unix_micros(l.announced_at), a.decision, unix_micros(a.decided_at),
-       a.decided_by, a.operator, a.key_fingerprint, a.bulk_id, a.reason, a.request_id
+       encode(l.message_key, 'escape') AS key, l.payload, l.payload_encoding, l.headers, l.error_class, l.error_code,
+       l.error_message, l.attempts, l.first_failed_at, l.last_failed_at, l.state, l.decided_at, l.decided_by,
+       l.announced_at, a.decision, a.decided_at AS decision_at, a.decided_by AS decision_by,
+       a.operator AS operator_name, a.key_fingerprint, a.bulk_id, a.reason, a.request_id
 FROM dead_letters l LEFT JOIN dead_letter_decisions a ON a.dead_letter_id = l.id
 WHERE l.id = $1::uuid
 
 -- name: plan_for_these_parameters
+-- args: none
 -- The planner must know which filters are absent, or it uses no index.
 SET LOCAL plan_cache_mode = force_custom_plan
 
 -- name: begin_snapshot
+-- args: none
 BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY
 
 -- name: dead_letters_newest
+-- args: after_id uuid?, rows_max int8, bytes_max int8, state text?, error_class text?, error_code text?, account_id uuid?, lane int4?,
+--   failed_after timestamptz?, failed_before timestamptz?
+-- row: dead_letter
 -- The rows after the one with id $1. Dead letters are never deleted, so it exists.
 SELECT l.id, l.event_id, l.transaction_id, l.account_id, l.lane, l.seq, l.topic, l.partition, l."offset",
-       encode(l.message_key, 'escape'), l.payload, l.payload_encoding, l.headers::text, l.error_class, l.error_code,
-       l.error_message, l.attempts, unix_micros(l.first_failed_at), unix_micros(l.last_failed_at), l.state,
-       unix_micros(l.decided_at), l.decided_by, unix_micros(l.announced_at), a.decision, unix_micros(a.decided_at),
-       a.decided_by, a.operator, a.key_fingerprint, a.bulk_id, a.reason, a.request_id
+       encode(l.message_key, 'escape') AS key, l.payload, l.payload_encoding, l.headers, l.error_class, l.error_code,
+       l.error_message, l.attempts, l.first_failed_at, l.last_failed_at, l.state, l.decided_at, l.decided_by,
+       l.announced_at, a.decision, a.decided_at AS decision_at, a.decided_by AS decision_by,
+       a.operator AS operator_name, a.key_fingerprint, a.bulk_id, a.reason, a.request_id
 FROM (SELECT *, sum(octet_length(payload) + octet_length(headers::text) + coalesce(octet_length(message_key), 0))
                     OVER (ORDER BY last_failed_at DESC, id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING) AS bytes_before
       FROM (SELECT * FROM dead_letters
@@ -38,11 +55,14 @@ WHERE coalesce(l.bytes_before, 0) <= $3::bigint
 ORDER BY l.last_failed_at DESC, l.id DESC
 
 -- name: dead_letters_oldest
+-- args: after_id uuid?, rows_max int8, bytes_max int8, state text?, error_class text?, error_code text?, account_id uuid?, lane int4?,
+--   failed_after timestamptz?, failed_before timestamptz?
+-- row: dead_letter
 SELECT l.id, l.event_id, l.transaction_id, l.account_id, l.lane, l.seq, l.topic, l.partition, l."offset",
-       encode(l.message_key, 'escape'), l.payload, l.payload_encoding, l.headers::text, l.error_class, l.error_code,
-       l.error_message, l.attempts, unix_micros(l.first_failed_at), unix_micros(l.last_failed_at), l.state,
-       unix_micros(l.decided_at), l.decided_by, unix_micros(l.announced_at), a.decision, unix_micros(a.decided_at),
-       a.decided_by, a.operator, a.key_fingerprint, a.bulk_id, a.reason, a.request_id
+       encode(l.message_key, 'escape') AS key, l.payload, l.payload_encoding, l.headers, l.error_class, l.error_code,
+       l.error_message, l.attempts, l.first_failed_at, l.last_failed_at, l.state, l.decided_at, l.decided_by,
+       l.announced_at, a.decision, a.decided_at AS decision_at, a.decided_by AS decision_by,
+       a.operator AS operator_name, a.key_fingerprint, a.bulk_id, a.reason, a.request_id
 FROM (SELECT *, sum(octet_length(payload) + octet_length(headers::text) + coalesce(octet_length(message_key), 0))
                     OVER (ORDER BY last_failed_at, id ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING) AS bytes_before
       FROM (SELECT * FROM dead_letters
@@ -58,7 +78,11 @@ WHERE coalesce(l.bytes_before, 0) <= $3::bigint
 ORDER BY l.last_failed_at, l.id
 
 -- name: dead_letters_groups
-SELECT error_class, error_code, count(*), unix_micros(min(last_failed_at)), unix_micros(max(last_failed_at))
+-- args: state text?, error_class text?, error_code text?, account_id uuid?, lane int4?,
+--   failed_after timestamptz?, failed_before timestamptz?
+-- row: error_class text, error_code text, count int8, oldest_failed_at timestamptz, newest_failed_at timestamptz
+SELECT error_class, error_code, count(*) AS count, min(last_failed_at) AS oldest_failed_at,
+       max(last_failed_at) AS newest_failed_at
 FROM dead_letters
 WHERE ($1::text IS NULL OR state = $1) AND ($2::text IS NULL OR error_class = $2)
   AND ($3::text IS NULL OR error_code = $3) AND ($4::uuid IS NULL OR account_id = $4)
@@ -67,7 +91,10 @@ WHERE ($1::text IS NULL OR state = $1) AND ($2::text IS NULL OR error_class = $2
 GROUP BY error_class, error_code ORDER BY count(*) DESC, error_class, error_code
 
 -- name: dead_letters_amounts
-SELECT t.currency, t.type, count(*), sum(t.amount_cents)::text
+-- args: state text?, error_class text?, error_code text?, account_id uuid?, lane int4?,
+--   failed_after timestamptz?, failed_before timestamptz?
+-- row: currency text, type text, count int8, amount_cents text
+SELECT t.currency, t.type, count(*) AS count, sum(t.amount_cents)::text AS amount_cents
 FROM (SELECT transaction_id FROM dead_letters
       WHERE transaction_id IS NOT NULL
         AND ($1::text IS NULL OR state = $1) AND ($2::text IS NULL OR error_class = $2)
@@ -78,11 +105,15 @@ JOIN accepted t ON t.id = l.transaction_id
 GROUP BY t.currency, t.type ORDER BY t.currency, t.type
 
 -- name: lock_lane_of_dead_letter
+-- args: letter_id uuid
+-- row: lane int4
 SELECT lane FROM lane_intake
 WHERE lane = (SELECT lane FROM dead_letters WHERE id = $1::uuid AND transaction_id IS NOT NULL)
 FOR NO KEY UPDATE
 
 -- name: replay_dead_letter
+-- args: letter_id uuid, decided_by text, operator_name text?, key_fingerprint text?, bulk_id uuid?, reason text?,
+--   request_id text, event_id uuid, traceparent text
 -- Changes nothing unless the dead letter is parked and has a transaction. The new event is the lane's next one.
 WITH decided AS (
     UPDATE dead_letters SET state = 'REPLAYED', decided_at = now(), decided_by = $2::text
@@ -101,6 +132,8 @@ SELECT m.lane, m.last_seq, $8::uuid, t.id, t.schema_version, $9::text, d.id, clo
 FROM decided d JOIN moved m ON m.lane = d.lane JOIN accepted t ON t.id = d.transaction_id
 
 -- name: discard_dead_letter
+-- args: letter_id uuid, decided_by text, operator_name text?, key_fingerprint text?, bulk_id uuid?, reason text?,
+--   request_id text
 -- Changes nothing unless the dead letter is parked. Its place in the lane gets the outcome; the cursor has already
 -- passed it.
 WITH decided AS (

@@ -39,32 +39,30 @@ std::expected<std::string, http::Problem> parse_status(const json::Value& body) 
     return status;
 }
 
-const db::Statement& accounts_page(const std::optional<std::string>& status) {
-    if (!status) return sql::api_accounts_page;
-    return *status == "ACTIVE" ? sql::api_accounts_active : sql::api_accounts_suspended;
+db::Call page_call(const ListQuery& query, const std::optional<std::string>& reference,
+                   const std::optional<std::string>& status) {
+    const Uuid before = query.after_id().value_or(greatest_id());
+    if (reference) return sql::ApiAccountByReference{reference, status, before};
+    const std::int64_t rows = query.limit() + 1;
+    if (!status) return sql::ApiAccountsPage{before, rows, page_bytes};
+    if (*status == "ACTIVE") return sql::ApiAccountsActive{before, rows, page_bytes};
+    return sql::ApiAccountsSuspended{before, rows, page_bytes};
 }
 
 Result<std::string> list_accounts(db::Connection& connection, const ListQuery& query,
                                   const std::optional<std::string>& reference,
                                   const std::optional<std::string>& status) {
-    const Uuid after = query.after_id().value_or(greatest_id());
-    db::Params params;
-    if (reference)
-        params.add(*reference).add(status).add(after);
-    else
-        params.add(after).add(query.limit() + 1).add(page_bytes);
-    const db::Statement& statement = reference ? sql::api_account_by_reference : accounts_page(status);
-    LEDGERLINE_TRY(const auto rows, connection.query(statement, params));
-    return page_text("accounts", rows, read_account, query, [](const AccountRecord& each) { return each.id; });
+    const db::Call page = page_call(query, reference, status);
+    LEDGERLINE_TRY(const auto rows, connection.query(page.statement, page.params));
+    return page_text("accounts", db::TypedRows<AccountRecord>(rows), query,
+                     [](const AccountRecord& each) { return each.id; });
 }
 
 // Empty when there is no such account.
 Result<std::optional<AccountRecord>> find_account(db::Connection& connection, const Uuid& id) {
-    db::Params params;
-    params.add(id);
-    LEDGERLINE_TRY(auto rows, connection.query(sql::api_account_by_id, params));
-    if (rows.empty()) return std::nullopt;
-    return read_account(rows, 0);
+    LEDGERLINE_TRY(auto accounts, connection.query(sql::ApiAccountById{id}));
+    if (accounts.empty()) return std::nullopt;
+    return std::move(accounts.front());
 }
 
 http::Response not_found() {
@@ -168,12 +166,12 @@ AccountEndpoints::Answer AccountEndpoints::set_status(const http::Request& reque
     if (!status) co_return http::to_response(status.error());
     const auto account =
         co_await database_.run(request.trace, [&](db::Connection& connection) -> Result<std::optional<AccountRecord>> {
-            db::Params params;
-            params.add(*id).add(*status);
-            LEDGERLINE_TRY(auto changed, connection.pipeline({{db::begin, {}}, {sql::api_set_account_status, params}}));
-            if (changed[1].empty()) return std::nullopt;
+            LEDGERLINE_TRY(const auto results,
+                           connection.pipeline({{db::begin, {}}, sql::ApiSetAccountStatus{*id, *status}}));
+            auto changed = db::rows_of<sql::ApiSetAccountStatus>(results[1]);
+            if (changed.empty()) return std::nullopt;
             LEDGERLINE_CHECK(connection.commit_pipeline({{db::commit, {}}}));
-            return read_account(changed[1], 0);
+            return std::move(changed.front());
         });
     co_return account_response(account);
 }
@@ -187,12 +185,13 @@ AccountEndpoints::Answer AccountEndpoints::entries(http::Request& request) {
     auto entries = co_await database_.run(request.trace, [&](db::Connection& connection) -> Result<Page> {
         LEDGERLINE_TRY(const auto account, find_account(connection, *id));
         if (!account) return std::nullopt;
-        db::Params params;
-        params.add(*id)
-            .add(query.after_seq().value_or(std::numeric_limits<std::int64_t>::max()))
-            .add(query.limit() + 1);
-        LEDGERLINE_TRY(auto rows, connection.query(sql::api_entries_page, params));
-        return page_text("entries", rows, read_entry, query, [](const EntryRecord& each) { return each.seq; });
+        const sql::ApiEntriesPage page{
+            .account_id = *id,
+            .before_seq = query.after_seq().value_or(std::numeric_limits<std::int64_t>::max()),
+            .rows_max = query.limit() + 1};
+        LEDGERLINE_TRY(const auto rows, connection.query(page.statement, page.params()));
+        return page_text("entries", db::TypedRows<EntryRecord>(rows), query,
+                         [](const EntryRecord& each) { return each.seq; });
     });
     if (!entries) co_return http::to_response(problem_of(entries.error()));
     if (!*entries) co_return not_found();

@@ -18,68 +18,80 @@ constexpr std::string_view kOrders[] = {"newest", "oldest"};
 
 using Found = Result<std::optional<DeadLetterRecord>>;
 
-Found first_letter(const db::Rows& rows) {
-    if (rows.empty()) return std::nullopt;
-    return read_dead_letter(rows, 0);
+Found first_letter(std::vector<DeadLetterRecord> letters) {
+    if (letters.empty()) return std::nullopt;
+    return std::move(letters.front());
 }
 
 Found find_letter(db::Connection& connection, const Uuid& id) {
-    db::Params params;
-    params.add(id);
-    LEDGERLINE_TRY(auto rows, connection.query(sql::letters_dead_letter_by_id, params));
-    return first_letter(rows);
+    LEDGERLINE_TRY(auto letters, connection.query(sql::LettersDeadLetterById{id}));
+    return first_letter(std::move(letters));
 }
 
 // A decision made by an earlier call is made as durable as one made by this call, because the answer promises it.
-Found commit_decision(db::Connection& connection, const db::Params& letter) {
-    LEDGERLINE_TRY(const auto results, connection.commit_pipeline({{sql::db_session_durable_mark, {}},
-                                                                   {db::commit, {}},
-                                                                   {sql::letters_dead_letter_by_id, letter}}));
-    return first_letter(results.back());
+Found commit_decision(db::Connection& connection, const Uuid& id) {
+    LEDGERLINE_TRY(const auto results,
+                   connection.commit_pipeline(
+                       {{sql::db_session_durable_mark, {}}, {db::commit, {}}, sql::LettersDeadLetterById{id}}));
+    return first_letter(db::rows_of<sql::LettersDeadLetterById>(results.back()));
+}
+
+// The query with who decides on the letter, and why.
+template <class Query>
+db::Call decided(Query query, const Uuid& letter, const DecisionRequest& decision) {
+    const std::string decided_by = decision.decided_by();
+    query.letter_id = letter;
+    query.decided_by = decided_by;
+    query.operator_name = decision.operator_name;
+    query.key_fingerprint = decision.key_fingerprint;
+    query.bulk_id = decision.bulk_id;
+    query.reason = decision.reason;
+    query.request_id = decision.request_id;
+    return query;
 }
 
 // Locks the lane first, as intake does, and then the letter. Finds the decision of an earlier run.
 Found replay_letter(db::Connection& connection, const Uuid& id, const DecisionRequest& decision, const Uuid& event_id,
                     const std::string& traceparent) {
-    db::Params letter, replay;
-    letter.add(id);
-    decision.add_to(replay, id);
-    replay.add(event_id).add(traceparent);
-    LEDGERLINE_CHECK(connection.pipeline(
-        {{db::begin, {}}, {sql::letters_lock_lane_of_dead_letter, letter}, {sql::letters_replay_dead_letter, replay}}));
-    return commit_decision(connection, letter);
+    sql::LettersReplayDeadLetter replay;
+    replay.event_id = event_id;
+    replay.traceparent = traceparent;
+    LEDGERLINE_CHECK(
+        connection.pipeline({{db::begin, {}}, sql::LettersLockLaneOfDeadLetter{id}, decided(replay, id, decision)}));
+    return commit_decision(connection, id);
 }
 
 Found discard_letter(db::Connection& connection, const Uuid& id, const DecisionRequest& decision) {
-    db::Params letter, discard;
-    letter.add(id);
-    decision.add_to(discard, id);
-    LEDGERLINE_CHECK(connection.pipeline({{db::begin, {}}, {sql::letters_discard_dead_letter, discard}}));
-    return commit_decision(connection, letter);
+    LEDGERLINE_CHECK(connection.pipeline({{db::begin, {}}, decided(sql::LettersDiscardDeadLetter{}, id, decision)}));
+    return commit_decision(connection, id);
 }
 
-Result<std::string> read_page(db::Connection& connection, const db::Statement& statement, const ListQuery& query,
-                              const DeadLetterFilter& filter) {
-    db::Params params;
-    params.add(query.after_id()).add(query.limit() + 1).add(page_bytes);
-    filter.add_to(params);
+template <class Query>
+db::Call page_call(const ListQuery& query, const DeadLetterFilter& filter) {
+    Query page;
+    page.after_id = query.after_id();
+    page.rows_max = query.limit() + 1;
+    page.bytes_max = page_bytes;
+    return filter.applied_to(page);
+}
+
+Result<std::string> read_page(db::Connection& connection, const db::Call& page, const ListQuery& query) {
     LEDGERLINE_TRY(
         const auto results,
-        connection.pipeline(
-            {{db::begin, {}}, {sql::letters_plan_for_these_parameters, {}}, {statement, params}, {db::commit, {}}}));
-    return page_text("dead_letters", results[2], read_dead_letter, query,
+        connection.pipeline({{db::begin, {}}, sql::LettersPlanForTheseParameters{}, page, {db::commit, {}}}));
+    return page_text("dead_letters", db::TypedRows<DeadLetterRecord>(results[2]), query,
                      [](const DeadLetterRecord& each) { return each.id; });
 }
 
 Result<DeadLetterSummary> summarize(db::Connection& connection, const DeadLetterFilter& filter) {
-    db::Params params;
-    filter.add_to(params);
-    LEDGERLINE_TRY(const auto results, connection.pipeline({{sql::letters_begin_snapshot, {}},
-                                                            {sql::letters_plan_for_these_parameters, {}},
-                                                            {sql::letters_dead_letters_groups, params},
-                                                            {sql::letters_dead_letters_amounts, params},
+    using Groups = sql::LettersDeadLettersGroups;
+    using Amounts = sql::LettersDeadLettersAmounts;
+    LEDGERLINE_TRY(const auto results, connection.pipeline({sql::LettersBeginSnapshot{},
+                                                            sql::LettersPlanForTheseParameters{},
+                                                            filter.applied_to(Groups{}),
+                                                            filter.applied_to(Amounts{}),
                                                             {db::commit, {}}}));
-    return read_summary(results[2], results[3]);
+    return DeadLetterSummary{db::rows_of<Groups>(results[2]), db::rows_of<Amounts>(results[3])};
 }
 
 // The span of the message that became the letter.
@@ -160,10 +172,10 @@ DeadLetterEndpoints::Answer DeadLetterEndpoints::list(http::Request& request) {
     const auto filter = DeadLetterFilter::read(query);
     const auto order = query.choice("order", kOrders);
     if (query.problem()) co_return http::to_response(*query.problem());
-    const db::Statement& statement =
-        order == "oldest" ? sql::letters_dead_letters_oldest : sql::letters_dead_letters_newest;
+    const db::Call page = order == "oldest" ? page_call<sql::LettersDeadLettersOldest>(query, filter)
+                                            : page_call<sql::LettersDeadLettersNewest>(query, filter);
     auto letters = co_await database_.run(
-        request.trace, [&](db::Connection& connection) { return read_page(connection, statement, query, filter); });
+        request.trace, [&](db::Connection& connection) { return read_page(connection, page, query); });
     if (!letters) co_return http::to_response(problem_of(letters.error()));
     co_return co_await text_response(request, *std::move(letters));
 }

@@ -12,17 +12,14 @@ constexpr std::size_t kErrorCodeCharsMax = 100;
 }  // namespace
 
 DeadLetterFilter DeadLetterFilter::read(ListQuery& query) {
+    const auto lane = query.integer("lane", 0, INT32_MAX);
     return {.state = query.choice("state", kStates),
             .error_class = query.choice("error_class", kErrorClasses),
             .error_code = query.text("error_code", kErrorCodeCharsMax),
             .account_id = query.uuid("account_id"),
-            .lane = query.integer("lane", 0, INT32_MAX),
+            .lane = lane ? std::optional(static_cast<int>(*lane)) : std::nullopt,
             .failed_after = query.time("failed_after"),
             .failed_before = query.time("failed_before")};
-}
-
-void DeadLetterFilter::add_to(db::Params& params) const {
-    params.add(state).add(error_class).add(error_code).add(account_id).add(lane).add(failed_after).add(failed_before);
 }
 
 }  // namespace ledgerline::api

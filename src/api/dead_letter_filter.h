@@ -9,7 +9,6 @@
 #include "api/list_query.h"
 #include "base/clock.h"
 #include "base/uuid.h"
-#include "db/params.h"
 
 namespace ledgerline::api {
 
@@ -21,14 +20,24 @@ struct DeadLetterFilter {
     std::optional<std::string> error_class;
     std::optional<std::string> error_code;
     std::optional<Uuid> account_id;
-    std::optional<std::int64_t> lane;       // foreign letters have none
+    std::optional<int> lane;                // foreign letters have none
     std::optional<WallTime> failed_after;   // last failure at this time or later
     std::optional<WallTime> failed_before;  // last failure before this time
 
     // Malformed values are left out and reported by query.
     static DeadLetterFilter read(ListQuery& query);
-    // Adds its seven parameters, in the order of the statements' placeholders.
-    void add_to(db::Params& params) const;
+    // The query with this filter, which must outlive it.
+    template <class Query>
+    Query applied_to(Query query) const {
+        query.state = state;
+        query.error_class = error_class;
+        query.error_code = error_code;
+        query.account_id = account_id;
+        query.lane = lane;
+        query.failed_after = failed_after;
+        query.failed_before = failed_before;
+        return query;
+    }
 };
 
 }  // namespace ledgerline::api

@@ -61,9 +61,4 @@ std::string DecisionRequest::decided_by() const {
     return key_fingerprint ? "key:" + *key_fingerprint : kUnnamed;
 }
 
-void DecisionRequest::add_to(db::Params& params, const Uuid& letter) const {
-    params.add(letter).add(decided_by()).add(operator_name).add(key_fingerprint).add(bulk_id).add(reason);
-    params.add(request_id);
-}
-
 }  // namespace ledgerline::api

@@ -9,7 +9,6 @@
 #include <string>
 
 #include "base/uuid.h"
-#include "db/params.h"
 #include "http/message.h"
 #include "http/problem.h"
 
@@ -29,8 +28,6 @@ struct DecisionRequest {
 
     // The value of decided_by: the name, else "key:" and the fingerprint, else "api".
     std::string decided_by() const;
-    // Adds the letter and the six parameters that begin the statements of both decisions.
-    void add_to(db::Params& params, const Uuid& letter) const;
 };
 
 }  // namespace ledgerline::api

@@ -107,8 +107,8 @@ TEST_F(OpenApi, DescribesTheRecordsMemberByMember) {
 
 TEST_F(OpenApi, DescribesTheTraceMemberByMember) {
     TransactionTrace trace;
-    TracedEvent& traced = trace.events.emplace_back();
-    traced.letter.emplace();
+    sql::TracedEvent& traced = trace.events.emplace_back();
+    traced.letter_id.emplace();
     traced.outcome.emplace();
     EXPECT_EQ(properties_of("TransactionTrace"), members_of(trace));
     const json::Value body = written(trace);

@@ -24,11 +24,8 @@ void OperationsEndpoints::add_routes(http::Router& router) {
 
 OperationsEndpoints::Answer OperationsEndpoints::lanes(const http::Request& request) {
     if (auto wrong = check_parameters(request, {})) co_return http::to_response(*wrong);
-    auto lanes =
-        co_await database_.run(request.trace, [](db::Connection& connection) -> Result<std::vector<LaneRecord>> {
-            LEDGERLINE_TRY(auto rows, connection.query(sql::api_lanes));
-            return read_all(rows, read_lane);
-        });
+    auto lanes = co_await database_.run(request.trace,
+                                        [](db::Connection& connection) { return connection.query(sql::ApiLanes{}); });
     if (!lanes) co_return http::to_response(problem_of(lanes.error()));
     std::string body = R"({"lanes":[)";
     for (std::size_t i = 0; i < lanes->size(); ++i) {

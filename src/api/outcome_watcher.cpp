@@ -16,7 +16,7 @@ constexpr milliseconds kIdle{60'000};
 
 std::size_t count_open(const std::vector<TransactionRecord>& records) {
     return static_cast<std::size_t>(
-        std::ranges::count_if(records, [](const TransactionRecord& record) { return !record.settled(); }));
+        std::ranges::count_if(records, [](const TransactionRecord& record) { return !is_settled(record); }));
 }
 
 }  // namespace
@@ -26,23 +26,16 @@ PgOutcomeStore::PgOutcomeStore(db::ConnectionConfig config, Metrics& metrics)
 
 Result<std::map<int, std::int64_t>> PgOutcomeStore::applied_seqs() {
     return session_.run([](db::Connection& connection) -> Result<std::map<int, std::int64_t>> {
-        LEDGERLINE_TRY(auto rows, connection.query(sql::api_applied_seqs));
+        LEDGERLINE_TRY(const auto lanes, connection.query(sql::ApiAppliedSeqs{}));
         std::map<int, std::int64_t> applied;
-        for (std::size_t row = 0; row < rows.size(); ++row)
-            applied[static_cast<int>(rows.int64(row, 0))] = rows.int64(row, 1);
+        for (const auto& lane : lanes) applied[lane.lane] = lane.applied_seq;
         return applied;
     });
 }
 
 Result<std::vector<TransactionRecord>> PgOutcomeStore::read(std::span<const Uuid> ids) {
-    return session_.run([&](db::Connection& connection) -> Result<std::vector<TransactionRecord>> {
-        db::Params params;
-        params.add_array(ids);
-        LEDGERLINE_TRY(auto rows, connection.query(sql::api_transaction_states_by_id, params));
-        std::vector<TransactionRecord> records;
-        for (std::size_t row = 0; row < rows.size(); ++row) records.push_back(read_transaction(rows, row));
-        return records;
-    });
+    return session_.run(
+        [&](db::Connection& connection) { return connection.query(sql::ApiTransactionStatesById{.ids = ids}); });
 }
 
 OutcomeWatcher::OutcomeWatcher(OutcomeStore& store, WatcherConfig config, const Clock& clock, Metrics& metrics)
@@ -123,7 +116,7 @@ std::vector<Uuid> OutcomeWatcher::ids_to_read(const std::map<int, std::int64_t>&
     std::vector<Uuid> ids;
     for (const Wait& wait : waits_) {
         for (const TransactionRecord& record : wait.records) {
-            if (record.settled()) continue;
+            if (is_settled(record)) continue;
             const auto cursor = applied.find(record.lane);
             const bool passed = cursor != applied.end() && record.seq <= cursor->second;
             if (passed || wait.deadline <= now) ids.push_back(record.id);
@@ -153,9 +146,9 @@ bool OutcomeWatcher::hand_out(const std::vector<TransactionRecord>& found) {
     for (Wait& wait : waits_) {
         for (TransactionRecord& record : wait.records) {
             const auto now = by_id.find(record.id);
-            if (record.settled() || now == by_id.end()) continue;
+            if (is_settled(record) || now == by_id.end()) continue;
             record = *now->second;
-            if (!record.settled()) continue;
+            if (!is_settled(record)) continue;
             --wait.open;
             progressed = true;
         }

@@ -41,18 +41,18 @@ http::Response record_response(int status, const Record& record) {
 //
 // Call it where the rows were read, so that only the text is passed on.
 template <class Record, class Position>
-std::string page_text(std::string_view name, const db::Rows& rows, Record (*read)(const db::Rows&, std::size_t),
-                      const ListQuery& query, Position position) {
+std::string page_text(std::string_view name, const db::TypedRows<Record>& rows, const ListQuery& query,
+                      Position position) {
     const auto limit = static_cast<std::size_t>(query.limit());
     std::optional<std::string> next_cursor;
     std::string body;
     JsonObject page(body);
     page.begin(name);
     body.push_back('[');
-    std::optional<decltype(position(read(rows, 0)))> last;
+    std::optional<decltype(position(rows[0]))> last;
     for (std::size_t row = 0; row < rows.size(); ++row) {
         const std::size_t end = body.size();
-        const Record record = read(rows, row);
+        const Record record = rows[row];
         if (row > 0) body.push_back(',');
         if (row < limit) append_json(record, body);
         if (row == limit || (row > 0 && body.size() > limits::page_bytes_max)) {
@@ -79,15 +79,6 @@ boost::asio::awaitable<http::Response> read_response(http::Request& request, con
     std::string text;
     append_json(record, text);
     return text_response(request, std::move(text));
-}
-
-// All rows of a result.
-template <class Record>
-std::vector<Record> read_all(const db::Rows& rows, Record (*read)(const db::Rows&, std::size_t)) {
-    std::vector<Record> records;
-    records.reserve(rows.size());
-    for (std::size_t row = 0; row < rows.size(); ++row) records.push_back(read(rows, row));
-    return records;
 }
 
 // The id in the path, or a problem with it.

@@ -14,26 +14,27 @@ namespace {
 
 constexpr std::string_view kStatuses[] = {"PENDING", "PROCESSING", "PROCESSED", "FAILED"};
 
-Result<std::vector<TransactionRecord>> read_transactions(db::Connection& connection, const db::Statement& statement,
-                                                         std::span<const Uuid> ids) {
-    db::Params params;
-    params.add_array(ids);
-    LEDGERLINE_TRY(auto rows, connection.query(statement, params));
-    return read_all(rows, read_transaction);
-}
-
 http::Response not_found() {
     return http::to_response(problem(ProblemCode::transaction_not_found, "There is no transaction with this id."));
 }
 
-const db::Statement& page_statement(const std::optional<std::string>& status, bool of_account) {
-    if (!status) return of_account ? sql::api_account_transactions_page : sql::api_transactions_page;
-    if (*status == "PENDING") return of_account ? sql::api_account_transactions_pending : sql::api_transactions_pending;
-    if (*status == "PROCESSING")
-        return of_account ? sql::api_account_transactions_processing : sql::api_transactions_processing;
-    if (*status == "PROCESSED")
-        return of_account ? sql::api_account_transactions_processed : sql::api_transactions_processed;
-    return of_account ? sql::api_account_transactions_failed : sql::api_transactions_failed;
+db::Call page_call(const ListQuery& query, const std::optional<std::string>& status,
+                   const std::optional<Uuid>& account_id) {
+    const Uuid before = query.after_id().value_or(greatest_id());
+    const std::int64_t rows = query.limit() + 1;
+    if (account_id) {
+        if (!status) return sql::ApiAccountTransactionsPage{before, rows, page_bytes, *account_id};
+        if (*status == "PENDING") return sql::ApiAccountTransactionsPending{before, rows, page_bytes, *account_id};
+        if (*status == "PROCESSING")
+            return sql::ApiAccountTransactionsProcessing{before, rows, page_bytes, *account_id};
+        if (*status == "PROCESSED") return sql::ApiAccountTransactionsProcessed{before, rows, page_bytes, *account_id};
+        return sql::ApiAccountTransactionsFailed{before, rows, page_bytes, *account_id};
+    }
+    if (!status) return sql::ApiTransactionsPage{before, rows, page_bytes};
+    if (*status == "PENDING") return sql::ApiTransactionsPending{before, rows, page_bytes};
+    if (*status == "PROCESSING") return sql::ApiTransactionsProcessing{before, rows, page_bytes};
+    if (*status == "PROCESSED") return sql::ApiTransactionsProcessed{before, rows, page_bytes};
+    return sql::ApiTransactionsFailed{before, rows, page_bytes};
 }
 
 }  // namespace
@@ -47,7 +48,7 @@ boost::asio::awaitable<void> TransactionEndpoints::load_replayed(const http::Req
         if (outcome && outcome->replayed) ids.push_back(outcome->transaction.id);
     if (ids.empty()) co_return;
     const auto found = co_await database_.run(request.trace, [&](db::Connection& connection) {
-        return read_transactions(connection, sql::api_transaction_states_by_id, ids);
+        return connection.query(sql::ApiTransactionStatesById{.ids = ids});
     });
     std::unordered_map<Uuid, const TransactionRecord*> by_id;
     if (found)
@@ -71,7 +72,7 @@ TransactionEndpoints::Answer TransactionEndpoints::get(const http::Request& requ
     const auto id = path_id(request);
     if (!id) co_return http::to_response(id.error());
     const auto found = co_await database_.run(request.trace, [&](db::Connection& connection) {
-        return read_transactions(connection, sql::api_transactions_by_id, std::span(&*id, 1));
+        return connection.query(sql::ApiTransactionsById{.ids = std::span(&*id, 1)});
     });
     if (!found) co_return http::to_response(problem_of(found.error()));
     if (found->empty()) co_return not_found();
@@ -82,13 +83,8 @@ TransactionEndpoints::Answer TransactionEndpoints::trace(http::Request& request)
     if (auto wrong = check_parameters(request, {})) co_return http::to_response(*wrong);
     const auto id = path_id(request);
     if (!id) co_return http::to_response(id.error());
-    const auto found = co_await database_.run(
-        request.trace, [&](db::Connection& connection) -> Result<std::optional<TransactionTrace>> {
-            db::Params params;
-            params.add(*id).add(TransactionTrace::events_max);
-            LEDGERLINE_TRY(auto rows, connection.query(sql::trace_transaction_events, params));
-            return read_trace(rows);
-        });
+    const auto found =
+        co_await database_.run(request.trace, [&](db::Connection& connection) { return read_trace(connection, *id); });
     if (!found) co_return http::to_response(problem_of(found.error()));
     if (!*found) co_return not_found();
     co_return co_await read_response(request, **found);
@@ -101,11 +97,9 @@ TransactionEndpoints::Answer TransactionEndpoints::list(http::Request& request) 
     const auto status = query.choice("status", kStatuses);
     if (query.problem()) co_return http::to_response(*query.problem());
     auto page = co_await database_.run(request.trace, [&](db::Connection& connection) -> Result<std::string> {
-        db::Params params;
-        params.add(query.after_id().value_or(greatest_id())).add(query.limit() + 1).add(page_bytes);
-        if (account_id) params.add(*account_id);
-        LEDGERLINE_TRY(const auto rows, connection.query(page_statement(status, account_id.has_value()), params));
-        return page_text("transactions", rows, read_transaction, query,
+        const db::Call page = page_call(query, status, account_id);
+        LEDGERLINE_TRY(const auto rows, connection.query(page.statement, page.params));
+        return page_text("transactions", db::TypedRows<TransactionRecord>(rows), query,
                          [](const TransactionRecord& each) { return each.id; });
     });
     if (!page) co_return http::to_response(problem_of(page.error()));

@@ -45,6 +45,8 @@ public:
     T get(std::size_t at) const {
         return read_cell(rows_, row_, columns_[at], static_cast<T*>(nullptr));
     }
+    // The same row, as if the column declared at this position were the first.
+    NamedRow from(std::size_t at) const { return {rows_, row_, columns_.subspan(at)}; }
 
 private:
     static int read_cell(const Rows& rows, std::size_t row, int column, int*);
@@ -65,14 +67,28 @@ private:
     const std::span<const int> columns_;
 };
 
-// Throws UnexpectedAnswer as the accessors of Rows do.
+// The rows of an answer, each read when it is asked for: for those that are not to be held all at once. Throws
+// UnexpectedAnswer as the accessors of Rows do. The answer must outlive it.
+template <class Row>
+class TypedRows {
+public:
+    explicit TypedRows(const Rows& rows) : rows_(rows), columns_(rows.positions_of(Row::columns)) {}
+    std::size_t size() const { return rows_.size(); }
+    Row operator[](std::size_t row) const { return Row::read(NamedRow(rows_, row, columns_)); }
+
+private:
+    const Rows& rows_;
+    const std::vector<int> columns_;
+};
+
+// All of them.
 template <RowQuery Q>
 std::vector<typename Q::Row> rows_of(const Rows& rows) {
     using Row = typename Q::Row;
-    const std::vector<int> columns = rows.positions_of(Row::columns);
+    const TypedRows<Row> typed(rows);
     std::vector<Row> out;
-    out.reserve(rows.size());
-    for (std::size_t row = 0; row < rows.size(); ++row) out.push_back(Row::read(NamedRow(rows, row, columns)));
+    out.reserve(typed.size());
+    for (std::size_t row = 0; row < typed.size(); ++row) out.push_back(typed[row]);
     return out;
 }
 

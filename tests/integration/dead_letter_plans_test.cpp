@@ -101,9 +101,11 @@ TEST_F(DeadLetterPlans, ListsAndSummariesReadWhatTheySelect) {
     };
     for (const std::string& filter : filters) {
         SCOPED_TRACE(filter);
-        for (const auto& statement : {sql::letters_dead_letters_newest, sql::letters_dead_letters_oldest})
+        for (const auto& statement :
+             {sql::LettersDeadLettersNewest::statement, sql::LettersDeadLettersOldest::statement})
             EXPECT_LE(touched(statement, "NULL, 1001, 1048576, " + filter), kRowsMax) << plan_;
-        for (const auto& statement : {sql::letters_dead_letters_groups, sql::letters_dead_letters_amounts})
+        for (const auto& statement :
+             {sql::LettersDeadLettersGroups::statement, sql::LettersDeadLettersAmounts::statement})
             EXPECT_LE(touched(statement, filter), kRowsMax) << plan_;
     }
 }
@@ -112,7 +114,7 @@ TEST_F(DeadLetterPlans, PagesInTheMiddleReadOnePage) {
     const std::string none = ", 1001, 1048576, NULL, NULL, NULL, NULL, NULL, NULL, NULL";
     const std::string middle =
         database_->value(fmt::format("SELECT id FROM dead_letters WHERE \"offset\" = {}", kLetters / 2));
-    for (const auto& statement : {sql::letters_dead_letters_newest, sql::letters_dead_letters_oldest}) {
+    for (const auto& statement : {sql::LettersDeadLettersNewest::statement, sql::LettersDeadLettersOldest::statement}) {
         EXPECT_LE(touched(statement, "NULL" + none), kRowsMax) << plan_;
         EXPECT_LE(touched(statement, "'" + middle + "'" + none), kRowsMax) << plan_;
     }
@@ -128,7 +130,7 @@ TEST_F(DeadLetterPlans, TheFeedReadsWhatIsNotAnnounced) {
 
 // That the counting would notice.
 TEST_F(DeadLetterPlans, AWholeScanIsSeen) {
-    EXPECT_GT(touched(sql::letters_dead_letters_groups, "NULL, NULL, NULL, NULL, NULL, NULL, NULL"), kRowsMax);
+    EXPECT_GT(touched(sql::LettersDeadLettersGroups::statement, "NULL, NULL, NULL, NULL, NULL, NULL, NULL"), kRowsMax);
 }
 
 }  // namespace

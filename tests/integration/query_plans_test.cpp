@@ -179,25 +179,26 @@ TEST_P(QueryPlans, OfTheTransactionLists) {
     const std::string last = "'ffffffff-ffff-ffff-ffff-ffffffffffff', 1001, 1048576";
     const std::string middle = "'0007a120-0000-0000-0000-000000000000', 1001, 1048576";
     for (const std::string& page : {last, middle}) {
-        for (const auto& statement :
-             {sql::api_transactions_page, sql::api_transactions_processed, sql::api_transactions_failed,
-              sql::api_transactions_pending, sql::api_transactions_processing})
+        for (const auto& statement : {sql::ApiTransactionsPage::statement, sql::ApiTransactionsProcessed::statement,
+                                      sql::ApiTransactionsFailed::statement, sql::ApiTransactionsPending::statement,
+                                      sql::ApiTransactionsProcessing::statement})
             expect_bounded(statement, page);
-        for (const auto& statement : {sql::api_account_transactions_page, sql::api_account_transactions_processed,
-                                      sql::api_account_transactions_failed, sql::api_account_transactions_pending,
-                                      sql::api_account_transactions_processing})
+        for (const auto& statement :
+             {sql::ApiAccountTransactionsPage::statement, sql::ApiAccountTransactionsProcessed::statement,
+              sql::ApiAccountTransactionsFailed::statement, sql::ApiAccountTransactionsPending::statement,
+              sql::ApiAccountTransactionsProcessing::statement})
             expect_bounded(statement, page + ", " + kAccount);
     }
 }
 
 TEST_P(QueryPlans, OfTheLookUps) {
-    expect_bounded(sql::api_transactions_by_id, fmt::format("ARRAY[{}]::uuid[]", kTransaction));
-    expect_bounded(sql::api_transactions_by_id,
+    expect_bounded(sql::ApiTransactionsById::statement, fmt::format("ARRAY[{}]::uuid[]", kTransaction));
+    expect_bounded(sql::ApiTransactionsById::statement,
                    array("SELECT id FROM accepted WHERE lane = 0 AND seq BETWEEN 50000 AND 50999", "uuid"));
-    expect_bounded(sql::api_entries_page, fmt::format("{}, 9223372036854775807, 1001", kAccount));
+    expect_bounded(sql::ApiEntriesPage::statement, fmt::format("{}, 9223372036854775807, 1001", kAccount));
     const std::string id = loaded_->database().value("SELECT id FROM dead_letters LIMIT 1");
-    expect_bounded(sql::letters_lock_lane_of_dead_letter, fmt::format("'{}'", id));
-    expect_bounded(sql::api_lanes, "");
+    expect_bounded(sql::LettersLockLaneOfDeadLetter::statement, fmt::format("'{}'", id));
+    expect_bounded(sql::ApiLanes::statement, "");
 }
 
 TEST_P(QueryPlans, OfIntake) {

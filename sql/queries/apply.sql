@@ -66,7 +66,7 @@ RETURNING attempts
 WITH event AS (
     SELECT e.seq, e.event_id, t.id AS transaction_id, t.account_id
     FROM lane_events e JOIN accepted t ON t.id = e.transaction_id
-    WHERE e.lane = $1 AND e.seq = $2 + 1 AND e.event_id = $3
+    WHERE e.lane = $1 AND e.seq = $2::bigint + 1 AND e.event_id = $3
 ), moved AS (
     UPDATE lane_apply
     SET applied_seq = $2 + 1, failing_seq = NULL, attempts = 0, first_failed_at = NULL,

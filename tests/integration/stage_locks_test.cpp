@@ -85,9 +85,9 @@ protected:
 TEST_F(StageLocks, AnOpenApplyBlocksNeitherIntakeForTheSameAccountNorThePublisher) {
     const std::vector<std::int64_t> seqs{1}, balances{100};
     const std::vector<Uuid> event_ids{first_.event_id}, accounts{first_.account_id};
-    hold_open({{sql::apply_move_cursor, db::Params().add(kLane).add(0).add(1)},
-               {sql::apply_prove_and_lock, db::Params().add(kLane).add_array(seqs).add_array(event_ids)},
-               {sql::apply_write_accounts, db::Params().add_array(accounts).add_array(balances)}});
+    hold_open({sql::ApplyMoveCursor{.lane = kLane, .applied_seq = 0, .new_applied_seq = 1},
+               sql::ApplyProveAndLock{.lane = kLane, .seqs = seqs, .event_ids = event_ids},
+               sql::ApplyWriteAccounts{.ids = accounts, .balances_cents = balances}});
     accept(item());
     publish_first();
 }

@@ -12,51 +12,53 @@ namespace {
 
 using db::Call;
 using db::Connection;
-using db::Params;
-using db::Rows;
+using Proven = sql::ApplyProveAndLock::Row;  // an event, and its account
 
-Params ref_params(int lane, std::span<const EventRef> refs) {
+// What the messages claim, as columns for unnest().
+struct RefColumns {
     std::vector<std::int64_t> seqs;
     std::vector<Uuid> event_ids;
-    for (const EventRef& ref : refs) {
-        seqs.push_back(ref.seq);
-        event_ids.push_back(ref.event_id);
-    }
-    return std::move(Params().add(lane).add_array(seqs).add_array(event_ids));
-}
 
-// The columns of prove_and_lock.
-Event read_event(const Rows& rows, std::size_t row, int lane) {
-    const auto type = parse_transaction_type(rows.text(row, 9));
+    explicit RefColumns(std::span<const EventRef> refs) {
+        for (const EventRef& ref : refs) {
+            seqs.push_back(ref.seq);
+            event_ids.push_back(ref.event_id);
+        }
+    }
+};
+
+// Takes the texts of the event out of proven.
+Event take_event(Proven& proven, int lane) {
+    const auto type = parse_transaction_type(proven.type);
     db::expect(type.has_value(), "expected a transaction type");
     Event event;
     event.lane = lane;
-    event.seq = rows.int64(row, 0);
-    event.event_id = rows.uuid(row, 1);
-    event.schema_version = static_cast<int>(rows.int64(row, 2));
-    event.traceparent = rows.text(row, 3);
-    event.occurred_at = rows.time(row, 4);
-    event.transaction_id = rows.uuid(row, 5);
-    event.account_id = rows.uuid(row, 6);
-    event.amount_cents = rows.int64(row, 7);
-    event.currency = rows.text(row, 8);
+    event.seq = proven.seq;
+    event.event_id = proven.event_id;
+    event.schema_version = proven.schema_version;
+    event.traceparent = std::move(proven.traceparent);
+    event.occurred_at = proven.created_at;
+    event.transaction_id = proven.transaction_id;
+    event.account_id = proven.account_id;
+    event.amount_cents = proven.amount_cents;
+    event.currency = std::move(proven.currency);
     event.type = *type;
     return event;
 }
 
-AccountState read_account(const Rows& rows, std::size_t row) {
-    return {rows.uuid(row, 6), std::string(rows.text(row, 10)), rows.int64(row, 11), rows.int64(row, 12),
-            rows.text(row, 13) == "SUSPENDED"};
+AccountState take_account(Proven& proven) {
+    return {proven.account_id, std::move(proven.account_currency), proven.balance_cents, proven.min_balance_cents,
+            proven.account_status == "SUSPENDED"};
 }
 
 // Decides the proven events in lane order. Returns the outcomes; accounts then holds each account as it is after the
 // last one.
-std::vector<Applied> decide(const Rows& rows, int lane, std::unordered_map<Uuid, AccountState>& accounts) {
+std::vector<Applied> decide(std::vector<Proven> events, int lane, std::unordered_map<Uuid, AccountState>& accounts) {
     std::vector<Applied> outcomes;
-    outcomes.reserve(rows.size());
-    for (std::size_t row = 0; row < rows.size(); ++row) {
-        Event event = read_event(rows, row, lane);
-        AccountState& account = accounts.try_emplace(event.account_id, read_account(rows, row)).first->second;
+    outcomes.reserve(events.size());
+    for (Proven& proven : events) {
+        Event event = take_event(proven, lane);
+        AccountState& account = accounts.try_emplace(event.account_id, take_account(proven)).first->second;
         Posting posting = post(event, account);
         outcomes.push_back({std::move(event), std::move(posting)});
     }
@@ -72,7 +74,7 @@ Call write_accounts(const std::vector<Applied>& outcomes, const std::unordered_m
         ids.push_back(outcome.event.account_id);
         balances.push_back(accounts.at(outcome.event.account_id).balance_cents);
     }
-    return {sql::apply_write_accounts, std::move(Params().add_array(ids).add_array(balances))};
+    return sql::ApplyWriteAccounts{.ids = ids, .balances_cents = balances};
 }
 
 Call write_outcomes(int lane, const std::vector<Applied>& outcomes) {
@@ -88,49 +90,78 @@ Call write_outcomes(int lane, const std::vector<Applied>& outcomes) {
         codes.push_back(posting.refusal ? std::optional(std::string(code_of(*posting.refusal))) : std::nullopt);
         reasons.push_back(posting.refusal ? std::optional(posting.failure_reason) : std::nullopt);
     }
-    Params params;
-    params.add(lane).add_array(seqs).add_array(event_ids).add_array(transaction_ids).add_array(account_ids);
-    params.add_array(balances).add_array(codes).add_array(reasons);
-    return {sql::apply_write_outcomes, std::move(params)};
+    return sql::ApplyWriteOutcomes{.lane = lane,
+                                   .seqs = seqs,
+                                   .event_ids = event_ids,
+                                   .transaction_ids = transaction_ids,
+                                   .account_ids = account_ids,
+                                   .balances_after_cents = balances,
+                                   .failure_codes = codes,
+                                   .failure_reasons = reasons};
 }
 
-std::vector<LaneState> read_states(const Rows& rows) {
-    std::vector<LaneState> states(rows.size());
-    for (std::size_t row = 0; row < rows.size(); ++row) {
-        LaneState& state = states[row];
-        state.lane = static_cast<int>(rows.int64(row, 0));
-        state.applied_seq = rows.int64(row, 1);
-        state.published_seq = rows.int64(row, 2);
-        state.failing_seq = rows.int64(row, 3);
-        state.attempts = static_cast<int>(rows.int64(row, 4));
-        state.streak_code = rows.text(row, 5);
-        state.streak = static_cast<int>(rows.int64(row, 6));
-        state.last_seq = rows.int64(row, 8);
-        if (!rows.is_null(row, 7)) state.first_failed_at = rows.time(row, 7);
-        if (!rows.is_null(row, 9))
-            state.halt = LaneHalt{rows.int64(row, 9), std::string(rows.text(row, 10)), std::string(rows.text(row, 11)),
-                                  rows.time(row, 12)};
-    }
-    return states;
+LaneState state_of(sql::ApplyLoad::Row row) {
+    LaneState state{.lane = row.lane,
+                    .applied_seq = row.applied_seq,
+                    .published_seq = row.published_seq,
+                    .last_seq = row.last_seq,
+                    .failing_seq = row.failing_seq,
+                    .attempts = row.attempts,
+                    .streak_code = std::move(row.streak_code),
+                    .streak = row.streak,
+                    .first_failed_at = row.first_failed_at};
+    if (row.halt_seq)
+        state.halt = LaneHalt{*row.halt_seq, db::required(std::move(row.halt_code)),
+                              db::required(std::move(row.halt_reason)), db::required(row.halted_at)};
+    return state;
 }
 
-Params bury_params(int lane, std::int64_t applied_seq, const BuriedEvent& letter) {
+Call bury_call(int lane, std::int64_t applied_seq, const BuriedEvent& letter) {
     const bus::Incoming& incoming = letter.incoming;
-    const StoredMessage stored(incoming.message, letter.error_message, letter.bare);
-    Params params;
-    params.add(lane).add(applied_seq).add(letter.ref.event_id).add(letter.letter_id);
-    params.add(incoming.topic).add(incoming.partition).add(incoming.offset).add_bytes(stored.key);
-    params.add(stored.payload).add(stored.encoding);
-    params.add(letter.error_class).add(letter.error_code).add(stored.error_message).add(letter.attempts);
-    params.add(stored.headers).add(letter.streak).add_bytes(stored.value_sha256).add(letter.first_failed_at);
-    return params;
+    StoredMessage stored(incoming.message, letter.error_message, letter.bare);
+    return sql::ApplyBury{.lane = lane,
+                          .applied_seq = applied_seq,
+                          .event_id = letter.ref.event_id,
+                          .letter_id = letter.letter_id,
+                          .topic = incoming.topic,
+                          .partition = incoming.partition,
+                          .offset = incoming.offset,
+                          .message_key = {std::move(stored.key)},
+                          .payload = stored.payload,
+                          .payload_encoding = stored.encoding,
+                          .error_class = letter.error_class,
+                          .error_code = letter.error_code,
+                          .error_message = stored.error_message,
+                          .attempts = letter.attempts,
+                          .headers = stored.headers,
+                          .streak = letter.streak,
+                          .value_sha256 = {std::move(stored.value_sha256)},
+                          .first_failed_at = letter.first_failed_at};
 }
 
-Params halt_params(int lane, const LaneHalt& halt) {
-    Params params;
-    params.add(lane).add(halt.seq).add(halt.code).add(halt.reason);
-    params.add(static_cast<std::int64_t>(LaneHalt::reason_chars_max));
-    return params;
+Call bury_foreign_call(const ForeignMessage& letter) {
+    const bus::Incoming& incoming = letter.incoming;
+    StoredMessage stored(incoming.message, letter.error_message, letter.bare);
+    return sql::ApplyBuryForeign{.letter_id = letter.letter_id,
+                                 .topic = incoming.topic,
+                                 .partition = incoming.partition,
+                                 .offset = incoming.offset,
+                                 .message_key = {std::move(stored.key)},
+                                 .payload = stored.payload,
+                                 .payload_encoding = stored.encoding,
+                                 .value_sha256 = {std::move(stored.value_sha256)},
+                                 .headers = stored.headers,
+                                 .error_code = letter.error_code,
+                                 .error_message = stored.error_message};
+}
+
+// Its texts are those of halt.
+sql::ApplyHalt halt_query(int lane, const LaneHalt& halt) {
+    return {.lane = lane,
+            .seq = halt.seq,
+            .code = halt.code,
+            .reason = halt.reason,
+            .reason_chars_max = LaneHalt::reason_chars_max};
 }
 
 }  // namespace
@@ -140,28 +171,28 @@ Result<void> can_apply(Connection& connection) {
     const std::unordered_map<Uuid, AccountState> no_accounts;
     BuriedEvent no_event;
     no_event.error_class = "unknown";
-    const Params lane_and_cursor = std::move(Params().add(kNoLane).add(0));
-    LEDGERLINE_CHECK(
-        connection.commit_pipeline({{db::begin, {}},
-                                    {sql::apply_move_cursor, std::move(Params().add(kNoLane).add(0).add(1))},
-                                    {sql::apply_prove_and_lock, ref_params(kNoLane, {})},
-                                    write_accounts({}, no_accounts),
-                                    write_outcomes(kNoLane, {}),
-                                    {sql::apply_count_attempt, lane_and_cursor},
-                                    {sql::apply_bury, bury_params(kNoLane, 0, no_event)},
-                                    {sql::apply_rewind, lane_and_cursor},
-                                    {sql::apply_halt, halt_params(kNoLane, {})},
-                                    {sql::apply_clear_halt, std::move(Params().add(kNoLane))},
-                                    {sql::db_session_prove_commit, {}},
-                                    {db::commit, {}}}));
+    LEDGERLINE_CHECK(connection.commit_pipeline({{db::begin, {}},
+                                                 sql::ApplyMoveCursor{kNoLane, 0, 1},
+                                                 sql::ApplyProveAndLock{kNoLane, {}, {}},
+                                                 write_accounts({}, no_accounts),
+                                                 write_outcomes(kNoLane, {}),
+                                                 sql::ApplyCountAttempt{kNoLane, 0},
+                                                 bury_call(kNoLane, 0, no_event),
+                                                 sql::ApplyRewind{kNoLane, 0},
+                                                 halt_query(kNoLane, {}),
+                                                 sql::ApplyClearHalt{kNoLane},
+                                                 {sql::db_session_prove_commit, {}},
+                                                 {db::commit, {}}}));
     return {};
 }
 
 Result<std::vector<LaneState>> PgLedgerStore::load(std::span<const int> lanes) {
-    const std::vector<std::int64_t> ids(lanes.begin(), lanes.end());
     return session_.run([&](Connection& connection) -> Result<std::vector<LaneState>> {
-        LEDGERLINE_TRY(const Rows rows, connection.query(sql::apply_load, Params().add_array(ids)));
-        return read_states(rows);
+        LEDGERLINE_TRY(auto rows, connection.query(sql::ApplyLoad{lanes}));
+        std::vector<LaneState> states;
+        states.reserve(rows.size());
+        for (auto& row : rows) states.push_back(state_of(std::move(row)));
+        return states;
     });
 }
 
@@ -169,18 +200,19 @@ Result<ApplyResult> PgLedgerStore::apply(int lane, std::int64_t applied_seq, std
     using Status = ApplyResult::Status;
     LEDGERLINE_ASSERT(!refs.empty() && refs.front().seq == applied_seq + 1);
     return session_.run([&](Connection& connection) -> Result<ApplyResult> {
-        const Params cursor = Params().add(lane).add(applied_seq).add(refs.back().seq);
-        LEDGERLINE_TRY(const auto read, connection.pipeline({{db::begin, {}},
-                                                             {sql::apply_move_cursor, cursor},
-                                                             {sql::apply_prove_and_lock, ref_params(lane, refs)}}));
-        const Rows& events = read[2];
+        const RefColumns claimed(refs);
+        LEDGERLINE_TRY(const auto read,
+                       connection.pipeline({{db::begin, {}},
+                                            sql::ApplyMoveCursor{lane, applied_seq, refs.back().seq},
+                                            sql::ApplyProveAndLock{lane, claimed.seqs, claimed.event_ids}}));
         if (read[1].affected() == 0) return ApplyResult{Status::cursor_moved, {}};
+        auto events = db::rows_of<sql::ApplyProveAndLock>(read[2]);
         if (events.size() != refs.size()) return ApplyResult{Status::not_proven, {}};
-        for (std::size_t row = 0; row < events.size(); ++row)
-            if (events.int64(row, 2) != event_schema_version) return ApplyResult{Status::version_unknown, {}};
+        for (const Proven& event : events)
+            if (event.schema_version != event_schema_version) return ApplyResult{Status::version_unknown, {}};
 
         std::unordered_map<Uuid, AccountState> accounts;
-        std::vector<Applied> outcomes = decide(events, lane, accounts);
+        std::vector<Applied> outcomes = decide(std::move(events), lane, accounts);
         failpoint("worker.proven");
         LEDGERLINE_CHECK(connection.pipeline(
             {write_accounts(outcomes, accounts), write_outcomes(lane, outcomes), {db::commit, {}}}));
@@ -190,9 +222,10 @@ Result<ApplyResult> PgLedgerStore::apply(int lane, std::int64_t applied_seq, std
 
 Result<std::vector<bool>> PgLedgerStore::prove(int lane, std::span<const EventRef> refs) {
     return session_.run([&](Connection& connection) -> Result<std::vector<bool>> {
-        LEDGERLINE_TRY(const Rows rows, connection.query(sql::apply_prove, ref_params(lane, refs)));
+        const RefColumns claimed(refs);
+        LEDGERLINE_TRY(const auto rows, connection.query(sql::ApplyProve{lane, claimed.seqs, claimed.event_ids}));
         std::unordered_map<Uuid, std::int64_t> proven;
-        for (std::size_t row = 0; row < rows.size(); ++row) proven.emplace(rows.uuid(row, 1), rows.int64(row, 0));
+        for (const auto& [seq, event_id] : rows) proven.emplace(event_id, seq);
         std::vector<bool> flags;
         for (const EventRef& ref : refs) {
             const auto found = proven.find(ref.event_id);
@@ -204,57 +237,48 @@ Result<std::vector<bool>> PgLedgerStore::prove(int lane, std::span<const EventRe
 
 Result<int> PgLedgerStore::count_attempt(int lane, std::int64_t applied_seq) {
     return session_.run([&](Connection& connection) -> Result<int> {
-        LEDGERLINE_TRY(const Rows rows,
-                       connection.query(sql::apply_count_attempt, Params().add(lane).add(applied_seq)));
-        return rows.empty() ? 0 : static_cast<int>(rows.int64(0, 0));
+        LEDGERLINE_TRY(const auto rows, connection.query(sql::ApplyCountAttempt{lane, applied_seq}));
+        return rows.empty() ? 0 : rows.front().attempts;
     });
 }
 
 Result<bool> PgLedgerStore::bury(int lane, std::int64_t applied_seq, const BuriedEvent& letter) {
     LEDGERLINE_ASSERT(letter.ref.seq == applied_seq + 1);
     return session_.run([&](Connection& connection) -> Result<bool> {
-        LEDGERLINE_TRY(const Rows rows, connection.query(sql::apply_bury, bury_params(lane, applied_seq, letter)));
+        const Call call = bury_call(lane, applied_seq, letter);
+        LEDGERLINE_TRY(const db::Rows rows, connection.query(call.statement, call.params));
         return rows.affected() == 1;
     });
 }
 
 Result<std::size_t> PgLedgerStore::bury_foreign(std::span<const ForeignMessage> letters) {
     std::vector<Call> calls;
-    for (const ForeignMessage& letter : letters) {
-        const bus::Incoming& incoming = letter.incoming;
-        const StoredMessage stored(incoming.message, letter.error_message, letter.bare);
-        Params params;
-        params.add(letter.letter_id).add(incoming.topic).add(incoming.partition).add(incoming.offset);
-        params.add_bytes(stored.key).add(stored.payload).add(stored.encoding);
-        params.add_bytes(stored.value_sha256).add(stored.headers);
-        params.add(letter.error_code).add(stored.error_message);
-        calls.push_back({sql::apply_bury_foreign, std::move(params)});
-    }
+    for (const ForeignMessage& letter : letters) calls.push_back(bury_foreign_call(letter));
     LEDGERLINE_TRY(const auto results,
                    session_.run([&](Connection& connection) { return connection.pipeline(calls); }));
     std::size_t written = 0;
-    for (const Rows& rows : results) written += static_cast<std::size_t>(rows.affected());
+    for (const db::Rows& rows : results) written += static_cast<std::size_t>(rows.affected());
     return written;
 }
 
 Result<bool> PgLedgerStore::rewind(int lane, std::int64_t applied_seq) {
-    LEDGERLINE_TRY(const Rows rows, session_.run([&](Connection& connection) {
-        return connection.query(sql::apply_rewind, Params().add(lane).add(applied_seq));
-    }));
-    return rows.affected() == 1;
+    return session_.run([&](Connection& connection) -> Result<bool> {
+        LEDGERLINE_TRY(const auto moved, connection.execute(sql::ApplyRewind{lane, applied_seq}));
+        return moved == 1;
+    });
 }
 
 Result<bool> PgLedgerStore::halt(int lane, const LaneHalt& halt) {
     return session_.run([&](Connection& connection) -> Result<bool> {
-        LEDGERLINE_TRY(const Rows rows, connection.query(sql::apply_halt, halt_params(lane, halt)));
-        return rows.affected() == 1;
+        LEDGERLINE_TRY(const auto written, connection.execute(halt_query(lane, halt)));
+        return written == 1;
     });
 }
 
 Result<bool> PgLedgerStore::clear_halt(int lane) {
     return session_.run([&](Connection& connection) -> Result<bool> {
-        LEDGERLINE_TRY(const Rows rows, connection.query(sql::apply_clear_halt, Params().add(lane)));
-        return rows.affected() == 1;
+        LEDGERLINE_TRY(const auto removed, connection.execute(sql::ApplyClearHalt{lane}));
+        return removed == 1;
     });
 }
 

@@ -15,9 +15,7 @@ namespace ledgerline::intake {
 namespace {
 
 using Status = IntakeResult::Status;
-
-// Columns of intake_read_batch.
-enum : int { account_lane, suspended, account_currency, key_id, same_body, key_lane, key_seq, key_created_at, read_at };
+using Found = sql::IntakeReadBatch::Row;  // what the database holds for one item
 
 bool same_metadata(const std::optional<std::string>& a, const std::optional<std::string>& b) {
     return a.has_value() == b.has_value() && (!a || json::is_same_jsonb(*a, *b));
@@ -31,7 +29,8 @@ bool same_request(const IntakeItem& a, const IntakeItem& b) {
 // The items as columns for unnest().
 struct Columns {
     std::vector<Uuid> transaction_ids, account_ids, event_ids;
-    std::vector<std::int64_t> amounts_cents, lanes, seqs;
+    std::vector<std::int64_t> amounts_cents, seqs;
+    std::vector<int> lanes;
     std::vector<std::string> currencies, types, keys;
     std::vector<std::optional<std::string>> metadata, traceparents;
 
@@ -58,27 +57,30 @@ public:
     }
 
     std::vector<db::Call> read_calls() const {
-        db::Params items;
-        items.add_array(all_.account_ids).add_array(all_.amounts_cents).add_array(all_.currencies);
-        items.add_array(all_.types).add_array(all_.keys).add_array(all_.metadata);
+        const std::vector<int> not_for(waits_.not_for.begin(), waits_.not_for.end());
         std::vector<db::Call> calls;
         calls.push_back({db::begin, {}});
-        calls.push_back({sql::intake_no_seq_scan, {}});
-        calls.push_back({sql::intake_lock_lanes, lanes_to_lock()});
-        if (!waits_.waits_for_all()) calls.push_back({sql::intake_lock_free_lanes, lanes_to_lock()});
-        calls.push_back({sql::intake_read_batch, std::move(items)});
+        calls.push_back(sql::IntakeNoSeqScan{});
+        calls.push_back(sql::IntakeLockLanes{all_.account_ids, waits_.none, not_for});
+        if (!waits_.waits_for_all()) calls.push_back(sql::IntakeLockFreeLanes{all_.account_ids, waits_.none, not_for});
+        calls.push_back(sql::IntakeReadBatch{.account_ids = all_.account_ids,
+                                             .amounts_cents = all_.amounts_cents,
+                                             .currencies = all_.currencies,
+                                             .types = all_.types,
+                                             .idempotency_keys = all_.keys,
+                                             .metadata = all_.metadata});
         return calls;
     }
 
     // Takes the answers of read_calls(). Decides every item in arrival order and gives the new ones their places.
     void decide(std::span<const db::Rows> answers) {
-        const db::Rows& read = answers.back();
-        db::expect(read.size() == items_.size(), "intake read a different number of rows than it asked for");
+        std::vector<Found> found = db::rows_of<sql::IntakeReadBatch>(answers.back());
+        db::expect(found.size() == items_.size(), "intake read a different number of rows than it asked for");
         for (const db::Rows& lanes : answers.subspan(2, answers.size() - 3))
-            for (std::size_t row = 0; row < lanes.size(); ++row)
-                last_seq_[static_cast<int>(lanes.int64(row, 0))] = lanes.int64(row, 1);
+            for (const auto& [lane, last_seq] : db::rows_of<sql::IntakeLockLanes>(lanes)) last_seq_[lane] = last_seq;
         for (std::size_t i = 0; i < items_.size(); ++i) {
-            if (!decide_known_key(i, read) && !decide_account(i, read) && !decide_repeated_key(i)) number(i, read);
+            if (!decide_known_key(i, found[i]) && !decide_account(i, found[i]) && !decide_repeated_key(i))
+                number(i, found[i].read_at);
         }
     }
 
@@ -88,20 +90,26 @@ public:
     bool has_found_rows() const { return found_rows_; }
 
     std::vector<db::Call> write_calls() const {
-        db::Params rows, cursors;
-        rows.add_array(new_.transaction_ids).add_array(new_.account_ids).add_array(new_.amounts_cents);
-        rows.add_array(new_.currencies).add_array(new_.types).add_array(new_.keys).add_array(new_.metadata);
-        rows.add_array(new_.lanes).add_array(new_.seqs).add_array(new_.event_ids).add_array(new_.traceparents);
-        rows.add(accepted_at_);
-        std::vector<std::int64_t> lanes, counts;
+        std::vector<int> lanes;
+        std::vector<std::int64_t> counts;
         for (const auto& [lane, count] : new_rows_) {
             lanes.push_back(lane);
             counts.push_back(count);
         }
-        cursors.add_array(lanes).add_array(counts);
         std::vector<db::Call> calls;
-        calls.push_back({sql::intake_insert, std::move(rows)});
-        calls.push_back({sql::intake_move_cursors, std::move(cursors)});
+        calls.push_back(sql::IntakeInsert{.ids = new_.transaction_ids,
+                                          .account_ids = new_.account_ids,
+                                          .amounts_cents = new_.amounts_cents,
+                                          .currencies = new_.currencies,
+                                          .types = new_.types,
+                                          .idempotency_keys = new_.keys,
+                                          .metadata = new_.metadata,
+                                          .lanes = new_.lanes,
+                                          .seqs = new_.seqs,
+                                          .event_ids = new_.event_ids,
+                                          .traceparents = new_.traceparents,
+                                          .created_at = accepted_at_});
+        calls.push_back(sql::IntakeMoveCursors{.lanes = lanes, .rows = counts});
         calls.push_back({db::commit, {}});
         return calls;
     }
@@ -120,46 +128,39 @@ private:
         }
     };
 
-    db::Params lanes_to_lock() const {
-        db::Params params;
-        params.add_array(all_.account_ids).add(waits_.none);
-        params.add_array(std::vector<std::int64_t>(waits_.not_for.begin(), waits_.not_for.end()));
-        return params;
-    }
-
     Key key_of(std::size_t i) const { return {items_[i].account_id, items_[i].idempotency_key}; }
 
     // A key that was committed before. A row under this item's own id was stored by an earlier try of the same batch.
-    bool decide_known_key(std::size_t i, const db::Rows& read) {
-        if (read.is_null(i, key_id)) return false;
+    bool decide_known_key(std::size_t i, const Found& found) {
+        if (!found.known_id) return false;
         IntakeResult& result = results_[i];
         found_rows_ = true;
-        result.transaction_id = read.uuid(i, key_id);
+        result.transaction_id = *found.known_id;
         if (result.transaction_id == items_[i].transaction_id) {
             result.status = Status::created;
-            result.lane = static_cast<int>(read.int64(i, key_lane));
-            result.seq = read.int64(i, key_seq);
-            result.created_at = read.time(i, key_created_at);
+            result.lane = db::required(found.known_lane);
+            result.seq = db::required(found.known_seq);
+            result.created_at = db::required(found.known_created_at);
         } else {
-            result.status = read.boolean(i, same_body) ? Status::replayed : Status::key_reused;
+            result.status = db::required(found.same_body) ? Status::replayed : Status::key_reused;
         }
         return true;
     }
 
     // An account created after the lanes were locked may belong to a lane that this batch has not locked: it counts as
     // unknown. So does an account of a lane that was not waited for and whose lock was not available.
-    bool decide_account(std::size_t i, const db::Rows& read) {
+    bool decide_account(std::size_t i, Found& found) {
         IntakeResult& result = results_[i];
-        if (!read.is_null(i, account_lane)) result.lane = static_cast<int>(read.int64(i, account_lane));
-        if (read.is_null(i, account_lane)) {
+        if (found.account_lane) result.lane = *found.account_lane;
+        if (!found.account_lane) {
             result.status = Status::account_not_found;
         } else if (!last_seq_.contains(result.lane)) {
             result.status = waits_.waits_for(result.lane) ? Status::account_not_found : Status::lane_held;
-        } else if (read.boolean(i, suspended)) {
+        } else if (db::required(found.suspended)) {
             result.status = Status::account_suspended;
-        } else if (read.text(i, account_currency) != items_[i].currency) {
+        } else if (found.account_currency != items_[i].currency) {
             result.status = Status::currency_mismatch;
-            result.account_currency = read.text(i, account_currency);
+            result.account_currency = db::required(std::move(found.account_currency));
         } else {
             return false;
         }
@@ -176,12 +177,12 @@ private:
         return true;
     }
 
-    void number(std::size_t i, const db::Rows& read) {
+    void number(std::size_t i, WallTime read_at) {
         IntakeResult& result = results_[i];
         result.status = Status::created;
         result.transaction_id = items_[i].transaction_id;
         result.seq = ++last_seq_[result.lane];
-        result.created_at = accepted_at_ = read.time(i, read_at);
+        result.created_at = accepted_at_ = read_at;
         ++new_rows_[result.lane];
         new_.append(items_[i]);
         new_.lanes.push_back(result.lane);

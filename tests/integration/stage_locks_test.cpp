@@ -85,25 +85,33 @@ protected:
 TEST_F(StageLocks, AnOpenApplyBlocksNeitherIntakeForTheSameAccountNorThePublisher) {
     const std::vector<std::int64_t> seqs{1}, balances{100};
     const std::vector<Uuid> event_ids{first_.event_id}, accounts{first_.account_id};
-    hold_open({{sql::apply_move_cursor, db::Params().add(kLane).add(0).add(1)},
-               {sql::apply_prove_and_lock, db::Params().add(kLane).add_array(seqs).add_array(event_ids)},
-               {sql::apply_write_accounts, db::Params().add_array(accounts).add_array(balances)}});
+    hold_open({sql::ApplyMoveCursor{.lane = kLane, .applied_seq = 0, .new_applied_seq = 1},
+               sql::ApplyProveAndLock{.lane = kLane, .seqs = seqs, .event_ids = event_ids},
+               sql::ApplyWriteAccounts{.ids = accounts, .balances_cents = balances}});
     accept(item());
     publish_first();
 }
 
 TEST_F(StageLocks, AnOpenIntakeBlocksNeitherTheWorkerNorThePublisher) {
     const std::vector<Uuid> accounts{first_.account_id}, ids{ids_.next()};
-    const std::vector<std::int64_t> lanes{kLane}, seqs{2}, amounts{100};
+    const std::vector<int> lanes{kLane};
+    const std::vector<std::int64_t> seqs{2}, amounts{100};
     const std::vector<std::string> currencies{"EUR"}, types{"CREDIT"}, keys{"key"};
     const std::vector<std::optional<std::string>> none{std::nullopt};
-    db::Params row;
-    row.add_array(ids).add_array(accounts).add_array(amounts).add_array(currencies).add_array(types).add_array(keys);
-    row.add_array(none).add_array(lanes).add_array(seqs).add_array(ids).add_array(none).add(clock_.wall_now());
-    hold_open({{sql::intake_lock_lanes,
-                std::move(db::Params().add_array(accounts).add(false).add_array(std::vector<std::int64_t>{}))},
-               {sql::intake_insert, row},
-               {sql::intake_move_cursors, db::Params().add_array(lanes).add_array(amounts)}});
+    hold_open({sql::IntakeLockLanes{.account_ids = accounts, .wait_for_none = false, .not_waited_for = {}},
+               sql::IntakeInsert{.ids = ids,
+                                 .account_ids = accounts,
+                                 .amounts_cents = amounts,
+                                 .currencies = currencies,
+                                 .types = types,
+                                 .idempotency_keys = keys,
+                                 .metadata = none,
+                                 .lanes = lanes,
+                                 .seqs = seqs,
+                                 .event_ids = ids,
+                                 .traceparents = none,
+                                 .created_at = clock_.wall_now()},
+               sql::IntakeMoveCursors{.lanes = lanes, .rows = amounts}});
     publish_first();
     apply_first();
 }

@@ -261,6 +261,14 @@ TEST_P(LedgerStoreConformance, BuryingMovesTheCursorOverTheEvent) {
     EXPECT_EQ(database_->letters(), 1u);
 }
 
+TEST_P(LedgerStoreConformance, ALaneMayHoldMoreEventsThan32BitsCount) {
+    apply::BuriedEvent far = letter(insert_credits(open_account(kLane), kLane, 1, 1)[0]);
+    far.ref.seq = 3'000'000'001;
+    const auto buried = store_->bury(kLane, 3'000'000'000, far);
+    ASSERT_TRUE(buried) << buried.error().message;
+    EXPECT_FALSE(*buried) << "the lane's cursor is not there";
+}
+
 TEST_P(LedgerStoreConformance, WhatIsNotProvenIsNotBuriedAsOurs) {
     const auto events = insert_credits(open_account(kLane), kLane, 1, 1);
     apply::BuriedEvent forged = letter(events[0]);

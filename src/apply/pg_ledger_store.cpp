@@ -152,7 +152,7 @@ Result<void> can_apply(Connection& connection) {
                                     {sql::apply_rewind, lane_and_cursor},
                                     {sql::apply_halt, halt_params(kNoLane, {})},
                                     {sql::apply_clear_halt, std::move(Params().add(kNoLane))},
-                                    {sql::db_session_prove_commit, {}},
+                                    sql::DbSessionProveCommit{},
                                     {db::commit, {}}}));
     return {};
 }

@@ -108,7 +108,7 @@ Result<void> LedgerProbe::try_commit(db::Connection& connection) {
     LEDGERLINE_TRY(const auto standby, connection.query(sql::health_waits_for_standby));
     waits_for_standby_ = standby.boolean(0, 0);
     auto committed =
-        connection.commit_pipeline({{db::begin, {}}, {sql::db_session_prove_commit, {}}, {db::commit, {}}});
+        connection.commit_pipeline({{db::begin, {}}, sql::DbSessionProveCommit{}, {db::commit, {}}});
     if (!committed) {
         Error error = std::move(committed).error();
         error.message =

@@ -65,7 +65,7 @@ Result<void> can_publish(db::Connection& connection) {
          {sql::publish_forget_self, nobody},
          {sql::publish_advance, std::move(no_advance)},
          {sql::letters_mark_announced, std::move(db::Params().add_array(std::vector<Uuid>()))},
-         {sql::db_session_prove_commit, {}},
+         sql::DbSessionProveCommit{},
          {db::commit, {}}}));
     return {};
 }

@@ -11,7 +11,7 @@
 #include "sql/migrations.h"
 #include "sql/queries.h"
 
-namespace ledgerline::pg {
+namespace ledgerline::db {
 namespace {
 
 using testing::ElementsAre;
@@ -99,7 +99,7 @@ TEST_F(MigrationsTest, TwoMigratorsApplyEachMigrationOnce) {
 
 TEST_F(MigrationsTest, DoesNotWaitForAnotherMigratorForEver) {
     auto holder = database_.connect();
-    ASSERT_TRUE(holder.query(sql::db_migrations_try_lock));
+    ASSERT_TRUE(holder.query(sql::DbMigrationsTryLock{}));
     auto connection = database_.connect();
     const auto applied = migrate_up(connection, std::vector{kFirst}, milliseconds(0));
     ASSERT_FALSE(applied);
@@ -155,4 +155,4 @@ TEST_F(MigrationsTest, TellsBinariesThatAreTooOldOrTooNew) {
 }
 
 }  // namespace
-}  // namespace ledgerline::pg
+}  // namespace ledgerline::db

@@ -139,7 +139,7 @@ TEST_F(MigrationsTest, LettersOfTheFirstSchemaWaitToBeAnnouncedAfterTheUpgrade) 
     ASSERT_TRUE(migrate_up(connection, all));
     EXPECT_TRUE(check_schema(connection, all.first(1))) << "level 1 goes on working";
     bury(2);
-    EXPECT_EQ(connection.query(sql::letters_count_unannounced).value().int64(0, 0), 2);
+    EXPECT_EQ(connection.query_row(sql::LettersCountUnannounced{}).value().letters, 2);
 }
 
 TEST_F(MigrationsTest, TellsBinariesThatAreTooOldOrTooNew) {

@@ -153,14 +153,19 @@ FROM decided WHERE transaction_id IS NOT NULL
 -- Lanes --------------------------------------------------------------------------------------------------------------
 
 -- name: unannounced_letters
+-- args: owner text, after uuid, letters_max int8, value_bytes_max int4, bytes_max int8
+-- row: id uuid, topic text, partition int4, offset int8, message_key bytea, value bytea, value_bytes int4,
+--   headers text, error_class text, error_code text, error_message text, attempts int4, first_failed_at timestamptz,
+--   last_failed_at timestamptz
 -- Each dead letter belongs to the owner of one lane; a foreign one has no lane, so its partition decides.
 -- The table may hold only the beginning of a value. Then the hash, which covers the whole value, differs, and the
 -- length returned is one more than what is held.
 -- Of many large values only as many are decoded as are sent: base64 takes four characters for three bytes, and a text
 -- at least one for each of its own.
-SELECT d.id, d.topic, d.partition, d."offset", coalesce(d.message_key, ''), substring(v.value FROM 1 FOR $4::integer),
-       length(v.value) + (sha256(v.value) <> d.value_sha256)::integer, d.headers::text, d.error_class, d.error_code, d.error_message, d.attempts,
-       unix_micros(d.first_failed_at), unix_micros(d.last_failed_at)
+SELECT d.id, d.topic, d.partition, d."offset", coalesce(d.message_key, '') AS message_key,
+       substring(v.value FROM 1 FOR $4::integer) AS value,
+       length(v.value) + (sha256(v.value) <> d.value_sha256)::integer AS value_bytes, d.headers::text, d.error_class,
+       d.error_code, d.error_message, d.attempts, d.first_failed_at, d.last_failed_at
 FROM (SELECT l.*, sum(least(CASE l.payload_encoding WHEN 'base64' THEN octet_length(l.payload) / 4 * 3
                             ELSE octet_length(l.payload) END, $4::integer)) OVER earlier AS bytes_before
       FROM dead_letters l
@@ -175,7 +180,9 @@ WHERE coalesce(d.bytes_before, 0) <= $5::bigint
 ORDER BY d.id
 
 -- name: mark_announced
+-- args: ids uuid[]
 UPDATE dead_letters SET announced_at = now() WHERE id = ANY ($1::uuid[]) AND announced_at IS NULL
 
 -- name: count_unannounced
-SELECT count(*) FROM dead_letters WHERE announced_at IS NULL
+-- row: letters int8
+SELECT count(*) AS letters FROM dead_letters WHERE announced_at IS NULL

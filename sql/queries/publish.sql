@@ -1,24 +1,30 @@
 -- Leases, reads and cursor moves of the publisher (src/publish/pg_outbox_store.cpp).
 
 -- name: durably
+-- args: none
 SET LOCAL synchronous_commit = on
 
 -- name: announce
+-- args: owner text, term_ms float8
 INSERT INTO publishers (owner, expires_at) VALUES ($1, now() + $2 * interval '1 millisecond')
 ON CONFLICT (owner) DO UPDATE SET expires_at = excluded.expires_at
 
 -- name: announce_nobody
+-- args: none
 -- Whether registering a publisher would be allowed.
 INSERT INTO publishers (owner, expires_at) SELECT '', now() WHERE false
 ON CONFLICT (owner) DO UPDATE SET expires_at = excluded.expires_at
 
 -- name: forget_dead
+-- args: none
 DELETE FROM publishers WHERE expires_at < now() - interval '1 minute'
 
 -- name: extend
+-- args: owner text, term_ms float8
 UPDATE lane_publish SET lease_expires_at = now() + $2 * interval '1 millisecond' WHERE owner = $1
 
 -- name: give_up_excess
+-- args: owner text
 WITH excess AS MATERIALIZED (
     SELECT lane FROM lane_publish WHERE owner = $1 ORDER BY lane
     OFFSET (SELECT ceil((SELECT count(*) FROM lane_publish)::numeric / count(*))::bigint
@@ -27,6 +33,7 @@ UPDATE lane_publish SET owner = NULL, lease_expires_at = NULL
 WHERE owner = $1 AND lane IN (SELECT lane FROM excess)
 
 -- name: take_free
+-- args: owner text, term_ms float8
 -- A lane that somebody else is taking at this moment is skipped, not waited for.
 WITH free AS MATERIALIZED (
     SELECT lane FROM lane_publish WHERE owner IS NULL OR (owner <> $1 AND lease_expires_at < now())
@@ -39,26 +46,35 @@ UPDATE lane_publish SET owner = $1, epoch = epoch + 1, lease_expires_at = now() 
 WHERE lane IN (SELECT lane FROM free)
 
 -- name: leases
+-- args: owner text
+-- row: lane int4, epoch int8, published_seq int8
 SELECT lane, epoch, published_seq FROM lane_publish WHERE owner = $1 ORDER BY lane
 
 -- name: free_others
+-- args: owner text
 UPDATE lane_publish SET owner = NULL, lease_expires_at = NULL WHERE owner <> $1
 
 -- name: forget_others
+-- args: owner text
 DELETE FROM publishers WHERE owner <> $1
 
 -- name: free_own
+-- args: owner text
 UPDATE lane_publish SET owner = NULL, lease_expires_at = NULL WHERE owner = $1
 
 -- name: forget_self
+-- args: owner text
 DELETE FROM publishers WHERE owner = $1
 
 -- name: read
+-- args: lanes int4[], published_seqs int8[], events_max int8, bytes_max int8
+-- row: event_id uuid, lane int4, seq int8, schema_version int4, created_at timestamptz, traceparent text?, id uuid,
+--   account_id uuid, amount_cents int8, currency text, type text, idempotency_key text, metadata text?
 -- What follows each lane's cursor, limited by number and by bytes of metadata; at least one event per lane. No upper
 -- bound on seq: an event behind a hole must be visible to be reported.
-SELECT event_id, lane, seq, schema_version, created_at, traceparent, id, account_id, amount_cents, currency, type,
-       idempotency_key, metadata
-FROM (SELECT e.event_id, e.lane, e.seq, e.schema_version, unix_micros(e.created_at) AS created_at, e.traceparent,
+SELECT event_id, lane, seq, schema_version::integer, created_at, traceparent, id, account_id, amount_cents, currency,
+       type, idempotency_key, metadata
+FROM (SELECT e.event_id, e.lane, e.seq, e.schema_version, e.created_at, e.traceparent,
              t.id, t.account_id, t.amount_cents, t.currency, t.type, t.idempotency_key, t.metadata::text,
              sum(octet_length(t.metadata::text)) OVER earlier AS bytes_before
       FROM unnest($1::integer[], $2::bigint[]) AS cursor(lane, published_seq)
@@ -75,16 +91,20 @@ WHERE coalesce(bytes_before, 0) < $4::bigint
 ORDER BY lane, seq
 
 -- name: advance
+-- args: owner text, lanes int4[], epochs int8[], from_seqs int8[], to_seqs int8[]
+-- row: lane int4
 UPDATE lane_publish p SET published_seq = a.to_seq, publish_attempts = 0, last_error = NULL
 FROM unnest($2::integer[], $3::bigint[], $4::bigint[], $5::bigint[]) AS a(lane, epoch, from_seq, to_seq)
 WHERE p.lane = a.lane AND p.owner = $1 AND p.epoch = a.epoch AND p.published_seq = a.from_seq
 RETURNING p.lane
 
 -- name: record_failure
+-- args: lane int4, owner text, epoch int8, error text
 UPDATE lane_publish SET publish_attempts = publish_attempts + 1, last_error = $4
 WHERE lane = $1 AND owner = $2 AND epoch = $3
 
 -- name: halt
+-- args: lane int4, owner text, epoch int8, seq int8, code text, reason text
 INSERT INTO lane_halts AS known (lane, stage, seq, code, reason, halted_at)
 SELECT lane, 'publish', $4::bigint, $5, $6, now() FROM lane_publish
 WHERE lane = $1 AND owner = $2 AND epoch = $3 AND published_seq = $4::bigint - 1
@@ -94,11 +114,13 @@ SET seq = excluded.seq, code = excluded.code, reason = excluded.reason,
                      ELSE excluded.halted_at END
 
 -- name: clear_halts
+-- args: lanes int4[]
 DELETE FROM lane_halts h USING lane_publish p
 WHERE h.lane = ANY ($1::integer[]) AND h.stage = 'publish' AND p.lane = h.lane AND p.published_seq >= h.seq
 
 -- name: backlog
-SELECT coalesce(sum(greatest(c.last_seq - c.announced_seq, 0)), 0)::bigint,
-       coalesce(extract(epoch FROM now() - min(e.created_at)), 0)::bigint,
-       (SELECT count(*) FROM dead_letters WHERE state = 'PARKED')
+-- row: unpublished_events int8, oldest_unapplied_s int8, dead_letters_parked int8
+SELECT coalesce(sum(greatest(c.last_seq - c.announced_seq, 0)), 0)::bigint AS unpublished_events,
+       coalesce(extract(epoch FROM now() - min(e.created_at)), 0)::bigint AS oldest_unapplied_s,
+       (SELECT count(*) FROM dead_letters WHERE state = 'PARKED') AS dead_letters_parked
 FROM lane_cursors c LEFT JOIN lane_events e ON e.lane = c.lane AND e.seq = c.applied_seq + 1

@@ -1,4 +1,5 @@
 -- The statements of startup (src/roles).
 
 -- name: count_lanes
-SELECT count(*) FROM lane_intake
+-- row: lanes int8
+SELECT count(*) AS lanes FROM lane_intake

@@ -46,7 +46,7 @@ struct FirstTrip {
 
 // Commits the transaction, which changed nothing, so that the account found is as durable as a new one.
 Result<Creation> answer_found(db::Connection& connection, Status status, AccountRecord account) {
-    LEDGERLINE_CHECK(connection.commit_pipeline({{sql::db_session_durable_mark, {}}, {db::commit, {}}}));
+    LEDGERLINE_CHECK(connection.commit_pipeline({sql::DbSessionDurableMark{}, {db::commit, {}}}));
     return Creation{status, std::move(account)};
 }
 

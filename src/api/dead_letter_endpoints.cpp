@@ -30,9 +30,9 @@ Found find_letter(db::Connection& connection, const Uuid& id) {
 
 // A decision made by an earlier call is made as durable as one made by this call, because the answer promises it.
 Found commit_decision(db::Connection& connection, const Uuid& id) {
-    LEDGERLINE_TRY(const auto results,
-                   connection.commit_pipeline(
-                       {{sql::db_session_durable_mark, {}}, {db::commit, {}}, sql::LettersDeadLetterById{id}}));
+    LEDGERLINE_TRY(
+        const auto results,
+        connection.commit_pipeline({sql::DbSessionDurableMark{}, {db::commit, {}}, sql::LettersDeadLetterById{id}}));
     return first_letter(db::rows_of<sql::LettersDeadLetterById>(results.back()));
 }
 

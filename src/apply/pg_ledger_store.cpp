@@ -181,7 +181,7 @@ Result<void> can_apply(Connection& connection) {
                                                  sql::ApplyRewind{kNoLane, 0},
                                                  halt_query(kNoLane, {}),
                                                  sql::ApplyClearHalt{kNoLane},
-                                                 {sql::db_session_prove_commit, {}},
+                                                 sql::DbSessionProveCommit{},
                                                  {db::commit, {}}}));
     return {};
 }

@@ -32,9 +32,9 @@ Result<void> create_database(const std::string& url) {
     LEDGERLINE_TRY(auto connection,
                    db::Connection::open(
                        {.url = url, .application_name = "ledgerline-setup", .statement_timeout = milliseconds(60000)}));
-    LEDGERLINE_TRY(const db::Rows found, connection.query(sql::cluster_database_exists));
-    if (found.boolean(0, 0)) return {};
-    LEDGERLINE_CHECK(connection.query(sql::cluster_create_database));
+    LEDGERLINE_TRY(const auto database, connection.query_row(sql::ClusterDatabaseExists{}));
+    if (database.found) return {};
+    LEDGERLINE_CHECK(connection.execute(sql::ClusterCreateDatabase{}));
     return {};
 }
 

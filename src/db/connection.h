@@ -52,7 +52,7 @@ struct OpenedSession {
 // One statement of a pipeline.
 struct Call {
     Call(Statement what, Params with) : statement(what), params(std::move(with)) {}
-    Call(const Query auto& query) : statement(query.statement), params(query.params()) {}  // NOLINT: {sql::X{}, sql::Y{}}
+    Call(const Query auto& query) : statement(query.statement), params(query.params()) {}  // NOLINT: implicit
 
     Statement statement;
     Params params;
@@ -81,6 +81,12 @@ public:
     Result<std::int64_t> execute(const Q& query) {
         LEDGERLINE_TRY(const Rows rows, this->query(Q::statement, query.params()));
         return rows.affected();
+    }
+    // The row of a query that always gives one. Throws UnexpectedAnswer when there is none.
+    template <RowQuery Q>
+    Result<typename Q::Row> query_row(const Q& query) {
+        LEDGERLINE_TRY(const Rows rows, this->query(Q::statement, query.params()));
+        return row_of<Q>(rows);
     }
 
     // The same without preparing it under a name. For statements that run once.

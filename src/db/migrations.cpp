@@ -16,10 +16,7 @@ namespace {
 constexpr milliseconds kMigrationTimeout{6 * 3600 * 1000};
 constexpr milliseconds kLockTryInterval{50};
 
-struct Applied {
-    std::string name, checksum, applied_at;
-    int compatible_from;
-};
+using Applied = sql::DbMigrationsApplied::Row;
 
 std::string checksum_of(std::string_view text) {
     unsigned char hash[crypto_generichash_BYTES];
@@ -31,26 +28,24 @@ std::string checksum_of(std::string_view text) {
 
 Result<std::map<int, Applied>> load_applied(Connection& connection) {
     std::map<int, Applied> applied;
-    LEDGERLINE_TRY(Rows exists, connection.query(sql::db_migrations_table_exists));
-    if (!exists.boolean(0, 0)) return applied;
-    LEDGERLINE_TRY(Rows rows, connection.query(sql::db_migrations_applied));
-    for (std::size_t row = 0; row < rows.size(); ++row)
-        applied[static_cast<int>(rows.int64(row, 0))] = {std::string(rows.text(row, 1)), std::string(rows.text(row, 2)),
-                                                         std::string(rows.text(row, 4)),
-                                                         static_cast<int>(rows.int64(row, 3))};
+    LEDGERLINE_TRY(const auto table, connection.query_row(sql::DbMigrationsTableExists{}));
+    if (!table.found) return applied;
+    LEDGERLINE_TRY(auto rows, connection.query(sql::DbMigrationsApplied{}));
+    for (Applied& row : rows) applied[row.level] = std::move(row);
     return applied;
 }
 
 Result<void> apply(Connection& connection, const Migration& migration) {
-    LEDGERLINE_CHECK(connection.run_script(std::string(sql::db_migrations_begin.sql)));
+    LEDGERLINE_CHECK(connection.run_script(std::string(sql::DbMigrationsBegin::statement.sql)));
     auto done = connection.run_script(std::string(migration.sql), kMigrationTimeout);
     if (done) {
-        Params params;
-        params.add(migration.level).add(migration.name).add(checksum_of(migration.sql)).add(migration.compatible_from);
-        if (auto recorded = connection.query(sql::db_migrations_record, params); !recorded)
-            done = std::unexpected(std::move(recorded).error());
+        auto recorded = connection.execute(sql::DbMigrationsRecord{.level = migration.level,
+                                                                   .name = migration.name,
+                                                                   .checksum = checksum_of(migration.sql),
+                                                                   .compatible_from = migration.compatible_from});
+        if (!recorded) done = std::unexpected(std::move(recorded).error());
     }
-    if (done) done = connection.run_script(std::string(sql::db_migrations_commit.sql), kMigrationTimeout);
+    if (done) done = connection.run_script(std::string(sql::DbMigrationsCommit::statement.sql), kMigrationTimeout);
     if (!done) {
         connection.rollback();
         done.error().message = fmt::format("migration {}: {}", migration.name, done.error().message);
@@ -71,7 +66,7 @@ Result<void> check_unchanged(const std::map<int, Applied>& applied, std::span<co
 }
 
 Result<std::vector<int>> apply_missing(Connection& connection, std::span<const Migration> migrations) {
-    LEDGERLINE_CHECK(connection.query(sql::db_migrations_create_table));
+    LEDGERLINE_CHECK(connection.execute(sql::DbMigrationsCreateTable{}));
     LEDGERLINE_TRY(const auto applied, load_applied(connection));
     LEDGERLINE_CHECK(check_unchanged(applied, migrations));
     std::vector<int> levels;
@@ -87,8 +82,8 @@ Result<std::vector<int>> apply_missing(Connection& connection, std::span<const M
 Result<void> lock(Connection& connection, milliseconds at_most) {
     const auto deadline = std::chrono::steady_clock::now() + at_most;
     while (true) {
-        LEDGERLINE_TRY(const Rows rows, connection.query(sql::db_migrations_try_lock));
-        if (rows.boolean(0, 0)) return {};
+        LEDGERLINE_TRY(const auto tried, connection.query_row(sql::DbMigrationsTryLock{}));
+        if (tried.locked) return {};
         if (std::chrono::steady_clock::now() >= deadline)
             return failure(Disposition::retry, "migration_running",
                            "another process is migrating this database: try again when it is done");
@@ -103,7 +98,7 @@ Result<std::vector<int>> migrate_up(Connection& connection, std::span<const Migr
     LEDGERLINE_CHECK(lock(connection, lock_timeout));
     auto levels = apply_missing(connection, migrations);
     // A session that is no longer usable has also lost its advisory lock.
-    if (connection.usable()) LEDGERLINE_CHECK(connection.query(sql::db_migrations_unlock));
+    if (connection.usable()) LEDGERLINE_CHECK(connection.execute(sql::DbMigrationsUnlock{}));
     return levels;
 }
 

@@ -92,6 +92,14 @@ std::vector<typename Q::Row> rows_of(const Rows& rows) {
     return out;
 }
 
+// The first row. Throws UnexpectedAnswer when there is none, and as above.
+template <RowQuery Q>
+typename Q::Row row_of(const Rows& rows) {
+    expect(!rows.empty(), "a row is missing in the answer");
+    const std::vector<int> columns = rows.positions_of(Q::Row::columns);
+    return Q::Row::read(NamedRow(rows, 0, columns));
+}
+
 // The value of a column that may be NULL, where it may not be. Throws UnexpectedAnswer.
 template <class T>
 T required(std::optional<T> value) {

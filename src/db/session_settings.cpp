@@ -51,11 +51,17 @@ Settings fixed_settings(const ConnectionConfig& config) {
 // By name, in the form set_config() returns: "10s" for 10000.
 using InForce = std::map<std::string, std::string>;
 
-Result<void> set(pg_conn* raw, const Statement& statement, const Settings& settings, SteadyTime deadline,
-                 InForce& in_force) {
-    const Params params = std::move(Params().add_array(settings.names).add_array(settings.values));
-    LEDGERLINE_TRY(const Rows rows, execute_once(raw, statement, params, deadline));
-    for (std::size_t row = 0; row < rows.size(); ++row) in_force[std::string(rows.text(row, 0))] = rows.text(row, 1);
+template <RowQuery Q>
+Result<std::vector<typename Q::Row>> run(pg_conn* raw, const Q& query, SteadyTime deadline) {
+    LEDGERLINE_TRY(const Rows rows, execute_once(raw, Q::statement, query.params(), deadline));
+    return rows_of<Q>(rows);
+}
+
+// Q: a query that sets what it is given and returns what is then in force.
+template <class Q>
+Result<void> set(pg_conn* raw, const Settings& settings, SteadyTime deadline, InForce& in_force) {
+    LEDGERLINE_TRY(auto now, run(raw, Q{.names = settings.names, .values = settings.values}, deadline));
+    for (sql::Setting& setting : now) in_force[std::move(setting.name)] = std::move(setting.value);
     return {};
 }
 
@@ -73,7 +79,7 @@ Result<void> restore_options(pg_conn* raw, const std::string& server_options, bo
     if (!wanted) return refused("they are not settings (-c name=value)");
     Settings settings;
     for (const auto& [name, value] : *wanted) settings.add(name, value);
-    auto restored = set(raw, sql::db_session_restore, settings, deadline, in_force);
+    auto restored = set<sql::DbSessionRestore>(raw, settings, deadline, in_force);
     if (!restored && restored.error().disposition != Disposition::retry) return refused(restored.error().message);
     return restored;
 }
@@ -81,30 +87,29 @@ Result<void> restore_options(pg_conn* raw, const std::string& server_options, bo
 Result<OpenedSession> check(pg_conn* raw, const InForce& in_force, SteadyTime deadline) {
     std::vector<std::string> names;
     for (const auto& [name, value] : in_force) names.push_back(name);
-    LEDGERLINE_TRY(const Rows rows,
-                   execute_once(raw, sql::db_session_check, std::move(Params().add_array(names)), deadline));
-    expect(rows.size() == names.size(), "a setting is missing in the answer");
-    for (std::size_t row = 0; row < rows.size(); ++row) {
-        const auto set_before = in_force.find(std::string(rows.text(row, 0)));
-        if (set_before == in_force.end() || set_before->second != rows.text(row, 1))
+    LEDGERLINE_TRY(const auto settings, run(raw, sql::DbSessionCheck{.names = names}, deadline));
+    expect(!settings.empty() && settings.size() == names.size(), "a setting is missing in the answer");
+    for (const auto& setting : settings) {
+        const auto set_before = in_force.find(setting.name);
+        if (set_before == in_force.end() || set_before->second != setting.value)
             return failure(
                 Disposition::stop, std::string(shared_session),
-                fmt::format("the setting {} is gone in the next transaction: {}", rows.text(row, 0), kUseSessionMode));
+                fmt::format("the setting {} is gone in the next transaction: {}", setting.name, kUseSessionMode));
     }
-    if (rows.text(0, 3) != "UTF8")
+    const auto& session = settings.front();
+    if (session.server_encoding != "UTF8")
         return failure(Disposition::stop, std::string(wrong_encoding),
                        fmt::format("the database keeps its text as {}, which cannot hold every text: create it with "
                                    "ENCODING 'UTF8'",
-                                   rows.text(0, 3)));
-    const auto pid = static_cast<int>(rows.int64(0, 2));
-    return OpenedSession{pid, pid != PQbackendPID(raw)};
+                                   session.server_encoding));
+    return OpenedSession{session.server_pid, session.server_pid != PQbackendPID(raw)};
 }
 
 Result<OpenedSession> set_up(pg_conn* raw, const ConnectionConfig& config, const ConnectOptions& options,
                              bool options_sent, SteadyTime deadline) {
     InForce in_force;
     LEDGERLINE_CHECK(restore_options(raw, options.server_options, options_sent, deadline, in_force));
-    LEDGERLINE_CHECK(set(raw, sql::db_session_fix, fixed_settings(config), deadline, in_force));
+    LEDGERLINE_CHECK(set<sql::DbSessionFix>(raw, fixed_settings(config), deadline, in_force));
     return check(raw, in_force, deadline);
 }
 
@@ -128,8 +133,9 @@ Result<void> check_own_session(Connection& first, const ConnectionConfig& config
     const int own[] = {first.server_pid(), second.server_pid()};
     bool shared = own[0] == own[1];
     for (Connection* const turn : turns) {
-        LEDGERLINE_TRY(const Rows rows, turn->query_once(sql::db_session_pid));
-        shared = shared || rows.int64(0, 0) != own[turn == &first ? 0 : 1];
+        LEDGERLINE_TRY(const Rows rows, turn->query_once(sql::DbSessionPid::statement));
+        const int server_pid = row_of<sql::DbSessionPid>(rows).server_pid;
+        shared = shared || server_pid != own[turn == &first ? 0 : 1];
     }
     if (shared) return failure(Disposition::stop, std::string(shared_session), kUseSessionMode);
     return {};

@@ -8,14 +8,12 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "sql/queries.h"
 
 namespace ledgerline::health {
 
-struct LanePosition {
-    int lane = 0;
-    std::int64_t last_seq = 0, published_seq = 0, applied_seq = 0;
-    std::string publish_halt{}, apply_halt{};  // why the stage is halted; empty when it is not
-};
+// A lane's cursors, and why its stages are halted: empty when they are not.
+using LanePosition = sql::HealthCursors::Row;
 
 class LaneMovement {
 public:

@@ -31,11 +31,11 @@ struct StageTexts {
 StageTexts texts_of(StageRight right) {
     switch (right) {
         case StageRight::intake:
-            return {"intake", kIntakeRights, sql::health_write_intake};
+            return {"intake", kIntakeRights, sql::HealthWriteIntake::statement};
         case StageRight::publish:
-            return {"the publisher", kPublishRights, sql::health_write_publish};
+            return {"the publisher", kPublishRights, sql::HealthWritePublish::statement};
         case StageRight::apply:
-            return {"the worker", kApplyRights, sql::health_write_apply};
+            return {"the worker", kApplyRights, sql::HealthWriteApply::statement};
     }
     LEDGERLINE_ASSERT(false);
 }
@@ -88,10 +88,9 @@ Result<void> LedgerProbe::try_stage(db::Connection& connection, StageRight right
         relations.emplace_back(needed.relation);
         verbs.emplace_back(needed.verb);
     }
-    LEDGERLINE_TRY(const auto missing,
-                   connection.query(sql::health_missing_rights, db::Params().add_array(relations).add_array(verbs)));
-    if (!missing.is_null(0, 0))
-        return failure(Disposition::retry, "42501", fmt::format("no right to {}", missing.text(0, 0)));
+    LEDGERLINE_TRY(const auto [missing],
+                   connection.query_row(sql::HealthMissingRights{.relations = relations, .verbs = verbs}));
+    if (missing) return failure(Disposition::retry, "42501", fmt::format("no right to {}", *missing));
     // Rolled back: a commit that waits for a standby would leave behind a server process that holds the lane's lock.
     auto written = connection.pipeline({{db::begin, {}}, {texts.write, {}}});
     connection.rollback();
@@ -105,10 +104,9 @@ Result<void> LedgerProbe::try_commit(db::Connection& connection) {
     if (!has(StageRight::intake) && !has(StageRight::apply)) return {};
     const SteadyTime now = clock_.steady_now();
     if (now < commit_due_) return {};
-    LEDGERLINE_TRY(const auto standby, connection.query(sql::health_waits_for_standby));
-    waits_for_standby_ = standby.boolean(0, 0);
-    auto committed =
-        connection.commit_pipeline({{db::begin, {}}, {sql::db_session_prove_commit, {}}, {db::commit, {}}});
+    LEDGERLINE_TRY(const auto standby, connection.query_row(sql::HealthWaitsForStandby{}));
+    waits_for_standby_ = standby.waits;
+    auto committed = connection.commit_pipeline({{db::begin, {}}, sql::DbSessionProveCommit{}, {db::commit, {}}});
     if (!committed) {
         Error error = std::move(committed).error();
         error.message =
@@ -127,17 +125,13 @@ json::Object LedgerProbe::facts() const {
 Result<void> LedgerProbe::try_disk(db::Connection& connection) {
     const SteadyTime now = clock_.steady_now();
     if (now < disk_due_) return {};
-    LEDGERLINE_CHECK(connection.pipeline({{sql::health_little_memory, {}}, {sql::health_use_disk, {}}}));
+    LEDGERLINE_CHECK(connection.pipeline({sql::HealthLittleMemory{}, sql::HealthUseDisk{}}));
     disk_due_ = now + disk_interval;  // a failure is checked again at once
     return {};
 }
 
 Result<void> LedgerProbe::look_at_lanes(db::Connection& connection, Troubles& found) {
-    LEDGERLINE_TRY(const auto rows, connection.query(sql::health_cursors));
-    std::vector<LanePosition> positions;
-    for (std::size_t row = 0; row < rows.size(); ++row)
-        positions.push_back({static_cast<int>(rows.int64(row, 0)), rows.int64(row, 1), rows.int64(row, 2),
-                             rows.int64(row, 3), std::string(rows.text(row, 4)), std::string(rows.text(row, 5))});
+    LEDGERLINE_TRY(const auto positions, connection.query(sql::HealthCursors{}));
     const LaneMovement::Seen seen = movement_.note(positions, clock_.steady_now());
     // A role does not do its work when its own stage moves none of the lanes that have work.
     const auto add = [&](const LaneMovement::Stage& stage, StageRight right) {

@@ -210,7 +210,7 @@ Result<std::vector<IntakeResult>> run_batch(db::Connection& connection, std::spa
         failpoint("intake.locked");
         LEDGERLINE_CHECK(connection.commit_pipeline(batch.write_calls()));
     } else if (batch.has_found_rows()) {
-        LEDGERLINE_CHECK(connection.commit_pipeline({{sql::db_session_durable_mark, {}}, {db::commit, {}}}));
+        LEDGERLINE_CHECK(connection.commit_pipeline({sql::DbSessionDurableMark{}, {db::commit, {}}}));
     }
     failpoint("intake.committed");
     return batch.take_results();
@@ -232,7 +232,7 @@ Result<void> can_accept(db::Connection& connection) {
     const LaneWaits waits;
     const Batch nothing({}, waits);
     std::vector<db::Call> calls = nothing.read_calls();
-    calls.push_back({sql::db_session_prove_commit, {}});
+    calls.push_back(sql::DbSessionProveCommit{});
     std::ranges::move(nothing.write_calls(), std::back_inserter(calls));
     LEDGERLINE_CHECK(connection.commit_pipeline(calls));
     return {};

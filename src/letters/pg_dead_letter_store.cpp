@@ -43,23 +43,19 @@ std::vector<Header> headers_of(std::string_view json_text) {
     return headers;
 }
 
-DeadLetter letter_of(const db::Rows& rows, std::size_t row) {
-    DeadLetter letter;
-    letter.id = rows.uuid(row, 0);
-    letter.topic = rows.text(row, 1);
-    letter.partition = static_cast<int>(rows.int64(row, 2));
-    letter.offset = rows.int64(row, 3);
-    letter.original.key = rows.bytes(row, 4);
-    letter.original.value = rows.bytes(row, 5);
-    letter.value_bytes = rows.int64(row, 6);
-    letter.original.headers = headers_of(rows.text(row, 7));
-    letter.error_class = rows.text(row, 8);
-    letter.error_code = rows.text(row, 9);
-    letter.error_message = rows.text(row, 10);
-    letter.attempts = static_cast<int>(rows.int64(row, 11));
-    letter.first_failed_at = rows.time(row, 12);
-    letter.last_failed_at = rows.time(row, 13);
-    return letter;
+DeadLetter letter_of(sql::LettersUnannouncedLetters::Row row) {
+    return {.id = row.id,
+            .topic = std::move(row.topic),
+            .partition = row.partition,
+            .offset = row.offset,
+            .original = {std::move(row.message_key.bytes), std::move(row.value.bytes), headers_of(row.headers)},
+            .value_bytes = row.value_bytes,
+            .error_class = std::move(row.error_class),
+            .error_code = std::move(row.error_code),
+            .error_message = std::move(row.error_message),
+            .attempts = row.attempts,
+            .first_failed_at = row.first_failed_at,
+            .last_failed_at = row.last_failed_at};
 }
 
 }  // namespace
@@ -70,27 +66,30 @@ PgDeadLetterStore::PgDeadLetterStore(db::ConnectionConfig config, Metrics& metri
 Result<std::vector<DeadLetter>> PgDeadLetterStore::read_unannounced(const std::string& owner, const Uuid& after,
                                                                     std::size_t letters_max, std::size_t bytes_max) {
     return session_.run([&](db::Connection& connection) -> Result<std::vector<DeadLetter>> {
-        db::Params params;
-        params.add(owner).add(after).add(static_cast<std::int64_t>(letters_max));
-        params.add(static_cast<std::int64_t>(dead_letter_value_bytes_max)).add(static_cast<std::int64_t>(bytes_max));
-        LEDGERLINE_TRY(const db::Rows rows, connection.query(sql::letters_unannounced_letters, params));
+        LEDGERLINE_TRY(auto rows, connection.query(sql::LettersUnannouncedLetters{
+                                      .owner = owner,
+                                      .after = after,
+                                      .letters_max = static_cast<std::int64_t>(letters_max),
+                                      .value_bytes_max = int{dead_letter_value_bytes_max},
+                                      .bytes_max = static_cast<std::int64_t>(bytes_max)}));
         std::vector<DeadLetter> letters;
-        for (std::size_t row = 0; row < rows.size(); ++row) letters.push_back(letter_of(rows, row));
+        letters.reserve(rows.size());
+        for (auto& row : rows) letters.push_back(letter_of(std::move(row)));
         return letters;
     });
 }
 
 Result<void> PgDeadLetterStore::mark_announced(std::span<const Uuid> ids) {
     return session_.run([&](db::Connection& connection) -> Result<void> {
-        LEDGERLINE_CHECK(connection.query(sql::letters_mark_announced, db::Params().add_array(ids)));
+        LEDGERLINE_CHECK(connection.execute(sql::LettersMarkAnnounced{.ids = ids}));
         return {};
     });
 }
 
 Result<std::int64_t> PgDeadLetterStore::count_unannounced() {
     return session_.run([&](db::Connection& connection) -> Result<std::int64_t> {
-        LEDGERLINE_TRY(const db::Rows rows, connection.query(sql::letters_count_unannounced));
-        return rows.int64(0, 0);
+        LEDGERLINE_TRY(const auto counted, connection.query_row(sql::LettersCountUnannounced{}));
+        return counted.letters;
     });
 }
 

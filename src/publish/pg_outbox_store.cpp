@@ -15,24 +15,22 @@ db::ConnectionConfig without_durable_commits(db::ConnectionConfig config) {
     return config;
 }
 
-Event event_of(const db::Rows& rows, std::size_t row) {
-    Event event;
-    event.event_id = rows.uuid(row, 0);
-    event.lane = static_cast<int>(rows.int64(row, 1));
-    event.seq = rows.int64(row, 2);
-    event.schema_version = static_cast<int>(rows.int64(row, 3));
-    event.occurred_at = rows.time(row, 4);
-    event.traceparent = rows.text(row, 5);
-    event.transaction_id = rows.uuid(row, 6);
-    event.account_id = rows.uuid(row, 7);
-    event.amount_cents = rows.int64(row, 8);
-    event.currency = rows.text(row, 9);
-    const auto type = parse_transaction_type(rows.text(row, 10));
+Event event_of(sql::PublishRead::Row row) {
+    const auto type = parse_transaction_type(row.type);
     db::expect(type.has_value(), "expected a transaction type");
-    event.type = *type;
-    event.idempotency_key = rows.text(row, 11);
-    event.metadata = rows.optional_text(row, 12);
-    return event;
+    return {.event_id = row.event_id,
+            .lane = row.lane,
+            .seq = row.seq,
+            .schema_version = row.schema_version,
+            .occurred_at = row.created_at,
+            .traceparent = std::move(row.traceparent).value_or(""),
+            .transaction_id = row.id,
+            .account_id = row.account_id,
+            .amount_cents = row.amount_cents,
+            .currency = std::move(row.currency),
+            .type = *type,
+            .idempotency_key = std::move(row.idempotency_key),
+            .metadata = std::move(row.metadata)};
 }
 
 // The beginning of an error text from any source; bytes that PostgreSQL would reject are replaced.
@@ -42,9 +40,9 @@ std::string storable(const std::string& error) {
     return text;
 }
 
-template <class Items, class Member>
-std::vector<std::int64_t> column(const Items& items, Member member) {
-    std::vector<std::int64_t> values;
+template <class Item, class Value>
+std::vector<Value> column(std::span<const Item> items, Value Item::* member) {
+    std::vector<Value> values;
     values.reserve(items.size());
     for (const auto& item : items) values.push_back(item.*member);
     return values;
@@ -53,20 +51,16 @@ std::vector<std::int64_t> column(const Items& items, Member member) {
 }  // namespace
 
 Result<void> can_publish(db::Connection& connection) {
-    const db::Params nobody = std::move(db::Params().add(""));
-    const std::vector<std::int64_t> no_lanes;
-    db::Params no_advance;
-    no_advance.add("").add_array(no_lanes).add_array(no_lanes).add_array(no_lanes).add_array(no_lanes);
-    LEDGERLINE_CHECK(connection.commit_pipeline(
-        {{db::begin, {}},
-         {sql::publish_durably, {}},
-         {sql::publish_announce_nobody, {}},
-         {sql::publish_extend, std::move(db::Params().add("").add(0))},
-         {sql::publish_forget_self, nobody},
-         {sql::publish_advance, std::move(no_advance)},
-         {sql::letters_mark_announced, std::move(db::Params().add_array(std::vector<Uuid>()))},
-         {sql::db_session_prove_commit, {}},
-         {db::commit, {}}}));
+    // No owner has the empty name, and the arrays are empty: this changes nothing.
+    LEDGERLINE_CHECK(connection.commit_pipeline({{db::begin, {}},
+                                                 sql::PublishDurably{},
+                                                 sql::PublishAnnounceNobody{},
+                                                 sql::PublishExtend{},
+                                                 sql::PublishForgetSelf{},
+                                                 sql::PublishAdvance{},
+                                                 sql::LettersMarkAnnounced{},
+                                                 sql::DbSessionProveCommit{},
+                                                 {db::commit, {}}}));
     return {};
 }
 
@@ -75,32 +69,29 @@ PgOutboxStore::PgOutboxStore(db::ConnectionConfig config, Metrics& metrics, Trac
 
 Result<std::vector<Lease>> PgOutboxStore::renew(const std::string& owner, milliseconds term) {
     return session_.run([&](db::Connection& connection) -> Result<std::vector<Lease>> {
-        const db::Params self = db::Params().add(owner);
-        const db::Params self_and_term = db::Params().add(owner).add(term.count());
+        const auto term_ms = static_cast<double>(term.count());
         LEDGERLINE_TRY(const auto results, connection.pipeline({{db::begin, {}},
-                                                                {sql::publish_durably, {}},
-                                                                {sql::publish_announce, self_and_term},
-                                                                {sql::publish_forget_dead, {}},
-                                                                {sql::publish_extend, self_and_term},
-                                                                {sql::publish_give_up_excess, self},
-                                                                {sql::publish_take_free, self_and_term},
-                                                                {sql::publish_leases, self},
+                                                                sql::PublishDurably{},
+                                                                sql::PublishAnnounce{owner, term_ms},
+                                                                sql::PublishForgetDead{},
+                                                                sql::PublishExtend{owner, term_ms},
+                                                                sql::PublishGiveUpExcess{owner},
+                                                                sql::PublishTakeFree{owner, term_ms},
+                                                                sql::PublishLeases{owner},
                                                                 {db::commit, {}}}));
-        const db::Rows& rows = results[results.size() - 2];
         std::vector<Lease> leases;
-        for (std::size_t row = 0; row < rows.size(); ++row)
-            leases.push_back({static_cast<int>(rows.int64(row, 0)), rows.int64(row, 1), rows.int64(row, 2)});
+        for (const auto& row : db::rows_of<sql::PublishLeases>(results[results.size() - 2]))
+            leases.push_back({row.lane, row.epoch, row.published_seq});
         return leases;
     });
 }
 
 Result<void> PgOutboxStore::expire_others(const std::string& owner) {
     return session_.run([&](db::Connection& connection) -> Result<void> {
-        const db::Params self = db::Params().add(owner);
         LEDGERLINE_CHECK(connection.pipeline({{db::begin, {}},
-                                              {sql::publish_durably, {}},
-                                              {sql::publish_free_others, self},
-                                              {sql::publish_forget_others, self},
+                                              sql::PublishDurably{},
+                                              sql::PublishFreeOthers{owner},
+                                              sql::PublishForgetOthers{owner},
                                               {db::commit, {}}}));
         return {};
     });
@@ -108,11 +99,10 @@ Result<void> PgOutboxStore::expire_others(const std::string& owner) {
 
 Result<void> PgOutboxStore::release(const std::string& owner) {
     return session_.run([&](db::Connection& connection) -> Result<void> {
-        const db::Params self = db::Params().add(owner);
         LEDGERLINE_CHECK(connection.pipeline({{db::begin, {}},
-                                              {sql::publish_durably, {}},
-                                              {sql::publish_free_own, self},
-                                              {sql::publish_forget_self, self},
+                                              sql::PublishDurably{},
+                                              sql::PublishFreeOwn{owner},
+                                              sql::PublishForgetSelf{owner},
                                               {db::commit, {}}}));
         return {};
     });
@@ -123,15 +113,14 @@ Result<std::vector<Event>> PgOutboxStore::read(std::span<const Lease> leases, st
     const std::size_t bytes_max =
         std::max<std::size_t>(1, limits::publish_round_bytes_max / std::max<std::size_t>(1, leases.size()));
     auto read = session_.run([&](db::Connection& connection) -> Result<std::vector<Event>> {
-        db::Params params;
-        params.add_array(column(leases, &Lease::lane))
-            .add_array(column(leases, &Lease::published_seq))
-            .add(static_cast<std::int64_t>(events_max))
-            .add(static_cast<std::int64_t>(bytes_max));
-        LEDGERLINE_TRY(const db::Rows rows, connection.query(sql::publish_read, params));
+        LEDGERLINE_TRY(auto rows,
+                       connection.query(sql::PublishRead{.lanes = column(leases, &Lease::lane),
+                                                         .published_seqs = column(leases, &Lease::published_seq),
+                                                         .events_max = static_cast<std::int64_t>(events_max),
+                                                         .bytes_max = static_cast<std::int64_t>(bytes_max)}));
         std::vector<Event> events;
         events.reserve(rows.size());
-        for (std::size_t row = 0; row < rows.size(); ++row) events.push_back(event_of(rows, row));
+        for (auto& row : rows) events.push_back(event_of(std::move(row)));
         return events;
     });
     // Do not repeat a read that timed out at the same size.
@@ -144,51 +133,52 @@ Result<std::vector<Event>> PgOutboxStore::read(std::span<const Lease> leases, st
 
 Result<std::vector<bool>> PgOutboxStore::advance(const std::string& owner, std::span<const Advance> advances) {
     return session_.run([&](db::Connection& connection) -> Result<std::vector<bool>> {
-        db::Params params;
-        params.add(owner)
-            .add_array(column(advances, &Advance::lane))
-            .add_array(column(advances, &Advance::epoch))
-            .add_array(column(advances, &Advance::from))
-            .add_array(column(advances, &Advance::to));
-        LEDGERLINE_TRY(const db::Rows rows, connection.query(sql::publish_advance, params));
+        LEDGERLINE_TRY(const auto rows,
+                       connection.query(sql::PublishAdvance{.owner = owner,
+                                                            .lanes = column(advances, &Advance::lane),
+                                                            .epochs = column(advances, &Advance::epoch),
+                                                            .from_seqs = column(advances, &Advance::from),
+                                                            .to_seqs = column(advances, &Advance::to)}));
         std::vector<bool> moved(advances.size(), false);
-        for (std::size_t row = 0; row < rows.size(); ++row)
+        for (const auto& row : rows)
             for (std::size_t i = 0; i < advances.size(); ++i)
-                if (advances[i].lane == rows.int64(row, 0)) moved[i] = true;
+                if (advances[i].lane == row.lane) moved[i] = true;
         return moved;
     });
 }
 
 Result<void> PgOutboxStore::record_failure(const Lease& lease, const std::string& owner, const std::string& error) {
     return session_.run([&](db::Connection& connection) -> Result<void> {
-        db::Params params;
-        params.add(lease.lane).add(owner).add(lease.epoch).add(storable(error));
-        LEDGERLINE_CHECK(connection.query(sql::publish_record_failure, params));
+        LEDGERLINE_CHECK(connection.execute(sql::PublishRecordFailure{
+            .lane = lease.lane, .owner = owner, .epoch = lease.epoch, .error = storable(error)}));
         return {};
     });
 }
 
 Result<bool> PgOutboxStore::halt(const Lease& lease, const std::string& owner, const LaneHalt& halt) {
     return session_.run([&](db::Connection& connection) -> Result<bool> {
-        db::Params params;
-        params.add(lease.lane).add(owner).add(lease.epoch).add(halt.seq).add(halt.code).add(storable(halt.reason));
-        LEDGERLINE_TRY(const db::Rows rows, connection.query(sql::publish_halt, params));
-        return rows.affected() == 1;
+        LEDGERLINE_TRY(const std::int64_t recorded,
+                       connection.execute(sql::PublishHalt{.lane = lease.lane,
+                                                           .owner = owner,
+                                                           .epoch = lease.epoch,
+                                                           .seq = halt.seq,
+                                                           .code = halt.code,
+                                                           .reason = storable(halt.reason)}));
+        return recorded == 1;
     });
 }
 
 Result<void> PgOutboxStore::clear_halts(std::span<const int> lanes) {
     return session_.run([&](db::Connection& connection) -> Result<void> {
-        const std::vector<std::int64_t> numbers(lanes.begin(), lanes.end());
-        LEDGERLINE_CHECK(connection.query(sql::publish_clear_halts, db::Params().add_array(numbers)));
+        LEDGERLINE_CHECK(connection.execute(sql::PublishClearHalts{.lanes = lanes}));
         return {};
     });
 }
 
 Result<Backlog> PgOutboxStore::backlog() {
     return session_.run([&](db::Connection& connection) -> Result<Backlog> {
-        LEDGERLINE_TRY(const db::Rows rows, connection.query(sql::publish_backlog));
-        return Backlog{rows.int64(0, 0), std::chrono::seconds(rows.int64(0, 1)), rows.int64(0, 2)};
+        LEDGERLINE_TRY(const auto row, connection.query_row(sql::PublishBacklog{}));
+        return Backlog{row.unpublished_events, std::chrono::seconds(row.oldest_unapplied_s), row.dead_letters_parked};
     });
 }
 

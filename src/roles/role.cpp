@@ -39,9 +39,9 @@ Result<int> try_prepare(const std::string& url, Schema schema, std::initializer_
         for (const int level : levels) log::info("schema migrated", {{"level", level}});
     }
     LEDGERLINE_CHECK(db::check_schema(connection, sql::migrations));
-    LEDGERLINE_TRY(const auto rows, connection.query(sql::roles_count_lanes));
+    LEDGERLINE_TRY(const auto counted, connection.query_row(sql::RolesCountLanes{}));
     for (const CanWrite can_write : writes) LEDGERLINE_CHECK(can_write(connection));
-    return static_cast<int>(rows.int64(0, 0));
+    return static_cast<int>(counted.lanes);
 } catch (const db::UnexpectedAnswer& answer) {
     return failure(Disposition::retry, std::string(db::protocol_violation),
                    std::string("PostgreSQL gave an answer that makes no sense: ") + answer.what());

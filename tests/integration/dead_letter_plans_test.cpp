@@ -121,11 +121,11 @@ TEST_F(DeadLetterPlans, PagesInTheMiddleReadOnePage) {
 }
 
 TEST_F(DeadLetterPlans, TheFeedReadsWhatIsNotAnnounced) {
-    EXPECT_LE(
-        touched(sql::letters_unannounced_letters, "'me', '00000000-0000-0000-0000-000000000000', 25, 1000, 4194304"),
-        kRowsMax)
+    EXPECT_LE(touched(sql::LettersUnannouncedLetters::statement,
+                      "'me', '00000000-0000-0000-0000-000000000000', 25, 1000, 4194304"),
+              kRowsMax)
         << plan_;
-    EXPECT_LE(touched(sql::letters_count_unannounced, ""), kRowsMax) << plan_;
+    EXPECT_LE(touched(sql::LettersCountUnannounced::statement, ""), kRowsMax) << plan_;
 }
 
 // That the counting would notice.

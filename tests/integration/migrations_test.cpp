@@ -99,7 +99,7 @@ TEST_F(MigrationsTest, TwoMigratorsApplyEachMigrationOnce) {
 
 TEST_F(MigrationsTest, DoesNotWaitForAnotherMigratorForEver) {
     auto holder = database_.connect();
-    ASSERT_TRUE(holder.query(sql::db_migrations_try_lock));
+    ASSERT_TRUE(holder.query(sql::DbMigrationsTryLock{}));
     auto connection = database_.connect();
     const auto applied = migrate_up(connection, std::vector{kFirst}, milliseconds(0));
     ASSERT_FALSE(applied);
@@ -139,7 +139,7 @@ TEST_F(MigrationsTest, LettersOfTheFirstSchemaWaitToBeAnnouncedAfterTheUpgrade) 
     ASSERT_TRUE(migrate_up(connection, all));
     EXPECT_TRUE(check_schema(connection, all.first(1))) << "level 1 goes on working";
     bury(2);
-    EXPECT_EQ(connection.query(sql::letters_count_unannounced).value().int64(0, 0), 2);
+    EXPECT_EQ(connection.query_row(sql::LettersCountUnannounced{}).value().letters, 2);
 }
 
 TEST_F(MigrationsTest, TellsBinariesThatAreTooOldOrTooNew) {

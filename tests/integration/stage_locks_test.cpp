@@ -117,10 +117,10 @@ TEST_F(StageLocks, AnOpenIntakeBlocksNeitherTheWorkerNorThePublisher) {
 }
 
 TEST_F(StageLocks, AnOpenCursorMoveOfThePublisherBlocksNeitherIntakeNorTheWorker) {
-    const std::vector<std::int64_t> lane{kLane}, epoch{0}, from{0}, to{1};
+    const std::vector<int> lane{kLane};
+    const std::vector<std::int64_t> epoch{0}, from{0}, to{1};
     database_.run("UPDATE lane_publish SET owner = 'me'");
-    hold_open({{sql::publish_advance,
-                db::Params().add("me").add_array(lane).add_array(epoch).add_array(from).add_array(to)}});
+    hold_open({sql::PublishAdvance{"me", lane, epoch, from, to}});
     accept(item());
     apply_first();
 }

@@ -161,9 +161,7 @@ def queries(paths):
                 continue
             sql = with_columns(section, "\n".join(section.sql).strip(), records)
             if "args" not in section.declared and "row" not in section.declared:
-                out.append(f"inline constexpr {statement(full, sql).replace('{', ' ' + full + '{', 1)};\n")
-                names.append((full, "{}", "{}", "false"))
-                continue
+                section.fail("'-- args:' or '-- row:' is missing; a statement with neither says '-- args: none'")
             args_text = section.declared.get("args", "none")
             args = [] if args_text == "none" else fields_of(section, args_text, ARGUMENT_TYPES)
             check_placeholders(section, sql, len(args))
@@ -183,7 +181,7 @@ def queries(paths):
                        f"    static constexpr auto statement = {statement(full, sql)};\n"
                        f"{row}{members(args, ARGUMENT_TYPES)}"
                        f"    db::Params params() const {{ return {'std::move(db::Params()' + binds + ')' if binds else '{}'}; }}\n}};\n")
-            names.append((camel(full) + '::statement', declared_columns(args), declared_columns(row_fields), "true"))
+            names.append((camel(full) + '::statement', declared_columns(args), declared_columns(row_fields)))
     return out, names
 
 
@@ -212,7 +210,7 @@ def main(source, output):
     out, names = queries(sorted((source / "queries").glob("*.sql")))
     write(output / "queries.h",
           '#include "db/query.h"\nnamespace ledgerline::sql {\n' + "\n".join(out) + "}\n")
-    entries = "".join(f"    {{{name}, {typed}, {args}, {row}}},\n" for name, args, row, typed in names)
+    entries = "".join(f"    {{{name}, {args}, {row}}},\n" for name, args, row in names)
     write(output / "all_queries.h",
           '#include "db/declared_query.h"\n#include "sql/queries.h"\nnamespace ledgerline::sql {\n'
           f"// Every query with what its file declares, for tests.\ninline const db::DeclaredQuery all_queries[] = {{\n{entries}}};\n}}\n")

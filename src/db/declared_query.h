@@ -14,7 +14,6 @@ struct DeclaredQuery {
         std::string_view type;  // PostgreSQL's name of it
     };
     Statement statement;
-    bool typed = false;  // whether its file declares anything
     std::vector<Field> args;
     std::vector<Field> row;
 };

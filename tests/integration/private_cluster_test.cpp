@@ -28,14 +28,14 @@ using testing::Not;
 constexpr milliseconds kPatience{60000};
 
 std::string value_of(const std::string& url, const std::string& sql) {
-    auto connection = Connection::open({.url = url, .application_name = "test"});
+    auto connection = db::Connection::open({.url = url, .application_name = "test"});
     if (!connection) return connection.error().message;
     const auto rows = connection->query({"test_value", sql});
     return rows ? std::string(rows->text(0, 0)) : rows.error().message;
 }
 
 std::string run_script(const std::string& url, const std::string& sql) {
-    auto connection = Connection::open({.url = url, .application_name = "test"});
+    auto connection = db::Connection::open({.url = url, .application_name = "test"});
     if (!connection) return connection.error().message;
     const auto ran = connection->run_script(sql);
     return ran ? "" : ran.error().message;
@@ -193,7 +193,7 @@ TEST_F(PrivateClusterTest, ComesBackThoughAFrozenChildOfItIsLeft) {
     make();
     PrivateCluster cluster(config(), random_);
     ASSERT_TRUE(cluster.start());
-    auto session = Connection::open({.url = cluster.url(), .application_name = "test"}).value();
+    auto session = db::Connection::open({.url = cluster.url(), .application_name = "test"}).value();
     ASSERT_EQ(kill(session.server_pid(), SIGSTOP), 0);
     ASSERT_EQ(kill(cluster.postmaster_pid(), SIGKILL), 0);
     ASSERT_TRUE(cluster.wait_restarts(1, kPatience));
@@ -423,7 +423,7 @@ TEST(TestCluster, CanBeKilledStoppedAndStarted) {
     EXPECT_EQ(database.value("SELECT one FROM kept"), "1");
     cluster.stop();
     cluster.stop();
-    EXPECT_FALSE(Connection::open(database.config()));
+    EXPECT_FALSE(db::Connection::open(database.config()));
     cluster.start();
     EXPECT_EQ(database.value("SELECT one FROM kept"), "1");
 }

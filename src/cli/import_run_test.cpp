@@ -225,21 +225,27 @@ TEST_F(ImportRun, StopsCleanlyAndGoesOnLater) {
     EXPECT_EQ(rest.counts.replayed, stopped.counts.settled());
 }
 
-// A file whose reading throws, as when memory is short.
+// A file whose second read throws, as when memory is short.
 class ThrowingFile : public std::stringbuf {
 public:
     explicit ThrowingFile(const std::string& text) : std::stringbuf(text) {}
 
 protected:
-    std::streamsize xsgetn(char*, std::streamsize) override { throw std::bad_alloc(); }
-    int_type underflow() override { throw std::bad_alloc(); }
-    int_type uflow() override { throw std::bad_alloc(); }
+    std::streamsize xsgetn(char* out, std::streamsize count) override {
+        if (reads_++ > 0) throw std::bad_alloc();
+        return std::stringbuf::xsgetn(out, count);
+    }
+
+private:
+    int reads_ = 0;
 };
 
 TEST_F(ImportRun, WhatAThreadThrowsEndsTheImportAndNotTheProcess) {
-    std::istringstream good(std::string(kHeader) + "r1,a,,CREDIT,1,CZK\n");
+    std::string text(kHeader);
+    for (int row = 0; text.size() < 200'000; ++row) text += "r" + std::to_string(row) + ",a,,CREDIT,1,CZK\n";
+    std::istringstream good(text);
     const auto check = check_file(good);
-    ThrowingFile throwing("");
+    ThrowingFile throwing(text);
     std::istream file(&throwing);
     file.exceptions(std::ios::badbit);
     const ImportOutcome outcome = run_import(environment_, settings_, *check, file);

@@ -155,7 +155,7 @@ std::vector<std::string> threads_begun_elsewhere() {
                                            "app/exit_deadline",
                                            "app/signals",
                                            "base/resolve",
-                                           "bus/kafka_client",
+                                           "bus/kafka_reaper",
                                            "bus/kafka_topics",
                                            "cli/import_run",
                                            "http/listen_sockets",

@@ -119,8 +119,9 @@ TEST_F(DeadLetterPlans, PagesInTheMiddleReadOnePage) {
 }
 
 TEST_F(DeadLetterPlans, TheFeedReadsWhatIsNotAnnounced) {
-    EXPECT_LE(touched(sql::publisher_unannounced_letters, "'me', '00000000-0000-0000-0000-000000000000', 25, 1000"),
-              kRowsMax)
+    EXPECT_LE(
+        touched(sql::publisher_unannounced_letters, "'me', '00000000-0000-0000-0000-000000000000', 25, 1000, 4194304"),
+        kRowsMax)
         << plan_;
     EXPECT_LE(touched(sql::publisher_count_unannounced, ""), kRowsMax) << plan_;
 }

@@ -107,6 +107,7 @@ void measure_kafka(Metrics& metrics) {
     metrics.kafka_reachable.Add({}).Set(1);
     metrics.kafka_consumer_lag_messages.Add({{"partition", "0"}}).Set(0);
     metrics.kafka_partitions_unavailable.Add({{"topic", "transactions"}}).Set(0);
+    metrics.kafka_throttled_seconds.Add({{"client", "worker"}}).Set(0);
     record_kafka_statistics("{}", "worker", metrics);
 }
 

@@ -205,7 +205,10 @@ TEST_P(QueryPlans, OfIntake) {
     const auto column = [](const char* value, const char* type) {
         return fmt::format("array_fill({}::{}, ARRAY[500])", value, type);
     };
-    expect_bounded(sql::intake_lock_lanes, accounts);
+    const std::string waits_for_all = ", false, '{}'", waits_for_some = ", false, '{3,7}'";
+    expect_bounded(sql::intake_lock_lanes, accounts + waits_for_all);
+    expect_bounded(sql::intake_lock_lanes, accounts + waits_for_some);
+    expect_bounded(sql::intake_lock_free_lanes, accounts + waits_for_some);
     expect_bounded(sql::intake_read_batch,
                    fmt::format("{}, {}, {}, {}, {}, {}", accounts, column("100", "bigint"), column("'EUR'", "text"),
                                column("'CREDIT'", "text"), array("SELECT generate_series(0, 499)", "text"),

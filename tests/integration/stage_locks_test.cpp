@@ -100,7 +100,8 @@ TEST_F(StageLocks, AnOpenIntakeBlocksNeitherTheWorkerNorThePublisher) {
     pg::Params row;
     row.add_array(ids).add_array(accounts).add_array(amounts).add_array(currencies).add_array(types).add_array(keys);
     row.add_array(none).add_array(lanes).add_array(seqs).add_array(ids).add_array(none).add(clock_.wall_now());
-    hold_open({{sql::intake_lock_lanes, pg::Params().add_array(accounts)},
+    hold_open({{sql::intake_lock_lanes,
+                std::move(pg::Params().add_array(accounts).add(false).add_array(std::vector<std::int64_t>{}))},
                {sql::intake_insert, row},
                {sql::intake_move_cursors, pg::Params().add_array(lanes).add_array(amounts)}});
     publish_first();

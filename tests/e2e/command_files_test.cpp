@@ -156,7 +156,7 @@ TEST_F(CommandFiles, InputThatCannotBeReadIsSaidSo) {
     for (const Case& each :
          {Case{"$L import sub", 2, "cannot read sub: it is a directory"},
           Case{"$L import missing.csv", 2, "cannot read missing.csv: No such file or directory"},
-          Case{"$L import ''", 2, "No such file or directory"}, Case{"$L import /dev/zero", 2, "it is a device"},
+          Case{"$L import ''", 2, "FILE must not be empty"}, Case{"$L import /dev/zero", 2, "it is a device"},
           Case{"$L import empty.csv", 2, "empty.csv: the file is empty"}, Case{"$L import - </dev/null", 2, "stdin"},
           Case{": | $L import -", 2, "the file is empty"}, Case{"$L import - <&-", 2, "cannot read stdin"},
           Case{"cat in.csv | TMPDIR=/no/such/dir $L import -", 3, "in /no/such/dir: No such file"},

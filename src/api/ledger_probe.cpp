@@ -100,9 +100,9 @@ Result<void> LedgerProbe::try_stage(pg::Connection& connection, StageRight right
 }
 
 // As it answers clients and moves balances: a commit that reaches the disk, and the synchronous standby where there is
-// one. The publisher's commits promise nothing.
+// one.
 Result<void> LedgerProbe::try_commit(pg::Connection& connection) {
-    if (!has(StageRight::intake) && !has(StageRight::apply)) return {};
+    if (!promises_commits()) return {};
     const SteadyTime now = clock_.steady_now();
     if (now < commit_due_) return {};
     LEDGERLINE_TRY(const auto standby, connection.query(sql::health_waits_for_standby));
@@ -119,7 +119,7 @@ Result<void> LedgerProbe::try_commit(pg::Connection& connection) {
 }
 
 json::Object LedgerProbe::facts() const {
-    if (!has(StageRight::intake) && !has(StageRight::apply)) return {};
+    if (!promises_commits()) return {};
     return {{"synchronous_standby", waits_for_standby_.load()}};
 }
 
@@ -149,8 +149,8 @@ Result<void> LedgerProbe::look_at_lanes(pg::Connection& connection, http::Troubl
     return {};
 }
 
-bool LedgerProbe::has(StageRight right) const {
-    return std::ranges::find(stages_, right, &ProbedStage::right) != stages_.end();
+bool LedgerProbe::promises_commits() const {
+    return std::ranges::any_of(stages_, [](const ProbedStage& stage) { return stage.right != StageRight::publish; });
 }
 
 bool LedgerProbe::is_required(StageRight right) const {

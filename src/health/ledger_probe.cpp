@@ -101,7 +101,7 @@ Result<void> LedgerProbe::try_stage(db::Connection& connection, StageRight right
 // Commits as answering clients and moving balances do: it reaches the disk, and the synchronous standby if there is
 // one. The publisher's commits promise nothing.
 Result<void> LedgerProbe::try_commit(db::Connection& connection) {
-    if (!has(StageRight::intake) && !has(StageRight::apply)) return {};
+    if (!promises_commits()) return {};
     const SteadyTime now = clock_.steady_now();
     if (now < commit_due_) return {};
     LEDGERLINE_TRY(const auto standby, connection.query_row(sql::HealthWaitsForStandby{}));
@@ -118,7 +118,7 @@ Result<void> LedgerProbe::try_commit(db::Connection& connection) {
 }
 
 json::Object LedgerProbe::facts() const {
-    if (!has(StageRight::intake) && !has(StageRight::apply)) return {};
+    if (!promises_commits()) return {};
     return {{"synchronous_standby", waits_for_standby_.load()}};
 }
 
@@ -144,8 +144,8 @@ Result<void> LedgerProbe::look_at_lanes(db::Connection& connection, Troubles& fo
     return {};
 }
 
-bool LedgerProbe::has(StageRight right) const {
-    return std::ranges::find(stages_, right, &ProbedStage::right) != stages_.end();
+bool LedgerProbe::promises_commits() const {
+    return std::ranges::any_of(stages_, [](const ProbedStage& stage) { return stage.right != StageRight::publish; });
 }
 
 bool LedgerProbe::is_required(StageRight right) const {

@@ -53,7 +53,8 @@ private:
     Result<void> try_stage(db::Connection& connection, StageRight right);
     Result<void> try_commit(db::Connection& connection);
     Result<void> try_disk(db::Connection& connection);
-    bool has(StageRight right) const;
+    // Whether the role answers clients or moves balances. The publisher's commits promise nothing.
+    bool promises_commits() const;
     bool is_required(StageRight right) const;
 
     const std::vector<ProbedStage> stages_;

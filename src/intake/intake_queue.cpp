@@ -57,7 +57,7 @@ std::optional<Error> IntakeQueue::try_push(std::vector<IntakeItem>& items, Stead
     if (refusal_) return refusal_;
     if (waiting_size_.rows + items.size() > max_.rows || waiting_size_.bytes + bytes > max_.bytes)
         return Error{Disposition::retry, std::string(overloaded), "too many transactions wait to be accepted"};
-    waiting_.insert(waiting_.begin() + static_cast<std::ptrdiff_t>(fresh_++), request);
+    fresh_.push_back(request);
     deadlines_.push_back(request);
     waiting_size_.rows += items.size();
     waiting_size_.bytes += bytes;
@@ -70,21 +70,21 @@ std::optional<Error> IntakeQueue::try_push(std::vector<IntakeItem>& items, Stead
 
 std::optional<IntakeQueue::Batch> IntakeQueue::take(Size max) {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return !waiting_.empty() || refusal_; });
-    if (waiting_.empty()) return std::nullopt;
+    changed_.wait(lock, [this] { return has_waiting() || refusal_; });
+    if (!has_waiting()) return std::nullopt;
 
     Batch batch;
-    batch.deadline = batch.first_deadline = waiting_.front()->deadline;
+    batch.deadline = batch.first_deadline = (fresh_.empty() ? begun_ : fresh_).front()->deadline;
     Size taken, taken_fresh;
-    std::size_t earlier = waiting_.size() - fresh_;  // had an earlier turn in a batch, none in this one
-    while (!waiting_.empty() && taken.rows < max.rows) {
+    std::size_t earlier = begun_.size();  // had an earlier turn in a batch, none in this one
+    while (has_waiting() && taken.rows < max.rows) {
         const bool fresh_had_half = 2 * taken_fresh.rows >= max.rows || 2 * taken_fresh.bytes >= max.bytes;
-        const bool others_turn = fresh_ == 0 || (fresh_had_half && earlier > 0);
-        const std::size_t index = others_turn ? fresh_ : 0;
-        const auto request = waiting_[index];
+        const bool begun_turn = fresh_.empty() || (fresh_had_half && earlier > 0);
+        auto& queue = begun_turn ? begun_ : fresh_;
+        const auto request = queue.front();
         const Size before = taken;
         const bool has_room = take_turn(request, max, batch, taken);
-        if (others_turn) {
+        if (begun_turn) {
             earlier -= earlier > 0;
         } else {
             taken_fresh.rows += taken.rows - before.rows;
@@ -92,15 +92,10 @@ std::optional<IntakeQueue::Batch> IntakeQueue::take(Size max) {
         }
         const bool done = request->taken == request->items.size();
         if (!done && !has_room) break;
-        remove_waiting(index);
-        if (!done) waiting_.push_back(request);
+        queue.pop_front();
+        if (!done) begun_.push_back(request);
     }
     return batch;
-}
-
-void IntakeQueue::remove_waiting(std::size_t index) {
-    waiting_.erase(waiting_.begin() + static_cast<std::ptrdiff_t>(index));
-    if (index < fresh_) --fresh_;
 }
 
 // Takes one turn's rows. False when the batch has no room for the request's next row.
@@ -227,14 +222,14 @@ void IntakeQueue::fail_rest(const std::shared_ptr<Request>& request, const Error
 }
 
 void IntakeQueue::erase_waiting(const std::shared_ptr<Request>& request) {
-    const auto found = std::ranges::find(waiting_, request);
-    if (found != waiting_.end()) remove_waiting(static_cast<std::size_t>(found - waiting_.begin()));
+    for (auto* queue : {&fresh_, &begun_}) std::erase(*queue, request);
 }
 
 void IntakeQueue::fail_all_waiting(const Error& error, AnsweredList& done) {
-    for (const auto& request : waiting_) fail_waiting(*request, error, done);
-    waiting_.clear();
-    fresh_ = 0;
+    for (auto* queue : {&fresh_, &begun_}) {
+        for (const auto& request : *queue) fail_waiting(*request, error, done);
+        queue->clear();
+    }
 }
 
 void IntakeQueue::resume_all(AnsweredList& done) {

@@ -112,7 +112,7 @@ private:
     void fail_waiting(Request& request, const Error& error, AnsweredList& done);
     void fail_rest(const std::shared_ptr<Request>& request, const Error& error, AnsweredList& done);
     void fail_all_waiting(const Error& error, AnsweredList& done);
-    void remove_waiting(std::size_t index);
+    bool has_waiting() const { return !fresh_.empty() || !begun_.empty(); }
     void erase_waiting(const std::shared_ptr<Request>& request);
     static void resume_all(AnsweredList& done);
 
@@ -120,8 +120,8 @@ private:
     const Size turn_;
     mutable std::mutex mutex_;
     std::condition_variable changed_;
-    std::deque<std::shared_ptr<Request>> waiting_;    // with rows to take; those without a turn so far come first
-    std::size_t fresh_ = 0;                           // number of those
+    std::deque<std::shared_ptr<Request>> fresh_;      // with rows to take, and no turn so far
+    std::deque<std::shared_ptr<Request>> begun_;      // with rows to take after an earlier turn
     std::deque<std::shared_ptr<Request>> deadlines_;  // all requests that may be unanswered, by deadline
     Size waiting_size_;
     std::optional<Error> refusal_;

@@ -21,9 +21,8 @@ namespace {
 
 using testing::HasSubstr;
 
-constexpr const char* kNoBroker = "127.0.0.1:1";  // nobody listens there
-constexpr int kSlowLists = 8;                     // more than the API has database threads
-constexpr milliseconds kProbe{1'000};             // what a kubelet waits by default
+constexpr int kSlowLists = 8;          // more than the API has database threads
+constexpr milliseconds kProbe{1'000};  // what a kubelet waits by default
 
 // What a role says of itself: "" when it does not name that trouble.
 struct Probe {
@@ -132,7 +131,7 @@ TEST_F(Readiness, OfAnApiThatCannotCommit) {
 }
 
 TEST_F(Readiness, OfAPublisherThatCannotMoveItsCursors) {
-    const auto publisher = start("publisher", kNoBroker);
+    const auto publisher = start("publisher", no_broker);
     EXPECT_EQ(probe(publisher->port(), "kafka").status, 503);
     EXPECT_NE(probe(publisher->port(), "kafka").reason, "");
     for (const Loss& loss : {kReadOnly, no_right("UPDATE", "lane_publish")})
@@ -140,7 +139,7 @@ TEST_F(Readiness, OfAPublisherThatCannotMoveItsCursors) {
 }
 
 TEST_F(Readiness, OfAWorkerThatCannotApply) {
-    const auto worker = start("worker", kNoBroker);
+    const auto worker = start("worker", no_broker);
     for (const Loss& loss : {kReadOnly, no_right("INSERT", "outcomes"), no_right("UPDATE", "accounts"),
                              no_right("UPDATE", "lane_apply"), no_right("INSERT", "dead_letters")})
         expect_noticed(*worker, loss, "database");

@@ -1,5 +1,4 @@
 // Programs whose stderr and stdout are one pipe that is full and that nobody reads: a log collector that stands still.
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -15,6 +14,7 @@
 
 #include "cluster/private_cluster.h"
 #include "e2e/role_process.h"
+#include "lab/loopback.h"
 #include "lab/test_database.h"
 
 namespace ledgerline::test {
@@ -22,21 +22,6 @@ namespace {
 
 constexpr int kClients = 8;
 constexpr int kRequestsPerClient = 400;
-// Nobody listens there.
-constexpr const char* kNoBroker = "127.0.0.1:1";
-
-// A port of the loopback address that was free just now.
-std::uint16_t free_port() {
-    const int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    LEDGERLINE_ASSERT(bind(descriptor, reinterpret_cast<sockaddr*>(&address), size) == 0);
-    LEDGERLINE_ASSERT(getsockname(descriptor, reinterpret_cast<sockaddr*>(&address), &size) == 0);
-    close(descriptor);
-    return ntohs(address.sin_port);
-}
 
 // The pipe is full from the beginning. Killed with the object.
 class StalledProgram {
@@ -157,7 +142,7 @@ protected:
 
     const TempDir dir_;
     const std::filesystem::path data_dir_ = dir_.path() / "data";
-    const std::uint16_t port_ = free_port();
+    const std::uint16_t port_ = free_loopback_port();
 };
 
 TEST_F(StalledLog, UpAnswersAppliesAndEnds) {
@@ -199,7 +184,7 @@ TEST_F(StalledLog, TheWatchdogEndsAProcessThatHangs) {
 TEST_F(StalledLog, EveryRoleServesAndEnds) {
     const TestDatabase database;
     for (const std::string role : {"api", "publisher", "worker"}) {
-        StalledProgram program({role, "--database-url", database.url(), "--kafka-brokers", kNoBroker, "--listen",
+        StalledProgram program({role, "--database-url", database.url(), "--kafka-brokers", no_broker, "--listen",
                                 fmt::format("127.0.0.1:{}", port_), "--log-level", "debug"});
         ASSERT_TRUE(wait_status(port_, "/livez", 200)) << role;
         for (int i = 0; i < kRequestsPerClient; ++i) ASSERT_EQ(ApiClient(port_).get("/livez").status, 200) << role;
@@ -212,7 +197,7 @@ TEST_F(StalledLog, WhatCannotStartEndsWithItsExitCode) {
         "--database-url", "postgresql://127.0.0.1:1/ledgerline", "--startup-timeout", "1s", "--listen", "127.0.0.1:0"};
     for (const std::string role : {"api", "publisher", "worker", "up"}) {
         EXPECT_EQ(StalledProgram({role, "--no-such-flag"}).outcome(), "exit code 2") << role;
-        std::vector<std::string> arguments = {role, "--kafka-brokers", kNoBroker};
+        std::vector<std::string> arguments = {role, "--kafka-brokers", no_broker};
         arguments.insert(arguments.end(), away.begin(), away.end());
         EXPECT_EQ(StalledProgram(arguments).outcome(), "exit code 3") << role;
     }

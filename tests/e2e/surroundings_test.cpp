@@ -10,13 +10,13 @@
 
 #include <algorithm>
 #include <array>
-
 #include <csignal>
 #include <fstream>
 
 #include "cluster/os_user.h"
 #include "e2e/up_process.h"
 #include "http/server/listener.h"
+#include "lab/loopback.h"
 #include "lab/test_database.h"
 #include "roles/descriptors.h"
 
@@ -111,10 +111,7 @@ std::string read_until_closed(std::uint16_t port, std::string_view request) {
     const int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     const timeval patience{settled_ms_max.count() / 1000, 0};
     setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    address.sin_port = htons(port);
+    const sockaddr_in address = loopback(port);
     EXPECT_EQ(connect(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
     EXPECT_EQ(send(descriptor, request.data(), request.size(), MSG_NOSIGNAL), std::ssize(request));
     std::string answer;

@@ -1,9 +1,7 @@
 #include "lab/local_postgres.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,6 +12,7 @@
 
 #include "base/wakeup.h"
 #include "cluster/postgres_binaries.h"
+#include "lab/loopback.h"
 
 namespace ledgerline::test {
 namespace {
@@ -33,24 +32,12 @@ T must(Result<T> result) {
     if constexpr (!std::is_void_v<T>) return std::move(*result);
 }
 
-std::uint16_t free_port() {
-    const int probe = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    if (bind(probe, reinterpret_cast<sockaddr*>(&address), size) != 0) give_up("no free port");
-    getsockname(probe, reinterpret_cast<sockaddr*>(&address), &size);
-    close(probe);
-    return ntohs(address.sin_port);
-}
-
 }  // namespace
 
 LocalPostgres::LocalPostgres(const Options& options)
     : programs_(must(cluster::find_postgres({}, 0)).directory),
       user_(must(cluster::cluster_user(""))),
-      port_(free_port()) {
+      port_(free_loopback_port()) {
     data_ = prepare(options.directory.empty() ? dir_.path() / "data" : options.directory);
     const std::filesystem::path wal = prepare(dir_.path() / "wal");
     run({programs_ / "initdb", "--pgdata=" + data_.string(), "--waldir=" + wal.string(), "--username=postgres",
@@ -64,7 +51,7 @@ LocalPostgres::LocalPostgres(const Options& options)
 }
 
 LocalPostgres::LocalPostgres(const StandbyOf& standby)
-    : programs_(standby.primary.programs_), user_(standby.primary.user_), port_(free_port()) {
+    : programs_(standby.primary.programs_), user_(standby.primary.user_), port_(free_loopback_port()) {
     data_ = prepare(dir_.path() / "data");
     run({programs_ / "pg_basebackup", "--pgdata=" + data_.string(), "--write-recovery-conf", "--checkpoint=fast",
          "--no-sync", fmt::format("--dbname=postgresql://postgres@{}/", standby.primary.address())});

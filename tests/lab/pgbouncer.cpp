@@ -12,6 +12,8 @@
 #include <fstream>
 #include <thread>
 
+#include "lab/loopback.h"
+
 namespace ledgerline::test {
 namespace {
 
@@ -21,24 +23,6 @@ constexpr milliseconds kPatience{60'000};
 [[noreturn]] void give_up(const std::string& why) {
     std::fprintf(stderr, "pgbouncer: %s (scripts/bootstrap installs it)\n", why.c_str());
     std::_Exit(1);
-}
-
-sockaddr_in loopback(std::uint16_t port) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    address.sin_port = htons(port);
-    return address;
-}
-
-std::uint16_t free_port() {
-    const int probe = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in address = loopback(0);
-    socklen_t size = sizeof address;
-    if (bind(probe, reinterpret_cast<sockaddr*>(&address), size) != 0) give_up("no free port");
-    getsockname(probe, reinterpret_cast<sockaddr*>(&address), &size);
-    close(probe);
-    return ntohs(address.sin_port);
 }
 
 bool accepts(std::uint16_t port) {
@@ -60,7 +44,7 @@ std::string between(const std::string& url, const std::string& from, const char*
 }  // namespace
 
 PgBouncer::PgBouncer(const TestDatabase& database, const std::string& pool_mode, const std::string& more)
-    : port_(free_port()) {
+    : port_(free_loopback_port()) {
     const std::string url = database.url();
     database_ = between(url, "@/", "?");
     const std::string port = url.contains("port=") ? between(url, "port=", "&") : "5432";

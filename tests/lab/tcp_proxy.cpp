@@ -11,20 +11,13 @@
 #include <utility>
 
 #include "base/result.h"
+#include "lab/loopback.h"
 
 namespace ledgerline::test {
 namespace {
 
 constexpr int kTickMs = 10;  // how soon a thread sees that something has changed
 constexpr std::size_t kBufferBytes = 64 * 1024;
-
-sockaddr_in loopback(std::uint16_t port) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    address.sin_port = htons(port);
-    return address;
-}
 
 template <class Address>
 int connected(int family, const Address& address) {

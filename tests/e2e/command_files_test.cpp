@@ -159,7 +159,7 @@ TEST_F(CommandFiles, InputThatCannotBeReadIsSaidSo) {
           Case{"$L import ''", 2, "FILE must not be empty"}, Case{"$L import /dev/zero", 2, "it is a device"},
           Case{"$L import empty.csv", 2, "empty.csv: the file is empty"}, Case{"$L import - </dev/null", 2, "stdin"},
           Case{": | $L import -", 2, "the file is empty"}, Case{"$L import - <&-", 2, "cannot read stdin"},
-          Case{"cat in.csv | TMPDIR=/no/such/dir $L import -", 3, "in /no/such/dir: No such file"},
+          Case{"cat in.csv | TMPDIR=/no/such/dir $L import -", 3, "to /no/such/dir: No such file"},
           Case{"trap '' XFSZ; ulimit -f 1; yes | head -c 100000 | $L import -", 3,
                "cannot copy the data from stdin"}}) {
         const Shelled refused = sh(each.script);

@@ -208,7 +208,7 @@ void declare_import(Command& parent, const roles::Environment& environment) {
     command.positional("FILE", "The CSV file; - for stdin", options->file);
     declare_server_options(command, options->settings.server);
     declare_output_option(command, options->output);
-    command.option({"--connections", "N", "Simultaneous connections to the server"}, options->settings.connections, 1,
+    command.option({"--connections", "N", "Parallel connections to the server"}, options->settings.connections, 1,
                    kConnectionsMax);
     command.option({"--batch", "ROWS", "Maximum number of rows per request"}, options->settings.batch_rows, 1,
                    kBatchRowsMax);

@@ -68,9 +68,12 @@ protected:
 
 // One that is made to wait stands still for longer than a consumer may that has no reason to.
 TEST_F(KafkaSlowTest, AQuotaSlowsBothSidesDownAndNeitherStartsAnew) {
-    constexpr int kEvents = 600;  // some 400 kB, of one broker, which holds back what exceeds 250 kB in 10 s
+    // The broker holds back what exceeds 250 kB in 10 s, each way: of 300 kB that are published, and of 1 MB to read.
+    constexpr int kEvents = 450, kEarlierEvents = 1500;
     cluster_.create_topic(traffic_.topic(), {{1}, {2}, {3}}, {{"max.message.bytes", "100000"}});
     start_publisher();
+    accept(0, kEarlierEvents);
+    publish_all({0});
     cluster_.limit_clients(25'000);
     accept(0, kEvents);
     publish_all({0});

@@ -111,6 +111,7 @@ void Api::begin_stop() {
 void Api::stop() {
     begin_stop();
     parts_->health.stop();
+    parts_->transactions.stop();
     parts_->intake.stop();
     parts_->database.stop();
 }

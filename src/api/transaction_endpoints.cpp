@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <algorithm>
 #include <unordered_map>
 #include <utility>
@@ -231,11 +233,24 @@ TransactionEndpoints::Answer TransactionEndpoints::post(http::Request& request) 
     co_return response;
 }
 
+void TransactionEndpoints::stop() {
+    parser_.stop();
+    parser_.join();
+}
+
+boost::asio::awaitable<ParsedBatch> TransactionEndpoints::parse(std::string_view body) {
+    if (body.size() <= limits::small_request_bytes_max) co_return parse_batch(body);
+    co_return co_await boost::asio::co_spawn(
+        parser_,
+        [](std::string_view text) -> boost::asio::awaitable<ParsedBatch> { co_return parse_batch(text); }(body),
+        boost::asio::use_awaitable);
+}
+
 TransactionEndpoints::Answer TransactionEndpoints::post_batch(http::Request& request) {
     if (auto wrong = check_parameters(request, {})) co_return http::to_response(*wrong);
     const std::size_t items_max = std::min(batch_items_max, request.body.size() / kItemBytesMin + 1);
     if (!co_await take_room_for_items(request, items_max)) co_return http::no_room();
-    auto items = parse_batch(request.body);
+    auto items = co_await parse(request.body);
     request.drop_body();
     if (!items) co_return http::to_response(items.error());
     std::vector<bool> malformed;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/thread_pool.hpp>
 #include <chrono>
 #include <expected>
 #include <optional>
@@ -28,6 +29,9 @@ public:
     // This must outlive the router.
     void add_routes(http::Router& router);
 
+    // Large batches that are not parsed yet stay unanswered. Call it while their requests still exist. Idempotent.
+    void stop();
+
 private:
     using Answer = boost::asio::awaitable<http::Response>;
     // The result for one item of a request.
@@ -47,6 +51,8 @@ private:
     Answer trace(http::Request& request);
     Answer list(http::Request& request);
 
+    boost::asio::awaitable<ParsedBatch> parse(std::string_view body);
+
     // Has the well-formed items accepted, in order, and waits for their outcomes if the request prefers that.
     boost::asio::awaitable<Outcomes> accept(const http::Request& request, BatchItems items);
     boost::asio::awaitable<intake::IntakeAnswers> take_in(const http::Request& request, BatchItems& items);
@@ -59,6 +65,8 @@ private:
     UuidGenerator& ids_;
     const Clock& clock_;
     Tracer& tracer_;
+    // Parses large batches, one at a time: on an HTTP thread each would hold up that thread's small requests.
+    boost::asio::thread_pool parser_{1};
 };
 
 }  // namespace ledgerline::api

@@ -68,7 +68,7 @@ std::expected<intake::IntakeItem, http::Problem> parse_transaction(const json::V
     return item;
 }
 
-std::expected<BatchItems, http::Problem> parse_batch(std::string_view body) {
+ParsedBatch parse_batch(std::string_view body) {
     BatchItems items;
     bool too_many = false;
     const auto take = [&](json::Item item) {

@@ -26,6 +26,7 @@ std::expected<intake::IntakeItem, http::Problem> parse_transaction(const json::V
 // The items of {"transactions": [...]}, each on its own merits. At most one of them is held as JSON at any time.
 using BatchItems = std::vector<std::expected<intake::IntakeItem, http::Problem>>;
 inline constexpr std::size_t batch_items_max = 1000;
-std::expected<BatchItems, http::Problem> parse_batch(std::string_view body);
+using ParsedBatch = std::expected<BatchItems, http::Problem>;
+ParsedBatch parse_batch(std::string_view body);
 
 }  // namespace ledgerline::api

@@ -26,9 +26,9 @@ inline constexpr std::size_t small_request_bytes_max = 32 * kibibyte;
 
 inline constexpr std::size_t intake_queue_bytes_max = 32 * mebibyte;  // rows waiting to be accepted
 inline constexpr std::size_t intake_batch_bytes_max =
-    256 * kibibyte;  // of one transaction: a small payment waits for at most two
+    128 * kibibyte;  // of one transaction: a small payment waits for at most two
 // What one request may put into a batch before the other waiting requests have had their turn.
-inline constexpr std::size_t intake_turn_bytes_max = 32 * kibibyte;
+inline constexpr std::size_t intake_turn_bytes_max = 16 * kibibyte;
 
 // Answers -------------------------------------------------------------------------------------------------------------
 

@@ -3,10 +3,13 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <future>
 
+#include "base/random.h"
 #include "e2e/role_process.h"
+#include "lab/kafka_broker.h"
 #include "lab/local_postgres.h"
 
 namespace ledgerline::test {
@@ -16,14 +19,14 @@ namespace {
 constexpr const char* kWaiting =
     " FROM pg_stat_activity WHERE application_name = 'ledgerline intake' AND wait_event = 'SyncRep'";
 
-class Failover : public testing::Test {
+class Pair : public testing::Test {
 protected:
     std::string url() const {
         return fmt::format("postgresql://ledgerline@{},{}/ledger?target_session_attrs=read-write", primary_.address(),
                            standby_.address());
     }
     Reply post(const std::string& key) const {
-        return ApiClient(up_.port())
+        return ApiClient(api_port())
             .post(
                 "/v1/transactions",
                 fmt::format(
@@ -39,8 +42,8 @@ protected:
         });
         return status;
     }
-    bool ready_says(int status, const std::string& text) const {
-        const Reply reply = ApiClient(up_.port()).get("/readyz");
+    static bool says(const RoleProcess& role, int status, const std::string& text) {
+        const Reply reply = ApiClient(role.port()).get("/readyz");
         return reply.status == status && json::serialize(reply.body).contains(text);
     }
     static std::string accepted(const LocalPostgres& server) {
@@ -49,8 +52,21 @@ protected:
 
     LocalPostgres primary_{LocalPostgres::Options{}};
     LocalPostgres standby_{LocalPostgres::StandbyOf{primary_}};
+    std::string account_;
+
+private:
+    virtual std::uint16_t api_port() const = 0;
+};
+
+class Failover : public Pair {
+protected:
+    void SetUp() override { account_ = ApiClient(up_.port()).post("/v1/accounts", R"({"currency":"EUR"})").text("id"); }
+    bool ready_says(int status, const std::string& text) const { return says(up_, status, text); }
+
     RoleProcess up_{{"up", "--database-url", url(), "--listen", "127.0.0.1:0"}};
-    const std::string account_ = ApiClient(up_.port()).post("/v1/accounts", R"({"currency":"EUR"})").text("id");
+
+private:
+    std::uint16_t api_port() const override { return up_.port(); }
 };
 
 TEST_F(Failover, A201IsOnTheStandbyAndOutlivesThePrimary) {
@@ -89,6 +105,70 @@ TEST_F(Failover, A201IsOnTheStandbyAndOutlivesThePrimary) {
     EXPECT_EQ(accepted(standby_), "a b c");
     EXPECT_TRUE(eventually([&] { return ready_says(200, R"("status":"ready")"); }));
     EXPECT_EQ(up_.stop(), "exit code 0") << up_.program().output();
+    EXPECT_EQ(run_to_end({"verify", "--database-url", standby_.url()}), "exit code 0");
+}
+
+// The roles as processes of their own, on Kafka, which goes on meanwhile.
+class FailoverOfRoles : public Pair {
+protected:
+    void SetUp() override {
+        account_ = ApiClient(api_.port()).post("/v1/accounts", R"({"currency":"EUR"})").text("id");
+    }
+    std::vector<std::string> arguments(const std::string& role) const {
+        std::vector<std::string> all = {role, "--database-url", url(), "--listen", "127.0.0.1:0"};
+        const std::string topic = fmt::format("failover-{:x}", topic_);
+        for (const std::string& each :
+             {std::string("--kafka-brokers"), KafkaBroker::shared().address(), std::string("--kafka-topic"), topic,
+              std::string("--kafka-group"), topic, std::string("--kafka-dead-letter-topic"), topic + ".dlq"})
+            all.push_back(each);
+        if (role == "api") all.resize(all.size() - 6);
+        return all;
+    }
+    bool all_are_ready() const {
+        return std::ranges::all_of(roles_, [](const RoleProcess* role) {
+            return eventually([&] { return says(*role, 200, R"("status":"ready")"); });
+        });
+    }
+    bool applied(const LocalPostgres& server, int transactions) const {
+        return eventually([&] {
+            return server.value("SELECT count(*) || ' ' || max(balance_after_cents) FROM outcomes") ==
+                   fmt::format("{0} {0}", transactions);
+        });
+    }
+
+    const std::uint64_t topic_ = SystemRandom().next();
+    const std::string migrated_ = run_to_end({"migrate", "up", "--database-url", url()});
+    RoleProcess api_{arguments("api")}, publisher_{arguments("publisher")}, worker_{arguments("worker")};
+    const std::vector<const RoleProcess*> roles_ = {&api_, &publisher_, &worker_};
+
+private:
+    std::uint16_t api_port() const override { return api_.port(); }
+};
+
+// Sessions to a server that still answers look sound, and each role has to find out for itself that they are of no use.
+TEST_F(FailoverOfRoles, LeavesAnOldPrimaryThatStillAnswers) {
+    primary_.set("synchronous_standby_names = '*'");
+    ASSERT_TRUE(all_are_ready());
+    EXPECT_EQ(post_until_answered("a"), 201);
+    EXPECT_TRUE(applied(primary_, 1));
+
+    primary_.set("default_transaction_read_only = on");
+    standby_.promote();
+    EXPECT_EQ(post_until_answered("b"), 201);
+    EXPECT_TRUE(applied(standby_, 2));
+    EXPECT_TRUE(all_are_ready());
+    EXPECT_EQ(run_to_end({"verify", "--database-url", standby_.url()}), "exit code 0");
+}
+
+TEST_F(FailoverOfRoles, LeavesAnOldPrimaryThatIsGone) {
+    primary_.set("synchronous_standby_names = '*'");
+    ASSERT_TRUE(all_are_ready());
+    EXPECT_EQ(post_until_answered("a"), 201);
+    primary_.stop();
+    standby_.promote();
+    EXPECT_EQ(post_until_answered("b"), 201);
+    EXPECT_TRUE(applied(standby_, 2));
+    EXPECT_TRUE(all_are_ready());
     EXPECT_EQ(run_to_end({"verify", "--database-url", standby_.url()}), "exit code 0");
 }
 

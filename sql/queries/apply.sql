@@ -1,132 +1,80 @@
 -- What the worker reads and writes (src/apply/pg_ledger_store.cpp).
 
--- name: load
+-- name: lock_lanes
 -- args: lanes int4[]
--- row: lane int4, applied_seq int8, published_seq int8, failing_seq int8, attempts int4, streak_code text, streak int4,
---   first_failed_at timestamptz?, last_seq int8, halt_seq int8?, halt_code text?, halt_reason text?,
---   halted_at timestamptz?
-SELECT a.lane, a.applied_seq, p.published_seq, coalesce(a.failing_seq, 0) AS failing_seq, a.attempts,
-       coalesce(a.streak_code, '') AS streak_code, a.streak, a.first_failed_at, i.last_seq, h.seq AS halt_seq,
-       h.code AS halt_code, h.reason AS halt_reason, h.halted_at
-FROM lane_apply a JOIN lane_publish p USING (lane) JOIN lane_intake i USING (lane)
-     LEFT JOIN lane_halts h ON h.lane = a.lane AND h.stage = 'apply'
-WHERE a.lane = ANY ($1::int[])
-ORDER BY a.lane
+-- row: lane int4
+-- In ascending order: two workers whose lanes overlap cannot deadlock. No lane is locked after this statement.
+SELECT lane FROM lane_apply WHERE lane = ANY ($1::integer[]) ORDER BY lane FOR NO KEY UPDATE
 
--- name: move_cursor
--- args: lane int4, applied_seq int8, new_applied_seq int8
--- The compare-and-set. It also takes the lane's row lock, for which any other worker on the same lane waits.
-UPDATE lane_apply
-SET applied_seq = $3, failing_seq = NULL, attempts = 0, first_failed_at = NULL, streak = 0, streak_code = NULL
-WHERE lane = $1 AND applied_seq = $2
+-- name: windows
+-- args: lanes int4[], up_to_seqs int8[], places_max int8
+-- row: lane int4, seq int8, event_id uuid, transaction_id uuid, account_id uuid, net_cents int8, places int4,
+--   dead_letter_id uuid?, verdict text?, schema_version int4, currency text, type text, amount_cents int8,
+--   traceparent text?, created_at timestamptz, account_currency text, account_status text, min_balance_cents int8,
+--   balance_cents int8
+-- What follows the applied seq of each lane, by lane and seq, with the account of each place. A statement of its own
+-- after the lanes are locked, so that its snapshot holds everything decided before.
+SELECT e.lane, e.seq, e.event_id, e.transaction_id, e.account_id, e.net_cents, e.places::integer, e.dead_letter_id,
+       e.verdict, t.schema_version::integer, t.currency, t.type, t.amount_cents, e.traceparent, e.created_at,
+       a.currency AS account_currency, a.status AS account_status, a.min_balance_cents,
+       coalesce((SELECT balance_after_cents FROM decisions WHERE account_id = e.account_id ORDER BY seq DESC LIMIT 1),
+                0) AS balance_cents
+FROM (SELECT l.lane, l.up_to_seq,
+             coalesce((SELECT seq FROM decisions WHERE lane = l.lane ORDER BY seq DESC LIMIT 1), 0) AS applied_seq
+      FROM unnest($1::integer[], $2::bigint[]) AS l (lane, up_to_seq)) c
+     CROSS JOIN LATERAL (
+         (SELECT lane, seq, event_id, id AS transaction_id, account_id, net_cents, places, NULL::uuid AS dead_letter_id,
+                 NULL::text AS verdict, traceparent, created_at
+          FROM accepted WHERE lane = c.lane AND seq > c.applied_seq AND seq <= c.up_to_seq ORDER BY seq LIMIT $3)
+         UNION ALL
+         (SELECT lane, seq, event_id, transaction_id, account_id, net_cents, places, dead_letter_id, verdict,
+                 traceparent, created_at
+          FROM places WHERE lane = c.lane AND seq > c.applied_seq AND seq <= c.up_to_seq ORDER BY seq LIMIT $3)
+         ORDER BY seq LIMIT $3) e
+     CROSS JOIN LATERAL (SELECT schema_version, currency, type, amount_cents FROM accepted
+                         WHERE id = e.transaction_id LIMIT 1) t
+     CROSS JOIN LATERAL (SELECT currency, status, min_balance_cents FROM account_settings
+                         WHERE id = e.account_id LIMIT 1) a
+ORDER BY e.lane, e.seq
 
--- name: prove_and_lock
--- args: lane int4, seqs int8[], event_ids uuid[]
--- row: seq int8, event_id uuid, schema_version int4, traceparent text, created_at timestamptz, transaction_id uuid,
---   account_id uuid, amount_cents int8, currency text, type text, account_currency text, balance_cents int8,
---   min_balance_cents int8, account_status text
--- The join that proves the messages' claims, and the accounts' state under their row locks.
-WITH ref AS (
-    SELECT * FROM unnest($2::bigint[], $3::uuid[]) AS ref(seq, event_id)
-), event AS MATERIALIZED (
-    SELECT t.seq, t.event_id, t.schema_version, t.traceparent, t.created_at, t.id AS transaction_id,
-           t.account_id, t.amount_cents, t.currency, t.type
-    FROM ref JOIN accepted t ON t.lane = $1 AND t.seq = ref.seq AND t.event_id = ref.event_id
-    UNION ALL
-    SELECT e.seq, e.event_id, e.schema_version, e.traceparent, e.created_at, t.id,
-           t.account_id, t.amount_cents, t.currency, t.type
-    FROM ref JOIN replayed_events e ON e.lane = $1 AND e.seq = ref.seq AND e.event_id = ref.event_id
-         JOIN accepted t ON t.id = e.transaction_id
-)
-SELECT event.seq, event.event_id, event.schema_version::integer AS schema_version,
-       coalesce(event.traceparent, '') AS traceparent, event.created_at, event.transaction_id, event.account_id,
-       event.amount_cents, event.currency, event.type, a.currency AS account_currency, a.balance_cents,
-       a.min_balance_cents, a.status AS account_status
-FROM event JOIN accounts a ON a.id = event.account_id
-ORDER BY event.seq
-FOR NO KEY UPDATE OF a
+-- name: places_of_events
+-- args: transaction_ids uuid[], event_ids uuid[]
+-- row: event_id uuid, lane int4, seq int8
+-- All places of these events.
+SELECT p.event_id, p.lane, p.seq
+FROM unnest($1::uuid[], $2::uuid[]) AS e (transaction_id, event_id)
+     CROSS JOIN LATERAL (SELECT event_id, lane, seq FROM accepted
+                         WHERE id = e.transaction_id AND event_id = e.event_id
+                         UNION ALL
+                         SELECT event_id, lane, seq FROM places
+                         WHERE transaction_id = e.transaction_id AND event_id = e.event_id) p
+ORDER BY p.lane, p.seq
 
--- name: write_accounts
--- args: ids uuid[], balances_cents int8[]
-UPDATE accounts a SET balance_cents = v.balance_cents, updated_at = now()
-FROM unnest($1::uuid[], $2::bigint[]) AS v(id, balance_cents)
-WHERE a.id = v.id
-
--- name: write_outcomes
--- args: lane int4, seqs int8[], event_ids uuid[], transaction_ids uuid[], account_ids uuid[],
---   balances_after_cents int8[], failure_codes text?[], failure_reasons text?[]
-INSERT INTO outcomes (lane, seq, event_id, transaction_id, account_id, outcome, balance_after_cents, failure_code,
-                      failure_reason, processed_at)
-SELECT $1, v.seq, v.event_id, v.transaction_id, v.account_id,
-       CASE WHEN v.failure_code IS NULL THEN 'PROCESSED' ELSE 'FAILED' END,
-       v.balance_after_cents, v.failure_code, v.failure_reason, now()
-FROM unnest($2::bigint[], $3::uuid[], $4::uuid[], $5::uuid[], $6::bigint[], $7::text[], $8::text[])
-     AS v(seq, event_id, transaction_id, account_id, balance_after_cents, failure_code, failure_reason)
-
--- name: prove
--- args: lane int4, seqs int8[], event_ids uuid[]
--- row: seq int8, event_id uuid
-SELECT ref.seq, ref.event_id
-FROM unnest($2::bigint[], $3::uuid[]) AS ref(seq, event_id)
-     JOIN lane_events e ON e.lane = $1 AND e.seq = ref.seq AND e.event_id = ref.event_id
-
--- name: count_attempt
--- args: lane int4, applied_seq int8
--- row: attempts int4
-UPDATE lane_apply
-SET attempts = CASE WHEN failing_seq = $2 + 1 THEN attempts + 1 ELSE 1 END,
-    first_failed_at = CASE WHEN failing_seq = $2 + 1 THEN first_failed_at ELSE now() END,
-    failing_seq = $2 + 1
-WHERE lane = $1 AND applied_seq = $2
-RETURNING attempts
-
--- name: bury
--- args: lane int4, applied_seq int8, event_id uuid, letter_id uuid, topic text, partition int4, offset int8,
---   message_key bytea, payload text, payload_encoding text, error_class text, error_code text, error_message text,
---   attempts int4, headers jsonb, streak int4, value_sha256 bytea, first_failed_at timestamptz?
-WITH event AS (
-    SELECT e.seq, e.event_id, t.id AS transaction_id, t.account_id
-    FROM lane_events e JOIN accepted t ON t.id = e.transaction_id
-    WHERE e.lane = $1 AND e.seq = $2::bigint + 1 AND e.event_id = $3
-), moved AS (
-    UPDATE lane_apply
-    SET applied_seq = $2 + 1, failing_seq = NULL, attempts = 0, first_failed_at = NULL,
-        streak = $16, streak_code = CASE WHEN $16 > 0 THEN $12 END
-    WHERE lane = $1 AND applied_seq = $2 AND EXISTS (SELECT FROM event)
+-- name: decide
+-- args: lanes int4[], seqs int8[], balances_cents int8[], floors_cents int8[], failure_codes text?[],
+--   failure_reasons text?[]
+-- row: complete bool
+-- Posts or refuses (failure_code) the places. What is decided comes from the place, never from the arguments; what is
+-- not a place, or leaves a hole after the applied seq, fails the statement.
+WITH claim AS MATERIALIZED (
+    SELECT * FROM unnest($1::integer[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::text[])
+        AS c (lane, seq, balance_cents, floor_cents, failure_code, failure_reason)
+), applied AS MATERIALIZED (
+    SELECT c.lane, min(c.seq) AS first, max(c.seq) AS last, count(*) AS places,
+           coalesce((SELECT seq FROM decisions WHERE lane = c.lane ORDER BY seq DESC LIMIT 1), 0) AS seq
+    FROM claim c GROUP BY c.lane
+), decided AS (
+    INSERT INTO decisions (lane, seq, transaction_id, account_id, amount_cents, balance_after_cents, floor_cents,
+                           processed_at, kind, failure_code, failure_reason)
+    SELECT c.lane, c.seq, p.transaction_id, p.account_id, p.net_cents, c.balance_cents, c.floor_cents, now(),
+           CASE WHEN c.failure_code IS NULL THEN 'POSTED' ELSE 'REFUSED' END, c.failure_code, c.failure_reason
+    FROM claim c
+         CROSS JOIN LATERAL (
+             SELECT id AS transaction_id, account_id, net_cents FROM accepted WHERE lane = c.lane AND seq = c.seq
+             UNION ALL
+             SELECT transaction_id, account_id, net_cents FROM places WHERE lane = c.lane AND seq = c.seq) p
     RETURNING lane
 )
-INSERT INTO dead_letters (id, event_id, transaction_id, account_id, lane, seq, topic, partition, "offset", message_key,
-                          payload, payload_encoding, value_sha256, headers, error_class, error_code, error_message,
-                          attempts, first_failed_at, last_failed_at)
-SELECT $4, event.event_id, event.transaction_id, event.account_id, moved.lane, event.seq, $5, $6, $7, $8,
-       $9, $10, $17, $15, $11, $12, $13, $14, coalesce($18, now()), now()
-FROM moved, event
-
--- name: bury_foreign
--- args: letter_id uuid, topic text, partition int4, offset int8, message_key bytea, payload text,
---   payload_encoding text, value_sha256 bytea, headers jsonb, error_code text, error_message text
-INSERT INTO dead_letters (id, topic, partition, "offset", message_key, payload, payload_encoding, value_sha256, headers,
-                          error_class, error_code, error_message, attempts, first_failed_at, last_failed_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'foreign', $10, $11, 1, now(), now())
-ON CONFLICT (topic, partition, "offset", value_sha256) WHERE transaction_id IS NULL DO NOTHING
-
--- name: rewind
--- args: lane int4, applied_seq int8
--- The only write to lane_publish that needs no lease. The new epoch invalidates acknowledgements in flight.
-UPDATE lane_publish SET published_seq = $2, epoch = epoch + 1
-WHERE lane = $1 AND published_seq > $2
-
--- name: halt
--- args: lane int4, seq int8, code text, reason text, reason_chars_max int4
-INSERT INTO lane_halts AS known (lane, stage, seq, code, reason, halted_at)
-SELECT lane, 'apply', $2::bigint, $3, left($4, $5::integer), now()
-FROM lane_apply WHERE lane = $1 AND applied_seq = $2::bigint - 1
-ON CONFLICT (lane, stage) DO UPDATE
-SET seq = excluded.seq, code = excluded.code, reason = excluded.reason,
-    halted_at = CASE WHEN (known.seq, known.code) = (excluded.seq, excluded.code) THEN known.halted_at
-                     ELSE excluded.halted_at END
-
--- name: clear_halt
--- args: lane int4
-DELETE FROM lane_halts h USING lane_apply a
-WHERE h.lane = $1 AND h.stage = 'apply' AND a.lane = h.lane AND a.applied_seq >= h.seq
+SELECT demand((SELECT count(*) FROM decided) = cardinality($1::integer[])
+              AND (SELECT bool_and(a.first = a.seq + 1 AND a.last - a.first + 1 = a.places) FROM applied a),
+              'decisions do not continue their lanes') IS NULL AS complete

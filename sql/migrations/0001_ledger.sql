@@ -12,9 +12,10 @@ END $$;
 
 -- Fails the transaction unless a condition holds that the statement before could not check: what it inserted is
 -- complete.
-CREATE FUNCTION demand(is_so boolean, what text) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION demand(is_so boolean, what text) RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
     IF is_so IS NOT TRUE THEN RAISE EXCEPTION '%', what USING ERRCODE = 'LL001'; END IF;
+    RETURN true;
 END $$;
 
 -- Lanes ------------------------------------------------------------------------------------------------------------
@@ -341,15 +342,15 @@ FROM account_settings s
 CREATE VIEW transactions AS
 SELECT t.id, t.account_id, t.amount_cents, t.currency, t.type,
        CASE d.kind WHEN 'POSTED' THEN 'PROCESSED' WHEN 'REFUSED' THEN 'FAILED' WHEN 'BURIED' THEN 'PROCESSING'
-                   ELSE CASE WHEN p.seq <= c.announced_seq OR p.dead_letter_id IS NOT NULL THEN 'PROCESSING'
+                   ELSE CASE WHEN p.seq <= c.announced_seq OR p.verdict = 'discard' THEN 'PROCESSING'
                              ELSE 'PENDING' END END AS status,
        t.idempotency_key, d.failure_reason, d.failure_code, t.legs, t.metadata, p.lane, p.seq, d.dead_letter_id,
        t.created_at, coalesce(d.processed_at, p.created_at) AS updated_at
 FROM accepted t
-     LEFT JOIN LATERAL (SELECT seq, dead_letter_id, created_at FROM places
+     LEFT JOIN LATERAL (SELECT seq, verdict, created_at FROM places
                         WHERE transaction_id = t.id AND dead_letter_id IS NOT NULL AND account_id = t.account_id
                         ORDER BY seq DESC LIMIT 1) r ON true
-     CROSS JOIN LATERAL (SELECT t.lane, coalesce(r.seq, t.seq) AS seq, r.dead_letter_id,
+     CROSS JOIN LATERAL (SELECT t.lane, coalesce(r.seq, t.seq) AS seq, r.verdict,
                                 coalesce(r.created_at, t.created_at) AS created_at OFFSET 0) p
      LEFT JOIN LATERAL (SELECT kind, failure_code, failure_reason, dead_letter_id, processed_at FROM decisions
                         WHERE lane = p.lane AND seq = p.seq LIMIT 1) d ON true

@@ -77,4 +77,4 @@ WITH claim AS MATERIALIZED (
 )
 SELECT demand((SELECT count(*) FROM decided) = cardinality($1::integer[])
               AND (SELECT bool_and(a.first = a.seq + 1 AND a.last - a.first + 1 = a.places) FROM applied a),
-              'decisions do not continue their lanes') IS NULL AS complete
+              'decisions do not continue their lanes') AS complete

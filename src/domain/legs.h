@@ -1,0 +1,48 @@
+// Legs: what a transaction moves, and what that means for each account that it touches. Pure functions, no I/O.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/uuid.h"
+
+namespace ledgerline {
+
+inline constexpr std::size_t legs_max = 100;  // of one transaction
+
+// An amount that leaves one account and enters another. A side that is absent is the outside world. The sides differ,
+// and at least one of them is an account.
+struct Leg {
+    std::optional<Uuid> from;
+    std::optional<Uuid> to;
+    std::int64_t amount_cents = 0;  // 1 to amount_cents_max
+    std::string currency;
+
+    bool operator==(const Leg&) const = default;
+};
+
+// The net effect of a transaction on one account. It may be 0: such an account is touched as well.
+struct Effect {
+    Uuid account_id;
+    std::int64_t net_cents = 0;
+    std::string currency;
+
+    bool operator==(const Effect&) const = default;
+};
+
+// One effect for each account, in the order in which the legs name them, from before to. The first account scopes the
+// transaction's idempotency key and has its first place. No sum overflows: legs_max * amount_cents_max is 10^17.
+std::vector<Effect> effects_of(std::span<const Leg> legs);
+
+// Whether both hold the same legs, in whatever order.
+bool same_legs(std::span<const Leg> a, std::span<const Leg> b);
+
+// The number of lanes, for ever, and the lane of an account: the last two bytes of its id, which are random, modulo
+// that number. The database computes the same (lane_of() of the first migration).
+inline constexpr int lane_count = 48;
+int lane_of(const Uuid& account_id);
+
+}  // namespace ledgerline

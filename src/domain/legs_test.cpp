@@ -1,0 +1,56 @@
+#include "domain/legs.h"
+
+#include <gtest/gtest.h>
+
+#include "base/money.h"
+
+namespace ledgerline {
+namespace {
+
+Uuid account(std::uint8_t n) {
+    Uuid id;
+    id.bytes[15] = n;
+    return id;
+}
+const Uuid kAlice = account(1), kBob = account(2), kFees = account(3);
+
+TEST(Legs, AnAccountIsTouchedOnceWithItsNetEffect) {
+    const std::vector<Leg> legs = {{kAlice, kBob, 100, "EUR"}, {kBob, kFees, 7, "EUR"}, {kAlice, kFees, 1, "EUR"}};
+    EXPECT_EQ(effects_of(legs), (std::vector<Effect>{{kAlice, -101, "EUR"}, {kBob, 93, "EUR"}, {kFees, 8, "EUR"}}));
+}
+
+TEST(Legs, AnEffectOfZeroIsAnEffect) {
+    const std::vector<Leg> legs = {{kAlice, kBob, 100, "EUR"}, {kBob, kAlice, 100, "EUR"}};
+    EXPECT_EQ(effects_of(legs), (std::vector<Effect>{{kAlice, 0, "EUR"}, {kBob, 0, "EUR"}}));
+}
+
+TEST(Legs, TheOutsideWorldIsNoAccount) {
+    EXPECT_EQ(effects_of(std::vector<Leg>{{std::nullopt, kBob, 5, "EUR"}}), (std::vector<Effect>{{kBob, 5, "EUR"}}));
+    EXPECT_EQ(effects_of(std::vector<Leg>{{kBob, std::nullopt, 5, "EUR"}}), (std::vector<Effect>{{kBob, -5, "EUR"}}));
+}
+
+TEST(Legs, TheLargestSumsAreExact) {
+    const std::vector<Leg> legs(legs_max, Leg{kAlice, kBob, amount_cents_max, "EUR"});
+    EXPECT_EQ(effects_of(legs)[1].net_cents, static_cast<std::int64_t>(legs_max) * amount_cents_max);
+}
+
+TEST(Legs, AreTheSameInAnyOrderButAsManyTimes) {
+    const Leg one{kAlice, kBob, 1, "EUR"}, two{kAlice, kBob, 2, "EUR"};
+    EXPECT_TRUE(same_legs(std::vector{one, two}, std::vector{two, one}));
+    EXPECT_FALSE(same_legs(std::vector{one, one, two}, std::vector{one, two, two}));
+    EXPECT_FALSE(same_legs(std::vector{one}, std::vector{one, one}));
+}
+
+TEST(Lanes, AreTakenFromTheLastTwoBytes) {
+    Uuid id;
+    EXPECT_EQ(lane_of(id), 0);
+    id.bytes[15] = 47;
+    EXPECT_EQ(lane_of(id), 47);
+    id.bytes[14] = 1;  // 256 + 47 = 6 * 48 + 15
+    EXPECT_EQ(lane_of(id), 15);
+    id.bytes[13] = 9;
+    EXPECT_EQ(lane_of(id), 15);
+}
+
+}  // namespace
+}  // namespace ledgerline

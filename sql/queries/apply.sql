@@ -1,72 +1,84 @@
 -- What the worker reads and writes (src/apply/pg_ledger_store.cpp).
 
--- name: lock_lanes
--- args: lanes int4[]
--- row: lane int4
--- In ascending order: two workers whose lanes overlap cannot deadlock. No lane is locked after this statement.
-SELECT lane FROM lane_apply WHERE lane = ANY ($1::integer[]) ORDER BY lane FOR NO KEY UPDATE
+-- name: load
+-- args: lanes int4[], streak_max int4
+-- row: lane int4, applied_seq int8, published_seq int8, attempts int4, first_failed_at timestamptz?, streak_code text,
+--   streak int4, last_seq int8, halt_seq int8?, halt_code text?, halt_reason text?, halted_at timestamptz?
+-- attempts: at the place after applied_seq. streak: how many of the last decisions in a row are burials for the unknown
+-- reason streak_code, at most streak_max.
+SELECT c.lane, c.applied_seq, c.published_seq, coalesce(f.attempts, 0) AS attempts, f.first_failed_at,
+       coalesce(s.code, '') AS streak_code, coalesce(s.streak, 0) AS streak, c.last_seq, h.seq AS halt_seq,
+       h.code AS halt_code, h.reason AS halt_reason, h.halted_at
+FROM lane_cursors c
+     LEFT JOIN lane_halts h ON h.lane = c.lane AND h.stage = 'apply'
+     LEFT JOIN LATERAL (SELECT a.attempts, a.first_failed_at
+                        FROM lane_places p JOIN apply_attempts a ON a.event_id = p.event_id
+                        WHERE p.lane = c.lane AND p.seq = c.applied_seq + 1 LIMIT 1) f ON true
+     LEFT JOIN LATERAL (
+         SELECT min(code) AS code, count(*)::integer AS streak
+         FROM (SELECT code, bool_and(code = first) OVER (ORDER BY seq DESC) AS unbroken
+               FROM (SELECT d.seq, l.error_code AS code, first_value(l.error_code) OVER (ORDER BY d.seq DESC) AS first
+                     FROM (SELECT seq, dead_letter_id FROM decisions WHERE lane = c.lane
+                           ORDER BY seq DESC LIMIT $2::integer) d
+                          LEFT JOIN dead_letters l ON l.id = d.dead_letter_id AND l.error_class = 'unknown') latest
+              ) latest
+         WHERE unbroken) s ON true
+WHERE c.lane = ANY ($1::integer[])
+ORDER BY c.lane
 
--- name: windows
--- args: lanes int4[], up_to_seqs int8[], places_max int8
--- row: lane int4, seq int8, event_id uuid, transaction_id uuid, account_id uuid, net_cents int8, places int4,
---   dead_letter_id uuid?, verdict text?, schema_version int4, currency text, type text, amount_cents int8,
---   traceparent text?, created_at timestamptz, account_currency text, account_status text, min_balance_cents int8,
---   balance_cents int8
--- What follows the applied seq of each lane, by lane and seq, with the account of each place. A statement of its own
--- after the lanes are locked, so that its snapshot holds everything decided before.
-SELECT e.lane, e.seq, e.event_id, e.transaction_id, e.account_id, e.net_cents, e.places::integer, e.dead_letter_id,
-       e.verdict, t.schema_version::integer, t.currency, t.type, t.amount_cents, e.traceparent, e.created_at,
-       a.currency AS account_currency, a.status AS account_status, a.min_balance_cents,
-       coalesce((SELECT balance_after_cents FROM decisions WHERE account_id = e.account_id ORDER BY seq DESC LIMIT 1),
-                0) AS balance_cents
-FROM (SELECT l.lane, l.up_to_seq,
-             coalesce((SELECT seq FROM decisions WHERE lane = l.lane ORDER BY seq DESC LIMIT 1), 0) AS applied_seq
-      FROM unnest($1::integer[], $2::bigint[]) AS l (lane, up_to_seq)) c
-     CROSS JOIN LATERAL (
-         (SELECT lane, seq, event_id, id AS transaction_id, account_id, net_cents, places, NULL::uuid AS dead_letter_id,
-                 NULL::text AS verdict, traceparent, created_at
-          FROM accepted WHERE lane = c.lane AND seq > c.applied_seq AND seq <= c.up_to_seq ORDER BY seq LIMIT $3)
-         UNION ALL
-         (SELECT lane, seq, event_id, transaction_id, account_id, net_cents, places, dead_letter_id, verdict,
-                 traceparent, created_at
-          FROM places WHERE lane = c.lane AND seq > c.applied_seq AND seq <= c.up_to_seq ORDER BY seq LIMIT $3)
-         ORDER BY seq LIMIT $3) e
-     CROSS JOIN LATERAL (SELECT schema_version, currency, type, amount_cents FROM accepted
-                         WHERE id = e.transaction_id LIMIT 1) t
-     CROSS JOIN LATERAL (SELECT currency, status, min_balance_cents FROM account_settings
-                         WHERE id = e.account_id LIMIT 1) a
-ORDER BY e.lane, e.seq
+-- name: lock_lane
+-- args: lane int4
+-- Any other worker on the same lane waits. What the lane holds is read by statements after this one.
+SELECT FROM lane_apply WHERE lane = $1 FOR NO KEY UPDATE
 
--- name: places_of_events
--- args: transaction_ids uuid[], event_ids uuid[]
--- row: event_id uuid, lane int4, seq int8
--- All places of these events.
-SELECT p.event_id, p.lane, p.seq
-FROM unnest($1::uuid[], $2::uuid[]) AS e (transaction_id, event_id)
-     CROSS JOIN LATERAL (SELECT event_id, lane, seq FROM accepted
-                         WHERE id = e.transaction_id AND event_id = e.event_id
-                         UNION ALL
-                         SELECT event_id, lane, seq FROM places
-                         WHERE transaction_id = e.transaction_id AND event_id = e.event_id) p
-ORDER BY p.lane, p.seq
+-- name: applied_seq
+-- args: lane int4
+-- row: applied_seq int8
+SELECT coalesce((SELECT seq FROM decisions WHERE lane = $1 ORDER BY seq DESC LIMIT 1), 0) AS applied_seq
+
+-- name: prove_and_read
+-- args: lane int4, seqs int8[], event_ids uuid[]
+-- row: seq int8, event_id uuid, schema_version int4, traceparent text, created_at timestamptz, transaction_id uuid,
+--   account_id uuid, amount_cents int8, currency text, type text, account_currency text, balance_cents int8,
+--   min_balance_cents int8, account_status text, verdict text?
+-- The join that proves the messages' claims, and the accounts as the decisions so far have left them.
+WITH place AS MATERIALIZED (
+    SELECT p.seq, p.event_id, p.account_id, p.transaction_id, p.traceparent, p.created_at, p.verdict
+    FROM unnest($2::bigint[], $3::uuid[]) AS ref (seq, event_id)
+         CROSS JOIN LATERAL (
+             SELECT seq, event_id, account_id, id AS transaction_id, traceparent, created_at, NULL::text AS verdict
+             FROM accepted WHERE lane = $1 AND seq = ref.seq AND event_id = ref.event_id
+             UNION ALL
+             SELECT seq, event_id, account_id, transaction_id, traceparent, created_at, verdict
+             FROM places WHERE lane = $1 AND seq = ref.seq AND event_id = ref.event_id) p
+), account AS MATERIALIZED (
+    SELECT a.id, a.currency, a.min_balance_cents, a.status, coalesce(b.balance_after_cents, 0) AS balance_cents
+    FROM (SELECT DISTINCT account_id FROM place) t
+         JOIN account_settings a ON a.id = t.account_id
+         LEFT JOIN LATERAL (SELECT balance_after_cents FROM decisions WHERE account_id = a.id
+                            ORDER BY seq DESC LIMIT 1) b ON true
+)
+SELECT p.seq, p.event_id, t.schema_version::integer AS schema_version, coalesce(p.traceparent, '') AS traceparent,
+       p.created_at, p.transaction_id, p.account_id, t.amount_cents, t.currency, t.type,
+       a.currency AS account_currency, a.balance_cents, a.min_balance_cents, a.status AS account_status, p.verdict
+FROM place p
+     JOIN account a ON a.id = p.account_id
+     CROSS JOIN LATERAL (SELECT schema_version, amount_cents, currency, type FROM accepted
+                         WHERE id = p.transaction_id LIMIT 1) t
+ORDER BY p.seq
 
 -- name: decide
--- args: lanes int4[], seqs int8[], balances_cents int8[], floors_cents int8[], failure_codes text?[],
+-- args: lanes int4[], seqs int8[], balances_after_cents int8[], floors_cents int8[], failure_codes text?[],
 --   failure_reasons text?[]
--- row: complete bool
--- Posts or refuses (failure_code) the places. What is decided comes from the place, never from the arguments; what is
--- not a place, or leaves a hole after the applied seq, fails the statement.
+-- Posts the places, or refuses those with a failure code. Transaction, account and amount come from the place, never from
+-- the arguments. What is not a place, or leaves a hole after the applied seq, fails the statement.
 WITH claim AS MATERIALIZED (
     SELECT * FROM unnest($1::integer[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::text[])
-        AS c (lane, seq, balance_cents, floor_cents, failure_code, failure_reason)
-), applied AS MATERIALIZED (
-    SELECT c.lane, min(c.seq) AS first, max(c.seq) AS last, count(*) AS places,
-           coalesce((SELECT seq FROM decisions WHERE lane = c.lane ORDER BY seq DESC LIMIT 1), 0) AS seq
-    FROM claim c GROUP BY c.lane
+        AS c (lane, seq, balance_after_cents, floor_cents, failure_code, failure_reason)
 ), decided AS (
     INSERT INTO decisions (lane, seq, transaction_id, account_id, amount_cents, balance_after_cents, floor_cents,
                            processed_at, kind, failure_code, failure_reason)
-    SELECT c.lane, c.seq, p.transaction_id, p.account_id, p.net_cents, c.balance_cents, c.floor_cents, now(),
+    SELECT c.lane, c.seq, p.transaction_id, p.account_id, p.net_cents, c.balance_after_cents, c.floor_cents, now(),
            CASE WHEN c.failure_code IS NULL THEN 'POSTED' ELSE 'REFUSED' END, c.failure_code, c.failure_reason
     FROM claim c
          CROSS JOIN LATERAL (
@@ -76,5 +88,85 @@ WITH claim AS MATERIALIZED (
     RETURNING lane
 )
 SELECT demand((SELECT count(*) FROM decided) = cardinality($1::integer[])
-              AND (SELECT bool_and(a.first = a.seq + 1 AND a.last - a.first + 1 = a.places) FROM applied a),
-              'decisions do not continue their lanes') AS complete
+              AND (SELECT bool_and(l.first = 1 + coalesce((SELECT seq FROM decisions WHERE lane = l.lane
+                                                           ORDER BY seq DESC LIMIT 1), 0)
+                                   AND l.last - l.first + 1 = l.places)
+                   FROM (SELECT lane, min(seq) AS first, max(seq) AS last, count(*) AS places
+                         FROM claim GROUP BY lane) l),
+              'these decisions do not continue their lanes')
+
+-- name: prove
+-- args: lane int4, seqs int8[], event_ids uuid[]
+-- row: seq int8, event_id uuid
+SELECT ref.seq, ref.event_id
+FROM unnest($2::bigint[], $3::uuid[]) AS ref (seq, event_id)
+     JOIN lane_places p ON p.lane = $1 AND p.seq = ref.seq AND p.event_id = ref.event_id
+
+-- name: count_attempt
+-- args: lane int4, applied_seq int8, error_code text
+-- row: attempts int4
+INSERT INTO apply_attempts AS a (event_id, attempts, first_failed_at, error_code)
+SELECT p.event_id, 1, now(), $3::text
+FROM lane_cursors c JOIN lane_places p ON p.lane = c.lane AND p.seq = c.applied_seq + 1
+WHERE c.lane = $1 AND c.applied_seq = $2::bigint
+ON CONFLICT (event_id) DO UPDATE SET attempts = a.attempts + 1, error_code = excluded.error_code
+RETURNING attempts
+
+-- name: forget_attempts
+-- args: event_ids uuid[]
+DELETE FROM apply_attempts WHERE event_id = ANY ($1::uuid[])
+
+-- name: bury
+-- args: lane int4, applied_seq int8, event_id uuid, letter_id uuid, topic text, partition int4, offset int8,
+--   message_key bytea, payload text, payload_encoding text, error_class text, error_code text, error_message text,
+--   attempts int4, headers jsonb, value_sha256 bytea, first_failed_at timestamptz?
+WITH place AS (
+    SELECT p.lane, p.seq, p.event_id, p.transaction_id, p.account_id, p.net_cents, a.min_balance_cents,
+           coalesce((SELECT balance_after_cents FROM decisions WHERE account_id = p.account_id
+                     ORDER BY seq DESC LIMIT 1), 0) AS balance_cents
+    FROM lane_cursors c JOIN lane_places p ON p.lane = c.lane AND p.seq = c.applied_seq + 1
+         JOIN account_settings a ON a.id = p.account_id
+    WHERE c.lane = $1 AND c.applied_seq = $2::bigint AND p.event_id = $3
+), letter AS (
+    INSERT INTO dead_letters (id, event_id, transaction_id, account_id, lane, seq, topic, partition, "offset",
+                              message_key, payload, payload_encoding, value_sha256, headers, error_class, error_code,
+                              error_message, attempts, first_failed_at, last_failed_at)
+    SELECT $4::uuid, event_id, transaction_id, account_id, lane, seq, $5, $6, $7, $8, $9, $10, $16, $15, $11, $12, $13,
+           $14, coalesce($17, now()), now()
+    FROM place
+    RETURNING id
+)
+INSERT INTO decisions (lane, seq, transaction_id, account_id, amount_cents, balance_after_cents, floor_cents,
+                       processed_at, kind, dead_letter_id)
+SELECT p.lane, p.seq, p.transaction_id, p.account_id, p.net_cents, p.balance_cents, p.min_balance_cents, now(),
+       'BURIED', l.id
+FROM place p CROSS JOIN letter l
+
+-- name: bury_foreign
+-- args: letter_id uuid, topic text, partition int4, offset int8, message_key bytea, payload text,
+--   payload_encoding text, value_sha256 bytea, headers jsonb, error_code text, error_message text
+INSERT INTO dead_letters (id, topic, partition, "offset", message_key, payload, payload_encoding, value_sha256, headers,
+                          error_class, error_code, error_message, attempts, first_failed_at, last_failed_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'foreign', $10, $11, 1, now(), now())
+ON CONFLICT (topic, partition, "offset", value_sha256) WHERE transaction_id IS NULL DO NOTHING
+
+-- name: rewind
+-- args: lane int4, applied_seq int8
+-- The only write to lane_publish that needs no lease. The new epoch invalidates acknowledgements in flight.
+UPDATE lane_publish SET published_seq = $2, epoch = epoch + 1
+WHERE lane = $1 AND published_seq > $2
+
+-- name: halt
+-- args: lane int4, seq int8, code text, reason text, reason_chars_max int4
+INSERT INTO lane_halts AS known (lane, stage, seq, code, reason, halted_at)
+SELECT lane, 'apply', $2::bigint, $3, left($4, $5::integer), now()
+FROM lane_cursors WHERE lane = $1 AND applied_seq = $2::bigint - 1
+ON CONFLICT (lane, stage) DO UPDATE
+SET seq = excluded.seq, code = excluded.code, reason = excluded.reason,
+    halted_at = CASE WHEN (known.seq, known.code) = (excluded.seq, excluded.code) THEN known.halted_at
+                     ELSE excluded.halted_at END
+
+-- name: clear_halt
+-- args: lane int4
+DELETE FROM lane_halts h USING lane_cursors c
+WHERE h.lane = $1 AND h.stage = 'apply' AND c.lane = h.lane AND c.applied_seq >= h.seq

@@ -104,51 +104,49 @@ FROM (SELECT transaction_id FROM dead_letters
 JOIN accepted t ON t.id = l.transaction_id
 GROUP BY t.currency, t.type ORDER BY t.currency, t.type
 
--- name: lock_lane_of_dead_letter
+-- name: lock_dead_letter
+-- args: letter_id uuid
+-- row: lane int4
+-- Before the lanes: everybody locks dead letters, then apply lanes, then intake lanes, each in ascending order. The lanes
+-- of its transaction's places, ascending.
+WITH letter AS MATERIALIZED (SELECT id FROM dead_letters WHERE id = $1::uuid FOR NO KEY UPDATE)
+SELECT d.lane FROM letter l JOIN decisions d ON d.dead_letter_id = l.id ORDER BY d.lane
+
+-- name: lock_lanes
 -- args: letter_id uuid
 -- row: lane int4
 SELECT lane FROM lane_intake
-WHERE lane = (SELECT lane FROM dead_letters WHERE id = $1::uuid AND transaction_id IS NOT NULL)
-FOR NO KEY UPDATE
+WHERE lane IN (SELECT lane FROM decisions WHERE dead_letter_id = $1::uuid)
+ORDER BY lane FOR NO KEY UPDATE
 
--- name: replay_dead_letter
--- args: letter_id uuid, decided_by text, operator_name text?, key_fingerprint text?, bulk_id uuid?, reason text?,
---   request_id text, event_id uuid, traceparent text
--- Changes nothing unless the dead letter is parked and has a transaction. The new event is the lane's next one.
+-- name: decide_dead_letter
+-- args: letter_id uuid, verdict text, decided_by text, operator_name text?, key_fingerprint text?, bulk_id uuid?,
+--   reason text?, request_id text, event_id uuid, traceparent text
+-- verdict: replay or discard. Changes nothing unless the letter is parked; a foreign one can only be discarded. Each
+-- account of its transaction gets a place, the next one of its lane, at which the worker decides it. A statement of its
+-- own after the lanes are locked.
 WITH decided AS (
-    UPDATE dead_letters SET state = 'REPLAYED', decided_at = now(), decided_by = $2::text
-    WHERE id = $1::uuid AND state = 'PARKED' AND transaction_id IS NOT NULL
-    RETURNING id, lane, transaction_id, state, decided_at, decided_by
+    UPDATE dead_letters SET state = CASE $2::text WHEN 'replay' THEN 'REPLAYED' ELSE 'DISCARDED' END, decided_at = now(),
+                            decided_by = $3::text
+    WHERE id = $1::uuid AND state = 'PARKED' AND (transaction_id IS NOT NULL OR $2::text = 'discard')
+    RETURNING id, state, decided_at, decided_by
 ), audited AS (
     INSERT INTO dead_letter_decisions (dead_letter_id, decision, decided_at, decided_by, operator, key_fingerprint,
                                        bulk_id, reason, request_id)
-    SELECT id, state, decided_at, decided_by, $3::text, $4::text, $5::uuid, $6::text, $7::text FROM decided
-), moved AS (
-    UPDATE lane_intake i SET last_seq = i.last_seq + 1 FROM decided d WHERE i.lane = d.lane
-    RETURNING i.lane, i.last_seq
+    SELECT id, state, decided_at, decided_by, $4::text, $5::text, $6::uuid, $7::text, $8::text FROM decided
+    RETURNING dead_letter_id
+), buried AS (
+    SELECT b.lane, b.account_id, b.amount_cents, b.transaction_id, b.dead_letter_id,
+           row_number() OVER (PARTITION BY b.lane ORDER BY b.seq) AS nth, count(*) OVER ()::smallint AS places
+    FROM decided d JOIN decisions b ON b.dead_letter_id = d.id
+), placed AS (
+    INSERT INTO places (lane, seq, account_id, net_cents, transaction_id, event_id, places, dead_letter_id, verdict,
+                        traceparent, created_at)
+    SELECT b.lane, c.last_seq + b.nth, b.account_id, b.amount_cents, b.transaction_id, $9::uuid, b.places,
+           b.dead_letter_id, $2::text, $10::text, clock_timestamp()
+    FROM buried b JOIN lane_cursors c ON c.lane = b.lane
 )
-INSERT INTO replayed_events (lane, seq, event_id, transaction_id, schema_version, traceparent, dead_letter_id, created_at)
-SELECT m.lane, m.last_seq, $8::uuid, t.id, t.schema_version, $9::text, d.id, clock_timestamp()
-FROM decided d JOIN moved m ON m.lane = d.lane JOIN accepted t ON t.id = d.transaction_id
-
--- name: discard_dead_letter
--- args: letter_id uuid, decided_by text, operator_name text?, key_fingerprint text?, bulk_id uuid?, reason text?,
---   request_id text
--- Changes nothing unless the dead letter is parked. Its place in the lane gets the outcome; the cursor has already
--- passed it.
-WITH decided AS (
-    UPDATE dead_letters SET state = 'DISCARDED', decided_at = now(), decided_by = $2::text
-    WHERE id = $1::uuid AND state = 'PARKED'
-    RETURNING id, lane, seq, event_id, transaction_id, account_id, state, decided_at, decided_by
-), audited AS (
-    INSERT INTO dead_letter_decisions (dead_letter_id, decision, decided_at, decided_by, operator, key_fingerprint,
-                                       bulk_id, reason, request_id)
-    SELECT id, state, decided_at, decided_by, $3::text, $4::text, $5::uuid, $6::text, $7::text FROM decided
-)
-INSERT INTO outcomes (lane, seq, event_id, transaction_id, account_id, outcome, failure_code, failure_reason, processed_at)
-SELECT lane, seq, event_id, transaction_id, account_id, 'FAILED', 'discarded', 'discarded: its dead letter was discarded',
-       now()
-FROM decided WHERE transaction_id IS NOT NULL
+SELECT dead_letter_id FROM audited
 
 -- Lanes --------------------------------------------------------------------------------------------------------------
 

@@ -19,30 +19,27 @@ ON CONFLICT (owner) DO UPDATE SET expires_at = excluded.expires_at
 -- args: none
 DELETE FROM publishers WHERE expires_at < now() - interval '1 minute'
 
--- name: extend
--- args: owner text, term_ms float8
-UPDATE lane_publish SET lease_expires_at = now() + $2 * interval '1 millisecond' WHERE owner = $1
-
 -- name: give_up_excess
 -- args: owner text
 WITH excess AS MATERIALIZED (
     SELECT lane FROM lane_publish WHERE owner = $1 ORDER BY lane
     OFFSET (SELECT ceil((SELECT count(*) FROM lane_publish)::numeric / count(*))::bigint
             FROM publishers WHERE expires_at > now()))
-UPDATE lane_publish SET owner = NULL, lease_expires_at = NULL
-WHERE owner = $1 AND lane IN (SELECT lane FROM excess)
+UPDATE lane_publish SET owner = NULL WHERE owner = $1 AND lane IN (SELECT lane FROM excess)
 
 -- name: take_free
--- args: owner text, term_ms float8
--- A lane that somebody else is taking at this moment is skipped, not waited for.
+-- args: owner text
+-- Those that nobody owns who is alive. A lane that somebody else is taking at this moment is skipped, not waited for.
 WITH free AS MATERIALIZED (
-    SELECT lane FROM lane_publish WHERE owner IS NULL OR (owner <> $1 AND lease_expires_at < now())
+    SELECT lane FROM lane_publish p
+    WHERE owner IS NULL
+       OR (owner <> $1 AND NOT EXISTS (SELECT FROM publishers o WHERE o.owner = p.owner AND o.expires_at >= now()))
     ORDER BY lane
     LIMIT (SELECT greatest(0, ceil((SELECT count(*) FROM lane_publish)::numeric / count(*))::bigint
                               - (SELECT count(*) FROM lane_publish WHERE owner = $1))
            FROM publishers WHERE expires_at > now())
     FOR NO KEY UPDATE SKIP LOCKED)
-UPDATE lane_publish SET owner = $1, epoch = epoch + 1, lease_expires_at = now() + $2 * interval '1 millisecond'
+UPDATE lane_publish SET owner = $1, epoch = epoch + 1
 WHERE lane IN (SELECT lane FROM free)
 
 -- name: leases
@@ -52,7 +49,7 @@ SELECT lane, epoch, published_seq FROM lane_publish WHERE owner = $1 ORDER BY la
 
 -- name: free_others
 -- args: owner text
-UPDATE lane_publish SET owner = NULL, lease_expires_at = NULL WHERE owner <> $1
+UPDATE lane_publish SET owner = NULL WHERE owner <> $1
 
 -- name: forget_others
 -- args: owner text
@@ -60,7 +57,7 @@ DELETE FROM publishers WHERE owner <> $1
 
 -- name: free_own
 -- args: owner text
-UPDATE lane_publish SET owner = NULL, lease_expires_at = NULL WHERE owner = $1
+UPDATE lane_publish SET owner = NULL WHERE owner = $1
 
 -- name: forget_self
 -- args: owner text
@@ -74,16 +71,16 @@ DELETE FROM publishers WHERE owner = $1
 -- bound on seq: an event behind a hole must be visible to be reported.
 SELECT event_id, lane, seq, schema_version::integer, created_at, traceparent, id, account_id, amount_cents, currency,
        type, idempotency_key, metadata
-FROM (SELECT e.event_id, e.lane, e.seq, e.schema_version, e.created_at, e.traceparent,
-             t.id, t.account_id, t.amount_cents, t.currency, t.type, t.idempotency_key, t.metadata::text,
+FROM (SELECT e.event_id, e.lane, e.seq, t.schema_version, e.created_at, e.traceparent,
+             t.id, e.account_id, t.amount_cents, t.currency, t.type, t.idempotency_key, t.metadata::text,
              sum(octet_length(t.metadata::text)) OVER earlier AS bytes_before
       FROM unnest($1::integer[], $2::bigint[]) AS cursor(lane, published_seq)
       CROSS JOIN LATERAL (
-          (SELECT a.event_id, a.lane, a.seq, a.schema_version, a.created_at, a.traceparent, a.id AS transaction_id
+          (SELECT a.event_id, a.lane, a.seq, a.account_id, a.created_at, a.traceparent, a.id AS transaction_id
            FROM accepted a WHERE a.lane = cursor.lane AND a.seq > cursor.published_seq ORDER BY a.seq LIMIT $3)
           UNION ALL
-          (SELECT r.event_id, r.lane, r.seq, r.schema_version, r.created_at, r.traceparent, r.transaction_id
-           FROM replayed_events r WHERE r.lane = cursor.lane AND r.seq > cursor.published_seq ORDER BY r.seq LIMIT $3)
+          (SELECT p.event_id, p.lane, p.seq, p.account_id, p.created_at, p.traceparent, p.transaction_id
+           FROM places p WHERE p.lane = cursor.lane AND p.seq > cursor.published_seq ORDER BY p.seq LIMIT $3)
           ORDER BY seq LIMIT $3) AS e
       JOIN accepted t ON t.id = e.transaction_id
       WINDOW earlier AS (PARTITION BY e.lane ORDER BY e.seq ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)) sized
@@ -123,4 +120,4 @@ WHERE h.lane = ANY ($1::integer[]) AND h.stage = 'publish' AND p.lane = h.lane A
 SELECT coalesce(sum(greatest(c.last_seq - c.announced_seq, 0)), 0)::bigint AS unpublished_events,
        coalesce(extract(epoch FROM now() - min(e.created_at)), 0)::bigint AS oldest_unapplied_s,
        (SELECT count(*) FROM dead_letters WHERE state = 'PARKED') AS dead_letters_parked
-FROM lane_cursors c LEFT JOIN lane_events e ON e.lane = c.lane AND e.seq = c.applied_seq + 1
+FROM lane_cursors c LEFT JOIN lane_places e ON e.lane = c.lane AND e.seq = c.applied_seq + 1

@@ -49,12 +49,12 @@ SELECT account_id, request = $2::jsonb AS same_request FROM account_keys WHERE i
 -- row: account
 -- Returns nothing when the id (from an earlier run) or the reference already exists, or the key belongs to another
 -- account.
-INSERT INTO accounts (id, currency, reference, min_balance_cents, metadata, lane, created_at, updated_at)
-SELECT $1::uuid, $2::text, $3::text, $4::bigint, $5::jsonb,
-       ((uuid_hash($1::uuid) & 2147483647) % (SELECT count(*) FROM lane_intake))::integer, now(), now()
+INSERT INTO account_settings (id, currency, reference, min_balance_cents, metadata, lane, created_at, updated_at)
+SELECT $1::uuid, $2::text, $3::text, $4::bigint, $5::jsonb, lane_of($1::uuid), now(), now()
 WHERE $6::text IS NULL OR EXISTS (SELECT FROM account_keys WHERE idempotency_key = $6::text AND account_id = $1::uuid)
 ON CONFLICT DO NOTHING
-RETURNING {account}
+RETURNING id, reference, currency, 0::bigint AS balance_cents, min_balance_cents, status, metadata, lane, created_at,
+          updated_at
 
 -- name: account_by_id
 -- args: id uuid
@@ -72,9 +72,10 @@ FROM accounts WHERE reference = $1::text AND ($2::text IS NULL OR status = $2) A
 -- args: before uuid, rows_max int8, bytes_max int8
 -- row: account
 SELECT {account}
-FROM (SELECT {account}, sum(octet_length(metadata::text)) OVER earlier AS bytes_before
-      FROM (SELECT * FROM accounts WHERE id < $1::uuid ORDER BY id DESC LIMIT $2::bigint) page
-      WINDOW earlier AS (ORDER BY id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
+FROM (SELECT {a.account}, sum(octet_length(a.metadata::text)) OVER earlier AS bytes_before
+      FROM (SELECT id FROM account_settings WHERE id < $1::uuid ORDER BY id DESC LIMIT $2::bigint) page
+      CROSS JOIN LATERAL (SELECT * FROM accounts WHERE id = page.id LIMIT 1) a
+      WINDOW earlier AS (ORDER BY a.id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
 WHERE coalesce(bytes_before, 0) <= $3::bigint
 ORDER BY id DESC
 
@@ -82,9 +83,10 @@ ORDER BY id DESC
 -- args: before uuid, rows_max int8, bytes_max int8
 -- row: account
 SELECT {account}
-FROM (SELECT {account}, sum(octet_length(metadata::text)) OVER earlier AS bytes_before
-      FROM (SELECT * FROM accounts WHERE id < $1::uuid AND status = 'ACTIVE' ORDER BY id DESC LIMIT $2::bigint) page
-      WINDOW earlier AS (ORDER BY id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
+FROM (SELECT {a.account}, sum(octet_length(a.metadata::text)) OVER earlier AS bytes_before
+      FROM (SELECT id FROM account_settings WHERE id < $1::uuid AND status = 'ACTIVE' ORDER BY id DESC LIMIT $2::bigint) page
+      CROSS JOIN LATERAL (SELECT * FROM accounts WHERE id = page.id LIMIT 1) a
+      WINDOW earlier AS (ORDER BY a.id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
 WHERE coalesce(bytes_before, 0) <= $3::bigint
 ORDER BY id DESC
 
@@ -92,27 +94,41 @@ ORDER BY id DESC
 -- args: before uuid, rows_max int8, bytes_max int8
 -- row: account
 SELECT {account}
-FROM (SELECT {account}, sum(octet_length(metadata::text)) OVER earlier AS bytes_before
-      FROM (SELECT * FROM accounts WHERE id < $1::uuid AND status = 'SUSPENDED' ORDER BY id DESC LIMIT $2::bigint) page
-      WINDOW earlier AS (ORDER BY id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
+FROM (SELECT {a.account}, sum(octet_length(a.metadata::text)) OVER earlier AS bytes_before
+      FROM (SELECT id FROM account_settings WHERE id < $1::uuid AND status = 'SUSPENDED' ORDER BY id DESC LIMIT $2::bigint) page
+      CROSS JOIN LATERAL (SELECT * FROM accounts WHERE id = page.id LIMIT 1) a
+      WINDOW earlier AS (ORDER BY a.id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
 WHERE coalesce(bytes_before, 0) <= $3::bigint
 ORDER BY id DESC
 
+-- name: lock_apply_lane_of_account
+-- args: id uuid
+-- row: lane int4
+-- Whoever changes what decisions depend on holds the lane's apply lock: earlier decisions do not know of the change, and
+-- all later ones do.
+SELECT lane FROM lane_apply WHERE lane = lane_of($1::uuid) FOR NO KEY UPDATE
+
 -- name: set_account_status
--- args: id uuid, status text
--- row: account
--- Waits for the worker's transaction that holds the account, if there is one: later ones see the new status.
-UPDATE accounts
-SET status = $2::text, updated_at = CASE WHEN status = $2::text THEN updated_at ELSE now() END
-WHERE id = $1::uuid
-RETURNING {account}
+-- args: id uuid, status text, request_id text
+-- Records the change with the lane's applied seq. Changes nothing when the account has that status. A statement of its own
+-- after the lane is locked.
+WITH changed AS (
+    UPDATE account_settings SET status = $2::text, updated_at = now()
+    WHERE id = $1::uuid AND status <> $2::text
+    RETURNING id, lane
+)
+INSERT INTO account_changes (account_id, number, lane, applied_seq, before, after, changed_at, request_id)
+SELECT c.id, 1 + coalesce((SELECT max(number) FROM account_changes WHERE account_id = c.id), 0), c.lane,
+       coalesce((SELECT seq FROM decisions WHERE lane = c.lane ORDER BY seq DESC LIMIT 1), 0),
+       jsonb_build_object('status', s.status), jsonb_build_object('status', $2::text), now(), $3::text
+FROM changed c JOIN account_settings s ON s.id = c.id
 
 -- name: entries_page
 -- args: account_id uuid, before_seq int8, rows_max int8
 -- row: transaction_id uuid, seq int8, type text, amount_cents int8, balance_after_cents int8, processed_at timestamptz
 SELECT o.transaction_id, o.seq, t.type, t.amount_cents, o.balance_after_cents, o.processed_at
-FROM (SELECT transaction_id, seq, balance_after_cents, processed_at FROM outcomes
-      WHERE account_id = $1::uuid AND outcome = 'PROCESSED' AND seq < $2::bigint
+FROM (SELECT transaction_id, seq, balance_after_cents, processed_at FROM decisions
+      WHERE account_id = $1::uuid AND kind = 'POSTED' AND seq < $2::bigint
       ORDER BY seq DESC LIMIT $3::bigint) o
 CROSS JOIN LATERAL (SELECT type, amount_cents FROM accepted WHERE id = o.transaction_id LIMIT 1) t
 ORDER BY o.seq DESC
@@ -124,28 +140,16 @@ ORDER BY o.seq DESC
 -- row: transaction
 SELECT {s.transaction}
 FROM (SELECT DISTINCT unnest($1::uuid[]) AS id) page
-CROSS JOIN LATERAL (SELECT * FROM transaction_states WHERE id = page.id LIMIT 1) s
+CROSS JOIN LATERAL (SELECT * FROM transactions WHERE id = page.id LIMIT 1) s
 ORDER BY s.id DESC
 
 -- name: transaction_states_by_id
 -- args: ids uuid[]
 -- row: transaction
--- The same without metadata, for callers that know it or do not need it. A decided transaction has its state in its
--- outcome: the rest of the view is only evaluated for the others.
+-- The same without metadata, for callers that know it or do not need it.
 SELECT {s.transaction - metadata}, NULL::jsonb AS metadata
 FROM (SELECT DISTINCT unnest($1::uuid[]) AS id) page
-LEFT JOIN LATERAL (SELECT outcome, failure_code, failure_reason, seq, processed_at FROM outcomes
-                   WHERE transaction_id = page.id LIMIT 1) o ON true
-CROSS JOIN LATERAL (
-    (SELECT {t.transaction - metadata, status, failure_code, failure_reason, dead_letter_id, seq, updated_at},
-            o.outcome AS status, o.failure_code, o.failure_reason, NULL::uuid AS dead_letter_id, o.seq,
-            o.processed_at AS updated_at
-     FROM accepted t WHERE t.id = page.id AND o.outcome IS NOT NULL LIMIT 1)
-    UNION ALL
-    (SELECT {transaction - metadata, status, failure_code, failure_reason, dead_letter_id, seq, updated_at},
-            status, failure_code, failure_reason, dead_letter_id, seq, updated_at
-     FROM transaction_states WHERE id = page.id AND o.outcome IS NULL LIMIT 1)
-) s
+CROSS JOIN LATERAL (SELECT {transaction - metadata} FROM transactions WHERE id = page.id LIMIT 1) s
 ORDER BY s.id DESC
 
 -- name: transactions_page
@@ -154,7 +158,7 @@ ORDER BY s.id DESC
 SELECT {transaction}
 FROM (SELECT {s.transaction}, sum(octet_length(s.metadata::text)) OVER earlier AS bytes_before
       FROM (SELECT id FROM accepted WHERE id < $1::uuid ORDER BY id DESC LIMIT $2::bigint) page
-      CROSS JOIN LATERAL (SELECT * FROM transaction_states WHERE id = page.id LIMIT 1) s
+      CROSS JOIN LATERAL (SELECT * FROM transactions WHERE id = page.id LIMIT 1) s
       WINDOW earlier AS (ORDER BY s.id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
 WHERE coalesce(bytes_before, 0) <= $3::bigint
 ORDER BY id DESC
@@ -164,9 +168,9 @@ ORDER BY id DESC
 -- row: transaction
 SELECT {transaction}
 FROM (SELECT {s.transaction}, sum(octet_length(s.metadata::text)) OVER earlier AS bytes_before
-      FROM (SELECT transaction_id AS id FROM outcomes WHERE transaction_id < $1::uuid AND outcome = 'PROCESSED'
-            ORDER BY transaction_id DESC LIMIT $2::bigint) page
-      CROSS JOIN LATERAL (SELECT * FROM transaction_states WHERE id = page.id LIMIT 1) s
+      FROM (SELECT id FROM transactions WHERE status = 'PROCESSED' AND id < $1::uuid
+            ORDER BY id DESC LIMIT $2::bigint) page
+      CROSS JOIN LATERAL (SELECT * FROM transactions WHERE id = page.id LIMIT 1) s
       WINDOW earlier AS (ORDER BY s.id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
 WHERE coalesce(bytes_before, 0) <= $3::bigint
 ORDER BY id DESC
@@ -176,9 +180,9 @@ ORDER BY id DESC
 -- row: transaction
 SELECT {transaction}
 FROM (SELECT {s.transaction}, sum(octet_length(s.metadata::text)) OVER earlier AS bytes_before
-      FROM (SELECT transaction_id AS id FROM outcomes WHERE transaction_id < $1::uuid AND outcome = 'FAILED'
+      FROM (SELECT transaction_id AS id FROM decisions WHERE kind = 'REFUSED' AND transaction_id < $1::uuid
             ORDER BY transaction_id DESC LIMIT $2::bigint) page
-      CROSS JOIN LATERAL (SELECT * FROM transaction_states WHERE id = page.id LIMIT 1) s
+      CROSS JOIN LATERAL (SELECT * FROM transactions WHERE id = page.id LIMIT 1) s
       WINDOW earlier AS (ORDER BY s.id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
 WHERE coalesce(bytes_before, 0) <= $3::bigint
 ORDER BY id DESC
@@ -188,7 +192,9 @@ ORDER BY id DESC
 -- row: transaction
 SELECT {transaction}
 FROM (SELECT {s.transaction}, sum(octet_length(s.metadata::text)) OVER earlier AS bytes_before
-      FROM (SELECT * FROM transactions WHERE status = 'PENDING' AND id < $1::uuid ORDER BY id DESC LIMIT $2::bigint) s
+      FROM (SELECT id FROM undecided WHERE status = 'PENDING' AND id < $1::uuid
+            ORDER BY id DESC LIMIT $2::bigint) page
+      CROSS JOIN LATERAL (SELECT * FROM transactions WHERE id = page.id LIMIT 1) s
       WINDOW earlier AS (ORDER BY s.id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
 WHERE coalesce(bytes_before, 0) <= $3::bigint
 ORDER BY id DESC
@@ -198,7 +204,9 @@ ORDER BY id DESC
 -- row: transaction
 SELECT {transaction}
 FROM (SELECT {s.transaction}, sum(octet_length(s.metadata::text)) OVER earlier AS bytes_before
-      FROM (SELECT * FROM transactions WHERE status = 'PROCESSING' AND id < $1::uuid ORDER BY id DESC LIMIT $2::bigint) s
+      FROM (SELECT id FROM undecided WHERE status = 'PROCESSING' AND id < $1::uuid
+            ORDER BY id DESC LIMIT $2::bigint) page
+      CROSS JOIN LATERAL (SELECT * FROM transactions WHERE id = page.id LIMIT 1) s
       WINDOW earlier AS (ORDER BY s.id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
 WHERE coalesce(bytes_before, 0) <= $3::bigint
 ORDER BY id DESC
@@ -206,49 +214,68 @@ ORDER BY id DESC
 -- name: account_transactions_page
 -- args: before uuid, rows_max int8, bytes_max int8, account_id uuid
 -- row: transaction
+-- In the order in which the account accepted them, which is that of their first places in its lane.
 SELECT {transaction}
-FROM (SELECT {s.transaction}, sum(octet_length(s.metadata::text)) OVER earlier AS bytes_before
-      FROM (SELECT id FROM accepted WHERE account_id = $4::uuid AND id < $1::uuid
-            ORDER BY id DESC LIMIT $2::bigint) page
-      CROSS JOIN LATERAL (SELECT * FROM transaction_states WHERE id = page.id LIMIT 1) s
-      WINDOW earlier AS (ORDER BY s.id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
+FROM (SELECT {s.transaction}, page.at, sum(octet_length(s.metadata::text)) OVER earlier AS bytes_before
+      FROM (
+          (SELECT id, seq AS at FROM accepted
+           WHERE lane = lane_of($4::uuid) AND account_id = $4::uuid
+             AND seq > coalesce((SELECT seq FROM decisions WHERE lane = lane_of($4::uuid) ORDER BY seq DESC LIMIT 1), 0)
+             AND seq < coalesce((SELECT seq FROM accepted WHERE id = $1::uuid), 9223372036854775807)
+           ORDER BY seq DESC LIMIT $2::bigint)
+          UNION ALL
+          (SELECT d.transaction_id, d.seq
+           FROM decisions d JOIN accepted t ON t.id = d.transaction_id AND t.seq = d.seq
+           WHERE d.account_id = $4::uuid
+             AND d.seq < coalesce((SELECT seq FROM accepted WHERE id = $1::uuid), 9223372036854775807)
+           ORDER BY d.seq DESC LIMIT $2::bigint)
+          ORDER BY at DESC LIMIT $2::bigint) page
+      CROSS JOIN LATERAL (SELECT * FROM transactions WHERE id = page.id LIMIT 1) s
+      WINDOW earlier AS (ORDER BY page.at DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
 WHERE coalesce(bytes_before, 0) <= $3::bigint
-ORDER BY id DESC
+ORDER BY at DESC
 
 -- name: account_transactions_processed
 -- args: before uuid, rows_max int8, bytes_max int8, account_id uuid
 -- row: transaction
+-- In the order in which they were decided.
 SELECT {transaction}
-FROM (SELECT {s.transaction}, sum(octet_length(s.metadata::text)) OVER earlier AS bytes_before
-      FROM (SELECT t.id FROM accepted t
-            CROSS JOIN LATERAL (SELECT FROM outcomes o
-                                WHERE o.transaction_id = t.id AND o.outcome = 'PROCESSED' LIMIT 1) decided
-            WHERE t.account_id = $4::uuid AND t.id < $1::uuid ORDER BY t.id DESC LIMIT $2::bigint) page
-      CROSS JOIN LATERAL (SELECT * FROM transaction_states WHERE id = page.id LIMIT 1) s
-      WINDOW earlier AS (ORDER BY s.id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
+FROM (SELECT {s.transaction}, page.at, sum(octet_length(s.metadata::text)) OVER earlier AS bytes_before
+      FROM (
+          SELECT transaction_id AS id, seq AS at FROM decisions
+          WHERE account_id = $4::uuid AND kind = 'POSTED'
+            AND seq < coalesce((SELECT seq FROM transactions WHERE id = $1::uuid), 9223372036854775807)
+          ORDER BY seq DESC LIMIT $2::bigint) page
+      CROSS JOIN LATERAL (SELECT * FROM transactions WHERE id = page.id LIMIT 1) s
+      WINDOW earlier AS (ORDER BY page.at DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
 WHERE coalesce(bytes_before, 0) <= $3::bigint
-ORDER BY id DESC
+ORDER BY at DESC
 
 -- name: account_transactions_failed
 -- args: before uuid, rows_max int8, bytes_max int8, account_id uuid
 -- row: transaction
+-- In the order in which they were decided.
 SELECT {transaction}
-FROM (SELECT {s.transaction}, sum(octet_length(s.metadata::text)) OVER earlier AS bytes_before
-      FROM (SELECT transaction_id AS id FROM outcomes
-            WHERE account_id = $4::uuid AND transaction_id < $1::uuid AND outcome = 'FAILED'
-            ORDER BY transaction_id DESC LIMIT $2::bigint) page
-      CROSS JOIN LATERAL (SELECT * FROM transaction_states WHERE id = page.id LIMIT 1) s
-      WINDOW earlier AS (ORDER BY s.id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
+FROM (SELECT {s.transaction}, page.at, sum(octet_length(s.metadata::text)) OVER earlier AS bytes_before
+      FROM (
+          SELECT transaction_id AS id, seq AS at FROM decisions
+          WHERE account_id = $4::uuid AND kind = 'REFUSED'
+            AND seq < coalesce((SELECT seq FROM transactions WHERE id = $1::uuid), 9223372036854775807)
+          ORDER BY seq DESC LIMIT $2::bigint) page
+      CROSS JOIN LATERAL (SELECT * FROM transactions WHERE id = page.id LIMIT 1) s
+      WINDOW earlier AS (ORDER BY page.at DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
 WHERE coalesce(bytes_before, 0) <= $3::bigint
-ORDER BY id DESC
+ORDER BY at DESC
 
 -- name: account_transactions_pending
 -- args: before uuid, rows_max int8, bytes_max int8, account_id uuid
 -- row: transaction
 SELECT {transaction}
 FROM (SELECT {s.transaction}, sum(octet_length(s.metadata::text)) OVER earlier AS bytes_before
-      FROM (SELECT * FROM transactions
-            WHERE status = 'PENDING' AND account_id = $4::uuid AND id < $1::uuid ORDER BY id DESC LIMIT $2::bigint) s
+      FROM (SELECT id FROM undecided
+            WHERE status = 'PENDING' AND lane = lane_of($4::uuid) AND account_id = $4::uuid AND id < $1::uuid
+            ORDER BY id DESC LIMIT $2::bigint) page
+      CROSS JOIN LATERAL (SELECT * FROM transactions WHERE id = page.id LIMIT 1) s
       WINDOW earlier AS (ORDER BY s.id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
 WHERE coalesce(bytes_before, 0) <= $3::bigint
 ORDER BY id DESC
@@ -258,15 +285,17 @@ ORDER BY id DESC
 -- row: transaction
 SELECT {transaction}
 FROM (SELECT {s.transaction}, sum(octet_length(s.metadata::text)) OVER earlier AS bytes_before
-      FROM (SELECT * FROM transactions
-            WHERE status = 'PROCESSING' AND account_id = $4::uuid AND id < $1::uuid ORDER BY id DESC LIMIT $2::bigint) s
+      FROM (SELECT id FROM undecided
+            WHERE status = 'PROCESSING' AND lane = lane_of($4::uuid) AND account_id = $4::uuid AND id < $1::uuid
+            ORDER BY id DESC LIMIT $2::bigint) page
+      CROSS JOIN LATERAL (SELECT * FROM transactions WHERE id = page.id LIMIT 1) s
       WINDOW earlier AS (ORDER BY s.id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
 WHERE coalesce(bytes_before, 0) <= $3::bigint
 ORDER BY id DESC
 
 -- name: applied_seqs
 -- row: lane int4, applied_seq int8
-SELECT lane, applied_seq FROM lane_apply ORDER BY lane
+SELECT lane, applied_seq FROM lane_cursors ORDER BY lane
 
 -- Dead letters -------------------------------------------------------------------------------------------------------
 
@@ -274,14 +303,16 @@ SELECT lane, applied_seq FROM lane_apply ORDER BY lane
 -- row: lane
 SELECT c.lane, c.last_seq, c.published_seq, c.applied_seq, c.owner, c.lease_expires_at,
        (extract(epoch FROM clock_timestamp() - e.created_at) * 1000)::bigint AS oldest_waiting_age_ms,
-       c.publish_attempts, c.last_error, a.failing_seq, a.attempts,
+       c.publish_attempts, c.last_error, e.failing_seq, coalesce(e.attempts, 0) AS attempts,
        hp.seq AS publish_halt_seq, hp.code AS publish_halt_code, hp.reason AS publish_halt_reason,
        hp.halted_at AS publish_halted_at,
        ha.seq AS apply_halt_seq, ha.code AS apply_halt_code, ha.reason AS apply_halt_reason,
        ha.halted_at AS apply_halted_at
 FROM lane_cursors c
-JOIN lane_apply a USING (lane)
 LEFT JOIN standing_halts hp ON hp.lane = c.lane AND hp.stage = 'publish'
 LEFT JOIN standing_halts ha ON ha.lane = c.lane AND ha.stage = 'apply'
-LEFT JOIN LATERAL (SELECT created_at FROM lane_events WHERE lane = c.lane AND seq = c.applied_seq + 1 LIMIT 1) e ON true
+LEFT JOIN LATERAL (
+    SELECT p.created_at, a.attempts, CASE WHEN a.attempts IS NOT NULL THEN p.seq END AS failing_seq
+    FROM lane_places p LEFT JOIN apply_attempts a ON a.event_id = p.event_id
+    WHERE p.lane = c.lane AND p.seq = c.applied_seq + 1 LIMIT 1) e ON true
 ORDER BY c.lane

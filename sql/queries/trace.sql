@@ -19,31 +19,33 @@
 SELECT {s.transaction},
        c.last_seq, c.published_seq, c.applied_seq, c.owner, c.lease_expires_at,
        (extract(epoch FROM clock_timestamp() - w.created_at) * 1000)::bigint AS oldest_waiting_age_ms,
-       c.publish_attempts, c.last_error, a.failing_seq, a.attempts,
+       c.publish_attempts, c.last_error, w.failing_seq, coalesce(w.attempts, 0) AS attempts,
        hp.seq AS publish_halt_seq, hp.code AS publish_halt_code, hp.reason AS publish_halt_reason,
        hp.halted_at AS publish_halted_at,
        ha.seq AS apply_halt_seq, ha.code AS apply_halt_code, ha.reason AS apply_halt_reason,
        ha.halted_at AS apply_halted_at,
        e.event_id, e.lane AS event_lane, e.seq AS event_seq, e.created_at AS event_created_at, e.traceparent,
        e.replay_of, e.seq <= c.announced_seq AS published,
-       d.id AS letter_id, d.state AS letter_state, d.topic AS letter_topic, d.partition AS letter_partition,
-       d."offset" AS letter_offset, d.error_class, d.error_code, d.error_message, d.attempts AS letter_attempts,
-       d.first_failed_at, d.last_failed_at, d.decided_at, d.decided_by,
-       o.outcome, o.balance_after_cents, o.failure_code AS outcome_failure_code,
-       o.failure_reason AS outcome_failure_reason, o.processed_at
-FROM transaction_states s
+       l.id AS letter_id, l.state AS letter_state, l.topic AS letter_topic, l.partition AS letter_partition,
+       l."offset" AS letter_offset, l.error_class, l.error_code, l.error_message, l.attempts AS letter_attempts,
+       l.first_failed_at, l.last_failed_at, l.decided_at, l.decided_by,
+       CASE d.kind WHEN 'POSTED' THEN 'PROCESSED' WHEN 'REFUSED' THEN 'FAILED' END AS outcome, d.balance_after_cents,
+       d.failure_code AS outcome_failure_code, d.failure_reason AS outcome_failure_reason, d.processed_at
+FROM transactions s
 CROSS JOIN LATERAL (
     SELECT event_id, lane, seq, created_at, traceparent, NULL::uuid AS replay_of FROM accepted WHERE id = s.id
     UNION ALL
-    SELECT event_id, lane, seq, created_at, traceparent, dead_letter_id FROM replayed_events
-    WHERE transaction_id = s.id) e
+    SELECT event_id, lane, seq, created_at, traceparent, dead_letter_id FROM places
+    WHERE transaction_id = s.id AND account_id = s.account_id AND dead_letter_id IS NOT NULL) e
 JOIN lane_cursors c ON c.lane = e.lane
-JOIN lane_apply a ON a.lane = e.lane
 LEFT JOIN standing_halts hp ON hp.lane = e.lane AND hp.stage = 'publish'
 LEFT JOIN standing_halts ha ON ha.lane = e.lane AND ha.stage = 'apply'
-LEFT JOIN LATERAL (SELECT * FROM dead_letters WHERE event_id = e.event_id LIMIT 1) d ON true
-LEFT JOIN LATERAL (SELECT * FROM outcomes WHERE lane = e.lane AND seq = e.seq LIMIT 1) o ON true
-LEFT JOIN LATERAL (SELECT created_at FROM lane_events WHERE lane = c.lane AND seq = c.applied_seq + 1 LIMIT 1) w ON true
+LEFT JOIN decisions d ON d.lane = e.lane AND d.seq = e.seq
+LEFT JOIN dead_letters l ON l.id = d.dead_letter_id
+LEFT JOIN LATERAL (
+    SELECT p.created_at, a.attempts, CASE WHEN a.attempts IS NOT NULL THEN p.seq END AS failing_seq
+    FROM lane_places p LEFT JOIN apply_attempts a ON a.event_id = p.event_id
+    WHERE p.lane = c.lane AND p.seq = c.applied_seq + 1 LIMIT 1) w ON true
 WHERE s.id = $1::uuid
 ORDER BY e.seq DESC
 LIMIT $2::bigint

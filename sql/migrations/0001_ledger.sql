@@ -208,8 +208,7 @@ CREATE INDEX decisions_refused_by_account ON decisions (account_id, seq) WHERE k
 CREATE TABLE apply_attempts (
     event_id         uuid PRIMARY KEY,
     attempts         integer NOT NULL CHECK (attempts >= 1),
-    first_failed_at  timestamptz NOT NULL,
-    error_code       text NOT NULL
+    first_failed_at  timestamptz NOT NULL
 );
 
 -- Dead letters -----------------------------------------------------------------------------------------------------

@@ -103,13 +103,13 @@ FROM unnest($2::bigint[], $3::uuid[]) AS ref (seq, event_id)
      JOIN lane_places p ON p.lane = $1 AND p.seq = ref.seq AND p.event_id = ref.event_id
 
 -- name: count_attempt
--- args: lane int4, applied_seq int8, error_code text
+-- args: lane int4, applied_seq int8
 -- row: attempts int4
-INSERT INTO apply_attempts AS a (event_id, attempts, first_failed_at, error_code)
-SELECT p.event_id, 1, now(), $3::text
+INSERT INTO apply_attempts AS a (event_id, attempts, first_failed_at)
+SELECT p.event_id, 1, now()
 FROM lane_cursors c JOIN lane_places p ON p.lane = c.lane AND p.seq = c.applied_seq + 1
 WHERE c.lane = $1 AND c.applied_seq = $2::bigint
-ON CONFLICT (event_id) DO UPDATE SET attempts = a.attempts + 1, error_code = excluded.error_code
+ON CONFLICT (event_id) DO UPDATE SET attempts = a.attempts + 1
 RETURNING attempts
 
 -- name: forget_attempts

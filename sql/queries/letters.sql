@@ -106,15 +106,12 @@ GROUP BY t.currency, t.type ORDER BY t.currency, t.type
 
 -- name: lock_dead_letter
 -- args: letter_id uuid
--- row: lane int4
--- Before the lanes: everybody locks dead letters, then apply lanes, then intake lanes, each in ascending order. The lanes
--- of its transaction's places, ascending.
-WITH letter AS MATERIALIZED (SELECT id FROM dead_letters WHERE id = $1::uuid FOR NO KEY UPDATE)
-SELECT d.lane FROM letter l JOIN decisions d ON d.dead_letter_id = l.id ORDER BY d.lane
+-- Dead letters are locked before apply lanes, and these before intake lanes, each in ascending order.
+SELECT FROM dead_letters WHERE id = $1::uuid FOR NO KEY UPDATE
 
 -- name: lock_lanes
 -- args: letter_id uuid
--- row: lane int4
+-- Those in which the letter's transaction has places.
 SELECT lane FROM lane_intake
 WHERE lane IN (SELECT lane FROM decisions WHERE dead_letter_id = $1::uuid)
 ORDER BY lane FOR NO KEY UPDATE
@@ -146,7 +143,7 @@ WITH decided AS (
            b.dead_letter_id, $2::text, $10::text, clock_timestamp()
     FROM buried b JOIN lane_cursors c ON c.lane = b.lane
 )
-SELECT dead_letter_id FROM audited
+SELECT count(*) FROM audited
 
 -- Lanes --------------------------------------------------------------------------------------------------------------
 

@@ -167,11 +167,14 @@ AccountEndpoints::Answer AccountEndpoints::set_status(const http::Request& reque
     const auto account =
         co_await database_.run(request.trace, [&](db::Connection& connection) -> Result<std::optional<AccountRecord>> {
             LEDGERLINE_TRY(const auto results,
-                           connection.pipeline({{db::begin, {}}, sql::ApiSetAccountStatus{*id, *status}}));
-            auto changed = db::rows_of<sql::ApiSetAccountStatus>(results[1]);
-            if (changed.empty()) return std::nullopt;
-            LEDGERLINE_CHECK(connection.commit_pipeline({{db::commit, {}}}));
-            return std::move(changed.front());
+                           connection.commit_pipeline({{db::begin, {}},
+                                                       sql::ApiLockApplyLaneOfAccount{*id},
+                                                       sql::ApiSetAccountStatus{*id, *status, request.request_id},
+                                                       sql::ApiAccountById{*id},
+                                                       {db::commit, {}}}));
+            auto accounts = db::rows_of<sql::ApiAccountById>(results[3]);
+            if (accounts.empty()) return std::nullopt;
+            return std::move(accounts.front());
         });
     co_return account_response(account);
 }

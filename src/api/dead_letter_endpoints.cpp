@@ -36,33 +36,23 @@ Found commit_decision(db::Connection& connection, const Uuid& id) {
     return first_letter(db::rows_of<sql::LettersDeadLetterById>(results.back()));
 }
 
-// The query with who decides on the letter, and why.
-template <class Query>
-db::Call decided(Query query, const Uuid& letter, const DecisionRequest& decision) {
+// Locks the letter, then its lanes, and gives each account of its transaction a place at which the worker decides it
+// anew. Finds the decision of an earlier run.
+Found decide_letter(db::Connection& connection, const Uuid& id, std::string_view verdict,
+                    const DecisionRequest& decision, const Uuid& event_id, const std::string& traceparent) {
     const std::string decided_by = decision.decided_by();
-    query.letter_id = letter;
-    query.decided_by = decided_by;
-    query.operator_name = decision.operator_name;
-    query.key_fingerprint = decision.key_fingerprint;
-    query.bulk_id = decision.bulk_id;
-    query.reason = decision.reason;
-    query.request_id = decision.request_id;
-    return query;
-}
-
-// Locks the lane first, as intake does, and then the letter. Finds the decision of an earlier run.
-Found replay_letter(db::Connection& connection, const Uuid& id, const DecisionRequest& decision, const Uuid& event_id,
-                    const std::string& traceparent) {
-    sql::LettersReplayDeadLetter replay;
-    replay.event_id = event_id;
-    replay.traceparent = traceparent;
-    LEDGERLINE_CHECK(
-        connection.pipeline({{db::begin, {}}, sql::LettersLockLaneOfDeadLetter{id}, decided(replay, id, decision)}));
-    return commit_decision(connection, id);
-}
-
-Found discard_letter(db::Connection& connection, const Uuid& id, const DecisionRequest& decision) {
-    LEDGERLINE_CHECK(connection.pipeline({{db::begin, {}}, decided(sql::LettersDiscardDeadLetter{}, id, decision)}));
+    const sql::LettersDecideDeadLetter decide{.letter_id = id,
+                                              .verdict = verdict,
+                                              .decided_by = decided_by,
+                                              .operator_name = decision.operator_name,
+                                              .key_fingerprint = decision.key_fingerprint,
+                                              .bulk_id = decision.bulk_id,
+                                              .reason = decision.reason,
+                                              .request_id = decision.request_id,
+                                              .event_id = event_id,
+                                              .traceparent = traceparent};
+    LEDGERLINE_CHECK(connection.pipeline(
+        {{db::begin, {}}, sql::LettersLockDeadLetter{id}, sql::LettersLockLanes{id}, decide}));
     return commit_decision(connection, id);
 }
 
@@ -200,27 +190,20 @@ DeadLetterEndpoints::Answer DeadLetterEndpoints::decide(http::Request& request, 
     // Before deciding anything: the answer must be able to report the decision.
     if (!co_await http::take_room(request.answer_memory, kLetterBytes)) co_return http::no_room();
 
-    if (decision == Decision::replay) co_return co_await replay(request, *id, *who);
-    const Found letter = co_await database_.run(
-        request.trace, [&](db::Connection& connection) { return discard_letter(connection, *id, *who); });
-    outcome_wakeup_.notify();
-    co_return decision_response(letter, "DISCARDED");
-}
-
-// The new event continues the trace of this request, which links to the trace that the letter ended.
-DeadLetterEndpoints::Answer DeadLetterEndpoints::replay(const http::Request& request, const Uuid& id,
-                                                        const DecisionRequest& who) {
+    // The new event continues the trace of this request, which links to the trace that the letter ended.
+    const bool replay = decision == Decision::replay;
     const Uuid event_id = ids_.next();
-    Span span = tracer_.start_below(request.trace, SpanKind::internal, "replay dead letter");
-    span.set("ledgerline.dead_letter.id", id);
+    Span span = tracer_.start_below(request.trace, SpanKind::internal,
+                                    replay ? "replay dead letter" : "discard dead letter");
+    span.set("ledgerline.dead_letter.id", *id);
     const std::string traceparent = span.context().to_string();
     const Found letter = co_await database_.run(span.context(), [&](db::Connection& connection) {
-        return replay_letter(connection, id, who, event_id, traceparent);
+        return decide_letter(connection, *id, replay ? "replay" : "discard", *who, event_id, traceparent);
     });
     if (letter && *letter)
         if (const auto original = trace_of(**letter)) span.link(*original);
     publisher_wakeup_.notify();
-    co_return decision_response(letter, "REPLAYED");
+    co_return decision_response(letter, replay ? "REPLAYED" : "DISCARDED");
 }
 
 }  // namespace ledgerline::api

@@ -1,7 +1,6 @@
 #include "apply/pg_ledger_store.h"
 
 #include <unordered_map>
-#include <unordered_set>
 
 #include "base/failpoint.h"
 #include "domain/stored_message.h"
@@ -12,7 +11,7 @@ namespace {
 
 using db::Call;
 using db::Connection;
-using Proven = sql::ApplyProveAndLock::Row;  // an event, and its account
+using Proven = sql::ApplyProveAndRead::Row;  // an event, and its account
 
 // What the messages claim, as columns for unnest().
 struct RefColumns {
@@ -51,53 +50,44 @@ AccountState take_account(Proven& proven) {
             proven.account_status == "SUSPENDED"};
 }
 
-// Decides the proven events in lane order. Returns the outcomes; accounts then holds each account as it is after the
-// last one.
-std::vector<Applied> decide(std::vector<Proven> events, int lane, std::unordered_map<Uuid, AccountState>& accounts) {
-    std::vector<Applied> outcomes;
-    outcomes.reserve(events.size());
+// What is decided at one place, and the floor that it was decided under.
+struct Decided {
+    Applied applied;
+    std::int64_t floor_cents = 0;
+};
+
+// Decides the proven events in lane order.
+std::vector<Decided> decide(std::vector<Proven> events, int lane) {
+    std::unordered_map<Uuid, AccountState> accounts;
+    std::vector<Decided> decided;
+    decided.reserve(events.size());
     for (Proven& proven : events) {
         Event event = take_event(proven, lane);
         AccountState& account = accounts.try_emplace(event.account_id, take_account(proven)).first->second;
-        Posting posting = post(event, account);
-        outcomes.push_back({std::move(event), std::move(posting)});
+        Posting posting = proven.verdict == "discard" ? discard(account) : post(event, account);
+        decided.push_back({{std::move(event), std::move(posting)}, account.min_balance_cents});
     }
-    return outcomes;
+    return decided;
 }
 
-Call write_accounts(const std::vector<Applied>& outcomes, const std::unordered_map<Uuid, AccountState>& accounts) {
-    std::vector<Uuid> ids;
-    std::vector<std::int64_t> balances;
-    std::unordered_set<Uuid> written;
-    for (const Applied& outcome : outcomes) {
-        if (outcome.posting.refusal || !written.insert(outcome.event.account_id).second) continue;
-        ids.push_back(outcome.event.account_id);
-        balances.push_back(accounts.at(outcome.event.account_id).balance_cents);
-    }
-    return sql::ApplyWriteAccounts{.ids = ids, .balances_cents = balances};
-}
-
-Call write_outcomes(int lane, const std::vector<Applied>& outcomes) {
-    std::vector<std::int64_t> seqs, balances;
-    std::vector<Uuid> event_ids, transaction_ids, account_ids;
+Call decide_call(int lane, const std::vector<Decided>& decided) {
+    const std::vector<int> lanes(decided.size(), lane);
+    std::vector<std::int64_t> seqs, balances, floors;
     std::vector<std::optional<std::string>> codes, reasons;
-    for (const auto& [event, posting] : outcomes) {
-        seqs.push_back(event.seq);
-        event_ids.push_back(event.event_id);
-        transaction_ids.push_back(event.transaction_id);
-        account_ids.push_back(event.account_id);
+    for (const auto& [applied, floor] : decided) {
+        const Posting& posting = applied.posting;
+        seqs.push_back(applied.event.seq);
         balances.push_back(posting.balance_after_cents);
+        floors.push_back(floor);
         codes.push_back(posting.refusal ? std::optional(std::string(code_of(*posting.refusal))) : std::nullopt);
         reasons.push_back(posting.refusal ? std::optional(posting.failure_reason) : std::nullopt);
     }
-    return sql::ApplyWriteOutcomes{.lane = lane,
-                                   .seqs = seqs,
-                                   .event_ids = event_ids,
-                                   .transaction_ids = transaction_ids,
-                                   .account_ids = account_ids,
-                                   .balances_after_cents = balances,
-                                   .failure_codes = codes,
-                                   .failure_reasons = reasons};
+    return sql::ApplyDecide{.lanes = lanes,
+                            .seqs = seqs,
+                            .balances_after_cents = balances,
+                            .floors_cents = floors,
+                            .failure_codes = codes,
+                            .failure_reasons = reasons};
 }
 
 LaneState state_of(sql::ApplyLoad::Row row) {
@@ -105,7 +95,7 @@ LaneState state_of(sql::ApplyLoad::Row row) {
                     .applied_seq = row.applied_seq,
                     .published_seq = row.published_seq,
                     .last_seq = row.last_seq,
-                    .failing_seq = row.failing_seq,
+                    .failing_seq = row.attempts > 0 ? row.applied_seq + 1 : 0,
                     .attempts = row.attempts,
                     .streak_code = std::move(row.streak_code),
                     .streak = row.streak,
@@ -134,7 +124,6 @@ Call bury_call(int lane, std::int64_t applied_seq, const BuriedEvent& letter) {
                           .error_message = stored.error_message,
                           .attempts = letter.attempts,
                           .headers = stored.headers,
-                          .streak = letter.streak,
                           .value_sha256 = {std::move(stored.value_sha256)},
                           .first_failed_at = letter.first_failed_at};
 }
@@ -188,10 +177,13 @@ Result<void> can_apply(Connection& connection) {
 
 Result<std::vector<LaneState>> PgLedgerStore::load(std::span<const int> lanes) {
     return session_.run([&](Connection& connection) -> Result<std::vector<LaneState>> {
-        LEDGERLINE_TRY(auto rows, connection.query(sql::ApplyLoad{lanes}));
+        LEDGERLINE_TRY(auto rows, connection.query(sql::ApplyLoad{lanes, streak_seen_max}));
         std::vector<LaneState> states;
         states.reserve(rows.size());
-        for (auto& row : rows) states.push_back(state_of(std::move(row)));
+        for (auto& row : rows) {
+            if (row.attempts > 0) failing_.insert(row.lane);
+            states.push_back(state_of(std::move(row)));
+        }
         return states;
     });
 }
@@ -203,19 +195,26 @@ Result<ApplyResult> PgLedgerStore::apply(int lane, std::int64_t applied_seq, std
         const RefColumns claimed(refs);
         LEDGERLINE_TRY(const auto read,
                        connection.pipeline({{db::begin, {}},
-                                            sql::ApplyMoveCursor{lane, applied_seq, refs.back().seq},
-                                            sql::ApplyProveAndLock{lane, claimed.seqs, claimed.event_ids}}));
-        if (read[1].affected() == 0) return ApplyResult{Status::cursor_moved, {}};
-        auto events = db::rows_of<sql::ApplyProveAndLock>(read[2]);
+                                            sql::ApplyLockLane{lane},
+                                            sql::ApplyAppliedSeq{lane},
+                                            sql::ApplyProveAndRead{lane, claimed.seqs, claimed.event_ids}}));
+        if (db::row_of<sql::ApplyAppliedSeq>(read[2]).applied_seq != applied_seq)
+            return ApplyResult{Status::cursor_moved, {}};
+        auto events = db::rows_of<sql::ApplyProveAndRead>(read[3]);
         if (events.size() != refs.size()) return ApplyResult{Status::not_proven, {}};
         for (const Proven& event : events)
             if (event.schema_version != event_schema_version) return ApplyResult{Status::version_unknown, {}};
 
-        std::unordered_map<Uuid, AccountState> accounts;
-        std::vector<Applied> outcomes = decide(std::move(events), lane, accounts);
+        std::vector<Decided> decided = decide(std::move(events), lane);
         failpoint("worker.proven");
-        LEDGERLINE_CHECK(connection.pipeline(
-            {write_accounts(outcomes, accounts), write_outcomes(lane, outcomes), {db::commit, {}}}));
+        std::vector<Call> writes{decide_call(lane, decided)};
+        if (failing_.contains(lane)) writes.push_back(sql::ApplyForgetAttempts{claimed.event_ids});
+        writes.push_back({db::commit, {}});
+        LEDGERLINE_CHECK(connection.pipeline(writes));
+        failing_.erase(lane);
+        std::vector<Applied> outcomes;
+        outcomes.reserve(decided.size());
+        for (Decided& each : decided) outcomes.push_back(std::move(each.applied));
         return ApplyResult{Status::applied, std::move(outcomes)};
     });
 }
@@ -238,6 +237,7 @@ Result<std::vector<bool>> PgLedgerStore::prove(int lane, std::span<const EventRe
 Result<int> PgLedgerStore::count_attempt(int lane, std::int64_t applied_seq) {
     return session_.run([&](Connection& connection) -> Result<int> {
         LEDGERLINE_TRY(const auto rows, connection.query(sql::ApplyCountAttempt{lane, applied_seq}));
+        failing_.insert(lane);
         return rows.empty() ? 0 : rows.front().attempts;
     });
 }
@@ -245,9 +245,13 @@ Result<int> PgLedgerStore::count_attempt(int lane, std::int64_t applied_seq) {
 Result<bool> PgLedgerStore::bury(int lane, std::int64_t applied_seq, const BuriedEvent& letter) {
     LEDGERLINE_ASSERT(letter.ref.seq == applied_seq + 1);
     return session_.run([&](Connection& connection) -> Result<bool> {
-        const Call call = bury_call(lane, applied_seq, letter);
-        LEDGERLINE_TRY(const db::Rows rows, connection.query(call.statement, call.params));
-        return rows.affected() == 1;
+        const std::vector<Uuid> event_ids{letter.ref.event_id};
+        LEDGERLINE_TRY(const auto written, connection.pipeline({{db::begin, {}},
+                                                                sql::ApplyLockLane{lane},
+                                                                bury_call(lane, applied_seq, letter),
+                                                                sql::ApplyForgetAttempts{event_ids},
+                                                                {db::commit, {}}}));
+        return written[2].affected() == 1;
     });
 }
 

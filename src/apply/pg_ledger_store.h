@@ -1,6 +1,8 @@
 // PgLedgerStore: the worker's side of the ledger in PostgreSQL.
 #pragma once
 
+#include <set>
+
 #include "apply/ledger_store.h"
 #include "db/session.h"
 
@@ -28,7 +30,11 @@ public:
     Result<bool> clear_halt(int lane) override;
 
 private:
+    // How many of a lane's last burials in a row load() looks at.
+    static constexpr int streak_seen_max = 10;
+
     db::Session session_;
+    std::set<int> failing_;  // lanes whose next event may have counted attempts
 };
 
 }  // namespace ledgerline::apply

@@ -50,4 +50,8 @@ Posting post(const Event& event, AccountState& account) {
     return {std::nullopt, balance_after, {}};
 }
 
+Posting discard(const AccountState& account) {
+    return refuse(Refusal::discarded, account, "discarded: its dead letter was discarded");
+}
+
 }  // namespace ledgerline

@@ -33,4 +33,7 @@ struct Posting {
 // suspension, currency, then the floor (debits) or the ceiling (credits).
 Posting post(const Event& event, AccountState& account);
 
+// Ends a transaction whose dead letter was discarded: the balance stays.
+Posting discard(const AccountState& account);
+
 }  // namespace ledgerline

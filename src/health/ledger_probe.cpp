@@ -16,11 +16,12 @@ struct Right {
 };
 
 // What each stage writes.
-constexpr Right kIntakeRights[] = {{"accepted", "INSERT"}, {"lane_intake", "UPDATE"}, {"accounts", "SELECT"}};
+constexpr Right kIntakeRights[] = {
+    {"accepted", "INSERT"}, {"places", "INSERT"}, {"lane_intake", "UPDATE"}, {"account_settings", "SELECT"}};
 constexpr Right kPublishRights[] = {
     {"publishers", "INSERT"}, {"publishers", "DELETE"}, {"lane_publish", "UPDATE"}, {"accepted", "SELECT"}};
 constexpr Right kApplyRights[] = {
-    {"outcomes", "INSERT"}, {"dead_letters", "INSERT"}, {"accounts", "UPDATE"}, {"lane_apply", "UPDATE"}};
+    {"decisions", "INSERT"}, {"dead_letters", "INSERT"}, {"apply_attempts", "INSERT"}, {"lane_apply", "UPDATE"}};
 
 struct StageTexts {
     std::string_view name;

@@ -3,12 +3,16 @@
 #include <algorithm>
 #include <iterator>
 #include <map>
+#include <ranges>
+#include <set>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 
 #include "base/failpoint.h"
 #include "base/jsonb.h"
+#include "domain/legs.h"
 #include "sql/queries.h"
 
 namespace ledgerline::intake {
@@ -26,28 +30,69 @@ bool same_request(const IntakeItem& a, const IntakeItem& b) {
            same_metadata(a.metadata, b.metadata);
 }
 
-// The items as columns for unnest().
-struct Columns {
-    std::vector<Uuid> transaction_ids, account_ids, event_ids;
-    std::vector<std::int64_t> amounts_cents, seqs;
-    std::vector<int> lanes;
-    std::vector<std::string> currencies, types, keys;
-    std::vector<std::optional<std::string>> metadata, traceparents;
-
+// Items as columns for unnest(), each with its place relative to the last seq of its lane.
+class Columns {
+public:
     void append(const IntakeItem& item) {
-        transaction_ids.push_back(item.transaction_id);
-        account_ids.push_back(item.account_id);
-        event_ids.push_back(item.event_id);
-        amounts_cents.push_back(item.amount_cents);
-        currencies.push_back(item.currency);
-        types.emplace_back(name_of(item.type));
-        keys.push_back(item.idempotency_key);
-        metadata.push_back(item.metadata);
-        traceparents.push_back(item.traceparent.empty() ? std::nullopt : std::optional(item.traceparent));
+        const int lane = lane_of(item.account_id);
+        transaction_ids_.push_back(item.transaction_id);
+        account_ids_.push_back(item.account_id);
+        event_ids_.push_back(item.event_id);
+        lanes_of_.push_back(lane);
+        nths_.push_back(++counts_[lane]);
+        amounts_cents_.push_back(item.amount_cents);
+        nets_cents_.push_back(item.type == TransactionType::debit ? -item.amount_cents : item.amount_cents);
+        currencies_.push_back(item.currency);
+        types_.emplace_back(name_of(item.type));
+        keys_.push_back(item.idempotency_key);
+        metadata_.push_back(item.metadata);
+        traceparents_.push_back(item.traceparent.empty() ? std::nullopt : std::optional(item.traceparent));
     }
+
+    std::size_t size() const { return transaction_ids_.size(); }
+    int nth(std::size_t i) const { return nths_[i]; }
+    // Ascending.
+    std::vector<int> lanes() const {
+        const auto lanes = std::views::keys(counts_);
+        return {lanes.begin(), lanes.end()};
+    }
+
+    db::Call read() const {
+        return sql::IntakeReadBatch{.account_ids = account_ids_,
+                                    .amounts_cents = amounts_cents_,
+                                    .currencies = currencies_,
+                                    .types = types_,
+                                    .idempotency_keys = keys_,
+                                    .metadata = metadata_};
+    }
+    db::Call accept() const {
+        const std::vector<int> lanes = this->lanes();
+        return sql::IntakeAcceptNew{.lanes = lanes,
+                                    .ids = transaction_ids_,
+                                    .account_ids = account_ids_,
+                                    .event_ids = event_ids_,
+                                    .lanes_of = lanes_of_,
+                                    .nths = nths_,
+                                    .amounts_cents = amounts_cents_,
+                                    .nets_cents = nets_cents_,
+                                    .currencies = currencies_,
+                                    .types = types_,
+                                    .idempotency_keys = keys_,
+                                    .metadata = metadata_,
+                                    .traceparents = traceparents_};
+    }
+
+private:
+    std::vector<Uuid> transaction_ids_, account_ids_, event_ids_;
+    std::vector<int> lanes_of_, nths_;
+    std::vector<std::int64_t> amounts_cents_, nets_cents_;
+    std::vector<std::string> currencies_, types_, keys_;
+    std::vector<std::optional<std::string>> metadata_, traceparents_;
+    std::map<int, int> counts_;  // by lane
 };
 
-// One batch during its two round trips.
+// One batch. Most need one round trip: all items are new and their accounts take them. If the database finds otherwise,
+// or the batch may not wait for all lanes, the items are looked up and decided one by one.
 class Batch {
 public:
     // waits must outlive it.
@@ -56,63 +101,55 @@ public:
         for (const IntakeItem& item : items) all_.append(item);
     }
 
+    bool may_be_all_new() const {
+        std::unordered_set<Key, KeyHash> keys;
+        return waits_.waits_for_all() &&
+               std::ranges::all_of(items_, [&](const IntakeItem& item) { return keys.insert(key_of(item)).second; });
+    }
+    std::vector<db::Call> accept_all_calls() const {
+        return {{db::begin, {}},
+                sql::IntakeNoSeqScan{},
+                sql::IntakeLockLanes{all_.lanes()},
+                all_.accept(),
+                {db::commit, {}}};
+    }
+    void take_accepted_all(const db::Rows& answer) {
+        for (std::size_t i = 0; i < items_.size(); ++i) new_.push_back(i);
+        take_accepted(answer, all_);
+    }
+
     std::vector<db::Call> read_calls() const {
-        const std::vector<int> not_for(waits_.not_for.begin(), waits_.not_for.end());
+        std::vector<int> waited_for, others;
+        for (const int lane : all_.lanes()) (waits_.waits_for(lane) ? waited_for : others).push_back(lane);
         std::vector<db::Call> calls;
         calls.push_back({db::begin, {}});
         calls.push_back(sql::IntakeNoSeqScan{});
-        calls.push_back(sql::IntakeLockLanes{all_.account_ids, waits_.none, not_for});
-        if (!waits_.waits_for_all()) calls.push_back(sql::IntakeLockFreeLanes{all_.account_ids, waits_.none, not_for});
-        calls.push_back(sql::IntakeReadBatch{.account_ids = all_.account_ids,
-                                             .amounts_cents = all_.amounts_cents,
-                                             .currencies = all_.currencies,
-                                             .types = all_.types,
-                                             .idempotency_keys = all_.keys,
-                                             .metadata = all_.metadata});
+        calls.push_back(sql::IntakeLockLanes{waited_for});
+        calls.push_back(sql::IntakeLockFreeLanes{others});
+        calls.push_back(all_.read());
         return calls;
     }
 
-    // Takes the answers of read_calls(). Decides every item in arrival order and gives the new ones their places.
+    // Takes the answers of read_calls(). Decides every item in arrival order.
     void decide(std::span<const db::Rows> answers) {
         std::vector<Found> found = db::rows_of<sql::IntakeReadBatch>(answers.back());
         db::expect(found.size() == items_.size(), "intake read a different number of rows than it asked for");
-        for (const db::Rows& lanes : answers.subspan(2, answers.size() - 3))
-            for (const auto& [lane, last_seq] : db::rows_of<sql::IntakeLockLanes>(lanes)) last_seq_[lane] = last_seq;
+        for (const db::Rows& lanes : answers.subspan(2, 2))
+            for (const auto& locked : db::rows_of<sql::IntakeLockLanes>(lanes)) locked_.insert(locked.lane);
         for (std::size_t i = 0; i < items_.size(); ++i) {
-            if (!decide_known_key(i, found[i]) && !decide_account(i, found[i]) && !decide_repeated_key(i))
-                number(i, found[i].read_at);
+            if (decide_known_key(i, found[i]) || decide_account(i, found[i]) || decide_repeated_key(i)) continue;
+            new_.push_back(i);
+            rest_.append(items_[i]);
         }
     }
 
-    bool has_new_rows() const { return !new_.transaction_ids.empty(); }
+    bool has_new_rows() const { return !new_.empty(); }
     // Whether answers rely on rows of earlier transactions. Such rows may be visible but not yet durable, if the wait
     // for a synchronous standby was cut short.
     bool has_found_rows() const { return found_rows_; }
 
-    std::vector<db::Call> write_calls() const {
-        std::vector<int> lanes;
-        std::vector<std::int64_t> counts;
-        for (const auto& [lane, count] : new_rows_) {
-            lanes.push_back(lane);
-            counts.push_back(count);
-        }
-        std::vector<db::Call> calls;
-        calls.push_back(sql::IntakeInsert{.ids = new_.transaction_ids,
-                                          .account_ids = new_.account_ids,
-                                          .amounts_cents = new_.amounts_cents,
-                                          .currencies = new_.currencies,
-                                          .types = new_.types,
-                                          .idempotency_keys = new_.keys,
-                                          .metadata = new_.metadata,
-                                          .lanes = new_.lanes,
-                                          .seqs = new_.seqs,
-                                          .event_ids = new_.event_ids,
-                                          .traceparents = new_.traceparents,
-                                          .created_at = accepted_at_});
-        calls.push_back(sql::IntakeMoveCursors{.lanes = lanes, .rows = counts});
-        calls.push_back({db::commit, {}});
-        return calls;
-    }
+    std::vector<db::Call> accept_rest_calls() const { return {rest_.accept(), {db::commit, {}}}; }
+    void take_accepted_rest(const db::Rows& answer) { take_accepted(answer, rest_); }
 
     std::vector<IntakeResult> take_results() { return std::move(results_); }
 
@@ -128,7 +165,7 @@ private:
         }
     };
 
-    Key key_of(std::size_t i) const { return {items_[i].account_id, items_[i].idempotency_key}; }
+    static Key key_of(const IntakeItem& item) { return {item.account_id, item.idempotency_key}; }
 
     // A key that was committed before. A row under this item's own id was stored by an earlier try of the same batch.
     bool decide_known_key(std::size_t i, const Found& found) {
@@ -147,15 +184,15 @@ private:
         return true;
     }
 
-    // An account created after the lanes were locked may belong to a lane that this batch has not locked: it counts as
-    // unknown. So does an account of a lane that was not waited for and whose lock was not available.
     bool decide_account(std::size_t i, Found& found) {
         IntakeResult& result = results_[i];
-        if (found.account_lane) result.lane = *found.account_lane;
-        if (!found.account_lane) {
+        if (!found.lane) {
             result.status = Status::account_not_found;
-        } else if (!last_seq_.contains(result.lane)) {
-            result.status = waits_.waits_for(result.lane) ? Status::account_not_found : Status::lane_held;
+            return true;
+        }
+        result.lane = *found.lane;
+        if (!locked_.contains(result.lane)) {
+            result.status = Status::lane_held;
         } else if (db::required(found.suspended)) {
             result.status = Status::account_suspended;
         } else if (found.account_currency != items_[i].currency) {
@@ -169,7 +206,7 @@ private:
 
     // A key that an earlier item of this batch has taken. A refused item takes no key.
     bool decide_repeated_key(std::size_t i) {
-        const auto [leader, is_first] = leaders_.try_emplace(key_of(i), i);
+        const auto [leader, is_first] = leaders_.try_emplace(key_of(items_[i]), i);
         if (is_first) return false;
         const IntakeItem& first = items_[leader->second];
         results_[i].status = same_request(first, items_[i]) ? Status::replayed : Status::key_reused;
@@ -177,38 +214,60 @@ private:
         return true;
     }
 
-    void number(std::size_t i, WallTime read_at) {
-        IntakeResult& result = results_[i];
-        result.status = Status::created;
-        result.transaction_id = items_[i].transaction_id;
-        result.seq = ++last_seq_[result.lane];
-        result.created_at = accepted_at_ = read_at;
-        ++new_rows_[result.lane];
-        new_.append(items_[i]);
-        new_.lanes.push_back(result.lane);
-        new_.seqs.push_back(result.seq);
+    // accepted: the columns of the new items. The answer tells the last seqs that their places follow.
+    void take_accepted(const db::Rows& answer, const Columns& accepted) {
+        std::map<int, std::int64_t> last_seqs;
+        WallTime accepted_at{};
+        for (const auto& row : db::rows_of<sql::IntakeAcceptNew>(answer)) {
+            last_seqs[row.lane] = row.last_seq;
+            accepted_at = row.accepted_at;
+        }
+        for (std::size_t n = 0; n < new_.size(); ++n) {
+            const IntakeItem& item = items_[new_[n]];
+            IntakeResult& result = results_[new_[n]];
+            result.status = Status::created;
+            result.transaction_id = item.transaction_id;
+            result.lane = lane_of(item.account_id);
+            const auto last_seq = last_seqs.find(result.lane);
+            db::expect(last_seq != last_seqs.end(), "intake was not told the last seq of a lane");
+            result.seq = last_seq->second + accepted.nth(n);
+            result.created_at = accepted_at;
+        }
     }
 
     std::span<const IntakeItem> items_;
     const LaneWaits& waits_;
     std::vector<IntakeResult> results_;
     Columns all_;
-    Columns new_;
+    Columns rest_;                  // the items that turned out to be new
+    std::vector<std::size_t> new_;  // their positions
     bool found_rows_ = false;
-    WallTime accepted_at_;                  // by the database's clock; one time for the whole batch
-    std::map<int, std::int64_t> last_seq_;  // of the locked lanes
-    std::map<int, std::int64_t> new_rows_;  // by lane
+    std::set<int> locked_;  // lanes
     std::unordered_map<Key, std::size_t, KeyHash> leaders_;
 };
+
+// Whether the database found that not every item of the batch is new and taken by its account.
+bool needs_look(const Error& error) { return error.code == db::demand_not_met || error.code == db::unique_violation; }
 
 Result<std::vector<IntakeResult>> run_batch(db::Connection& connection, std::span<const IntakeItem> items,
                                             const LaneWaits& waits) {
     Batch batch(items, waits);
-    LEDGERLINE_TRY(const auto answers, connection.pipeline(batch.read_calls()));
-    batch.decide(answers);
+    if (batch.may_be_all_new()) {
+        const auto answers = connection.commit_pipeline(batch.accept_all_calls());
+        if (answers) {
+            batch.take_accepted_all((*answers)[3]);
+            failpoint("intake.committed");
+            return batch.take_results();
+        }
+        if (!needs_look(answers.error())) return std::unexpected(answers.error());
+        connection.rollback();
+    }
+    LEDGERLINE_TRY(const auto found, connection.pipeline(batch.read_calls()));
+    batch.decide(found);
     if (batch.has_new_rows()) {
         failpoint("intake.locked");
-        LEDGERLINE_CHECK(connection.commit_pipeline(batch.write_calls()));
+        LEDGERLINE_TRY(const auto answers, connection.commit_pipeline(batch.accept_rest_calls()));
+        batch.take_accepted_rest(answers[0]);
     } else if (batch.has_found_rows()) {
         LEDGERLINE_CHECK(connection.commit_pipeline({sql::DbSessionDurableMark{}, {db::commit, {}}}));
     }
@@ -233,7 +292,7 @@ Result<void> can_accept(db::Connection& connection) {
     const Batch nothing({}, waits);
     std::vector<db::Call> calls = nothing.read_calls();
     calls.push_back(sql::DbSessionProveCommit{});
-    std::ranges::move(nothing.write_calls(), std::back_inserter(calls));
+    std::ranges::move(nothing.accept_rest_calls(), std::back_inserter(calls));
     LEDGERLINE_CHECK(connection.commit_pipeline(calls));
     return {};
 }

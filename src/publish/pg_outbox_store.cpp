@@ -55,7 +55,6 @@ Result<void> can_publish(db::Connection& connection) {
     LEDGERLINE_CHECK(connection.commit_pipeline({{db::begin, {}},
                                                  sql::PublishDurably{},
                                                  sql::PublishAnnounceNobody{},
-                                                 sql::PublishExtend{},
                                                  sql::PublishForgetSelf{},
                                                  sql::PublishAdvance{},
                                                  sql::LettersMarkAnnounced{},
@@ -74,9 +73,8 @@ Result<std::vector<Lease>> PgOutboxStore::renew(const std::string& owner, millis
                                                                 sql::PublishDurably{},
                                                                 sql::PublishAnnounce{owner, term_ms},
                                                                 sql::PublishForgetDead{},
-                                                                sql::PublishExtend{owner, term_ms},
                                                                 sql::PublishGiveUpExcess{owner},
-                                                                sql::PublishTakeFree{owner, term_ms},
+                                                                sql::PublishTakeFree{owner},
                                                                 sql::PublishLeases{owner},
                                                                 {db::commit, {}}}));
         std::vector<Lease> leases;

@@ -38,7 +38,7 @@ WHERE l.lane = $1
 -- name: events
 -- args: lane int4, after_seq int8, last_seq int8
 -- row: seq int8, event_id uuid, transaction_id uuid, account_id uuid, net_cents int8, of_letter_id uuid?,
---   verdict text?, transaction_account_id uuid?, amount_cents int8?, currency text?, type text?, kind text?,
+--   verdict text?, amount_cents int8?, currency text?, type text?, kind text?,
 --   decided_transaction_id uuid?, decided_account_id uuid?, decided_cents int8?, balance_after_cents int8?,
 --   floor_cents int8?, failure_code text?, letter_id uuid?, letter_state text?, letter_event_id uuid?,
 --   letter_transaction_id uuid?, next_lane int4?, next_seq int8?, next_verdict text?, next_transaction_id uuid?,
@@ -46,7 +46,7 @@ WHERE l.lane = $1
 -- The places of a range of a lane, each with its transaction and what was decided. letter: that of a burial; next: the
 -- place at which that letter is replayed or discarded; origin: the letter that is replayed or discarded here.
 SELECT e.seq, e.event_id, e.transaction_id, e.account_id, e.net_cents, e.dead_letter_id AS of_letter_id, e.verdict,
-       t.account_id AS transaction_account_id, t.amount_cents, t.currency, t.type,
+       t.amount_cents, t.currency, t.type,
        d.kind, d.transaction_id AS decided_transaction_id, d.account_id AS decided_account_id,
        d.amount_cents AS decided_cents, d.balance_after_cents, d.floor_cents, d.failure_code,
        l.id AS letter_id, l.state AS letter_state, l.event_id AS letter_event_id,

@@ -16,26 +16,24 @@ std::int64_t add(std::int64_t a, std::int64_t b) {
     return b > 0 ? std::numeric_limits<std::int64_t>::max() : std::numeric_limits<std::int64_t>::min();
 }
 
-std::int64_t after(std::int64_t balance_cents, const AuditedEvent::Transaction& transaction) {
-    return add(balance_cents, transaction.type == "DEBIT" ? -transaction.amount_cents : transaction.amount_cents);
-}
-
 // Why the refusal was wrong; empty when it was right. The rules are those of the API contract.
-std::string wrong_refusal(const std::string& code, const AuditedEvent::Transaction& transaction,
-                          const AuditedAccount& account, std::int64_t balance_cents) {
-    const std::int64_t balance_after = after(balance_cents, transaction);
-    if (code == "account_suspended" || code == "discarded") return "";
+std::string wrong_refusal(const AuditedPlace& place, const AuditedAccount& account, std::int64_t balance_cents) {
+    const std::string& code = place.decision->failure_code;
+    const std::int64_t balance_after = add(balance_cents, place.net_cents);
+    if (code == "discarded")
+        return place.verdict == "discard" ? "" : "refused as discarded at a place that discards no dead letter";
+    if (code == "account_suspended") return "";
     if (code == "insufficient_balance") {
-        if (transaction.type == "DEBIT" && balance_after < account.floor_cents) return "";
-        return fmt::format("refused for insufficient balance, but {} of {} from {} keeps the floor {}",
-                           transaction.type, transaction.amount_cents, balance_cents, account.floor_cents);
+        if (place.net_cents < 0 && balance_after < place.decision->floor_cents) return "";
+        return fmt::format("refused for insufficient balance, but {} from {} keeps the floor {}", place.net_cents,
+                           balance_cents, place.decision->floor_cents);
     }
     if (code == "balance_overflow") {
-        if (transaction.type == "CREDIT" && balance_after > balance_cents_max) return "";
+        if (place.net_cents > 0 && balance_after > balance_cents_max) return "";
         return fmt::format("refused for balance overflow, but the balance would have been {}", balance_after);
     }
     if (code == "currency_mismatch")
-        return transaction.currency != account.currency
+        return place.transaction->currency != account.currency
                    ? ""
                    : fmt::format("refused for its currency, but both are {}", account.currency);
     return fmt::format("refused for an unknown reason '{}'", code);
@@ -43,31 +41,30 @@ std::string wrong_refusal(const std::string& code, const AuditedEvent::Transacti
 
 }  // namespace
 
-void LaneAudit::report(Check check, const AuditedEvent& event, const Uuid& id, std::string detail) {
-    report_.violate(check, {lane_, event.seq, id.to_string(), std::move(detail)});
+void LaneAudit::report(Check check, const AuditedPlace& place, const Uuid& id, std::string detail) {
+    report_.violate(check, {lane_, place.seq, id.to_string(), std::move(detail)});
 }
 
-void LaneAudit::take(const AuditedEvent& event) {
-    if (!check_place(event)) return;
+void LaneAudit::take(const AuditedPlace& place) {
+    if (!check_seq(place)) return;
     report_.examine(Check::dense);
     report_.examine(Check::identity);
-    Running* running = check_identity(event);
-    if (event.is_replay) check_origin(event);
-    if (!running || event.seq > applied_seq_) return;
+    Running* running = check_identity(place);
+    if (!place.verdict.empty()) check_origin(place);
+    if (!running || place.seq > applied_seq_) return;
     report_.examine(Check::settled);
-    check_decided(event, *running);
+    check_decided(place, *running);
 }
 
-// Lane and identity
-// ----------------------------------------------------------------------------------------------------
+// Lane and identity --------------------------------------------------------------------------------------------------
 
-bool LaneAudit::check_place(const AuditedEvent& event) {
-    if (event.seq < next_seq_) {
-        report(Check::dense, event, event.event_id, "another event, outcome or letter has the same seq");
+bool LaneAudit::check_seq(const AuditedPlace& place) {
+    if (place.seq < next_seq_) {
+        report(Check::dense, place, place.event_id, "another place, decision or letter has the same seq");
         return false;
     }
-    report_gap(event.seq);
-    next_seq_ = event.seq + 1;
+    report_gap(place.seq);
+    next_seq_ = place.seq + 1;
     return true;
 }
 
@@ -80,118 +77,117 @@ void LaneAudit::report_gap(std::int64_t next_seq) {
                                                : fmt::format("there are no events from here to {}", last_missing)});
 }
 
-// The running state of the event's account; null when the event cannot be checked.
-LaneAudit::Running* LaneAudit::check_identity(const AuditedEvent& event) {
-    if (!event.transaction) {
-        report(Check::identity, event, event.event_id, "the event's transaction does not exist");
+// The running state of the place's account; null when the place cannot be checked.
+LaneAudit::Running* LaneAudit::check_identity(const AuditedPlace& place) {
+    if (!place.transaction) {
+        report(Check::identity, place, place.event_id, "the event's transaction does not exist");
         return nullptr;
     }
-    const AuditedEvent::Transaction& transaction = *event.transaction;
-    const auto account = accounts_.find(transaction.account_id);
+    const AuditedPlace::Transaction& transaction = *place.transaction;
+    const auto account = accounts_.find(place.account_id);
     if (account == accounts_.end()) {
-        report(Check::identity, event, event.transaction_id,
-               fmt::format("account {} does not exist in this lane", transaction.account_id.to_string()));
+        report(Check::identity, place, place.transaction_id,
+               fmt::format("account {} does not exist in this lane", place.account_id.to_string()));
         return nullptr;
     }
-    const bool known_type = transaction.type == "DEBIT" || transaction.type == "CREDIT";
-    if (!known_type || transaction.amount_cents < 1 || transaction.amount_cents > amount_cents_max) {
-        report(Check::identity, event, event.transaction_id,
+    const bool debit = transaction.type == "DEBIT";
+    if ((!debit && transaction.type != "CREDIT") || transaction.amount_cents < 1 ||
+        transaction.amount_cents > amount_cents_max) {
+        report(Check::identity, place, place.transaction_id,
                fmt::format("{} of {} is no transaction", transaction.type, transaction.amount_cents));
         return nullptr;
     }
-    if (event.outcome &&
-        (event.outcome->event_id != event.event_id || event.outcome->transaction_id != event.transaction_id ||
-         event.outcome->account_id != transaction.account_id))
-        report(Check::identity, event, event.outcome->transaction_id, "the outcome is that of another event");
-    if (event.letter &&
-        (event.letter->event_id != event.event_id || event.letter->transaction_id != event.transaction_id))
-        report(Check::identity, event, event.letter->id, "the dead letter is that of another event");
+    if (place.net_cents != (debit ? -transaction.amount_cents : transaction.amount_cents))
+        report(Check::identity, place, place.transaction_id,
+               fmt::format("the place moves {}, but the transaction is a {} of {}", place.net_cents, transaction.type,
+                           transaction.amount_cents));
+    if (const auto& decision = place.decision) {
+        if (decision->transaction_id != place.transaction_id || decision->account_id != place.account_id ||
+            decision->amount_cents != place.net_cents)
+            report(Check::identity, place, decision->transaction_id, "the decision is that of another place");
+        if (decision->letter &&
+            (decision->letter->event_id != place.event_id || decision->letter->transaction_id != place.transaction_id))
+            report(Check::identity, place, decision->letter->id, "the dead letter is that of another event");
+    }
     return &account->second;
 }
 
-void LaneAudit::check_origin(const AuditedEvent& event) {
-    report_.examine(Check::replays);
-    if (!event.origin)
-        report(Check::replays, event, event.transaction_id, "the event replays a dead letter that does not exist");
-    else if (event.origin->state != "REPLAYED" || event.origin->transaction_id != event.transaction_id)
-        report(Check::replays, event, event.transaction_id,
-               "the event replays a dead letter that was not replayed, or one of another transaction");
+void LaneAudit::check_origin(const AuditedPlace& place) {
+    const bool replay = place.verdict == "replay";
+    const Check check = replay ? Check::replays : Check::discards;
+    report_.examine(check);
+    if (!place.origin)
+        report(check, place, place.transaction_id,
+               fmt::format("the event {}s a dead letter that does not exist", place.verdict));
+    else if (place.origin->state != (replay ? "REPLAYED" : "DISCARDED") ||
+             place.origin->transaction_id != place.transaction_id)
+        report(check, place, place.transaction_id,
+               fmt::format("the event {}s a dead letter that was not {}, or one of another transaction", place.verdict,
+                           replay ? "replayed" : "discarded"));
 }
 
-// What became of an applied event
-// ----------------------------------------------------------------------------------------
+// What was decided ---------------------------------------------------------------------------------------------------
 
-void LaneAudit::check_decided(const AuditedEvent& event, Running& running) {
-    if (!event.outcome && !event.letter) {
-        report(Check::settled, event, event.transaction_id,
-               "applied, but there is neither an outcome nor a dead letter");
+void LaneAudit::check_decided(const AuditedPlace& place, Running& running) {
+    if (!place.decision) {
+        report(Check::settled, place, place.transaction_id, "applied, but there is no decision");
         return;
     }
-    if (event.letter) check_letter(event);
-    if (!event.outcome) return;
-
     report_.examine(Check::outcomes);
-    const bool discarded = event.outcome->failure_code == "discarded";
-    if (discarded) {
-        report_.examine(Check::discards);
-        if (!event.letter || event.letter->state != "DISCARDED")
-            report(Check::discards, event, event.transaction_id, "discarded without a discarded dead letter");
-    } else if (event.letter) {
-        report(Check::outcomes, event, event.transaction_id, "has an outcome although the event is a dead letter");
-    }
-    if (event.outcome->outcome == "PROCESSED")
-        check_entry(event, running);
+    if (place.decision->kind == "POSTED")
+        check_entry(place, running);
+    else if (place.decision->kind == "REFUSED")
+        check_refusal(place, running);
     else
-        check_refusal(event, running);
+        check_burial(place);
+    check_balance_after(place, running);
 }
 
-void LaneAudit::check_letter(const AuditedEvent& event) {
-    const AuditedLetter& letter = *event.letter;
-    if (letter.state == "DISCARDED" && (!event.outcome || event.outcome->failure_code != "discarded"))
-        report(Check::discards, event, letter.id, "the dead letter is discarded, but the transaction is not");
-    if (letter.state != "REPLAYED") return;
-    const bool replayed = event.replay && event.replay->lane == lane_ && event.replay->seq > event.seq &&
-                          event.replay->transaction_id == event.transaction_id;
-    if (!replayed)
-        report(Check::settled, event, letter.id, "the dead letter is replayed, but no later event replays it");
+void LaneAudit::check_burial(const AuditedPlace& place) {
+    const AuditedDecision& decision = *place.decision;
+    if (!decision.letter) {
+        report(Check::settled, place, place.transaction_id, "dead-lettered, but there is no dead letter");
+        return;
+    }
+    const AuditedLetter& letter = *decision.letter;
+    if (letter.state == "PARKED") return;
+    const bool followed = decision.next && decision.next->lane == lane_ && decision.next->seq > place.seq &&
+                          decision.next->transaction_id == place.transaction_id &&
+                          decision.next->verdict == (letter.state == "REPLAYED" ? "replay" : "discard");
+    if (!followed)
+        report(letter.state == "REPLAYED" ? Check::settled : Check::discards, place, letter.id,
+               fmt::format("the dead letter is {}, but no later event says so", letter.state));
 }
 
-void LaneAudit::check_entry(const AuditedEvent& event, Running& running) {
+void LaneAudit::check_entry(const AuditedPlace& place, Running& running) {
     report_.examine(Check::entries);
     report_.examine(Check::floor);
-    const AuditedEvent::Transaction& transaction = *event.transaction;
-    if (transaction.currency != running.account.currency)
-        report(Check::entries, event, event.transaction_id,
-               fmt::format("an amount in {} was posted to an account in {}", transaction.currency,
+    if (place.verdict == "discard")
+        report(Check::discards, place, place.transaction_id, "posted at a place that discards a dead letter");
+    if (place.transaction->currency != running.account.currency)
+        report(Check::entries, place, place.transaction_id,
+               fmt::format("an amount in {} was posted to an account in {}", place.transaction->currency,
                            running.account.currency));
-    running.sum_cents = after(running.sum_cents, transaction);
-    if (transaction.type == "DEBIT" && running.sum_cents < running.account.floor_cents)
+    running.sum_cents = add(running.sum_cents, place.net_cents);
+    if (place.net_cents < 0 && running.sum_cents < running.account.floor_cents)
         report(
-            Check::floor, event, event.transaction_id,
+            Check::floor, place, place.transaction_id,
             fmt::format("the balance fell to {}, below the floor {}", running.sum_cents, running.account.floor_cents));
-    if (transaction.type == "CREDIT" && running.sum_cents > balance_cents_max)
-        report(Check::entries, event, event.transaction_id, fmt::format("the balance rose to {}", running.sum_cents));
-    if (event.outcome->balance_after_cents)
-        check_balance_after(event, running);
-    else
-        report(Check::entries, event, event.transaction_id, "the entry has no balance_after");
+    if (place.net_cents > 0 && running.sum_cents > balance_cents_max)
+        report(Check::entries, place, place.transaction_id, fmt::format("the balance rose to {}", running.sum_cents));
 }
 
-void LaneAudit::check_refusal(const AuditedEvent& event, Running& running) {
+void LaneAudit::check_refusal(const AuditedPlace& place, Running& running) {
     report_.examine(Check::refusals);
-    const std::string wrong =
-        wrong_refusal(event.outcome->failure_code, *event.transaction, running.account, running.sum_cents);
-    if (!wrong.empty()) report(Check::refusals, event, event.transaction_id, wrong);
-    // A discard is written later than its place in the lane suggests, so its balance is not the one at this point.
-    if (event.outcome->balance_after_cents && event.outcome->failure_code != "discarded")
-        check_balance_after(event, running);
+    const std::string wrong = wrong_refusal(place, running.account, running.sum_cents);
+    if (!wrong.empty()) report(Check::refusals, place, place.transaction_id, wrong);
 }
 
-void LaneAudit::check_balance_after(const AuditedEvent& event, Running& running) {
-    const std::int64_t told = *event.outcome->balance_after_cents;
+void LaneAudit::check_balance_after(const AuditedPlace& place, Running& running) {
+    const std::int64_t told = place.decision->balance_after_cents;
     const std::int64_t deviation = add(told, -running.sum_cents);
     if (deviation != 0 && deviation != running.deviation_cents)
-        report(Check::entries, event, event.transaction_id,
+        report(Check::entries, place, place.transaction_id,
                fmt::format("balance_after is {}, but the entries make {}", told, running.sum_cents));
     running.deviation_cents = deviation;
 }

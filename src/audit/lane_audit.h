@@ -20,15 +20,6 @@ struct AuditedAccount {
     std::string currency;
 };
 
-struct AuditedOutcome {
-    Uuid event_id;
-    Uuid transaction_id;
-    Uuid account_id;
-    std::string outcome;
-    std::optional<std::int64_t> balance_after_cents;
-    std::string failure_code;
-};
-
 struct AuditedLetter {
     Uuid id;
     std::string state;
@@ -36,43 +27,56 @@ struct AuditedLetter {
     Uuid transaction_id;
 };
 
-struct AuditedReplay {
-    int lane = 0;
-    std::int64_t seq = 0;
+// What was decided at a place.
+struct AuditedDecision {
+    std::string kind;
     Uuid transaction_id;
+    Uuid account_id;
+    std::int64_t amount_cents = 0;
+    std::int64_t balance_after_cents = 0;
+    std::int64_t floor_cents = 0;
+    std::string failure_code;
+    std::optional<AuditedLetter> letter{};  // of a burial
+    // The later place at which that letter is replayed or discarded.
+    struct Next {
+        int lane = 0;
+        std::int64_t seq = 0;
+        std::string verdict;
+        Uuid transaction_id;
+    };
+    std::optional<Next> next{};
 };
 
-// One event of the lane, with everything that came of it.
-struct AuditedEvent {
+// One place of the lane, with everything that came of it.
+struct AuditedPlace {
     std::int64_t seq = 0;
     Uuid event_id;
     Uuid transaction_id;
+    Uuid account_id;
+    std::int64_t net_cents = 0;
 
     struct Transaction {
-        Uuid account_id;
         std::int64_t amount_cents = 0;
         std::string currency;
         std::string type;
     };
     std::optional<Transaction> transaction;
-    std::optional<AuditedOutcome> outcome;
-    std::optional<AuditedLetter> letter;  // that parked this event
-    std::optional<AuditedReplay> replay;  // that replays the letter
-    bool is_replay = false;               // this event itself replays a letter, namely:
-    std::optional<AuditedLetter> origin;  // only state and transaction_id are set
+    std::optional<AuditedDecision> decision;
+    std::string verdict;                  // replay, discard; empty: the place given at intake
+    std::optional<AuditedLetter> origin;  // the letter of the verdict; only state and transaction_id are set
 };
 
 // Not thread-safe.
 class LaneAudit {
 public:
-    // The report must outlive it. applied_seq: events up to and including it are decided.
+    // The report must outlive it. applied_seq: places up to and including it are decided.
     LaneAudit(int lane, std::int64_t last_seq, std::int64_t applied_seq, VerifyReport& report)
         : lane_(lane), last_seq_(last_seq), applied_seq_(applied_seq), report_(report) {}
 
     void add_account(const AuditedAccount& account) { accounts_.try_emplace(account.id, Running{account}); }
     // Call in ascending order of seq, leaving none out.
-    void take(const AuditedEvent& event);
-    // Call after every event up to last_seq was taken.
+    void take(const AuditedPlace& place);
+    // Call after every place up to last_seq was taken.
     void finish();
 
 private:
@@ -83,16 +87,16 @@ private:
         std::int64_t deviation_cents = 0;
     };
 
-    void report(Check check, const AuditedEvent& event, const Uuid& id, std::string detail);
+    void report(Check check, const AuditedPlace& place, const Uuid& id, std::string detail);
     void report_gap(std::int64_t next_seq);
-    bool check_place(const AuditedEvent& event);
-    Running* check_identity(const AuditedEvent& event);
-    void check_origin(const AuditedEvent& event);
-    void check_decided(const AuditedEvent& event, Running& running);
-    void check_letter(const AuditedEvent& event);
-    void check_entry(const AuditedEvent& event, Running& running);
-    void check_refusal(const AuditedEvent& event, Running& running);
-    void check_balance_after(const AuditedEvent& event, Running& running);
+    bool check_seq(const AuditedPlace& place);
+    Running* check_identity(const AuditedPlace& place);
+    void check_origin(const AuditedPlace& place);
+    void check_decided(const AuditedPlace& place, Running& running);
+    void check_burial(const AuditedPlace& place);
+    void check_entry(const AuditedPlace& place, Running& running);
+    void check_refusal(const AuditedPlace& place, Running& running);
+    void check_balance_after(const AuditedPlace& place, Running& running);
 
     const int lane_;
     const std::int64_t last_seq_;

@@ -11,30 +11,40 @@
 namespace ledgerline::audit {
 namespace {
 
-AuditedEvent event_of(sql::AuditEvents::Row row) {
-    AuditedEvent event;
-    event.seq = row.seq;
-    event.event_id = row.event_id;
-    event.transaction_id = row.transaction_id;
-    event.is_replay = row.replayed_letter_id.has_value();
-    if (row.account_id)
-        event.transaction = {*row.account_id, db::required(row.amount_cents), db::required(std::move(row.currency)),
-                             db::required(std::move(row.type))};
-    if (row.outcome)
-        event.outcome = {db::required(row.outcome_event_id),
-                         db::required(row.outcome_transaction_id),
-                         db::required(row.outcome_account_id),
-                         *std::move(row.outcome),
-                         row.balance_after_cents,
-                         std::move(row.failure_code).value_or("")};
+AuditedDecision decision_of(sql::AuditEvents::Row& row) {
+    AuditedDecision decision{.kind = *std::move(row.kind),
+                             .transaction_id = db::required(row.decided_transaction_id),
+                             .account_id = db::required(row.decided_account_id),
+                             .amount_cents = db::required(row.decided_cents),
+                             .balance_after_cents = db::required(row.balance_after_cents),
+                             .floor_cents = db::required(row.floor_cents),
+                             .failure_code = std::move(row.failure_code).value_or("")};
     if (row.letter_id)
-        event.letter = {*row.letter_id, db::required(std::move(row.letter_state)), row.letter_event_id.value_or(Uuid{}),
-                        db::required(row.letter_transaction_id)};
-    if (row.replay_seq)
-        event.replay = {db::required(row.replay_lane), *row.replay_seq, db::required(row.replay_transaction_id)};
+        decision.letter = {*row.letter_id, db::required(std::move(row.letter_state)),
+                           row.letter_event_id.value_or(Uuid{}), row.letter_transaction_id.value_or(Uuid{})};
+    if (row.next_seq)
+        decision.next = {db::required(row.next_lane), *row.next_seq, std::move(row.next_verdict).value_or(""),
+                         db::required(row.next_transaction_id)};
+    return decision;
+}
+
+AuditedPlace place_of(sql::AuditEvents::Row row) {
+    AuditedPlace place{.seq = row.seq,
+                       .event_id = row.event_id,
+                       .transaction_id = row.transaction_id,
+                       .account_id = row.account_id,
+                       .net_cents = row.net_cents,
+                       .transaction = {},
+                       .decision = {},
+                       .verdict = std::move(row.verdict).value_or(""),
+                       .origin = {}};
+    if (row.amount_cents)
+        place.transaction = {*row.amount_cents, db::required(std::move(row.currency)),
+                             db::required(std::move(row.type))};
+    if (row.kind) place.decision = decision_of(row);
     if (row.origin_state)
-        event.origin = {{}, *std::move(row.origin_state), {}, row.origin_transaction_id.value_or(Uuid{})};
-    return event;
+        place.origin = {{}, *std::move(row.origin_state), {}, row.origin_transaction_id.value_or(Uuid{})};
+    return place;
 }
 
 class Verifier {
@@ -90,11 +100,11 @@ private:
         for (std::int64_t after = 0; after < last; after += settings_.stretch_seqs) {
             const std::int64_t up_to = std::min(last, after + settings_.stretch_seqs);
             LEDGERLINE_TRY(auto events, connection_.query(sql::AuditEvents{lane, after, up_to}));
-            for (auto& event : events) audit.take(event_of(std::move(event)));
-            LEDGERLINE_TRY(const auto strays, connection_.query(sql::AuditOutcomesWithoutEvent{lane, after, up_to}));
+            for (auto& event : events) audit.take(place_of(std::move(event)));
+            LEDGERLINE_TRY(const auto strays, connection_.query(sql::AuditDecisionsWithoutPlace{lane, after, up_to}));
             for (const auto& stray : strays)
                 report_.violate(Check::outcomes,
-                                {lane, stray.seq, stray.transaction_id.to_string(), "the outcome has no event"});
+                                {lane, stray.seq, stray.transaction_id.to_string(), "the decision has no event"});
             done_ += up_to - after;
             if (settings_.on_progress) settings_.on_progress(done_, std::max(done_, total_));
         }
@@ -129,15 +139,11 @@ private:
 
     // Rows that belong to no event of the lane.
     Result<void> find_strays(int lane) {
-        LEDGERLINE_TRY(const auto letters, connection_.query(sql::AuditLettersWithoutEvent{lane, strays_max}));
+        LEDGERLINE_TRY(const auto letters, connection_.query(sql::AuditLettersWithoutBurial{lane, strays_max}));
         for (const auto& letter : letters)
-            report_.violate(Check::dense,
-                            {lane, letter.seq, letter.letter_id.to_string(), "the dead letter has no event"});
-        LEDGERLINE_TRY(const auto decided, connection_.query(sql::AuditDecidedAboveCursor{lane, strays_max}));
-        for (const auto& row : decided)
-            report_.violate(Check::outcomes, {lane, row.seq, row.transaction_id.to_string(),
-                                              fmt::format("has a decision above the lane's cursor: {}", row.decision)});
-        LEDGERLINE_TRY(const auto events, connection_.query(sql::AuditEventsAboveLast{lane, strays_max}));
+            report_.violate(Check::dense, {lane, letter.seq, letter.letter_id.to_string(),
+                                           "no event was dead-lettered with this dead letter"});
+        LEDGERLINE_TRY(const auto events, connection_.query(sql::AuditPlacesBelowOne{lane, strays_max}));
         for (const auto& event : events)
             report_.violate(Check::dense, {lane, event.seq, event.event_id.to_string(),
                                            "the event is outside of the lane's sequence"});
@@ -145,7 +151,7 @@ private:
     }
 
     Result<void> find_strays_of_no_lane() {
-        LEDGERLINE_TRY(const auto events, connection_.query(sql::AuditEventsOfNoLane{strays_max}));
+        LEDGERLINE_TRY(const auto events, connection_.query(sql::AuditPlacesOfNoLane{strays_max}));
         for (const auto& event : events)
             report_.violate(Check::dense, {event.lane, event.seq, event.event_id.to_string(), "there is no such lane"});
         LEDGERLINE_TRY(const auto accounts, connection_.query(sql::AuditAccountsOfNoLane{strays_max}));

@@ -8,8 +8,8 @@
 #include <memory>
 #include <span>
 
-#include "base/peer_text.h"
 #include "base/resolve.h"
+#include "base/text.h"
 #include "db/connect_options.h"
 #include "db/wire.h"
 

@@ -6,8 +6,8 @@
 #include <atomic>
 #include <future>
 
-#include "e2e/role_process.h"
-#include "lab/local_postgres.h"
+#include "e2e/program.h"
+#include "lab/postgres_server.h"
 
 namespace ledgerline::test {
 namespace {
@@ -22,13 +22,8 @@ protected:
         return fmt::format("postgresql://ledgerline@{},{}/ledger?target_session_attrs=read-write", primary_.address(),
                            standby_.address());
     }
-    Reply post(const std::string& key) const {
-        return ApiClient(up_.port())
-            .post(
-                "/v1/transactions",
-                fmt::format(
-                    R"({{"account_id":"{}","amount_cents":1,"currency":"EUR","type":"CREDIT","idempotency_key":"{}"}})",
-                    account_, key));
+    Answer post(const std::string& key) const {
+        return ApiClient(up_.port()).post("/v1/transactions", transaction_json(account_, key, 1));
     }
     // As an honest client does.
     int post_until_answered(const std::string& key) const {
@@ -40,17 +35,17 @@ protected:
         return status;
     }
     bool ready_says(int status, const std::string& text) const {
-        const Reply reply = ApiClient(up_.port()).get("/readyz");
+        const Answer reply = ApiClient(up_.port()).get("/readyz");
         return reply.status == status && json::serialize(reply.body).contains(text);
     }
-    static std::string accepted(const LocalPostgres& server) {
+    static std::string accepted(const PostgresServer& server) {
         return server.value("SELECT string_agg(idempotency_key, ' ' ORDER BY idempotency_key) FROM accepted");
     }
 
-    LocalPostgres primary_{LocalPostgres::Options{}};
-    LocalPostgres standby_{LocalPostgres::StandbyOf{primary_}};
+    PostgresServer primary_{PostgresServer::Options{}};
+    PostgresServer standby_{PostgresServer::StandbyOf{primary_}};
     RoleProcess up_{{"up", "--database-url", url(), "--listen", "127.0.0.1:0"}};
-    const std::string account_ = ApiClient(up_.port()).post("/v1/accounts", R"({"currency":"EUR"})").text("id");
+    const std::string account_ = ApiClient(up_.port()).open_account();
 };
 
 TEST_F(Failover, A201IsOnTheStandbyAndOutlivesThePrimary) {

@@ -4,7 +4,7 @@
 #include <boost/asio/awaitable.hpp>
 
 #include "api/database.h"
-#include "api/decision_request.h"
+#include "api/dead_letter_requests.h"
 #include "base/uuid.h"
 #include "base/wakeup.h"
 #include "http/router.h"

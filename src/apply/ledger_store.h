@@ -1,5 +1,11 @@
 // LedgerStore: what the worker reads from and writes to the database. Each method is one complete transaction.
 //
+//     const auto states = store.load(std::vector{lane});
+//     const std::int64_t cursor = states->front().applied_seq;
+//     const auto result = store.apply(lane, cursor, std::vector<EventRef>{{cursor + 1, event_id}});
+//     if (result->status == ApplyResult::Status::applied) notify(result->outcomes);
+//     if (result->status == ApplyResult::Status::not_proven) ...  // prove() says which message was foreign
+//
 // Implementations: PgLedgerStore, and one in memory for tests and the simulation. Both pass the same conformance suite
 // (tests/integration). Not thread-safe: one thread at a time. Errors carry an SQLSTATE as their code.
 #pragma once

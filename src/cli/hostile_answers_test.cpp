@@ -9,7 +9,7 @@
 #include <sstream>
 
 #include "base/json.h"
-#include "base/utf8.h"
+#include "base/text.h"
 #include "base/uuid.h"
 #include "cli/answering_server.h"
 #include "cli/cli.h"

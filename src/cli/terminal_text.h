@@ -4,7 +4,7 @@
 
 #include <string_view>
 
-#include "base/printable.h"
+#include "base/text.h"
 #include "roles/environment.h"
 
 namespace ledgerline::cli {

@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "base/backoff.h"
-#include "base/printable.h"
+#include "base/text.h"
 #include "base/version.h"
 #include "db/migrations.h"
 #include "db/session_settings.h"

@@ -8,9 +8,9 @@
 #include <future>
 
 #include "base/random.h"
-#include "e2e/role_process.h"
+#include "e2e/program.h"
 #include "lab/kafka_broker.h"
-#include "lab/local_postgres.h"
+#include "lab/postgres_server.h"
 
 namespace ledgerline::test {
 namespace {
@@ -25,13 +25,8 @@ protected:
         return fmt::format("postgresql://ledgerline@{},{}/ledger?target_session_attrs=read-write", primary_.address(),
                            standby_.address());
     }
-    Reply post(const std::string& key) const {
-        return ApiClient(api_port())
-            .post(
-                "/v1/transactions",
-                fmt::format(
-                    R"({{"account_id":"{}","amount_cents":1,"currency":"EUR","type":"CREDIT","idempotency_key":"{}"}})",
-                    account_, key));
+    Answer post(const std::string& key) const {
+        return ApiClient(api_port()).post("/v1/transactions", transaction_json(account_, key, 1));
     }
     // As an honest client does.
     int post_until_answered(const std::string& key) const {
@@ -43,15 +38,15 @@ protected:
         return status;
     }
     static bool says(const RoleProcess& role, int status, const std::string& text) {
-        const Reply reply = ApiClient(role.port()).get("/readyz");
+        const Answer reply = ApiClient(role.port()).get("/readyz");
         return reply.status == status && json::serialize(reply.body).contains(text);
     }
-    static std::string accepted(const LocalPostgres& server) {
+    static std::string accepted(const PostgresServer& server) {
         return server.value("SELECT string_agg(idempotency_key, ' ' ORDER BY idempotency_key) FROM accepted");
     }
 
-    LocalPostgres primary_{LocalPostgres::Options{}};
-    LocalPostgres standby_{LocalPostgres::StandbyOf{primary_}};
+    PostgresServer primary_{PostgresServer::Options{}};
+    PostgresServer standby_{PostgresServer::StandbyOf{primary_}};
     std::string account_;
 
 private:
@@ -60,7 +55,7 @@ private:
 
 class Failover : public Pair {
 protected:
-    void SetUp() override { account_ = ApiClient(up_.port()).post("/v1/accounts", R"({"currency":"EUR"})").text("id"); }
+    void SetUp() override { account_ = ApiClient(up_.port()).open_account(); }
     bool ready_says(int status, const std::string& text) const { return says(up_, status, text); }
 
     RoleProcess up_{{"up", "--database-url", url(), "--listen", "127.0.0.1:0"}};
@@ -111,9 +106,7 @@ TEST_F(Failover, A201IsOnTheStandbyAndOutlivesThePrimary) {
 // The roles as processes of their own, on Kafka, which goes on meanwhile.
 class FailoverOfRoles : public Pair {
 protected:
-    void SetUp() override {
-        account_ = ApiClient(api_.port()).post("/v1/accounts", R"({"currency":"EUR"})").text("id");
-    }
+    void SetUp() override { account_ = ApiClient(api_.port()).open_account(); }
     std::vector<std::string> arguments(const std::string& role) const {
         std::vector<std::string> all = {role, "--database-url", url(), "--listen", "127.0.0.1:0"};
         const std::string topic = fmt::format("failover-{:x}", topic_);
@@ -129,7 +122,7 @@ protected:
             return eventually([&] { return says(*role, 200, R"("status":"ready")"); });
         });
     }
-    bool applied(const LocalPostgres& server, int transactions) const {
+    bool applied(const PostgresServer& server, int transactions) const {
         return eventually([&] {
             return server.value("SELECT count(*) || ' ' || max(balance_after_cents) FROM outcomes") ==
                    fmt::format("{0} {0}", transactions);

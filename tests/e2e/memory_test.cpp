@@ -9,14 +9,12 @@
 #include <mutex>
 
 #include "e2e/honest_client.h"
-#include "e2e/up_process.h"
+#include "e2e/program.h"
 #include "http/server/edge_fixture.h"
 #include "lab/test_database.h"
 
 namespace ledgerline::test {
 namespace {
-
-using http::RawConnection;
 
 constexpr long kPeakKibibytesMax = 256 * 1024;
 constexpr std::size_t kBodyBytes = 1'000'000;

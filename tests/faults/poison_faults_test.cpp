@@ -29,7 +29,7 @@ protected:
         return std::stoi(stack().value(fmt::format("SELECT lane FROM accounts WHERE id = '{}'", account)));
     }
     bool wait_published() {
-        return wait_until([&] { return stack().published() == stack().accepted(); });
+        return eventually([&] { return stack().published() == stack().accepted(); });
     }
 };
 

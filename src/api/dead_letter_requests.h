@@ -1,7 +1,10 @@
-// DeadLetterFilter: the dead letters that a list or a summary selects.
+// What callers say about dead letters: which of them they mean (DeadLetterFilter), and who decides on one and why
+// (DecisionRequest).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <expected>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -9,9 +12,12 @@
 #include "api/list_query.h"
 #include "base/clock.h"
 #include "base/uuid.h"
+#include "http/message.h"
+#include "http/problem.h"
 
 namespace ledgerline::api {
 
+// The dead letters that a list or a summary selects.
 struct DeadLetterFilter {
     static constexpr std::string_view parameters[] = {"state", "error_class",  "error_code",   "account_id",
                                                       "lane",  "failed_after", "failed_before"};
@@ -38,6 +44,24 @@ struct DeadLetterFilter {
         query.failed_before = failed_before;
         return query;
     }
+};
+
+// A decision, from the header X-Operator or the body: {"by": "...", "reason": "...", "bulk_id": "..."}. All of it may
+// be left out, the body included.
+struct DecisionRequest {
+    static constexpr std::size_t operator_chars_max = 100;
+    static constexpr std::size_t reason_chars_max = 500;
+
+    std::optional<std::string> operator_name;    // the name the caller gives itself
+    std::optional<std::string> key_fingerprint;  // of the API key used
+    std::optional<std::string> reason;
+    std::optional<Uuid> bulk_id;
+    std::string request_id;
+
+    static std::expected<DecisionRequest, http::Problem> parse(const http::Request& request);
+
+    // The value of decided_by: the name, else "key:" and the fingerprint, else "api".
+    std::string decided_by() const;
 };
 
 }  // namespace ledgerline::api

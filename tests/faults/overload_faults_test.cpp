@@ -95,7 +95,7 @@ TEST_F(OverloadFaults, RefusedEarlyAndDrained) {
     EXPECT_GT(counters.accepted, 0);
 
     const SteadyTime ended = SystemClock().steady_now();
-    EXPECT_TRUE(wait_drained(stack().postgres(), stack().database()));
+    EXPECT_TRUE(wait_drained(stack().postgres()));
     note_memory();
     note(fmt::format("drained after {} ms",
                      std::chrono::duration_cast<milliseconds>(SystemClock().steady_now() - ended).count()));

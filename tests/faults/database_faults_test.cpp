@@ -33,7 +33,7 @@ protected:
         hasty_->stop();
         FaultTest::finish({}, hasty_->evidence());
     }
-    void run(const std::string& sql) { stack().postgres().run(stack().database(), sql); }
+    void run(const std::string& sql) { stack().postgres().run(sql); }
     std::int64_t refused() const { return load_counters().later + load_counters().unknown; }
 
     Proxy proxy_{stack().postgres().port()};
@@ -44,7 +44,7 @@ TEST_F(DatabaseFaults, StoppedAtOnceAndStartedAgain) {
     begin();
     for (int round = 0; round < fault_rounds({.few = 2, .many = 15}); ++round) {
         ASSERT_TRUE(load().wait_accepted(random_between(1, 400)));
-        stack().postgres().stop_immediately();
+        stack().postgres().stop();
         pause(random_between(0, 1500));
         stack().postgres().start();
         note(fmt::format("round {}: PostgreSQL was stopped at once", round));
@@ -70,7 +70,7 @@ TEST_F(DatabaseFaults, ReadOnlyForAWhile) {
         run("ALTER SYSTEM SET default_transaction_read_only = on");
         run("SELECT pg_reload_conf()");
         const std::int64_t before = refused();
-        EXPECT_TRUE(wait_until([&] { return refused() > before + kClients; }));
+        EXPECT_TRUE(eventually([&] { return refused() > before + kClients; }));
         pause(random_between(0, 3000));
         run("ALTER SYSTEM RESET default_transaction_read_only");
         run("SELECT pg_reload_conf()");
@@ -86,11 +86,11 @@ TEST_F(DatabaseFaults, ConnectionsExhausted) {
     for (int round = 0; round < fault_rounds({.few = 1, .many = 4}); ++round) {
         std::vector<db::Connection> taken;
         const std::int64_t before = refused();
-        EXPECT_TRUE(wait_until([&] {
+        EXPECT_TRUE(eventually([&] {
             run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'ledgerline' "
                 "AND application_name <> 'fault-test-taken'");
-            while (auto connection = db::Connection::open(
-                       {.url = stack().postgres().url(stack().database()), .application_name = "fault-test-taken"}))
+            while (auto connection =
+                       db::Connection::open({.url = stack().postgres().url(), .application_name = "fault-test-taken"}))
                 taken.push_back(*std::move(connection));
             return refused() > before + kClients;
         }));
@@ -107,7 +107,7 @@ TEST_F(DatabaseFaults, CutAfterCommitWasSent) {
     for (int round = 0; round < fault_rounds({.few = 8, .many = 60}); ++round) {
         const int before = proxy_.commits_cut();
         proxy_.cut_commits(1 + static_cast<int>(random_between(0, 2)));
-        ASSERT_TRUE(wait_until([&] { return proxy_.commits_cut() > before; }));
+        ASSERT_TRUE(eventually([&] { return proxy_.commits_cut() > before; }));
         pause(random_between(0, 100));
     }
     note(fmt::format("{} commits were cut", proxy_.commits_cut()));
@@ -121,7 +121,7 @@ TEST_F(DatabaseFaults, CutAndSilent) {
         ASSERT_TRUE(load().wait_accepted(kSomeAccepted));
         const std::int64_t before = refused();
         proxy_.black_hole(true);
-        EXPECT_TRUE(wait_until([&] { return refused() > before; }));
+        EXPECT_TRUE(eventually([&] { return refused() > before; }));
         proxy_.cut_all();
         proxy_.black_hole(false);
         EXPECT_TRUE(load().wait_accepted(kSomeAccepted));

@@ -36,7 +36,7 @@ protected:
     void publish_all_without_workers() {
         ASSERT_TRUE(load().wait_accepted(kSome));
         load().stop();
-        ASSERT_TRUE(wait_until([&] { return stack().published() == stack().accepted(); }));
+        ASSERT_TRUE(eventually([&] { return stack().published() == stack().accepted(); }));
         ASSERT_LT(stack().applied(), stack().published());
     }
 };
@@ -108,7 +108,7 @@ TEST_F(BrokerFaults, RecreatedByHandWithOnePartition) {
             fmt::format("round {}: topic recreated with one partition, {}", round, idle ? "idle" : "under load"));
         if (idle) load().start();
     }
-    EXPECT_TRUE(wait_until([&] { return stack().broker().partitions(kTopic) == 12; }));
+    EXPECT_TRUE(eventually([&] { return stack().broker().partitions(kTopic) == 12; }));
     finish();
 }
 

@@ -52,7 +52,7 @@ TEST_F(KillFaults, AtEveryNamedPoint) {
         const bool rare = name.starts_with("worker.bur") || name.starts_with("dead_letters.");
         const std::int64_t hit = random_between(1, rare ? 2 : 25);
         restart(role, fmt::format("{}=kill:{}", name, hit));
-        EXPECT_TRUE(wait_until([&] { return !role.process().running(); })) << name;
+        EXPECT_TRUE(eventually([&] { return !role.process().running(); })) << name;
         EXPECT_EQ(role.process().outcome(), "signal 9 (Killed)") << name;
         role.start();
         note(fmt::format("killed at {}, hit {}", name, hit));

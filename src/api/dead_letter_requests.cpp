@@ -1,4 +1,4 @@
-#include "api/decision_request.h"
+#include "api/dead_letter_requests.h"
 
 #include <algorithm>
 
@@ -8,6 +8,10 @@
 
 namespace ledgerline::api {
 namespace {
+
+constexpr std::string_view kStates[] = {"PARKED", "REPLAYED", "DISCARDED"};
+constexpr std::string_view kErrorClasses[] = {"permanent", "unknown", "foreign"};
+constexpr std::size_t kErrorCodeCharsMax = 100;
 
 constexpr const char* kUnnamed = "api";
 constexpr const char* kOperatorHeader = "X-Operator";
@@ -33,6 +37,17 @@ OperatorName operator_of_header(const http::Request& request) {
 }
 
 }  // namespace
+
+DeadLetterFilter DeadLetterFilter::read(ListQuery& query) {
+    const auto lane = query.integer("lane", 0, INT32_MAX);
+    return {.state = query.choice("state", kStates),
+            .error_class = query.choice("error_class", kErrorClasses),
+            .error_code = query.text("error_code", kErrorCodeCharsMax),
+            .account_id = query.uuid("account_id"),
+            .lane = lane ? std::optional(static_cast<int>(*lane)) : std::nullopt,
+            .failed_after = query.time("failed_after"),
+            .failed_before = query.time("failed_before")};
+}
 
 std::expected<DecisionRequest, http::Problem> DecisionRequest::parse(const http::Request& request) {
     DecisionRequest decision;

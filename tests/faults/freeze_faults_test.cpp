@@ -20,7 +20,7 @@ class FreezeFaults : public FaultTest {
 protected:
     // Frozen, while the other one of its kind takes everything over; then both are there again.
     void outlive(Role& frozen) {
-        ASSERT_TRUE(wait_until([&] { return frozen.process().frozen(); }));
+        ASSERT_TRUE(eventually([&] { return frozen.process().frozen(); }));
         const SteadyTime begun = SystemClock().steady_now();
         EXPECT_TRUE(wait_applied_all()) << "nobody took over from " << frozen.process().name();
         const auto taken = std::chrono::duration_cast<milliseconds>(SystemClock().steady_now() - begun);
@@ -77,7 +77,7 @@ TEST_F(FreezeFaults, OneOfTwoApis) {
         probe.prepare();
         if (round % 2 == 0) {
             restart(frozen, fmt::format("intake.locked=stop:{}", random_between(1, 30)));
-            ASSERT_TRUE(wait_until([&] { return frozen.process().frozen(); }));
+            ASSERT_TRUE(eventually([&] { return frozen.process().frozen(); }));
         } else {
             pause(random_between(0, 1000));
             frozen.process().freeze();

@@ -23,12 +23,12 @@
 #include "base/limits.h"
 #include "base/random.h"
 #include "base/result.h"
-#include "base/standing.h"
 #include "bus/bus.h"
 #include "bus/messaging.h"
 #include "observe/metrics.h"
 #include "observe/tracer.h"
 #include "publish/outbox_store.h"
+#include "publish/publish_probe.h"
 #include "publish/publish_trace.h"
 
 namespace ledgerline::publish {
@@ -86,7 +86,7 @@ public:
     void release();
 
     // Why cursors and leases cannot be written; empty while they can. Thread-safe.
-    std::optional<std::string> trouble() const { return standing_.trouble(); }
+    std::optional<std::string> trouble() const { return probe_.trouble(); }
 
 private:
     struct Lane {
@@ -157,9 +157,7 @@ private:
     bus::Producer& producer_;
     const Clock& clock_;
     Random& random_;
-    Metrics& metrics_;
-    Tracer& tracer_;
-    const SpanAttributes span_attributes_;  // set on every event's span
+    PublishProbe probe_;
 
     std::map<int, Lane> lanes_;
     std::map<int, Window> under_way_;               // by lane
@@ -168,7 +166,6 @@ private:
     SteadyTime renew_at_{};    // before the first round, and as soon as a cursor or epoch is not as expected
     SteadyTime leases_end_{};  // the earliest time at which another publisher may take these lanes
     SteadyTime backlog_at_{};
-    Standing standing_;
     Backoff database_backoff_;
     SteadyTime database_retry_at_{};
     milliseconds idle_ = idle_min;

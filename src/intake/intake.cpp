@@ -5,10 +5,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "observe/batch_log.h"
-#include "observe/exceptions.h"
-#include "observe/log.h"
-
 namespace ledgerline::intake {
 namespace {
 
@@ -37,15 +33,6 @@ Error with_code(std::string_view code, std::string message) {
     return {Disposition::retry, std::string(code), std::move(message)};
 }
 
-void log_accepted(std::span<const IntakeItem> items, const IntakeAnswers& answers) {
-    std::map<int, BatchLog> lines;
-    for (std::size_t i = 0; i < items.size(); ++i) {
-        if (!answers[i] || answers[i]->status != IntakeResult::Status::created) continue;
-        lines.try_emplace(answers[i]->lane, "transactions accepted", answers[i]->lane)
-            .first->second.add(answers[i]->seq, items[i].traceparent);
-    }
-}
-
 void name_thread(std::thread& thread, const char* name) { pthread_setname_np(thread.native_handle(), name); }
 
 }  // namespace
@@ -55,14 +42,9 @@ IntakeBatcher::IntakeBatcher(IntakeStore& store, IntakeConfig config, const Cloc
     : store_(store),
       config_(config),
       clock_(clock),
-      metrics_(metrics),
-      created_total_(metrics.intake_rows_total.Add({{"result", "created"}})),
-      replayed_total_(metrics.intake_rows_total.Add({{"result", "replayed"}})),
-      refused_total_(metrics.intake_rows_total.Add({{"result", "refused"}})),
-      failed_total_(metrics.intake_rows_total.Add({{"result", "failed"}})),
+      probe_(metrics, tracer),
       publisher_wakeup_(publisher_wakeup),
       on_fatal_(std::move(on_fatal)),
-      tracer_(tracer),
       backoff_(config.backoff, random),
       queue_({config.queue_rows_max, config.queue_bytes_max}, {config.turn_rows_max, config.turn_bytes_max}),
       batch_rows_max_(config.batch_rows_max) {}
@@ -94,19 +76,13 @@ void IntakeBatcher::submit(std::vector<IntakeItem> items, Resume<IntakeReply> an
     note_queue();
 }
 
-void IntakeBatcher::note_queue() {
-    const IntakeQueue::Size waiting = queue_.size();
-    metrics_.intake_queue_rows.Set(static_cast<double>(waiting.rows));
-    metrics_.intake_queue_bytes.Set(static_cast<double>(waiting.bytes));
-}
-
 void IntakeBatcher::run() {
     while (!stopping_) {
         try {
             run_round();
         } catch (const std::exception& exception) {
             // Rows already taken are answered at their deadline.
-            note_exception(metrics_, "intake", exception.what());
+            probe_.threw(exception.what());
             stop_wakeup_.wait(backoff_.next());
         }
     }
@@ -117,19 +93,14 @@ void IntakeBatcher::run_round() {
     auto batch = queue_.take({batch_rows_max_, config_.batch_bytes_max});
     if (!batch) return;
     auto answers = accept_batch(*batch);
-    count(answers);
-    log_accepted(batch->items, answers);
+    probe_.answered(batch->items, answers);
     queue_.answer(*std::move(batch), std::move(answers));
 }
 
 IntakeAnswers IntakeBatcher::accept_batch(const IntakeQueue::Batch& batch) {
     note_queue();
-    metrics_.intake_batch_size.Observe(static_cast<double>(batch.items.size()));
     const auto waited = clock_.steady_now() - (batch.first_deadline - config_.request_timeout);
-    metrics_.intake_wait_seconds.Observe(std::chrono::duration<double>(waited).count());
-
-    Span span = tracer_.start_batch("intake batch", batch.items, &IntakeItem::traceparent);
-    span.set("ledgerline.intake.rows", batch.items.size());
+    Span span = probe_.begin_batch(batch.items, waited);
     const TraceScope scope(span.context());
     Attempt attempt{batch.deadline};
     auto answers = accept_items(batch.items, attempt);
@@ -155,7 +126,7 @@ void IntakeBatcher::run_deadlines() {
         try {
             next = queue_.expire(now).value_or(next);
         } catch (const std::exception& exception) {
-            note_exception(metrics_, "intake", exception.what());
+            probe_.threw(exception.what());
             next = now + config_.backoff.cap;
         }
         deadline_wakeup_.wait(
@@ -179,10 +150,10 @@ IntakeAnswers IntakeBatcher::accept_items(std::span<const IntakeItem> items, Att
                                     : refuse_one(items[0], error, attempt);
         if (error.code == outcome_unknown) {
             fate_unknown = true;
-            log::warn("the fate of an intake batch is unknown: running it again", {{"reason", error.message}});
+            probe_.fate_unknown(error);
         } else if (error.code == kTimedOut && items.size() > 1) {
             batch_rows_max_ = std::max<std::size_t>(1, std::min(batch_rows_max_, items.size()) / 2);
-            log::warn("an intake batch took too long and is halved", {{"rows", items.size()}});
+            probe_.too_slow(items.size());
             return accept_halves(items, attempt, fate_unknown);
         } else if (error.code == kTimedOut) {
             return answer_all(1, with_code(fate_unknown ? outcome_unknown : overloaded, error.message));
@@ -208,10 +179,10 @@ Result<std::vector<IntakeResult>> IntakeBatcher::try_once(std::span<const Intake
     try {
         results = store_.accept(items, {!attempt.waits_for_lanes, held_lanes_});
     } catch (const std::exception& exception) {
-        note_exception(metrics_, "intake", exception.what());
+        probe_.threw(exception.what());
         results = std::unexpected(with_code(outcome_unknown, exception.what()));
     }
-    metrics_.intake_commit_seconds.Observe(std::chrono::duration<double>(clock_.steady_now() - begun).count());
+    probe_.tried(clock_.steady_now() - begun);
     return results;
 }
 
@@ -251,10 +222,7 @@ IntakeAnswers IntakeBatcher::accept_rest(std::span<const IntakeItem> items, cons
 
 // A row that the database refuses on its own. If the next one is refused for the same reason, the database is at fault.
 IntakeAnswers IntakeBatcher::refuse_one(const IntakeItem& item, const Error& error, Attempt& attempt) {
-    log::error("the database refuses a transaction", {{"transaction_id", item.transaction_id},
-                                                      {"account_id", item.account_id},
-                                                      {"code", error.code},
-                                                      {"reason", error.message}});
+    probe_.refused(item, error);
     refusals_in_a_row_ = refusal_code_ == error.code ? refusals_in_a_row_ + 1 : 1;
     refusal_code_ = error.code;
     IntakeAnswers answers;
@@ -295,17 +263,15 @@ IntakeAnswers IntakeBatcher::accepted(std::vector<IntakeResult> results, bool fa
 
 void IntakeBatcher::note_lane(const IntakeResult& result) {
     if (result.status == IntakeResult::Status::lane_held) {
-        if (held_lanes_.insert(result.lane).second)
-            log::warn("intake does not wait for a lane that another session holds", {{"lane", result.lane}});
+        if (held_lanes_.insert(result.lane).second) probe_.lane_held(result.lane);
     } else if (result.status == IntakeResult::Status::created && held_lanes_.erase(result.lane) > 0) {
-        log::info("intake has the lock of a held lane again", {{"lane", result.lane}});
+        probe_.lane_free(result.lane);
     }
 }
 
 void IntakeBatcher::lose_database(const Error& error) {
-    if (reachable_.exchange(false))
-        log::error("intake cannot use the database", {{"code", error.code}, {"reason", error.message}});
-    standing_.troubled("intake cannot commit: " + error.message);
+    reachable_ = false;
+    probe_.database_away(error);
     queue_.refuse(with_code(database_unavailable, error.message));
     if (error.disposition == Disposition::stop && !std::exchange(broken_, true)) on_fatal_(error);
 }
@@ -315,29 +281,14 @@ void IntakeBatcher::reach_database() {
     backoff_.reset();
     if (reachable_) return;
     queue_.accept_again();
-    standing_.well();
+    probe_.database_answered();
     reachable_ = true;
-    log::info("intake can reach the database again");
 }
 
 void IntakeBatcher::probe_database() {
     stop_wakeup_.wait(backoff_.next());
     if (stopping_ || broken_) return;
     if (store_.ping()) reach_database();
-}
-
-void IntakeBatcher::count(const IntakeAnswers& answers) {
-    for (const auto& answer : answers) {
-        prometheus::Counter* counter = &refused_total_;
-        if (!answer || answer->status == IntakeResult::Status::failed) {
-            counter = &failed_total_;
-        } else if (answer->status == IntakeResult::Status::created) {
-            counter = &created_total_;
-        } else if (answer->status == IntakeResult::Status::replayed) {
-            counter = &replayed_total_;
-        }
-        counter->Increment();
-    }
 }
 
 }  // namespace ledgerline::intake

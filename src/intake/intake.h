@@ -38,8 +38,8 @@
 #include "base/backoff.h"
 #include "base/clock.h"
 #include "base/limits.h"
-#include "base/standing.h"
 #include "base/wakeup.h"
+#include "intake/intake_probe.h"
 #include "intake/intake_queue.h"
 #include "intake/intake_store.h"
 #include "observe/metrics.h"
@@ -83,7 +83,7 @@ public:
     void submit(std::vector<IntakeItem> items, Resume<IntakeReply> answered);
 
     // Why intake cannot commit, as of its last try; empty while it can. Thread-safe.
-    std::optional<std::string> trouble() const { return standing_.trouble(); }
+    std::optional<std::string> trouble() const { return probe_.trouble(); }
 
 private:
     // One batch, and the state of its tries.
@@ -107,29 +107,22 @@ private:
                               bool fate_unknown);
     IntakeAnswers accepted(std::vector<IntakeResult> results, bool fate_unknown);
     void note_lane(const IntakeResult& result);
-    void note_queue();
+    void note_queue() { probe_.queued(queue_.size()); }
     void lose_database(const Error& error);
     void reach_database();
     void probe_database();
-    void count(const IntakeAnswers& answers);
 
     IntakeStore& store_;
     const IntakeConfig config_;
     const Clock& clock_;
-    Metrics& metrics_;
-    prometheus::Counter& created_total_;
-    prometheus::Counter& replayed_total_;
-    prometheus::Counter& refused_total_;
-    prometheus::Counter& failed_total_;
+    IntakeProbe probe_;
     Wakeup& publisher_wakeup_;
     const OnFatal on_fatal_;
-    Tracer& tracer_;
     Backoff backoff_;
     IntakeQueue queue_;
-    std::atomic<bool> reachable_ = true;
-    Standing standing_;
     std::atomic<bool> stopping_ = false;
     // Used by the batcher's thread only.
+    bool reachable_ = true;
     bool broken_ = false;
     std::set<int> held_lanes_;    // by another session, for longer than the lock timeout
     std::size_t batch_rows_max_;  // halved when a batch times out, doubled when one succeeds

@@ -21,6 +21,7 @@
 #include "base/result.h"
 #include "bus/bus.h"
 #include "letters/dead_letter_store.h"
+#include "letters/feed_probe.h"
 #include "observe/metrics.h"
 
 namespace ledgerline::letters {
@@ -78,7 +79,7 @@ private:
     DeadLetterStore& store_;
     bus::Producer& producer_;
     const Clock& clock_;
-    Metrics& metrics_;
+    FeedProbe probe_;
 
     std::map<std::uint64_t, Sent> under_way_;  // by number
     std::set<Uuid> letters_under_way_;

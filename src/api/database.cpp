@@ -17,13 +17,13 @@ Error not_run(std::string_view code, std::string message) {
 
 }  // namespace
 
-Database::Database(DatabaseConfig config, const Clock& clock, Random& random, Metrics& metrics, Tracer& tracer)
+Database::Database(DatabaseConfig config, const ProcessContext& context)
     : config_(std::move(config)),
-      clock_(clock),
-      metrics_(metrics),
-      tracer_(tracer),
-      wait_seconds_(metrics.database_pool_wait_seconds.Add({{"pool", config_.pool}}, kWaitSeconds)),
-      backoff_(config_.backoff, random) {}
+      clock_(context.clock),
+      metrics_(context.metrics),
+      tracer_(context.tracer),
+      wait_seconds_(context.metrics.database_pool_wait_seconds.Add({{"pool", config_.pool}}, kWaitSeconds)),
+      backoff_(config_.backoff, context.random) {}
 
 void Database::start() {
     LEDGERLINE_ASSERT(threads_.empty() && !stopping_);

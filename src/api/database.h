@@ -30,8 +30,7 @@
 #include "base/result.h"
 #include "base/resume.h"
 #include "db/session.h"
-#include "observe/metrics.h"
-#include "observe/tracer.h"
+#include "observe/process_context.h"
 
 namespace ledgerline::api {
 
@@ -47,8 +46,7 @@ struct DatabaseConfig {
 class Database {
 public:
     // Arguments passed by reference must outlive it.
-    Database(DatabaseConfig config, const Clock& clock, Random& random, Metrics& metrics,
-             Tracer& tracer = Tracer::off());
+    Database(DatabaseConfig config, const ProcessContext& context);
     ~Database() { stop(); }
     Database(const Database&) = delete;
     Database& operator=(const Database&) = delete;

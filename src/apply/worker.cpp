@@ -16,17 +16,17 @@ bool is_unrecognised(const Lane& lane) { return lane.halt() && lane.halt()->code
 
 }  // namespace
 
-Worker::Worker(WorkerConfig config, bus::Consumer& consumer, LedgerStore& store, const Clock& clock, Random& random,
-               UuidGenerator& ids, Metrics& metrics, std::function<void()> on_outcome, Tracer& tracer)
+Worker::Worker(WorkerConfig config, bus::Consumer& consumer, LedgerStore& store, std::function<void()> on_outcome,
+               const ProcessContext& context)
     : config_(config),
       consumer_(consumer),
       store_(store),
-      clock_(clock),
-      random_(random),
-      ids_(ids),
+      clock_(context.clock),
+      random_(context.random),
+      ids_(context.ids),
       on_outcome_(std::move(on_outcome)),
-      probe_(config_.messaging, clock, metrics, tracer),
-      outage_backoff_(config.backoff, random) {}
+      probe_(config_.messaging, context.clock, context.metrics, context.tracer),
+      outage_backoff_(config.backoff, context.random) {}
 
 Result<milliseconds> Worker::step() {
     const SteadyTime now = clock_.steady_now();

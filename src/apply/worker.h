@@ -33,8 +33,7 @@
 #include "base/uuid.h"
 #include "bus/bus.h"
 #include "bus/messaging.h"
-#include "observe/metrics.h"
-#include "observe/tracer.h"
+#include "observe/process_context.h"
 
 namespace ledgerline::apply {
 
@@ -58,8 +57,8 @@ class Worker {
 public:
     // Arguments passed by reference must outlive the worker. on_outcome is called on the worker's thread after outcomes
     // were committed.
-    Worker(WorkerConfig config, bus::Consumer& consumer, LedgerStore& store, const Clock& clock, Random& random,
-           UuidGenerator& ids, Metrics& metrics, std::function<void()> on_outcome, Tracer& tracer = Tracer::off());
+    Worker(WorkerConfig config, bus::Consumer& consumer, LedgerStore& store, std::function<void()> on_outcome,
+           const ProcessContext& context);
 
     // One round: poll, prove, apply, look for losses, commit offsets. Returns how long nothing will be due. An error
     // always has disposition stop and ends the role.

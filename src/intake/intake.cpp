@@ -37,15 +37,15 @@ void name_thread(std::thread& thread, const char* name) { pthread_setname_np(thr
 
 }  // namespace
 
-IntakeBatcher::IntakeBatcher(IntakeStore& store, IntakeConfig config, const Clock& clock, Random& random,
-                             Metrics& metrics, Wakeup& publisher_wakeup, OnFatal on_fatal, Tracer& tracer)
+IntakeBatcher::IntakeBatcher(IntakeStore& store, IntakeConfig config, Wakeup& publisher_wakeup, OnFatal on_fatal,
+                             const ProcessContext& context)
     : store_(store),
       config_(config),
-      clock_(clock),
-      probe_(metrics, tracer),
+      clock_(context.clock),
+      probe_(context.metrics, context.tracer),
       publisher_wakeup_(publisher_wakeup),
       on_fatal_(std::move(on_fatal)),
-      backoff_(config.backoff, random),
+      backoff_(config.backoff, context.random),
       queue_({config.queue_rows_max, config.queue_bytes_max}, {config.turn_rows_max, config.turn_bytes_max}),
       batch_rows_max_(config.batch_rows_max) {}
 

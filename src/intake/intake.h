@@ -42,8 +42,7 @@
 #include "intake/intake_probe.h"
 #include "intake/intake_queue.h"
 #include "intake/intake_store.h"
-#include "observe/metrics.h"
-#include "observe/tracer.h"
+#include "observe/process_context.h"
 
 namespace ledgerline::intake {
 
@@ -66,8 +65,8 @@ public:
     // Arguments passed by reference must outlive it. publisher_wakeup is notified after each commit that stored rows.
     // on_fatal is called at most once, on the batcher's thread, when the database says that no batch can ever succeed;
     // from then on rows are answered with database_unavailable.
-    IntakeBatcher(IntakeStore& store, IntakeConfig config, const Clock& clock, Random& random, Metrics& metrics,
-                  Wakeup& publisher_wakeup, OnFatal on_fatal, Tracer& tracer = Tracer::off());
+    IntakeBatcher(IntakeStore& store, IntakeConfig config, Wakeup& publisher_wakeup, OnFatal on_fatal,
+                  const ProcessContext& context);
     ~IntakeBatcher() { stop(); }
     IntakeBatcher(const IntakeBatcher&) = delete;
     IntakeBatcher& operator=(const IntakeBatcher&) = delete;

@@ -15,15 +15,15 @@ std::size_t bytes_of(const std::vector<DeadLetter>& letters) {
 
 }  // namespace
 
-DeadLetterFeed::DeadLetterFeed(std::string owner, DeadLetterStore& store, bus::Producer& producer, const Clock& clock,
-                               Random& random, Metrics& metrics)
+DeadLetterFeed::DeadLetterFeed(std::string owner, DeadLetterStore& store, bus::Producer& producer,
+                               const ProcessContext& context)
     : owner_(std::move(owner)),
       store_(store),
       producer_(producer),
-      clock_(clock),
-      probe_(metrics),
-      database_backoff_(outage_backoff, random),
-      bus_backoff_(outage_backoff, random) {}
+      clock_(context.clock),
+      probe_(context.metrics),
+      database_backoff_(outage_backoff, context.random),
+      bus_backoff_(outage_backoff, context.random) {}
 
 Result<milliseconds> DeadLetterFeed::step() {
     const SteadyTime now = clock_.steady_now();

@@ -15,15 +15,14 @@ milliseconds until(SteadyTime time, SteadyTime now) {
 
 }  // namespace
 
-Publisher::Publisher(Options options, OutboxStore& store, bus::Producer& producer, const Clock& clock, Random& random,
-                     Metrics& metrics, Tracer& tracer)
+Publisher::Publisher(Options options, OutboxStore& store, bus::Producer& producer, const ProcessContext& context)
     : options_(std::move(options)),
       store_(store),
       producer_(producer),
-      clock_(clock),
-      random_(random),
-      probe_(options_.messaging, metrics, tracer),
-      database_backoff_(outage_backoff, random) {}
+      clock_(context.clock),
+      random_(context.random),
+      probe_(options_.messaging, context.metrics, context.tracer),
+      database_backoff_(outage_backoff, context.random) {}
 
 Result<milliseconds> Publisher::step() {
     const SteadyTime now = clock_.steady_now();

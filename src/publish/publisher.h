@@ -25,8 +25,7 @@
 #include "base/result.h"
 #include "bus/bus.h"
 #include "bus/messaging.h"
-#include "observe/metrics.h"
-#include "observe/tracer.h"
+#include "observe/process_context.h"
 #include "publish/outbox_store.h"
 #include "publish/publish_probe.h"
 #include "publish/publish_trace.h"
@@ -74,8 +73,7 @@ public:
     };
 
     // Arguments passed by reference must outlive the publisher.
-    Publisher(Options options, OutboxStore& store, bus::Producer& producer, const Clock& clock, Random& random,
-              Metrics& metrics, Tracer& tracer = Tracer::off());
+    Publisher(Options options, OutboxStore& store, bus::Producer& producer, const ProcessContext& context);
 
     // Runs one round. Returns how long to sleep unless new events are reported meanwhile; an error only when nothing
     // can succeed until somebody fixes the installation (Disposition::stop).

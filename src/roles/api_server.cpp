@@ -7,12 +7,11 @@ namespace ledgerline::roles {
 ApiServer::ApiServer(RoleProcess& process, const ApiKeysFile& keys)
     : process_(process),
       keys_path_(keys.path),
-      listener_(std::make_unique<http::Listener>(process.listener_config(keys.keys), router_, process.clock(),
-                                                 process.random(), process.metrics(), process.tracer())) {
+      listener_(std::make_unique<http::Listener>(process.listener_config(keys.keys), router_, process.context())) {
     listener_->bind(process.take_sockets());
     if (auto sockets = process.take_probe_sockets(); !sockets.empty()) {
         probe_listener_ = std::make_unique<http::Listener>(process.probe_listener_config(), probe_router_,
-                                                           process.clock(), process.random(), process.metrics());
+                                                           process.context().untraced());
         probe_listener_->bind(std::move(sockets));
     }
     if (!keys_path_.empty()) process_.signals().on_hangup([this] { reload_keys(); });
@@ -41,8 +40,7 @@ Result<void> ApiServer::start(ApiServerConfig config, Wakeup& publisher_wakeup) 
     api.stages = std::move(config.stages);
     api.dependencies = std::move(config.dependencies);
     api.alive = std::move(config.alive);
-    api_ = std::make_unique<api::Api>(api, process_.clock(), process_.random(), process_.metrics(), process_.ids(),
-                                      publisher_wakeup, process_.on_fatal(), process_.tracer());
+    api_ = std::make_unique<api::Api>(api, publisher_wakeup, process_.on_fatal(), process_.context());
     api_->add_routes(router_);
     api_->add_probe_routes(probe_router_);
     api_->start();

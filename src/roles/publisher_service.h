@@ -20,11 +20,9 @@ struct PublisherServiceConfig {
 
 class PublisherService {
 public:
-    // wakeup is notified of new events in this process; on_fatal is called on the loop's thread when the role cannot
-    // continue. Everything must outlive the service.
-    PublisherService(const PublisherServiceConfig& config, std::unique_ptr<bus::Producer> producer, const Clock& clock,
-                     Random& random, Metrics& metrics, Wakeup& wakeup, Watchdog& watchdog, LoopThread::OnFatal on_fatal,
-                     Tracer& tracer = Tracer::off());
+    // wakeup is notified of new events in this process. Everything must outlive the service.
+    PublisherService(const PublisherServiceConfig& config, std::unique_ptr<bus::Producer> producer, Wakeup& wakeup,
+                     Watchdog& watchdog, const ProcessContext& context);
     ~PublisherService() { stop(); }
 
     // Both may be called repeatedly. stop() lets the current round end and releases the leases.

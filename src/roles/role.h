@@ -14,6 +14,7 @@
 #include "http/server/listen_sockets.h"
 #include "http/server/listener.h"
 #include "observe/metrics.h"
+#include "observe/process_context.h"
 #include "observe/tracing.h"
 #include "roles/api_keys.h"
 #include "roles/environment.h"
@@ -52,11 +53,7 @@ class RoleProcess {
 public:
     RoleProcess(const Environment& environment, const RoleStart& start, Taken taken, TraceSettings traces);
 
-    const Clock& clock() const { return environment_.clock; }
-    Random& random() const { return environment_.random; }
-    Metrics& metrics() { return metrics_; }
-    Tracer& tracer() { return tracing_.tracer(); }
-    UuidGenerator& ids() { return ids_; }
+    const ProcessContext& context() const { return context_; }
     Signals& signals() { return signals_; }
 
     http::ListenerConfig listener_config(std::vector<std::string> api_keys) const;
@@ -84,7 +81,6 @@ public:
     bool leaves_when_done() const { return leaves_; }
 
 private:
-    const Environment& environment_;
     const ListenSettings listen_;
     const milliseconds shutdown_max_;
     const milliseconds shutdown_delay_;
@@ -92,7 +88,8 @@ private:
     Signals signals_;
     Metrics metrics_{version};
     Tracing tracing_;
-    UuidGenerator ids_{environment_.clock, environment_.random};
+    UuidGenerator ids_;
+    const ProcessContext context_;
     bool leaves_ = false;
     ExitDeadline deadline_;
 };

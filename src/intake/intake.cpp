@@ -1,7 +1,5 @@
 #include "intake/intake.h"
 
-#include <pthread.h>
-
 #include <algorithm>
 #include <utility>
 
@@ -33,8 +31,6 @@ Error with_code(std::string_view code, std::string message) {
     return {Disposition::retry, std::string(code), std::move(message)};
 }
 
-void name_thread(std::thread& thread, const char* name) { pthread_setname_np(thread.native_handle(), name); }
-
 }  // namespace
 
 IntakeBatcher::IntakeBatcher(IntakeStore& store, IntakeConfig config, Wakeup& publisher_wakeup, OnFatal on_fatal,
@@ -47,23 +43,30 @@ IntakeBatcher::IntakeBatcher(IntakeStore& store, IntakeConfig config, Wakeup& pu
       on_fatal_(std::move(on_fatal)),
       backoff_(config.backoff, context.random),
       queue_({config.queue_rows_max, config.queue_bytes_max}, {config.turn_rows_max, config.turn_bytes_max}),
-      batch_rows_max_(config.batch_rows_max) {}
+      batch_rows_max_(config.batch_rows_max),
+      loop_(
+          "intake", stop_wakeup_,
+          [this]() -> Result<milliseconds> {
+              run_round();
+              return milliseconds(0);
+          },
+          [](const Error&) {}, [this](const char* what) { probe_.threw(what); }),
+      deadlines_(
+          "intake-deadline", deadline_wakeup_, [this]() -> Result<milliseconds> { return answer_late(); },
+          [](const Error&) {}, [this](const char* what) { probe_.threw(what); }) {}
 
 void IntakeBatcher::start() {
-    LEDGERLINE_ASSERT(!thread_.joinable() && !stopping_);
-    thread_ = std::thread([this] { run(); });
-    name_thread(thread_, "intake");
-    deadline_thread_ = std::thread([this] { run_deadlines(); });
-    name_thread(deadline_thread_, "intake-deadline");
+    LEDGERLINE_ASSERT(!stopping_);
+    loop_.start();
+    deadlines_.start();
 }
 
+// The deadlines end last: those of the last batch still count.
 void IntakeBatcher::stop() {
     stopping_ = true;
     queue_.close(with_code(shutting_down, "this server is shutting down"));
-    stop_wakeup_.notify();
-    if (thread_.joinable()) thread_.join();
-    deadline_wakeup_.notify();
-    if (deadline_thread_.joinable()) deadline_thread_.join();
+    loop_.stop();
+    deadlines_.stop();
 }
 
 boost::asio::awaitable<IntakeReply> IntakeBatcher::accept(std::vector<IntakeItem> items) {
@@ -76,18 +79,7 @@ void IntakeBatcher::submit(std::vector<IntakeItem> items, Resume<IntakeReply> an
     note_queue();
 }
 
-void IntakeBatcher::run() {
-    while (!stopping_) {
-        try {
-            run_round();
-        } catch (const std::exception& exception) {
-            // Rows already taken are answered at their deadline.
-            probe_.threw(exception.what());
-            stop_wakeup_.wait(backoff_.next());
-        }
-    }
-}
-
+// Rows that it has taken when something throws are answered at their deadline.
 void IntakeBatcher::run_round() {
     if (!reachable_) return probe_database();
     auto batch = queue_.take({batch_rows_max_, config_.batch_bytes_max});
@@ -118,20 +110,12 @@ IntakeAnswers IntakeBatcher::accept_batch(const IntakeQueue::Batch& batch) {
     return answers;
 }
 
-// Sleeps until the first deadline. No deadline set meanwhile can be earlier than one whole request_timeout from now.
-void IntakeBatcher::run_deadlines() {
-    while (!stopping_) {
-        const SteadyTime now = clock_.steady_now();
-        SteadyTime next = now + config_.request_timeout;
-        try {
-            next = queue_.expire(now).value_or(next);
-        } catch (const std::exception& exception) {
-            probe_.threw(exception.what());
-            next = now + config_.backoff.cap;
-        }
-        deadline_wakeup_.wait(
-            std::chrono::ceil<milliseconds>(std::min<SteadyTime::duration>(next - now, config_.request_timeout)));
-    }
+// Returns how long the first deadline is away. None that is set meanwhile can come earlier than one whole
+// request_timeout from now.
+milliseconds IntakeBatcher::answer_late() {
+    const SteadyTime now = clock_.steady_now();
+    const SteadyTime::duration until_next = queue_.expire(now).value_or(now + config_.request_timeout) - now;
+    return std::chrono::ceil<milliseconds>(std::min<SteadyTime::duration>(until_next, config_.request_timeout));
 }
 
 IntakeAnswers IntakeBatcher::accept_items(std::span<const IntakeItem> items, Attempt& attempt, bool fate_unknown) {

@@ -32,12 +32,12 @@
 #include <set>
 #include <span>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "base/backoff.h"
 #include "base/clock.h"
 #include "base/limits.h"
+#include "base/loop.h"
 #include "base/wakeup.h"
 #include "intake/intake_probe.h"
 #include "intake/intake_queue.h"
@@ -94,9 +94,8 @@ private:
         std::optional<Error> outage{};  // the answer to all rows from then on
     };
 
-    void run();
     void run_round();
-    void run_deadlines();
+    milliseconds answer_late();
     IntakeAnswers accept_batch(const IntakeQueue::Batch& batch);
     IntakeAnswers accept_items(std::span<const IntakeItem> items, Attempt& attempt, bool fate_unknown = false);
     Result<std::vector<IntakeResult>> try_once(std::span<const IntakeItem> items, const Attempt& attempt);
@@ -128,9 +127,9 @@ private:
     std::string refusal_code_;    // of the last rows in a row that were refused alone
     int refusals_in_a_row_ = 0;
     Wakeup stop_wakeup_;
-    Wakeup deadline_wakeup_;  // for the deadline thread
-    std::thread thread_;
-    std::thread deadline_thread_;
+    Wakeup deadline_wakeup_;
+    LoopThread loop_;       // runs the batches
+    LoopThread deadlines_;  // answers requests that are late
 };
 
 }  // namespace ledgerline::intake

@@ -212,15 +212,11 @@ TEST(Architecture, NoTextOfACLibraryIsTakenForThere) {
 // LoopThread. One that ends by an exception would end the process.
 std::vector<std::string> threads_begun_elsewhere() {
     const std::set<std::string> guarded = {"base/loop",
-                                           "api/database",
-                                           "intake/intake",
-                                           "roles/exit_deadline",
                                            "roles/signals",
                                            "base/resolve",
                                            "bus/kafka/reaper",
                                            "bus/kafka/topics",
                                            "cli/import/run",
-                                           "http/server/listen_sockets",
                                            "http/server/shard",
                                            "observe/line_writer",
                                            "observe/otlp_exporter",

@@ -19,7 +19,7 @@ ApiServer::ApiServer(RoleProcess& process, const ApiKeysFile& keys)
 
 ApiServer::~ApiServer() {
     process_.signals().on_hangup({});
-    stop(milliseconds(0));
+    stop();
 }
 
 void ApiServer::reload_keys() {
@@ -30,8 +30,6 @@ void ApiServer::reload_keys() {
     listener_->set_api_keys(*keys);
     log::info("API keys reloaded", {{"keys", keys->size()}});
 }
-
-void ApiServer::set_not_ready() { api_->set_not_ready(); }
 
 Result<void> ApiServer::start(ApiServerConfig config, Wakeup& publisher_wakeup) {
     api::ApiConfig api;
@@ -45,7 +43,7 @@ Result<void> ApiServer::start(ApiServerConfig config, Wakeup& publisher_wakeup) 
     api_->add_probe_routes(probe_router_);
     api_->start();
     auto started = listen();
-    if (!started) stop(milliseconds(0));
+    if (!started) stop();
     return started;
 }
 
@@ -57,7 +55,7 @@ Result<void> ApiServer::listen() {
     return listener_->start();
 }
 
-void ApiServer::stop(milliseconds grace) {
+void ApiServer::stop_accepting(milliseconds grace) {
     if (!api_) return;
     api_->begin_stop();
     listener_->stop(grace);

@@ -16,12 +16,12 @@ constexpr milliseconds kStalled{3000};
 
 }  // namespace
 
-std::int64_t drain(RoleProcess& process, const std::string& database_url, int lanes, milliseconds at_most) {
+std::int64_t drain(RoleProcess& process, const std::string& database_url, int lanes) {
     apply::PgLedgerStore store(
         db::Session(connection_config(database_url, "drain"), process.context().metrics, "drain"));
     std::vector<int> numbers(static_cast<std::size_t>(lanes));
     std::iota(numbers.begin(), numbers.end(), 0);
-    const SteadyTime end = process.context().clock.steady_now() + at_most;
+    const SteadyTime end = process.context().clock.steady_now() + process.drain_max();
     SteadyTime stalled_at = process.context().clock.steady_now() + kStalled;
     std::int64_t left = 0;
     while (true) {

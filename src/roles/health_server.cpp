@@ -25,12 +25,12 @@ Result<void> HealthServer::start(health::HealthConfig config) {
     return started;
 }
 
-void HealthServer::begin_stop() {
+void HealthServer::set_not_ready() {
     if (health_) health_->set_not_ready();
 }
 
 void HealthServer::stop() {
-    begin_stop();
+    set_not_ready();
     listener_.stop(kGrace);
     if (health_) health_->stop();
 }

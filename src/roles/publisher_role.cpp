@@ -28,17 +28,7 @@ Result<void> run(RoleProcess& process, const PublisherSettings& options) {
                       .dependencies = {health::dependency("database", [&publisher] { return publisher.trouble(); }),
                                        kafka.dependency(true)},
                       .alive = [&watchdog] { return watchdog.alive(); }}));
-    watchdog.start();
-    publisher.start();
-    dead_letters.start();
-    process.announce_ready(options.listen.host, server.port());
-
-    const auto fatal = process.wait_for_end([&server] { server.begin_stop(); });
-    dead_letters.stop();
-    publisher.stop();
-    server.stop();
-    if (fatal) return std::unexpected(*fatal);
-    return {};
+    return run_services(process, server, {&watchdog, &publisher, &dead_letters});
 }
 
 }  // namespace

@@ -87,13 +87,14 @@ RoleProcess::RoleProcess(const Environment& environment, const RoleStart& start,
     : listen_(start.listen),
       shutdown_max_(start.shutdown_max),
       shutdown_delay_(shutdown_delay_of(start, taken.sockets)),
+      drain_max_(start.timeouts.drain),
       taken_(std::move(taken)),
       tracing_(std::move(traces), environment.clock, environment.random, metrics_),
       ids_(environment.clock, environment.random),
       context_{environment.clock, environment.random, ids_, metrics_, tracing_.tracer()} {}
 
-void RoleProcess::announce_ready(const std::string& host, std::uint16_t port) {
-    const std::string url = url_of(host, port);
+void RoleProcess::announce_ready(std::uint16_t port) {
+    const std::string url = url_of(listen_.host, port);
     if (!write_if_room(STDOUT_FILENO, fmt::format("ledgerline is ready: {}\n", url)))
         log::warn("stdout is not being read: it does not show where this role serves", {{"url", url}});
     log::info("ready", {{"url", url}});

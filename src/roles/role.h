@@ -71,7 +71,9 @@ public:
     }
 
     // Reports in the log, and on stdout unless that is full and not being read, that the role serves there.
-    void announce_ready(const std::string& host, std::uint16_t port);
+    void announce_ready(std::uint16_t port);
+    // How long the end of the role may wait for requests in progress, and again for what was accepted to be applied.
+    milliseconds drain_max() const { return drain_max_; }
     // Waits until a signal arrives or fail() is called. Then calls not_ready and, after a signal, lets the role
     // continue until those who watch /readyz have noticed, or another signal arrives. The time limit of the shutdown
     // starts when it returns.
@@ -84,6 +86,7 @@ private:
     const ListenSettings listen_;
     const milliseconds shutdown_max_;
     const milliseconds shutdown_delay_;
+    const milliseconds drain_max_;
     Taken taken_;
     Signals signals_;
     Metrics metrics_{version};

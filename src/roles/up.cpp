@@ -113,21 +113,12 @@ Result<void> serve(RoleProcess& process, const UpSettings& options, ApiServer& s
                                    .dependencies = std::move(dependencies),
                                    .alive = [&watchdog] { return watchdog.alive(); }},
                                   publisher_wakeup));
-    watchdog.start();
-    worker.start();
-    publisher.start();
-    if (dead_letters) dead_letters->start();
-    process.announce_ready(options.listen.host, server.port());
-
-    const auto fatal = process.wait_for_end([&server] { server.set_not_ready(); });
-    server.stop(options.timeouts.drain);
-    const std::int64_t left = fatal ? 0 : drain(process, database_url, lanes, options.timeouts.drain);
-    if (dead_letters) dead_letters->stop();
-    publisher.stop();
-    worker.stop();
+    std::vector<Service*> services{&watchdog, &worker, &publisher};
+    if (dead_letters) services.push_back(&*dead_letters);
+    std::int64_t left = 0;
+    const auto ended = run_services(process, server, services, [&] { left = drain(process, database_url, lanes); });
     log::info("stopped", {{"events_left", left}});
-    if (fatal) return std::unexpected(*fatal);
-    return {};
+    return ended;
 }
 
 Result<void> run(RoleProcess& process, const UpSettings& options, const ApiKeysFile& keys) {

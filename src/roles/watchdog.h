@@ -12,10 +12,11 @@
 
 #include "base/loop.h"
 #include "observe/metrics.h"
+#include "roles/lifecycle.h"
 
 namespace ledgerline::roles {
 
-class Watchdog {
+class Watchdog final : public Service {
 public:
     static constexpr milliseconds look_interval{500};
 
@@ -24,7 +25,7 @@ public:
     // failed, or once on the watchdog's, with Disposition::retry, when a step does not return. metrics must outlive the
     // loops.
     Watchdog(milliseconds limit, LoopThread::OnFatal on_fatal, Metrics& metrics);
-    ~Watchdog() { stop(); }
+    ~Watchdog() override { loop_.stop(); }
 
     // A loop of that name, not started yet. kind: one of Metrics::loops, under which its exceptions are counted; a
     // literal. Must be called before start(); the watchdog must outlive the loop, and wakeup too.
@@ -32,9 +33,8 @@ public:
     // The step, watched under that name: what make_loop() does to it.
     LoopThread::Step watch(std::string name, LoopThread::Step step);
 
-    // Both may be called repeatedly.
-    void start() { loop_.start(); }
-    void stop() { loop_.stop(); }
+    void start() override { loop_.start(); }
+    void stop() override { loop_.stop(); }
 
     // Whether every step so far returned in time. Thread-safe.
     bool alive() const { return alive_; }

@@ -24,15 +24,7 @@ Result<void> run(RoleProcess& process, const WorkerSettings& options) {
          .dependencies = {health::dependency("database", [&worker] { return worker.trouble(); }),
                           kafka.dependency(true), health::dependency("group", [&worker] { return worker.joined(); })},
          .alive = [&watchdog] { return watchdog.alive(); }}));
-    watchdog.start();
-    worker.start();
-    process.announce_ready(options.listen.host, server.port());
-
-    const auto fatal = process.wait_for_end([&server] { server.begin_stop(); });
-    worker.stop();
-    server.stop();
-    if (fatal) return std::unexpected(*fatal);
-    return {};
+    return run_services(process, server, {&watchdog, &worker});
 }
 
 }  // namespace

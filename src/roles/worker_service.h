@@ -10,6 +10,7 @@
 #include "bus/bus.h"
 #include "bus/messaging.h"
 #include "observe/process_context.h"
+#include "roles/lifecycle.h"
 #include "roles/settings.h"
 #include "roles/watchdog.h"
 
@@ -23,16 +24,15 @@ struct WorkerServiceConfig {
     std::function<void()> on_outcome = [] {};  // called on the members' threads after outcomes were committed
 };
 
-class WorkerService {
+class WorkerService final : public Service {
 public:
     // Arguments passed by reference, except for config, must outlive the service.
     WorkerService(const WorkerServiceConfig& config, Watchdog& watchdog, const ProcessContext& context);
-    ~WorkerService();
+    ~WorkerService() override;
 
-    // Both may be called repeatedly. stop() lets the current rounds end; the members leave the group when the service
-    // is destroyed.
-    void start();
-    void stop();
+    void start() override;
+    // The members leave the group only when the service is destroyed.
+    void stop() override;
 
     // Whether the group has assigned a partition to any member since the start, or has left all of them without one for
     // so long that none is available. Thread-safe.

@@ -14,6 +14,7 @@ void ExitDeadline::arm(milliseconds at_most) {
         try {
             log::error("the shutdown hangs: exiting", {{"waited_ms", at_most.count()}});
         } catch (...) {  // nothing may keep it from exiting
+            leave_at_once(exit_unavailable);
         }
         leave_at_once(exit_unavailable);
     };

@@ -162,7 +162,8 @@ protected:
     int outcomes = 0;
     bool says(const std::string& line) const { return metrics.to_text().find(line) != std::string::npos; }
 
-    Worker worker{WorkerConfig{}, consumer, store, clock, random, ids, metrics, [this] { ++outcomes; }};
+    ProcessContext context{clock, random, ids, metrics};
+    Worker worker{WorkerConfig{}, consumer, store, [this] { ++outcomes; }, context};
 };
 
 using Seqs = std::vector<std::int64_t>;
@@ -263,7 +264,7 @@ TEST_F(WorkerTest, BuriesTheGuiltyEventAlone) {
         store.state.last_seq = 7;
         store.guilty = {guilty};
         ScriptedConsumer events;
-        Worker fresh{WorkerConfig{}, events, store, clock, random, ids, metrics, [] {}};
+        Worker fresh{WorkerConfig{}, events, store, [] {}, context};
         events.deliver({1, 2, 3, 4, 5, 6, 7});
         for (int i = 0; i < 50; ++i) ASSERT_TRUE(fresh.step());
         ASSERT_EQ(store.buried.size(), 1u);
@@ -554,7 +555,7 @@ TEST_F(WorkerTest, AFatalFailureEndsTheRole) {
         Result<bool> halt(int, const LaneHalt&) override { return broken(); }
         Result<bool> clear_halt(int) override { return broken(); }
     } broken;
-    Worker doomed{WorkerConfig{}, consumer, broken, clock, random, ids, metrics, [] {}};
+    Worker doomed{WorkerConfig{}, consumer, broken, [] {}, context};
     const auto step = doomed.step();
     ASSERT_FALSE(step);
     EXPECT_EQ(step.error().code, "42P01");

@@ -120,7 +120,7 @@ protected:
     FlakyStore store_{database_.make_dead_letter_store()};
     FakeProducer producer_{clock_};
     Metrics metrics_{"test"};
-    DeadLetterFeed feed_{"me", store_, producer_, clock_, random_, metrics_};
+    DeadLetterFeed feed_{"me", store_, producer_, {clock_, random_, ids_, metrics_}};
     std::int64_t offset_ = 0;
 };
 

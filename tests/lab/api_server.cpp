@@ -7,12 +7,13 @@ namespace ledgerline::test {
 ApiServer::ApiServer(api::ApiConfig config, TestCluster& cluster) : database_(cluster) {
     config.database_url = database_.url();
     config.version = "test";
-    api_ = std::make_unique<api::Api>(std::move(config), clock_, random_, metrics_, ids_, publisher_wakeup_,
-                                      [](const Error& error) { ADD_FAILURE() << error.code << ' ' << error.message; });
+    api_ = std::make_unique<api::Api>(
+        std::move(config), publisher_wakeup_,
+        [](const Error& error) { ADD_FAILURE() << error.code << ' ' << error.message; }, context_);
     api_->add_routes(router_);
     http::ListenerConfig listener;
     listener.port = 0;
-    listener_ = std::make_unique<http::Listener>(listener, router_, clock_, random_, metrics_);
+    listener_ = std::make_unique<http::Listener>(listener, router_, context_);
     api_->start();
     const auto started = listener_->start();
     if (!started) ADD_FAILURE() << started.error().message;

@@ -62,6 +62,7 @@ private:
     SystemRandom random_;
     UuidGenerator ids_{clock_, random_};
     Metrics metrics_{"test"};
+    ProcessContext context_{clock_, random_, ids_, metrics_};
     Wakeup publisher_wakeup_;
     http::Router router_;
     std::unique_ptr<api::Api> api_;

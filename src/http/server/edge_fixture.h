@@ -123,7 +123,7 @@ protected:
     }
 
     void start() {
-        listener = std::make_unique<Listener>(config, router, clock, random, metrics);
+        listener = std::make_unique<Listener>(config, router, context);
         const auto started = listener->start();
         ASSERT_TRUE(started) << started.error().message;
     }
@@ -163,7 +163,9 @@ protected:
     Gate gate;
     SystemClock clock;
     SystemRandom random;
+    UuidGenerator ids{clock, random};
     Metrics metrics{"test"};
+    ProcessContext context{clock, random, ids, metrics};
     Router router;
     ListenerConfig config;
     std::unique_ptr<Listener> listener;

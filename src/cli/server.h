@@ -88,4 +88,8 @@ private:
 // The member's string; "" when it is missing, null or of another type.
 std::string text_of(const json::Value& object, std::string_view member);
 
+// The id of the account with that id or reference: people name accounts by either. Error account_not_found when no
+// account has the reference; whether an id exists is not checked.
+Result<std::string> resolve_account(Server& server, const std::string& id_or_reference);
+
 }  // namespace ledgerline::cli

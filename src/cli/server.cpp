@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstdlib>
 
 #include "base/text.h"
@@ -18,7 +17,7 @@ namespace {
 constexpr milliseconds kUnknownPause{100};  // before a request is repeated, unless the server sets a delay
 constexpr milliseconds kTimeoutMin{100};
 constexpr milliseconds kTimeoutMax{600'000};
-constexpr std::int64_t kRetryAfterMaxSeconds = 300;
+constexpr milliseconds kRetryAfterMax{300'000};
 constexpr const char* kKeyVariable = "LEDGERLINE_API_KEY";
 constexpr std::size_t kDetailBytesMax = 1000;  // of a server's text in a message
 
@@ -45,15 +44,6 @@ Result<std::string> read_api_key(const std::string& path) {
     const char* key = std::getenv(kKeyVariable);
     if (!key || !*key) return "";
     return checked_key(key, kKeyVariable);
-}
-
-// Seconds only: Ledgerline sends no dates.
-std::optional<milliseconds> parse_retry_after(const std::string* header) {
-    if (!header) return std::nullopt;
-    std::int64_t seconds = 0;
-    const auto parsed = std::from_chars(header->data(), header->data() + header->size(), seconds);
-    if (parsed.ec != std::errc() || seconds < 0) return std::nullopt;
-    return milliseconds(1000 * std::min(seconds, kRetryAfterMaxSeconds));
 }
 
 }  // namespace
@@ -91,14 +81,14 @@ Error Answer::error(std::string_view server) const {
             fmt::format("{} answered {} without saying why: is this a Ledgerline server?", server, status)};
 }
 
-Server::Server(http::BaseUrl base, std::string api_key, milliseconds timeout)
-    : url_(base.to_string()), api_key_(std::move(api_key)), timeout_(timeout), client_(std::move(base)) {}
+Server::Server(const http::BaseUrl& base, std::string api_key, milliseconds timeout)
+    : url_(base.to_string()), api_key_(std::move(api_key)), timeout_(timeout), client_(base) {}
 
 Result<Server> Server::open(const ServerOptions& options) {
     auto base = http::BaseUrl::parse(options.url);
     if (!base) return failure(Disposition::refuse, std::string(roles::bad_usage), "--url: " + base.error().message);
     LEDGERLINE_TRY(std::string key, read_api_key(options.api_key_file));
-    return Server(*std::move(base), std::move(key), options.timeout);
+    return Server(*base, std::move(key), options.timeout);
 }
 
 Result<http::ClientResponse> Server::exchange(http::ClientRequest request) {
@@ -110,7 +100,8 @@ Result<Answer> Server::call(std::string_view method, std::string target, std::st
                             std::vector<http::Header> headers) {
     LEDGERLINE_TRY(const http::ClientResponse response,
                    exchange({std::string(method), std::move(target), std::move(headers), std::move(body)}));
-    Answer answer{response.status, {}, parse_retry_after(response.header("retry-after")), ""};
+    Answer answer{response.status, {}, std::nullopt, ""};
+    if (response.retry_after > milliseconds(0)) answer.retry_after = std::min(response.retry_after, kRetryAfterMax);
     if (const std::string* location = response.header("location"); location && response.status / 100 == 3)
         answer.location = *location;
     auto parsed = json::parse(response.body);

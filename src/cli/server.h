@@ -77,7 +77,7 @@ private:
     Result<http::ClientResponse> exchange(http::ClientRequest request);
     Result<json::Value> object_of(Result<Answer> answer, std::string_view member) const;
 
-    Server(http::BaseUrl base, std::string api_key, milliseconds timeout);
+    Server(const http::BaseUrl& base, std::string api_key, milliseconds timeout);
 
     std::string url_;
     std::string api_key_;

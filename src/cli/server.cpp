@@ -155,13 +155,6 @@ Result<Answer> Server::call_until_known(std::string_view method, const std::stri
     }
 }
 
-Result<std::string> Server::get_text(std::string target) {
-    LEDGERLINE_TRY(http::ClientResponse response, exchange({"GET", std::move(target), {}, ""}));
-    if (response.status == 200) return std::move(response.body);
-    auto problem = json::parse(response.body);
-    return std::unexpected(error_of({response.status, problem.value_or(json::Value()), {}, ""}));
-}
-
 std::string text_of(const json::Value& object, std::string_view member) {
     const json::Value* value = object.find(member);
     const std::string* text = value ? value->if_string() : nullptr;

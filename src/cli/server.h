@@ -57,8 +57,6 @@ public:
                                     const std::vector<http::Header>& headers = {});
     // The object in a successful answer, which has the given member; otherwise the problem as an error.
     Result<json::Value> get(std::string target, std::string_view member);
-    // The body of a successful answer, in whatever format.
-    Result<std::string> get_text(std::string target);
     // Sent with call_until_known().
     Result<json::Value> send(std::string_view method, const std::string& target, const json::Value& body,
                              std::string_view member, const std::vector<http::Header>& headers = {});

@@ -230,7 +230,7 @@ TEST_F(Readiness, IsAnsweredWhileSlowListsTakeEveryThreadAndConnection) {
     while (std::ranges::any_of(
         lists, [](auto& list) { return list.wait_for(std::chrono::seconds(0)) != std::future_status::ready; })) {
         for (const std::uint16_t port : ports) {
-            for (const char* target : {"/readyz", "/livez", "/health", "/metrics"}) {
+            for (const char* target : {"/readyz", "/livez", "/health", "/metrics", "/stats"}) {
                 http::Client client({.host = "127.0.0.1", .port = port, .prefix = ""});
                 const auto answer = client.send({.method = "GET", .target = target, .headers = {}, .body = ""}, kProbe);
                 ASSERT_TRUE(answer) << answer.error().message;

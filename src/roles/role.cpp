@@ -17,6 +17,7 @@
 #include "roles/descriptors.h"
 #include "roles/exit_code.h"
 #include "roles/leave.h"
+#include "roles/trace_sender.h"
 #include "sql/migrations.h"
 #include "sql/queries.h"
 
@@ -89,7 +90,7 @@ RoleProcess::RoleProcess(const Environment& environment, const RoleStart& start,
       shutdown_delay_(shutdown_delay_of(start, taken.sockets)),
       drain_max_(start.timeouts.drain),
       taken_(std::move(taken)),
-      tracing_(std::move(traces), environment.clock, environment.random, metrics_),
+      tracing_(traces, HttpTraceSender::of(traces), environment.clock, environment.random, metrics_),
       ids_(environment.clock, environment.random),
       context_{environment.clock, environment.random, ids_, metrics_, tracing_.tracer()} {}
 

@@ -207,7 +207,7 @@ TEST_F(Readiness, IsAnsweredWhileSlowListsTakeEveryThreadAndConnection) {
     while (std::ranges::any_of(
         lists, [](auto& list) { return list.wait_for(std::chrono::seconds(0)) != std::future_status::ready; })) {
         for (const std::uint16_t port : ports) {
-            for (const char* target : {"/readyz", "/livez", "/health", "/metrics"}) {
+            for (const char* target : {"/readyz", "/livez", "/health", "/metrics", "/stats"}) {
                 const Answer answer = ApiClient(port).call("GET", target, "", {}, kProbe);
                 ASSERT_NE(answer.status, 0) << answer.error;
                 EXPECT_EQ(answer.status, 200) << answer.text();

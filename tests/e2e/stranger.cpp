@@ -4,12 +4,13 @@
 
 #include <algorithm>
 #include <atomic>
+#include <boost/asio/ip/tcp.hpp>
 #include <cstdlib>
+#include <iterator>
 #include <memory>
 
 #include "base/random.h"
 #include "e2e/program.h"
-#include "http/server/tcp.h"
 #include "lab/test_database.h"
 
 namespace ledgerline::test {
@@ -90,20 +91,13 @@ Answer Stranger::call(const std::string& method, const std::string& target, cons
 }
 
 std::string Stranger::raw(const std::string& bytes) {
-    const SteadyTime deadline = SystemClock().steady_now() + patience;
     const http::BaseUrl server = base();
-    auto connection = http::TcpConnection::connect(server.host, server.port, deadline);
-    if (!connection || !connection->send(bytes, deadline)) {
-        ADD_FAILURE() << "cannot send";
-        return "";
-    }
-    std::string answer;
-    char buffer[4096];
-    for (;;) {
-        const auto received = connection->receive(buffer, sizeof buffer, deadline);
-        if (!received || *received == 0) return answer;
-        answer.append(buffer, *received);
-    }
+    boost::asio::ip::tcp::iostream stream;
+    stream.expires_after(patience);
+    stream.connect(server.host, std::to_string(server.port));
+    stream << bytes << std::flush;
+    if (!stream) ADD_FAILURE() << "cannot send: " << stream.error().message();
+    return {std::istreambuf_iterator<char>(stream), {}};
 }
 
 std::string Stranger::fresh(const std::string& label) {

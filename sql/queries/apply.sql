@@ -80,7 +80,7 @@ SET attempts = CASE WHEN failing_seq = $2 + 1 THEN attempts + 1 ELSE 1 END,
 WHERE lane = $1 AND applied_seq = $2
 RETURNING attempts
 
--- name: bury
+-- name: park
 -- args: lane int4, applied_seq int8, event_id uuid, letter_id uuid, topic text, partition int4, offset int8,
 --   message_key bytea, payload text, payload_encoding text, error_class text, error_code text, error_message text,
 --   attempts int4, headers jsonb, streak int4, value_sha256 bytea, first_failed_at timestamptz?
@@ -102,7 +102,7 @@ SELECT $4, event.event_id, event.transaction_id, event.account_id, moved.lane, e
        $9, $10, $17, $15, $11, $12, $13, $14, coalesce($18, now()), now()
 FROM moved, event
 
--- name: bury_foreign
+-- name: park_foreign
 -- args: letter_id uuid, topic text, partition int4, offset int8, message_key bytea, payload text,
 --   payload_encoding text, value_sha256 bytea, headers jsonb, error_code text, error_message text
 INSERT INTO dead_letters (id, topic, partition, "offset", message_key, payload, payload_encoding, value_sha256, headers,

@@ -72,7 +72,7 @@ void ApplyProbe::gap() { metrics_.events_consumed("gap").Increment(); }
 
 void ApplyProbe::foreign() { metrics_.events_consumed("foreign").Increment(); }
 
-void ApplyProbe::foreign_buried(std::span<const ForeignMessage> letters, std::size_t new_letters) {
+void ApplyProbe::foreign_parked(std::span<const ForeignMessage> letters, std::size_t new_letters) {
     metrics_.dlq_messages_total.Add({{"class", "foreign"}}).Increment(static_cast<double>(new_letters));
     for (const ForeignMessage& letter : letters)
         log::error("foreign message parked", {{"dead_letter_id", letter.letter_id},
@@ -94,8 +94,8 @@ ApplyTrace ApplyProbe::begin_apply(const Lane& lane, std::size_t events) const {
     return {tracer_, messaging_, span_attributes_, {lane, events, "apply batch"}};
 }
 
-ApplyTrace ApplyProbe::begin_bury(const Lane& lane) const {
-    return {tracer_, messaging_, span_attributes_, {lane, 1, "bury event"}};
+ApplyTrace ApplyProbe::begin_park(const Lane& lane) const {
+    return {tracer_, messaging_, span_attributes_, {lane, 1, "park event"}};
 }
 
 void ApplyProbe::applied(const std::vector<Applied>& outcomes, SteadyTime::duration took) {
@@ -137,7 +137,7 @@ ApplyProbe::Totals& ApplyProbe::totals_of(const Applied& outcome) {
     return found->second;
 }
 
-void ApplyProbe::buried(const Lane& lane, const BuriedEvent& letter) {
+void ApplyProbe::parked(const Lane& lane, const ParkedEvent& letter) {
     metrics_.dlq_messages_total.Add({{"class", letter.error_class}}).Increment();
     metrics_.events_consumed("parked").Increment();
     log::error("event parked", {{"dead_letter_id", letter.letter_id},

@@ -46,14 +46,14 @@ public:
     void duplicate();
     void gap();
     void foreign();
-    void foreign_buried(std::span<const ForeignMessage> letters, std::size_t new_letters);
+    void foreign_parked(std::span<const ForeignMessage> letters, std::size_t new_letters);
     void foreign_lost(const ForeignMessage& letter, const Error& error);
 
     // The spans of one try to settle the first `events` pending events of a lane.
     ApplyTrace begin_apply(const Lane& lane, std::size_t events) const;
-    ApplyTrace begin_bury(const Lane& lane) const;
+    ApplyTrace begin_park(const Lane& lane) const;
     void applied(const std::vector<Applied>& outcomes, SteadyTime::duration took);
-    void buried(const Lane& lane, const BuriedEvent& letter);
+    void parked(const Lane& lane, const ParkedEvent& letter);
 
     // Failures of a lane. The batch is tried again after delay.
     void retried(const Lane& lane, const Error& error, milliseconds delay);

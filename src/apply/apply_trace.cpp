@@ -82,7 +82,7 @@ void ApplyTrace::came_to_nothing(std::string_view why) {
     leader_span_.end();
 }
 
-void ApplyTrace::buried(const BuriedEvent& letter) {
+void ApplyTrace::parked(const ParkedEvent& letter) {
     if (!leader_span_.recording()) return;
     describe(leader_span_, lane_.pending()[leader_]);
     leader_span_.set("ledgerline.outcome", "dead_letter").set("ledgerline.attempts", letter.attempts);

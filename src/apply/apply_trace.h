@@ -25,7 +25,7 @@ public:
         std::string_view name;
     };
 
-    // attributes: set on every event's span. All must outlive it; pending events are read until applied() or buried().
+    // attributes: set on every event's span. All must outlive it; pending events are read until applied() or parked().
     ApplyTrace(Tracer& tracer, const bus::MessagingNames& names, const SpanAttributes& attributes, const Try& its_try);
 
     // The parent of the try's database calls.
@@ -37,7 +37,7 @@ public:
     // The try changed nothing: the cursor had moved, an event was not proven, or its version is too new.
     void came_to_nothing(std::string_view why);
     // The first event becomes a dead letter.
-    void buried(const BuriedEvent& letter);
+    void parked(const ParkedEvent& letter);
 
 private:
     Span start(const Lane::Pending& pending, const std::string& stored_traceparent);

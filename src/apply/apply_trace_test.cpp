@@ -100,8 +100,8 @@ TEST_F(ApplyTraceTest, AFailedTryLeavesTheErrorWithItsFirstMember) {
 
 TEST_F(ApplyTraceTest, ADeadLetterIsAnErrorWithItsId) {
     take(kSampled);
-    const BuriedEvent letter{ids_.next(), lane_.pending()[0].ref, {}, "permanent", "23514", "a check failed", 1, {}, 0};
-    start("bury event")->buried(letter);
+    const ParkedEvent letter{ids_.next(), lane_.pending()[0].ref, {}, "permanent", "23514", "a check failed", 1, {}, 0};
+    start("park event")->parked(letter);
     ASSERT_EQ(collected_.spans.size(), 2u);
     EXPECT_EQ(collected_.spans[0]->status, SpanStatus::error);
     EXPECT_THAT(collected_.spans[0]->events, HasSubstr(letter.letter_id.to_string()));

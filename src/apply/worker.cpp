@@ -177,24 +177,24 @@ Result<void> Worker::settle_doubtful() {
 
 Result<void> Worker::write_foreign() {
     if (foreign_.empty()) return {};
-    auto written = store_.bury_foreign(foreign_);
-    if (is_refusal(written)) written = bury_foreign_one_by_one();
+    auto written = store_.park_foreign(foreign_);
+    if (is_refusal(written)) written = park_foreign_one_by_one();
     if (!written) return std::unexpected(written.error());
-    probe_.foreign_buried(foreign_, *written);
+    probe_.foreign_parked(foreign_, *written);
     foreign_.clear();
     return {};
 }
 
 // The database refuses at least one of them. A foreign message must not hold up the lane: the refused one is kept
 // without its content, or not at all.
-Result<std::size_t> Worker::bury_foreign_one_by_one() {
+Result<std::size_t> Worker::park_foreign_one_by_one() {
     std::size_t written = 0;
     std::vector<ForeignMessage> kept;
     for (ForeignMessage& letter : foreign_) {
-        auto done = store_.bury_foreign(std::span(&letter, 1));
+        auto done = store_.park_foreign(std::span(&letter, 1));
         if (is_refusal(done)) {
             letter.bare = true;
-            done = store_.bury_foreign(std::span(&letter, 1));
+            done = store_.park_foreign(std::span(&letter, 1));
         }
         if (is_refusal(done)) {
             probe_.foreign_lost(letter, done.error());

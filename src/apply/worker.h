@@ -82,14 +82,14 @@ private:
     void add_foreign(int lane_id, bus::Incoming incoming, std::string code, std::string message);
     Result<void> settle_doubtful();
     Result<void> write_foreign();
-    Result<std::size_t> bury_foreign_one_by_one();
+    Result<std::size_t> park_foreign_one_by_one();
     Result<void> apply_lanes();
     std::size_t room() const;
     Result<void> apply_batch(Lane& lane);
     Result<void> drop_unproven(Lane& lane, std::span<const EventRef> refs);
     Result<void> handle_failure(Lane& lane, const Error& error);
     Result<void> handle_unknown(Lane& lane, const Error& error);
-    Result<void> bury(Lane& lane, const Error& error, const char* error_class, int attempts, int streak);
+    Result<void> park(Lane& lane, const Error& error, const char* error_class, int attempts, int streak);
     Result<void> reload(Lane& lane);
     Result<void> ask_rewind(Lane& lane, const char* why);
     bool came_unrecognised(Lane& lane);

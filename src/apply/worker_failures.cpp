@@ -14,7 +14,7 @@ Result<void> Worker::handle_failure(Lane& lane, const Error& error) {
         return {};
     }
     if (lane.narrow()) return {};
-    if (db::classify(error.code) == db::FailureClass::permanent) return bury(lane, error, "permanent", 1, 0);
+    if (db::classify(error.code) == db::FailureClass::permanent) return park(lane, error, "permanent", 1, 0);
     return handle_unknown(lane, error);
 }
 
@@ -31,39 +31,39 @@ Result<void> Worker::handle_unknown(Lane& lane, const Error& error) {
     const LaneState& state = lane.state();
     if (state.applied_seq != applied_seq || lane.pending().empty()) return {};  // already handled
     const int streak = state.streak_code == error.code ? state.streak + 1 : 1;
-    if (streak < config_.streak_max) return bury(lane, error, "unknown", attempts, streak);
+    if (streak < config_.streak_max) return park(lane, error, "unknown", attempts, streak);
     lane.pause_for(clock_.steady_now(), config_.halted_retry_interval);
     lane.halt_at_head(error.code, "its events fail one after the other for the same unknown reason: " + error.message);
     return {};
 }
 
-Result<void> Worker::bury(Lane& lane, const Error& error, const char* error_class, int attempts, int streak) {
+Result<void> Worker::park(Lane& lane, const Error& error, const char* error_class, int attempts, int streak) {
     const Lane::Pending& guilty = lane.pending().front();
-    BuriedEvent letter{ids_.next(), guilty.ref,    guilty.incoming, error_class,
+    ParkedEvent letter{ids_.next(), guilty.ref,    guilty.incoming, error_class,
                        error.code,  error.message, attempts,        lane.state().first_failed_at,
                        streak,      false};
-    failpoint("worker.burying");
-    ApplyTrace trace = probe_.begin_bury(lane);
+    failpoint("worker.parking");
+    ApplyTrace trace = probe_.begin_park(lane);
     const TraceScope scope(trace.context());
-    auto buried = store_.bury(lane.id(), lane.state().applied_seq, letter);
-    if (is_refusal(buried)) {
+    auto parked = store_.park(lane.id(), lane.state().applied_seq, letter);
+    if (is_refusal(parked)) {
         letter.bare = true;
-        buried = store_.bury(lane.id(), lane.state().applied_seq, letter);
+        parked = store_.park(lane.id(), lane.state().applied_seq, letter);
     }
-    if (!buried) trace.failed(buried.error());
-    if (is_refusal(buried)) {
+    if (!parked) trace.failed(parked.error());
+    if (is_refusal(parked)) {
         lane.pause_for(clock_.steady_now(), config_.halted_retry_interval);
-        lane.halt_at_head("letter_refused", "its dead letter cannot be written: " + buried.error().message);
+        lane.halt_at_head("letter_refused", "its dead letter cannot be written: " + parked.error().message);
         return {};
     }
-    if (!buried) return std::unexpected(buried.error());
-    if (!*buried) {
+    if (!parked) return std::unexpected(parked.error());
+    if (!*parked) {
         trace.came_to_nothing("cursor_moved");
         return reload(lane);
     }
-    failpoint("worker.buried");
-    trace.buried(letter);
-    probe_.buried(lane, letter);
+    failpoint("worker.parked");
+    trace.parked(letter);
+    probe_.parked(lane, letter);
     lane.advance(1, streak, streak > 0 ? error.code : std::string());
     lane.widen();
     lane.succeeded();

@@ -11,7 +11,6 @@
 #include <cstdlib>
 #include <system_error>
 
-#include "base/peer_text.h"
 #include "base/text.h"
 
 namespace ledgerline::http {

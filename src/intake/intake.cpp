@@ -6,26 +6,8 @@
 namespace ledgerline::intake {
 namespace {
 
-constexpr std::string_view kTimedOut = "57014";    // the server's statement_timeout
-constexpr std::string_view kLockNotHad = "55P03";  // lock_timeout
-
-// Failures that say nothing about the next try, which may well succeed at once.
-constexpr std::string_view kContentionCodes[] = {
-    "40001",  // serialization failure
-    "40P01",  // deadlock
-    kLockNotHad,
-    "25P03",  // idle in transaction for too long: this process was suspended for a while
-    "26000",  // the statement must be prepared again
-    "0A000",  // likewise
-    kTimedOut,
-};
-
 // This many rows in a row, each refused alone and all for the same reason, count as an outage.
 constexpr int kRefusalsOfAnOutage = 2;
-
-bool is_contention(const Error& error) {
-    return std::ranges::find(kContentionCodes, error.code) != std::end(kContentionCodes);
-}
 
 Error with_code(std::string_view code, std::string message) {
     return {Disposition::retry, std::string(code), std::move(message)};
@@ -135,15 +117,15 @@ IntakeAnswers IntakeBatcher::accept_items(std::span<const IntakeItem> items, Att
         if (error.code == outcome_unknown) {
             fate_unknown = true;
             probe_.fate_unknown(error);
-        } else if (error.code == kTimedOut && items.size() > 1) {
+        } else if (error.code == db::query_canceled && items.size() > 1) {
             batch_rows_max_ = std::max<std::size_t>(1, std::min(batch_rows_max_, items.size()) / 2);
             probe_.too_slow(items.size());
             return accept_halves(items, attempt, fate_unknown);
-        } else if (error.code == kTimedOut) {
+        } else if (error.code == db::query_canceled) {
             return answer_all(1, with_code(fate_unknown ? outcome_unknown : overloaded, error.message));
-        } else if (error.code == kLockNotHad && std::exchange(attempt.waits_for_lanes, false)) {
+        } else if (error.code == db::lock_not_available && std::exchange(attempt.waits_for_lanes, false)) {
             continue;
-        } else if (!is_contention(error)) {
+        } else if (!db::is_contention(error.code)) {
             // The session may have been lost long before this batch, so try a new one before calling it an outage.
             if (error.disposition == Disposition::retry && !std::exchange(attempt.connection_renewed, true)) continue;
             lose_database(error);

@@ -99,7 +99,7 @@ std::string text_of(const std::map<int, int>& answers) {
 class Memory : public testing::Test {
 protected:
     // Letters as large as messages may be.
-    void bury_letters(int count) {
+    void park_letters(int count) {
         db::Connection connection = up_.connect();
         const std::string sql = fmt::format(
             "INSERT INTO dead_letters (id, topic, partition, \"offset\", payload, payload_encoding, value_sha256, "
@@ -130,7 +130,7 @@ protected:
 };
 
 TEST_F(Memory, HoldsWhateverIsLargeWithin256MebibytesAndServesAnHonestClient) {
-    bury_letters(200);
+    park_letters(200);
     for (int i = 0; i < 20; ++i) {
         RawConnection connection(up_.port());
         connection.send(

@@ -36,7 +36,7 @@ struct NamedPoint {
 constexpr NamedPoint kPoints[] = {
     {"api", "intake.committed"},  {"publisher", "publisher.produced"}, {"worker", "worker.committed"},
     {"api", "intake.locked"},     {"publisher", "publisher.read"},     {"worker", "worker.proven"},
-    {"worker", "worker.burying"}, {"worker", "worker.buried"},         {"publisher", "dead_letters.produced"}};
+    {"worker", "worker.parking"}, {"worker", "worker.parked"},         {"publisher", "dead_letters.produced"}};
 constexpr int kFewPoints = 3;
 
 // One process a role, so that it is the one that gets there, and poison, so that letters are written.

@@ -19,7 +19,6 @@
 namespace ledgerline::roles {
 namespace {
 
-
 // For the private cluster to stop, in addition to what every role takes.
 constexpr milliseconds kClusterStopMax{60'000};
 

@@ -121,7 +121,8 @@ public:
         if (faults_.happen(fails_before)) return std::unexpected(faults_.outage());
         auto result = store_->accept(items, waits);
         if (faults_.happen(fails_after_commit))
-            return failure(Disposition::retry, std::string(db::outcome_unknown), "simulated loss of the commit's answer");
+            return failure(Disposition::retry, std::string(db::outcome_unknown),
+                           "simulated loss of the commit's answer");
         return result;
     }
     Result<void> ping() override { return store_->ping(); }

@@ -15,6 +15,8 @@
 namespace ledgerline::test {
 namespace {
 
+using namespace std::string_literals;
+
 // Of intake's sessions, those whose commit waits for the standby.
 constexpr const char* kWaiting =
     " FROM pg_stat_activity WHERE application_name = 'ledgerline intake' AND wait_event = 'SyncRep'";
@@ -108,14 +110,30 @@ class FailoverOfRoles : public Pair {
 protected:
     void SetUp() override { account_ = ApiClient(api_.port()).open_account(); }
     std::vector<std::string> arguments(const std::string& role) const {
-        std::vector<std::string> all = {role, "--database-url", url(), "--listen", "127.0.0.1:0"};
-        const std::string topic = fmt::format("failover-{:x}", topic_);
-        for (const std::string& each :
-             {std::string("--kafka-brokers"), KafkaBroker::shared().address(), std::string("--kafka-topic"), topic,
-              std::string("--kafka-group"), topic, std::string("--kafka-dead-letter-topic"), topic + ".dlq"})
-            all.push_back(each);
-        if (role == "api") all.resize(all.size() - 6);
+        std::vector<std::string> all = {role,
+                                        "--database-url",
+                                        url(),
+                                        "--listen",
+                                        "127.0.0.1:0",
+                                        "--kafka-brokers",
+                                        KafkaBroker::shared().address()};
+        if (role != "api")
+            for (const std::string& each :
+                 {"--kafka-topic"s, topic_, "--kafka-group"s, topic_, "--kafka-dead-letter-topic"s, topic_ + ".dlq"})
+                all.push_back(each);
         return all;
+    }
+    void accept_first() {
+        primary_.set("synchronous_standby_names = '*'");
+        ASSERT_TRUE(all_are_ready());
+        EXPECT_EQ(post_until_answered("a"), 201);
+    }
+    void expect_to_go_on_at_the_standby() {
+        standby_.promote();
+        EXPECT_EQ(post_until_answered("b"), 201);
+        EXPECT_TRUE(applied(standby_, 2));
+        EXPECT_TRUE(all_are_ready());
+        EXPECT_EQ(run_to_end({"verify", "--database-url", standby_.url()}), "exit code 0");
     }
     bool all_are_ready() const {
         return std::ranges::all_of(roles_, [](const RoleProcess* role) {
@@ -129,7 +147,7 @@ protected:
         });
     }
 
-    const std::uint64_t topic_ = SystemRandom().next();
+    const std::string topic_ = fmt::format("failover-{:x}", SystemRandom().next());
     const std::string migrated_ = run_to_end({"migrate", "up", "--database-url", url()});
     RoleProcess api_{arguments("api")}, publisher_{arguments("publisher")}, worker_{arguments("worker")};
     const std::vector<const RoleProcess*> roles_ = {&api_, &publisher_, &worker_};
@@ -140,29 +158,16 @@ private:
 
 // Sessions to a server that still answers look sound, and each role has to find out for itself that they are of no use.
 TEST_F(FailoverOfRoles, LeavesAnOldPrimaryThatStillAnswers) {
-    primary_.set("synchronous_standby_names = '*'");
-    ASSERT_TRUE(all_are_ready());
-    EXPECT_EQ(post_until_answered("a"), 201);
+    ASSERT_NO_FATAL_FAILURE(accept_first());
     EXPECT_TRUE(applied(primary_, 1));
-
     primary_.set("default_transaction_read_only = on");
-    standby_.promote();
-    EXPECT_EQ(post_until_answered("b"), 201);
-    EXPECT_TRUE(applied(standby_, 2));
-    EXPECT_TRUE(all_are_ready());
-    EXPECT_EQ(run_to_end({"verify", "--database-url", standby_.url()}), "exit code 0");
+    expect_to_go_on_at_the_standby();
 }
 
 TEST_F(FailoverOfRoles, LeavesAnOldPrimaryThatIsGone) {
-    primary_.set("synchronous_standby_names = '*'");
-    ASSERT_TRUE(all_are_ready());
-    EXPECT_EQ(post_until_answered("a"), 201);
+    ASSERT_NO_FATAL_FAILURE(accept_first());
     primary_.stop();
-    standby_.promote();
-    EXPECT_EQ(post_until_answered("b"), 201);
-    EXPECT_TRUE(applied(standby_, 2));
-    EXPECT_TRUE(all_are_ready());
-    EXPECT_EQ(run_to_end({"verify", "--database-url", standby_.url()}), "exit code 0");
+    expect_to_go_on_at_the_standby();
 }
 
 }  // namespace

@@ -184,13 +184,13 @@ CREATE TABLE decisions (
     balance_after_cents  bigint NOT NULL,        -- of the account; what it was before, unless POSTED
     floor_cents          bigint NOT NULL,        -- of the account, when this was decided
     processed_at         timestamptz NOT NULL,
-    kind                 text NOT NULL CHECK (kind IN ('POSTED', 'REFUSED', 'BURIED')),
+    kind                 text NOT NULL CHECK (kind IN ('POSTED', 'REFUSED', 'PARKED')),
     failure_code         text,
     failure_reason       text,
     dead_letter_id       uuid,
     CONSTRAINT decisions_place_once PRIMARY KEY (lane, seq),
     CONSTRAINT decisions_refusal_named CHECK ((kind = 'REFUSED') = (failure_code IS NOT NULL)),
-    CONSTRAINT decisions_burial_has_letter CHECK ((kind = 'BURIED') = (dead_letter_id IS NOT NULL)),
+    CONSTRAINT decisions_parked_has_letter CHECK ((kind = 'PARKED') = (dead_letter_id IS NOT NULL)),
     CONSTRAINT decisions_balance_exact CHECK (balance_after_cents BETWEEN -9000000000000000 AND 9000000000000000),
     -- What lowers a balance may not cross the floor.
     CONSTRAINT decisions_not_below_floor CHECK (kind <> 'POSTED' OR amount_cents >= 0
@@ -289,18 +289,18 @@ BEGIN
     END LOOP;
 END $$;
 
--- A letter's places follow a burial: no transaction is decided again that was decided for good. Replays are rare, so
+-- A letter's places follow its parking: no transaction is decided again that was decided for good. Replays are rare, so
 -- the look-up costs payments nothing.
-CREATE FUNCTION demand_burial() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION demand_parked() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM demand(EXISTS (SELECT FROM decisions WHERE dead_letter_id = NEW.dead_letter_id
                            AND account_id = NEW.account_id AND transaction_id = NEW.transaction_id),
-                   'a place of a dead letter needs its burial');
+                   'a place of a dead letter needs its parked place');
     RETURN NEW;
 END $$;
-CREATE INDEX decisions_buried ON decisions (dead_letter_id, account_id) WHERE dead_letter_id IS NOT NULL;
-CREATE TRIGGER after_burial BEFORE INSERT ON places FOR EACH ROW WHEN (NEW.dead_letter_id IS NOT NULL)
-    EXECUTE FUNCTION demand_burial();
+CREATE INDEX decisions_parked ON decisions (dead_letter_id, account_id) WHERE dead_letter_id IS NOT NULL;
+CREATE TRIGGER after_parking BEFORE INSERT ON places FOR EACH ROW WHEN (NEW.dead_letter_id IS NOT NULL)
+    EXECUTE FUNCTION demand_parked();
 
 -- Views: the relations under their public names --------------------------------------------------------------------
 
@@ -340,7 +340,7 @@ FROM account_settings s
 -- One row a transaction. lane and seq are those of the place of its first account that decided it or will decide it.
 CREATE VIEW transactions AS
 SELECT t.id, t.account_id, t.amount_cents, t.currency, t.type,
-       CASE d.kind WHEN 'POSTED' THEN 'PROCESSED' WHEN 'REFUSED' THEN 'FAILED' WHEN 'BURIED' THEN 'PROCESSING'
+       CASE d.kind WHEN 'POSTED' THEN 'PROCESSED' WHEN 'REFUSED' THEN 'FAILED' WHEN 'PARKED' THEN 'PROCESSING'
                    ELSE CASE WHEN p.seq <= c.announced_seq OR p.verdict = 'discard' THEN 'PROCESSING'
                              ELSE 'PENDING' END END AS status,
        t.idempotency_key, d.failure_reason, d.failure_code, t.legs, t.metadata, p.lane, p.seq, d.dead_letter_id,
@@ -403,4 +403,4 @@ SELECT e.event_id, d.transaction_id, d.processed_at,
 FROM decisions d
      JOIN accepted t ON t.id = d.transaction_id AND t.account_id = d.account_id
      JOIN lane_places e ON e.lane = d.lane AND e.seq = d.seq
-WHERE d.kind <> 'BURIED';
+WHERE d.kind <> 'PARKED';

@@ -4,7 +4,7 @@
 -- args: lanes int4[], streak_max int4
 -- row: lane int4, applied_seq int8, published_seq int8, attempts int4, first_failed_at timestamptz?, streak_code text,
 --   streak int4, last_seq int8, halt_seq int8?, halt_code text?, halt_reason text?, halted_at timestamptz?
--- attempts: at the place after applied_seq. streak: how many of the last decisions in a row are burials for the unknown
+-- attempts: at the place after applied_seq. streak: how many of the last places in a row were parked for the unknown
 -- reason streak_code, at most streak_max.
 SELECT c.lane, c.applied_seq, c.published_seq, coalesce(f.attempts, 0) AS attempts, f.first_failed_at,
        coalesce(s.code, '') AS streak_code, coalesce(s.streak, 0) AS streak, c.last_seq, h.seq AS halt_seq,
@@ -116,7 +116,7 @@ RETURNING attempts
 -- args: event_ids uuid[]
 DELETE FROM apply_attempts WHERE event_id = ANY ($1::uuid[])
 
--- name: bury
+-- name: park
 -- args: lane int4, applied_seq int8, event_id uuid, letter_id uuid, topic text, partition int4, offset int8,
 --   message_key bytea, payload text, payload_encoding text, error_class text, error_code text, error_message text,
 --   attempts int4, headers jsonb, value_sha256 bytea, first_failed_at timestamptz?
@@ -139,10 +139,10 @@ WITH place AS (
 INSERT INTO decisions (lane, seq, transaction_id, account_id, amount_cents, balance_after_cents, floor_cents,
                        processed_at, kind, dead_letter_id)
 SELECT p.lane, p.seq, p.transaction_id, p.account_id, p.net_cents, p.balance_cents, p.min_balance_cents, now(),
-       'BURIED', l.id
+       'PARKED', l.id
 FROM place p CROSS JOIN letter l
 
--- name: bury_foreign
+-- name: park_foreign
 -- args: letter_id uuid, topic text, partition int4, offset int8, message_key bytea, payload text,
 --   payload_encoding text, value_sha256 bytea, headers jsonb, error_code text, error_message text
 INSERT INTO dead_letters (id, topic, partition, "offset", message_key, payload, payload_encoding, value_sha256, headers,

@@ -43,7 +43,7 @@ WHERE l.lane = $1
 --   floor_cents int8?, failure_code text?, letter_id uuid?, letter_state text?, letter_event_id uuid?,
 --   letter_transaction_id uuid?, next_lane int4?, next_seq int8?, next_verdict text?, next_transaction_id uuid?,
 --   origin_state text?, origin_transaction_id uuid?
--- The places of a range of a lane, each with its transaction and what was decided. letter: that of a burial; next: the
+-- The places of a range of a lane, each with its transaction and what was decided. letter: that of a parked place; next: the
 -- place at which that letter is replayed or discarded; origin: the letter that is replayed or discarded here.
 SELECT e.seq, e.event_id, e.transaction_id, e.account_id, e.net_cents, e.dead_letter_id AS of_letter_id, e.verdict,
        t.amount_cents, t.currency, t.type,
@@ -72,7 +72,7 @@ WHERE d.lane = $1 AND d.seq > $2 AND d.seq <= $3
   AND NOT EXISTS (SELECT FROM places p WHERE p.lane = d.lane AND p.seq = d.seq)
 ORDER BY d.seq
 
--- name: letters_without_burial
+-- name: letters_without_place
 -- args: lane int4, rows_max int8
 -- row: seq int8, letter_id uuid
 SELECT l.seq, l.id AS letter_id

@@ -132,7 +132,7 @@ WITH decided AS (
                                        bulk_id, reason, request_id)
     SELECT id, state, decided_at, decided_by, $4::text, $5::text, $6::uuid, $7::text, $8::text FROM decided
     RETURNING dead_letter_id
-), buried AS (
+), parked AS (
     SELECT b.lane, b.account_id, b.amount_cents, b.transaction_id, b.dead_letter_id,
            row_number() OVER (PARTITION BY b.lane ORDER BY b.seq) AS nth, count(*) OVER ()::smallint AS places
     FROM decided d JOIN decisions b ON b.dead_letter_id = d.id
@@ -141,7 +141,7 @@ WITH decided AS (
                         traceparent, created_at)
     SELECT b.lane, c.last_seq + b.nth, b.account_id, b.amount_cents, b.transaction_id, $9::uuid, b.places,
            b.dead_letter_id, $2::text, $10::text, clock_timestamp()
-    FROM buried b JOIN lane_cursors c ON c.lane = b.lane
+    FROM parked b JOIN lane_cursors c ON c.lane = b.lane
 )
 SELECT count(*) FROM audited
 

@@ -40,19 +40,19 @@ DatabaseConfig database_config(const ApiConfig& config) {
 }  // namespace
 
 struct Api::Parts {
-    Parts(const ApiConfig& config, const Clock& clock, Random& random, Metrics& metrics, UuidGenerator& ids,
-          Wakeup& publisher_wakeup, intake::IntakeBatcher::OnFatal on_fatal, Tracer& tracer)
-        : intake_store(intake_connection_config(config), metrics, tracer),
-          intake(intake_store, config.intake, clock, random, metrics, publisher_wakeup, std::move(on_fatal), tracer),
-          database(database_config(config), clock, random, metrics, tracer),
-          outcome_store(connection_config(config, "watcher"), metrics),
-          watcher(outcome_store, config.watcher, clock, metrics),
-          accounts(database, ids),
-          transactions(intake, database, watcher, ids, clock, tracer),
-          dead_letters(database, ids, publisher_wakeup, watcher.wakeup(), tracer),
+    Parts(const ApiConfig& config, Wakeup& publisher_wakeup, intake::IntakeBatcher::OnFatal on_fatal,
+          const ProcessContext& context)
+        : intake_store(intake_connection_config(config), context.metrics, context.tracer),
+          intake(intake_store, config.intake, publisher_wakeup, std::move(on_fatal), context),
+          database(database_config(config), context),
+          outcome_store(connection_config(config, "watcher"), context.metrics),
+          watcher(outcome_store, config.watcher, context.clock, context.metrics),
+          accounts(database, context.ids),
+          transactions(intake, database, watcher, context),
+          dead_letters(database, publisher_wakeup, watcher.wakeup(), context),
           operations(database),
-          ledger(connection_config(config, "health"), config.stages, clock, metrics),
-          health(health_config(config, *this), metrics, clock) {}
+          ledger(connection_config(config, "health"), config.stages, context.clock, context.metrics),
+          health(health_config(config, *this), context.metrics, context.clock) {}
 
     // The database comes first among the dependencies of /readyz.
     static health::HealthConfig health_config(const ApiConfig& config, Parts& parts) {
@@ -78,10 +78,9 @@ struct Api::Parts {
     health::HealthEndpoints health;
 };
 
-Api::Api(const ApiConfig& config, const Clock& clock, Random& random, Metrics& metrics, UuidGenerator& ids,
-         Wakeup& publisher_wakeup, std::function<void(const Error&)> on_fatal, Tracer& tracer)
-    : parts_(std::make_unique<Parts>(config, clock, random, metrics, ids, publisher_wakeup, std::move(on_fatal),
-                                     tracer)) {}
+Api::Api(const ApiConfig& config, Wakeup& publisher_wakeup, std::function<void(const Error&)> on_fatal,
+         const ProcessContext& context)
+    : parts_(std::make_unique<Parts>(config, publisher_wakeup, std::move(on_fatal), context)) {}
 Api::~Api() { stop(); }
 
 void Api::add_routes(http::Router& router) {

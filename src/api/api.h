@@ -9,17 +9,13 @@
 
 #include "api/database.h"
 #include "api/outcome_watcher.h"
-#include "base/clock.h"
-#include "base/random.h"
-#include "base/uuid.h"
 #include "base/wakeup.h"
 #include "db/connection.h"
 #include "health/endpoints.h"
 #include "health/ledger_probe.h"
 #include "http/router.h"
 #include "intake/intake.h"
-#include "observe/metrics.h"
-#include "observe/tracer.h"
+#include "observe/process_context.h"
 
 namespace ledgerline::api {
 
@@ -50,8 +46,8 @@ class Api {
 public:
     // on_fatal is called when the database says that intake can never succeed; the process should then end. Arguments
     // passed by reference must outlive it.
-    Api(const ApiConfig& config, const Clock& clock, Random& random, Metrics& metrics, UuidGenerator& ids,
-        Wakeup& publisher_wakeup, std::function<void(const Error&)> on_fatal, Tracer& tracer = Tracer::off());
+    Api(const ApiConfig& config, Wakeup& publisher_wakeup, std::function<void(const Error&)> on_fatal,
+        const ProcessContext& context);
     ~Api();
 
     // The router must not be used after this is destroyed.

@@ -1,7 +1,5 @@
 #include "api/database.h"
 
-#include <pthread.h>
-
 #include "intake/intake_queue.h"
 #include "observe/exceptions.h"
 
@@ -17,23 +15,46 @@ Error not_run(std::string_view code, std::string message) {
 
 }  // namespace
 
-Database::Database(DatabaseConfig config, const Clock& clock, Random& random, Metrics& metrics, Tracer& tracer)
+// One thread with its session.
+class Database::Member {
+public:
+    explicit Member(Database& database)
+        : session_(database.config_.connection, database.metrics_, database.config_.pool, database.tracer_),
+          loop_(
+              "api-database", unused_,
+              [this, &database]() -> Result<milliseconds> {
+                  if (auto job = database.next_job()) database.serve(session_, *std::move(job));
+                  return milliseconds(0);
+              },
+              [](const Error&) {}, exception_noter(database.metrics_, "database")) {
+        loop_.start();
+    }
+
+    void begin_stop() { loop_.begin_stop(); }
+
+private:
+    db::Session session_;
+    Wakeup unused_;  // the loop waits for jobs
+    LoopThread loop_;
+};
+
+Database::Database(DatabaseConfig config, const ProcessContext& context)
     : config_(std::move(config)),
-      clock_(clock),
-      metrics_(metrics),
-      tracer_(tracer),
-      wait_seconds_(metrics.database_pool_wait_seconds.Add({{"pool", config_.pool}}, kWaitSeconds)),
-      backoff_(config_.backoff, random) {}
+      clock_(context.clock),
+      metrics_(context.metrics),
+      tracer_(context.tracer),
+      wait_seconds_(context.metrics.database_pool_wait_seconds.Add({{"pool", config_.pool}}, kWaitSeconds)),
+      backoff_(config_.backoff, context.random) {}
+
+Database::~Database() { stop(); }
 
 void Database::start() {
-    LEDGERLINE_ASSERT(threads_.empty() && !stopping_);
-    for (unsigned i = 0; i < config_.threads; ++i) {
-        threads_.emplace_back([this] { serve(); });
-        pthread_setname_np(threads_.back().native_handle(), "api-database");
-    }
+    LEDGERLINE_ASSERT(members_.empty() && !stopping_);
+    for (unsigned i = 0; i < config_.threads; ++i) members_.push_back(std::make_unique<Member>(*this));
 }
 
 void Database::stop() {
+    for (const auto& member : members_) member->begin_stop();
     std::deque<Job> left;
     {
         std::lock_guard lock(mutex_);
@@ -45,8 +66,7 @@ void Database::stop() {
         job.run([](const Work&) -> Result<void> {
             return std::unexpected(not_run(intake::shutting_down, "this server is shutting down"));
         });
-    for (std::thread& thread : threads_) thread.join();
-    threads_.clear();
+    members_.clear();
 }
 
 void Database::submit(const TraceContext& trace, RunJob run) {
@@ -73,17 +93,10 @@ std::optional<Database::Job> Database::next_job() {
     return job;
 }
 
-void Database::serve() {
-    db::Session session(config_.connection, metrics_, config_.pool, tracer_);
-    while (auto job = next_job()) {
-        try {
-            const TraceScope scope(job->trace);
-            job->run([&](const Work& work) { return run_guarded(session, job->queued_at, work); });
-        } catch (
-            const std::exception& exception) {  // while handing over the result: the request ends without an answer
-            note_exception(metrics_, "database", exception.what());
-        }
-    }
+// What it throws comes from handing over the result: the request ends without an answer.
+void Database::serve(db::Session& session, Job job) {
+    const TraceScope scope(job.trace);
+    job.run([&](const Work& work) { return run_guarded(session, job.queued_at, work); });
 }
 
 Result<void> Database::run_guarded(db::Session& session, SteadyTime queued_at, const Work& work) {

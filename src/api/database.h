@@ -17,21 +17,21 @@
 #include <condition_variable>
 #include <deque>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
-#include <thread>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "base/backoff.h"
 #include "base/clock.h"
+#include "base/loop.h"
 #include "base/result.h"
 #include "base/resume.h"
 #include "db/session.h"
-#include "observe/metrics.h"
-#include "observe/tracer.h"
+#include "observe/process_context.h"
 
 namespace ledgerline::api {
 
@@ -47,9 +47,8 @@ struct DatabaseConfig {
 class Database {
 public:
     // Arguments passed by reference must outlive it.
-    Database(DatabaseConfig config, const Clock& clock, Random& random, Metrics& metrics,
-             Tracer& tracer = Tracer::off());
-    ~Database() { stop(); }
+    Database(DatabaseConfig config, const ProcessContext& context);
+    ~Database();
     Database(const Database&) = delete;
     Database& operator=(const Database&) = delete;
 
@@ -91,8 +90,8 @@ private:
     void submit(const TraceContext& trace, RunJob run);
     // Returns the reason when the job is refused. Otherwise the job has been moved from.
     std::optional<Error> try_queue(const TraceContext& trace, RunJob& run);
-    void serve();
     std::optional<Job> next_job();
+    void serve(db::Session& session, Job job);
     Result<void> run_guarded(db::Session& session, SteadyTime queued_at, const Work& work);
     Result<void> run_on(db::Session& session, SteadyTime queued_at, const Work& work);
     std::optional<Error> outage(SteadyTime now);
@@ -114,7 +113,8 @@ private:
     Backoff backoff_;
     SteadyTime away_until_{};
     std::optional<Error> away_because_;
-    std::vector<std::thread> threads_;
+    class Member;
+    std::vector<std::unique_ptr<Member>> members_;
 };
 
 }  // namespace ledgerline::api

@@ -4,8 +4,7 @@
 
 #include <utility>
 
-#include "api/dead_letter_filter.h"
-#include "api/decision_request.h"
+#include "api/dead_letter_requests.h"
 #include "api/responses.h"
 #include "sql/queries.h"
 

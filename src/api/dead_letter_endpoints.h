@@ -4,7 +4,7 @@
 #include <boost/asio/awaitable.hpp>
 
 #include "api/database.h"
-#include "api/decision_request.h"
+#include "api/dead_letter_requests.h"
 #include "base/uuid.h"
 #include "base/wakeup.h"
 #include "http/router.h"
@@ -15,13 +15,13 @@ namespace ledgerline::api {
 class DeadLetterEndpoints {
 public:
     // All arguments must outlive it. publisher_wakeup is notified after a replay, outcome_wakeup after a discard.
-    DeadLetterEndpoints(Database& database, UuidGenerator& ids, Wakeup& publisher_wakeup, Wakeup& outcome_wakeup,
-                        Tracer& tracer)
+    DeadLetterEndpoints(Database& database, Wakeup& publisher_wakeup, Wakeup& outcome_wakeup,
+                        const ProcessContext& context)
         : database_(database),
-          ids_(ids),
+          ids_(context.ids),
           publisher_wakeup_(publisher_wakeup),
           outcome_wakeup_(outcome_wakeup),
-          tracer_(tracer) {}
+          tracer_(context.tracer) {}
 
     // This must outlive the router.
     void add_routes(http::Router& router);

@@ -5,7 +5,6 @@
 
 #include "api/fields.h"
 #include "base/text.h"
-#include "base/utf8.h"
 #include "http/field_value.h"
 
 namespace ledgerline::api {

@@ -57,7 +57,7 @@ protected:
     UuidGenerator ids_{clock_, random_};
     Metrics metrics_{"test"};
     Wakeup publisher_wakeup_;
-    Api api_{ApiConfig{}, clock_, random_, metrics_, ids_, publisher_wakeup_, [](const Error&) {}};
+    Api api_{ApiConfig{}, publisher_wakeup_, [](const Error&) {}, {clock_, random_, ids_, metrics_}};
     http::Router router_;
     const json::Value document_;
     std::map<std::string, const json::Value*> operations_;  // by "GET /path"

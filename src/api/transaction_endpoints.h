@@ -15,16 +15,21 @@
 #include "base/uuid.h"
 #include "http/router.h"
 #include "intake/intake.h"
-#include "observe/tracer.h"
+#include "observe/process_context.h"
 
 namespace ledgerline::api {
 
 class TransactionEndpoints {
 public:
     // Arguments must outlive it.
-    TransactionEndpoints(intake::IntakeBatcher& intake, Database& database, OutcomeWatcher& watcher, UuidGenerator& ids,
-                         const Clock& clock, Tracer& tracer)
-        : intake_(intake), database_(database), watcher_(watcher), ids_(ids), clock_(clock), tracer_(tracer) {}
+    TransactionEndpoints(intake::IntakeBatcher& intake, Database& database, OutcomeWatcher& watcher,
+                         const ProcessContext& context)
+        : intake_(intake),
+          database_(database),
+          watcher_(watcher),
+          ids_(context.ids),
+          clock_(context.clock),
+          tracer_(context.tracer) {}
 
     // This must outlive the router.
     void add_routes(http::Router& router);

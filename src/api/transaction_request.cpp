@@ -71,7 +71,7 @@ std::expected<intake::IntakeItem, http::Problem> parse_transaction(const json::V
 ParsedBatch parse_batch(std::string_view body) {
     BatchItems items;
     bool too_many = false;
-    const auto take = [&](json::Item item) {
+    const auto take = [&](const json::Item& item) {
         too_many = items.size() == batch_items_max;
         if (too_many) return false;
         std::string path = fmt::format("transactions[{}]", items.size());

@@ -5,13 +5,13 @@
 namespace ledgerline::apply {
 
 ApplyTrace::ApplyTrace(Tracer& tracer, const bus::MessagingNames& names, const SpanAttributes& attributes,
-                       const Lane& lane, std::size_t events, std::string_view name)
-    : tracer_(tracer), names_(names), attributes_(attributes), lane_(lane) {
+                       const Try& its_try)
+    : tracer_(tracer), names_(names), attributes_(attributes), lane_(its_try.lane) {
     if (!tracer.enabled()) return;
     begun_at_ = tracer.now();
     std::vector<TraceContext> members;
-    for (std::size_t i = 0; i < events && members.size() < SpanData::links_max; ++i) {
-        const Lane::Pending& pending = lane.pending()[i];
+    for (std::size_t i = 0; i < its_try.events && members.size() < SpanData::links_max; ++i) {
+        const Lane::Pending& pending = lane_.pending()[i];
         const auto context = TraceContext::parse(pending.traceparent);
         if (!context || !context->sampled) continue;
         if (members.empty()) {
@@ -21,9 +21,9 @@ ApplyTrace::ApplyTrace(Tracer& tracer, const bus::MessagingNames& names, const S
         members.push_back(*context);
     }
     if (!leader_span_.recording()) return;
-    batch_ = tracer.start_below(leader_span_.context(), SpanKind::internal, name, begun_at_);
+    batch_ = tracer.start_below(leader_span_.context(), SpanKind::internal, its_try.name, begun_at_);
     for (const TraceContext& member : members) batch_.link(member);
-    batch_.set("messaging.batch.message_count", events).set("ledgerline.lane", lane.id());
+    batch_.set("messaging.batch.message_count", its_try.events).set("ledgerline.lane", lane_.id());
 }
 
 // Below the message's span; below the stored one if the message names no trace.
@@ -82,7 +82,7 @@ void ApplyTrace::came_to_nothing(std::string_view why) {
     leader_span_.end();
 }
 
-void ApplyTrace::buried(const BuriedEvent& letter) {
+void ApplyTrace::parked(const ParkedEvent& letter) {
     if (!leader_span_.recording()) return;
     describe(leader_span_, lane_.pending()[leader_]);
     leader_span_.set("ledgerline.outcome", "dead_letter").set("ledgerline.attempts", letter.attempts);

@@ -18,10 +18,15 @@ namespace ledgerline::apply {
 
 class ApplyTrace {
 public:
-    // For the first `events` pending events of lane. name: of the try's span. attributes: set on every event's span.
-    // All must outlive it; pending events are read until applied() or buried().
-    ApplyTrace(Tracer& tracer, const bus::MessagingNames& names, const SpanAttributes& attributes, const Lane& lane,
-               std::size_t events, std::string_view name);
+    // A try to settle the first `events` pending events of a lane; name is that of its span.
+    struct Try {
+        const Lane& lane;
+        std::size_t events;
+        std::string_view name;
+    };
+
+    // attributes: set on every event's span. All must outlive it; pending events are read until applied() or parked().
+    ApplyTrace(Tracer& tracer, const bus::MessagingNames& names, const SpanAttributes& attributes, const Try& its_try);
 
     // The parent of the try's database calls.
     const TraceContext& context() const { return batch_.context(); }
@@ -32,7 +37,7 @@ public:
     // The try changed nothing: the cursor had moved, an event was not proven, or its version is too new.
     void came_to_nothing(std::string_view why);
     // The first event becomes a dead letter.
-    void buried(const BuriedEvent& letter);
+    void parked(const ParkedEvent& letter);
 
 private:
     Span start(const Lane::Pending& pending, const std::string& stored_traceparent);

@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "apply/outcome_meter.h"
+#include "apply/apply_probe.h"
 
 namespace ledgerline::apply {
 namespace {
@@ -33,7 +33,8 @@ protected:
         return made;
     }
     std::unique_ptr<ApplyTrace> start(const char* name = "apply batch") {
-        return std::make_unique<ApplyTrace>(tracer_, names_, attributes_, lane_, lane_.pending().size(), name);
+        return std::make_unique<ApplyTrace>(tracer_, names_, attributes_,
+                                            ApplyTrace::Try{lane_, lane_.pending().size(), name});
     }
 
     std::int64_t seq_ = 0;
@@ -99,8 +100,8 @@ TEST_F(ApplyTraceTest, AFailedTryLeavesTheErrorWithItsFirstMember) {
 
 TEST_F(ApplyTraceTest, ADeadLetterIsAnErrorWithItsId) {
     take(kSampled);
-    const BuriedEvent letter{ids_.next(), lane_.pending()[0].ref, {}, "permanent", "23514", "a check failed", 1, {}, 0};
-    start("bury event")->buried(letter);
+    const ParkedEvent letter{ids_.next(), lane_.pending()[0].ref, {}, "permanent", "23514", "a check failed", 1, {}, 0};
+    start("park event")->parked(letter);
     ASSERT_EQ(collected_.spans.size(), 2u);
     EXPECT_EQ(collected_.spans[0]->status, SpanStatus::error);
     EXPECT_THAT(collected_.spans[0]->events, HasSubstr(letter.letter_id.to_string()));
@@ -117,7 +118,7 @@ TEST_F(ApplyTraceTest, NobodySampledLeavesNothing) {
 
 TEST_F(ApplyTraceTest, OutcomesAreCountedByCurrencyTypeAndOutcome) {
     Metrics metrics("test");
-    OutcomeMeter meter(metrics, clock_);
+    ApplyProbe probe(names_, clock_, metrics, tracer_);
     std::vector<Applied> outcomes(4);
     for (Applied& each : outcomes) {
         each.event.currency = "EUR";
@@ -128,7 +129,7 @@ TEST_F(ApplyTraceTest, OutcomesAreCountedByCurrencyTypeAndOutcome) {
     outcomes[2].event.currency = "???";
     outcomes[3].event.currency = "!!!";
     clock_.advance(std::chrono::milliseconds(40));
-    meter.record(outcomes);
+    probe.applied(outcomes, std::chrono::milliseconds(5));
     const auto labels = [](const char* currency, const char* outcome) {
         return prometheus::Labels{{"currency", currency}, {"type", "CREDIT"}, {"outcome", outcome}};
     };

@@ -1,5 +1,11 @@
 // LedgerStore: what the worker reads from and writes to the database. Each method is one complete transaction.
 //
+//     const auto states = store.load(std::vector{lane});
+//     const std::int64_t cursor = states->front().applied_seq;
+//     const auto result = store.apply(lane, cursor, std::vector<EventRef>{{cursor + 1, event_id}});
+//     if (result->status == ApplyResult::Status::applied) notify(result->outcomes);
+//     if (result->status == ApplyResult::Status::not_proven) ...  // prove() says which message was foreign
+//
 // Implementations: PgLedgerStore, and one in memory for tests and the simulation. Both pass the same conformance suite
 // (tests/integration). Not thread-safe: one thread at a time. Errors carry an SQLSTATE as their code.
 #pragma once
@@ -56,7 +62,7 @@ struct ApplyResult {
 };
 
 // A dead letter for a proven event (it has a transaction) that cannot be applied.
-struct BuriedEvent {
+struct ParkedEvent {
     Uuid letter_id;
     EventRef ref;
     bus::Incoming incoming;
@@ -101,11 +107,11 @@ public:
 
     // Writes the letter and moves the cursor over the event. Returns false and changes nothing when the cursor has
     // moved or the event is not proven.
-    virtual Result<bool> bury(int lane, std::int64_t applied_seq, const BuriedEvent& letter) = 0;
+    virtual Result<bool> park(int lane, std::int64_t applied_seq, const ParkedEvent& letter) = 0;
 
     // Writes the letters that the table does not hold yet, by topic, partition, offset and hash of the value: all or
     // none. Returns how many were new.
-    virtual Result<std::size_t> bury_foreign(std::span<const ForeignMessage> letters) = 0;
+    virtual Result<std::size_t> park_foreign(std::span<const ForeignMessage> letters) = 0;
 
     // Rewinds: sets published_seq back to applied_seq if it is ahead of it, and raises the epoch, which voids
     // acknowledgements in flight. Needs no lease. Returns false when there was nothing to set back.

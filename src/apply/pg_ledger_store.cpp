@@ -106,10 +106,10 @@ LaneState state_of(sql::ApplyLoad::Row row) {
     return state;
 }
 
-Call bury_call(int lane, std::int64_t applied_seq, const BuriedEvent& letter) {
+Call park_call(int lane, std::int64_t applied_seq, const ParkedEvent& letter) {
     const bus::Incoming& incoming = letter.incoming;
     StoredMessage stored(incoming.message, letter.error_message, letter.bare);
-    return sql::ApplyBury{.lane = lane,
+    return sql::ApplyPark{.lane = lane,
                           .applied_seq = applied_seq,
                           .event_id = letter.ref.event_id,
                           .letter_id = letter.letter_id,
@@ -128,10 +128,10 @@ Call bury_call(int lane, std::int64_t applied_seq, const BuriedEvent& letter) {
                           .first_failed_at = letter.first_failed_at};
 }
 
-Call bury_foreign_call(const ForeignMessage& letter) {
+Call park_foreign_call(const ForeignMessage& letter) {
     const bus::Incoming& incoming = letter.incoming;
     StoredMessage stored(incoming.message, letter.error_message, letter.bare);
-    return sql::ApplyBuryForeign{.letter_id = letter.letter_id,
+    return sql::ApplyParkForeign{.letter_id = letter.letter_id,
                                  .topic = incoming.topic,
                                  .partition = incoming.partition,
                                  .offset = incoming.offset,
@@ -158,7 +158,7 @@ sql::ApplyHalt halt_query(int lane, const LaneHalt& halt) {
 Result<void> can_apply(Connection& connection) {
     constexpr int kNoLane = -1;
     const std::unordered_map<Uuid, AccountState> no_accounts;
-    BuriedEvent no_event;
+    ParkedEvent no_event;
     no_event.error_class = "unknown";
     LEDGERLINE_CHECK(connection.commit_pipeline({{db::begin, {}},
                                                  sql::ApplyMoveCursor{kNoLane, 0, 1},
@@ -166,7 +166,7 @@ Result<void> can_apply(Connection& connection) {
                                                  write_accounts({}, no_accounts),
                                                  write_outcomes(kNoLane, {}),
                                                  sql::ApplyCountAttempt{kNoLane, 0},
-                                                 bury_call(kNoLane, 0, no_event),
+                                                 park_call(kNoLane, 0, no_event),
                                                  sql::ApplyRewind{kNoLane, 0},
                                                  halt_query(kNoLane, {}),
                                                  sql::ApplyClearHalt{kNoLane},
@@ -242,22 +242,22 @@ Result<int> PgLedgerStore::count_attempt(int lane, std::int64_t applied_seq) {
     });
 }
 
-Result<bool> PgLedgerStore::bury(int lane, std::int64_t applied_seq, const BuriedEvent& letter) {
+Result<bool> PgLedgerStore::park(int lane, std::int64_t applied_seq, const ParkedEvent& letter) {
     LEDGERLINE_ASSERT(letter.ref.seq == applied_seq + 1);
     return session_.run([&](Connection& connection) -> Result<bool> {
         const std::vector<Uuid> event_ids{letter.ref.event_id};
         LEDGERLINE_TRY(const auto written, connection.pipeline({{db::begin, {}},
                                                                 sql::ApplyLockLane{lane},
-                                                                bury_call(lane, applied_seq, letter),
+                                                                park_call(lane, applied_seq, letter),
                                                                 sql::ApplyForgetAttempts{event_ids},
                                                                 {db::commit, {}}}));
         return written[2].affected() == 1;
     });
 }
 
-Result<std::size_t> PgLedgerStore::bury_foreign(std::span<const ForeignMessage> letters) {
+Result<std::size_t> PgLedgerStore::park_foreign(std::span<const ForeignMessage> letters) {
     std::vector<Call> calls;
-    for (const ForeignMessage& letter : letters) calls.push_back(bury_foreign_call(letter));
+    for (const ForeignMessage& letter : letters) calls.push_back(park_foreign_call(letter));
     LEDGERLINE_TRY(const auto results,
                    session_.run([&](Connection& connection) { return connection.pipeline(calls); }));
     std::size_t written = 0;

@@ -23,14 +23,14 @@ public:
     Result<ApplyResult> apply(int lane, std::int64_t applied_seq, std::span<const EventRef> refs) override;
     Result<std::vector<bool>> prove(int lane, std::span<const EventRef> refs) override;
     Result<int> count_attempt(int lane, std::int64_t applied_seq) override;
-    Result<bool> bury(int lane, std::int64_t applied_seq, const BuriedEvent& letter) override;
-    Result<std::size_t> bury_foreign(std::span<const ForeignMessage> letters) override;
+    Result<bool> park(int lane, std::int64_t applied_seq, const ParkedEvent& letter) override;
+    Result<std::size_t> park_foreign(std::span<const ForeignMessage> letters) override;
     Result<bool> rewind(int lane, std::int64_t applied_seq) override;
     Result<bool> halt(int lane, const LaneHalt& halt) override;
     Result<bool> clear_halt(int lane) override;
 
 private:
-    // How many of a lane's last burials in a row load() looks at.
+    // How many of a lane's last parked places in a row load() looks at.
     static constexpr int streak_seen_max = 10;
 
     db::Session session_;

@@ -2,9 +2,7 @@
 
 #include <algorithm>
 
-#include "apply/apply_trace.h"
 #include "base/failpoint.h"
-#include "observe/log.h"
 
 namespace ledgerline::apply {
 namespace {
@@ -16,26 +14,19 @@ constexpr char kNotRecognized[] = "not_recognized";
 
 bool is_unrecognised(const Lane& lane) { return lane.halt() && lane.halt()->code == kNotRecognized; }
 
-SpanAttributes span_attributes(const bus::MessagingNames& names) {
-    return bus::messaging_attributes(names, "process", "process").add("messaging.consumer.group.name", names.group);
-}
-
 }  // namespace
 
-Worker::Worker(WorkerConfig config, bus::Consumer& consumer, LedgerStore& store, const Clock& clock, Random& random,
-               UuidGenerator& ids, Metrics& metrics, std::function<void()> on_outcome, Tracer& tracer)
+Worker::Worker(WorkerConfig config, bus::Consumer& consumer, LedgerStore& store, std::function<void()> on_outcome,
+               const ProcessContext& context)
     : config_(config),
       consumer_(consumer),
       store_(store),
-      clock_(clock),
-      random_(random),
-      ids_(ids),
-      metrics_(metrics),
-      outcome_meter_(metrics, clock),
+      clock_(context.clock),
+      random_(context.random),
+      ids_(context.ids),
       on_outcome_(std::move(on_outcome)),
-      tracer_(tracer),
-      span_attributes_(span_attributes(config_.messaging)),
-      outage_backoff_(config.backoff, random) {}
+      probe_(config_.messaging, context.clock, context.metrics, context.tracer),
+      outage_backoff_(config.backoff, context.random) {}
 
 Result<milliseconds> Worker::step() {
     const SteadyTime now = clock_.steady_now();
@@ -43,17 +34,14 @@ Result<milliseconds> Worker::step() {
     const auto done = round();
     if (done) {
         outage_backoff_.reset();
-        health_.well();
+        probe_.well();
         return milliseconds(0);
     }
     if (done.error().disposition == Disposition::stop) return std::unexpected(done.error());
 
-    health_.troubled("the worker cannot apply: " + done.error().message);
     const milliseconds delay = outage_backoff_.next();
     paused_until_ = clock_.steady_now() + delay;
-    metrics_.worker_retries_total.Add({{"type", "transient"}}).Increment();
-    log::warn("worker pauses",
-              {{"reason", done.error().message}, {"code", done.error().code}, {"delay_ms", delay.count()}});
+    probe_.paused(done.error(), delay);
     return delay;
 }
 
@@ -83,10 +71,7 @@ Result<void> Worker::load_lanes(bool may_check_tails) {
     LEDGERLINE_TRY(const auto states, store_.load(ids));
     for (const LaneState& state : states) {
         lanes_.at(state.lane).load(state);
-        metrics_.lane_lag_events.Add({{"lane", std::to_string(state.lane)}})
-            .Set(static_cast<double>(state.last_seq - state.applied_seq));
-        // Creates the series before the lane ever halts: an alert cannot see an increase in a series that begins at 1.
-        metrics_.lane_halted.Add({{"lane", std::to_string(state.lane)}});
+        probe_.loaded(state);
         if (check_tails) tails_[state.lane] = state.published_seq;
     }
     if (check_tails) {
@@ -108,12 +93,7 @@ Result<void> Worker::poll() {
     }
     LEDGERLINE_TRY(bus::Polled polled, consumer_.poll(wait, room()));
     for (const int partition : polled.revoked) {
-        if (const auto lane = lanes_.find(partition); lane != lanes_.end()) {
-            // The old value must not contradict what the new owner measures.
-            metrics_.lane_lag_events.Add({{"lane", std::to_string(partition)}}).Set(0);
-            set_halted(lane->second, false);
-            lanes_.erase(lane);
-        }
+        if (lanes_.erase(partition) > 0) probe_.revoked(partition);
         committed_.erase(partition);
         tails_.erase(partition);
     }
@@ -154,10 +134,10 @@ void Worker::sort(bus::Incoming incoming) {
         case Lane::Claim::next:
             break;
         case Lane::Claim::duplicate:
-            metrics_.events_consumed("duplicate").Increment();
+            probe_.duplicate();
             break;
         case Lane::Claim::overflow:
-            metrics_.events_consumed("gap").Increment();
+            probe_.gap();
             lane->second.note_gap();
             break;
         case Lane::Claim::beyond:
@@ -167,7 +147,7 @@ void Worker::sort(bus::Incoming incoming) {
 }
 
 void Worker::add_foreign(int lane_id, bus::Incoming incoming, std::string code, std::string message) {
-    metrics_.events_consumed("foreign").Increment();
+    probe_.foreign();
     const auto lane = lanes_.find(lane_id);
     if (lane != lanes_.end() && lane->second.loaded() &&
         !lane->second.watch().keep_foreign(lane->second.state().applied_seq, incoming.message, code + ": " + message))
@@ -187,7 +167,7 @@ Result<void> Worker::settle_doubtful() {
                 add_foreign(id, messages[i].incoming, kNotProven, kNotProvenReason);
                 continue;
             }
-            metrics_.events_consumed("gap").Increment();
+            probe_.gap();
             if (const auto lane = lanes_.find(id); lane != lanes_.end()) lane->second.note_gap();
         }
         doubtful_.erase(id);
@@ -197,37 +177,27 @@ Result<void> Worker::settle_doubtful() {
 
 Result<void> Worker::write_foreign() {
     if (foreign_.empty()) return {};
-    auto written = store_.bury_foreign(foreign_);
-    if (is_refusal(written)) written = bury_foreign_one_by_one();
+    auto written = store_.park_foreign(foreign_);
+    if (is_refusal(written)) written = park_foreign_one_by_one();
     if (!written) return std::unexpected(written.error());
-    metrics_.dlq_messages_total.Add({{"class", "foreign"}}).Increment(static_cast<double>(*written));
-    for (const ForeignMessage& letter : foreign_)
-        log::error("foreign message parked", {{"dead_letter_id", letter.letter_id},
-                                              {"lane", letter.incoming.partition},
-                                              {"offset", letter.incoming.offset},
-                                              {"code", letter.error_code},
-                                              {"reason", letter.error_message}});
+    probe_.foreign_parked(foreign_, *written);
     foreign_.clear();
     return {};
 }
 
 // The database refuses at least one of them. A foreign message must not hold up the lane: the refused one is kept
 // without its content, or not at all.
-Result<std::size_t> Worker::bury_foreign_one_by_one() {
+Result<std::size_t> Worker::park_foreign_one_by_one() {
     std::size_t written = 0;
     std::vector<ForeignMessage> kept;
     for (ForeignMessage& letter : foreign_) {
-        auto done = store_.bury_foreign(std::span(&letter, 1));
+        auto done = store_.park_foreign(std::span(&letter, 1));
         if (is_refusal(done)) {
             letter.bare = true;
-            done = store_.bury_foreign(std::span(&letter, 1));
+            done = store_.park_foreign(std::span(&letter, 1));
         }
         if (is_refusal(done)) {
-            log::error("foreign message cannot be kept", {{"lane", letter.incoming.partition},
-                                                          {"offset", letter.incoming.offset},
-                                                          {"bytes", letter.incoming.message.value.size()},
-                                                          {"code", done.error().code},
-                                                          {"reason", done.error().message}});
+            probe_.foreign_lost(letter, done.error());
             continue;
         }
         if (!done) return std::unexpected(done.error());
@@ -264,7 +234,7 @@ Result<void> Worker::apply_lanes() {
 Result<void> Worker::apply_batch(Lane& lane) {
     const std::vector<EventRef> refs = lane.batch();
     const SteadyTime started = clock_.steady_now();
-    ApplyTrace trace(tracer_, config_.messaging, span_attributes_, lane, refs.size(), "apply batch");
+    ApplyTrace trace = probe_.begin_apply(lane, refs.size());
     const TraceScope scope(trace.context());
     const auto result = store_.apply(lane.id(), lane.state().applied_seq, refs);
     if (!result) {
@@ -288,15 +258,13 @@ Result<void> Worker::apply_batch(Lane& lane) {
             break;
     }
     failpoint("worker.committed");
-    metrics_.worker_batch_size.Observe(static_cast<double>(refs.size()));
-    metrics_.worker_processing_duration_seconds.Observe(
-        std::chrono::duration<double>(clock_.steady_now() - started).count());
+    const auto took = clock_.steady_now() - started;
     trace.applied(result->outcomes);
     lane.advance(refs.size());
     lane.widen();
     lane.succeeded();
     on_outcome_();
-    outcome_meter_.record(result->outcomes);
+    probe_.applied(result->outcomes, took);
     return {};
 }
 
@@ -348,17 +316,11 @@ Result<void> Worker::ask_rewind(Lane& lane, const char* why) {
     const bool halts_now = came_unrecognised(lane);
     lane.rest_until(now + rewind_pause(lane));
     if (halts_now) return {};
-    Span span = tracer_.start(SpanKind::internal, "rewind lane", std::nullopt);
-    span.set("ledgerline.lane", lane.id()).set("ledgerline.applied_seq", lane.state().applied_seq);
-    span.set("ledgerline.rewind.reason", why);
+    Span span = probe_.begin_rewind(lane, why);
     const TraceScope scope(span.context());
     LEDGERLINE_TRY(const bool rewound, store_.rewind(lane.id(), lane.state().applied_seq));
     tails_.erase(lane.id());  // the missing events are on their way
-    span.set("ledgerline.rewind.moved", rewound);
-    if (!rewound) return {};
-    metrics_.worker_rewinds_total.Increment();
-    log::warn("bus lost events: rewind",
-              {{"lane", lane.id()}, {"applied_seq", lane.state().applied_seq}, {"why", why}});
+    probe_.rewound(lane, why, rewound, span);
     return {};
 }
 
@@ -399,18 +361,12 @@ Result<void> Worker::record_halts() {
             continue;
         }
         lane.halt_recorded();
-        set_halted(lane, halt.has_value());
         if (halt)
-            log::error("lane halted",
-                       {{"lane", id}, {"seq", halt->seq}, {"code", halt->code}, {"reason", halt->reason}});
-        else if (changed)
-            log::info("lane continues", {{"lane", id}, {"applied_seq", lane.state().applied_seq}});
+            probe_.halted(id, *halt);
+        else
+            probe_.continues(lane, changed);
     }
     return {};
-}
-
-void Worker::set_halted(const Lane& lane, bool halted) {
-    metrics_.lane_halted.Add({{"lane", std::to_string(lane.id())}}).Set(halted ? 1 : 0);
 }
 
 }  // namespace ledgerline::apply

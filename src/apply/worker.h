@@ -24,18 +24,16 @@
 #include <string>
 #include <vector>
 
+#include "apply/apply_probe.h"
 #include "apply/lane.h"
 #include "apply/ledger_store.h"
-#include "apply/outcome_meter.h"
 #include "base/backoff.h"
 #include "base/clock.h"
 #include "base/random.h"
-#include "base/standing.h"
 #include "base/uuid.h"
 #include "bus/bus.h"
 #include "bus/messaging.h"
-#include "observe/metrics.h"
-#include "observe/tracer.h"
+#include "observe/process_context.h"
 
 namespace ledgerline::apply {
 
@@ -59,15 +57,15 @@ class Worker {
 public:
     // Arguments passed by reference must outlive the worker. on_outcome is called on the worker's thread after outcomes
     // were committed.
-    Worker(WorkerConfig config, bus::Consumer& consumer, LedgerStore& store, const Clock& clock, Random& random,
-           UuidGenerator& ids, Metrics& metrics, std::function<void()> on_outcome, Tracer& tracer = Tracer::off());
+    Worker(WorkerConfig config, bus::Consumer& consumer, LedgerStore& store, std::function<void()> on_outcome,
+           const ProcessContext& context);
 
     // One round: poll, prove, apply, look for losses, commit offsets. Returns how long nothing will be due. An error
     // always has disposition stop and ends the role.
     Result<milliseconds> step();
 
     // Why no lane can be applied; empty while lanes can. Thread-safe.
-    std::optional<std::string> trouble() const { return health_.trouble(); }
+    std::optional<std::string> trouble() const { return probe_.trouble(); }
 
 private:
     // Messages whose claim leaves a gap, and which may therefore be forged, until proof decides.
@@ -84,14 +82,14 @@ private:
     void add_foreign(int lane_id, bus::Incoming incoming, std::string code, std::string message);
     Result<void> settle_doubtful();
     Result<void> write_foreign();
-    Result<std::size_t> bury_foreign_one_by_one();
+    Result<std::size_t> park_foreign_one_by_one();
     Result<void> apply_lanes();
     std::size_t room() const;
     Result<void> apply_batch(Lane& lane);
     Result<void> drop_unproven(Lane& lane, std::span<const EventRef> refs);
     Result<void> handle_failure(Lane& lane, const Error& error);
     Result<void> handle_unknown(Lane& lane, const Error& error);
-    Result<void> bury(Lane& lane, const Error& error, const char* error_class, int attempts, int streak);
+    Result<void> park(Lane& lane, const Error& error, const char* error_class, int attempts, int streak);
     Result<void> reload(Lane& lane);
     Result<void> ask_rewind(Lane& lane, const char* why);
     bool came_unrecognised(Lane& lane);
@@ -99,7 +97,6 @@ private:
     Result<void> check_tails();
     void commit_offsets();
     Result<void> record_halts();
-    void set_halted(const Lane& lane, bool halted);
 
     const WorkerConfig config_;
     bus::Consumer& consumer_;
@@ -107,11 +104,8 @@ private:
     const Clock& clock_;
     Random& random_;
     UuidGenerator& ids_;
-    Metrics& metrics_;
-    OutcomeMeter outcome_meter_;
     std::function<void()> on_outcome_;
-    Tracer& tracer_;
-    const SpanAttributes span_attributes_;  // set on every event's span
+    ApplyProbe probe_;
 
     std::map<int, Lane> lanes_;  // assigned to this member
     bool lanes_loaded_ = true;   // false: a lane was assigned and its state has not been read yet
@@ -123,7 +117,6 @@ private:
     std::map<int, std::vector<Doubtful>> doubtful_;  // by lane
     std::vector<ForeignMessage> foreign_;            // not written yet
     std::map<int, std::int64_t> committed_;          // offsets handed to the consumer, by partition
-    Standing health_;
     Backoff outage_backoff_;
     SteadyTime paused_until_{};
 };

@@ -91,7 +91,7 @@ public:
         return flags;
     }
     Result<int> count_attempt(int, std::int64_t) override { return ++state.attempts; }
-    Result<bool> bury(int, std::int64_t applied_seq, const BuriedEvent& letter) override {
+    Result<bool> park(int, std::int64_t applied_seq, const ParkedEvent& letter) override {
         if (refuses_letters == 2 || (refuses_letters == 1 && !letter.bare))
             return failure(Disposition::refuse, "54000", "too large");
         if (applied_seq != state.applied_seq) return false;
@@ -99,10 +99,10 @@ public:
         state.attempts = 0;
         state.streak = letter.streak;
         state.streak_code = letter.error_code;
-        buried.push_back(letter);
+        parked.push_back(letter);
         return true;
     }
-    Result<std::size_t> bury_foreign(std::span<const ForeignMessage> letters) override {
+    Result<std::size_t> park_foreign(std::span<const ForeignMessage> letters) override {
         if (down) return failure(Disposition::retry, "08006", "down");
         for (const auto& letter : letters)
             if (refused_values.contains(letter.incoming.message.value) &&
@@ -138,7 +138,7 @@ public:
     int apply_calls = 0;
     std::function<void()> on_apply = [] {};
     std::vector<std::int64_t> applied, rewinds;
-    std::vector<BuriedEvent> buried;
+    std::vector<ParkedEvent> parked;
     std::vector<std::string> foreign;
 };
 
@@ -162,7 +162,8 @@ protected:
     int outcomes = 0;
     bool says(const std::string& line) const { return metrics.to_text().find(line) != std::string::npos; }
 
-    Worker worker{WorkerConfig{}, consumer, store, clock, random, ids, metrics, [this] { ++outcomes; }};
+    ProcessContext context{clock, random, ids, metrics};
+    Worker worker{WorkerConfig{}, consumer, store, [this] { ++outcomes; }, context};
 };
 
 using Seqs = std::vector<std::int64_t>;
@@ -210,7 +211,7 @@ TEST_F(WorkerTest, BelievesThatSilenceIsALossOnlyWhenThePartitionEnded) {
     EXPECT_TRUE(store.rewinds.empty());
 }
 
-TEST_F(WorkerTest, BuriesMessagesThatAnnounceNothingOfOurs) {
+TEST_F(WorkerTest, ParksMessagesThatAnnounceNothingOfOurs) {
     Message garbage = encode(event(1));
     garbage.headers.clear();
     consumer.deliver(garbage);
@@ -238,7 +239,7 @@ TEST_F(WorkerTest, AppliesWhatTheHeadersProveWhateverTheValueHolds) {
     EXPECT_TRUE(store.foreign.empty());
 }
 
-TEST_F(WorkerTest, AForgedEventInARealOnesPlaceIsBuriedAndTheRealOneAskedFor) {
+TEST_F(WorkerTest, AForgedEventInARealOnesPlaceIsParkedAndTheRealOneAskedFor) {
     store.state.published_seq = 3;
     Event forged = event(2);
     forged.event_id = event_id(99);
@@ -257,31 +258,31 @@ TEST_F(WorkerTest, AForgedEventInARealOnesPlaceIsBuriedAndTheRealOneAskedFor) {
     EXPECT_EQ(store.applied, (Seqs{1, 2, 3}));
 }
 
-TEST_F(WorkerTest, BuriesTheGuiltyEventAlone) {
+TEST_F(WorkerTest, ParksTheGuiltyEventAlone) {
     for (const std::int64_t guilty : {1, 4, 7}) {
         store = FakeStore{};
         store.state.last_seq = 7;
         store.guilty = {guilty};
         ScriptedConsumer events;
-        Worker fresh{WorkerConfig{}, events, store, clock, random, ids, metrics, [] {}};
+        Worker fresh{WorkerConfig{}, events, store, [] {}, context};
         events.deliver({1, 2, 3, 4, 5, 6, 7});
         for (int i = 0; i < 50; ++i) ASSERT_TRUE(fresh.step());
-        ASSERT_EQ(store.buried.size(), 1u);
-        EXPECT_EQ(store.buried[0].ref.seq, guilty);
-        EXPECT_EQ(store.buried[0].error_class, "permanent");
+        ASSERT_EQ(store.parked.size(), 1u);
+        EXPECT_EQ(store.parked[0].ref.seq, guilty);
+        EXPECT_EQ(store.parked[0].error_class, "permanent");
         EXPECT_EQ(store.applied.size(), 6u);
         EXPECT_EQ(store.state.applied_seq, 7);
     }
 }
 
-TEST_F(WorkerTest, TriesAnUnknownFailureFiveTimesAndBuriesIt) {
+TEST_F(WorkerTest, TriesAnUnknownFailureFiveTimesAndParksIt) {
     store.guilty = {2};
     store.guilty_code = "P0001";
     consumer.deliver({1, 2, 3});
     run(500);
-    ASSERT_EQ(store.buried.size(), 1u);
-    EXPECT_EQ(store.buried[0].attempts, 5);
-    EXPECT_EQ(store.buried[0].error_class, "unknown");
+    ASSERT_EQ(store.parked.size(), 1u);
+    EXPECT_EQ(store.parked[0].attempts, 5);
+    EXPECT_EQ(store.parked[0].error_class, "unknown");
     EXPECT_EQ(store.applied, (Seqs{1, 3}));
 }
 
@@ -290,7 +291,7 @@ TEST_F(WorkerTest, HaltsALaneWhoseEventsFailInARowAndGoesOnWhenTheyNoLongerDo) {
     store.guilty_code = "P0001";
     consumer.deliver({1, 2, 3, 4, 5});
     run(2000);
-    EXPECT_EQ(store.buried.size(), 2u) << "the third in a row is an outage";
+    EXPECT_EQ(store.parked.size(), 2u) << "the third in a row is an outage";
     EXPECT_EQ(store.state.applied_seq, 2);
     EXPECT_TRUE(says("lane_halted{lane=\"0\"} 1"));
     ASSERT_TRUE(store.state.halt);
@@ -454,8 +455,8 @@ TEST_F(WorkerTest, ALetterThatCannotBeWrittenIsWrittenWithoutItsMessage) {
     store.refuses_letters = 1;
     consumer.deliver({1, 2});
     run();
-    ASSERT_EQ(store.buried.size(), 1u);
-    EXPECT_TRUE(store.buried[0].bare);
+    ASSERT_EQ(store.parked.size(), 1u);
+    EXPECT_TRUE(store.parked[0].bare);
     EXPECT_EQ(store.applied, (Seqs{2}));
 }
 
@@ -469,7 +470,7 @@ TEST_F(WorkerTest, ALaneWhoseLetterCannotBeWrittenAtAllHaltsAndSaysSo) {
     EXPECT_LE(store.apply_calls, 4);
     store.refuses_letters = 0;
     run(400);
-    EXPECT_EQ(store.buried.size(), 1u);
+    EXPECT_EQ(store.parked.size(), 1u);
     EXPECT_EQ(store.applied, (Seqs{2}));
     EXPECT_FALSE(store.state.halt);
 }
@@ -496,7 +497,7 @@ TEST_F(WorkerTest, SaysNothingOfALaneItGaveUp) {
     EXPECT_TRUE(says("lane_lag_events{lane=\"0\"} 0"));
 }
 
-TEST_F(WorkerTest, AnOutagePausesAndBuriesNothing) {
+TEST_F(WorkerTest, AnOutagePausesAndParksNothing) {
     consumer.deliver({1, 2, 3});
     run(1);
     store.down = true;
@@ -504,7 +505,7 @@ TEST_F(WorkerTest, AnOutagePausesAndBuriesNothing) {
     store.down = false;
     run(200);
     EXPECT_EQ(store.applied, (Seqs{1, 2, 3}));
-    EXPECT_TRUE(store.buried.empty());
+    EXPECT_TRUE(store.parked.empty());
 }
 
 TEST_F(WorkerTest, ATransientFailureOfALaneIsRetriedForEver) {
@@ -512,7 +513,7 @@ TEST_F(WorkerTest, ATransientFailureOfALaneIsRetriedForEver) {
     consumer.deliver({1, 2});
     run(1000);
     EXPECT_TRUE(store.applied.empty());
-    EXPECT_TRUE(store.buried.empty());
+    EXPECT_TRUE(store.parked.empty());
     store.lane_error.clear();
     run(200);
     EXPECT_EQ(store.applied, (Seqs{1, 2}));
@@ -523,7 +524,7 @@ TEST_F(WorkerTest, AnUnknownVersionWaitsForANewerWorker) {
     consumer.deliver({1, 2, 3, 4});
     run(300);
     EXPECT_EQ(store.applied, (Seqs{1, 2}));
-    EXPECT_TRUE(store.buried.empty());
+    EXPECT_TRUE(store.parked.empty());
     ASSERT_TRUE(store.state.halt);
     EXPECT_EQ(store.state.halt->code, "version_unknown");
     store.version_unknown_seq = 0;
@@ -548,13 +549,13 @@ TEST_F(WorkerTest, AFatalFailureEndsTheRole) {
         Result<ApplyResult> apply(int, std::int64_t, std::span<const EventRef>) override { return broken(); }
         Result<std::vector<bool>> prove(int, std::span<const EventRef>) override { return broken(); }
         Result<int> count_attempt(int, std::int64_t) override { return broken(); }
-        Result<bool> bury(int, std::int64_t, const BuriedEvent&) override { return broken(); }
-        Result<std::size_t> bury_foreign(std::span<const ForeignMessage>) override { return broken(); }
+        Result<bool> park(int, std::int64_t, const ParkedEvent&) override { return broken(); }
+        Result<std::size_t> park_foreign(std::span<const ForeignMessage>) override { return broken(); }
         Result<bool> rewind(int, std::int64_t) override { return broken(); }
         Result<bool> halt(int, const LaneHalt&) override { return broken(); }
         Result<bool> clear_halt(int) override { return broken(); }
     } broken;
-    Worker doomed{WorkerConfig{}, consumer, broken, clock, random, ids, metrics, [] {}};
+    Worker doomed{WorkerConfig{}, consumer, broken, [] {}, context};
     const auto step = doomed.step();
     ASSERT_FALSE(step);
     EXPECT_EQ(step.error().code, "42P01");

@@ -139,11 +139,11 @@ void LaneAudit::check_decided(const AuditedPlace& place, Running& running) {
     else if (place.decision->kind == "REFUSED")
         check_refusal(place, running);
     else
-        check_burial(place);
+        check_parked(place);
     check_balance_after(place, running);
 }
 
-void LaneAudit::check_burial(const AuditedPlace& place) {
+void LaneAudit::check_parked(const AuditedPlace& place) {
     const AuditedDecision& decision = *place.decision;
     if (!decision.letter) {
         report(Check::settled, place, place.transaction_id, "dead-lettered, but there is no dead letter");

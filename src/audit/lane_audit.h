@@ -36,7 +36,7 @@ struct AuditedDecision {
     std::int64_t balance_after_cents = 0;
     std::int64_t floor_cents = 0;
     std::string failure_code;
-    std::optional<AuditedLetter> letter{};  // of a burial
+    std::optional<AuditedLetter> letter{};  // of a parked place
     // The later place at which that letter is replayed or discarded.
     struct Next {
         int lane = 0;
@@ -93,7 +93,7 @@ private:
     Running* check_identity(const AuditedPlace& place);
     void check_origin(const AuditedPlace& place);
     void check_decided(const AuditedPlace& place, Running& running);
-    void check_burial(const AuditedPlace& place);
+    void check_parked(const AuditedPlace& place);
     void check_entry(const AuditedPlace& place, Running& running);
     void check_refusal(const AuditedPlace& place, Running& running);
     void check_balance_after(const AuditedPlace& place, Running& running);

@@ -139,7 +139,7 @@ private:
 
     // Rows that belong to no event of the lane.
     Result<void> find_strays(int lane) {
-        LEDGERLINE_TRY(const auto letters, connection_.query(sql::AuditLettersWithoutBurial{lane, strays_max}));
+        LEDGERLINE_TRY(const auto letters, connection_.query(sql::AuditLettersWithoutPlace{lane, strays_max}));
         for (const auto& letter : letters)
             report_.violate(Check::dense, {lane, letter.seq, letter.letter_id.to_string(),
                                            "no event was dead-lettered with this dead letter"});

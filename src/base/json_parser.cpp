@@ -5,7 +5,7 @@
 #include "base/json.h"
 #include "base/json_items.h"
 #include "base/json_tame.h"
-#include "base/printable.h"
+#include "base/text.h"
 
 namespace ledgerline::json {
 namespace {

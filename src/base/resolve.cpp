@@ -14,7 +14,7 @@
 #include <system_error>
 #include <thread>
 
-#include "base/peer_text.h"
+#include "base/text.h"
 
 namespace ledgerline {
 namespace {

@@ -1,14 +1,19 @@
-// Character classes and small text helpers of RFC 9110, section 5.6: ASCII, whatever the locale.
+// Text: character classes and small helpers, UTF-8, and what makes text from outside safe to keep and to show.
+//
+// All of it looks at ASCII and UTF-8 only, whatever the locale.
 #pragma once
 
 #include <algorithm>
 #include <charconv>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 
 namespace ledgerline {
+
+// --- Character classes and helpers, as in RFC 9110, section 5.6 ---
 
 constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
 constexpr bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
@@ -63,5 +68,33 @@ inline std::string lower(std::string_view text) {
     std::ranges::transform(result, result.begin(), to_lower);
     return result;
 }
+
+// --- UTF-8 as defined by RFC 3629: no surrogates, no overlong forms, nothing beyond U+10FFFF ---
+
+// The length of the code point that begins at `at`; 0 where the text is not valid.
+std::size_t utf8_length(std::string_view text, std::size_t at);
+// The code point of this one complete, valid sequence.
+char32_t utf8_code_point(std::string_view sequence);
+bool is_utf8(std::string_view text);
+
+// --- Text from outside ---
+
+// How much of one field of a peer's message is kept.
+inline constexpr std::size_t peer_text_bytes_max = 1000;
+
+// Text sent by another program, made fit for logs, JSON, problem documents and text columns: one line of valid UTF-8 of
+// at most bytes_max bytes, without control characters or surrounding blanks. Bytes
+// that are not UTF-8 become '?', control characters become blanks, and "..." marks a truncated text.
+std::string peer_text(std::string_view text, std::size_t bytes_max = peer_text_bytes_max);
+// The same for a C string; "" for null, which is how C libraries represent an absent field.
+std::string peer_text(const char* text, std::size_t bytes_max = peer_text_bytes_max);
+
+// Text (a name, a payload, a line of a file) made safe to show on a terminal, on one line. Escapes what controls a
+// terminal or reorders text: the control characters C0, DEL and C1 (ECMA-48), the bidirectional controls (Unicode,
+// UAX #9) and the line and paragraph separators. They become \n, \r, \t or \u001b, bytes that are not UTF-8 \x9b. A
+// backslash is not escaped.
+std::string printable(std::string_view text);
+// The same for valid JSON without line breaks; the result is valid and means the same.
+std::string printable_json(std::string_view json);
 
 }  // namespace ledgerline

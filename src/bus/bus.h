@@ -2,6 +2,15 @@
 //
 // Correctness does not depend on it. It may lose, repeat and reorder messages, and deliver messages that no publisher
 // sent; the lane protocol detects all of that. What the interfaces below promise only makes the flow fast.
+//
+//     const std::uint64_t first = producer.send(std::vector<Outgoing>{{lane, encode(event)}});
+//     for (const Report& report : producer.collect(deadline))  // until each number from first on has its report
+//         if (report.fate == Fate::delivered) acknowledged.insert(report.number);
+//
+//     const auto polled = consumer.poll(milliseconds(100), messages_max);
+//     for (const Incoming& incoming : polled->messages) apply(incoming);  // in a database transaction
+//     consumer.commit(lane, polled->messages.back().offset + 1);          // after that has committed
+//     for (const int lane : polled->ended) rewind_if_behind(lane);        // silence is a gap, too
 #pragma once
 
 #include <cstdint>

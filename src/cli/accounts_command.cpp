@@ -2,9 +2,9 @@
 
 #include "base/money.h"
 #include "base/uuid.h"
-#include "cli/account_ref.h"
 #include "cli/commands.h"
 #include "cli/field_options.h"
+#include "cli/server.h"
 #include "cli/server_command.h"
 #include "roles/exit_code.h"
 

@@ -7,7 +7,6 @@
 
 #include "base/backoff.h"
 #include "base/uuid.h"
-#include "cli/confirm.h"
 #include "cli/progress.h"
 #include "cli/terminal_text.h"
 #include "roles/exit_code.h"

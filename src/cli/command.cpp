@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <charconv>
 
-#include "base/utf8.h"
+#include "base/text.h"
 #include "cli/command_words.h"
 #include "cli/duration.h"
 #include "cli/help_text.h"

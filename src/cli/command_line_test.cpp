@@ -76,15 +76,15 @@ TEST(CommandLine, TakesUrlsAsPeopleTypeThem) {
     for (const char* url :
          {"127.0.0.1:1", "HTTP://127.0.0.1:1/", "http://127.0.0.1:1/prefix/", "localhost:1", "[::1]:1"})
         EXPECT_EQ(call({"lanes", "--url", url, "--timeout", "2s"}).code, roles::exit_unavailable) << url;
-    for (const char* url : {"https://127.0.0.1:1", "http:127.0.0.1", "http://u:hush@h", "u:hush@h", "h?x", "h:0", "h:x",
+    for (const char* url : {"ftp://127.0.0.1:1", "http:127.0.0.1", "http://u:hush@h", "u:hush@h", "h?x", "h:0", "h:x",
                             "two words", "::1", "http://"}) {
         const Outcome refused = call({"lanes", "--url", url});
         EXPECT_EQ(refused.code, roles::exit_usage) << url;
-        EXPECT_NE(refused.err.find("--url: the URL must be [http://]host[:port][/prefix]: "), std::string::npos)
+        EXPECT_NE(refused.err.find("--url: the URL must be [http[s]://]host[:port][/prefix]: "), std::string::npos)
             << refused.err;
         EXPECT_EQ(refused.err.find("hush"), std::string::npos) << refused.err;
     }
-    EXPECT_NE(call({"lanes", "--url", "https://h"}).err.find("https is not supported"), std::string::npos);
+    EXPECT_NE(call({"lanes", "--url", "ftp://h"}).err.find("neither http nor https"), std::string::npos);
 }
 
 TEST(CommandLine, RefusesAKeyThatNoHeaderCanCarryAndDoesNotRepeatIt) {

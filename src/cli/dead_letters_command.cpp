@@ -5,7 +5,6 @@
 
 #include "cli/bulk_decision.h"
 #include "cli/commands.h"
-#include "cli/confirm.h"
 #include "cli/field_options.h"
 #include "cli/interrupts.h"
 #include "cli/letter_filter.h"

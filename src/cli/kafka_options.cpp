@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <ranges>
 #include <sstream>
 #include <string_view>
 
+#include "base/text.h"
 #include "cli/service_variable.h"
 #include "roles/config_file.h"
 #include "roles/exit_code.h"
@@ -89,9 +89,7 @@ bool is_broker(std::string_view text) {
     const std::string_view host = text.substr(0, colon);
     if (host.contains(' ') || host.contains('/') || host.contains('@')) return false;
     if (host.contains(':') && !(host.starts_with('[') && host.ends_with(']'))) return false;
-    std::uint16_t port = 0;
-    const auto parsed = std::from_chars(text.data() + colon + 1, text.data() + text.size(), port);
-    return parsed.ec == std::errc() && parsed.ptr == text.data() + text.size() && port > 0;
+    return parse_port(text.substr(colon + 1)).has_value();
 }
 
 bool are_brokers(const std::string& text) {

@@ -1,8 +1,8 @@
 #include "cli/letter_filter.h"
 
-#include "cli/account_ref.h"
 #include "cli/duration.h"
 #include "cli/output.h"
+#include "cli/server.h"
 
 namespace ledgerline::cli {
 namespace {

@@ -1,5 +1,3 @@
-#include "cli/program.h"
-
 #include <unistd.h>
 
 #include <algorithm>

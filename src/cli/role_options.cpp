@@ -86,7 +86,7 @@ void declare_listen(Command& command, roles::ListenSettings& options, const std:
 
 void declare_probe_listen(Command& command, roles::ListenSettings& options) {
     command.parsed({"--probe-listen", "HOST:PORT",
-                    "Second address, with its own thread, for /livez, /readyz, /health and /metrics only"},
+                    "Second address, with its own thread, for /livez, /readyz, /health, /metrics and /stats only"},
                    "none", [&options](const std::string& value) {
                        const auto address = parse_address(value);
                        if (!address) return kAddressRule;

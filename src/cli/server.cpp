@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstdlib>
 
 #include "base/text.h"
+#include "base/uuid.h"
 #include "base/wakeup.h"
 #include "roles/config_file.h"
 #include "roles/exit_code.h"
@@ -17,7 +17,7 @@ namespace {
 constexpr milliseconds kUnknownPause{100};  // before a request is repeated, unless the server sets a delay
 constexpr milliseconds kTimeoutMin{100};
 constexpr milliseconds kTimeoutMax{600'000};
-constexpr std::int64_t kRetryAfterMaxSeconds = 300;
+constexpr milliseconds kRetryAfterMax{300'000};
 constexpr const char* kKeyVariable = "LEDGERLINE_API_KEY";
 constexpr std::size_t kDetailBytesMax = 1000;  // of a server's text in a message
 
@@ -44,15 +44,6 @@ Result<std::string> read_api_key(const std::string& path) {
     const char* key = std::getenv(kKeyVariable);
     if (!key || !*key) return "";
     return checked_key(key, kKeyVariable);
-}
-
-// Seconds only: Ledgerline sends no dates.
-std::optional<milliseconds> parse_retry_after(const std::string* header) {
-    if (!header) return std::nullopt;
-    std::int64_t seconds = 0;
-    const auto parsed = std::from_chars(header->data(), header->data() + header->size(), seconds);
-    if (parsed.ec != std::errc() || seconds < 0) return std::nullopt;
-    return milliseconds(1000 * std::min(seconds, kRetryAfterMaxSeconds));
 }
 
 }  // namespace
@@ -90,14 +81,14 @@ Error Answer::error(std::string_view server) const {
             fmt::format("{} answered {} without saying why: is this a Ledgerline server?", server, status)};
 }
 
-Server::Server(http::BaseUrl base, std::string api_key, milliseconds timeout)
-    : url_(base.to_string()), api_key_(std::move(api_key)), timeout_(timeout), client_(std::move(base)) {}
+Server::Server(const http::BaseUrl& base, std::string api_key, milliseconds timeout)
+    : url_(base.to_string()), api_key_(std::move(api_key)), timeout_(timeout), client_(base) {}
 
 Result<Server> Server::open(const ServerOptions& options) {
     auto base = http::BaseUrl::parse(options.url);
     if (!base) return failure(Disposition::refuse, std::string(roles::bad_usage), "--url: " + base.error().message);
     LEDGERLINE_TRY(std::string key, read_api_key(options.api_key_file));
-    return Server(*std::move(base), std::move(key), options.timeout);
+    return Server(*base, std::move(key), options.timeout);
 }
 
 Result<http::ClientResponse> Server::exchange(http::ClientRequest request) {
@@ -109,7 +100,8 @@ Result<Answer> Server::call(std::string_view method, std::string target, std::st
                             std::vector<http::Header> headers) {
     LEDGERLINE_TRY(const http::ClientResponse response,
                    exchange({std::string(method), std::move(target), std::move(headers), std::move(body)}));
-    Answer answer{response.status, {}, parse_retry_after(response.header("retry-after")), ""};
+    Answer answer{response.status, {}, std::nullopt, ""};
+    if (response.retry_after > milliseconds(0)) answer.retry_after = std::min(response.retry_after, kRetryAfterMax);
     if (const std::string* location = response.header("location"); location && response.status / 100 == 3)
         answer.location = *location;
     auto parsed = json::parse(response.body);
@@ -163,17 +155,24 @@ Result<Answer> Server::call_until_known(std::string_view method, const std::stri
     }
 }
 
-Result<std::string> Server::get_text(std::string target) {
-    LEDGERLINE_TRY(http::ClientResponse response, exchange({"GET", std::move(target), {}, ""}));
-    if (response.status == 200) return std::move(response.body);
-    auto problem = json::parse(response.body);
-    return std::unexpected(error_of({response.status, problem.value_or(json::Value()), {}, ""}));
-}
-
 std::string text_of(const json::Value& object, std::string_view member) {
     const json::Value* value = object.find(member);
     const std::string* text = value ? value->if_string() : nullptr;
     return text ? *text : "";
+}
+
+Result<std::string> resolve_account(Server& server, const std::string& id_or_reference) {
+    if (Uuid::parse(id_or_reference)) return id_or_reference;
+    LEDGERLINE_TRY(const json::Value page,
+                   server.get("/v1/accounts?reference=" + http::percent_encode(id_or_reference), "accounts"));
+    LEDGERLINE_TRY(const json::Array accounts, server.objects_of(page, "accounts"));
+    if (accounts.empty())
+        return failure(Disposition::refuse, "account_not_found",
+                       fmt::format("there is no account with the reference '{}'", id_or_reference));
+    std::string id = text_of(accounts.front(), "id");
+    // The id becomes part of a path.
+    if (!Uuid::parse(id)) return std::unexpected(server.bad_answer("answered with an account that has no id"));
+    return id;
 }
 
 }  // namespace ledgerline::cli

@@ -57,8 +57,6 @@ public:
                                     const std::vector<http::Header>& headers = {});
     // The object in a successful answer, which has the given member; otherwise the problem as an error.
     Result<json::Value> get(std::string target, std::string_view member);
-    // The body of a successful answer, in whatever format.
-    Result<std::string> get_text(std::string target);
     // Sent with call_until_known().
     Result<json::Value> send(std::string_view method, const std::string& target, const json::Value& body,
                              std::string_view member, const std::vector<http::Header>& headers = {});
@@ -77,7 +75,7 @@ private:
     Result<http::ClientResponse> exchange(http::ClientRequest request);
     Result<json::Value> object_of(Result<Answer> answer, std::string_view member) const;
 
-    Server(http::BaseUrl base, std::string api_key, milliseconds timeout);
+    Server(const http::BaseUrl& base, std::string api_key, milliseconds timeout);
 
     std::string url_;
     std::string api_key_;
@@ -87,5 +85,9 @@ private:
 
 // The member's string; "" when it is missing, null or of another type.
 std::string text_of(const json::Value& object, std::string_view member);
+
+// The id of the account with that id or reference: people name accounts by either. Error account_not_found when no
+// account has the reference; whether an id exists is not checked.
+Result<std::string> resolve_account(Server& server, const std::string& id_or_reference);
 
 }  // namespace ledgerline::cli

@@ -1,4 +1,4 @@
-// database-url and version.
+// The commands of a few lines: database-url, health, sample and version.
 #include <fmt/format.h>
 
 #include <memory>
@@ -6,11 +6,28 @@
 #include "base/version.h"
 #include "cli/commands.h"
 #include "cli/database.h"
+#include "cli/field_options.h"
 #include "cli/output.h"
+#include "cli/sample.h"
+#include "cli/server_command.h"
 #include "roles/exit_code.h"
 #include "sql/migrations.h"
 
 namespace ledgerline::cli {
+namespace {
+
+struct HealthOptions {
+    ServerOptions server;
+    OutputOptions output;
+};
+
+Result<int> health(const roles::Environment& environment, const HealthOptions& options, Server& server) {
+    LEDGERLINE_TRY(const json::Value answer, server.get("/readyz", "status"));
+    print_object(environment, options.output, answer);
+    return roles::exit_ok;
+}
+
+}  // namespace
 
 void declare_database_url(Command& parent, const roles::Environment& environment) {
     Command command = parent.add("database-url", "Print the URL of the private database of 'ledgerline up', for psql");
@@ -21,6 +38,35 @@ void declare_database_url(Command& parent, const roles::Environment& environment
         const auto url = own_database_url(*data_dir);
         if (!url) return report(environment, url.error());
         environment.out << *url << '\n';
+        return roles::exit_ok;
+    });
+}
+
+void declare_health(Command& parent, const roles::Environment& environment) {
+    Command command = parent.add("health", "Ask a role whether it is ready, and what is missing if not");
+    declare_server_command<HealthOptions>(command, environment, health);
+    command.notes("Exit code 3 if it is not ready or cannot be reached. Needs no API key.");
+}
+
+void declare_sample(Command& parent, const roles::Environment& environment) {
+    Command command = parent.add("sample", "Print an import file of made-up, bank-like transactions");
+    auto settings = std::make_shared<SampleSettings>();
+    command.option({"--seed", "N", "The same seed gives the same file", no_variable}, settings->seed, 0, INT64_MAX);
+    command.option({"--accounts", "N", "Number of accounts", no_variable}, settings->accounts, 1, 10'000'000);
+    command.option({"--transactions", "N", "Number of rows", no_variable}, settings->transactions, 0, 1'000'000'000);
+    declare_currency(command, settings->currency, "ISO 4217 code", false);
+    command.notes(
+        "About one row in two thousand is a debit that exceeds the balance: it ends as FAILED "
+        "insufficient_balance.\n\n"
+        "Example:\n  ledgerline sample --accounts 1000 --transactions 20000 > sample.csv && ledgerline import "
+        "sample.csv");
+    command.action([&environment, settings] {
+        Sample sample(*settings);
+        environment.out << sample_header << '\n';
+        while (const auto row = sample.next()) {
+            if (!environment.out) break;
+            environment.out << csv_line(*row, settings->currency);
+        }
         return roles::exit_ok;
     });
 }

@@ -2,14 +2,19 @@
 // questions and pictures use characters that control a terminal.
 #pragma once
 
+#include <string>
 #include <string_view>
 
-#include "base/printable.h"
+#include "base/text.h"
 #include "roles/environment.h"
 
 namespace ledgerline::cli {
 
 // A message for people: one line on stderr.
 void say(const roles::Environment& environment, std::string_view message);
+
+// Asks a yes-or-no question on stderr and reads a line. True for "y" or "yes" in any case; anything else, the end of
+// input included, means no. Call it only if environment.terminal is set.
+bool confirmed(const roles::Environment& environment, const std::string& question);
 
 }  // namespace ledgerline::cli

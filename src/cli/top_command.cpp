@@ -48,13 +48,12 @@ Result<std::vector<Watched>> open_servers(const Options& options) {
 }
 
 Look::Process look_at(Watched& watched) {
-    Look::Process process{.url = watched.url, .scrape = {}, .error = ""};
-    const auto text = watched.server.get_text("/metrics");
-    auto scrape = text ? Scrape::parse(*text) : std::unexpected(text.error());
-    if (scrape)
-        process.scrape = *std::move(scrape);
-    else
-        process.error = scrape.error().message;
+    Look::Process process{.url = watched.url, .stats = {}, .error = ""};
+    const auto answer = watched.server.get("/stats", "counters");
+    if (!answer)
+        process.error = answer.error().message;
+    else if (process.stats = Stats::parse(*answer); !process.stats)
+        process.error = watched.server.bad_answer("answered with other statistics than this version knows").message;
     return process;
 }
 
@@ -63,7 +62,7 @@ Look look(const Clock& clock, std::vector<Watched>& servers) {
     for (Watched& watched : servers) {
         Look::Process process = look_at(watched);
         // Publishers and workers do not have this call.
-        if (all.lanes.is_null() && process.scrape)
+        if (all.lanes.is_null() && process.stats)
             if (const auto lanes = watched.server.get("/v1/lanes", "lanes")) all.lanes = *lanes->find("lanes");
         all.processes.push_back(std::move(process));
     }
@@ -99,7 +98,7 @@ Result<int> top(const roles::Environment& environment, const Options& options) {
         show(environment, options, top_view(before, after));
         if (options.once) {
             for (const Look::Process& process : after.processes)
-                if (process.scrape) return roles::exit_ok;
+                if (process.stats) return roles::exit_ok;
             return roles::exit_unavailable;
         }
         before = std::move(after);

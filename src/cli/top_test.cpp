@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "cli/screen.h"
 #include "cli/top_view.h"
 
@@ -12,8 +14,11 @@ namespace {
 
 using testing::HasSubstr;
 
-Look::Process process(const std::string& url, const std::string& metrics) {
-    return {.url = url, .scrape = Scrape::parse(metrics).value(), .error = ""};
+Look::Process process(const std::string& url, const Counters& counters = {}) {
+    Stats stats;
+    stats.version = "1.2";
+    stats.counters = counters;
+    return {.url = url, .stats = stats, .error = ""};
 }
 Look look(int seconds, std::vector<Look::Process> processes, const std::string& lanes = "null") {
     return {.at = SteadyTime(std::chrono::seconds(seconds)),
@@ -24,13 +29,8 @@ std::string text_of(const TopView& view) { return fmt::format("{}", fmt::join(to
 
 TEST(Top, RatesArePerSecondAndAddUpOverServers) {
     const TopView view = top_view(
-        look(10, {process("a", "intake_rows_total{result=\"created\"} 100\nintake_rows_total{result=\"replayed\"} 5\n"),
-                  process("b", "events_published_total 50\nevents_consumed_total{status=\"processed\"} 40\n")}),
-        look(12,
-             {process("a", "intake_rows_total{result=\"created\"} 140\nintake_rows_total{result=\"replayed\"} 99\n"),
-              process("b",
-                      "events_published_total 60\nevents_consumed_total{status=\"processed\"} 41\n"
-                      "events_consumed_total{status=\"failed\"} 4\n")}));
+        look(10, {process("a", {.accepted = 100}), process("b", {.published = 50, .applied = 40})}),
+        look(12, {process("a", {.accepted = 140}), process("b", {.published = 60, .applied = 41, .failed = 4})}));
     EXPECT_EQ(view.seconds, 2);
     EXPECT_EQ(view.rates.accepted, 20);
     EXPECT_EQ(view.rates.published, 5);
@@ -42,40 +42,28 @@ TEST(Top, RatesArePerSecondAndAddUpOverServers) {
 }
 
 TEST(Top, ARestartedServerCountsFromZero) {
-    const TopView view = top_view(look(0, {process("a", "events_published_total 1000\n")}),
-                                  look(1, {process("a", "events_published_total 3\n")}));
+    const TopView view =
+        top_view(look(0, {process("a", {.published = 1000})}), look(1, {process("a", {.published = 3})}));
     EXPECT_EQ(view.rates.published, 3);
 }
 
 TEST(Top, AServerThatComesBackIsNotARush) {
-    const Look::Process away{.url = "a", .scrape = {}, .error = "no connection"};
-    const TopView back = top_view(look(0, {away}), look(1, {process("a", "events_published_total 1000\n")}));
+    const Look::Process away{.url = "a", .stats = {}, .error = "no connection"};
+    const TopView back = top_view(look(0, {away}), look(1, {process("a", {.published = 1000})}));
     EXPECT_EQ(back.rates.published, 0);
-    const TopView gone = top_view(look(0, {process("a", "events_published_total 1\n")}), look(1, {away}));
+    const TopView gone = top_view(look(0, {process("a", {.published = 1})}), look(1, {away}));
     EXPECT_THAT(text_of(gone), HasSubstr("does not answer: no connection"));
     EXPECT_THAT(text_of(gone), HasSubstr("no server reports its lanes"));
 }
 
-TEST(Top, ProbesAreNoRequests) {
-    const TopView view = top_view(look(0, {process("a", "")}),
-                                  look(1, {process("a",
-                                                   "http_requests_total{route=\"metrics\",status=\"200\"} 7\n"
-                                                   "http_requests_total{route=\"get_account\",status=\"200\"} 5\n"
-                                                   "http_requests_total{route=\"get_account\",status=\"503\"} 2\n")}));
-    EXPECT_EQ(view.rates.requests, 7);
-    EXPECT_EQ(view.rates.server_errors, 2);
-}
-
 TEST(Top, LatenciesAreThoseSinceTheLastLook) {
-    const auto metrics = [](int fast, int slow) {
-        return fmt::format(
-            "worker_processing_duration_seconds_bucket{{le=\"0.01\"}} {}\n"
-            "worker_processing_duration_seconds_bucket{{le=\"0.1\"}} {}\n"
-            "worker_processing_duration_seconds_bucket{{le=\"+Inf\"}} {}\n",
-            fast, fast + slow, fast + slow);
+    const auto with = [](const char* url, double fast, double slow) {
+        Look::Process measured = process(url);
+        measured.stats->apply = {{{0.01, fast}, {0.1, fast + slow}, {INFINITY, fast + slow}}};
+        return measured;
     };
-    const TopView view = top_view(look(0, {process("a", metrics(1000, 0)), process("b", metrics(0, 0))}),
-                                  look(1, {process("a", metrics(1000, 10)), process("b", metrics(0, 10))}));
+    const TopView view =
+        top_view(look(0, {with("a", 1000, 0), with("b", 0, 0)}), look(1, {with("a", 1000, 10), with("b", 0, 10)}));
     const TopLatency& apply = view.latencies[2];
     EXPECT_EQ(apply.name, "apply");
     EXPECT_EQ(apply.count, 20);
@@ -91,8 +79,9 @@ constexpr const char* kLanes =
     R"("last_error":"broker down","failing_seq":null,"attempts":0}])";
 
 TEST(Top, LanesShowWhatWaitsAndWhy) {
-    const TopView view =
-        top_view(look(0, {process("a", "")}), look(1, {process("a", "dead_letters_parked 3\n")}, kLanes));
+    Look::Process parked = process("a");
+    parked.stats->dead_letters_parked = 3;
+    const TopView view = top_view(look(0, {process("a")}), look(1, {parked}, kLanes));
     EXPECT_EQ(view.to_publish(), 14) << "what is applied needs no publishing";
     EXPECT_EQ(view.to_apply(), 34);
     EXPECT_EQ(view.oldest_ms(), 1500);
@@ -104,9 +93,8 @@ TEST(Top, LanesShowWhatWaitsAndWhy) {
 }
 
 TEST(Top, ProgramsGetTheSameAsJson) {
-    const Look first = look(0, {process("a", "events_published_total 0\n")});
-    const Look second =
-        look(2, {process("a", "events_published_total 5\nledgerline_build_info{version=\"1.2\"} 1\n")}, kLanes);
+    const Look first = look(0, {process("a", {.published = 0})});
+    const Look second = look(2, {process("a", {.published = 5})}, kLanes);
     const std::string text = json::serialize(to_json(top_view(first, second)));
     for (const char* part :
          {R"("seconds":2.000000)", R"("published":2.500000)", R"("to_apply":34)", R"("oldest_waiting_age_ms":1500)",

@@ -1,9 +1,7 @@
 // How a TopView is printed, for people and for programs.
 #include <fmt/format.h>
 
-#include <array>
 #include <sstream>
-#include <utility>
 
 #include "cli/table.h"
 #include "cli/top_view.h"
@@ -11,25 +9,13 @@
 namespace ledgerline::cli {
 namespace {
 
-constexpr std::array<std::pair<const char*, double TopRates::*>, 10> kRateNames = {
-    {{"requests", &TopRates::requests},
-     {"server_errors", &TopRates::server_errors},
-     {"rejected", &TopRates::rejected},
-     {"accepted", &TopRates::accepted},
-     {"published", &TopRates::published},
-     {"publish_errors", &TopRates::publish_errors},
-     {"applied", &TopRates::applied},
-     {"failed", &TopRates::failed},
-     {"retries", &TopRates::retries},
-     {"dead_letters", &TopRates::dead_letters}}};
-
 json::Value number_of(double value) { return json::Number{fmt::format("{:.6f}", value)}; }
 json::Value number_of(const std::optional<double>& value) { return value ? number_of(*value) : json::Value(); }
 json::Value number_of(const std::optional<std::int64_t>& value) { return value ? json::Value(*value) : json::Value(); }
 
 json::Value to_json(const TopRates& rates) {
     json::Object object;
-    for (const auto& [name, rate] : kRateNames) object.emplace_back(name, number_of(rates.*rate));
+    for (const auto& [name, rate] : counter_names) object.emplace_back(name, number_of(rates.*rate));
     return object;
 }
 

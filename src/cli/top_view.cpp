@@ -1,58 +1,28 @@
 #include "cli/top_view.h"
 
 #include <algorithm>
-#include <array>
-#include <ranges>
 
 #include "cli/server.h"
 
 namespace ledgerline::cli {
 namespace {
 
-constexpr std::string_view kProbes[] = {"health", "livez", "readyz", "metrics", "openapi", "list_lanes"};
-
-bool is_request(const MetricSample& sample) {
-    return std::ranges::find(kProbes, sample.label("route")) == std::end(kProbes);
-}
-bool is_server_error(const MetricSample& sample) {
-    return is_request(sample) && sample.label("status").starts_with('5');
-}
-
-// The counters from which rates are computed.
-TopRates counters_of(const Scrape& scrape) {
-    return {.requests = scrape.sum_if("http_requests_total", is_request),
-            .server_errors = scrape.sum_if("http_requests_total", is_server_error),
-            .rejected = scrape.sum("http_rejected_total"),
-            .accepted = scrape.sum("intake_rows_total", {{"result", "created"}}),
-            .published = scrape.sum("events_published_total"),
-            .publish_errors = scrape.sum("publish_errors_total"),
-            .applied = scrape.sum("events_consumed_total", {{"status", "processed"}}),
-            .failed = scrape.sum("events_consumed_total", {{"status", "failed"}}),
-            .retries = scrape.sum("worker_retries_total"),
-            .dead_letters = scrape.sum("dlq_messages_total")};
-}
-
-constexpr std::array kRates = {&TopRates::requests,    &TopRates::server_errors, &TopRates::rejected,
-                               &TopRates::accepted,    &TopRates::published,     &TopRates::publish_errors,
-                               &TopRates::applied,     &TopRates::failed,        &TopRates::retries,
-                               &TopRates::dead_letters};
-
-TopRates rates_between(const Scrape& before, const Scrape& after, double seconds) {
-    const TopRates first = counters_of(before);
-    const TopRates last = counters_of(after);
+TopRates rates_between(const Stats& before, const Stats& after, double seconds) {
     TopRates rates;
     if (seconds <= 0) return rates;
-    for (const auto rate : kRates)
-        rates.*rate = (last.*rate < first.*rate ? last.*rate : last.*rate - first.*rate) / seconds;
+    for (const auto& [name, rate] : counter_names) {
+        const double first = before.counters.*rate, last = after.counters.*rate;
+        rates.*rate = (last < first ? last : last - first) / seconds;
+    }
     return rates;
 }
 
-TopLatency latency_between(const Look& before, const Look& after, const std::string& name, std::string_view metric) {
+TopLatency latency_between(const Look& before, const Look& after, const std::string& name, Buckets Stats::* histogram) {
     Buckets grown;
     for (std::size_t i = 0; i < after.processes.size(); ++i) {
-        const auto& first = before.processes[i].scrape;
-        const auto& last = after.processes[i].scrape;
-        if (first && last) grown.add(last->histogram(metric, is_request).since(first->histogram(metric, is_request)));
+        const auto& first = before.processes[i].stats;
+        const auto& last = after.processes[i].stats;
+        if (first && last) grown.add(((*last).*histogram).since((*first).*histogram));
     }
     return {.name = name,
             .count = grown.count(),
@@ -128,19 +98,17 @@ TopView top_view(const Look& before, const Look& after) {
         TopProcess& shown = view.processes.emplace_back();
         shown.url = process.url;
         shown.error = process.error;
-        if (!process.scrape) continue;
-        shown.version = process.scrape->label("ledgerline_build_info", "version");
+        if (!process.stats) continue;
+        shown.version = process.stats->version;
         // A process that the first look missed is compared with itself: its rates begin with the next look.
-        shown.rates =
-            rates_between(before.processes[i].scrape.value_or(*process.scrape), *process.scrape, view.seconds);
-        for (const auto rate : kRates) view.rates.*rate += shown.rates.*rate;
+        shown.rates = rates_between(before.processes[i].stats.value_or(*process.stats), *process.stats, view.seconds);
+        for (const auto& [name, rate] : counter_names) view.rates.*rate += shown.rates.*rate;
         // Every publisher counts the dead letters of the whole database.
-        view.dead_letters_parked =
-            std::max(view.dead_letters_parked, static_cast<std::int64_t>(process.scrape->sum("dead_letters_parked")));
+        view.dead_letters_parked = std::max(view.dead_letters_parked, process.stats->dead_letters_parked);
     }
-    view.latencies = {latency_between(before, after, "http", "http_request_duration_seconds"),
-                      latency_between(before, after, "intake", "intake_commit_seconds"),
-                      latency_between(before, after, "apply", "worker_processing_duration_seconds")};
+    view.latencies = {latency_between(before, after, "http", &Stats::http),
+                      latency_between(before, after, "intake", &Stats::intake),
+                      latency_between(before, after, "apply", &Stats::apply)};
     if (const json::Array* lanes = after.lanes.if_array())
         for (const json::Value& lane : *lanes) view.lanes.push_back(lane_of(lane));
     return view;

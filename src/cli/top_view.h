@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "base/json.h"
-#include "cli/prometheus_text.h"
+#include "cli/stats.h"
 
 namespace ledgerline::cli {
 
@@ -16,27 +16,16 @@ namespace ledgerline::cli {
 struct Look {
     struct Process {
         std::string url;
-        std::optional<Scrape> scrape;  // empty when it did not answer
-        std::string error;             // the reason if it did not
+        std::optional<Stats> stats;  // empty when it did not answer
+        std::string error;           // the reason if it did not
     };
     SteadyTime at;
     std::vector<Process> processes;
     json::Value lanes;  // the member lanes of GET /v1/lanes; null when no server returned it
 };
 
-// Per second, over all processes, without answers to probes (health, metrics).
-struct TopRates {
-    double requests = 0;
-    double server_errors = 0;  // answers with 5xx
-    double rejected = 0;       // at the edge, before a route was known
-    double accepted = 0;
-    double published = 0;
-    double publish_errors = 0;
-    double applied = 0;
-    double failed = 0;
-    double retries = 0;
-    double dead_letters = 0;
-};
+// Per second, over all processes.
+using TopRates = Counters;
 
 // In seconds; empty when nothing was measured between the looks.
 struct TopLatency {

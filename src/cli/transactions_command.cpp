@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include "base/money.h"
-#include "cli/account_ref.h"
 #include "cli/commands.h"
 #include "cli/field_options.h"
+#include "cli/server.h"
 #include "cli/server_command.h"
 #include "cli/trace_timeline.h"
 #include "roles/exit_code.h"

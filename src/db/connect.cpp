@@ -8,8 +8,8 @@
 #include <memory>
 #include <span>
 
-#include "base/peer_text.h"
 #include "base/resolve.h"
+#include "base/text.h"
 #include "db/connect_options.h"
 #include "db/wire.h"
 
@@ -101,7 +101,7 @@ Error refusal(PGconn* raw) {
     if (const auto reason = text.find(" failed: "); text.starts_with("connection to server ") && reason != text.npos)
         text.erase(0, reason + 9);
     const bool password_missing = PQconnectionNeedsPassword(raw);
-    std::string code(password_missing ? "28P01" : connection_lost);
+    std::string code(password_missing ? invalid_password : connection_lost);
     const auto severity = text.find(":  ");
     if (severity != std::string::npos && text.find_first_of(" \n") > severity) text.erase(0, severity + 3);
     if (text.size() > kSqlstateChars + 1 && text.substr(kSqlstateChars, 2) == ": " &&

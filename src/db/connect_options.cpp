@@ -8,7 +8,7 @@
 #include <cstdlib>
 #include <memory>
 
-#include "base/peer_text.h"
+#include "base/text.h"
 
 namespace ledgerline::db {
 namespace {

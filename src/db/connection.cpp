@@ -109,7 +109,8 @@ Result<std::vector<Rows>> Connection::run_pipeline(std::span<const Call> calls) 
     if (!usable_) return lost("the connection to PostgreSQL is gone");
     // The server would take the text before it for the whole.
     for (const Call& call : calls)
-        if (!call.params.storable()) return failure(Disposition::refuse, "22021", "a text holds U+0000");
+        if (!call.params.storable())
+            return failure(Disposition::refuse, std::string(character_not_in_repertoire), "a text holds U+0000");
     const SteadyTime deadline = std::chrono::steady_clock::now() + call_timeout_;
     if (!PQenterPipelineMode(raw_.get())) return lost("entering pipeline mode");
 
@@ -162,7 +163,8 @@ Result<std::vector<Rows>> Connection::receive(std::span<const Call> calls, const
             // No error: the transaction had failed earlier.
             const bool is_commit = part == 1 && calls[i].statement.name == commit.name;
             if (is_commit && std::string_view(PQcmdStatus(raw)) == "ROLLBACK")
-                return std::unexpected(error_of("25P02", "the transaction had failed and was rolled back"));
+                return std::unexpected(
+                    error_of(in_failed_sql_transaction, "the transaction had failed and was rolled back"));
             if (is_commit && state_->warnings != warnings) return std::unexpected(doubtful_commit());
             if (part == 0)
                 state_->prepared.insert(calls[i].statement.name);

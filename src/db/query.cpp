@@ -19,8 +19,6 @@ Uuid NamedRow::read_cell(const Rows& rows, std::size_t row, int column, Uuid*) {
 WallTime NamedRow::read_cell(const Rows& rows, std::size_t row, int column, WallTime*) {
     return rows.time(row, column);
 }
-Bytes NamedRow::read_cell(const Rows& rows, std::size_t row, int column, Bytes*) {
-    return {rows.bytes(row, column)};
-}
+Bytes NamedRow::read_cell(const Rows& rows, std::size_t row, int column, Bytes*) { return {rows.bytes(row, column)}; }
 
 }  // namespace ledgerline::db

@@ -38,6 +38,10 @@ constexpr Rule kRules[] = {
     {"XX", FailureClass::fatal},     // internal error, data corrupted
 };
 
+constexpr std::string_view kContention[] = {
+    "0A000", "25P03", "26000", "40001", "40P01", lock_not_available, query_canceled,
+};
+
 }  // namespace
 
 FailureClass classify(std::string_view sqlstate) {
@@ -56,6 +60,10 @@ bool is_session_lost(std::string_view sqlstate) { return sqlstate.starts_with("0
 bool is_session_useless(std::string_view sqlstate) {
     return is_session_lost(sqlstate) || sqlstate.starts_with("25") || sqlstate == "0A000" || sqlstate == "26000" ||
            sqlstate == "42P05";
+}
+
+bool is_contention(std::string_view sqlstate) {
+    return std::ranges::find(kContention, sqlstate) != std::end(kContention);
 }
 
 bool is_sqlstate(std::string_view text) {

@@ -32,7 +32,18 @@ bool is_session_useless(std::string_view sqlstate);
 // Five digits and capital letters. A peer that sends anything else in its place does not speak the protocol.
 bool is_sqlstate(std::string_view text);
 
-// Codes of failures that the client detects without the server's help.
+// Whether a failure says nothing about the next try, which may well succeed at once: others held a lock or a
+// conflicting row, the process was suspended, or a statement must be prepared again.
+bool is_contention(std::string_view sqlstate);
+
+// The codes that code elsewhere sets or compares, by the names of appendix A.
+inline constexpr std::string_view in_failed_sql_transaction = "25P02";
+inline constexpr std::string_view insufficient_privilege = "42501";
+inline constexpr std::string_view invalid_password = "28P01";
+inline constexpr std::string_view lock_not_available = "55P03";  // after lock_timeout
+inline constexpr std::string_view query_canceled = "57014";      // after statement_timeout
+inline constexpr std::string_view character_not_in_repertoire = "22021";
+// Of failures that the client detects without the server's help.
 inline constexpr std::string_view connection_lost = "08006";
 inline constexpr std::string_view protocol_violation = "08P01";
 inline constexpr std::string_view commit_in_doubt = "40003";

@@ -45,6 +45,13 @@ TEST(Sqlstate, TellsASessionThatIsOfNoUse) {
         EXPECT_FALSE(is_session_useless(sqlstate)) << sqlstate;
 }
 
+TEST(Sqlstate, TellsContentionFromAnOutage) {
+    for (const char* sqlstate : {"0A000", "25P03", "26000", "40001", "40P01", "55P03", "57014"})
+        EXPECT_TRUE(is_contention(sqlstate)) << sqlstate;
+    for (const char* sqlstate : {"08006", "40003", "42P05", "53100", "57P01", "23505", ""})
+        EXPECT_FALSE(is_contention(sqlstate)) << sqlstate;
+}
+
 TEST(Sqlstate, TellsACodeFromSomethingElse) {
     EXPECT_TRUE(is_sqlstate("08P01"));
     for (const char* text : {"", "08P0", "08P011", "08p01", "08 01", "\xff\xff\xff\xff\xff"})

@@ -8,7 +8,7 @@
 #include <optional>
 #include <vector>
 
-#include "base/peer_text.h"
+#include "base/text.h"
 #include "db/sqlstate.h"
 #include "observe/log.h"
 

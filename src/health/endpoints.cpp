@@ -54,6 +54,7 @@ void HealthEndpoints::add_routes(http::Router& router) {
     add("/livez", "livez", &HealthEndpoints::live);
     add("/readyz", "readyz", &HealthEndpoints::ready);
     add("/metrics", "metrics", &HealthEndpoints::metrics_text);
+    add("/stats", "stats", &HealthEndpoints::stats);
 }
 
 HealthEndpoints::Answer HealthEndpoints::health(const http::Request&) {
@@ -103,6 +104,12 @@ HealthEndpoints::Answer HealthEndpoints::metrics_text(const http::Request&) {
     http::Response response;
     response.content_type = "text/plain; version=0.0.4; charset=utf-8";
     response.body = metrics_.text();
+    co_return response;
+}
+
+HealthEndpoints::Answer HealthEndpoints::stats(const http::Request&) {
+    http::Response response;
+    response.body = stats_.text();
     co_return response;
 }
 

@@ -1,5 +1,5 @@
-// HealthEndpoints: what monitors ask every role: GET /health, /livez, /readyz and /metrics. None of them requires an
-// API key.
+// HealthEndpoints: what monitors ask every role: GET /health, /livez, /readyz, /metrics and /stats. None of them
+// requires an API key.
 //
 // /health and /readyz answer from the last look of a HealthProbe: 200 while the process can do its work ("ready", or
 // "degraded" with names and reasons), otherwise 503 with what is missing.
@@ -14,6 +14,7 @@
 #include "base/json.h"
 #include "health/health_probe.h"
 #include "health/metrics_page.h"
+#include "health/stats.h"
 #include "http/router.h"
 #include "observe/metrics.h"
 
@@ -30,7 +31,10 @@ class HealthEndpoints {
 public:
     // metrics and clock must outlive it.
     HealthEndpoints(HealthConfig config, const Metrics& metrics, const Clock& clock)
-        : config_(std::move(config)), probe_(config_.dependencies, clock), metrics_(metrics, clock) {}
+        : config_(std::move(config)),
+          probe_(config_.dependencies, clock),
+          metrics_([&metrics] { return metrics.to_text(); }, clock),
+          stats_([this, &metrics] { return stats_text(metrics, config_.version); }, clock) {}
 
     // This must outlive the router.
     void add_routes(http::Router& router);
@@ -49,12 +53,14 @@ private:
     Answer live(const http::Request& request);
     Answer ready(const http::Request& request);
     Answer metrics_text(const http::Request& request);
+    Answer stats(const http::Request& request);
     Troubles troubles() const;
     http::Response judge(std::string_view when_well, json::Object body) const;
 
     const HealthConfig config_;
     HealthProbe probe_;
     MetricsPage metrics_;
+    MetricsPage stats_;
     std::atomic<bool> leaving_ = false;
 };
 

@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include "health/metrics_page.h"
+#include "observe/metrics.h"
 
 namespace ledgerline::health {
 namespace {
@@ -87,7 +88,7 @@ TEST(HealthProbe, AnExceptionIsTrouble) {
 TEST(MetricsPage, IsFreshForTheFewAndAtMostASecondOldForMany) {
     ManualClock clock;
     Metrics metrics("test");
-    MetricsPage page(metrics, clock);
+    MetricsPage page([&] { return metrics.to_text(); }, clock);
     const auto shows = [&](int events) {
         return page.text().contains("events_published_total " + std::to_string(events) + "\n");
     };

@@ -91,7 +91,9 @@ Result<void> LedgerProbe::try_stage(db::Connection& connection, StageRight right
     }
     LEDGERLINE_TRY(const auto [missing],
                    connection.query_row(sql::HealthMissingRights{.relations = relations, .verbs = verbs}));
-    if (missing) return failure(Disposition::retry, "42501", fmt::format("no right to {}", *missing));
+    if (missing)
+        return failure(Disposition::retry, std::string(db::insufficient_privilege),
+                       fmt::format("no right to {}", *missing));
     // Rolled back: a commit that waits for a standby would leave behind a server process that holds the lane's lock.
     auto written = connection.pipeline({{db::begin, {}}, {texts.write, {}}});
     connection.rollback();

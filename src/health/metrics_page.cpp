@@ -13,7 +13,7 @@ std::string MetricsPage::text() {
         }
         if (made_ < made_max) {
             ++made_;
-            last_ = std::make_shared<const std::string>(metrics_.to_text());
+            last_ = std::make_shared<const std::string>(make_());
         }
         page = last_;
     }

@@ -1,13 +1,13 @@
-// MetricsPage: the text of /metrics, made afresh at a moderate rate of requests and shared when they flood in: then it
-// is at most a second old. Thread-safe.
+// MetricsPage: the text of /metrics or /stats, made afresh at a moderate rate of requests and shared when they flood
+// in: then it is at most a second old. Thread-safe.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
 
 #include "base/clock.h"
-#include "observe/metrics.h"
 
 namespace ledgerline::health {
 
@@ -17,13 +17,13 @@ public:
     // How often the text is made within one age_max.
     static constexpr int made_max = 10;
 
-    // Both must outlive it.
-    MetricsPage(const Metrics& metrics, const Clock& clock) : metrics_(metrics), clock_(clock) {}
+    // clock, and what make uses, must outlive it.
+    MetricsPage(std::function<std::string()> make, const Clock& clock) : make_(std::move(make)), clock_(clock) {}
 
     std::string text();
 
 private:
-    const Metrics& metrics_;
+    const std::function<std::string()> make_;
     const Clock& clock_;
     std::mutex mutex_;
     SteadyTime counted_since_{};

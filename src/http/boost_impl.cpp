@@ -1,3 +1,2 @@
-// The only translation unit with the non-template code of Asio and Beast.
+// The only translation unit with the non-template code of Asio.
 #include <boost/asio/impl/src.hpp>
-#include <boost/beast/src.hpp>

@@ -1,32 +1,33 @@
 #include "http/client.h"
 
+#include <curl/curl.h>
+
 #include <algorithm>
 #include <array>
-#include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/string_body.hpp>
+#include <atomic>
+#include <boost/asio/ip/address.hpp>
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
-#include <optional>
+#include <cstdlib>
+#include <system_error>
 
 #include "base/text.h"
-#include "http/server/tcp.h"
 
 namespace ledgerline::http {
 namespace {
 
-namespace beast = boost::beast::http;
-using ResponseParser = beast::response_parser<beast::string_body>;
-
-constexpr std::size_t kReadBytes = 16 * 1024;
-// The most that the parser may leave unused while it waits for more: one line of a head, a chunk or a trailer.
-constexpr std::size_t kUnusedBytesMax = 64 * 1024;
+constexpr curl_off_t kRetryAfterSecondsMax = 24 * 3600;
+constexpr long kBufferBytes = 128 * 1024;  // in which libcurl receives
+constexpr const char* kClosed = "the server closed the connection";
+constexpr const char* kCutOff = "the answer was cut off";
+constexpr const char* kNotHttp = "the answer is not HTTP";
 
 Result<void> check(const ClientRequest& request) {
     const auto refuse = [](const char* what) {
         return failure(Disposition::refuse, std::string(client_bad_request), what);
     };
     if (!is_token(request.method)) return refuse("method must be a token");
-    if (!request.target.starts_with('/') || has_byte_below(request.target, 0x21))
+    if ((!request.target.empty() && !request.target.starts_with('/')) || has_byte_below(request.target, 0x21))
         return refuse("target must begin with / and hold neither spaces nor control characters");
     for (const auto& [name, value] : request.headers)
         if (!is_token(name) || has_byte_below(value, 0x20))
@@ -34,195 +35,293 @@ Result<void> check(const ClientRequest& request) {
     return {};
 }
 
-std::string authority(const BaseUrl& base) {
-    const std::string host = base.host.contains(':') ? "[" + base.host + "]" : base.host;
-    return base.port == 80 ? host : host + ":" + std::to_string(base.port);
+// Whether a connection to that host stays on this machine.
+bool is_this_machine(const std::string& host) {
+    if (equal_ignoring_case(host, "localhost") || lower(host).ends_with(".localhost")) return true;
+    boost::system::error_code error;
+    const auto address = boost::asio::ip::make_address(host, error);
+    return !error && (address.is_loopback() || address.is_unspecified());
 }
 
-std::string wire_text(const BaseUrl& base, const ClientRequest& request) {
-    std::string text = request.method + " " + base.prefix + request.target + " HTTP/1.1\r\nHost: " + authority(base);
-    text += "\r\n";
-    bool typed = false;
-    for (const auto& [name, value] : request.headers) {
-        text += name + ": " + value + "\r\n";
-        typed = typed || lower(name) == "content-type";
-    }
-    if (!request.body.empty() && !typed) text += "Content-Type: application/json\r\n";
-    if (!request.body.empty() || request.method == "POST" || request.method == "PATCH" || request.method == "PUT")
-        text += "Content-Length: " + std::to_string(request.body.size()) + "\r\n";
-    return text + "\r\n" + request.body;
+// What error messages show of a URL, and whether it names this machine.
+struct UrlFacts {
+    std::string shown;
+    bool is_this_machine = false;
+};
+
+UrlFacts facts_of(const std::string& url) {
+    const auto parsed = boost::urls::parse_uri(url);
+    if (!parsed) return {"the server", false};
+    std::string shown(parsed->scheme().data(), parsed->scheme().size());
+    shown += "://";
+    shown.append(parsed->encoded_host_and_port().data(), parsed->encoded_host_and_port().size());
+    shown.append(parsed->encoded_path().data(), parsed->encoded_path().size());
+    return {std::move(shown), is_this_machine(parsed->host_address())};
 }
 
-ClientResponse taken_from(beast::response<beast::string_body>&& message) {
-    ClientResponse response{static_cast<int>(message.result_int()), {}, std::move(message.body())};
-    for (const auto& field : message)
-        response.headers.emplace_back(lower({field.name_string().data(), field.name_string().size()}),
-                                      std::string(field.value().data(), field.value().size()));
-    return response;
+void initialize_curl() {
+    static const CURLcode done = curl_global_init(CURL_GLOBAL_DEFAULT);
+    LEDGERLINE_ASSERT(done == CURLE_OK);
 }
 
-// Reads answers from one connection, and keeps what was read beyond the last one.
-class ResponseReader {
+class HeaderLines {
 public:
-    explicit ResponseReader(TcpConnection& connection) : connection_(connection) {}
-
-    // The final answer; interim ones (1xx) are skipped.
-    Result<beast::response<beast::string_body>> read(bool head_only, SteadyTime deadline) {
-        while (true) {
-            std::optional<ResponseParser> parser(std::in_place);
-            parser->body_limit(Client::response_bytes_max);
-            parser->eager(true);
-            parser->skip(head_only);
-            LEDGERLINE_CHECK(fill(*parser, deadline));
-            if (parser->get().result_int() >= 200) return parser->release();
+    explicit HeaderLines(const ClientRequest& request) {
+        add("Expect:");  // no "100-continue": one round trip less
+        bool typed = false;
+        for (const auto& [name, value] : request.headers) {
+            add(value.empty() ? name + ";" : name + ": " + value);
+            typed = typed || lower(name) == "content-type";
         }
+        if (!typed) add(request.body.empty() ? "Content-Type:" : "Content-Type: application/json");
     }
-
-    bool has_more() const { return !pending_.empty(); }
+    HeaderLines(const HeaderLines&) = delete;
+    HeaderLines& operator=(const HeaderLines&) = delete;
+    ~HeaderLines() { curl_slist_free_all(lines_); }
+    curl_slist* get() const { return lines_; }
 
 private:
-    Result<void> fill(ResponseParser& parser, SteadyTime deadline) {
-        std::array<char, kReadBytes> block;
-        while (true) {
-            boost::system::error_code error;
-            if (!pending_.empty()) pending_.erase(0, parser.put(boost::asio::buffer(pending_), error));
-            if (error == beast::error::body_limit) return malformed("the answer is longer than 64 MiB");
-            if (error && error != beast::error::need_more)
-                return malformed("the answer is not HTTP: " + error.message());
-            if (parser.is_done()) return {};
-            if (pending_.size() > kUnusedBytesMax) return malformed("the answer is not HTTP: a line without an end");
-
-            LEDGERLINE_TRY(const std::size_t size, connection_.receive(block.data(), block.size(), deadline));
-            if (size > 0) {
-                pending_.append(block.data(), size);
-                continue;
-            }
-            if (!parser.got_some()) return malformed("the server closed the connection");
-            parser.put_eof(error);
-            if (error) return malformed("the answer was cut off");
-            return {};
-        }
+    void add(const std::string& line) {
+        curl_slist* longer = curl_slist_append(lines_, line.c_str());
+        LEDGERLINE_ASSERT(longer);
+        lines_ = longer;
     }
-
-    static std::unexpected<Error> malformed(std::string message) {
-        return failure(Disposition::retry, "io", std::move(message));
-    }
-
-    TcpConnection& connection_;
-    std::string pending_;
+    curl_slist* lines_ = nullptr;
 };
 
 }  // namespace
-
-Result<BaseUrl> BaseUrl::parse(std::string_view text) {
-    const auto refuse = [](const std::string& why) {
-        return failure(Disposition::refuse, "bad_url", "the URL must be [http://]host[:port][/prefix]: " + why);
-    };
-    if (text.empty()) return refuse("it is empty");
-    // People type host:8080, although in a URL "host" would be the scheme.
-    const bool has_scheme = text.contains("://");
-    const std::string url = has_scheme ? std::string(text) : "http://" + std::string(text);
-    const auto parsed = boost::urls::parse_uri(url);
-    if (!parsed) return refuse("it is not a URL");
-    if (parsed->scheme_id() == boost::urls::scheme::https)
-        return refuse("https is not supported; give the server's own address, or a proxy that accepts http");
-    if (parsed->scheme_id() != boost::urls::scheme::http) return refuse("its scheme is not http");
-    if (parsed->has_userinfo()) return refuse("it names a user");
-    if (parsed->has_query() || parsed->has_fragment()) return refuse("it has a query or a fragment");
-    BaseUrl base;
-    base.host = parsed->host_address();
-    if (base.host.empty()) return refuse("it has no host");
-    if (!has_scheme && (base.host == "http" || base.host == "https")) return refuse("// must follow the scheme");
-    if (parsed->has_port() && !parsed->port().empty()) {
-        const auto port = parse_port(parsed->port());
-        if (!port) return refuse("its port is not 1 to 65535");
-        base.port = *port;
-    }
-    base.prefix = std::string(parsed->encoded_path().data(), parsed->encoded_path().size());
-    if (!base.prefix.empty() && !base.prefix.starts_with('/')) return refuse("its port is not a number");
-    while (base.prefix.ends_with('/')) base.prefix.pop_back();
-    return base;
-}
-
-std::string BaseUrl::to_string() const { return "http://" + authority(*this) + prefix; }
 
 const std::string* ClientResponse::header(std::string_view name) const {
     const auto found = std::ranges::find(headers, name, &Header::first);
     return found == headers.end() ? nullptr : &found->second;
 }
 
-std::string percent_encode(std::string_view text) {
-    constexpr std::string_view digits = "0123456789ABCDEF", marks = "-._~";
-    std::string encoded;
-    for (const char c : text) {
-        if (is_digit(c) || is_letter(c) || marks.contains(c)) {
-            encoded += c;
-        } else {
-            const auto byte = static_cast<unsigned char>(c);
-            encoded += {'%', digits[byte >> 4], digits[byte & 15]};
-        }
-    }
-    return encoded;
-}
-
+// The request under way is in response, fault and the members between them; callbacks fill them.
 struct Client::Impl {
-    BaseUrl base;
-    TcpConnection connection;
+    const std::string url;
+    const UrlFacts facts;
+    const ClientConfig config;
+    CURL* const curl;
+    std::array<char, CURL_ERROR_SIZE> reason{};
+    std::atomic<SteadyTime> give_up_at = SteadyTime::max();
 
-    Result<void> reconnect(SteadyTime deadline) {
-        auto made = TcpConnection::connect(base.host, base.port, deadline);
-        if (!made) return unreachable(made.error());
-        connection = std::move(*made);
-        return {};
+    ClientResponse response;
+    std::size_t head_bytes = 0;
+    bool head_complete = false;
+    long sends = 0;
+    std::string fault;  // why a callback ended the request
+
+    Impl(const std::string& to, ClientConfig how);
+    ~Impl() { curl_easy_cleanup(curl); }
+
+    Result<ClientResponse> send(const ClientRequest& request, milliseconds timeout);
+
+private:
+    void set_request(const ClientRequest& request, const std::string& target_url, milliseconds timeout);
+    Error error_of(CURLcode code) const;
+    std::string reason_of(CURLcode code) const;
+    long info(CURLINFO which) const;
+
+    bool take_header(std::string_view line);
+    bool take_body(std::string_view part);
+    bool may_send();
+    bool end(std::string why) {
+        fault = std::move(why);
+        return false;
+    }
+    std::string too_long() const {
+        return "the answer is longer than " + std::to_string(config.response_bytes_max >> 20) + " MiB";
     }
 
-    // Returns the number of bytes sent, over the kept connection or else a new one.
-    Result<std::size_t> send(std::string_view text, SteadyTime deadline) {
-        // If the server has closed a kept connection, its end can be seen before anything is sent.
-        if (connection.is_open())
-            if (const auto sent = connection.send(text, deadline); sent && *sent > 0) return sent;
-        LEDGERLINE_CHECK(reconnect(deadline));
-        auto sent = connection.send(text, deadline);
-        if (!sent) return unreachable(sent.error());
-        return sent;
+    static std::size_t on_header(char* data, std::size_t, std::size_t size, void* self) {
+        return static_cast<Impl*>(self)->taken(&Impl::take_header, {data, size}) ? size : 0;
     }
-
-    std::unexpected<Error> unreachable(const Error& reason) const {
-        return failure(Disposition::retry, std::string(client_unreachable),
-                       base.to_string() + " cannot be reached: " + reason.message);
+    static std::size_t on_body(char* data, std::size_t, std::size_t size, void* self) {
+        return static_cast<Impl*>(self)->taken(&Impl::take_body, {data, size}) ? size : 0;
     }
-
-    std::unexpected<Error> outcome_unknown(const Error& reason) const {
-        return failure(Disposition::retry, std::string(client_outcome_unknown),
-                       base.to_string() + " gave no answer: " + reason.message);
+    // No exception may pass through libcurl.
+    bool taken(bool (Impl::*take)(std::string_view), std::string_view part) try {
+        return (this->*take)(part);
+    } catch (const std::exception&) {
+        return end("out of memory");  // fits into a string without allocating
+    }
+    static int on_send(void* self, char*, char*, int, int) {
+        return static_cast<Impl*>(self)->may_send() ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
+    }
+    // libcurl calls this about once a second, and whenever data moves. A result other than 0 ends the request.
+    static int on_progress(void* self, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+        return std::chrono::steady_clock::now() >= static_cast<Impl*>(self)->give_up_at.load() ? 1 : 0;
     }
 };
 
-Client::Client(BaseUrl base) : impl_(new Impl{std::move(base), {}}) {}
+Client::Impl::Impl(const std::string& to, ClientConfig how)
+    : url(to), facts(facts_of(to)), config(how), curl((initialize_curl(), curl_easy_init())) {
+    LEDGERLINE_ASSERT(curl);
+    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, reason.data());
+    curl_easy_setopt(curl, CURLOPT_USERAGENT, "ledgerline");
+    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(curl, CURLOPT_QUICK_EXIT, 1L);  // do not wait for a resolver that does not answer
+    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
+    curl_easy_setopt(curl, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+    curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, 1L);
+    curl_easy_setopt(curl, CURLOPT_BUFFERSIZE, kBufferBytes);
+    curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, config.redirects_max > 0 ? 1L : 0L);
+    curl_easy_setopt(curl, CURLOPT_MAXREDIRS, static_cast<long>(config.redirects_max));
+    curl_easy_setopt(curl, CURLOPT_POSTREDIR, static_cast<long>(CURL_REDIR_POST_ALL));
+    curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(curl, CURLOPT_HEADERDATA, this);
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, this);
+    curl_easy_setopt(curl, CURLOPT_PREREQFUNCTION, on_send);
+    curl_easy_setopt(curl, CURLOPT_PREREQDATA, this);
+    curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+    curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, on_progress);
+    curl_easy_setopt(curl, CURLOPT_XFERINFODATA, this);
+    // An empty name means no proxy, whatever the environment says.
+    if (facts.is_this_machine) curl_easy_setopt(curl, CURLOPT_PROXY, "");
+    // Only the command curl reads these, not the library.
+    for (const char* variable : {"SSL_CERT_FILE", "CURL_CA_BUNDLE"})
+        if (const char* file = std::getenv(variable); file && *file) curl_easy_setopt(curl, CURLOPT_CAINFO, file);
+    if (const char* folder = std::getenv("SSL_CERT_DIR"); folder && *folder)
+        curl_easy_setopt(curl, CURLOPT_CAPATH, folder);
+}
+
+// Callbacks -----------------------------------------------------------------------------------------------------------
+
+// One line of a head, or of the trailers. A status line begins the answer: the one before it was interim, or a
+// redirect.
+bool Client::Impl::take_header(std::string_view line) {
+    head_bytes += line.size();
+    if (head_bytes > head_bytes_max) return end(std::string(kNotHttp) + ": its head is too long");
+    while (line.ends_with('\n') || line.ends_with('\r')) line.remove_suffix(1);
+    if (line.starts_with("HTTP/")) {
+        response = {};
+        head_complete = false;
+    } else if (line.empty()) {
+        head_complete = true;
+    } else if (!head_complete) {
+        const auto colon = std::min(line.find(':'), line.size());
+        const std::string_view name = line.substr(0, colon);
+        if (is_token(name) && colon < line.size())
+            response.headers.emplace_back(lower(name), std::string(trimmed(line.substr(colon + 1))));
+    }
+    return true;
+}
+
+bool Client::Impl::take_body(std::string_view part) {
+    const std::size_t room = config.response_bytes_max - response.body.size();
+    if (part.size() > room && !config.cuts_long_responses) return end(too_long());
+    response.body += part.substr(0, room);
+    return true;
+}
+
+// libcurl sends a request again when a kept connection ends before the answer: but then it may have been executed.
+bool Client::Impl::may_send() { return ++sends <= 1 + info(CURLINFO_REDIRECT_COUNT) || end(kClosed); }
+
+// Requests ------------------------------------------------------------------------------------------------------------
+
+long Client::Impl::info(CURLINFO which) const {
+    long value = 0;
+    curl_easy_getinfo(curl, which, &value);
+    return value;
+}
+
+void Client::Impl::set_request(const ClientRequest& request, const std::string& target_url, milliseconds timeout) {
+    response = {};
+    head_bytes = 0;
+    head_complete = false;
+    sends = 0;
+    fault.clear();
+    reason[0] = '\0';
+    // libcurl reads 0 as "no limit".
+    const long limit_ms = std::max<long>(1, timeout.count());
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, limit_ms);
+    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, std::min<long>(limit_ms, config.connect_max.count()));
+    curl_easy_setopt(curl, CURLOPT_URL, target_url.c_str());
+    const std::string& method = request.method;
+    if (!request.body.empty() || method == "POST" || method == "PATCH" || method == "PUT") {
+        curl_easy_setopt(curl, CURLOPT_POST, 1L);
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request.body.data());
+        curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
+    } else {
+        curl_easy_setopt(curl, CURLOPT_HTTPGET, 1L);
+        if (method == "HEAD") curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
+    }
+    curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method.c_str());
+}
+
+Result<ClientResponse> Client::Impl::send(const ClientRequest& request, milliseconds timeout) {
+    const HeaderLines headers(request);
+    set_request(request, url + request.target, timeout);
+    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers.get());
+    const CURLcode code = curl_easy_perform(curl);
+    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, nullptr);
+    if (code == CURLE_OK && !head_complete) fault = kCutOff;
+    if (code != CURLE_OK || !head_complete) return std::unexpected(error_of(code));
+    response.status = static_cast<int>(info(CURLINFO_RESPONSE_CODE));
+    curl_off_t retry_after_s = 0;
+    curl_easy_getinfo(curl, CURLINFO_RETRY_AFTER, &retry_after_s);
+    response.retry_after = std::chrono::seconds(std::clamp<curl_off_t>(retry_after_s, 0, kRetryAfterSecondsMax));
+    return std::move(response);
+}
+
+Error Client::Impl::error_of(CURLcode code) const {
+    // A proxy that refuses to connect has been sent bytes as well, but not of the request.
+    const bool was_sent = sends > 0 && info(CURLINFO_REQUEST_SIZE) > 0;
+    return {Disposition::retry, std::string(was_sent ? client_outcome_unknown : client_unreachable),
+            facts.shown + (was_sent ? " gave no answer: " : " cannot be reached: ") + reason_of(code)};
+}
+
+std::string Client::Impl::reason_of(CURLcode code) const {
+    if (!fault.empty()) return fault;
+    const std::string text = peer_text(reason[0] ? reason.data() : curl_easy_strerror(code));
+    const long system_error = info(CURLINFO_OS_ERRNO);
+    switch (code) {
+        case CURLE_OPERATION_TIMEDOUT: {
+            curl_off_t resolved_us = 0;
+            curl_easy_getinfo(curl, CURLINFO_NAMELOOKUP_TIME_T, &resolved_us);
+            return resolved_us > 0 ? "timed out" : "the resolver does not answer in time";
+        }
+        case CURLE_ABORTED_BY_CALLBACK:
+            return "given up, because this process is ending";
+        case CURLE_GOT_NOTHING:
+            return kClosed;
+        case CURLE_PARTIAL_FILE:
+            return kCutOff;
+        case CURLE_FILESIZE_EXCEEDED:
+            return too_long();
+        case CURLE_OUT_OF_MEMORY:
+            // So libcurl also reports a header line over its limit of 100 KiB.
+            if (sends > 0) return std::string(kNotHttp) + ": a line is too long";
+            break;
+        case CURLE_WEIRD_SERVER_REPLY:
+        case CURLE_UNSUPPORTED_PROTOCOL:
+            return std::string(kNotHttp) + ": " + text;
+        case CURLE_RECV_ERROR:
+            // Without an error of the system, it is the framing that is wrong.
+            if (system_error == 0 && !url.starts_with("https")) return std::string(kNotHttp) + ": " + text;
+            break;
+        default:
+            break;
+    }
+    if (system_error == 0) return text;
+    const std::string message = std::generic_category().message(static_cast<int>(system_error));
+    // A proxy may be what cannot be reached.
+    return facts.is_this_machine ? message : text + " (" + message + ")";
+}
+
+Client::Client(const std::string& url, ClientConfig config) : impl_(std::make_unique<Impl>(url, config)) {}
 Client::~Client() = default;
 Client::Client(Client&&) noexcept = default;
 Client& Client::operator=(Client&&) noexcept = default;
 
-void Client::close() { impl_->connection.close(); }
+void Client::give_up_at(SteadyTime end) { impl_->give_up_at = end; }
 
 Result<ClientResponse> Client::send(const ClientRequest& request, milliseconds timeout) {
     LEDGERLINE_CHECK(check(request));
-    const auto deadline = std::chrono::steady_clock::now() + timeout;
-    const std::string text = wire_text(impl_->base, request);
-    const auto sent = impl_->send(text, deadline);
-    if (!sent) {
-        close();
-        return std::unexpected(sent.error());
-    }
-    ResponseReader reader(impl_->connection);
-    auto message = reader.read(request.method == "HEAD", deadline);
-    if (!message) {
-        close();
-        return impl_->outcome_unknown(message.error());
-    }
-    // A connection is kept only while both sides agree on where the next answer begins.
-    if (*sent < text.size() || !message->keep_alive() || message->need_eof() || reader.has_more()) close();
-    return taken_from(std::move(*message));
+    return impl_->send(request, timeout);
 }
 
 }  // namespace ledgerline::http

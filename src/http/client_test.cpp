@@ -1,5 +1,8 @@
 #include "http/client.h"
 
+#include <gmock/gmock.h>
+
+#include <cstdlib>
 #include <thread>
 
 #include "http/server/edge_fixture.h"
@@ -10,7 +13,8 @@ namespace {
 TEST(BaseUrl, TakesWhatPeopleTypeForAnHttpUrl) {
     const auto parsed = [](std::string_view text) {
         const auto url = BaseUrl::parse(text);
-        return url ? url->host + "|" + std::to_string(url->port) + "|" + url->prefix : url.error().code;
+        if (!url) return url.error().code;
+        return (url->tls ? "tls:" : "") + url->host + "|" + std::to_string(url->port) + "|" + url->prefix;
     };
     EXPECT_EQ(parsed("http://localhost:8080"), "localhost|8080|");
     EXPECT_EQ(parsed("HTTP://example.com/"), "example.com|80|");
@@ -19,17 +23,20 @@ TEST(BaseUrl, TakesWhatPeopleTypeForAnHttpUrl) {
     EXPECT_EQ(parsed("example.com"), "example.com|80|");
     EXPECT_EQ(parsed("[::1]:8080/a/"), "::1|8080|/a");
     EXPECT_EQ(parsed("127.0.0.1:8080//"), "127.0.0.1|8080|");
+    EXPECT_EQ(parsed("https://a"), "tls:a|443|");
+    EXPECT_EQ(parsed("HTTPS://[::1]:8443/p/"), "tls:::1|8443|/p");
     for (const char* bad :
-         {"",           "https://a",  "HTTPS://a:443", "ftp://a",    "http:a",         "http:/a",    "https:a",
-          "://a",       "http://",    "http:///a",     "/a",         ":8080",          "::1",        "http://u@a",
-          "u:p@a",      "http://a?b", "http://a#b",    "http://a:0", "http://a:65536", "http://a:b", "a:b",
-          "http://a b", "a b",        "http://a\n",    "a\x1b"}) {
+         {"",           "https://",   "HTTPS://a:0", "ftp://a",    "http:a",         "http:/a",    "https:a",
+          "://a",       "http://",    "http:///a",   "/a",         ":8080",          "::1",        "http://u@a",
+          "u:p@a",      "http://a?b", "http://a#b",  "http://a:0", "http://a:65536", "http://a:b", "a:b",
+          "http://a b", "a b",        "http://a\n",  "a\x1b"}) {
         const auto refused = BaseUrl::parse(bad);
         ASSERT_FALSE(refused) << bad;
         EXPECT_EQ(refused.error().code, "bad_url") << bad;
         EXPECT_EQ(refused.error().message.find("u:p"), std::string::npos);
     }
-    EXPECT_NE(BaseUrl::parse("https://a").error().message.find("https is not supported"), std::string::npos);
+    EXPECT_NE(BaseUrl::parse("ftp://a").error().message.find("neither http nor https"), std::string::npos);
+    EXPECT_EQ(BaseUrl::parse("https://a:443/p/")->to_string(), "https://a/p");
     EXPECT_EQ(BaseUrl::parse("http://[::1]:81/a/")->to_string(), "http://[::1]:81/a");
 }
 
@@ -111,38 +118,56 @@ TEST_F(Clients, RefuseWhatHttpCannotCarry) {
     }
 }
 
-// A server that answers one connection with fixed bytes, whatever the request, and closes it.
+// A server that answers the requests of one connection with these bytes in turn, and closes it.
 class FixedServer {
 public:
-    explicit FixedServer(std::string bytes) : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    explicit FixedServer(std::vector<std::string> answers) : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
         sockaddr_in address{};
         address.sin_family = AF_INET;
         address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
         socklen_t size = sizeof address;
         EXPECT_EQ(::bind(socket_, reinterpret_cast<sockaddr*>(&address), size), 0);
-        EXPECT_EQ(::listen(socket_, 1), 0);
+        EXPECT_EQ(::listen(socket_, 8), 0);
         getsockname(socket_, reinterpret_cast<sockaddr*>(&address), &size);
         port = ntohs(address.sin_port);
-        thread_ = std::jthread([this, answer = std::move(bytes)] {
-            const int peer = ::accept(socket_, nullptr, nullptr);
-            char block[4096];
-            EXPECT_GT(::recv(peer, block, sizeof block, 0), 0);
-            EXPECT_EQ(::send(peer, answer.data(), answer.size(), MSG_NOSIGNAL), static_cast<ssize_t>(answer.size()));
-            ::close(peer);
-        });
+        thread_ = std::jthread([this, answers = std::move(answers)] { serve(answers); });
     }
+    explicit FixedServer(const char* answer) : FixedServer(std::vector<std::string>{answer}) {}
     ~FixedServer() {
-        thread_.join();
+        end();
         ::close(socket_);
     }
 
-    Result<ClientResponse> answer() const {
-        return Client(BaseUrl{"127.0.0.1", port, ""}).send({"GET", "/", {}, ""}, kPatience);
+    std::string url() const { return "http://127.0.0.1:" + std::to_string(port); }
+    Result<ClientResponse> answer() const { return Client(url()).send({"GET", "/", {}, ""}, kPatience); }
+    // Ends the server; then requests and received say what came.
+    void end() {
+        ::shutdown(socket_, SHUT_RDWR);
+        if (thread_.joinable()) thread_.join();
     }
-
+    int requests = 0;
+    std::string received;
     std::uint16_t port = 0;
 
 private:
+    void serve(const std::vector<std::string>& answers) {
+        const int peer = ::accept(socket_, nullptr, nullptr);
+        if (peer < 0) return;
+        char block[4096];
+        for (const std::string& answer : answers) {
+            const ssize_t size = ::recv(peer, block, sizeof block, 0);
+            if (size <= 0) break;
+            ++requests;
+            received.append(block, static_cast<std::size_t>(size));
+            EXPECT_EQ(::send(peer, answer.data(), answer.size(), MSG_NOSIGNAL), static_cast<ssize_t>(answer.size()));
+        }
+        ::close(peer);
+        // Another connection is another request.
+        if (const int next = ::accept(socket_, nullptr, nullptr); next >= 0) {
+            if (::recv(next, block, sizeof block, 0) > 0) ++requests;
+            ::close(next);
+        }
+    }
     int socket_;
     std::jthread thread_;
 };
@@ -160,12 +185,106 @@ TEST(FixedAnswers, AreReadInEveryFraming) {
 
 TEST(FixedAnswers, ThatAreCutOffOrNotHttpLeaveTheOutcomeUnknown) {
     for (const char* bytes :
-         {"", "HTTP/1.1 200 OK\r\nContent-Le", "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nabc", "SSH-2.0-OpenSSH\r\n",
-          "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n"}) {
+         {"", "HTTP/1.1 200 OK\r\nContent-Le", "HTTP/1.1 200 OK\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nabc",
+          "SSH-2.0-OpenSSH\r\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n"}) {
         const auto response = FixedServer(bytes).answer();
         ASSERT_FALSE(response) << bytes;
         EXPECT_TRUE(may_have_been_executed(response.error())) << bytes;
     }
+}
+
+constexpr const char* kOk = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+// libcurl would send the request again: the server may have executed the first one.
+TEST(FixedAnswers, ThatEndAKeptConnectionAreNotAskedForAgain) {
+    FixedServer server(std::vector<std::string>{kOk, ""});
+    Client client(server.url());
+    ASSERT_TRUE(client.send({"POST", "/", {}, "{}"}, kPatience));
+    const auto lost = client.send({"POST", "/", {}, "{}"}, kPatience);
+    ASSERT_FALSE(lost);
+    EXPECT_TRUE(may_have_been_executed(lost.error()));
+    EXPECT_EQ(lost.error().message, server.url() + " gave no answer: the server closed the connection");
+    server.end();
+    EXPECT_EQ(server.requests, 2);
+}
+
+TEST(FixedAnswers, ThatRedirectAreFollowedOnlyIfAsked) {
+    const char* moved = "HTTP/1.1 307 Temporary Redirect\r\nLocation: /there\r\nContent-Length: 0\r\n\r\n";
+    const auto plain = FixedServer(moved).answer();
+    ASSERT_TRUE(plain) << plain.error().message;
+    EXPECT_EQ(plain->status, 307);
+    FixedServer server(std::vector<std::string>{moved, kOk});
+    const auto followed = Client(server.url(), {.redirects_max = 1}).send({"POST", "/here", {}, "{}"}, kPatience);
+    ASSERT_TRUE(followed) << followed.error().message;
+    EXPECT_EQ(followed->status, 200);
+    server.end();
+    EXPECT_THAT(server.received, testing::HasSubstr("POST /there HTTP/1.1\r\n"));
+}
+
+TEST(FixedAnswers, ThatAreTooLongAreRefusedOrCut) {
+    const std::string answer = "HTTP/1.1 200 OK\r\n\r\nabc";
+    FixedServer one(answer.c_str()), other(answer.c_str());
+    const auto long_one = Client(one.url(), {.response_bytes_max = 2}).send({}, kPatience);
+    ASSERT_FALSE(long_one);
+    EXPECT_THAT(long_one.error().message, testing::HasSubstr("the answer is longer than"));
+    const auto cut = Client(other.url(), {.response_bytes_max = 2, .cuts_long_responses = true}).send({}, kPatience);
+    ASSERT_TRUE(cut) << cut.error().message;
+    EXPECT_EQ(cut->body, "ab");
+}
+
+TEST(FixedAnswers, WithEndlessHeadsAreGivenUp) {
+    std::string interim, lines = "HTTP/1.1 200 OK\r\n";
+    while (interim.size() <= Client::head_bytes_max) interim += "HTTP/1.1 100 Continue\r\n\r\n";
+    while (lines.size() <= Client::head_bytes_max) lines += "A: b\r\n";
+    for (const std::string& bytes : {interim, lines}) {
+        const auto response = FixedServer(bytes.c_str()).answer();
+        ASSERT_FALSE(response);
+        EXPECT_THAT(response.error().message, testing::HasSubstr("the answer is not HTTP: its head is too long"));
+    }
+}
+
+TEST(Urls, WithSecretsAreShownWithoutThem) {
+    const auto refused = Client("http://user:hush@127.0.0.1:1/path?key=hush").send({}, kPatience);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().message, "http://127.0.0.1:1/path cannot be reached: Connection refused");
+}
+
+// A variable of the environment, for as long as this lives.
+class Variable {
+public:
+    Variable(const char* name, const std::string& value) : name_(name) {
+        if (const char* before = std::getenv(name)) before_ = before;
+        ::setenv(name, value.c_str(), 1);
+    }
+    ~Variable() { before_ ? ::setenv(name_, before_->c_str(), 1) : ::unsetenv(name_); }
+
+private:
+    const char* const name_;
+    std::optional<std::string> before_;
+};
+
+TEST(Proxies, AreAskedForOtherMachinesOnly) {
+    FixedServer proxy(kOk);
+    const Variable http("http_proxy", proxy.url()), all("all_proxy", proxy.url()), none("no_proxy", "");
+    FixedServer here(kOk);
+    EXPECT_TRUE(here.answer());
+    FixedServer by_name(kOk);
+    EXPECT_TRUE(Client("http://localhost:" + std::to_string(by_name.port)).send({}, kPatience));
+    const auto there = Client("http://ledger.example:8080").send({.target = "/v1/lanes"}, kPatience);
+    ASSERT_TRUE(there) << there.error().message;
+    proxy.end();
+    EXPECT_EQ(proxy.requests, 1);
+    EXPECT_THAT(proxy.received, testing::StartsWith("GET http://ledger.example:8080/v1/lanes HTTP/1.1\r\n"));
+}
+
+TEST(Proxies, ThatRefuseToConnectHaveNotBeenSentTheRequest) {
+    FixedServer proxy("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n");
+    const Variable https("https_proxy", proxy.url()), none("no_proxy", "");
+    const auto refused = Client("https://ledger.example").send({"POST", "/", {}, "{}"}, kPatience);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, client_unreachable);
+    EXPECT_THAT(refused.error().message, testing::StartsWith("https://ledger.example cannot be reached: "));
+    EXPECT_THAT(refused.error().message, testing::HasSubstr("403"));
 }
 
 }  // namespace

@@ -3,7 +3,6 @@
 #include <optional>
 
 #include "base/text.h"
-#include "base/utf8.h"
 
 namespace ledgerline::http {
 namespace {

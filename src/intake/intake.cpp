@@ -1,87 +1,54 @@
 #include "intake/intake.h"
 
-#include <pthread.h>
-
 #include <algorithm>
 #include <utility>
-
-#include "observe/batch_log.h"
-#include "observe/exceptions.h"
-#include "observe/log.h"
 
 namespace ledgerline::intake {
 namespace {
 
-constexpr std::string_view kTimedOut = "57014";    // the server's statement_timeout
-constexpr std::string_view kLockNotHad = "55P03";  // lock_timeout
-
-// Failures that say nothing about the next try, which may well succeed at once.
-constexpr std::string_view kContentionCodes[] = {
-    "40001",  // serialization failure
-    "40P01",  // deadlock
-    kLockNotHad,
-    "25P03",  // idle in transaction for too long: this process was suspended for a while
-    "26000",  // the statement must be prepared again
-    "0A000",  // likewise
-    kTimedOut,
-};
-
 // This many rows in a row, each refused alone and all for the same reason, count as an outage.
 constexpr int kRefusalsOfAnOutage = 2;
-
-bool is_contention(const Error& error) {
-    return std::ranges::find(kContentionCodes, error.code) != std::end(kContentionCodes);
-}
 
 Error with_code(std::string_view code, std::string message) {
     return {Disposition::retry, std::string(code), std::move(message)};
 }
 
-void log_accepted(std::span<const IntakeItem> items, const IntakeAnswers& answers) {
-    std::map<int, BatchLog> lines;
-    for (std::size_t i = 0; i < items.size(); ++i) {
-        if (!answers[i] || answers[i]->status != IntakeResult::Status::created) continue;
-        lines.try_emplace(answers[i]->lane, "transactions accepted", answers[i]->lane)
-            .first->second.add(answers[i]->seq, items[i].traceparent);
-    }
-}
-
-void name_thread(std::thread& thread, const char* name) { pthread_setname_np(thread.native_handle(), name); }
-
 }  // namespace
 
-IntakeBatcher::IntakeBatcher(IntakeStore& store, IntakeConfig config, const Clock& clock, Random& random,
-                             Metrics& metrics, Wakeup& publisher_wakeup, OnFatal on_fatal, Tracer& tracer)
+IntakeBatcher::IntakeBatcher(IntakeStore& store, IntakeConfig config, Wakeup& publisher_wakeup, OnFatal on_fatal,
+                             const ProcessContext& context)
     : store_(store),
       config_(config),
-      clock_(clock),
-      metrics_(metrics),
-      created_total_(metrics.intake_rows_total.Add({{"result", "created"}})),
-      replayed_total_(metrics.intake_rows_total.Add({{"result", "replayed"}})),
-      refused_total_(metrics.intake_rows_total.Add({{"result", "refused"}})),
-      failed_total_(metrics.intake_rows_total.Add({{"result", "failed"}})),
+      clock_(context.clock),
+      probe_(context.metrics, context.tracer),
       publisher_wakeup_(publisher_wakeup),
       on_fatal_(std::move(on_fatal)),
-      tracer_(tracer),
-      backoff_(config.backoff, random),
+      backoff_(config.backoff, context.random),
       queue_({config.queue_rows_max, config.queue_bytes_max}, {config.turn_rows_max, config.turn_bytes_max}),
-      batch_rows_max_(config.batch_rows_max) {}
+      batch_rows_max_(config.batch_rows_max),
+      loop_(
+          "intake", stop_wakeup_,
+          [this]() -> Result<milliseconds> {
+              run_round();
+              return milliseconds(0);
+          },
+          [](const Error&) {}, [this](const char* what) { probe_.threw(what); }),
+      deadlines_(
+          "intake-deadline", deadline_wakeup_, [this]() -> Result<milliseconds> { return answer_late(); },
+          [](const Error&) {}, [this](const char* what) { probe_.threw(what); }) {}
 
 void IntakeBatcher::start() {
-    LEDGERLINE_ASSERT(!thread_.joinable() && !stopping_);
-    thread_ = std::thread([this] { run(); });
-    name_thread(thread_, "intake");
-    deadline_thread_ = std::thread([this] { run_deadlines(); });
-    name_thread(deadline_thread_, "intake-deadline");
+    LEDGERLINE_ASSERT(!stopping_);
+    loop_.start();
+    deadlines_.start();
 }
 
+// The deadlines end last: those of the last batch still count.
 void IntakeBatcher::stop() {
     stopping_ = true;
     queue_.close(with_code(shutting_down, "this server is shutting down"));
-    stop_wakeup_.notify();
-    if (thread_.joinable()) thread_.join();
-    deadline_wakeup_.notify();
-    if (deadline_thread_.joinable()) deadline_thread_.join();
+    loop_.stop();
+    deadlines_.stop();
 }
 
 boost::asio::awaitable<IntakeReply> IntakeBatcher::accept(std::vector<IntakeItem> items) {
@@ -94,42 +61,20 @@ void IntakeBatcher::submit(std::vector<IntakeItem> items, Resume<IntakeReply> an
     note_queue();
 }
 
-void IntakeBatcher::note_queue() {
-    const IntakeQueue::Size waiting = queue_.size();
-    metrics_.intake_queue_rows.Set(static_cast<double>(waiting.rows));
-    metrics_.intake_queue_bytes.Set(static_cast<double>(waiting.bytes));
-}
-
-void IntakeBatcher::run() {
-    while (!stopping_) {
-        try {
-            run_round();
-        } catch (const std::exception& exception) {
-            // Rows already taken are answered at their deadline.
-            note_exception(metrics_, "intake", exception.what());
-            stop_wakeup_.wait(backoff_.next());
-        }
-    }
-}
-
+// Rows that it has taken when something throws are answered at their deadline.
 void IntakeBatcher::run_round() {
     if (!reachable_) return probe_database();
     auto batch = queue_.take({batch_rows_max_, config_.batch_bytes_max});
     if (!batch) return;
     auto answers = accept_batch(*batch);
-    count(answers);
-    log_accepted(batch->items, answers);
+    probe_.answered(batch->items, answers);
     queue_.answer(*std::move(batch), std::move(answers));
 }
 
 IntakeAnswers IntakeBatcher::accept_batch(const IntakeQueue::Batch& batch) {
     note_queue();
-    metrics_.intake_batch_size.Observe(static_cast<double>(batch.items.size()));
     const auto waited = clock_.steady_now() - (batch.first_deadline - config_.request_timeout);
-    metrics_.intake_wait_seconds.Observe(std::chrono::duration<double>(waited).count());
-
-    Span span = tracer_.start_batch("intake batch", batch.items, &IntakeItem::traceparent);
-    span.set("ledgerline.intake.rows", batch.items.size());
+    Span span = probe_.begin_batch(batch.items, waited);
     const TraceScope scope(span.context());
     Attempt attempt{batch.deadline};
     auto answers = accept_items(batch.items, attempt);
@@ -147,20 +92,12 @@ IntakeAnswers IntakeBatcher::accept_batch(const IntakeQueue::Batch& batch) {
     return answers;
 }
 
-// Sleeps until the first deadline. No deadline set meanwhile can be earlier than one whole request_timeout from now.
-void IntakeBatcher::run_deadlines() {
-    while (!stopping_) {
-        const SteadyTime now = clock_.steady_now();
-        SteadyTime next = now + config_.request_timeout;
-        try {
-            next = queue_.expire(now).value_or(next);
-        } catch (const std::exception& exception) {
-            note_exception(metrics_, "intake", exception.what());
-            next = now + config_.backoff.cap;
-        }
-        deadline_wakeup_.wait(
-            std::chrono::ceil<milliseconds>(std::min<SteadyTime::duration>(next - now, config_.request_timeout)));
-    }
+// Returns how long the first deadline is away. None that is set meanwhile can come earlier than one whole
+// request_timeout from now.
+milliseconds IntakeBatcher::answer_late() {
+    const SteadyTime now = clock_.steady_now();
+    const SteadyTime::duration until_next = queue_.expire(now).value_or(now + config_.request_timeout) - now;
+    return std::chrono::ceil<milliseconds>(std::min<SteadyTime::duration>(until_next, config_.request_timeout));
 }
 
 IntakeAnswers IntakeBatcher::accept_items(std::span<const IntakeItem> items, Attempt& attempt, bool fate_unknown) {
@@ -179,16 +116,16 @@ IntakeAnswers IntakeBatcher::accept_items(std::span<const IntakeItem> items, Att
                                     : refuse_one(items[0], error, attempt);
         if (error.code == outcome_unknown) {
             fate_unknown = true;
-            log::warn("the fate of an intake batch is unknown: running it again", {{"reason", error.message}});
-        } else if (error.code == kTimedOut && items.size() > 1) {
+            probe_.fate_unknown(error);
+        } else if (error.code == db::query_canceled && items.size() > 1) {
             batch_rows_max_ = std::max<std::size_t>(1, std::min(batch_rows_max_, items.size()) / 2);
-            log::warn("an intake batch took too long and is halved", {{"rows", items.size()}});
+            probe_.too_slow(items.size());
             return accept_halves(items, attempt, fate_unknown);
-        } else if (error.code == kTimedOut) {
+        } else if (error.code == db::query_canceled) {
             return answer_all(1, with_code(fate_unknown ? outcome_unknown : overloaded, error.message));
-        } else if (error.code == kLockNotHad && std::exchange(attempt.waits_for_lanes, false)) {
+        } else if (error.code == db::lock_not_available && std::exchange(attempt.waits_for_lanes, false)) {
             continue;
-        } else if (!is_contention(error)) {
+        } else if (!db::is_contention(error.code)) {
             // The session may have been lost long before this batch, so try a new one before calling it an outage.
             if (error.disposition == Disposition::retry && !std::exchange(attempt.connection_renewed, true)) continue;
             lose_database(error);
@@ -208,10 +145,10 @@ Result<std::vector<IntakeResult>> IntakeBatcher::try_once(std::span<const Intake
     try {
         results = store_.accept(items, {!attempt.waits_for_lanes, held_lanes_});
     } catch (const std::exception& exception) {
-        note_exception(metrics_, "intake", exception.what());
+        probe_.threw(exception.what());
         results = std::unexpected(with_code(outcome_unknown, exception.what()));
     }
-    metrics_.intake_commit_seconds.Observe(std::chrono::duration<double>(clock_.steady_now() - begun).count());
+    probe_.tried(clock_.steady_now() - begun);
     return results;
 }
 
@@ -251,10 +188,7 @@ IntakeAnswers IntakeBatcher::accept_rest(std::span<const IntakeItem> items, cons
 
 // A row that the database refuses on its own. If the next one is refused for the same reason, the database is at fault.
 IntakeAnswers IntakeBatcher::refuse_one(const IntakeItem& item, const Error& error, Attempt& attempt) {
-    log::error("the database refuses a transaction", {{"transaction_id", item.transaction_id},
-                                                      {"account_id", item.account_id},
-                                                      {"code", error.code},
-                                                      {"reason", error.message}});
+    probe_.refused(item, error);
     refusals_in_a_row_ = refusal_code_ == error.code ? refusals_in_a_row_ + 1 : 1;
     refusal_code_ = error.code;
     IntakeAnswers answers;
@@ -295,17 +229,15 @@ IntakeAnswers IntakeBatcher::accepted(std::vector<IntakeResult> results, bool fa
 
 void IntakeBatcher::note_lane(const IntakeResult& result) {
     if (result.status == IntakeResult::Status::lane_held) {
-        if (held_lanes_.insert(result.lane).second)
-            log::warn("intake does not wait for a lane that another session holds", {{"lane", result.lane}});
+        if (held_lanes_.insert(result.lane).second) probe_.lane_held(result.lane);
     } else if (result.status == IntakeResult::Status::created && held_lanes_.erase(result.lane) > 0) {
-        log::info("intake has the lock of a held lane again", {{"lane", result.lane}});
+        probe_.lane_free(result.lane);
     }
 }
 
 void IntakeBatcher::lose_database(const Error& error) {
-    if (reachable_.exchange(false))
-        log::error("intake cannot use the database", {{"code", error.code}, {"reason", error.message}});
-    standing_.troubled("intake cannot commit: " + error.message);
+    reachable_ = false;
+    probe_.database_away(error);
     queue_.refuse(with_code(database_unavailable, error.message));
     if (error.disposition == Disposition::stop && !std::exchange(broken_, true)) on_fatal_(error);
 }
@@ -315,29 +247,14 @@ void IntakeBatcher::reach_database() {
     backoff_.reset();
     if (reachable_) return;
     queue_.accept_again();
-    standing_.well();
+    probe_.database_answered();
     reachable_ = true;
-    log::info("intake can reach the database again");
 }
 
 void IntakeBatcher::probe_database() {
     stop_wakeup_.wait(backoff_.next());
     if (stopping_ || broken_) return;
     if (store_.ping()) reach_database();
-}
-
-void IntakeBatcher::count(const IntakeAnswers& answers) {
-    for (const auto& answer : answers) {
-        prometheus::Counter* counter = &refused_total_;
-        if (!answer || answer->status == IntakeResult::Status::failed) {
-            counter = &failed_total_;
-        } else if (answer->status == IntakeResult::Status::created) {
-            counter = &created_total_;
-        } else if (answer->status == IntakeResult::Status::replayed) {
-            counter = &replayed_total_;
-        }
-        counter->Increment();
-    }
 }
 
 }  // namespace ledgerline::intake

@@ -32,18 +32,17 @@
 #include <set>
 #include <span>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "base/backoff.h"
 #include "base/clock.h"
 #include "base/limits.h"
-#include "base/standing.h"
+#include "base/loop.h"
 #include "base/wakeup.h"
+#include "intake/intake_probe.h"
 #include "intake/intake_queue.h"
 #include "intake/intake_store.h"
-#include "observe/metrics.h"
-#include "observe/tracer.h"
+#include "observe/process_context.h"
 
 namespace ledgerline::intake {
 
@@ -66,8 +65,8 @@ public:
     // Arguments passed by reference must outlive it. publisher_wakeup is notified after each commit that stored rows.
     // on_fatal is called at most once, on the batcher's thread, when the database says that no batch can ever succeed;
     // from then on rows are answered with database_unavailable.
-    IntakeBatcher(IntakeStore& store, IntakeConfig config, const Clock& clock, Random& random, Metrics& metrics,
-                  Wakeup& publisher_wakeup, OnFatal on_fatal, Tracer& tracer = Tracer::off());
+    IntakeBatcher(IntakeStore& store, IntakeConfig config, Wakeup& publisher_wakeup, OnFatal on_fatal,
+                  const ProcessContext& context);
     ~IntakeBatcher() { stop(); }
     IntakeBatcher(const IntakeBatcher&) = delete;
     IntakeBatcher& operator=(const IntakeBatcher&) = delete;
@@ -83,7 +82,7 @@ public:
     void submit(std::vector<IntakeItem> items, Resume<IntakeReply> answered);
 
     // Why intake cannot commit, as of its last try; empty while it can. Thread-safe.
-    std::optional<std::string> trouble() const { return standing_.trouble(); }
+    std::optional<std::string> trouble() const { return probe_.trouble(); }
 
 private:
     // One batch, and the state of its tries.
@@ -95,9 +94,8 @@ private:
         std::optional<Error> outage{};  // the answer to all rows from then on
     };
 
-    void run();
     void run_round();
-    void run_deadlines();
+    milliseconds answer_late();
     IntakeAnswers accept_batch(const IntakeQueue::Batch& batch);
     IntakeAnswers accept_items(std::span<const IntakeItem> items, Attempt& attempt, bool fate_unknown = false);
     Result<std::vector<IntakeResult>> try_once(std::span<const IntakeItem> items, const Attempt& attempt);
@@ -107,38 +105,31 @@ private:
                               bool fate_unknown);
     IntakeAnswers accepted(std::vector<IntakeResult> results, bool fate_unknown);
     void note_lane(const IntakeResult& result);
-    void note_queue();
+    void note_queue() { probe_.queued(queue_.size()); }
     void lose_database(const Error& error);
     void reach_database();
     void probe_database();
-    void count(const IntakeAnswers& answers);
 
     IntakeStore& store_;
     const IntakeConfig config_;
     const Clock& clock_;
-    Metrics& metrics_;
-    prometheus::Counter& created_total_;
-    prometheus::Counter& replayed_total_;
-    prometheus::Counter& refused_total_;
-    prometheus::Counter& failed_total_;
+    IntakeProbe probe_;
     Wakeup& publisher_wakeup_;
     const OnFatal on_fatal_;
-    Tracer& tracer_;
     Backoff backoff_;
     IntakeQueue queue_;
-    std::atomic<bool> reachable_ = true;
-    Standing standing_;
     std::atomic<bool> stopping_ = false;
     // Used by the batcher's thread only.
+    bool reachable_ = true;
     bool broken_ = false;
     std::set<int> held_lanes_;    // by another session, for longer than the lock timeout
     std::size_t batch_rows_max_;  // halved when a batch times out, doubled when one succeeds
     std::string refusal_code_;    // of the last rows in a row that were refused alone
     int refusals_in_a_row_ = 0;
     Wakeup stop_wakeup_;
-    Wakeup deadline_wakeup_;  // for the deadline thread
-    std::thread thread_;
-    std::thread deadline_thread_;
+    Wakeup deadline_wakeup_;
+    LoopThread loop_;       // runs the batches
+    LoopThread deadlines_;  // answers requests that are late
 };
 
 }  // namespace ledgerline::intake

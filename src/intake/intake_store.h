@@ -1,5 +1,10 @@
 // IntakeStore: how transactions are accepted. Each method is one complete database transaction.
 //
+//     auto results = store.accept(items);
+//     if (!results && results.error().code == outcome_unknown)
+//         results = store.accept(items);  // with the same ids: what the first try accepted is created, not replayed
+//     if (results && results->front().status == IntakeResult::Status::created) answer(201, results->front().seq);
+//
 // Implementations: PgIntakeStore, and one in memory for tests and the simulation. Both pass the same conformance suite
 // (tests/integration). Not thread-safe: one thread at a time.
 #pragma once

@@ -161,10 +161,13 @@ protected:
 
     void start(IntakeConfig config = {}) {
         config.backoff = {milliseconds(1), milliseconds(2)};
-        batcher_.emplace(store_, config, clock_, random_, metrics_, publisher_, [this](const Error& error) {
-            std::lock_guard lock(mutex_);
-            fatal_.push_back(error.code);
-        });
+        batcher_.emplace(
+            store_, config, publisher_,
+            [this](const Error& error) {
+                std::lock_guard lock(mutex_);
+                fatal_.push_back(error.code);
+            },
+            ProcessContext{clock_, random_, ids_, metrics_});
         batcher_->start();
     }
     static IntakeConfig with(milliseconds request_timeout, std::size_t batch_rows_max = 500,
@@ -209,6 +212,7 @@ protected:
 
     SystemClock clock_;
     SeededRandom random_{1};
+    UuidGenerator ids_{clock_, random_};
     Metrics metrics_{"test"};
     Wakeup publisher_;
     ScriptedStore store_;

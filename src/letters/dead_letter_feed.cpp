@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "base/failpoint.h"
-#include "observe/log.h"
 
 namespace ledgerline::letters {
 namespace {
@@ -16,23 +15,23 @@ std::size_t bytes_of(const std::vector<DeadLetter>& letters) {
 
 }  // namespace
 
-DeadLetterFeed::DeadLetterFeed(std::string owner, DeadLetterStore& store, bus::Producer& producer, const Clock& clock,
-                               Random& random, Metrics& metrics)
+DeadLetterFeed::DeadLetterFeed(std::string owner, DeadLetterStore& store, bus::Producer& producer,
+                               const ProcessContext& context)
     : owner_(std::move(owner)),
       store_(store),
       producer_(producer),
-      clock_(clock),
-      metrics_(metrics),
-      database_backoff_(outage_backoff, random),
-      bus_backoff_(outage_backoff, random) {}
+      clock_(context.clock),
+      probe_(context.metrics),
+      database_backoff_(outage_backoff, context.random),
+      bus_backoff_(outage_backoff, context.random) {}
 
 Result<milliseconds> DeadLetterFeed::step() {
     const SteadyTime now = clock_.steady_now();
     if (now < retry_at_) return std::chrono::ceil<milliseconds>(retry_at_ - now);
     auto idle = run_round();
     if (!idle) return pause_for_database(idle.error());
-    if (database_backoff_.failures() > 0) log::info("dead letters: the database answers again");
     database_backoff_.reset();
+    probe_.database_answered();
     return idle;
 }
 
@@ -61,15 +60,15 @@ Result<milliseconds> DeadLetterFeed::run_round() {
     failpoint("dead_letters.produced");
     LEDGERLINE_CHECK(mark());
     if (!any_taken && !failure_.empty()) return pause_for_bus(failure_);
-    if (bus_backoff_.failures() > 0) log::info("dead letters: the bus accepts them again");
     bus_backoff_.reset();
+    probe_.bus_accepted();
     idle_ = idle_min;
     return more ? milliseconds(0) : idle_;
 }
 
 Result<void> DeadLetterFeed::measure() {
     LEDGERLINE_TRY(const auto unannounced, store_.count_unannounced());
-    metrics_.dead_letters_unannounced.Set(static_cast<double>(unannounced));
+    probe_.waiting(unannounced);
     measure_at_ = clock_.steady_now() + measure_interval;
     return {};
 }
@@ -124,29 +123,26 @@ void DeadLetterFeed::note_refused(const Uuid& letter, std::size_t bytes_max, con
     Refused& refused = refused_[letter];
     refused.bytes_max = std::max(cut_bytes_min, std::min(bytes_max, dead_letter_value_bytes_max) / 2);
     if (bytes_max > cut_bytes_min) return;
-    if (refused.retry_at == SteadyTime())
-        log::error("dead letters: the bus refuses a letter, however small; it is retried from time to time",
-                   {{"dead_letter_id", letter}, {"error", reason}});
+    if (refused.retry_at == SteadyTime()) probe_.refused(letter, reason);
     refused.retry_at = clock_.steady_now() + refused_retry_interval;
 }
 
 Result<void> DeadLetterFeed::mark() {
     if (taken_.empty()) return {};
     LEDGERLINE_CHECK(store_.mark_announced(taken_));
-    metrics_.dlq_announced_total.Increment(static_cast<double>(taken_.size()));
+    probe_.published(taken_.size());
     taken_.clear();
     return {};
 }
 
 Result<milliseconds> DeadLetterFeed::pause_for_database(const Error& error) {
     if (error.disposition == Disposition::stop) return std::unexpected(error);
-    if (database_backoff_.failures() == 0)
-        log::warn("dead letters: the database is away", {{"code", error.code}, {"error", error.message}});
+    probe_.database_away(error);
     return pause(database_backoff_);
 }
 
 milliseconds DeadLetterFeed::pause_for_bus(const std::string& reason) {
-    if (bus_backoff_.failures() == 0) log::warn("dead letters: not published", {{"error", reason}});
+    probe_.bus_away(reason);
     return pause(bus_backoff_);
 }
 

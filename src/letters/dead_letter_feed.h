@@ -17,11 +17,11 @@
 #include "base/backoff.h"
 #include "base/clock.h"
 #include "base/limits.h"
-#include "base/random.h"
 #include "base/result.h"
 #include "bus/bus.h"
 #include "letters/dead_letter_store.h"
-#include "observe/metrics.h"
+#include "letters/feed_probe.h"
+#include "observe/process_context.h"
 
 namespace ledgerline::letters {
 
@@ -45,8 +45,7 @@ public:
     static constexpr Backoff::Limits outage_backoff{milliseconds(50), milliseconds(5000)};
 
     // owner: the owner name of the publisher in this process. Arguments passed by reference must outlive the feed.
-    DeadLetterFeed(std::string owner, DeadLetterStore& store, bus::Producer& producer, const Clock& clock,
-                   Random& random, Metrics& metrics);
+    DeadLetterFeed(std::string owner, DeadLetterStore& store, bus::Producer& producer, const ProcessContext& context);
 
     // Runs one round. Returns how long to sleep; an error only when nothing can succeed until somebody fixes the
     // installation (Disposition::stop).
@@ -78,7 +77,7 @@ private:
     DeadLetterStore& store_;
     bus::Producer& producer_;
     const Clock& clock_;
-    Metrics& metrics_;
+    FeedProbe probe_;
 
     std::map<std::uint64_t, Sent> under_way_;  // by number
     std::set<Uuid> letters_under_way_;

@@ -91,15 +91,15 @@ class DeadLetterFeedTest : public testing::Test {
 protected:
     DeadLetterFeedTest() { EXPECT_TRUE(database_.make_outbox_store()->renew("me", milliseconds(60'000))); }
 
-    Uuid bury(int partition = 0, const std::string& value = "garbage") {
+    Uuid park(int partition = 0, const std::string& value = "garbage") {
         const apply::ForeignMessage letter{
             ids_.next(), {"transactions", partition, ++offset_, {"key", value, {}}}, "undecodable", "no JSON"};
-        EXPECT_TRUE(ledger_->bury_foreign(std::vector{letter}));
+        EXPECT_TRUE(ledger_->park_foreign(std::vector{letter}));
         return letter.letter_id;
     }
-    std::vector<Uuid> bury_many(std::size_t count) {
+    std::vector<Uuid> park_many(std::size_t count) {
         std::vector<Uuid> letters;
-        while (letters.size() < count) letters.push_back(bury());
+        while (letters.size() < count) letters.push_back(park());
         return letters;
     }
 
@@ -120,24 +120,24 @@ protected:
     FlakyStore store_{database_.make_dead_letter_store()};
     FakeProducer producer_{clock_};
     Metrics metrics_{"test"};
-    DeadLetterFeed feed_{"me", store_, producer_, clock_, random_, metrics_};
+    DeadLetterFeed feed_{"me", store_, producer_, {clock_, random_, ids_, metrics_}};
     std::int64_t offset_ = 0;
 };
 
 TEST_F(DeadLetterFeedTest, AnnouncesEachLetterOnce) {
-    const Uuid first = bury(), second = bury(2);
+    const Uuid first = park(), second = park(2);
     run(5);
     EXPECT_THAT(producer_.taken, ElementsAre(first, second));
     EXPECT_EQ(producer_.last.partition, 2);
     EXPECT_EQ(producer_.last.message.value, "garbage");
     EXPECT_EQ(metrics_.dlq_announced_total.Value(), 2);
-    const Uuid third = bury();
+    const Uuid third = park();
     run(5);
     EXPECT_THAT(producer_.taken, ElementsAre(first, second, third));
 }
 
 TEST_F(DeadLetterFeedTest, AnnouncesManyLettersRoundByRoundWithoutSleep) {
-    const auto letters = bury_many(2 * DeadLetterFeed::letters_per_round_max + 1);
+    const auto letters = park_many(2 * DeadLetterFeed::letters_per_round_max + 1);
     EXPECT_EQ(step(), milliseconds(0));
     EXPECT_EQ(step(), milliseconds(0));
     EXPECT_GT(step(), milliseconds(0));
@@ -145,14 +145,14 @@ TEST_F(DeadLetterFeedTest, AnnouncesManyLettersRoundByRoundWithoutSleep) {
 }
 
 TEST_F(DeadLetterFeedTest, ADecidedLetterIsAnnouncedToo) {
-    const Uuid letter = bury();
+    const Uuid letter = park();
     database_.tables.letters.front().parked = false;
     run(2);
     EXPECT_THAT(producer_.taken, ElementsAre(letter));
 }
 
 TEST_F(DeadLetterFeedTest, LeavesLettersOfOtherOwnersAlone) {
-    bury(3);
+    park(3);
     database_.tables.lanes.at(3).owner = "somebody else";
     run(5);
     EXPECT_TRUE(producer_.taken.empty());
@@ -164,12 +164,12 @@ TEST_F(DeadLetterFeedTest, SleepsLongerWhileThereIsNothingToDo) {
     milliseconds idle{0};
     for (int i = 0; i < 12; ++i) idle = step();
     EXPECT_EQ(idle, DeadLetterFeed::idle_max);
-    bury();
+    park();
     EXPECT_EQ(step(), DeadLetterFeed::idle_min);
 }
 
 TEST_F(DeadLetterFeedTest, WaitsForABusThatIsAway) {
-    const Uuid letter = bury();
+    const Uuid letter = park();
     producer_.down = true;
     run(50);
     EXPECT_GT(producer_.calls, 5);
@@ -183,12 +183,12 @@ TEST_F(DeadLetterFeedTest, WaitsForABusThatIsAway) {
 }
 
 TEST_F(DeadLetterFeedTest, LettersThatTheBusDoesNotTakeHoldUpNoOther) {
-    const auto letters = bury_many(3 * DeadLetterFeed::letters_per_round_max);
+    const auto letters = park_many(3 * DeadLetterFeed::letters_per_round_max);
     // More than one whole round.
     producer_.failing.insert(letters.begin(), letters.begin() + DeadLetterFeed::letters_per_round_max + 1);
     run(20);
     ASSERT_EQ(producer_.taken.size(), 2 * DeadLetterFeed::letters_per_round_max - 1);
-    const Uuid late = bury();
+    const Uuid late = park();
     run(20);
     EXPECT_EQ(producer_.taken.back(), late);
     producer_.failing.clear();
@@ -198,7 +198,7 @@ TEST_F(DeadLetterFeedTest, LettersThatTheBusDoesNotTakeHoldUpNoOther) {
 }
 
 TEST_F(DeadLetterFeedTest, ALetterWhoseMarkWasLostIsMarkedLaterAndNotSentAgain) {
-    const Uuid letter = bury();
+    const Uuid letter = park();
     producer_.before = [&] { store_.error = Error{Disposition::retry, "08006", "connection lost"}; };
     run(3);
     producer_.before = nullptr;
@@ -209,7 +209,7 @@ TEST_F(DeadLetterFeedTest, ALetterWhoseMarkWasLostIsMarkedLaterAndNotSentAgain) 
 }
 
 TEST_F(DeadLetterFeedTest, ALetterThatIsAcknowledgedLateIsNotSentAgainAndHoldsUpNoOther) {
-    const Uuid slow = bury(), quick = bury();
+    const Uuid slow = park(), quick = park();
     producer_.held = {slow};
     run(20);
     EXPECT_THAT(producer_.taken, ElementsAre(slow, quick));
@@ -221,7 +221,7 @@ TEST_F(DeadLetterFeedTest, ALetterThatIsAcknowledgedLateIsNotSentAgainAndHoldsUp
 }
 
 TEST_F(DeadLetterFeedTest, CutsALetterToWhatTheBusTakes) {
-    const Uuid letter = bury(0, std::string(300'000, 'v'));
+    const Uuid letter = park(0, std::string(300'000, 'v'));
     producer_.known_bytes_max = producer_.takes_bytes = 20'000;
     step();
     EXPECT_THAT(producer_.taken, ElementsAre(letter));
@@ -230,7 +230,7 @@ TEST_F(DeadLetterFeedTest, CutsALetterToWhatTheBusTakes) {
 }
 
 TEST_F(DeadLetterFeedTest, CutsALetterUntilItFitsWhenNobodyKnowsWhatTheBusTakes) {
-    const Uuid large = bury(0, std::string(600'000, 'v')), small = bury();
+    const Uuid large = park(0, std::string(600'000, 'v')), small = park();
     producer_.takes_bytes = 20'000;
     run(2);
     EXPECT_THAT(producer_.taken, ElementsAre(small)) << "it holds up no other";
@@ -240,14 +240,14 @@ TEST_F(DeadLetterFeedTest, CutsALetterUntilItFitsWhenNobodyKnowsWhatTheBusTakes)
 }
 
 TEST_F(DeadLetterFeedTest, ALetterThatIsRefusedHoweverSmallIsTriedNowAndThenAndHoldsUpNoOther) {
-    const Uuid hopeless = bury();
+    const Uuid hopeless = park();
     producer_.refused = {hopeless};
     run(30);
     const int calls = producer_.calls;
     std::vector<Uuid> others;
     const SteadyTime begun = clock_.steady_now();
     for (int i = 0; i < 20; ++i) {
-        others.push_back(bury());
+        others.push_back(park());
         run(1);
     }
     EXPECT_EQ(producer_.taken, others);
@@ -262,7 +262,7 @@ TEST_F(DeadLetterFeedTest, ALetterThatIsRefusedHoweverSmallIsTriedNowAndThenAndH
 TEST_F(DeadLetterFeedTest, ARoundIsBoundedInBytesAndTheNextOneGoesOn) {
     const std::string value(600'000, 'v');
     std::vector<Uuid> letters;
-    while (letters.size() < 12) letters.push_back(bury(0, value));
+    while (letters.size() < 12) letters.push_back(park(0, value));
     EXPECT_EQ(step(), milliseconds(0)) << "there is more";
     EXPECT_EQ(producer_.taken.size(), DeadLetterFeed::bytes_per_round_max / value.size() + 1);
     run(2);

@@ -1,6 +1,10 @@
 // DeadLetterStore: what the feed of dead letters reads from and writes to the database. Each method is one complete
 // transaction.
 //
+//     const auto letters = store.read_unannounced(owner, after, letters_max, bytes_max);
+//     publish(*letters);                     // to the topic of dead letters
+//     store.mark_announced(delivered_ids);   // a letter that is not marked comes again
+//
 // Implementations: PgDeadLetterStore, and one in memory for tests. Both pass the same conformance suite
 // (tests/integration). Not thread-safe: one thread at a time.
 #pragma once

@@ -7,7 +7,7 @@
 #include <memory>
 
 #include "base/last_words.h"
-#include "base/printable.h"
+#include "base/text.h"
 #include "observe/line_writer.h"
 
 namespace ledgerline::log {

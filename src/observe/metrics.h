@@ -7,11 +7,13 @@
 #include <prometheus/family.h>
 #include <prometheus/gauge.h>
 #include <prometheus/histogram.h>
+#include <prometheus/metric_family.h>
 #include <prometheus/registry.h>
 
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace ledgerline {
 
@@ -26,6 +28,9 @@ public:
 
     // The whole registry in Prometheus' text format (version 0.0.4).
     std::string to_text() const;
+
+    // What is measured, apart from the process itself and its file system.
+    std::vector<prometheus::MetricFamily> collect() const { return registry_.Collect(); }
 
     // Makes to_text() measure the file system of this directory. Call before the first to_text().
     void watch_data_dir(std::filesystem::path data_dir) { data_dir_ = std::move(data_dir); }

@@ -15,13 +15,15 @@ std::string shown(std::string url) {
 
 }  // namespace
 
-Tracing::Tracing(TraceSettings settings, const Clock& clock, Random& random, Metrics& metrics) {
+Tracing::Tracing(TraceSettings settings, std::unique_ptr<OtlpSender> sender, const Clock& clock, Random& random,
+                 Metrics& metrics)
+    : sender_(std::move(sender)) {
     for (const std::string& warning : settings.warnings) log::warn("traces", {{"reason", warning}});
     if (settings.url.empty()) {
         tracer_ = std::make_unique<Tracer>(random);
         return;
     }
-    sender_ = std::make_unique<CurlOtlpSender>(settings.url, settings.headers);
+    LEDGERLINE_ASSERT(sender_);
     exporter_ = std::make_unique<OtlpExporter>(std::move(settings.exporter), *sender_, clock, random, metrics);
     tracer_ = std::make_unique<Tracer>(settings.sampler, *exporter_, clock, random);
     exporter_->start();

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "observe/metrics.h"
+#include "observe/otlp_sender.h"
 #include "observe/trace_settings.h"
 #include "observe/tracer.h"
 
@@ -16,9 +17,10 @@ public:
     // How long stop() waits for a collector that does not answer.
     static constexpr milliseconds flush_max{5'000};
 
-    // Begins to export at once, unless the settings leave traces off: then it costs nothing. All arguments must outlive
-    // it.
-    Tracing(TraceSettings settings, const Clock& clock, Random& random, Metrics& metrics);
+    // Begins to export at once, unless the settings leave traces off: then it costs nothing, and sender may be null.
+    // The references must outlive it.
+    Tracing(TraceSettings settings, std::unique_ptr<OtlpSender> sender, const Clock& clock, Random& random,
+            Metrics& metrics);
     ~Tracing() { stop(); }
 
     // Lives as long as this; its users must be gone first.

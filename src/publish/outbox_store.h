@@ -1,5 +1,11 @@
 // OutboxStore: what the publisher reads from and writes to the database. Each method is one complete transaction.
 //
+//     const auto leases = store.renew(owner, term);           // the lanes that are ours
+//     const auto events = store.read(*leases, events_max);    // what follows their cursors
+//     publish(*events);                                       // no transaction is open meanwhile
+//     const auto moved = store.advance(owner, std::vector<Advance>{{lane, epoch, from, to}});
+//     if (!moved->front()) forget(lane);                      // the lease has passed to another owner, or was rewound
+//
 // Implementations: PgOutboxStore, and one in memory for tests and the simulation. Both pass the same conformance suite
 // (tests/integration). Not thread-safe: one thread at a time.
 #pragma once

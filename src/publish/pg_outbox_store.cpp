@@ -8,8 +8,6 @@
 namespace ledgerline::publish {
 namespace {
 
-constexpr std::string_view kTimedOut = "57014";  // the server's statement_timeout
-
 db::ConnectionConfig without_durable_commits(db::ConnectionConfig config) {
     config.durable_commits = false;
     return config;
@@ -122,7 +120,7 @@ Result<std::vector<Event>> PgOutboxStore::read(std::span<const Lease> leases, st
         return events;
     });
     // Do not repeat a read that timed out at the same size.
-    if (!read && read.error().code == kTimedOut)
+    if (!read && read.error().code == db::query_canceled)
         read_events_max_ = std::max<std::size_t>(1, events_max / 2);
     else if (read && read_events_max_ < read_events_most)
         read_events_max_ *= 2;

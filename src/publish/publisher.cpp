@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "base/failpoint.h"
-#include "observe/log.h"
 
 namespace ledgerline::publish {
 namespace {
@@ -16,26 +15,22 @@ milliseconds until(SteadyTime time, SteadyTime now) {
 
 }  // namespace
 
-Publisher::Publisher(Options options, OutboxStore& store, bus::Producer& producer, const Clock& clock, Random& random,
-                     Metrics& metrics, Tracer& tracer)
+Publisher::Publisher(Options options, OutboxStore& store, bus::Producer& producer, const ProcessContext& context)
     : options_(std::move(options)),
       store_(store),
       producer_(producer),
-      clock_(clock),
-      random_(random),
-      metrics_(metrics),
-      tracer_(tracer),
-      span_attributes_(bus::messaging_attributes(options_.messaging, "publish", "send")),
-      database_backoff_(outage_backoff, random) {}
+      clock_(context.clock),
+      random_(context.random),
+      probe_(options_.messaging, context.metrics, context.tracer),
+      database_backoff_(outage_backoff, context.random) {}
 
 Result<milliseconds> Publisher::step() {
     const SteadyTime now = clock_.steady_now();
     if (now < database_retry_at_) return until(database_retry_at_, now);
     auto idle = run_round();
     if (!idle) return pause_for_database(idle.error());
-    if (database_backoff_.failures() > 0) log::info("publisher: the database answers again");
     database_backoff_.reset();
-    standing_.well();
+    probe_.database_answered();
     return idle;
 }
 
@@ -45,11 +40,10 @@ void Publisher::release() {
         take_reports(std::min(deadline, clock_.steady_now() + round_wait_max));
         if (!settle()) break;
     }
-    if (auto released = store_.release(options_.owner); !released)
-        log::warn("publisher: leases not released, they expire", {{"error", released.error().message}});
+    if (auto released = store_.release(options_.owner); !released) probe_.not_released(released.error());
     lanes_.clear();
     renew_at_ = {};
-    metrics_.publisher_lanes_owned.Set(0);
+    probe_.released_all();
     count_stopped();
 }
 
@@ -80,8 +74,7 @@ Result<milliseconds> Publisher::run_round() {
 // Sends the runs and waits a moment for the reports. Returns how many events were published.
 Result<std::size_t> Publisher::publish(std::vector<Run>& runs) {
     failpoint("publisher.read");
-    const auto trace = std::make_shared<PublishTrace>(tracer_, options_.messaging, span_attributes_);
-    await(send(runs, trace));
+    await(send(runs, probe_.begin_round()));
     failpoint("publisher.produced");
     return settle();
 }
@@ -109,34 +102,28 @@ void Publisher::adopt(std::span<const Lease> leases) {
             continue;
         }
         Lane lane = known->second;
-        if (lane.lease != lease)
-            log::info("publisher: lane continues from another place",
-                      {{"lane", lease.lane}, {"seq", lease.published_seq}, {"epoch", lease.epoch}});
+        if (lane.lease != lease) probe_.continues_elsewhere(lease);
         if (lane.lease.published_seq != lease.published_seq) lane.refusals = 0;
         lane.lease = lease;
         held.emplace(lease.lane, lane);
     }
-    if (held.size() != lanes_.size())
-        log::info("publisher: number of leases changed", {{"held", held.size()}, {"before", lanes_.size()}});
     lanes_ = std::move(held);
-    metrics_.publisher_lanes_owned.Set(static_cast<double>(lanes_.size()));
+    probe_.holds(lanes_.size());
     count_stopped();
 }
 
 void Publisher::count_stopped() {
-    const auto count = [this](auto is_stopped) {
-        return static_cast<double>(
-            std::ranges::count_if(lanes_, [&](const auto& entry) { return is_stopped(entry.second); }));
-    };
-    metrics_.publisher_lanes_with_hole.Set(count([](const Lane& lane) { return lane.at_hole; }));
-    metrics_.publisher_lanes_halted.Set(count([](const Lane& lane) { return lane.refusals >= refusals_max; }));
+    std::size_t at_hole = 0, halted = 0;
+    for (const auto& [number, lane] : lanes_) {
+        if (lane.at_hole) ++at_hole;
+        if (lane.refusals >= refusals_max) ++halted;
+    }
+    probe_.stopped(at_hole, halted);
 }
 
 Result<void> Publisher::measure_backlog() {
     LEDGERLINE_TRY(const Backlog backlog, store_.backlog());
-    metrics_.outbox_backlog_events.Set(static_cast<double>(backlog.unpublished_events));
-    metrics_.outbox_oldest_event_age_seconds.Set(static_cast<double>(backlog.oldest_unapplied_age.count()));
-    metrics_.dead_letters_parked.Set(static_cast<double>(backlog.dead_letters_parked));
+    probe_.measured(backlog);
     backlog_at_ = clock_.steady_now() + backlog_interval;
     return {};
 }
@@ -188,7 +175,7 @@ void Publisher::take(Run& run, Event event) {
 }
 
 Result<void> Publisher::halt_at_hole(Lane& lane, const Event& found) {
-    metrics_.publish_errors_total.Increment();
+    probe_.found_hole();
     lane.at_hole = true;
     count_stopped();
     const Error error{Disposition::stop, "lane_hole",
@@ -218,7 +205,7 @@ std::vector<int> Publisher::send(std::vector<Run>& runs, const std::shared_ptr<P
         if (!run.lane->is_slow) awaited.push_back(lease.lane);
     }
     trace->begin_round();
-    metrics_.publish_batch_size.Observe(static_cast<double>(batch.size()));
+    probe_.sent(batch.size());
     const SteadyTime now = clock_.steady_now();
     const std::uint64_t first = producer_.send(batch);
     for (const Run& run : runs) {
@@ -240,9 +227,7 @@ void Publisher::await(const std::vector<int>& lanes) {
 
 Result<milliseconds> Publisher::pause_for_database(const Error& error) {
     if (error.disposition == Disposition::stop) return std::unexpected(error);
-    if (database_backoff_.failures() == 0)
-        log::warn("publisher: the database is away", {{"code", error.code}, {"error", error.message}});
-    standing_.troubled("the publisher cannot write: " + error.message);
+    probe_.database_away(error);
     const milliseconds pause = database_backoff_.next();
     database_retry_at_ = clock_.steady_now() + pause;
     return pause;

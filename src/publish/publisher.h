@@ -23,12 +23,11 @@
 #include "base/limits.h"
 #include "base/random.h"
 #include "base/result.h"
-#include "base/standing.h"
 #include "bus/bus.h"
 #include "bus/messaging.h"
-#include "observe/metrics.h"
-#include "observe/tracer.h"
+#include "observe/process_context.h"
 #include "publish/outbox_store.h"
+#include "publish/publish_probe.h"
 #include "publish/publish_trace.h"
 
 namespace ledgerline::publish {
@@ -74,8 +73,7 @@ public:
     };
 
     // Arguments passed by reference must outlive the publisher.
-    Publisher(Options options, OutboxStore& store, bus::Producer& producer, const Clock& clock, Random& random,
-              Metrics& metrics, Tracer& tracer = Tracer::off());
+    Publisher(Options options, OutboxStore& store, bus::Producer& producer, const ProcessContext& context);
 
     // Runs one round. Returns how long to sleep unless new events are reported meanwhile; an error only when nothing
     // can succeed until somebody fixes the installation (Disposition::stop).
@@ -86,7 +84,7 @@ public:
     void release();
 
     // Why cursors and leases cannot be written; empty while they can. Thread-safe.
-    std::optional<std::string> trouble() const { return standing_.trouble(); }
+    std::optional<std::string> trouble() const { return probe_.trouble(); }
 
 private:
     struct Lane {
@@ -157,9 +155,7 @@ private:
     bus::Producer& producer_;
     const Clock& clock_;
     Random& random_;
-    Metrics& metrics_;
-    Tracer& tracer_;
-    const SpanAttributes span_attributes_;  // set on every event's span
+    PublishProbe probe_;
 
     std::map<int, Lane> lanes_;
     std::map<int, Window> under_way_;               // by lane
@@ -168,7 +164,6 @@ private:
     SteadyTime renew_at_{};    // before the first round, and as soon as a cursor or epoch is not as expected
     SteadyTime leases_end_{};  // the earliest time at which another publisher may take these lanes
     SteadyTime backlog_at_{};
-    Standing standing_;
     Backoff database_backoff_;
     SteadyTime database_retry_at_{};
     milliseconds idle_ = idle_min;

@@ -4,19 +4,9 @@
 #include <algorithm>
 #include <iterator>
 
-#include "observe/batch_log.h"
-#include "observe/log.h"
 #include "publish/publisher.h"
 
 namespace ledgerline::publish {
-namespace {
-
-void log_published(int lane, std::int64_t first_seq, std::span<const std::string> traceparents) {
-    BatchLog lines("events published", lane);
-    for (std::int64_t seq = first_seq; const std::string& traceparent : traceparents) lines.add(seq++, traceparent);
-}
-
-}  // namespace
 
 void Publisher::take_reports(SteadyTime deadline) {
     for (bus::Report& report : producer_.collect(deadline)) take(std::move(report));
@@ -29,8 +19,10 @@ void Publisher::take(bus::Report report) {
     Window& window = under_way_.at(lane);
     const auto index = static_cast<std::size_t>(report.number - first);
     LEDGERLINE_ASSERT(index < window.reports.size() && !window.reports[index]);
-    const bool delivered = report.fate == bus::Fate::delivered;
-    (delivered ? metrics_.events_published_total : metrics_.publish_errors_total).Increment();
+    if (report.fate == bus::Fate::delivered)
+        probe_.delivered();
+    else
+        probe_.not_delivered();
     window.trace->report(window.first_in_trace + index, report.reason);
     window.reports[index] = std::move(report);
     ++window.reported;
@@ -39,8 +31,7 @@ void Publisher::take(bus::Report report) {
     };
     while (is_acknowledged(window.acknowledged)) ++window.acknowledged;
     if (!window.complete()) return;
-    metrics_.publish_duration_seconds.Observe(
-        std::chrono::duration<double>(clock_.steady_now() - window.sent_at).count());
+    probe_.reported_all(clock_.steady_now() - window.sent_at);
     lanes_by_number_.erase(first);
 }
 
@@ -92,7 +83,7 @@ Result<std::size_t> Publisher::move_cursors() {
             continue;
         }
         const std::size_t count = window.acknowledged - window.settled;
-        log_published(advance.lane, advance.from + 1, std::span(window.traceparents).subspan(window.settled, count));
+        probe_.published(advance.lane, advance.from + 1, std::span(window.traceparents).subspan(window.settled, count));
         published += count;
         window.settled = window.acknowledged;
         lane.lease.published_seq = advance.to;
@@ -152,10 +143,7 @@ Result<void> Publisher::refuse(Lane& lane, const bus::Report& report) {
     if (++lane.refusals < refusals_max) return fail_lane(lane, {Disposition::retry, "refused", text}, lane_backoff.cap);
     const Error error{Disposition::stop, "refused", text};
     lane.retry_at = clock_.steady_now() + halted_retry_interval;
-    if (lane.refusals == refusals_max)
-        log::error(
-            "publisher: lane halted",
-            {{"lane", lane.lease.lane}, {"seq", lane.lease.published_seq + 1}, {"code", error.code}, {"error", text}});
+    if (lane.refusals == refusals_max) probe_.halted(lane.lease, error);
     count_stopped();
     LEDGERLINE_CHECK(record_halt(lane, error));
     return store_.record_failure(lane.lease, options_.owner, text);
@@ -187,17 +175,14 @@ Result<void> Publisher::note_unacknowledged() {
         const std::string obstacle = producer_.obstacle(number);
         const std::string text = fmt::format("event {} is not acknowledged yet{}{}", window.cursor() + 1,
                                              obstacle.empty() ? "" : ": ", obstacle);
-        if (is_first) log::warn("publisher: lane waits for the bus", {{"lane", number}, {"error", text}});
+        if (is_first) probe_.waits_for_bus(number, text);
         LEDGERLINE_CHECK(store_.record_failure(lane->second.lease, options_.owner, text));
     }
     return {};
 }
 
 Result<void> Publisher::fail_lane(Lane& lane, const Error& error, milliseconds pause_max) {
-    if (lane.backoff.failures() == 0)
-        log::write(error.disposition == Disposition::stop ? log::Level::error : log::Level::warn,
-                   "publisher: lane pauses",
-                   {{"lane", lane.lease.lane}, {"seq", lane.lease.published_seq + 1}, {"error", error.message}});
+    if (lane.backoff.failures() == 0) probe_.paused(lane.lease, error);
     lane.retry_at = clock_.steady_now() + std::min(lane.backoff.next(), pause_max);
     return store_.record_failure(lane.lease, options_.owner, error.message);
 }

@@ -143,7 +143,8 @@ protected:
     FlakyStore store_{database_.make_outbox_store()};
     FakeProducer producer_{clock_};
     Metrics metrics_{"test"};
-    Publisher publisher_{{"me"}, store_, producer_, clock_, random_, metrics_};
+    ProcessContext context_{clock_, random_, ids_, metrics_};
+    Publisher publisher_{{"me"}, store_, producer_, context_};
 };
 
 using testing::ElementsAre;
@@ -174,7 +175,7 @@ TEST_F(PublisherTest, TheCursorMovesInTheTraceOfItsEventHoweverLateThatIsAcknowl
         void take(std::unique_ptr<SpanData>) override {}
     } nowhere;
     Tracer tracer{Sampler{}, nowhere, clock_, random_};
-    Publisher traced{{"me"}, store_, producer_, clock_, random_, metrics_, tracer};
+    Publisher traced{{"me"}, store_, producer_, {clock_, random_, ids_, metrics_, tracer}};
     accept(0, {1});
     ASSERT_TRUE(traced.step());
     EXPECT_EQ(store_.advanced_for, "0af7651916cd43dd8448eb211c80319c");
@@ -349,7 +350,7 @@ TEST_F(PublisherTest, TakesTheLanesOfTheDeadOverAtOnce) {
     accept(0, {1});
     step();
     EXPECT_TRUE(producer_.taken.empty()) << "it may be alive";
-    Publisher heir({"heir", true}, store_, producer_, clock_, random_, metrics_);
+    Publisher heir({"heir", true}, store_, producer_, context_);
     ASSERT_TRUE(heir.step());
     EXPECT_THAT(producer_.taken[0], ElementsAre(1));
 }

@@ -24,12 +24,7 @@ Result<void> run(RoleProcess& process, const ApiSettings& options, const ApiKeys
     LEDGERLINE_CHECK(
         server.start({.database_url = options.database_url, .dependencies = std::move(dependencies), .alive = {}},
                      publishers_poll_by_themselves));
-    process.announce_ready(options.listen.host, server.port());
-
-    const auto fatal = process.wait_for_end([&server] { server.set_not_ready(); });
-    server.stop(options.timeouts.drain);
-    if (fatal) return std::unexpected(*fatal);
-    return {};
+    return run_services(process, server, {});
 }
 
 }  // namespace

@@ -7,12 +7,11 @@ namespace ledgerline::roles {
 ApiServer::ApiServer(RoleProcess& process, const ApiKeysFile& keys)
     : process_(process),
       keys_path_(keys.path),
-      listener_(std::make_unique<http::Listener>(process.listener_config(keys.keys), router_, process.clock(),
-                                                 process.random(), process.metrics(), process.tracer())) {
+      listener_(std::make_unique<http::Listener>(process.listener_config(keys.keys), router_, process.context())) {
     listener_->bind(process.take_sockets());
     if (auto sockets = process.take_probe_sockets(); !sockets.empty()) {
         probe_listener_ = std::make_unique<http::Listener>(process.probe_listener_config(), probe_router_,
-                                                           process.clock(), process.random(), process.metrics());
+                                                           process.context().untraced());
         probe_listener_->bind(std::move(sockets));
     }
     if (!keys_path_.empty()) process_.signals().on_hangup([this] { reload_keys(); });
@@ -20,7 +19,7 @@ ApiServer::ApiServer(RoleProcess& process, const ApiKeysFile& keys)
 
 ApiServer::~ApiServer() {
     process_.signals().on_hangup({});
-    stop(milliseconds(0));
+    stop();
 }
 
 void ApiServer::reload_keys() {
@@ -32,8 +31,6 @@ void ApiServer::reload_keys() {
     log::info("API keys reloaded", {{"keys", keys->size()}});
 }
 
-void ApiServer::set_not_ready() { api_->set_not_ready(); }
-
 Result<void> ApiServer::start(ApiServerConfig config, Wakeup& publisher_wakeup) {
     api::ApiConfig api;
     api.database_url = std::move(config.database_url);
@@ -41,13 +38,12 @@ Result<void> ApiServer::start(ApiServerConfig config, Wakeup& publisher_wakeup) 
     api.stages = std::move(config.stages);
     api.dependencies = std::move(config.dependencies);
     api.alive = std::move(config.alive);
-    api_ = std::make_unique<api::Api>(api, process_.clock(), process_.random(), process_.metrics(), process_.ids(),
-                                      publisher_wakeup, process_.on_fatal(), process_.tracer());
+    api_ = std::make_unique<api::Api>(api, publisher_wakeup, process_.on_fatal(), process_.context());
     api_->add_routes(router_);
     api_->add_probe_routes(probe_router_);
     api_->start();
     auto started = listen();
-    if (!started) stop(milliseconds(0));
+    if (!started) stop();
     return started;
 }
 
@@ -59,7 +55,7 @@ Result<void> ApiServer::listen() {
     return listener_->start();
 }
 
-void ApiServer::stop(milliseconds grace) {
+void ApiServer::stop_accepting(milliseconds grace) {
     if (!api_) return;
     api_->begin_stop();
     listener_->stop(grace);

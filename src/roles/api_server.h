@@ -8,6 +8,7 @@
 #include "api/api.h"
 #include "http/server/listener.h"
 #include "roles/api_keys.h"
+#include "roles/lifecycle.h"
 #include "roles/role.h"
 
 namespace ledgerline::roles {
@@ -20,25 +21,25 @@ struct ApiServerConfig {
     std::function<bool()> alive;                                            // as in http::HealthConfig
 };
 
-class ApiServer {
+class ApiServer final : public Server {
 public:
     // Takes over the process' addresses, where nobody is answered yet. From now on SIGHUP reloads the keys; when that
     // fails, the old ones stay in force. The process must outlive it.
     ApiServer(RoleProcess& process, const ApiKeysFile& keys);
-    ~ApiServer();
+    ~ApiServer() override;
 
     // Serves; probes also at their own address if the process has one. publisher_wakeup is notified of new events; it
-    // and what the dependencies use must live until stop(), or a failure of start(). Must be called once.
+    // and what the dependencies use must live until stop_accepting(), or a failure of start(). Must be called once.
     Result<void> start(ApiServerConfig config, Wakeup& publisher_wakeup);
-    std::uint16_t port() const { return listener_->port(); }
+    std::uint16_t port() const override { return listener_->port(); }
 
     // Notify it whenever outcomes were written in this process. Valid after start().
     Wakeup& outcome_wakeup() { return api_->outcome_wakeup(); }
 
-    // From now on /readyz answers not ready; everything is served as before.
-    void set_not_ready();
-    // Not ready from the first moment; current requests may take grace to end. Repeatable.
-    void stop(milliseconds grace);
+    void set_not_ready() override { api_->set_not_ready(); }
+    // Not ready from the first moment. Afterwards nothing is served.
+    void stop_accepting(milliseconds grace) override;
+    void stop() override { stop_accepting(milliseconds(0)); }
 
 private:
     void reload_keys();

@@ -2,18 +2,16 @@
 
 #include <utility>
 
-#include "observe/exceptions.h"
 #include "roles/role.h"
 
 namespace ledgerline::roles {
 
 DeadLetterService::DeadLetterService(const std::string& database_url, std::string owner,
-                                     std::unique_ptr<bus::Producer> producer, const Clock& clock, Random& random,
-                                     Metrics& metrics, Watchdog& watchdog, LoopThread::OnFatal on_fatal)
+                                     std::unique_ptr<bus::Producer> producer, Watchdog& watchdog,
+                                     const ProcessContext& context)
     : producer_(std::move(producer)),
-      store_(connection_config(database_url, "dead letters"), metrics),
-      feed_(std::move(owner), store_, *producer_, clock, random, metrics),
-      loop_("dead-letters", wakeup_, watchdog.watch("dead-letters", [this] { return feed_.step(); }),
-            std::move(on_fatal), exception_noter(metrics, "dead-letters")) {}
+      store_(connection_config(database_url, "dead letters"), context.metrics),
+      feed_(std::move(owner), store_, *producer_, context),
+      loop_(watchdog.make_loop("dead-letters", "dead-letters", wakeup_, [this] { return feed_.step(); })) {}
 
 }  // namespace ledgerline::roles

@@ -9,21 +9,19 @@
 #include "bus/bus.h"
 #include "letters/dead_letter_feed.h"
 #include "letters/pg_dead_letter_store.h"
+#include "roles/lifecycle.h"
 #include "roles/watchdog.h"
 
 namespace ledgerline::roles {
 
-class DeadLetterService {
+class DeadLetterService final : public Service {
 public:
-    // owner: that of this process' publisher. on_fatal is called on the loop's thread when the role cannot continue.
-    // Everything must outlive the service.
+    // owner: that of this process' publisher. Everything must outlive the service.
     DeadLetterService(const std::string& database_url, std::string owner, std::unique_ptr<bus::Producer> producer,
-                      const Clock& clock, Random& random, Metrics& metrics, Watchdog& watchdog,
-                      LoopThread::OnFatal on_fatal);
+                      Watchdog& watchdog, const ProcessContext& context);
 
-    // Both may be called repeatedly. stop() lets the current round end.
-    void start() { loop_.start(); }
-    void stop() { loop_.stop(); }
+    void start() override { loop_.start(); }
+    void stop() override { loop_.stop(); }
 
 private:
     std::unique_ptr<bus::Producer> producer_;

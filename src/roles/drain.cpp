@@ -16,12 +16,13 @@ constexpr milliseconds kStalled{3000};
 
 }  // namespace
 
-std::int64_t drain(RoleProcess& process, const std::string& database_url, int lanes, milliseconds at_most) {
-    apply::PgLedgerStore store(db::Session(connection_config(database_url, "drain"), process.metrics(), "drain"));
+std::int64_t drain(RoleProcess& process, const std::string& database_url, int lanes) {
+    apply::PgLedgerStore store(
+        db::Session(connection_config(database_url, "drain"), process.context().metrics, "drain"));
     std::vector<int> numbers(static_cast<std::size_t>(lanes));
     std::iota(numbers.begin(), numbers.end(), 0);
-    const SteadyTime end = process.clock().steady_now() + at_most;
-    SteadyTime stalled_at = process.clock().steady_now() + kStalled;
+    const SteadyTime end = process.context().clock.steady_now() + process.drain_max();
+    SteadyTime stalled_at = process.context().clock.steady_now() + kStalled;
     std::int64_t left = 0;
     while (true) {
         const auto states = store.load(numbers);
@@ -31,7 +32,7 @@ std::int64_t drain(RoleProcess& process, const std::string& database_url, int la
         }
         std::int64_t waiting = 0;
         for (const apply::LaneState& state : *states) waiting += state.last_seq - state.applied_seq;
-        const SteadyTime now = process.clock().steady_now();
+        const SteadyTime now = process.context().clock.steady_now();
         if (waiting != left) stalled_at = now + kStalled;
         left = waiting;
         if (left == 0 || now >= end || now >= stalled_at) return left;

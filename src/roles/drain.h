@@ -5,8 +5,8 @@
 
 namespace ledgerline::roles {
 
-// Waits until everything accepted is applied, nothing moves any longer, or at_most has passed. Returns how many events
-// are left, as far as the database can say.
-std::int64_t drain(RoleProcess& process, const std::string& database_url, int lanes, milliseconds at_most);
+// Waits until everything accepted is applied, nothing moves any longer, or the process' drain_max() has passed. Returns
+// how many events are left, as far as the database can say.
+std::int64_t drain(RoleProcess& process, const std::string& database_url, int lanes);
 
 }  // namespace ledgerline::roles

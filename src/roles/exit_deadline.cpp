@@ -1,25 +1,24 @@
 #include "roles/exit_deadline.h"
 
+#include <utility>
+
 #include "observe/log.h"
 #include "roles/exit_code.h"
 #include "roles/leave.h"
 
 namespace ledgerline::roles {
 
-ExitDeadline::~ExitDeadline() {
-    disarmed_.notify();
-    if (thread_.joinable()) thread_.join();
-}
-
 void ExitDeadline::arm(milliseconds at_most) {
-    thread_ = std::thread([this, at_most] {
-        if (disarmed_.wait(at_most)) return;
+    const auto wait_then_leave = [at_most, has_waited = false]() mutable -> Result<milliseconds> {
+        if (!std::exchange(has_waited, true)) return at_most;
         try {
             log::error("the shutdown hangs: exiting", {{"waited_ms", at_most.count()}});
         } catch (...) {  // nothing may keep it from exiting
+            leave_at_once(exit_unavailable);
         }
         leave_at_once(exit_unavailable);
-    });
+    };
+    loop_.emplace("exit-deadline", disarmed_, wait_then_leave, [](const Error&) {}).start();
 }
 
 }  // namespace ledgerline::roles

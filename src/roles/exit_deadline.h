@@ -2,28 +2,22 @@
 // closed. Safe, because being killed at any point is safe.
 #pragma once
 
-#include <mutex>
 #include <optional>
-#include <thread>
 
+#include "base/loop.h"
 #include "base/wakeup.h"
 
 namespace ledgerline::roles {
 
 class ExitDeadline {
 public:
-    ExitDeadline() = default;
-    ~ExitDeadline();  // disarms it
-    ExitDeadline(const ExitDeadline&) = delete;
-    ExitDeadline& operator=(const ExitDeadline&) = delete;
-
     // Ends the process with exit code 3, as leave_at_once() does, unless this object is destroyed within at_most. Must
     // be called once.
     void arm(milliseconds at_most);
 
 private:
     Wakeup disarmed_;
-    std::thread thread_;
+    std::optional<LoopThread> loop_;
 };
 
 }  // namespace ledgerline::roles

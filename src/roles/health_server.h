@@ -7,28 +7,28 @@
 #include "health/endpoints.h"
 #include "health/ledger_probe.h"
 #include "http/server/listener.h"
+#include "roles/lifecycle.h"
 #include "roles/role.h"
 
 namespace ledgerline::roles {
 
-class HealthServer {
+class HealthServer final : public Server {
 public:
     // Takes over the process' addresses, where nobody is answered yet. right: what the role does in the database. The
     // process must outlive it.
     HealthServer(RoleProcess& process, const std::string& database_url, health::StageRight right);
-    ~HealthServer() { stop(); }
+    ~HealthServer() override { stop(); }
     HealthServer(const HealthServer&) = delete;
     HealthServer& operator=(const HealthServer&) = delete;
 
     // Serves. config.dependencies come after the database, which is always checked; what they use must live until
     // stop() or a failure of start(). Must be called once.
     Result<void> start(health::HealthConfig config);
-    std::uint16_t port() const { return listener_.port(); }
+    std::uint16_t port() const override { return listener_.port(); }
 
-    // From now on /readyz answers not ready.
-    void begin_stop();
-    // Repeatable.
-    void stop();
+    void set_not_ready() override;
+    void stop_accepting(milliseconds /*grace*/) override {}  // it accepts no work
+    void stop() override;
 
 private:
     RoleProcess& process_;

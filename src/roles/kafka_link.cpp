@@ -11,7 +11,8 @@ Result<KafkaLink> KafkaLink::open(RoleProcess& process, const std::string& role,
     config.client_id = "ledgerline-" + role;
     config.partitions = lanes;
     bus::MessagingNames names{.system = "kafka", .topic = config.topic, .group = config.group};
-    LEDGERLINE_TRY(auto bus, bus::KafkaBus::create(std::move(config), process.clock(), process.metrics()));
+    LEDGERLINE_TRY(auto bus,
+                   bus::KafkaBus::create(std::move(config), process.context().clock, process.context().metrics));
     return KafkaLink(std::unique_ptr<bus::KafkaBus, Close>(bus.release(), {&process}), std::move(names));
 }
 

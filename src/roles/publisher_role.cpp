@@ -16,30 +16,19 @@ Result<void> run(RoleProcess& process, const PublisherSettings& options) {
 
     // Events come from other processes: only polling wakes the publisher.
     Wakeup wakeup;
-    Watchdog watchdog(options.timeouts.stall, process.on_fatal());
-    const std::string owner = new_owner(process.ids());
+    Watchdog watchdog(options.timeouts.stall, process.on_fatal(), process.context().metrics);
+    const std::string owner = new_owner(process.context().ids);
     PublisherService publisher(
         {.database_url = options.database_url, .publisher = {.owner = owner, .messaging = kafka.names()}},
-        kafka.bus().make_producer(), process.clock(), process.random(), process.metrics(), wakeup, watchdog,
-        process.on_fatal(), process.tracer());
-    DeadLetterService dead_letters(options.database_url, owner, kafka.bus().make_dead_letter_producer(),
-                                   process.clock(), process.random(), process.metrics(), watchdog, process.on_fatal());
+        kafka.bus().make_producer(), wakeup, watchdog, process.context());
+    DeadLetterService dead_letters(options.database_url, owner, kafka.bus().make_dead_letter_producer(), watchdog,
+                                   process.context());
     LEDGERLINE_CHECK(
         server.start({.version = version,
                       .dependencies = {health::dependency("database", [&publisher] { return publisher.trouble(); }),
                                        kafka.dependency(true)},
                       .alive = [&watchdog] { return watchdog.alive(); }}));
-    watchdog.start();
-    publisher.start();
-    dead_letters.start();
-    process.announce_ready(options.listen.host, server.port());
-
-    const auto fatal = process.wait_for_end([&server] { server.begin_stop(); });
-    dead_letters.stop();
-    publisher.stop();
-    server.stop();
-    if (fatal) return std::unexpected(*fatal);
-    return {};
+    return run_services(process, server, {&watchdog, &publisher, &dead_letters});
 }
 
 }  // namespace

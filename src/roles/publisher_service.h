@@ -9,6 +9,7 @@
 #include "bus/bus.h"
 #include "publish/pg_outbox_store.h"
 #include "publish/publisher.h"
+#include "roles/lifecycle.h"
 #include "roles/watchdog.h"
 
 namespace ledgerline::roles {
@@ -18,18 +19,16 @@ struct PublisherServiceConfig {
     publish::Publisher::Options publisher;
 };
 
-class PublisherService {
+class PublisherService final : public Service {
 public:
-    // wakeup is notified of new events in this process; on_fatal is called on the loop's thread when the role cannot
-    // continue. Everything must outlive the service.
-    PublisherService(const PublisherServiceConfig& config, std::unique_ptr<bus::Producer> producer, const Clock& clock,
-                     Random& random, Metrics& metrics, Wakeup& wakeup, Watchdog& watchdog, LoopThread::OnFatal on_fatal,
-                     Tracer& tracer = Tracer::off());
-    ~PublisherService() { stop(); }
+    // wakeup is notified of new events in this process. Everything must outlive the service.
+    PublisherService(const PublisherServiceConfig& config, std::unique_ptr<bus::Producer> producer, Wakeup& wakeup,
+                     Watchdog& watchdog, const ProcessContext& context);
+    ~PublisherService() override { stop(); }
 
-    // Both may be called repeatedly. stop() lets the current round end and releases the leases.
-    void start();
-    void stop();
+    void start() override;
+    // Also releases the leases.
+    void stop() override;
 
     // As in Publisher::trouble(). Thread-safe.
     std::optional<std::string> trouble() const { return publisher_.trouble(); }

@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "base/backoff.h"
-#include "base/printable.h"
+#include "base/text.h"
 #include "base/version.h"
 #include "db/migrations.h"
 #include "db/session_settings.h"
@@ -17,6 +17,7 @@
 #include "roles/descriptors.h"
 #include "roles/exit_code.h"
 #include "roles/leave.h"
+#include "roles/trace_sender.h"
 #include "sql/migrations.h"
 #include "sql/queries.h"
 
@@ -84,15 +85,17 @@ milliseconds shutdown_delay_of(const RoleStart& start, const http::ListenSockets
 }  // namespace
 
 RoleProcess::RoleProcess(const Environment& environment, const RoleStart& start, Taken taken, TraceSettings traces)
-    : environment_(environment),
-      listen_(start.listen),
+    : listen_(start.listen),
       shutdown_max_(start.shutdown_max),
       shutdown_delay_(shutdown_delay_of(start, taken.sockets)),
+      drain_max_(start.timeouts.drain),
       taken_(std::move(taken)),
-      tracing_(std::move(traces), environment.clock, environment.random, metrics_) {}
+      tracing_(traces, HttpTraceSender::of(traces), environment.clock, environment.random, metrics_),
+      ids_(environment.clock, environment.random),
+      context_{environment.clock, environment.random, ids_, metrics_, tracing_.tracer()} {}
 
-void RoleProcess::announce_ready(const std::string& host, std::uint16_t port) {
-    const std::string url = url_of(host, port);
+void RoleProcess::announce_ready(std::uint16_t port) {
+    const std::string url = url_of(listen_.host, port);
     if (!write_if_room(STDOUT_FILENO, fmt::format("ledgerline is ready: {}\n", url)))
         log::warn("stdout is not being read: it does not show where this role serves", {{"url", url}});
     log::info("ready", {{"url", url}});
@@ -162,8 +165,8 @@ db::ConnectionConfig connection_config(const std::string& database_url, const st
 Result<int> prepare_database(RoleProcess& process, const std::string& database_url, milliseconds startup_timeout,
                              Schema schema, std::initializer_list<CanWrite> writes) {
     const Signals::EndsPromptly ends_promptly(process.signals());
-    Backoff backoff(kFirstConnectBackoff, process.random());
-    const SteadyTime end = process.clock().steady_now() + startup_timeout;
+    Backoff backoff(kFirstConnectBackoff, process.context().random);
+    const SteadyTime end = process.context().clock.steady_now() + startup_timeout;
     std::string said;
     while (true) {
         if (process.signals().pending()) return told_to_end();
@@ -172,7 +175,7 @@ Result<int> prepare_database(RoleProcess& process, const std::string& database_u
         if (process.signals().pending()) return told_to_end();
         Error& error = lanes.error();
         if (error.disposition != Disposition::retry) return lanes;
-        if (process.clock().steady_now() >= end) {
+        if (process.context().clock.steady_now() >= end) {
             // The installation exists and must be repaired.
             if (error.code == kRightsMissing) error.disposition = Disposition::stop;
             return lanes;

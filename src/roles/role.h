@@ -14,6 +14,7 @@
 #include "http/server/listen_sockets.h"
 #include "http/server/listener.h"
 #include "observe/metrics.h"
+#include "observe/process_context.h"
 #include "observe/tracing.h"
 #include "roles/api_keys.h"
 #include "roles/environment.h"
@@ -52,11 +53,7 @@ class RoleProcess {
 public:
     RoleProcess(const Environment& environment, const RoleStart& start, Taken taken, TraceSettings traces);
 
-    const Clock& clock() const { return environment_.clock; }
-    Random& random() const { return environment_.random; }
-    Metrics& metrics() { return metrics_; }
-    Tracer& tracer() { return tracing_.tracer(); }
-    UuidGenerator& ids() { return ids_; }
+    const ProcessContext& context() const { return context_; }
     Signals& signals() { return signals_; }
 
     http::ListenerConfig listener_config(std::vector<std::string> api_keys) const;
@@ -74,7 +71,9 @@ public:
     }
 
     // Reports in the log, and on stdout unless that is full and not being read, that the role serves there.
-    void announce_ready(const std::string& host, std::uint16_t port);
+    void announce_ready(std::uint16_t port);
+    // How long the end of the role may wait for requests in progress, and again for what was accepted to be applied.
+    milliseconds drain_max() const { return drain_max_; }
     // Waits until a signal arrives or fail() is called. Then calls not_ready and, after a signal, lets the role
     // continue until those who watch /readyz have noticed, or another signal arrives. The time limit of the shutdown
     // starts when it returns.
@@ -84,15 +83,16 @@ public:
     bool leaves_when_done() const { return leaves_; }
 
 private:
-    const Environment& environment_;
     const ListenSettings listen_;
     const milliseconds shutdown_max_;
     const milliseconds shutdown_delay_;
+    const milliseconds drain_max_;
     Taken taken_;
     Signals signals_;
     Metrics metrics_{version};
     Tracing tracing_;
-    UuidGenerator ids_{environment_.clock, environment_.random};
+    UuidGenerator ids_;
+    const ProcessContext context_;
     bool leaves_ = false;
     ExitDeadline deadline_;
 };

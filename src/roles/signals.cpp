@@ -107,6 +107,7 @@ void Signals::run() {
             try {
                 log::info("stopped while starting");
             } catch (...) {  // nothing may keep it from exiting
+                leave_at_once(exit_ok);
             }
             leave_at_once(exit_ok);
         }

@@ -19,7 +19,6 @@
 namespace ledgerline::roles {
 namespace {
 
-
 // For the private cluster to stop, in addition to what every role takes.
 constexpr milliseconds kClusterStopMax{60'000};
 
@@ -32,7 +31,7 @@ cluster::PrivateClusterConfig cluster_config(const UpSettings& options) {
 Result<std::unique_ptr<cluster::PrivateCluster>> start_cluster(RoleProcess& process,
                                                                cluster::PrivateClusterConfig config) {
     config.cancelled = [&process] { return process.signals().pending(); };
-    auto cluster = std::make_unique<cluster::PrivateCluster>(std::move(config), process.random());
+    auto cluster = std::make_unique<cluster::PrivateCluster>(std::move(config), process.context().random);
     const auto started = cluster->start();
     if (!started && process.signals().pending()) return told_to_end();
     LEDGERLINE_CHECK(started);
@@ -53,7 +52,7 @@ public:
         // Another run's offsets begin elsewhere, so that its dead letters are not mistaken for this one's.
         bus->memory_.emplace(
             bus::MemoryBus::Options{.partitions = lanes,
-                                    .first_offset = process.clock().wall_now().time_since_epoch().count(),
+                                    .first_offset = process.context().clock.wall_now().time_since_epoch().count(),
                                     .space_freed = &space_freed});
         return bus;
     }
@@ -86,29 +85,23 @@ Result<void> serve(RoleProcess& process, const UpSettings& options, ApiServer& s
                    int lanes) {
     Wakeup publisher_wakeup;
     LEDGERLINE_TRY(const auto bus, UpBus::open(process, options.kafka, lanes, publisher_wakeup));
-    Watchdog watchdog(options.timeouts.stall, process.on_fatal());
+    Watchdog watchdog(options.timeouts.stall, process.on_fatal(), process.context().metrics);
     // The lock on the data directory proves that no other process works on the private cluster.
     const bool others_are_dead = options.database_url.empty();
-    const std::string owner = new_owner(process.ids());
+    const std::string owner = new_owner(process.context().ids);
     PublisherService publisher(
         {.database_url = database_url,
          .publisher = {.owner = owner, .others_are_dead = others_are_dead, .messaging = bus->names()}},
-        bus->make_producer(), process.clock(), process.random(), process.metrics(), publisher_wakeup, watchdog,
-        process.on_fatal(), process.tracer());
+        bus->make_producer(), publisher_wakeup, watchdog, process.context());
     std::optional<DeadLetterService> dead_letters;
     if (auto producer = bus->make_dead_letter_producer())
-        dead_letters.emplace(database_url, owner, std::move(producer), process.clock(), process.random(),
-                             process.metrics(), watchdog, process.on_fatal());
-    WorkerService worker(worker_service_config(database_url, options.apply, bus->names()),
-                         {.make_consumer = [&bus] { return bus->make_consumer(); },
-                          .clock = process.clock(),
-                          .random = process.random(),
-                          .ids = process.ids(),
-                          .metrics = process.metrics(),
-                          .watchdog = watchdog,
-                          .on_outcome = [&server] { server.outcome_wakeup().notify(); },
-                          .on_fatal = process.on_fatal(),
-                          .tracer = process.tracer()});
+        dead_letters.emplace(database_url, owner, std::move(producer), watchdog, process.context());
+    WorkerService worker({.database_url = database_url,
+                          .apply = options.apply,
+                          .messaging = bus->names(),
+                          .make_consumer = [&bus] { return bus->make_consumer(); },
+                          .on_outcome = [&server] { server.outcome_wakeup().notify(); }},
+                         watchdog, process.context());
     // Without the stages after intake requests are still accepted.
     std::vector<health::Dependency> dependencies = bus->dependencies();
     dependencies.push_back(health::dependency("database", [&publisher] { return publisher.trouble(); }, false));
@@ -120,21 +113,12 @@ Result<void> serve(RoleProcess& process, const UpSettings& options, ApiServer& s
                                    .dependencies = std::move(dependencies),
                                    .alive = [&watchdog] { return watchdog.alive(); }},
                                   publisher_wakeup));
-    watchdog.start();
-    worker.start();
-    publisher.start();
-    if (dead_letters) dead_letters->start();
-    process.announce_ready(options.listen.host, server.port());
-
-    const auto fatal = process.wait_for_end([&server] { server.set_not_ready(); });
-    server.stop(options.timeouts.drain);
-    const std::int64_t left = fatal ? 0 : drain(process, database_url, lanes, options.timeouts.drain);
-    if (dead_letters) dead_letters->stop();
-    publisher.stop();
-    worker.stop();
+    std::vector<Service*> services{&watchdog, &worker, &publisher};
+    if (dead_letters) services.push_back(&*dead_letters);
+    std::int64_t left = 0;
+    const auto ended = run_services(process, server, services, [&] { left = drain(process, database_url, lanes); });
     log::info("stopped", {{"events_left", left}});
-    if (fatal) return std::unexpected(*fatal);
-    return {};
+    return ended;
 }
 
 Result<void> run(RoleProcess& process, const UpSettings& options, const ApiKeysFile& keys) {
@@ -144,7 +128,7 @@ Result<void> run(RoleProcess& process, const UpSettings& options, const ApiKeysF
     if (database_url.empty()) {
         LEDGERLINE_TRY(cluster, start_cluster(process, cluster_config(options)));
         database_url = cluster->url();
-        process.metrics().watch_data_dir(options.data_dir);
+        process.context().metrics.watch_data_dir(options.data_dir);
     }
     LEDGERLINE_TRY(const int lanes, prepare_database(process, database_url, options.timeouts.startup, Schema::migrate,
                                                      {intake::can_accept, publish::can_publish, apply::can_apply}));

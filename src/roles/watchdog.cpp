@@ -2,13 +2,15 @@
 
 #include <fmt/format.h>
 
+#include "observe/exceptions.h"
 #include "observe/log.h"
 
 namespace ledgerline::roles {
 
-Watchdog::Watchdog(milliseconds limit, std::function<void(const Error&)> on_stall)
+Watchdog::Watchdog(milliseconds limit, LoopThread::OnFatal on_fatal, Metrics& metrics)
     : limit_(limit),
-      on_stall_(std::move(on_stall)),
+      on_fatal_(std::move(on_fatal)),
+      metrics_(metrics),
       loop_(
           "watchdog", wakeup_,
           [this]() -> Result<milliseconds> {
@@ -16,6 +18,11 @@ Watchdog::Watchdog(milliseconds limit, std::function<void(const Error&)> on_stal
               return look_interval;
           },
           [](const Error&) {}) {}
+
+LoopThread Watchdog::make_loop(std::string name, std::string_view kind, Wakeup& wakeup, LoopThread::Step step) {
+    auto watched = watch(name, std::move(step));
+    return {std::move(name), wakeup, std::move(watched), on_fatal_, exception_noter(metrics_, kind)};
+}
 
 LoopThread::Step Watchdog::watch(std::string name, LoopThread::Step step) {
     Watched& watched = watched_.emplace_back();
@@ -41,7 +48,7 @@ void Watchdog::look() {
 }
 
 void Watchdog::note_stall(const Watched& watched) {
-    on_stall_({Disposition::retry, "stalled",
+    on_fatal_({Disposition::retry, "stalled",
                fmt::format("the {} loop hangs: one step took more than {} ms", watched.name, limit_.count())});
     log::error("a loop hangs: its process must end", {{"loop", watched.name}, {"limit_ms", limit_.count()}});
 }

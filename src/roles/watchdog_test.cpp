@@ -18,8 +18,9 @@ protected:
     }
 
     std::vector<Error> stalls_;
+    Metrics metrics_{"test"};
     Watchdog watchdog_{kLooksPerLimit * Watchdog::look_interval,
-                       [this](const Error& error) { stalls_.push_back(error); }};
+                       [this](const Error& error) { stalls_.push_back(error); }, metrics_};
 };
 
 // A step that lasts until it is released.

@@ -13,31 +13,18 @@ Result<void> run(RoleProcess& process, const WorkerSettings& options) {
                                                      Schema::must_be_current, {apply::can_apply}));
     LEDGERLINE_TRY(const KafkaLink kafka, KafkaLink::open(process, "worker", options.kafka, lanes));
 
-    Watchdog watchdog(options.timeouts.stall, process.on_fatal());
-    WorkerService worker(worker_service_config(options.database_url, options.apply, kafka.names()),
-                         {.make_consumer = [&kafka] { return kafka.bus().make_consumer(); },
-                          .clock = process.clock(),
-                          .random = process.random(),
-                          .ids = process.ids(),
-                          .metrics = process.metrics(),
-                          .watchdog = watchdog,
-                          .on_outcome = [] {},
-                          .on_fatal = process.on_fatal(),
-                          .tracer = process.tracer()});
+    Watchdog watchdog(options.timeouts.stall, process.on_fatal(), process.context().metrics);
+    WorkerService worker({.database_url = options.database_url,
+                          .apply = options.apply,
+                          .messaging = kafka.names(),
+                          .make_consumer = [&kafka] { return kafka.bus().make_consumer(); }},
+                         watchdog, process.context());
     LEDGERLINE_CHECK(server.start(
         {.version = version,
          .dependencies = {health::dependency("database", [&worker] { return worker.trouble(); }),
                           kafka.dependency(true), health::dependency("group", [&worker] { return worker.joined(); })},
          .alive = [&watchdog] { return watchdog.alive(); }}));
-    watchdog.start();
-    worker.start();
-    process.announce_ready(options.listen.host, server.port());
-
-    const auto fatal = process.wait_for_end([&server] { server.begin_stop(); });
-    worker.stop();
-    server.stop();
-    if (fatal) return std::unexpected(*fatal);
-    return {};
+    return run_services(process, server, {&watchdog, &worker});
 }
 
 }  // namespace

@@ -5,30 +5,25 @@
 #include <algorithm>
 #include <utility>
 
-#include "observe/exceptions.h"
+#include "apply/pg_ledger_store.h"
+#include "apply/worker.h"
+#include "base/loop.h"
 #include "roles/joining_consumer.h"
 #include "roles/role.h"
 
 namespace ledgerline::roles {
 
-WorkerServiceConfig worker_service_config(std::string database_url, const ApplySettings& options,
-                                          bus::MessagingNames messaging) {
-    return {.database_url = std::move(database_url),
-            .threads = static_cast<unsigned>(options.worker_threads),
-            .worker = {.unknown_attempts_max = static_cast<int>(options.unknown_attempts_max),
-                       .messaging = std::move(messaging)}};
-}
-
 class WorkerService::Member {
 public:
-    Member(unsigned number, const WorkerServiceConfig& config, const WorkerServiceParts& parts)
-        : consumer_(parts.make_consumer(), parts.clock),
-          store_(db::Session(connection_config(config.database_url, "worker"), parts.metrics, "worker", parts.tracer)),
-          worker_(config.worker, consumer_, store_, parts.clock, parts.random, parts.ids, parts.metrics,
-                  parts.on_outcome, parts.tracer),
-          loop_(fmt::format("worker-{}", number), wakeup_,
-                parts.watchdog.watch(fmt::format("worker-{}", number), [this] { return worker_.step(); }),
-                parts.on_fatal, exception_noter(parts.metrics, "worker")) {}
+    Member(unsigned number, const WorkerServiceConfig& config, Watchdog& watchdog, const ProcessContext& context)
+        : consumer_(config.make_consumer(), context.clock),
+          store_(
+              db::Session(connection_config(config.database_url, "worker"), context.metrics, "worker", context.tracer)),
+          worker_({.unknown_attempts_max = static_cast<int>(config.apply.unknown_attempts_max),
+                   .messaging = config.messaging},
+                  consumer_, store_, config.on_outcome, context),
+          loop_(watchdog.make_loop(fmt::format("worker-{}", number), "worker", wakeup_,
+                                   [this] { return worker_.step(); })) {}
 
     void start() { loop_.start(); }
     void begin_stop() { loop_.begin_stop(); }
@@ -44,9 +39,9 @@ private:
     LoopThread loop_;
 };
 
-WorkerService::WorkerService(const WorkerServiceConfig& config, const WorkerServiceParts& parts) {
-    for (unsigned number = 0; number < config.threads; ++number)
-        members_.push_back(std::make_unique<Member>(number, config, parts));
+WorkerService::WorkerService(const WorkerServiceConfig& config, Watchdog& watchdog, const ProcessContext& context) {
+    for (unsigned number = 0; number < static_cast<unsigned>(config.apply.worker_threads); ++number)
+        members_.push_back(std::make_unique<Member>(number, config, watchdog, context));
 }
 
 WorkerService::~WorkerService() { stop(); }

@@ -1,18 +1,16 @@
 // WorkerService: members of the consumer group, each a worker with its own thread and database session.
 #pragma once
 
-#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "apply/pg_ledger_store.h"
-#include "apply/worker.h"
-#include "base/loop.h"
-#include "base/uuid.h"
 #include "bus/bus.h"
+#include "bus/messaging.h"
+#include "observe/process_context.h"
+#include "roles/lifecycle.h"
 #include "roles/settings.h"
 #include "roles/watchdog.h"
 
@@ -20,35 +18,21 @@ namespace ledgerline::roles {
 
 struct WorkerServiceConfig {
     std::string database_url;
-    unsigned threads = 1;
-    apply::WorkerConfig worker;
-};
-
-WorkerServiceConfig worker_service_config(std::string database_url, const ApplySettings& options,
-                                          bus::MessagingNames messaging = {});
-
-// What the members share. Everything must outlive the service.
-struct WorkerServiceParts {
+    ApplySettings apply;
+    bus::MessagingNames messaging{};  // for the spans
     std::function<std::unique_ptr<bus::Consumer>()> make_consumer;
-    const Clock& clock;
-    Random& random;
-    UuidGenerator& ids;
-    Metrics& metrics;
-    Watchdog& watchdog;
-    std::function<void()> on_outcome;  // called on the members' threads after outcomes were committed
-    LoopThread::OnFatal on_fatal;      // called on a member's thread when the role cannot continue
-    Tracer& tracer = Tracer::off();
+    std::function<void()> on_outcome = [] {};  // called on the members' threads after outcomes were committed
 };
 
-class WorkerService {
+class WorkerService final : public Service {
 public:
-    WorkerService(const WorkerServiceConfig& config, const WorkerServiceParts& parts);
-    ~WorkerService();
+    // Arguments passed by reference, except for config, must outlive the service.
+    WorkerService(const WorkerServiceConfig& config, Watchdog& watchdog, const ProcessContext& context);
+    ~WorkerService() override;
 
-    // Both may be called repeatedly. stop() lets the current rounds end; the members leave the group when the service
-    // is destroyed.
-    void start();
-    void stop();
+    void start() override;
+    // The members leave the group only when the service is destroyed.
+    void stop() override;
 
     // Whether the group has assigned a partition to any member since the start, or has left all of them without one for
     // so long that none is available. Thread-safe.

@@ -36,6 +36,13 @@ std::vector<fs::path> sources_under(const fs::path& root) {
     return out;
 }
 
+std::vector<std::string> lines_of(const std::string& text) {
+    std::vector<std::string> out;
+    std::istringstream lines(text);
+    for (std::string line; std::getline(lines, line);) out.push_back(line);
+    return out;
+}
+
 std::vector<std::string> matches(const std::string& text, const std::regex& pattern) {
     std::vector<std::string> out;
     for (std::sregex_iterator match(text.begin(), text.end(), pattern), end; match != end; ++match)
@@ -165,6 +172,21 @@ std::vector<std::string> messages_past_say() {
 
 TEST(Architecture, MessagesForPeopleAreEscapedInOnePlace) { EXPECT_THAT(messages_past_say(), IsEmpty()); }
 
+// The stages say what happened; what that is called in metrics and logs is known to their probes alone.
+std::vector<std::string> reports_past_the_probe() {
+    static const std::regex kReport(R"(#include "observe/(log|batch_log|exceptions)\.h"|metrics_?\.\w+)");
+    std::vector<std::string> out;
+    for (const char* stage : {"intake", "publish", "apply", "letters"})
+        for (const fs::path& source : sources_under(kProject / "src" / stage))
+            if (!source.stem().string().ends_with("_probe") && !source.stem().string().ends_with("_test"))
+                for (std::smatch match; const std::string& line : lines_of(read(source)))
+                    if (line != R"(#include "observe/metrics.h")" && std::regex_search(line, match, kReport))
+                        out.push_back(fs::relative(source, kProject).string() + ": " + match.str());
+    return out;
+}
+
+TEST(Architecture, OnlyProbesOfTheStagesKnowMetricsAndLogLines) { EXPECT_THAT(reports_past_the_probe(), IsEmpty()); }
+
 // Functions of C libraries that return a text of the peer's, or null where it sent none.
 std::vector<std::string> unchecked_texts(const std::string& source) {
     static const std::regex call(
@@ -173,8 +195,7 @@ std::vector<std::string> unchecked_texts(const std::string& source) {
     // Kept as a pointer until it has been looked at, or given to what takes null.
     static const std::regex checked(R"(peer_text\(|const char\* \w+ = |if \(!\w+\) \w+ = |\w \? )");
     std::vector<std::string> out;
-    std::istringstream lines(source);
-    for (std::string line; std::getline(lines, line);)
+    for (const std::string& line : lines_of(source))
         if (line.contains('(') && (line.contains("PQ") || line.contains("rd_kafka_")) &&
             std::regex_search(line, call) && !std::regex_search(line, checked))
             out.push_back(line);
@@ -191,15 +212,11 @@ TEST(Architecture, NoTextOfACLibraryIsTakenForThere) {
 // LoopThread. One that ends by an exception would end the process.
 std::vector<std::string> threads_begun_elsewhere() {
     const std::set<std::string> guarded = {"base/loop",
-                                           "api/database",
-                                           "intake/intake",
-                                           "roles/exit_deadline",
                                            "roles/signals",
                                            "base/resolve",
                                            "bus/kafka/reaper",
                                            "bus/kafka/topics",
                                            "cli/import/run",
-                                           "http/server/listen_sockets",
                                            "http/server/shard",
                                            "observe/line_writer",
                                            "observe/otlp_exporter",

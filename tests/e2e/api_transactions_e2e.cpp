@@ -1,8 +1,8 @@
 // Transactions one at a time: acceptance, outcomes, idempotency and waiting, as a stranger sees them.
 #include <gmock/gmock.h>
 
+#include "e2e/program.h"
 #include "e2e/stranger.h"
-#include "e2e/up_process.h"
 
 namespace ledgerline::test {
 namespace {

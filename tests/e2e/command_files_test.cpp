@@ -11,7 +11,7 @@
 
 #include "cli/answering_server.h"
 #include "cli/import/scripted_ledger.h"
-#include "e2e/role_process.h"
+#include "e2e/program.h"
 #include "e2e/shell.h"
 #include "lab/test_database.h"
 

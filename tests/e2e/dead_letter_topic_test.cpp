@@ -9,7 +9,7 @@
 #include <set>
 
 #include "base/uuid.h"
-#include "e2e/role_process.h"
+#include "e2e/program.h"
 #include "lab/json_schema.h"
 #include "lab/kafka_broker.h"
 #include "lab/test_database.h"
@@ -30,17 +30,9 @@ protected:
         return std::make_unique<RoleProcess>(std::vector<std::string>{
             name, "--database-url", database_.url(), "--kafka-brokers", broker_.address(), "--listen", "127.0.0.1:0"});
     }
-    static std::string make_account(ApiClient& client) {
-        const Reply made = client.post("/v1/accounts", R"({"currency":"EUR"})");
-        EXPECT_EQ(made.status, 201);
-        return made.text("id");
-    }
     static void credit(ApiClient& client, const std::string& account, const std::string& key) {
-        const Reply posted = client.post(
-            "/v1/transactions",
-            fmt::format(
-                R"({{"account_id":"{}","amount_cents":5,"currency":"EUR","type":"CREDIT","idempotency_key":"{}","metadata":{{"n":1.50}}}})",
-                account, key));
+        const Answer posted =
+            client.post("/v1/transactions", transaction_json(account, key, 5, "CREDIT", R"(,"metadata":{"n":1.50})"));
         EXPECT_EQ(posted.status, 201) << json::serialize(posted.body);
     }
     // What is posted to the account from now on cannot be applied.
@@ -81,7 +73,7 @@ TEST_F(DeadLetterTopic, CarriesBrokenRowsAndGarbageOnceWithAllTheirHeaders) {
     const auto publisher = role("publisher"), other_publisher = role("publisher"), worker = role("worker"),
                api = role("api");
     ApiClient client(api->port());
-    const std::string healthy = make_account(client), broken = make_account(client);
+    const std::string healthy = client.open_account(), broken = client.open_account();
     break_rows_of(broken);
     credit(client, broken, "poison");
     credit(client, healthy, "fine");
@@ -129,7 +121,7 @@ TEST_F(DeadLetterTopic, WhatIsOnTheWireIsWhatTheSchemaSays) {
     ApiClient client(api->port());
     constexpr int kEvents = 60;
     for (int i = 0; i < kEvents / 3; ++i) {
-        const std::string account = make_account(client);
+        const std::string account = client.open_account();
         for (const char* key : {"a", R"(ö€ \"\\)", "c"}) credit(client, account, key);
     }
     ASSERT_TRUE(
@@ -152,7 +144,7 @@ TEST_F(DeadLetterTopic, LettersThatWaitedForTheBrokerComeWhenItIsBack) {
     const auto worker = role("worker"), api = role("api");
     auto publisher = role("publisher");
     ApiClient client(api->port());
-    const std::string broken = make_account(client);
+    const std::string broken = client.open_account();
     break_rows_of(broken);
     credit(client, broken, "first");
     ASSERT_TRUE(wait_announced(1));
@@ -169,7 +161,7 @@ TEST_F(DeadLetterTopic, LettersThatWaitedForTheBrokerComeWhenItIsBack) {
     publisher->kill();
     publisher = role("publisher");
     EXPECT_TRUE(eventually([&] {
-        const Reply reply = ApiClient(publisher->port()).get("/readyz");
+        const Answer reply = ApiClient(publisher->port()).get("/readyz");
         return reply.status == 503;
     }));
     EXPECT_EQ(database_.value("SELECT count(*) FROM dead_letters WHERE announced_at IS NULL"), "40");

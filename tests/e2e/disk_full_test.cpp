@@ -9,8 +9,8 @@
 #include <fstream>
 #include <memory>
 
-#include "e2e/role_process.h"
-#include "lab/local_postgres.h"
+#include "e2e/program.h"
+#include "lab/postgres_server.h"
 
 namespace ledgerline::test {
 namespace {
@@ -44,20 +44,20 @@ private:
 TEST(DiskFull, IsSaidAndPassesByItself) {
     const SmallDisk disk;
     if (!disk.is_mounted()) GTEST_SKIP() << "this user may not mount a file system";
-    const LocalPostgres server({.directory = disk.path() / "data", .settings = ""});
+    const PostgresServer server({.directory = disk.path() / "data", .settings = ""});
     RoleProcess up({"up", "--database-url", server.url(), "--listen", "127.0.0.1:0"});
     ApiClient client(up.port());
     const auto ready_says = [&](int status, const std::string& text) {
-        const Reply reply = client.get("/readyz");
+        const Answer reply = client.get("/readyz");
         return reply.status == status && json::serialize(reply.body).contains(text);
     };
     EXPECT_TRUE(eventually([&] { return ready_says(200, R"("ready")"); }));
-    const std::string account = client.post("/v1/accounts", R"({"currency":"EUR"})").text("id");
+    const std::string account = client.open_account();
     int posted = 0;
     const auto post = [&](int number) {
-        const std::string body = fmt::format(
-            R"({{"account_id":"{}","amount_cents":1,"currency":"EUR","type":"CREDIT","idempotency_key":"{}","metadata":{{"fill":"{}"}}}})",
-            account, number, std::string(8000, static_cast<char>('a' + number % 26)));
+        const std::string filling(8000, static_cast<char>('a' + number % 26));
+        const std::string body = transaction_json(account, std::to_string(number), 1, "CREDIT",
+                                                  R"(,"metadata":{"fill":")" + filling + R"("})");
         return client.post("/v1/transactions", body).status;
     };
     ASSERT_EQ(post(++posted), 201);

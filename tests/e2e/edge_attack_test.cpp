@@ -7,14 +7,12 @@
 #include <atomic>
 
 #include "e2e/honest_client.h"
-#include "e2e/up_process.h"
+#include "e2e/program.h"
 #include "http/server/edge_fixture.h"
 #include "lab/test_database.h"
 
 namespace ledgerline::test {
 namespace {
-
-using http::RawConnection;
 
 constexpr const char* kAttacker = "127.0.0.3";
 constexpr std::size_t kHeadless = 5'000;

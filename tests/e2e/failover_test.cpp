@@ -8,12 +8,14 @@
 #include <future>
 
 #include "base/random.h"
-#include "e2e/role_process.h"
+#include "e2e/program.h"
 #include "lab/kafka_broker.h"
-#include "lab/local_postgres.h"
+#include "lab/postgres_server.h"
 
 namespace ledgerline::test {
 namespace {
+
+using namespace std::string_literals;
 
 // Of intake's sessions, those whose commit waits for the standby.
 constexpr const char* kWaiting =
@@ -25,13 +27,8 @@ protected:
         return fmt::format("postgresql://ledgerline@{},{}/ledger?target_session_attrs=read-write", primary_.address(),
                            standby_.address());
     }
-    Reply post(const std::string& key) const {
-        return ApiClient(api_port())
-            .post(
-                "/v1/transactions",
-                fmt::format(
-                    R"({{"account_id":"{}","amount_cents":1,"currency":"EUR","type":"CREDIT","idempotency_key":"{}"}})",
-                    account_, key));
+    Answer post(const std::string& key) const {
+        return ApiClient(api_port()).post("/v1/transactions", transaction_json(account_, key, 1));
     }
     // As an honest client does.
     int post_until_answered(const std::string& key) const {
@@ -43,15 +40,15 @@ protected:
         return status;
     }
     static bool says(const RoleProcess& role, int status, const std::string& text) {
-        const Reply reply = ApiClient(role.port()).get("/readyz");
+        const Answer reply = ApiClient(role.port()).get("/readyz");
         return reply.status == status && json::serialize(reply.body).contains(text);
     }
-    static std::string accepted(const LocalPostgres& server) {
+    static std::string accepted(const PostgresServer& server) {
         return server.value("SELECT string_agg(idempotency_key, ' ' ORDER BY idempotency_key) FROM accepted");
     }
 
-    LocalPostgres primary_{LocalPostgres::Options{}};
-    LocalPostgres standby_{LocalPostgres::StandbyOf{primary_}};
+    PostgresServer primary_{PostgresServer::Options{}};
+    PostgresServer standby_{PostgresServer::StandbyOf{primary_}};
     std::string account_;
 
 private:
@@ -60,7 +57,7 @@ private:
 
 class Failover : public Pair {
 protected:
-    void SetUp() override { account_ = ApiClient(up_.port()).post("/v1/accounts", R"({"currency":"EUR"})").text("id"); }
+    void SetUp() override { account_ = ApiClient(up_.port()).open_account(); }
     bool ready_says(int status, const std::string& text) const { return says(up_, status, text); }
 
     RoleProcess up_{{"up", "--database-url", url(), "--listen", "127.0.0.1:0"}};
@@ -111,32 +108,46 @@ TEST_F(Failover, A201IsOnTheStandbyAndOutlivesThePrimary) {
 // The roles as processes of their own, on Kafka, which goes on meanwhile.
 class FailoverOfRoles : public Pair {
 protected:
-    void SetUp() override {
-        account_ = ApiClient(api_.port()).post("/v1/accounts", R"({"currency":"EUR"})").text("id");
-    }
+    void SetUp() override { account_ = ApiClient(api_.port()).open_account(); }
     std::vector<std::string> arguments(const std::string& role) const {
-        std::vector<std::string> all = {role, "--database-url", url(), "--listen", "127.0.0.1:0"};
-        const std::string topic = fmt::format("failover-{:x}", topic_);
-        for (const std::string& each :
-             {std::string("--kafka-brokers"), KafkaBroker::shared().address(), std::string("--kafka-topic"), topic,
-              std::string("--kafka-group"), topic, std::string("--kafka-dead-letter-topic"), topic + ".dlq"})
-            all.push_back(each);
-        if (role == "api") all.resize(all.size() - 6);
+        std::vector<std::string> all = {role,
+                                        "--database-url",
+                                        url(),
+                                        "--listen",
+                                        "127.0.0.1:0",
+                                        "--kafka-brokers",
+                                        KafkaBroker::shared().address()};
+        if (role != "api")
+            for (const std::string& each :
+                 {"--kafka-topic"s, topic_, "--kafka-group"s, topic_, "--kafka-dead-letter-topic"s, topic_ + ".dlq"})
+                all.push_back(each);
         return all;
+    }
+    void accept_first() {
+        primary_.set("synchronous_standby_names = '*'");
+        ASSERT_TRUE(all_are_ready());
+        EXPECT_EQ(post_until_answered("a"), 201);
+    }
+    void expect_to_go_on_at_the_standby() {
+        standby_.promote();
+        EXPECT_EQ(post_until_answered("b"), 201);
+        EXPECT_TRUE(applied(standby_, 2));
+        EXPECT_TRUE(all_are_ready());
+        EXPECT_EQ(run_to_end({"verify", "--database-url", standby_.url()}), "exit code 0");
     }
     bool all_are_ready() const {
         return std::ranges::all_of(roles_, [](const RoleProcess* role) {
             return eventually([&] { return says(*role, 200, R"("status":"ready")"); });
         });
     }
-    bool applied(const LocalPostgres& server, int transactions) const {
+    bool applied(const PostgresServer& server, int transactions) const {
         return eventually([&] {
             return server.value("SELECT count(*) || ' ' || max(balance_after_cents) FROM outcomes") ==
                    fmt::format("{0} {0}", transactions);
         });
     }
 
-    const std::uint64_t topic_ = SystemRandom().next();
+    const std::string topic_ = fmt::format("failover-{:x}", SystemRandom().next());
     const std::string migrated_ = run_to_end({"migrate", "up", "--database-url", url()});
     RoleProcess api_{arguments("api")}, publisher_{arguments("publisher")}, worker_{arguments("worker")};
     const std::vector<const RoleProcess*> roles_ = {&api_, &publisher_, &worker_};
@@ -147,29 +158,16 @@ private:
 
 // Sessions to a server that still answers look sound, and each role has to find out for itself that they are of no use.
 TEST_F(FailoverOfRoles, LeavesAnOldPrimaryThatStillAnswers) {
-    primary_.set("synchronous_standby_names = '*'");
-    ASSERT_TRUE(all_are_ready());
-    EXPECT_EQ(post_until_answered("a"), 201);
+    ASSERT_NO_FATAL_FAILURE(accept_first());
     EXPECT_TRUE(applied(primary_, 1));
-
     primary_.set("default_transaction_read_only = on");
-    standby_.promote();
-    EXPECT_EQ(post_until_answered("b"), 201);
-    EXPECT_TRUE(applied(standby_, 2));
-    EXPECT_TRUE(all_are_ready());
-    EXPECT_EQ(run_to_end({"verify", "--database-url", standby_.url()}), "exit code 0");
+    expect_to_go_on_at_the_standby();
 }
 
 TEST_F(FailoverOfRoles, LeavesAnOldPrimaryThatIsGone) {
-    primary_.set("synchronous_standby_names = '*'");
-    ASSERT_TRUE(all_are_ready());
-    EXPECT_EQ(post_until_answered("a"), 201);
+    ASSERT_NO_FATAL_FAILURE(accept_first());
     primary_.stop();
-    standby_.promote();
-    EXPECT_EQ(post_until_answered("b"), 201);
-    EXPECT_TRUE(applied(standby_, 2));
-    EXPECT_TRUE(all_are_ready());
-    EXPECT_EQ(run_to_end({"verify", "--database-url", standby_.url()}), "exit code 0");
+    expect_to_go_on_at_the_standby();
 }
 
 }  // namespace

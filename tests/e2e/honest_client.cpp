@@ -9,7 +9,6 @@
 
 namespace ledgerline::test {
 
-using http::RawConnection;
 using std::chrono::steady_clock;
 
 long peak_kibibytes(pid_t pid) {

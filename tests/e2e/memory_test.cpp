@@ -9,14 +9,12 @@
 #include <mutex>
 
 #include "e2e/honest_client.h"
-#include "e2e/up_process.h"
+#include "e2e/program.h"
 #include "http/server/edge_fixture.h"
 #include "lab/test_database.h"
 
 namespace ledgerline::test {
 namespace {
-
-using http::RawConnection;
 
 constexpr long kPeakKibibytesMax = 256 * 1024;
 constexpr std::size_t kBodyBytes = 1'000'000;
@@ -101,7 +99,7 @@ std::string text_of(const std::map<int, int>& answers) {
 class Memory : public testing::Test {
 protected:
     // Letters as large as messages may be.
-    void bury_letters(int count) {
+    void park_letters(int count) {
         db::Connection connection = up_.connect();
         const std::string sql = fmt::format(
             "INSERT INTO dead_letters (id, topic, partition, \"offset\", payload, payload_encoding, value_sha256, "
@@ -132,7 +130,7 @@ protected:
 };
 
 TEST_F(Memory, HoldsWhateverIsLargeWithin256MebibytesAndServesAnHonestClient) {
-    bury_letters(200);
+    park_letters(200);
     for (int i = 0; i < 20; ++i) {
         RawConnection connection(up_.port());
         connection.send(

@@ -13,7 +13,8 @@
 #include <optional>
 #include <vector>
 
-#include "e2e/up_process.h"
+#include "e2e/program.h"
+#include "lab/sockets.h"
 #include "lab/test_database.h"
 
 namespace ledgerline::test {
@@ -31,7 +32,7 @@ struct Probe {
 };
 
 Probe probe(std::uint16_t port, const std::string& name, const std::string& target = "/readyz") {
-    const Reply reply = ApiClient(port).get(target);
+    const Answer reply = ApiClient(port).get(target);
     Probe seen{reply.status, "", "", ""};
     if (const json::Value* missing = reply.body.find("missing")) seen.required = json::serialize(*missing);
     if (const json::Value* degraded = reply.body.find("degraded")) seen.degraded = json::serialize(*degraded);
@@ -154,28 +155,6 @@ TEST_F(Readiness, OfAllRolesInOneProcess) {
     for (const Loss& loss : {kReadOnly, no_right("INSERT", "accepted")}) expect_noticed(*up, loss, "database");
 }
 
-// Takes connections and never says anything.
-class SilentServer {
-public:
-    SilentServer() : descriptor_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        socklen_t size = sizeof address;
-        LEDGERLINE_ASSERT(bind(descriptor_, reinterpret_cast<sockaddr*>(&address), size) == 0);
-        LEDGERLINE_ASSERT(listen(descriptor_, SOMAXCONN) == 0);
-        LEDGERLINE_ASSERT(getsockname(descriptor_, reinterpret_cast<sockaddr*>(&address), &size) == 0);
-        address_ = fmt::format("127.0.0.1:{}", ntohs(address.sin_port));
-    }
-    ~SilentServer() { close(descriptor_); }
-    SilentServer(const SilentServer&) = delete;
-    const std::string& address() const { return address_; }
-
-private:
-    const int descriptor_;
-    std::string address_;
-};
-
 TEST_F(Readiness, WithAKafkaThatIsSilent) {
     const SilentServer broker;
     const auto worker = start("worker", broker.address());
@@ -194,9 +173,7 @@ TEST_F(Readiness, WithAKafkaThatIsSilent) {
 TEST_F(Readiness, WithALaneThatDoesNotMove) {
     const auto api = start("api");
     ApiClient client(api->port());
-    const std::string account = client.post("/v1/accounts", R"({"currency":"EUR"})").text("id");
-    const std::string body = fmt::format(
-        R"({{"account_id":"{}","amount_cents":1,"currency":"EUR","type":"CREDIT","idempotency_key":"a"}})", account);
+    const std::string body = transaction_json(client.open_account(), "a", 1);
     ASSERT_EQ(client.post("/v1/transactions", body).status, 201);
     EXPECT_TRUE(eventually([&] {
         const Probe seen = probe(api->port(), "lanes");
@@ -208,7 +185,7 @@ TEST_F(Readiness, WithALaneThatDoesNotMove) {
 // The port of --probe-listen, as the log says it.
 std::uint16_t probe_port(Program& program) {
     constexpr std::string_view kMark = R"("port":)";
-    EXPECT_TRUE(logs(program, "probes have an address of their own"));
+    EXPECT_TRUE(program.prints("probes have an address of their own"));
     const std::string output = program.output();
     const auto line = output.find("probes have an address of their own");
     return static_cast<std::uint16_t>(std::stoi(output.substr(output.find(kMark, line) + kMark.size())));
@@ -224,17 +201,16 @@ TEST_F(Readiness, IsAnsweredWhileSlowListsTakeEveryThreadAndConnection) {
     db::Connection holder = database_.connect();
     ASSERT_TRUE(holder.query(db::begin));
     ASSERT_TRUE(holder.query({"test_hold", "LOCK TABLE accounts IN ACCESS EXCLUSIVE MODE"}));
-    std::vector<std::future<Reply>> lists;
+    std::vector<std::future<Answer>> lists;
     for (int i = 0; i < kSlowLists; ++i)
         lists.push_back(std::async(std::launch::async, [&] { return ApiClient(api->port()).get("/v1/accounts"); }));
     while (std::ranges::any_of(
         lists, [](auto& list) { return list.wait_for(std::chrono::seconds(0)) != std::future_status::ready; })) {
         for (const std::uint16_t port : ports) {
-            for (const char* target : {"/readyz", "/livez", "/health", "/metrics"}) {
-                http::Client client({.host = "127.0.0.1", .port = port, .prefix = ""});
-                const auto answer = client.send({.method = "GET", .target = target, .headers = {}, .body = ""}, kProbe);
-                ASSERT_TRUE(answer) << answer.error().message;
-                EXPECT_EQ(answer->status, 200) << answer->body;
+            for (const char* target : {"/readyz", "/livez", "/health", "/metrics", "/stats"}) {
+                const Answer answer = ApiClient(port).call("GET", target, "", {}, kProbe);
+                ASSERT_NE(answer.status, 0) << answer.error;
+                EXPECT_EQ(answer.status, 200) << answer.text();
             }
         }
     }

@@ -6,7 +6,7 @@
 #include <fstream>
 #include <iterator>
 
-#include "e2e/role_process.h"
+#include "e2e/program.h"
 #include "lab/pgbouncer.h"
 #include "lab/test_database.h"
 
@@ -33,7 +33,7 @@ TEST(RoleStart, PrintsOneLineAndNamesKafkaWhenOnlyItIsMissing) {
         EXPECT_EQ(client.get("/metrics").status, 200) << role;
         const bool is_api = role == std::string("api");
         EXPECT_EQ(client.get("/health").status, is_api ? 200 : 503) << role;
-        const Reply ready = client.get("/readyz");
+        const Answer ready = client.get("/readyz");
         EXPECT_EQ(ready.status, is_api ? 200 : 503) << role;
         EXPECT_THAT(json::serialize(ready.body), HasSubstr(is_api ? R"("degraded":["kafka"])" : R"("kafka")")) << role;
         EXPECT_EQ(client.get("/v1/accounts").status, is_api ? 200 : 404) << role;
@@ -132,14 +132,14 @@ TEST(RoleStart, SaysThatThePortIsTaken) {
 
 TEST(RoleStart, EndsWhileItWaitsForTheDatabase) {
     Program program(role_arguments("worker", kNoDatabase));
-    ASSERT_TRUE(eventually([&] { return program.output().find("cannot be used yet") != std::string::npos; }));
+    ASSERT_TRUE(program.prints("cannot be used yet"));
     program.signal(SIGTERM);
     EXPECT_EQ(program.wait_outcome(), "exit code 0") << program.output();
 }
 
 TEST(RoleStart, KeepsPasswordsOutOfTheProcessTable) {
     Program program(role_arguments("worker", kNoDatabase));
-    ASSERT_TRUE(eventually([&] { return program.output().find("cannot be used yet") != std::string::npos; }));
+    ASSERT_TRUE(program.prints("cannot be used yet"));
     const std::string shown = process_table_entry(program.pid());
     EXPECT_THAT(shown, HasSubstr("postgresql://ledgerline:xxxxxxxxx@127.0.0.1:1/ledgerline"));
     EXPECT_THAT(shown, Not(HasSubstr("hush-hush")));

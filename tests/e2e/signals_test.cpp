@@ -2,14 +2,12 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <csignal>
 #include <fstream>
 
-#include "e2e/up_process.h"
+#include "e2e/program.h"
+#include "lab/sockets.h"
 #include "lab/test_database.h"
 
 namespace ledgerline::test {
@@ -52,14 +50,8 @@ TEST_F(SignalsTest, TermLetsUpServeOnForTheDelayAndASecondOneCutsItShort) {
     EXPECT_EQ(client.get("/readyz").status, 200);
     up.program().signal(SIGTERM);
     expect_serving_but_leaving(client, up.port(), "/v1/accounts");
-    const Reply made = client.post("/v1/accounts", R"({"currency":"EUR","min_balance_cents":-100})");
-    ASSERT_EQ(made.status, 201) << json::serialize(made.body);
-    EXPECT_EQ(client
-                  .post("/v1/transactions", fmt::format(R"({{"account_id":"{}","amount_cents":1,"currency":"EUR",)"
-                                                        R"("type":"DEBIT","idempotency_key":"k"}})",
-                                                        made.text("id")))
-                  .status,
-              201);
+    const std::string account = client.open_account(R"("currency":"EUR","min_balance_cents":-100)");
+    EXPECT_EQ(client.post("/v1/transactions", transaction_json(account, "k", 1, "DEBIT")).status, 201);
     EXPECT_TRUE(up.wait_all_applied()) << "the other stages work on, too";
     up.program().signal(SIGINT);
     EXPECT_EQ(up.program().wait_outcome(), "exit code 0") << up.program().output();
@@ -93,7 +85,7 @@ TEST_F(SignalsTest, WhereOthersConnectThereIsADelayUnlessToldOtherwise) {
     arguments[6] = "0.0.0.0:0";
     RoleProcess far(arguments);
     far.program().signal(SIGTERM);
-    EXPECT_TRUE(logs(far.program(), R"("delay_ms":5000)")) << far.program().output();
+    EXPECT_TRUE(far.program().prints(R"("delay_ms":5000)")) << far.program().output();
     EXPECT_EQ(far.stop(), "exit code 0");
 }
 
@@ -107,7 +99,7 @@ TEST_F(SignalsTest, HangupReadsTheKeysAgainAndABadFileChangesNothing) {
 
     write("keys", "# none\n");
     api.program().signal(SIGHUP);
-    ASSERT_TRUE(logs(api.program(), "holds no key")) << api.program().output();
+    ASSERT_TRUE(api.program().prints("holds no key")) << api.program().output();
     EXPECT_THAT(api.program().output(), HasSubstr(keys.string()));
     EXPECT_EQ(status(kOldKey), 200);
 
@@ -119,7 +111,7 @@ TEST_F(SignalsTest, HangupReadsTheKeysAgainAndABadFileChangesNothing) {
 
     std::filesystem::remove(keys);
     api.program().signal(SIGHUP);
-    ASSERT_TRUE(logs(api.program(), "cannot be read"));
+    ASSERT_TRUE(api.program().prints("cannot be read"));
     EXPECT_EQ(status(kNewKey), 200);
     EXPECT_EQ(api.stop(), "exit code 0");
     for (const char* key : {kOldKey, kNewKey}) EXPECT_THAT(api.program().output(), Not(HasSubstr(key)));
@@ -151,37 +143,10 @@ TEST_F(SignalsTest, OthersEndNeitherUpNorItsCluster) {
     EXPECT_EQ(up.stop(), "exit code 0");
 }
 
-// A port where connections are taken and nothing is ever said.
-class SilentServer {
-public:
-    SilentServer() : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        LEDGERLINE_ASSERT(::bind(socket_, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
-        LEDGERLINE_ASSERT(::listen(socket_, 16) == 0);
-        socklen_t size = sizeof address;
-        getsockname(socket_, reinterpret_cast<sockaddr*>(&address), &size);
-        port_ = ntohs(address.sin_port);
-    }
-    ~SilentServer() {
-        ::close(socket_);
-        if (client_ >= 0) ::close(client_);
-    }
-    std::string url() const { return fmt::format("postgresql://a:b@127.0.0.1:{}/c?connect_timeout=300", port_); }
-    // Returns once somebody has connected. Nothing is ever said on that connection.
-    void accept() { client_ = ::accept4(socket_, nullptr, nullptr, SOCK_CLOEXEC); }
-
-private:
-    int socket_;
-    int client_ = -1;
-    std::uint16_t port_ = 0;
-};
-
 TEST_F(SignalsTest, TermEndsAStartThatWaitsForASilentDatabase) {
     for (const char* name : {"api", "publisher", "worker", "up"}) {
         SilentServer server;
-        auto arguments = role_arguments(name, server.url());
+        auto arguments = role_arguments(name, "postgresql://a:b@" + server.address() + "/c?connect_timeout=300");
         if (name == std::string("up")) arguments.insert(arguments.end(), {"--data-dir", data_dir_.string()});
         Program program(arguments);
         server.accept();
@@ -195,7 +160,7 @@ TEST_F(SignalsTest, TermEndsAStartThatWaitsForASilentDatabase) {
 TEST_F(SignalsTest, TermEndsUpWhileItMakesItsClusterAndTheNextStartMakesIt) {
     {
         Program program({"up", "--data-dir", data_dir_.string(), "--listen", "127.0.0.1:0"});
-        ASSERT_TRUE(logs(program, "creating a PostgreSQL")) << program.output();
+        ASSERT_TRUE(program.prints("creating a PostgreSQL")) << program.output();
         program.signal(SIGTERM);
         EXPECT_EQ(program.wait_outcome(), "exit code 0") << program.output();
     }

@@ -1,20 +1,14 @@
 // Programs whose stderr and stdout are one pipe that is full and that nobody reads: a log collector that stands still.
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include <array>
 #include <csignal>
 #include <future>
-#include <mutex>
-#include <thread>
 #include <vector>
 
 #include "cluster/private_cluster.h"
-#include "e2e/role_process.h"
-#include "lab/loopback.h"
+#include "e2e/program.h"
+#include "lab/sockets.h"
 #include "lab/test_database.h"
 
 namespace ledgerline::test {
@@ -23,90 +17,26 @@ namespace {
 constexpr int kClients = 8;
 constexpr int kRequestsPerClient = 400;
 
-// The pipe is full from the beginning. Killed with the object.
-class StalledProgram {
+// Nobody reads what it prints, until read_on().
+class StalledProgram : public Program {
 public:
-    explicit StalledProgram(std::vector<std::string> arguments, std::vector<std::string> variables = {})
-        : ends_(full_pipe()), child_(start(std::move(arguments), std::move(variables), ends_[1])) {
-        close(ends_[1]);
-    }
-    ~StalledProgram() {
-        child_.signal(SIGKILL);
-        child_.wait(settled_ms_max);
-        if (reader_.joinable()) reader_.join();
-        close(ends_[0]);
-    }
-    StalledProgram(const StalledProgram&) = delete;
-
-    // From now on what it prints is read.
-    void read_on() {
-        reader_ = std::thread([this] {
-            std::array<char, 4096> buffer;
-            ssize_t bytes = 0;
-            while ((bytes = read(ends_[0], buffer.data(), buffer.size())) > 0) {
-                const std::scoped_lock lock(mutex_);
-                output_.append(buffer.data(), static_cast<std::size_t>(bytes));
-            }
-        });
-    }
-    std::string output() {
-        const std::scoped_lock lock(mutex_);
-        return output_;
-    }
-    std::string end() {
-        child_.signal(SIGTERM);
-        return outcome();
-    }
-    std::string outcome() { return child_.wait(settled_ms_max) ? child_.outcome() : "still running"; }
-
-private:
-    static std::array<int, 2> full_pipe() {
-        std::array<int, 2> ends{};
-        LEDGERLINE_ASSERT(pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK) == 0);
-        while (write(ends[1], "x", 1) == 1) {
-        }
-        for (const int end : ends) fcntl(end, F_SETFL, 0);
-        return ends;
-    }
-    static cluster::ChildProcess start(std::vector<std::string> arguments, std::vector<std::string> variables,
-                                       int output) {
-        arguments.insert(arguments.begin(), LEDGERLINE_PROGRAM);
-        variables.push_back("PATH=/usr/bin:/bin");
-        auto child = cluster::ChildProcess::start({.arguments = std::move(arguments),
-                                                   .environment = std::move(variables),
-                                                   .output = output,
-                                                   .death_signal = SIGKILL});
-        LEDGERLINE_ASSERT(child);
-        return *std::move(child);
-    }
-
-    const std::array<int, 2> ends_;
-    cluster::ChildProcess child_;
-    std::mutex mutex_;
-    std::string output_;
-    std::thread reader_;
+    explicit StalledProgram(std::vector<std::string> arguments, const Variables& variables = {})
+        : Program(std::move(arguments), variables, {}, Output::stalled) {}
 };
 
 bool wait_status(std::uint16_t port, const std::string& target, int status) {
     return eventually([&] { return ApiClient(port).get(target).status == status; });
 }
 
-std::string new_account(std::uint16_t port) {
-    const Reply made = ApiClient(port).post("/v1/accounts", R"({"currency":"EUR"})");
-    EXPECT_EQ(made.status, 201) << json::serialize(made.body);
-    return made.text("id");
-}
+std::string new_account(std::uint16_t port) { return ApiClient(port).open_account(); }
 
 // Returns how many were answered 201.
 int post_credits(std::uint16_t port, const std::string& account, int client_number) {
     ApiClient client(port);
     int created = 0;
     for (int i = 0; i < kRequestsPerClient; ++i) {
-        const Reply reply = client.post(
-            "/v1/transactions",
-            fmt::format(
-                R"({{"account_id":"{}","amount_cents":1,"currency":"EUR","type":"CREDIT","idempotency_key":"{}-{}"}})",
-                account, client_number, i));
+        const Answer reply =
+            client.post("/v1/transactions", transaction_json(account, fmt::format("{}-{}", client_number, i), 1));
         created += reply.status == 201 ? 1 : 0;
     }
     return created;
@@ -123,12 +53,9 @@ int post_from_all_clients(std::uint16_t port) {
 }
 
 std::int64_t metric(std::uint16_t port, const std::string& name) {
-    http::Client client({.host = "127.0.0.1", .port = port, .prefix = ""});
-    const auto response = client.send({.method = "GET", .target = "/metrics", .headers = {}, .body = ""}, ready_ms_max);
-    if (!response) return -1;
-    const auto at = response->body.find("\n" + name + " ");
-    return at == std::string::npos ? -1
-                                   : static_cast<std::int64_t>(std::stod(response->body.substr(at + name.size() + 2)));
+    const std::string body = ApiClient(port).get("/metrics").text();
+    const auto at = body.find("\n" + name + " ");
+    return at == std::string::npos ? -1 : static_cast<std::int64_t>(std::stod(body.substr(at + name.size() + 2)));
 }
 
 class StalledLog : public testing::Test {
@@ -142,7 +69,7 @@ protected:
 
     const TempDir dir_;
     const std::filesystem::path data_dir_ = dir_.path() / "data";
-    const std::uint16_t port_ = free_loopback_port();
+    const std::uint16_t port_ = free_port();
 };
 
 TEST_F(StalledLog, UpAnswersAppliesAndEnds) {
@@ -160,9 +87,9 @@ TEST_F(StalledLog, SaysWhatWasDroppedWhenItIsReadAgain) {
     EXPECT_EQ(post_from_all_clients(port_), kClients * kRequestsPerClient);
     ASSERT_GT(metric(port_, "log_lines_dropped_total"), 0);
     program.read_on();
-    EXPECT_TRUE(eventually([&] { return program.output().contains("log lines were dropped"); }));
+    EXPECT_TRUE(program.prints("log lines were dropped"));
     EXPECT_EQ(program.end(), "exit code 0");
-    EXPECT_TRUE(eventually([&] { return program.output().contains(R"("message":"stopping")"); }));
+    EXPECT_TRUE(program.prints(R"("message":"stopping")"));
 }
 
 TEST_F(StalledLog, TheWatchdogEndsAProcessThatHangs) {
@@ -173,11 +100,11 @@ TEST_F(StalledLog, TheWatchdogEndsAProcessThatHangs) {
     const auto url = cluster::database_url(data_dir_);
     ASSERT_TRUE(url);
     auto holder = db::Connection::open(
-        {.url = *url, .application_name = "ledgerline-test", .idle_in_transaction_timeout = settled_ms_max});
+        {.url = *url, .application_name = "ledgerline-test", .idle_in_transaction_timeout = patience});
     ASSERT_TRUE(holder);
     ASSERT_TRUE(holder->query(db::begin));
     ASSERT_TRUE(holder->query({"test_hold", "SELECT lane FROM lane_publish FOR UPDATE"}));
-    EXPECT_EQ(program.outcome(), "exit code 3");
+    EXPECT_EQ(program.wait_outcome(), "exit code 3");
 }
 
 // The other roles, with a broker that is away, about which librdkafka has much to say.
@@ -196,10 +123,10 @@ TEST_F(StalledLog, WhatCannotStartEndsWithItsExitCode) {
     const std::vector<std::string> away = {
         "--database-url", "postgresql://127.0.0.1:1/ledgerline", "--startup-timeout", "1s", "--listen", "127.0.0.1:0"};
     for (const std::string role : {"api", "publisher", "worker", "up"}) {
-        EXPECT_EQ(StalledProgram({role, "--no-such-flag"}).outcome(), "exit code 2") << role;
+        EXPECT_EQ(StalledProgram({role, "--no-such-flag"}).wait_outcome(), "exit code 2") << role;
         std::vector<std::string> arguments = {role, "--kafka-brokers", no_broker};
         arguments.insert(arguments.end(), away.begin(), away.end());
-        EXPECT_EQ(StalledProgram(arguments).outcome(), "exit code 3") << role;
+        EXPECT_EQ(StalledProgram(arguments).wait_outcome(), "exit code 3") << role;
     }
 }
 
@@ -208,7 +135,7 @@ TEST_F(StalledLog, AWarningOfALibraryHoldsNobodyUp) {
     StalledProgram program({"api", "--database-url", "postgresql://127.0.0.1:1/ledgerline", "--startup-timeout", "1s",
                             "--listen", "127.0.0.1:0"},
                            {"PGPASSFILE=" + dir_.path().string()});
-    EXPECT_EQ(program.outcome(), "exit code 3");
+    EXPECT_EQ(program.wait_outcome(), "exit code 3");
 }
 
 }  // namespace

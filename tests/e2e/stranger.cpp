@@ -4,18 +4,18 @@
 
 #include <algorithm>
 #include <atomic>
+#include <boost/asio/ip/tcp.hpp>
 #include <cstdlib>
+#include <iterator>
 #include <memory>
 
 #include "base/random.h"
-#include "e2e/up_process.h"
-#include "http/server/tcp.h"
+#include "e2e/program.h"
 #include "lab/test_database.h"
 
 namespace ledgerline::test {
 namespace {
 
-constexpr milliseconds kCall{60'000};
 constexpr int kPagesMax = 1000;
 
 std::string chosen_url() {
@@ -49,8 +49,8 @@ private:
     static void expect_reachable() {
         const auto base = http::BaseUrl::parse(url_);
         ASSERT_TRUE(base) << url_ << ": " << base.error().message;
-        const auto answer = http::Client(*base).send({.target = "/health", .headers = {}, .body = ""}, kCall);
-        ASSERT_TRUE(answer) << url_ << ": " << answer.error().message;
+        const Answer answer = ApiClient(*base).get("/health");
+        ASSERT_NE(answer.status, 0) << url_ << ": " << answer.error;
     }
     static inline std::string url_ = chosen_url();
     std::unique_ptr<TempDir> directory_;
@@ -80,36 +80,24 @@ std::string batch_of(const std::vector<Movement>& movements) {
 }
 
 std::string member(const json::Value& value, std::string_view path) {
-    return Answer{.status = 0, .headers = {}, .body = value}.at(path);
+    return Answer{.headers = {}, .body = value}.at(path);
 }
 
 Answer Stranger::call(const std::string& method, const std::string& target, const std::string& body,
                       std::vector<http::Header> headers) {
-    http::Client client(base());
-    auto response =
-        client.send({.method = method, .target = target, .headers = std::move(headers), .body = body}, kCall);
-    if (!response) {
-        ADD_FAILURE() << method << ' ' << target << ": " << response.error().message;
-        return {};
-    }
-    return answer_of(*std::move(response));
+    Answer answer = ApiClient(base()).call(method, target, body, std::move(headers));
+    if (answer.status == 0) ADD_FAILURE() << method << ' ' << target << ": " << answer.error;
+    return answer;
 }
 
 std::string Stranger::raw(const std::string& bytes) {
-    const SteadyTime deadline = SystemClock().steady_now() + kCall;
     const http::BaseUrl server = base();
-    auto connection = http::TcpConnection::connect(server.host, server.port, deadline);
-    if (!connection || !connection->send(bytes, deadline)) {
-        ADD_FAILURE() << "cannot send";
-        return "";
-    }
-    std::string answer;
-    char buffer[4096];
-    for (;;) {
-        const auto received = connection->receive(buffer, sizeof buffer, deadline);
-        if (!received || *received == 0) return answer;
-        answer.append(buffer, *received);
-    }
+    boost::asio::ip::tcp::iostream stream;
+    stream.expires_after(patience);
+    stream.connect(server.host, std::to_string(server.port));
+    stream << bytes << std::flush;
+    if (!stream) ADD_FAILURE() << "cannot send: " << stream.error().message();
+    return {std::istreambuf_iterator<char>(stream), {}};
 }
 
 std::string Stranger::fresh(const std::string& label) {

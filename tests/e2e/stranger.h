@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "lab/answer.h"
+#include "lab/api_client.h"
 
 namespace ledgerline::test {
 

@@ -3,8 +3,6 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,9 +12,9 @@
 #include <fstream>
 
 #include "cluster/os_user.h"
-#include "e2e/up_process.h"
+#include "e2e/program.h"
 #include "http/server/listener.h"
-#include "lab/loopback.h"
+#include "lab/raw_connection.h"
 #include "lab/test_database.h"
 #include "roles/descriptors.h"
 
@@ -106,22 +104,14 @@ TEST_F(SurroundingsTest, WrongSettingsAreFoundBeforeAnythingIsMade) {
     EXPECT_FALSE(std::filesystem::exists(data_dir_));
 }
 
-// What the server says on one connection until it closes it. Closed by us when settled_ms_max passes first.
+// What the server says on one connection until it closes it.
 std::string read_until_closed(std::uint16_t port, std::string_view request) {
-    const int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    const timeval patience{settled_ms_max.count() / 1000, 0};
-    setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    const sockaddr_in address = loopback(port);
-    EXPECT_EQ(connect(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
-    EXPECT_EQ(send(descriptor, request.data(), request.size(), MSG_NOSIGNAL), std::ssize(request));
-    std::string answer;
-    std::array<char, 4096> buffer;
-    ssize_t bytes = 0;
-    while ((bytes = recv(descriptor, buffer.data(), buffer.size(), 0)) > 0)
-        answer.append(buffer.data(), static_cast<std::size_t>(bytes));
-    EXPECT_EQ(bytes, 0) << "the connection was not closed";
-    close(descriptor);
-    return answer;
+    RawConnection connection(port);
+    EXPECT_TRUE(connection.connected());
+    EXPECT_TRUE(connection.send(request));
+    const auto answer = connection.receive_all();
+    EXPECT_TRUE(answer) << "the connection was not closed";
+    return answer.value_or("");
 }
 
 TEST_F(SurroundingsTest, IdleConnectionsAreKeptAsLongAsIsSaid) {
@@ -144,7 +134,7 @@ TEST_F(SurroundingsTest, ConnectionsAreCutToTheFilesThatMayBeOpen) {
     const TestDatabase database;
     RoleProcess api(role_arguments("api", database.url()), {}, with_open_files_max(64, taken + 40));
     EXPECT_EQ(ApiClient(api.port()).post("/v1/accounts", R"({"currency":"EUR"})").status, 201);
-    EXPECT_TRUE(logs(api.program(), R"("connections_max":40,"asked":4096)")) << api.program().output();
+    EXPECT_TRUE(api.program().prints(R"("connections_max":40,"asked":4096)")) << api.program().output();
     EXPECT_EQ(api.stop(), "exit code 0");
 
     RoleProcess raised(role_arguments("api", database.url()), {}, with_open_files_max(64, taken + 5000));
@@ -216,7 +206,7 @@ TEST_F(StartedAsRoot, ARoleBecomesAnOrdinaryUser) {
     const auto nobody = cluster::find_user("nobody");
     ASSERT_TRUE(nobody);
     Program program(role_arguments("worker", kNoDatabase, {"--run-as", "nobody"}));
-    ASSERT_TRUE(logs(program, "cannot be used yet")) << program.output();
+    ASSERT_TRUE(program.prints("cannot be used yet")) << program.output();
     expect_ordinary(program.pid(), nobody->uid);
 }
 
@@ -231,7 +221,7 @@ TEST_F(StartedAsRoot, WhatOnlyRootCanReadKeepsARoleRoot) {
     EXPECT_EQ(status_of(api.program().pid(), "Uid"), ids_of(0));
     EXPECT_EQ(status_of(api.program().pid(), "CapEff"), "0000000000000002") << "CAP_DAC_OVERRIDE";
     EXPECT_EQ(status_of(api.program().pid(), "NoNewPrivs"), "1");
-    EXPECT_TRUE(logs(api.program(), "cannot read " + keys.string())) << api.program().output();
+    EXPECT_TRUE(api.program().prints("cannot read " + keys.string())) << api.program().output();
     EXPECT_EQ(api.stop(), "exit code 0");
 }
 
@@ -249,7 +239,7 @@ TEST_F(StartedAsRoot, AUserWithoutANameIsToldSoBeforeAnythingIsMade) {
 
     // A role on a database of its own needs no name.
     Program worker(role_arguments("worker", kNoDatabase), {}, launcher);
-    EXPECT_TRUE(logs(worker, "cannot be used yet")) << worker.output();
+    EXPECT_TRUE(worker.prints("cannot be used yet")) << worker.output();
 }
 
 }  // namespace

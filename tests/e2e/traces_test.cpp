@@ -8,7 +8,7 @@
 #include <set>
 
 #include "base/random.h"
-#include "e2e/role_process.h"
+#include "e2e/program.h"
 #include "lab/kafka_broker.h"
 #include "lab/otlp_receiver.h"
 #include "lab/test_database.h"
@@ -46,21 +46,14 @@ protected:
     }
     // The trace id that a payment was made under, once it is settled.
     std::string pay(const RoleProcess& role, const std::string& type = "CREDIT", const char* flags = "01") {
-        http::Client client({.host = "127.0.0.1", .port = role.port(), .prefix = ""});
-        if (account_.empty())
-            account_ = ApiClient(role.port()).post("/v1/accounts", R"({"currency":"EUR"})").text("id");
+        ApiClient client(role.port());
+        if (account_.empty()) account_ = client.open_account();
         const std::string trace_id = new_trace_id();
-        const auto answer = client.send(
-            {.method = "POST",
-             .target = "/v1/transactions",
-             .headers = {{"Prefer", "wait=30"},
-                         {"Traceparent", fmt::format("00-{}-{}-{}", trace_id, kCallerSpan, flags)}},
-             .body = fmt::format(
-                 R"({{"account_id":"{}","amount_cents":5,"currency":"EUR","type":"{}","idempotency_key":"{}"}})",
-                 account_, type, trace_id)},
-            settled_ms_max);
-        EXPECT_TRUE(answer && answer->status == 201) << (answer ? answer->body : answer.error().message);
-        transaction_ = answer ? json::parse(answer->body).value().find("id")->if_string()->c_str() : "";
+        const Answer answer = client.post(
+            "/v1/transactions", transaction_json(account_, trace_id, 5, type),
+            {{"Prefer", "wait=30"}, {"Traceparent", fmt::format("00-{}-{}-{}", trace_id, kCallerSpan, flags)}});
+        EXPECT_EQ(answer.status, 201) << answer.text() << answer.error;
+        transaction_ = answer.at("id");
         return trace_id;
     }
 
@@ -171,7 +164,7 @@ TEST_F(Traces, ACollectorThatIsAwayCostsNothingButSpans) {
 TEST_F(Traces, AWrongVariableIsNamedAndStopsNoPayment) {
     Program program({"up", "--database-url", database_.url(), "--listen", "127.0.0.1:0"},
                     variables({"OTEL_EXPORTER_OTLP_PROTOCOL=grpc"}));
-    EXPECT_TRUE(eventually([&] { return program.output().contains("ledgerline is ready"); }));
+    EXPECT_TRUE(program.prints("ledgerline is ready"));
     EXPECT_THAT(program.output(), HasSubstr("OTEL_EXPORTER_OTLP_PROTOCOL must be http/json"));
     program.signal(SIGTERM);
     EXPECT_EQ(program.wait_outcome(), "exit code 0");

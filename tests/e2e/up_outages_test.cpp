@@ -13,7 +13,7 @@
 #include "base/random.h"
 #include "base/wakeup.h"
 #include "cli/sample.h"
-#include "e2e/up_process.h"
+#include "e2e/program.h"
 #include "lab/balance_model.h"
 #include "lab/test_database.h"
 
@@ -64,17 +64,8 @@ protected:
         EXPECT_EQ(balances(), model_.balances);
         expect_clean(*up_, data_dir_);
     }
-    std::string make_account() const {
-        const Reply made = ApiClient(up_->port()).post("/v1/accounts", R"({"currency":"EUR"})");
-        EXPECT_EQ(made.status, 201) << json::serialize(made.body);
-        return made.text("id");
-    }
-    static Reply credit(ApiClient& client, const std::string& account, int key) {
-        return client.post(
-            "/v1/transactions",
-            fmt::format(
-                R"({{"account_id":"{}","amount_cents":1,"currency":"EUR","type":"CREDIT","idempotency_key":"{}"}})",
-                account, key));
+    static Answer credit(ApiClient& client, const std::string& account, int key) {
+        return client.post("/v1/transactions", transaction_json(account, std::to_string(key), 1));
     }
 
     const TempDir dir_;
@@ -112,7 +103,8 @@ TEST_F(UpOutages, KilledBetweenPublishAndApplyDrainsByItself) {
         ASSERT_TRUE(holder.query(db::begin));
         ASSERT_TRUE(holder.query({"test_hold", "SELECT lane FROM lane_apply FOR UPDATE"}));
         ApiClient client(up_->port());
-        for (int i = 0; i < kTransactions; ++i) ASSERT_EQ(credit(client, make_account(), i).status, 201);
+        for (int i = 0; i < kTransactions; ++i)
+            ASSERT_EQ(credit(client, ApiClient(up_->port()).open_account(), i).status, 201);
         ASSERT_TRUE(eventually(
             [this] { return up_->count("SELECT sum(published_seq)::bigint FROM lane_publish") == kTransactions; }));
         ASSERT_EQ(up_->value("SELECT sum(applied_seq)::bigint FROM lane_apply"), "0");
@@ -126,7 +118,7 @@ TEST_F(UpOutages, KilledBetweenPublishAndApplyDrainsByItself) {
 
 TEST_F(UpOutages, PostmasterKilledInMidImport) {
     start();
-    const std::string account = make_account();
+    const std::string account = ApiClient(up_->port()).open_account();
     Program import(import_arguments());
     ASSERT_TRUE(wait_accepted(kRows / 6)) << import.output();
     const pid_t killed = up_->postmaster_pid();
@@ -137,10 +129,10 @@ TEST_F(UpOutages, PostmasterKilledInMidImport) {
     int posted = 0;
     bool refused = false;
     ASSERT_TRUE(eventually([&] {
-        const Reply reply = credit(client, account, posted++);
+        const Answer reply = credit(client, account, posted++);
         refused = reply.status == 503;
         if (refused)
-            EXPECT_NE(reply.retry_after, "");
+            EXPECT_NE(reply.header("retry-after"), "");
         else
             EXPECT_EQ(reply.status, 201) << json::serialize(reply.body);
         const pid_t now = up_->postmaster_pid();

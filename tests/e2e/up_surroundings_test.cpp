@@ -9,7 +9,7 @@
 #include <iterator>
 
 #include "cluster/os_user.h"
-#include "e2e/up_process.h"
+#include "e2e/program.h"
 #include "lab/test_database.h"
 
 namespace ledgerline::test {
@@ -53,7 +53,7 @@ TEST_F(UpSurroundingsTest, ASocketThatVanishesComesBackAndPaymentsGoOn) {
     const pid_t before = up.postmaster_pid();
     std::filesystem::remove_all(sockets());
     EXPECT_TRUE(eventually([&] { return up.postmaster_pid() != before && up.postmaster_pid() != 0; }));
-    EXPECT_TRUE(logs(up.program(), "its socket in")) << up.program().output();
+    EXPECT_TRUE(up.program().prints("its socket in")) << up.program().output();
     EXPECT_TRUE(eventually([&] { return make_account(up) == 201; })) << up.program().output();
     EXPECT_TRUE(eventually([&] { return ApiClient(up.port()).get("/readyz").status == 200; }));
     expect_clean(up, data_dir_);

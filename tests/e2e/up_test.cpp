@@ -1,5 +1,5 @@
 // `ledgerline up` as its users run it: starting, stopping, whom it lets in, and the floor under many clients at once.
-#include "e2e/up_process.h"
+#include "e2e/program.h"
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -74,10 +74,10 @@ std::vector<std::int64_t> post_many(std::uint16_t port, const std::string& accou
     SeededRandom random(static_cast<std::uint64_t>(number));
     std::vector<std::int64_t> seqs;
     for (int i = 0; i < kRequestsPerClient; ++i) {
-        const std::string body = fmt::format(
-            R"({{"account_id":"{}","amount_cents":{},"currency":"EUR","type":"{}","idempotency_key":"{}-{}"}})",
-            account, 1 + random.below(300), random.below(5) < 3 ? "DEBIT" : "CREDIT", number, i);
-        Reply reply;
+        const std::string body =
+            transaction_json(account, fmt::format("{}-{}", number, i), static_cast<std::int64_t>(1 + random.below(300)),
+                             random.below(5) < 3 ? "DEBIT" : "CREDIT");
+        Answer reply;
         for (int tries = 0; tries < kTriesMax && reply.status != 201; ++tries)
             reply = client.post("/v1/transactions", body);
         EXPECT_EQ(reply.status, 201) << json::serialize(reply.body);
@@ -113,7 +113,7 @@ void expect_decided_in_order(const UpProcess& up) {
 
 TEST_F(Up, FloorUnderConcurrency) {
     const UpProcess up(data_dir_);
-    const Reply made = ApiClient(up.port()).post(
+    const Answer made = ApiClient(up.port()).post(
         "/v1/accounts", fmt::format(R"({{"currency":"EUR","min_balance_cents":{}}})", kFloorCents));
     ASSERT_EQ(made.status, 201) << json::serialize(made.body);
     std::vector<std::vector<std::int64_t>> seqs(kClients);
@@ -121,7 +121,7 @@ TEST_F(Up, FloorUnderConcurrency) {
         std::vector<std::jthread> clients;
         for (int i = 0; i < kClients; ++i)
             clients.emplace_back(
-                [&, i] { seqs[static_cast<std::size_t>(i)] = post_many(up.port(), made.text("id"), i); });
+                [&, i] { seqs[static_cast<std::size_t>(i)] = post_many(up.port(), made.at("id"), i); });
     }
     for (const auto& each : seqs) EXPECT_TRUE(std::ranges::adjacent_find(each, std::greater_equal<>()) == each.end());
     ASSERT_TRUE(up.wait_all_applied());

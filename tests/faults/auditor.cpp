@@ -6,11 +6,14 @@
 #include <map>
 #include <unordered_map>
 
+#include "base/wakeup.h"
+
 namespace ledgerline::test {
 namespace {
 
 constexpr milliseconds kStalled{60'000};
 constexpr milliseconds kDrainMax{600'000};
+constexpr milliseconds kLook{50};
 constexpr milliseconds kVerify{120'000};
 // A broken run has thousands of consequences; the first ones tell.
 constexpr std::size_t kFindingsMax = 30;
@@ -269,7 +272,7 @@ bool wait_drained(const PostgresServer& server, const std::string& database) {
             note(fmt::format("not drained: {} steps left", left));
             return false;
         }
-        wait_until([] { return false; }, milliseconds(50));
+        Wakeup().wait(kLook);
     }
 }
 
@@ -277,20 +280,18 @@ std::vector<std::string> audit(const PostgresServer& server, const std::string& 
                                const std::vector<Evidence>& evidence, const Injected& injected) {
     const bool drained = wait_drained(server, database);
     // Messages that announce nothing move no cursor: letters are the only sign that they were read.
-    wait_until([&] {
-        return std::stoull(server.value(database, "SELECT count(*) FROM dead_letters WHERE transaction_id IS NULL")) >=
+    eventually([&] {
+        return std::stoull(server.value("SELECT count(*) FROM dead_letters WHERE transaction_id IS NULL", database)) >=
                injected.foreign.size();
     });
     Audit findings(server, database, evidence, injected);
     if (!drained) findings.found("the lanes do not drain");
     findings.run();
 
-    const TempDir dir;
-    Process verify("verify", {.arguments = {LEDGERLINE_PROGRAM, "verify", "--database-url", server.url(database)},
-                              .log = dir.path() / "verify.log"});
+    Process verify("verify", {.arguments = {LEDGERLINE_PROGRAM, "verify", "--database-url", server.url(database)}});
     verify.start();
     const std::string outcome = verify.end(0, kVerify);
-    if (outcome != "exit code 0") findings.found("ledgerline verify: " + outcome + "\n" + verify.log_tail());
+    if (outcome != "exit code 0") findings.found("ledgerline verify: " + outcome + "\n" + verify.tail());
     return findings.findings();
 }
 

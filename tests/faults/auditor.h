@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "faults/clients.h"
-#include "faults/postgres_server.h"
+#include "lab/postgres_server.h"
 
 namespace ledgerline::test {
 
@@ -22,7 +22,7 @@ struct Injected {
 };
 
 // Waits until every lane is published and applied to its end. False, with a note, when nothing has moved for a minute.
-bool wait_drained(const PostgresServer& server, const std::string& database);
+bool wait_drained(const PostgresServer& server, const std::string& database = PostgresServer::ledger);
 
 // Drained, then checks:
 //   - every transaction that was answered with 201 is stored once, as it was sent, and nothing else is;

@@ -22,12 +22,12 @@ std::string id_of(int number) { return fmt::format("00000000-0000-7000-8000-0000
 class Auditor : public testing::Test {
 protected:
     Auditor() {
-        static TempDir logs;
-        static PostgresServer server(logs.path() / "postgres.log");
+        static PostgresServer server(PostgresServer::Options{});
         static int databases = 0;
         server_ = &server;
         database_ = fmt::format("ledger_{}", ++databases);
         server.create_database(database_);
+        server.migrate(database_);
         run(
             fmt::format("INSERT INTO accounts (id, currency, balance_cents, lane, created_at, updated_at) "
                         "VALUES ('{}', 'EUR', 70, 3, now(), now())",
@@ -55,7 +55,7 @@ protected:
         evidence_.accepted.push_back(
             {kAccount, fmt::format("key-{}", seq), amount_cents, type == "CREDIT", id_of(seq)});
     }
-    void run(const std::string& sql) { server_->run(database_, "SET session_replication_role = replica; " + sql); }
+    void run(const std::string& sql) { server_->run("SET session_replication_role = replica; " + sql, database_); }
     std::vector<std::string> findings(const Injected& injected = {}) {
         return audit(*server_, database_, {evidence_}, injected);
     }

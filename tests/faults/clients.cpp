@@ -282,7 +282,7 @@ void Load::stop() {
 
 bool Load::wait_accepted(std::int64_t more, milliseconds at_most) const {
     const std::int64_t wanted = counters_.accepted + more;
-    return wait_until([&] { return counters_.accepted >= wanted; }, at_most);
+    return eventually([&] { return counters_.accepted >= wanted; }, at_most);
 }
 
 std::vector<Evidence> Load::evidence() const {

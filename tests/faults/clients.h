@@ -16,8 +16,8 @@
 
 #include "base/json.h"
 #include "base/random.h"
-#include "faults/process.h"
 #include "http/client.h"
+#include "lab/process.h"
 
 namespace ledgerline::test {
 

@@ -20,7 +20,7 @@ std::uint64_t fault_seed() {
 }  // namespace
 
 void poison_keys(Stack& stack) {
-    stack.postgres().run(stack.database(), fmt::format(R"(
+    stack.postgres().run(fmt::format(R"(
         CREATE FUNCTION fault_poison() RETURNS trigger LANGUAGE plpgsql AS $$
         BEGIN
             IF EXISTS (SELECT FROM accepted WHERE id = NEW.transaction_id AND starts_with(idempotency_key, '{}')) THEN
@@ -30,7 +30,7 @@ void poison_keys(Stack& stack) {
         END $$;
         CREATE TRIGGER fault_poison BEFORE INSERT ON outcomes FOR EACH ROW EXECUTE FUNCTION fault_poison();
     )",
-                                                       poison_prefix));
+                                     poison_prefix));
 }
 
 int fault_rounds(Rounds rounds) {
@@ -75,12 +75,12 @@ void FaultTest::restart(Role& role, const std::string& failpoints) {
 
 bool FaultTest::wait_applied(std::int64_t more) {
     const std::int64_t wanted = stack_.applied() + more;
-    return wait_until([&] { return stack_.applied() >= wanted; });
+    return eventually([&] { return stack_.applied() >= wanted; });
 }
 
 bool FaultTest::wait_applied_all() {
     const std::string wanted = stack_.value("SELECT array_agg(last_seq ORDER BY lane)::text FROM lane_intake");
-    return wait_until([&] {
+    return eventually([&] {
         return stack_.value(
                    fmt::format("SELECT count(*) FROM lane_apply JOIN unnest('{}'::bigint[]) WITH ORDINALITY AS "
                                "wanted(seq, place) ON place = lane + 1 WHERE applied_seq < seq",

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "lab/api_client.h"
+
 namespace ledgerline::test {
 namespace {
 
@@ -36,20 +38,16 @@ void Role::start(const std::string& failpoints) {
 }
 
 void Role::stop() {
-    EXPECT_EQ(process_.end(SIGTERM, kStopped), "exit code 0") << process_.name() << ": " << process_.log_tail();
+    EXPECT_EQ(process_.end(SIGTERM, kStopped), "exit code 0") << process_.name() << ": " << process_.tail();
 }
 
-bool Role::ready() const {
-    http::Client client({.host = "127.0.0.1", .port = port_, .prefix = ""});
-    const auto response = client.send({.method = "GET", .target = "/readyz", .headers = {}, .body = ""}, kReadyCall);
-    return response && response->status == 200;
-}
+bool Role::ready() const { return ApiClient(port_).call("GET", "/readyz", "", {}, kReadyCall).status == 200; }
 
 void Role::wait_ready() const {
-    EXPECT_TRUE(wait_until([this] { return ready(); })) << process_.name() << ": " << process_.log_tail();
+    EXPECT_TRUE(eventually([this] { return ready(); })) << process_.name() << ": " << process_.tail();
 }
 
-Stack::Stack() : dir_(make_log_dir()), postgres_(dir_ / "postgres.log") { postgres_.create_database(database_); }
+Stack::Stack() : dir_(make_log_dir()), postgres_({.log = dir_ / "postgres.log"}) { postgres_.migrate(); }
 
 Stack::~Stack() {
     roles_.clear();
@@ -60,11 +58,11 @@ Stack::~Stack() {
 }
 
 Role& Stack::add(const std::string& kind, std::uint16_t database_port, bool with_failpoints) {
-    const std::uint16_t port = free_port();
+    const std::uint16_t port = free_port(PortUse::restarted);
     Process::Command command{
         .arguments = {with_failpoints ? LEDGERLINE_PROGRAM_WITH_FAILPOINTS : LEDGERLINE_PROGRAM, kind, "--database-url",
-                      postgres_.url(database_, database_port), "--kafka-brokers", broker_.address(), "--listen",
-                      fmt::format("127.0.0.1:{}", port)},
+                      postgres_.url(PostgresServer::ledger, database_port), "--kafka-brokers", broker_.address(),
+                      "--listen", fmt::format("127.0.0.1:{}", port)},
         .log = dir_ / fmt::format("{}-{}.log", kind, ++roles_made_)};
     // Markers are made in directories of this test's.
     if (with_failpoints) command.arguments.insert(command.arguments.end(), {"--run-as", "root"});
@@ -102,16 +100,16 @@ void Stack::expect_running() {
     for (const auto& role : roles_)
         EXPECT_TRUE(role->process().running())
             << role->process().name() << " ended: " << role->process().outcome() << "\n"
-            << role->process().log_tail();
+            << role->process().tail();
 }
 
 void Stack::expect_letters_announced() {
-    auto connection = postgres_.connect(database_);
+    auto connection = postgres_.connect();
     const auto letters = connection.query({"fault_letters", "SELECT id::text FROM dead_letters"});
     ASSERT_TRUE(letters);
     std::set<std::string> missing;
     for (std::size_t row = 0; row < letters->size(); ++row) missing.emplace(letters->text(row, 0));
-    wait_until([&] {
+    eventually([&] {
         for (int partition = 0; !missing.empty() && partition < broker_.partitions(kLetterTopic); ++partition)
             for (const RawRecord& record : broker_.read(kLetterTopic, partition))
                 for (const auto& [name, value] : record.headers)
@@ -122,7 +120,7 @@ void Stack::expect_letters_announced() {
 }
 
 void Stack::expect_sound(const std::vector<Evidence>& evidence, const Injected& injected) {
-    const auto findings = audit(postgres_, database_, evidence, injected);
+    const auto findings = audit(postgres_, PostgresServer::ledger, evidence, injected);
     for (const std::string& finding : findings) ADD_FAILURE() << finding;
     std::size_t accepted = 0;
     for (const Evidence& client : evidence) accepted += client.accepted.size();

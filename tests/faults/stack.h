@@ -13,9 +13,9 @@
 
 #include "faults/auditor.h"
 #include "faults/clients.h"
-#include "faults/postgres_server.h"
-#include "faults/process.h"
 #include "lab/kafka_broker.h"
+#include "lab/postgres_server.h"
+#include "lab/process.h"
 
 namespace ledgerline::test {
 
@@ -49,8 +49,7 @@ public:
 
     PostgresServer& postgres() { return postgres_; }
     KafkaBroker& broker() { return broker_; }
-    const std::string& database() const { return database_; }
-    std::string value(const std::string& sql) { return postgres_.value(database_, sql); }
+    std::string value(const std::string& sql) { return postgres_.value(sql); }
     // The sums over all lanes.
     std::int64_t published();
     std::int64_t applied();
@@ -75,7 +74,6 @@ private:
     std::filesystem::path dir_;  // of the logs
     PostgresServer postgres_;
     KafkaBroker broker_;
-    std::string database_ = "ledger";
     std::vector<std::unique_ptr<Role>> roles_;
     int roles_made_ = 0;
 };

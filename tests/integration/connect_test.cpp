@@ -3,10 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <arpa/inet.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <atomic>
 #include <cstdlib>
 #include <fstream>
@@ -14,6 +10,7 @@
 #include "base/resolve.h"
 #include "db/connect_options.h"
 #include "db/session_settings.h"
+#include "lab/sockets.h"
 #include "lab/tampering_proxy.h"
 #include "lab/test_database.h"
 
@@ -22,28 +19,6 @@ namespace {
 
 using testing::HasSubstr;
 using testing::Not;
-
-// A port of the loopback address whose connections are taken by the system and never answered.
-class SilentPort {
-public:
-    explicit SilentPort(bool listening = true) : socket_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        socklen_t size = sizeof address;
-        LEDGERLINE_ASSERT(bind(socket_, reinterpret_cast<sockaddr*>(&address), size) == 0);
-        LEDGERLINE_ASSERT(!listening || listen(socket_, 16) == 0);
-        LEDGERLINE_ASSERT(getsockname(socket_, reinterpret_cast<sockaddr*>(&address), &size) == 0);
-        port_ = ntohs(address.sin_port);
-    }
-    SilentPort(const SilentPort&) = delete;
-    ~SilentPort() { close(socket_); }
-    int port() const { return port_; }
-
-private:
-    int socket_;
-    int port_;
-};
 
 // A variable of the environment while the object lives.
 class Variable {
@@ -85,8 +60,8 @@ protected:
 
     TestDatabase database_;
     TamperingProxy proxy_{database_.url()};
-    SilentPort silent_;
-    SilentPort closed_{false};
+    SilentServer silent_;
+    SilentServer closed_{false};
 };
 
 TEST_F(ConnectTest, TriesOneHostAfterTheOther) {

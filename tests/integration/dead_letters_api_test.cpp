@@ -6,7 +6,7 @@
 #include <future>
 #include <set>
 
-#include "api/decision_request.h"
+#include "api/dead_letter_requests.h"
 #include "lab/api_server.h"
 
 namespace ledgerline {

@@ -31,7 +31,8 @@ protected:
     void start_publisher() {
         producer_ = traffic_.bus().make_producer();
         await_no_obstacle(*producer_, lanes, patience());
-        publisher_.emplace(publish::Publisher::Options{"me"}, *store_, *producer_, clock_, random_, metrics_);
+        publisher_.emplace(publish::Publisher::Options{"me"}, *store_, *producer_,
+                           ProcessContext{clock_, random_, ids_, metrics_});
     }
 
     void accept(int lane, int events, std::size_t metadata_bytes = 100) {

@@ -14,8 +14,8 @@ using testing::HasSubstr;
 
 // A broker whose clients are told to reach it through a proxy.
 struct BrokerBehindProxy {
-    const int port = free_kafka_port();
-    TcpProxy proxy{TcpProxy::to_port(static_cast<std::uint16_t>(port))};
+    const std::uint16_t port = free_port(PortUse::restarted);
+    TcpProxy proxy{TcpProxy::to_port(port)};
     KafkaBroker broker{port, {fmt::format("advertised.listeners=PLAINTEXT://127.0.0.1:{}", proxy.port())}};
 };
 
@@ -118,21 +118,23 @@ TEST_F(KafkaSlowTest, ABrokerThatDidNotTellItsEndsIsLeftAloneForAWhile) {
     auto third_silent = all_told;
     third_silent[2] = RD_KAFKA_RESP_ERR__TIMED_OUT;
     ASSERT_TRUE(topics->wait_there(bus::KafkaTopic::events, patience()));
-    wait_until("all ends are told", [&] { return ask(milliseconds(1000)) == all_told; });
+    ASSERT_TRUE(eventually([&] { return ask(milliseconds(1000)) == all_told; })) << "all ends are told";
     // What the keeper still has to ask would show it that the broker answers again.
     for (const bus::KafkaTopic topic : {bus::KafkaTopic::events, bus::KafkaTopic::dead_letters})
         for (int partition = 0; partition < lanes; ++partition)
-            wait_until("the keeper has asked", [&] { return topics->obstacle(topic, partition).empty(); });
+            ASSERT_TRUE(eventually([&] { return topics->obstacle(topic, partition).empty(); }))
+                << "the keeper has asked";
 
     cluster_.freeze(3);
     EXPECT_EQ(ask(milliseconds(300)), third_silent);
     cluster_.thaw(3);
     EXPECT_EQ(ask(milliseconds(10'000)), third_silent);
-    wait_until("it is asked again", [&] { return ask(milliseconds(1000)) == all_told; });
+    ASSERT_TRUE(eventually([&] { return ask(milliseconds(1000)) == all_told; })) << "it is asked again";
 }
 
 struct NarrowBroker {
-    KafkaBroker broker{free_kafka_port(), {"socket.request.max.bytes=150000", "replica.fetch.max.bytes=50000"}};
+    KafkaBroker broker{free_port(PortUse::restarted),
+                       {"socket.request.max.bytes=150000", "replica.fetch.max.bytes=50000"}};
 };
 class KafkaNarrowBrokerTest : private NarrowBroker, public KafkaPublisherTest {
 protected:

@@ -128,17 +128,17 @@ TEST_F(MigrationsTest, LettersOfTheFirstSchemaWaitToBeAnnouncedAfterTheUpgrade) 
     const std::span all(sql::migrations);
     ASSERT_TRUE(migrate_up(connection, all.first(1)));
     // As binaries of level 1 write them, before and after the upgrade.
-    const auto bury = [&](int offset) {
+    const auto park = [&](int offset) {
         database_.run(
             "INSERT INTO dead_letters (id, topic, partition, \"offset\", payload, payload_encoding, "
             "value_sha256, error_class, error_code, error_message, attempts, first_failed_at, "
             "last_failed_at) VALUES (gen_random_uuid(), 'transactions', 0, " +
             std::to_string(offset) + ", 'x', 'utf8', '\\x01', 'foreign', 'undecodable', '', 1, now(), now())");
     };
-    bury(1);
+    park(1);
     ASSERT_TRUE(migrate_up(connection, all));
     EXPECT_TRUE(check_schema(connection, all.first(1))) << "level 1 goes on working";
-    bury(2);
+    park(2);
     EXPECT_EQ(connection.query_row(sql::LettersCountUnannounced{}).value().letters, 2);
 }
 

@@ -62,6 +62,7 @@ TEST(OperationsApi, ServesMetrics) {
     server.post("/v1/transactions", server.transaction(account, "a"));
     server.post("/v1/transactions", server.transaction(account, "a"));
     server.post("/v1/transactions", server.transaction(account, "a", 7));
+    EXPECT_EQ(server.get("/stats").at("counters.accepted"), "1");
     const Answer metrics = server.get("/metrics");
     EXPECT_EQ(metrics.header("content-type"), "text/plain; version=0.0.4; charset=utf-8");
     const std::string text = *metrics.body.if_string();

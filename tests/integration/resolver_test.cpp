@@ -13,7 +13,7 @@
 #include "db/sqlstate.h"
 #include "http/client.h"
 #include "http/server/listen_sockets.h"
-#include "observe/otlp_sender.h"
+#include "roles/trace_sender.h"
 
 namespace ledgerline::test {
 namespace {
@@ -107,7 +107,7 @@ TEST_F(Resolver, ThatIsSilentDoesNotHoldUpTheStartOfAListener) {
 }
 
 TEST_F(Resolver, ThatIsSilentDoesNotHoldUpTheExportOfTraces) {
-    CurlOtlpSender sender("http://silent.test:4318/v1/traces", {});
+    roles::HttpTraceSender sender("http://silent.test:4318/v1/traces", {});
     const auto answer = sender.post("{}", milliseconds(500));
     EXPECT_TRUE(resolver.asked());
     ASSERT_FALSE(answer);

@@ -1,11 +1,158 @@
+// Every implementation of a store against the suite of its seam: in memory and on PostgreSQL.
+#include <fmt/format.h>
+
+#include "apply/pg_ledger_store.h"
+#include "intake/pg_intake_store.h"
 #include "lab/dead_letter_store_conformance.h"
 #include "lab/intake_store_conformance.h"
 #include "lab/ledger_store_conformance.h"
 #include "lab/outbox_store_conformance.h"
-#include "pg_database_under_test.h"
+#include "lab/test_database.h"
+#include "letters/pg_dead_letter_store.h"
+#include "observe/metrics.h"
+#include "publish/pg_outbox_store.h"
 
 namespace ledgerline::test {
 namespace {
+
+std::string quoted(const std::string& text) {
+    std::string out = "'";
+    for (const char c : text) out += c == '\'' ? std::string("''") : std::string(1, c);
+    return out + "'";
+}
+
+class PgDatabaseUnderTest final : public DatabaseUnderTest {
+public:
+    std::unique_ptr<publish::OutboxStore> make_outbox_store() override {
+        return std::make_unique<publish::PgOutboxStore>(database_.config(), metrics_);
+    }
+    std::unique_ptr<apply::LedgerStore> make_ledger_store() override {
+        return std::make_unique<apply::PgLedgerStore>(db::Session(database_.config(), metrics_, "worker"));
+    }
+    std::unique_ptr<intake::IntakeStore> make_intake_store() override {
+        return std::make_unique<intake::PgIntakeStore>(database_.config(), metrics_);
+    }
+    std::unique_ptr<letters::DeadLetterStore> make_dead_letter_store() override {
+        return std::make_unique<letters::PgDeadLetterStore>(database_.config(), metrics_);
+    }
+
+    void add_account(const AccountState& account, int lane) override {
+        database_.run(fmt::format(
+            "INSERT INTO accounts (id, currency, balance_cents, min_balance_cents, status, lane, created_at, "
+            "updated_at) VALUES ('{}', '{}', {}, {}, '{}', {}, now(), now())",
+            account.id.to_string(), account.currency, account.balance_cents, account.min_balance_cents,
+            account.suspended ? "SUSPENDED" : "ACTIVE", lane));
+    }
+    void suspend(const Uuid& account_id) override {
+        database_.run(fmt::format("UPDATE accounts SET status = 'SUSPENDED' WHERE id = '{}'", account_id.to_string()));
+    }
+    std::int64_t balance_cents(const Uuid& account_id) override {
+        return std::stoll(
+            database_.value(fmt::format("SELECT balance_cents FROM accounts WHERE id = '{}'", account_id.to_string())));
+    }
+    void insert(const Event& event) override {
+        database_.run(fmt::format(
+            "INSERT INTO accepted (id, account_id, amount_cents, currency, type, idempotency_key, metadata, lane, seq, "
+            "event_id, schema_version, traceparent, created_at) "
+            "VALUES ('{}', '{}', {}, '{}', '{}', {}, {}, {}, {}, '{}', {}, {}, '{}')",
+            event.transaction_id.to_string(), event.account_id.to_string(), event.amount_cents, event.currency,
+            name_of(event.type), quoted(event.idempotency_key), event.metadata ? quoted(*event.metadata) : "NULL",
+            event.lane, event.seq, event.event_id.to_string(), event.schema_version,
+            event.traceparent.empty() ? "NULL" : quoted(event.traceparent), format_rfc3339(event.occurred_at)));
+        move_last_seq(event);
+    }
+    void insert_again(const Event& event) override {
+        database_.run(
+            fmt::format("INSERT INTO replayed_events (lane, seq, event_id, transaction_id, dead_letter_id, "
+                        "created_at) VALUES ({}, {}, '{}', '{}', gen_random_uuid(), now())",
+                        event.lane, event.seq, event.event_id.to_string(), event.transaction_id.to_string()));
+        move_last_seq(event);
+    }
+    void let_leases_expire() override {
+        database_.run(
+            "UPDATE lane_publish SET lease_expires_at = now() - interval '1 second' WHERE owner IS NOT NULL;"
+            "UPDATE publishers SET expires_at = now() - interval '1 second'");
+    }
+
+    LaneRow lane(int lane) override {
+        db::Connection connection = database_.connect();
+        const auto rows = query(connection,
+                                "SELECT last_seq, published_seq, applied_seq, coalesce(owner, ''), epoch, "
+                                "publish_attempts, coalesce(last_error, ''), h.seq, h.code, h.reason, "
+                                "unix_micros(h.halted_at) FROM lane_cursors c "
+                                "LEFT JOIN lane_halts h ON h.lane = c.lane AND h.stage = 'publish' WHERE c.lane = $1",
+                                lane);
+        std::optional<LaneHalt> halt;
+        if (!rows.is_null(0, 7))
+            halt = LaneHalt{rows.int64(0, 7), std::string(rows.text(0, 8)), std::string(rows.text(0, 9)),
+                            rows.time(0, 10)};
+        return {rows.int64(0, 0),
+                rows.int64(0, 1),
+                rows.int64(0, 2),
+                std::string(rows.text(0, 3)),
+                rows.int64(0, 4),
+                static_cast<int>(rows.int64(0, 5)),
+                std::string(rows.text(0, 6)),
+                std::move(halt)};
+    }
+    std::vector<Event> events(int lane) override {
+        db::Connection connection = database_.connect();
+        const auto rows = query(connection,
+                                "SELECT event_id, seq, coalesce(traceparent, ''), id, account_id, amount_cents, "
+                                "currency, type, idempotency_key, metadata::text FROM accepted WHERE lane = $1 "
+                                "ORDER BY seq",
+                                lane);
+        std::vector<Event> events(rows.size());
+        for (std::size_t row = 0; row < rows.size(); ++row) {
+            Event& event = events[row];
+            event.event_id = rows.uuid(row, 0);
+            event.lane = lane;
+            event.seq = rows.int64(row, 1);
+            event.traceparent = rows.text(row, 2);
+            event.transaction_id = rows.uuid(row, 3);
+            event.account_id = rows.uuid(row, 4);
+            event.amount_cents = rows.int64(row, 5);
+            event.currency = rows.text(row, 6);
+            event.type = *parse_transaction_type(rows.text(row, 7));
+            event.idempotency_key = rows.text(row, 8);
+            event.metadata = rows.optional_text(row, 9);
+        }
+        return events;
+    }
+    std::vector<OutcomeRow> outcomes(int lane) override {
+        db::Connection connection = database_.connect();
+        const auto rows = query(connection,
+                                "SELECT seq, transaction_id, coalesce(failure_code, ''), balance_after_cents FROM "
+                                "outcomes WHERE lane = $1 ORDER BY seq",
+                                lane);
+        std::vector<OutcomeRow> outcomes;
+        for (std::size_t row = 0; row < rows.size(); ++row)
+            outcomes.push_back(
+                {rows.int64(row, 0), rows.uuid(row, 1), std::string(rows.text(row, 2)), rows.int64(row, 3)});
+        return outcomes;
+    }
+    std::size_t letters() override { return std::stoul(database_.value("SELECT count(*) FROM dead_letters")); }
+
+private:
+    void move_last_seq(const Event& event) {
+        database_.run(fmt::format("UPDATE lane_intake SET last_seq = greatest(last_seq, {}) WHERE lane = {}", event.seq,
+                                  event.lane));
+    }
+
+    static db::Rows query(db::Connection& connection, std::string_view sql, int lane) {
+        auto rows = connection.query({sql, sql}, db::Params().add(lane));
+        if (!rows) std::fprintf(stderr, "%s\n", rows.error().message.c_str());
+        LEDGERLINE_ASSERT(rows);
+        return std::move(*rows);
+    }
+
+    TestDatabase database_;
+    Metrics metrics_{"test"};
+};
+
+DatabaseKind pg_database_kind() {
+    return {"PostgreSQL", [] { return std::make_unique<PgDatabaseUnderTest>(); }};
+}
 
 const auto kinds = testing::Values(memory_database_kind(), pg_database_kind());
 std::string name_of_kind(const testing::TestParamInfo<DatabaseKind>& param) { return param.param.name; }

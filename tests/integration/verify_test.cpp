@@ -29,7 +29,7 @@ CREATE FUNCTION decide(n integer, balance_after bigint, code text DEFAULT NULL) 
            balance_after, code, now()
     FROM accepted WHERE id = id(1000 + n) $$;
 
-CREATE FUNCTION bury(n integer, in_state text) RETURNS void LANGUAGE sql AS $$
+CREATE FUNCTION park(n integer, in_state text) RETURNS void LANGUAGE sql AS $$
     INSERT INTO dead_letters (id, event_id, transaction_id, account_id, lane, seq, topic, partition, "offset", payload,
                               payload_encoding, value_sha256, error_class, error_code, error_message, attempts,
                               first_failed_at, last_failed_at, state, decided_at)
@@ -45,9 +45,9 @@ SELECT accept(1, 1, 0, 1, 'CREDIT', 1000), decide(1, 1000);
 SELECT accept(2, 2, 0, 2, 'DEBIT', 300), decide(2, -300);
 SELECT accept(3, 1, 0, 3, 'DEBIT', 1001), decide(3, 1000, 'insufficient_balance');
 SELECT accept(4, 1, 0, 4, 'DEBIT', 1000), decide(4, 0);
-SELECT accept(5, 2, 0, 5, 'CREDIT', 50), bury(5, 'PARKED');
-SELECT accept(6, 1, 0, 6, 'CREDIT', 70), bury(6, 'DISCARDED'), decide(6, NULL, 'discarded');
-SELECT accept(7, 1, 0, 7, 'CREDIT', 20), bury(7, 'REPLAYED');
+SELECT accept(5, 2, 0, 5, 'CREDIT', 50), park(5, 'PARKED');
+SELECT accept(6, 1, 0, 6, 'CREDIT', 70), park(6, 'DISCARDED'), decide(6, NULL, 'discarded');
+SELECT accept(7, 1, 0, 7, 'CREDIT', 20), park(7, 'REPLAYED');
 SELECT accept(8, 2, 0, 8, 'DEBIT', 1), decide(8, -300, 'account_suspended');
 INSERT INTO replayed_events (lane, seq, event_id, transaction_id, dead_letter_id, created_at)
 VALUES (0, 9, id(2907), id(1007), id(3007), now());
@@ -281,11 +281,11 @@ const Damage kDamages[] = {
      "has a decision above the lane's cursor: outcome",
      1010},
     {"LetterAboveCursor",
-     "SELECT bury(10, 'PARKED')",
+     "SELECT park(10, 'PARKED')",
      {outcomes},
      "has a decision above the lane's cursor: dead letter",
      1010},
-    {"OutcomeOfABuriedEvent",
+    {"OutcomeOfAParkedEvent",
      "SELECT decide(5, -300, 'account_suspended')",
      {outcomes},
      "has an outcome although the event is a dead letter",
@@ -297,7 +297,7 @@ const Damage kDamages[] = {
      {dense, outcomes},
      "the outcome has no event",
      1003},
-    {"BuriedEventLost", "DELETE FROM accepted WHERE id = id(1005)", {dense}, "the dead letter has no event", 3005},
+    {"ParkedEventLost", "DELETE FROM accepted WHERE id = id(1005)", {dense}, "the dead letter has no event", 3005},
     {"SeqTwice",
      "ALTER TABLE accepted DROP CONSTRAINT accepted_lane_seq_once; UPDATE accepted SET seq = 10 WHERE id = id(1011)",
      {dense},

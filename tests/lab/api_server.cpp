@@ -7,12 +7,13 @@ namespace ledgerline::test {
 ApiServer::ApiServer(api::ApiConfig config, TestCluster& cluster) : database_(cluster) {
     config.database_url = database_.url();
     config.version = "test";
-    api_ = std::make_unique<api::Api>(std::move(config), clock_, random_, metrics_, ids_, publisher_wakeup_,
-                                      [](const Error& error) { ADD_FAILURE() << error.code << ' ' << error.message; });
+    api_ = std::make_unique<api::Api>(
+        std::move(config), publisher_wakeup_,
+        [](const Error& error) { ADD_FAILURE() << error.code << ' ' << error.message; }, context_);
     api_->add_routes(router_);
     http::ListenerConfig listener;
     listener.port = 0;
-    listener_ = std::make_unique<http::Listener>(listener, router_, clock_, random_, metrics_);
+    listener_ = std::make_unique<http::Listener>(listener, router_, context_);
     api_->start();
     const auto started = listener_->start();
     if (!started) ADD_FAILURE() << started.error().message;
@@ -26,27 +27,18 @@ ApiServer::~ApiServer() {
 
 Answer ApiServer::call(const std::string& method, const std::string& target, const std::string& body,
                        std::vector<http::Header> headers) const {
-    http::Client client({.host = "127.0.0.1", .port = listener_->port(), .prefix = ""});
-    auto response =
-        client.send({.method = method, .target = target, .headers = std::move(headers), .body = body}, patience);
-    if (!response) {
-        ADD_FAILURE() << method << ' ' << target << ": " << response.error().message;
-        return {};
-    }
-    return answer_of(*std::move(response));
+    Answer answer = ApiClient(listener_->port()).call(method, target, body, std::move(headers));
+    if (answer.status == 0) ADD_FAILURE() << method << ' ' << target << ": " << answer.error;
+    return answer;
 }
 
 std::string ApiServer::account(const std::string& fields) const {
-    const Answer made = post("/v1/accounts", "{" + fields + "}");
-    EXPECT_EQ(made.status, 201) << json::serialize(made.body);
-    return made.at("id");
+    return ApiClient(listener_->port()).open_account(fields);
 }
 
 std::string ApiServer::transaction(const std::string& account_id, const std::string& key, int amount_cents,
                                    const std::string& more) {
-    return fmt::format(
-        R"({{"account_id":"{}","amount_cents":{},"currency":"EUR","type":"CREDIT","idempotency_key":"{}"{}}})",
-        account_id, amount_cents, key, more);
+    return transaction_json(account_id, key, amount_cents, "CREDIT", more);
 }
 
 void ApiServer::move_cursors(const std::string& transaction_id) {

@@ -1,5 +1,10 @@
 // A database, the API on it, and a listener on a free port: for tests that speak HTTP. No publisher and no worker runs;
 // apply() stands in for them.
+//
+//     ApiServer server;
+//     const Answer made = server.post("/v1/transactions", ApiServer::transaction(server.account(), "key"));
+//     server.apply(made.at("id"));
+//     EXPECT_EQ(server.get("/v1/transactions/" + made.at("id")).at("status"), "PROCESSED");
 #pragma once
 
 #include <gtest/gtest.h>
@@ -10,13 +15,10 @@
 
 #include "api/api.h"
 #include "http/server/listener.h"
-#include "lab/answer.h"
+#include "lab/api_client.h"
 #include "lab/test_database.h"
 
 namespace ledgerline::test {
-
-// How long a test waits for what has to happen. Reached only by a test that fails.
-inline constexpr milliseconds patience{60'000};
 
 class ApiServer {
 public:
@@ -60,6 +62,7 @@ private:
     SystemRandom random_;
     UuidGenerator ids_{clock_, random_};
     Metrics metrics_{"test"};
+    ProcessContext context_{clock_, random_, ids_, metrics_};
     Wakeup publisher_wakeup_;
     http::Router router_;
     std::unique_ptr<api::Api> api_;

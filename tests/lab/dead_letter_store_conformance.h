@@ -22,10 +22,10 @@ protected:
 
     void lease(const std::string& owner) { ASSERT_TRUE(outbox_->renew(owner, kTerm)); }
 
-    // Buries the first event of a lane.
-    Uuid bury(int lane, Message message = {"key", "{}", {}}) {
+    // Parks the first event of a lane.
+    Uuid park(int lane, Message message = {"key", "{}", {}}) {
         const Event event = insert_credits(open_account(lane), lane, 1, 1).front();
-        apply::BuriedEvent letter;
+        apply::ParkedEvent letter;
         letter.letter_id = new_id();
         letter.ref = {event.seq, event.event_id};
         letter.incoming = {"transactions", lane, 7, std::move(message)};
@@ -34,13 +34,13 @@ protected:
         letter.error_message = "nobody knows, öre";
         letter.attempts = 5;
         letter.first_failed_at = WallTime(std::chrono::seconds(1'600'000'000));
-        EXPECT_TRUE(ledger_->bury(lane, 0, letter).value_or(false));
+        EXPECT_TRUE(ledger_->park(lane, 0, letter).value_or(false));
         return letter.letter_id;
     }
-    Uuid bury_foreign(int partition, std::int64_t offset, Message message = {"", "garbage", {}}) {
+    Uuid park_foreign(int partition, std::int64_t offset, Message message = {"", "garbage", {}}) {
         const apply::ForeignMessage letter{
             new_id(), {"transactions", partition, offset, std::move(message)}, "undecodable", "no JSON"};
-        EXPECT_EQ(ledger_->bury_foreign(std::vector{letter}).value_or(0), 1u);
+        EXPECT_EQ(ledger_->park_foreign(std::vector{letter}).value_or(0), 1u);
         return letter.letter_id;
     }
 
@@ -64,7 +64,7 @@ GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(DeadLetterStoreConformance);
 TEST_P(DeadLetterStoreConformance, ALetterComesWithEverythingThatItsMessageNeeds) {
     lease("a");
     const Message message{"the key", R"({"amount":"ö"})", {{"lane", "4"}, {"lane", "5"}, {"empty", ""}}};
-    const Uuid id = bury(4, message);
+    const Uuid id = park(4, message);
     const auto letters = read("a");
     ASSERT_EQ(letters.size(), 1u);
     const DeadLetter& letter = letters.front();
@@ -88,8 +88,8 @@ TEST_P(DeadLetterStoreConformance, BytesComeBackAsTheyWere) {
     lease("a");
     const std::string bytes("\0\xff\xfe\r\n garbage", 13);
     const Message message{bytes, bytes, {{"fine", "text"}, {"bytes", bytes}, {"b\xff", "YWJj"}, {"plain", "YWJj"}}};
-    bury_foreign(0, 1, message);
-    bury_foreign(0, 2, {"", "", {}});
+    park_foreign(0, 1, message);
+    park_foreign(0, 2, {"", "", {}});
     const auto letters = read("a");
     ASSERT_EQ(letters.size(), 2u);
     EXPECT_EQ(letters[0].original.key, bytes);
@@ -102,10 +102,10 @@ TEST_P(DeadLetterStoreConformance, BytesComeBackAsTheyWere) {
 TEST_P(DeadLetterStoreConformance, AReadIsBoundedInBytesAndTakesOneLetterAtLeast) {
     lease("a");
     std::string bytes(1000, 'x');
-    std::vector<Uuid> buried;
+    std::vector<Uuid> parked;
     for (int i = 0; i < 6; ++i) {
         bytes[0] = i % 2 == 0 ? 'x' : '\xff';
-        buried.push_back(bury_foreign(0, i, {"", bytes, {}}));
+        parked.push_back(park_foreign(0, i, {"", bytes, {}}));
     }
     const auto read = [&](std::size_t bytes_max, const Uuid& after = {}) {
         const auto letters = store_->read_unannounced("a", after, kMany, bytes_max);
@@ -114,7 +114,7 @@ TEST_P(DeadLetterStoreConformance, AReadIsBoundedInBytesAndTakesOneLetterAtLeast
     };
     EXPECT_EQ(read(10), 1u);
     EXPECT_EQ(read(2'500), 3u);
-    EXPECT_EQ(read(2'500, buried[3]), 2u);
+    EXPECT_EQ(read(2'500, parked[3]), 2u);
 }
 
 TEST_P(DeadLetterStoreConformance, ALongValueComesCutButWithItsLength) {
@@ -122,8 +122,8 @@ TEST_P(DeadLetterStoreConformance, ALongValueComesCutButWithItsLength) {
     const std::string text(dead_letter_value_bytes_max + 5, 'x');
     std::string bytes = text;
     bytes[0] = '\xff';
-    bury_foreign(0, 1, {"", text, {}});
-    bury_foreign(0, 2, {"", bytes, {}});
+    park_foreign(0, 1, {"", text, {}});
+    park_foreign(0, 2, {"", bytes, {}});
     for (const DeadLetter& letter : read("a")) {
         EXPECT_EQ(letter.original.value.size(), dead_letter_value_bytes_max);
         EXPECT_EQ(letter.value_bytes, std::ssize(text));
@@ -133,7 +133,7 @@ TEST_P(DeadLetterStoreConformance, ALongValueComesCutButWithItsLength) {
 TEST_P(DeadLetterStoreConformance, LettersComeByIdBehindAPosition) {
     lease("a");
     std::vector<Uuid> all;
-    for (int lane = 0; lane < 4; ++lane) all.push_back(bury(3 - lane));
+    for (int lane = 0; lane < 4; ++lane) all.push_back(park(3 - lane));
     EXPECT_EQ(ids("a"), all);
     EXPECT_EQ(ids("a", {}, 3), std::vector(all.begin(), all.begin() + 3));
     EXPECT_EQ(ids("a", all[1]), std::vector(all.begin() + 2, all.end()));
@@ -142,7 +142,7 @@ TEST_P(DeadLetterStoreConformance, LettersComeByIdBehindAPosition) {
 
 TEST_P(DeadLetterStoreConformance, AnAnnouncedLetterDoesNotComeAgain) {
     lease("a");
-    const Uuid first = bury(0), second = bury(1), third = bury(2);
+    const Uuid first = park(0), second = park(1), third = park(2);
     EXPECT_EQ(store_->count_unannounced().value_or(-1), 3);
     ASSERT_TRUE(store_->mark_announced(std::vector{first, third}));
     ASSERT_TRUE(store_->mark_announced(std::vector{third, new_id()})) << "repeating it changes nothing";
@@ -156,10 +156,10 @@ TEST_P(DeadLetterStoreConformance, EachLetterBelongsToTheOwnerOfItsLane) {
     lease("a");
     lease("b");
     std::map<std::string, std::vector<Uuid>> expected;
-    for (int lane = 0; lane < kLanes; ++lane) expected[database_->lane(lane).owner].push_back(bury(lane));
+    for (int lane = 0; lane < kLanes; ++lane) expected[database_->lane(lane).owner].push_back(park(lane));
     // A partition beyond the lanes counts from the first lane again.
     for (const int partition : {0, 5, kLanes + 1, 3 * kLanes + 7})
-        expected[database_->lane(partition % kLanes).owner].push_back(bury_foreign(partition, 1));
+        expected[database_->lane(partition % kLanes).owner].push_back(park_foreign(partition, 1));
     ASSERT_EQ(expected.size(), 2u);
     EXPECT_EQ(ids("a"), expected["a"]);
     EXPECT_EQ(ids("b"), expected["b"]);

@@ -13,7 +13,7 @@ namespace {
 int count_partitions(rd_kafka_t* client, const std::string& topic) {
     const rd_kafka_metadata_t* metadata = nullptr;
     if (const auto error = rd_kafka_metadata(client, 1, nullptr, &metadata, kafka_answer_ms_max); error)
-        give_up(fmt::format("metadata: {}", rd_kafka_err2str(error)));
+        give_up(kafka, fmt::format("metadata: {}", rd_kafka_err2str(error)));
     int count = 0;
     for (int i = 0; i < metadata->topic_cnt; ++i)
         if (metadata->topics[i].topic == topic) count = metadata->topics[i].partition_cnt;
@@ -47,7 +47,7 @@ KafkaBroker& KafkaBroker::shared() {
     return broker;
 }
 
-KafkaBroker::KafkaBroker(int port, std::vector<std::string> settings)
+KafkaBroker::KafkaBroker(std::uint16_t port, std::vector<std::string> settings)
     : port_(port), settings_(std::move(settings)), guard_(dir_.path()) {
     start();
 }
@@ -69,19 +69,19 @@ void KafkaBroker::stop() {
 pid_t KafkaBroker::pid() const {
     pid_t pid = 0;
     std::ifstream(dir_.path() / "broker.pid") >> pid;
-    if (pid <= 0) give_up("the broker does not run");
+    if (pid <= 0) give_up(kafka, "the broker does not run");
     return pid;
 }
 
 void KafkaBroker::signal(int number) const {
-    if (::kill(pid(), number) != 0) give_up("the broker has ended");
+    if (::kill(pid(), number) != 0) give_up(kafka, "the broker has ended");
 }
 
 void KafkaBroker::kill() {
     const pid_t killed = pid();
     signal(SIGKILL);
     // Its parent may not have collected it yet: a process without a command line has ended.
-    wait_until("the killed broker ends", [&] {
+    await(kafka, "the killed broker ends", [&] {
         std::ifstream file(fmt::format("/proc/{}/cmdline", killed));
         return !file || file.peek() == std::ifstream::traits_type::eof();
     });
@@ -110,7 +110,7 @@ void KafkaBroker::create_topic(const std::string& topic, int partitions) const {
         client.get(), [&](rd_kafka_queue_t* queue) { rd_kafka_CreateTopics(client.get(), &wish, 1, nullptr, queue); },
         RD_KAFKA_RESP_ERR_NO_ERROR);
     rd_kafka_NewTopic_destroy(wish);
-    wait_until("the created topic appears", [&] { return count_partitions(client.get(), topic) == partitions; });
+    await(kafka, "the created topic appears", [&] { return count_partitions(client.get(), topic) == partitions; });
 }
 
 void KafkaBroker::delete_topic(const std::string& topic) const {
@@ -135,7 +135,7 @@ std::vector<RawRecord> KafkaBroker::read(const std::string& topic, int partition
     std::vector<RawRecord> records;
     for (bool ended = false; !ended;) {
         rd_kafka_message_t* message = rd_kafka_consumer_poll(client.get(), kafka_answer_ms_max);
-        if (!message) give_up(fmt::format("{}[{}] cannot be read", topic, partition));
+        if (!message) give_up(kafka, fmt::format("{}[{}] cannot be read", topic, partition));
         ended = message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF;
         if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) records.push_back(record_of(*message));
         rd_kafka_message_destroy(message);
@@ -170,10 +170,10 @@ void KafkaBroker::write(const std::string& topic, int partition, const RawRecord
     fields[5].u.headers = headers;
     if (rd_kafka_error_t* refused = rd_kafka_produceva(client.get(), fields, std::size(fields))) {
         rd_kafka_error_destroy(refused);
-        give_up("a record was not taken");
+        give_up(kafka, "a record was not taken");
     }
     if (rd_kafka_flush(client.get(), kafka_answer_ms_max) != RD_KAFKA_RESP_ERR_NO_ERROR)
-        give_up("a record was not written");
+        give_up(kafka, "a record was not written");
 }
 
 }  // namespace ledgerline::test

@@ -1,7 +1,13 @@
 // KafkaBroker: a real broker of a test's own (scripts/kafka), on loopback, in a directory of its own.
 //
-// Every call waits until what it does is done, with a bound, and ends the program when that does not come about: a test
-// cannot go on without its broker. The broker never outlives the test program, however that ends.
+//     KafkaBroker& broker = KafkaBroker::shared();
+//     broker.create_topic("transactions", 12);
+//     broker.kill();
+//     broker.start();  // goes on with its data
+//     EXPECT_EQ(broker.read("transactions", 3).size(), 1u);
+//
+// Every call returns when its work is done, and ends the test program if that takes too long. The broker never outlives
+// the test program, however that ends. KafkaCluster has three brokers.
 #pragma once
 
 #include <sys/types.h>
@@ -13,9 +19,9 @@
 #include <vector>
 
 #include "domain/event.h"
-#include "lab/broker_guard.h"
 #include "lab/kafka_test_client.h"
-#include "lab/test_database.h"
+#include "lab/sockets.h"
+#include "lab/temp_dir.h"
 
 namespace ledgerline::test {
 
@@ -31,7 +37,7 @@ struct RawRecord {
 class KafkaBroker {
 public:
     // Started, on that port, with these settings (KEY=VALUE) besides the usual ones.
-    explicit KafkaBroker(int port = free_kafka_port(), std::vector<std::string> settings = {});
+    explicit KafkaBroker(std::uint16_t port = free_port(PortUse::restarted), std::vector<std::string> settings = {});
     KafkaBroker(const KafkaBroker&) = delete;
     KafkaBroker& operator=(const KafkaBroker&) = delete;
 
@@ -60,7 +66,7 @@ private:
     pid_t pid() const;
 
     TempDir dir_;
-    const int port_;
+    const std::uint16_t port_;
     const std::vector<std::string> settings_;
     BrokerGuard guard_;
     bool paused_ = false;

@@ -6,7 +6,7 @@
 #include <csignal>
 #include <functional>
 
-#include "lab/kafka_test_client.h"
+#include "lab/sockets.h"
 
 namespace ledgerline::test {
 namespace {
@@ -16,7 +16,7 @@ using Config = std::vector<std::pair<std::string, std::string>>;
 void await_partition(const std::string& addresses, const std::string& topic, int partition, const char* what,
                      const std::function<bool(const rd_kafka_metadata_partition_t&)>& is_right) {
     const KafkaTestClient client = open_kafka(RD_KAFKA_PRODUCER, addresses);
-    wait_until(what, [&] {
+    await(kafka, what, [&] {
         const rd_kafka_metadata_t* metadata = nullptr;
         if (rd_kafka_metadata(client.get(), 1, nullptr, &metadata, 5000) != RD_KAFKA_RESP_ERR_NO_ERROR) return false;
         bool right = false;
@@ -42,9 +42,9 @@ KafkaCluster& KafkaCluster::shared() {
 }
 
 KafkaCluster::KafkaCluster() : guard_(dir_.path()) {
-    addresses_ = trimmed(run_kafka_script(
-        dir_.path(),
-        fmt::format("start --port {} --brokers {} --set controlled.shutdown.enable=true", free_kafka_port(), brokers)));
+    addresses_ = trimmed(
+        run_kafka_script(dir_.path(), fmt::format("start --port {} --brokers {} --set controlled.shutdown.enable=true",
+                                                  free_port(PortUse::restarted), brokers)));
 }
 
 void KafkaCluster::stop(int broker) { run_kafka_script(dir_.path(), fmt::format("stop --broker {}", broker)); }
@@ -52,7 +52,7 @@ void KafkaCluster::start(int broker) { run_kafka_script(dir_.path(), fmt::format
 
 void KafkaCluster::signal(int broker, int number) const {
     const std::string pid = run_kafka_script(dir_.path(), fmt::format("pid --broker {}", broker));
-    if (pid.empty() || ::kill(std::stoi(pid), number) != 0) give_up("a broker of the cluster does not run");
+    if (pid.empty() || ::kill(std::stoi(pid), number) != 0) give_up(kafka, "a broker of the cluster does not run");
 }
 void KafkaCluster::freeze(int broker) const { signal(broker, SIGSTOP); }
 void KafkaCluster::thaw(int broker) const { signal(broker, SIGCONT); }

@@ -1,8 +1,13 @@
 // KafkaCluster: a real cluster of three brokers of a test's own (scripts/kafka), on loopback, in a directory of its
 // own. Brokers are numbered 1 to 3, as they call themselves.
 //
-// Every call waits until what it does is done, with a bound, and ends the program when that does not come about. No
-// broker outlives the test program, however that ends.
+//     KafkaCluster& cluster = KafkaCluster::shared();
+//     cluster.create_topic("transactions", {{1, 2, 3}, {2, 3, 1}});
+//     cluster.stop(1);
+//     cluster.await_leader("transactions", 0, 2);
+//
+// Every call returns when its work is done, and ends the test program if that takes too long. No broker outlives the
+// test program, however that ends.
 #pragma once
 
 #include <sys/types.h>
@@ -11,8 +16,8 @@
 #include <utility>
 #include <vector>
 
-#include "lab/broker_guard.h"
-#include "lab/test_database.h"
+#include "lab/kafka_test_client.h"
+#include "lab/temp_dir.h"
 
 namespace ledgerline::test {
 

@@ -1,28 +1,37 @@
-// What the brokers of tests are started and administered with. Everything ends the program when it fails: a test cannot
-// go on without its broker.
+// What KafkaBroker and KafkaCluster start and administer brokers with. Everything ends the program if it fails: a test
+// cannot go on without its broker.
 #pragma once
 
 #include <librdkafka/rdkafka.h>
+#include <sys/types.h>
 
 #include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
 
+#include "lab/eventually.h"
+
 namespace ledgerline::test {
 
+inline constexpr const char* kafka = "Kafka";  // for give_up()
 inline constexpr int kafka_answer_ms_max = 30'000;
-
-[[noreturn]] void give_up(const std::string& reason);
-
-// Polls until done() holds, for a minute at most.
-void wait_until(const char* what, const std::function<bool()>& done);
-
-// Taken by nobody at this moment, and below the range from which the kernel gives ports to clients.
-int free_kafka_port();
 
 // scripts/kafka with these arguments and the directory's. Returns what it printed on its standard output.
 std::string run_kafka_script(const std::filesystem::path& directory, const std::string& arguments);
+
+// Ends the brokers of a directory of scripts/kafka when the test program ends, however it does.
+class BrokerGuard {
+public:
+    explicit BrokerGuard(const std::filesystem::path& directory);
+    ~BrokerGuard();
+    BrokerGuard(const BrokerGuard&) = delete;
+
+private:
+    pid_t owner_pid_;
+    pid_t guard_pid_;
+    int pipe_;
+};
 
 struct DestroyKafkaTestClient {
     void operator()(rd_kafka_t* client) const { rd_kafka_destroy(client); }

@@ -44,8 +44,8 @@ protected:
         return backlog ? backlog->dead_letters_parked : -1;
     }
 
-    apply::BuriedEvent letter(const Event& event) {
-        apply::BuriedEvent letter;
+    apply::ParkedEvent letter(const Event& event) {
+        apply::ParkedEvent letter;
         letter.letter_id = new_id();
         letter.ref = {event.seq, event.event_id};
         letter.incoming = incoming(event.seq);
@@ -217,7 +217,7 @@ TEST_P(LedgerStoreConformance, ASuspendedAccountIsRefused) {
 TEST_P(LedgerStoreConformance, AReplayedEventIsAppliedUnderItsOwnSeq) {
     const Uuid account = open_account(kLane);
     const auto events = insert_credits(account, kLane, 1, 2);
-    ASSERT_TRUE(store_->bury(kLane, 0, letter(events[0])).value_or(false));
+    ASSERT_TRUE(store_->park(kLane, 0, letter(events[0])).value_or(false));
     ASSERT_EQ(apply(std::span(events).subspan(1), 1).status, Status::applied);
     Event again = events[0];
     again.event_id = new_id();
@@ -248,43 +248,43 @@ TEST_P(LedgerStoreConformance, ApplyingForgetsTheAttempts) {
     EXPECT_EQ(store_->count_attempt(kLane, 1).value_or(-1), 1);
 }
 
-TEST_P(LedgerStoreConformance, BuryingMovesTheCursorOverTheEvent) {
+TEST_P(LedgerStoreConformance, ParkingMovesTheCursorOverTheEvent) {
     const Uuid account = open_account(kLane);
     const auto events = insert_credits(account, kLane, 1, 2);
-    EXPECT_TRUE(store_->bury(kLane, 0, letter(events[0])).value_or(false));
+    EXPECT_TRUE(store_->park(kLane, 0, letter(events[0])).value_or(false));
     EXPECT_EQ(state().applied_seq, 1);
     EXPECT_EQ(database_->letters(), 1u);
     EXPECT_EQ(parked(), 1);
     EXPECT_TRUE(database_->outcomes(kLane).empty());
-    EXPECT_FALSE(store_->bury(kLane, 0, letter(events[0])).value_or(true)) << "the cursor has moved";
+    EXPECT_FALSE(store_->park(kLane, 0, letter(events[0])).value_or(true)) << "the cursor has moved";
     EXPECT_EQ(apply(std::span(events).subspan(1), 1).status, Status::applied);
     EXPECT_EQ(database_->letters(), 1u);
 }
 
 TEST_P(LedgerStoreConformance, ALaneMayHoldMoreEventsThan32BitsCount) {
-    apply::BuriedEvent far = letter(insert_credits(open_account(kLane), kLane, 1, 1)[0]);
+    apply::ParkedEvent far = letter(insert_credits(open_account(kLane), kLane, 1, 1)[0]);
     far.ref.seq = 3'000'000'001;
-    const auto buried = store_->bury(kLane, 3'000'000'000, far);
-    ASSERT_TRUE(buried) << buried.error().message;
-    EXPECT_FALSE(*buried) << "the lane's cursor is not there";
+    const auto parked = store_->park(kLane, 3'000'000'000, far);
+    ASSERT_TRUE(parked) << parked.error().message;
+    EXPECT_FALSE(*parked) << "the lane's cursor is not there";
 }
 
-TEST_P(LedgerStoreConformance, WhatIsNotProvenIsNotBuriedAsOurs) {
+TEST_P(LedgerStoreConformance, WhatIsNotProvenIsNotParkedAsOurs) {
     const auto events = insert_credits(open_account(kLane), kLane, 1, 1);
-    apply::BuriedEvent forged = letter(events[0]);
+    apply::ParkedEvent forged = letter(events[0]);
     forged.ref.event_id = new_id();
-    EXPECT_FALSE(store_->bury(kLane, 0, forged).value_or(true));
+    EXPECT_FALSE(store_->park(kLane, 0, forged).value_or(true));
     EXPECT_EQ(state().applied_seq, 0);
     EXPECT_EQ(database_->letters(), 0u);
 }
 
 TEST_P(LedgerStoreConformance, TheStreakIsKeptUntilSomethingSucceeds) {
     const auto events = insert_credits(open_account(kLane), kLane, 1, 2);
-    apply::BuriedEvent unknown = letter(events[0]);
+    apply::ParkedEvent unknown = letter(events[0]);
     unknown.error_class = "unknown";
     unknown.error_code = "P0001";
     unknown.streak = 2;
-    ASSERT_TRUE(store_->bury(kLane, 0, unknown).value_or(false));
+    ASSERT_TRUE(store_->park(kLane, 0, unknown).value_or(false));
     EXPECT_EQ(state().streak, 2);
     EXPECT_EQ(state().streak_code, "P0001");
     apply(std::span(events).subspan(1), 1);
@@ -295,13 +295,13 @@ TEST_P(LedgerStoreConformance, TheStreakIsKeptUntilSomethingSucceeds) {
 TEST_P(LedgerStoreConformance, ForeignMessagesAreWrittenOnceAndMoveNothing) {
     const apply::ForeignMessage one{new_id(), incoming(1, "nonsense"), "undecodable", "no JSON"};
     const apply::ForeignMessage two{new_id(), incoming(2, std::string("\x00\xff", 2)), "undecodable", "no JSON"};
-    EXPECT_EQ(store_->bury_foreign(std::vector{one, two}).value_or(0), 2u);
+    EXPECT_EQ(store_->park_foreign(std::vector{one, two}).value_or(0), 2u);
     apply::ForeignMessage again = one;
     again.letter_id = new_id();
-    EXPECT_EQ(store_->bury_foreign(std::vector{again}).value_or(9), 0u);
+    EXPECT_EQ(store_->park_foreign(std::vector{again}).value_or(9), 0u);
     apply::ForeignMessage other_value = again;
     other_value.incoming.message.value = "other nonsense";
-    EXPECT_EQ(store_->bury_foreign(std::vector{again, other_value}).value_or(0), 1u);
+    EXPECT_EQ(store_->park_foreign(std::vector{again, other_value}).value_or(0), 1u);
     EXPECT_EQ(database_->letters(), 3u);
     EXPECT_EQ(parked(), 3);
     EXPECT_EQ(state().applied_seq, 0);
@@ -315,11 +315,11 @@ TEST_P(LedgerStoreConformance, LettersOfLargeMessagesAndBareOnesAreWritten) {
     bare.letter_id = new_id();
     bare.incoming.offset = 2;
     bare.bare = true;
-    EXPECT_EQ(store_->bury_foreign(std::vector{large, bare}).value_or(0), 2u);
-    EXPECT_EQ(store_->bury_foreign(std::vector{large, bare}).value_or(9), 0u);
-    apply::BuriedEvent ours = letter(events[0]);
+    EXPECT_EQ(store_->park_foreign(std::vector{large, bare}).value_or(0), 2u);
+    EXPECT_EQ(store_->park_foreign(std::vector{large, bare}).value_or(9), 0u);
+    apply::ParkedEvent ours = letter(events[0]);
     ours.bare = true;
-    EXPECT_TRUE(store_->bury(kLane, 0, ours).value_or(false));
+    EXPECT_TRUE(store_->park(kLane, 0, ours).value_or(false));
     EXPECT_EQ(database_->letters(), 3u);
 }
 

@@ -221,7 +221,7 @@ public:
         return ++lane.attempts;
     }
 
-    Result<bool> bury(int number, std::int64_t applied_seq, const apply::BuriedEvent& letter) override {
+    Result<bool> park(int number, std::int64_t applied_seq, const apply::ParkedEvent& letter) override {
         LEDGERLINE_ASSERT(letter.ref.seq == applied_seq + 1);
         std::lock_guard lock(database_.mutex_);
         MemoryTables::Lane& lane = tables_.lanes.at(number);
@@ -236,7 +236,7 @@ public:
         return true;
     }
 
-    Result<std::size_t> bury_foreign(std::span<const apply::ForeignMessage> letters) override {
+    Result<std::size_t> park_foreign(std::span<const apply::ForeignMessage> letters) override {
         std::lock_guard lock(database_.mutex_);
         std::size_t written = 0;
         for (const apply::ForeignMessage& letter : letters) {

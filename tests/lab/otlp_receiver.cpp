@@ -90,7 +90,7 @@ OtlpReceiver::OtlpReceiver() {
     http::ListenerConfig config;
     config.port = 0;
     config.threads = 1;
-    listener_ = std::make_unique<http::Listener>(config, router_, clock_, random_, metrics_);
+    listener_ = std::make_unique<http::Listener>(config, router_, ProcessContext{clock_, random_, ids_, metrics_});
     const auto started = listener_->start();
     if (!started) ADD_FAILURE() << started.error().message;
 }

@@ -52,6 +52,7 @@ private:
 
     SystemClock clock_;
     SystemRandom random_;
+    UuidGenerator ids_{clock_, random_};
     Metrics metrics_{"test"};
     http::Router router_;
     mutable std::mutex mutex_;

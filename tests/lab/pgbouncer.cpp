@@ -1,29 +1,18 @@
 #include "lab/pgbouncer.h"
 
-#include <arpa/inet.h>
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <csignal>
-#include <cstdio>
-#include <cstdlib>
 #include <fstream>
-#include <thread>
 
-#include "lab/loopback.h"
+#include "lab/sockets.h"
 
 namespace ledgerline::test {
 namespace {
 
 constexpr const char* kProgram = "/usr/sbin/pgbouncer";
-constexpr milliseconds kPatience{60'000};
-
-[[noreturn]] void give_up(const std::string& why) {
-    std::fprintf(stderr, "pgbouncer: %s (scripts/bootstrap installs it)\n", why.c_str());
-    std::_Exit(1);
-}
+constexpr const char* kName = "pgbouncer (scripts/bootstrap installs it)";
 
 bool accepts(std::uint16_t port) {
     const int probe = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -44,7 +33,7 @@ std::string between(const std::string& url, const std::string& from, const char*
 }  // namespace
 
 PgBouncer::PgBouncer(const TestDatabase& database, const std::string& pool_mode, const std::string& more)
-    : port_(free_loopback_port()) {
+    : port_(free_port()) {
     const std::string url = database.url();
     database_ = between(url, "@/", "?");
     const std::string port = url.contains("port=") ? between(url, "port=", "&") : "5432";
@@ -54,31 +43,15 @@ PgBouncer::PgBouncer(const TestDatabase& database, const std::string& pool_mode,
         "default_pool_size = 10\nlogfile = {}\n{}\n",
         between(url, "host=", "&"), port, between(url, "ledgerline:", "@"), port_, pool_mode,
         (dir_.path() / "log").string(), more);
-    auto user = cluster::cluster_user("");
-    if (!user) give_up(user.error().message);
-    user_ = *user;
+    const auto user = must(kName, cluster::cluster_user(""));
     // It writes its log there.
-    if (user_ && chown(dir_.path().c_str(), user_->uid, user_->gid) != 0) give_up("its directory cannot be given away");
-    const int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
-    auto started = cluster::ChildProcess::start({.arguments = {kProgram, dir_.path() / "pgbouncer.ini"},
-                                                 .environment = {},
-                                                 .user = user_ ? &*user_ : nullptr,
-                                                 .output = nowhere,
-                                                 .death_signal = SIGKILL});
-    close(nowhere);
-    if (!started) give_up(started.error().message);
-    process_.emplace(std::move(*started));
-    const auto end = std::chrono::steady_clock::now() + kPatience;
-    while (!accepts(port_)) {
-        if (process_->wait(milliseconds(0))) give_up("it ended: " + process_->outcome());
-        if (std::chrono::steady_clock::now() > end) give_up("it does not accept connections");
-        std::this_thread::yield();
-    }
-}
-
-PgBouncer::~PgBouncer() {
-    process_->signal(SIGKILL);
-    process_->wait(kPatience);
+    if (user && chown(dir_.path().c_str(), user->uid, user->gid) != 0)
+        give_up(kName, "its directory cannot be given away");
+    process_.emplace(kName, Process::Command{.arguments = {kProgram, dir_.path() / "pgbouncer.ini"}, .user = user});
+    process_->start();
+    if (!eventually([this] { return !process_->running() || accepts(port_); }))
+        give_up(kName, "it accepts no connection");
+    if (!process_->running()) give_up(kName, process_->outcome() + ": " + process_->output());
 }
 
 std::string PgBouncer::url() const {

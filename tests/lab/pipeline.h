@@ -26,6 +26,7 @@ private:
     SystemClock clock_;
     SystemRandom random_;
     UuidGenerator ids_{clock_, random_};
+    ProcessContext context_{clock_, random_, ids_, api_.metrics()};
     bus::MemoryBus bus_;
     roles::Watchdog watchdog_;  // never started: a debugger may stop the loops
     roles::WorkerService worker_;

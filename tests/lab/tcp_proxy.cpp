@@ -11,7 +11,7 @@
 #include <utility>
 
 #include "base/result.h"
-#include "lab/loopback.h"
+#include "lab/sockets.h"
 
 namespace ledgerline::test {
 namespace {

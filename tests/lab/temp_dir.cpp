@@ -1,3 +1,5 @@
+#include "lab/temp_dir.h"
+
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -6,7 +8,7 @@
 #include <chrono>
 #include <cstdlib>
 
-#include "lab/test_database.h"
+#include "base/result.h"
 
 namespace ledgerline::test {
 namespace {
@@ -15,7 +17,8 @@ constexpr std::string_view kPrefix = "ledgerline-test-";
 // A directory without a lock may be one that another program has only just made.
 constexpr std::chrono::minutes kFresh{15};
 
-std::filesystem::path cluster_lock(const std::filesystem::path& dir) { return dir / "data" / "lock"; }
+// The data directory of a private cluster has its lock there, too.
+std::filesystem::path lock_file(const std::filesystem::path& dir) { return dir / "data" / "lock"; }
 
 bool is_old(const std::filesystem::path& dir) {
     std::error_code error;
@@ -23,10 +26,10 @@ bool is_old(const std::filesystem::path& dir) {
     return !error && std::filesystem::file_time_type::clock::now() - changed > kFresh;
 }
 
-// Whether a test program still uses it: it holds the lock on its cluster.
+// Whether no test program uses it any more: one that does holds the lock, by itself or as the owner of a cluster.
 bool is_abandoned(const std::filesystem::path& dir) {
     if (!is_old(dir)) return false;
-    const int descriptor = open(cluster_lock(dir).c_str(), O_RDWR | O_CLOEXEC);
+    const int descriptor = open(lock_file(dir).c_str(), O_RDWR | O_CLOEXEC);
     if (descriptor < 0) return errno == ENOENT;
     const bool locked = flock(descriptor, LOCK_EX | LOCK_NB) == 0;
     close(descriptor);
@@ -51,7 +54,14 @@ TempDir::TempDir() {
     path_ = name;
 }
 
+void TempDir::keep() {
+    std::filesystem::create_directories(lock_file(path_).parent_path());
+    lock_ = open(lock_file(path_).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    LEDGERLINE_ASSERT(lock_ >= 0 && flock(lock_, LOCK_EX | LOCK_NB) == 0);
+}
+
 TempDir::~TempDir() {
+    if (lock_ >= 0) close(lock_);
     std::error_code ignored;
     std::filesystem::remove_all(path_, ignored);
 }

@@ -4,10 +4,10 @@
 #include <unistd.h>
 
 #include <csignal>
-#include <cstdio>
 #include <cstdlib>
 
 #include "db/migrations.h"
+#include "lab/eventually.h"
 #include "sql/migrations.h"
 
 namespace ledgerline::test {
@@ -16,15 +16,7 @@ namespace {
 constexpr milliseconds kBackTimeout{60000};
 constexpr const char* kTemplate = "migrated";
 
-// Tests cannot go on without their database: says why and ends the program.
-template <class T>
-T must(Result<T> result) {
-    if (!result) {
-        std::fprintf(stderr, "test database: %s: %s\n", result.error().code.c_str(), result.error().message.c_str());
-        std::_Exit(1);
-    }
-    if constexpr (!std::is_void_v<T>) return std::move(*result);
-}
+constexpr const char* kName = "test database";
 
 // Any database's URL from that of the cluster's own: postgresql://user:secret@/ledgerline?host=...
 std::string with_database(const std::string& url, const std::string& database) {
@@ -52,7 +44,7 @@ TestCluster::~TestCluster() {
 }
 
 void TestCluster::start() {
-    must(cluster_.start());
+    must(kName, cluster_.start());
     kills_ = 0;
 }
 
@@ -67,23 +59,23 @@ void TestCluster::kill_postmaster() {
 
 void TestCluster::wait_back() {
     if (cluster_.wait_restarts(kills_, kBackTimeout)) return;
-    must<void>(failure(Disposition::stop, "not_back", "the killed cluster does not come back"));
+    give_up(kName, "the killed cluster does not come back");
 }
 
 std::string TestCluster::url(const std::string& database) const { return with_database(cluster_.url(), database); }
 
 db::Connection TestCluster::connect(const std::string& database) const {
-    return must(db::Connection::open({.url = url(database),
-                                      .application_name = "ledgerline-test-support",
-                                      .statement_timeout = milliseconds(60000)}));
+    return must(kName, db::Connection::open({.url = url(database),
+                                             .application_name = "ledgerline-test-support",
+                                             .statement_timeout = milliseconds(60000)}));
 }
 
 void TestCluster::make_template() {
     if (has_template_) return;
     auto server = connect("postgres");
-    must(server.run_script(fmt::format("CREATE DATABASE {}", kTemplate)));
+    must(kName, server.run_script(fmt::format("CREATE DATABASE {}", kTemplate)));
     auto connection = connect(kTemplate);
-    must(db::migrate_up(connection, sql::migrations));
+    must(kName, db::migrate_up(connection, sql::migrations));
     has_template_ = true;
 }
 
@@ -92,8 +84,8 @@ std::string TestCluster::create_database() {
     make_template();
     const std::string name = fmt::format("test_{}", ++databases_);
     // The session that migrated the template may still be ending; PostgreSQL waits up to five seconds for it.
-    must(connect("postgres")
-             .run_script(fmt::format("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy", name, kTemplate)));
+    must(kName, connect("postgres")
+                    .run_script(fmt::format("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy", name, kTemplate)));
     return name;
 }
 
@@ -105,13 +97,13 @@ void TestCluster::drop_database(const std::string& name) {
         const auto dropped = connection->run_script(fmt::format("DROP DATABASE IF EXISTS {} WITH (FORCE)", name));
 }
 
-db::Connection TestDatabase::connect() const { return must(db::Connection::open(config())); }
+db::Connection TestDatabase::connect() const { return must(kName, db::Connection::open(config())); }
 
-void TestDatabase::run(const std::string& sql) const { must(connect().run_script(sql)); }
+void TestDatabase::run(const std::string& sql) const { must(kName, connect().run_script(sql)); }
 
 std::string TestDatabase::value(const std::string& sql) const {
     auto connection = connect();
-    const auto rows = must(connection.query({"test_value", sql}));
+    const auto rows = must(kName, connection.query({"test_value", sql}));
     return rows.empty() ? "" : std::string(rows.text(0, 0));
 }
 

@@ -1,10 +1,16 @@
 // PostgreSQL for tests: clusters that the tests start themselves, and fresh databases with the schema in milliseconds.
 //
+//     const TestDatabase database;
+//     database.run("UPDATE lane_apply SET applied_seq = 3 WHERE lane = 3");
+//     EXPECT_EQ(database.value("SELECT count(*) FROM outcomes"), "3");
+//
+// A test of what happens to a server itself takes a PostgresServer. Here each test gets a database of its own on a
+// cluster that all share.
+//
 // Needs nothing but PostgreSQL's programs. Databases live in clusters under the temporary directory; those of a test
 // program that crashed stop by themselves, and their files are removed by the next one.
 #pragma once
 
-#include <filesystem>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -13,20 +19,9 @@
 #include "base/random.h"
 #include "cluster/private_cluster.h"
 #include "db/connection.h"
+#include "lab/temp_dir.h"
 
 namespace ledgerline::test {
-
-// A directory of its own under the temporary directory, which the cluster's user can enter. Removed with the object.
-class TempDir {
-public:
-    TempDir();
-    TempDir(const TempDir&) = delete;
-    ~TempDir();
-    const std::filesystem::path& path() const { return path_; }
-
-private:
-    std::filesystem::path path_;
-};
 
 // A running cluster. Any failure of it ends the test program with a message. Thread-safe but for stop() and start().
 class TestCluster {

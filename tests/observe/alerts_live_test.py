@@ -88,7 +88,7 @@ class EmbeddedAlertsTest(Alerts):
             self.installation.postgres.start()
         self.expect_end()
 
-    def test_poison_is_buried_and_decided_about(self):
+    def test_poison_is_parked_and_decided_about(self):
         account = self.poison(traffic.PERMANENT)
         parked = traffic.post(self.url, traffic.transaction(account), wait_seconds=10)
         self.assertTrue(parked["dead_letter_id"])
@@ -133,7 +133,7 @@ class RolesAlertsTest(Alerts):
         self.installation.kafka.start()
         self.expect_end()
 
-    def test_poison_is_buried_and_given_up(self):
+    def test_poison_is_parked_and_given_up(self):
         account = self.poison(traffic.PERMANENT)
         parked = traffic.post(self.url, traffic.transaction(account), wait_seconds=20)
         self.assertTrue(parked["dead_letter_id"])

@@ -137,12 +137,12 @@ class RolesTracesTest(Traces, unittest.TestCase):
         self.addCleanup(postgres.sql, traffic.CURE)
         paid, trace_id, _ = self.pay(500, "CREDIT")
         self.assertTrue(paid["dead_letter_id"])
-        # One span for the try that failed, one for the burial.
-        def burial():
+        # One span for the try that failed, one for the parking.
+        def parking():
             return [span for span in self.jaeger.spans(trace_id) if span["attributes"].get("ledgerline.outcome") == "dead_letter"]
-        buried = servers.eventually(burial, ARRIVES_SECONDS_MAX, "a span of the burial")
-        self.assertEqual(buried[0]["operationName"], "process transactions")
-        self.assertEqual(buried[0]["attributes"]["otel.status_code"], "ERROR")
+        parked = servers.eventually(parking, ARRIVES_SECONDS_MAX, "a span of the parking")
+        self.assertEqual(parked[0]["operationName"], "process transactions")
+        self.assertEqual(parked[0]["attributes"]["otel.status_code"], "ERROR")
         self.assertTrue(connected(self.trace(trace_id)))
 
     def logs(self):

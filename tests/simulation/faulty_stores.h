@@ -87,12 +87,12 @@ public:
     Result<int> count_attempt(int lane, std::int64_t applied_seq) override {
         return under_faults(faults_, [&] { return store_->count_attempt(lane, applied_seq); });
     }
-    Result<bool> bury(int lane, std::int64_t applied_seq, const apply::BuriedEvent& letter) override {
+    Result<bool> park(int lane, std::int64_t applied_seq, const apply::ParkedEvent& letter) override {
         faults_.maybe_interleave(held_up);
-        return under_faults(faults_, [&] { return store_->bury(lane, applied_seq, letter); });
+        return under_faults(faults_, [&] { return store_->park(lane, applied_seq, letter); });
     }
-    Result<std::size_t> bury_foreign(std::span<const apply::ForeignMessage> letters) override {
-        return under_faults(faults_, [&] { return store_->bury_foreign(letters); });
+    Result<std::size_t> park_foreign(std::span<const apply::ForeignMessage> letters) override {
+        return under_faults(faults_, [&] { return store_->park_foreign(letters); });
     }
     Result<bool> rewind(int lane, std::int64_t applied_seq) override {
         faults_.maybe_interleave(held_up);
@@ -121,7 +121,8 @@ public:
         if (faults_.happen(fails_before)) return std::unexpected(faults_.outage());
         auto result = store_->accept(items, waits);
         if (faults_.happen(fails_after_commit))
-            return failure(Disposition::retry, std::string(db::outcome_unknown), "simulated loss of the commit's answer");
+            return failure(Disposition::retry, std::string(db::outcome_unknown),
+                           "simulated loss of the commit's answer");
         return result;
     }
     Result<void> ping() override { return store_->ping(); }

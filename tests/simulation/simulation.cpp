@@ -24,7 +24,7 @@ struct Simulation::PublisherProcess {
     PublisherProcess(Simulation& world, std::string owner)
         : store(world.database_.make_outbox_store(), world.faults_),
           producer(world.bus_.make_producer(), world.faults_, world.clock_, kLanes),
-          publisher({std::move(owner)}, store, producer, world.clock_, world.random_, world.metrics_) {}
+          publisher({std::move(owner)}, store, producer, world.context_) {}
 
     FaultyOutboxStore store;
     FaultyProducer producer;
@@ -36,8 +36,9 @@ struct Simulation::WorkerProcess {
     explicit WorkerProcess(Simulation& world)
         : store(world.database_.make_ledger_store(), world.faults_),
           consumer(world.bus_.make_consumer(), world.faults_),
-          worker({.messages_max = kPollMessagesMax, .poll_wait = milliseconds(0)}, consumer, store, world.clock_,
-                 world.random_, world.ids_, world.metrics_, [] {}) {}
+          worker(
+              {.messages_max = kPollMessagesMax, .poll_wait = milliseconds(0)}, consumer, store, [] {},
+              world.context_) {}
 
     FaultyLedgerStore store;
     FaultyConsumer consumer;

@@ -61,6 +61,7 @@ private:
     ManualClock clock_;
     UuidGenerator ids_{clock_, random_};
     Metrics metrics_{"simulation"};
+    ProcessContext context_{clock_, random_, ids_, metrics_};
     Faults faults_{random_};
     MemoryDatabase database_{clock_, kLanes};
     bus::MemoryBus bus_;

@@ -7,7 +7,7 @@
 #include <functional>
 #include <optional>
 
-#include "base/peer_text.h"
+#include "base/text.h"
 
 namespace ledgerline::bus {
 namespace {

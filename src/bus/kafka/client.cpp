@@ -6,7 +6,7 @@
 #include <charconv>
 #include <cstring>
 
-#include "base/peer_text.h"
+#include "base/text.h"
 #include "bus/kafka/bus.h"
 #include "bus/kafka/statistics.h"
 #include "domain/event.h"

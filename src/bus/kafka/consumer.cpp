@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "base/peer_text.h"
+#include "base/text.h"
 #include "observe/log.h"
 
 namespace ledgerline::bus {

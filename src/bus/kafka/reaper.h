@@ -34,7 +34,7 @@ public:
     bool any_left_behind();
 
 private:
-    struct Burial {
+    struct Destruction {
         SteadyTime begun_at;
         bool counted = false;
     };
@@ -42,7 +42,7 @@ private:
     struct State {
         std::mutex mutex;
         std::condition_variable done;
-        std::list<Burial> burials;
+        std::list<Destruction> destructions;
     };
     std::shared_ptr<State> state_ = std::make_shared<State>();
     Metrics& metrics_;

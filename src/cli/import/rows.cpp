@@ -6,7 +6,7 @@
 #include <charconv>
 
 #include "base/money.h"
-#include "base/utf8.h"
+#include "base/text.h"
 #include "cli/suggest.h"
 #include "cli/table.h"
 #include "roles/exit_code.h"

@@ -36,7 +36,7 @@ enum class Fault {
 
 class ScriptedLedger {
 public:
-    ScriptedLedger() : metrics_("test"), listener_(config(), router_, clock_, random_, metrics_) {
+    ScriptedLedger() : metrics_("test"), listener_(config(), router_, {clock_, random_, ids_, metrics_}) {
         add("/v1/accounts", "create_account", &ScriptedLedger::create_account);
         add("/v1/transactions/batch", "post_batch", &ScriptedLedger::post_batch);
         if (const auto started = listener_.start(); !started) ADD_FAILURE() << started.error().message;
@@ -191,6 +191,7 @@ private:
     std::atomic<int> batches_ = 0;
     SystemClock clock_;
     SystemRandom random_;
+    UuidGenerator ids_{clock_, random_};
     Metrics metrics_;
     http::Router router_;
     http::Listener listener_;

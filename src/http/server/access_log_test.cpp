@@ -9,7 +9,7 @@ class AccessLog : public EdgeTest {
 protected:
     AccessLog() {
         log::configure(log::Level::info, log::Format::json, "test");
-        for (const char* name : {"health", "livez", "readyz", "metrics"})
+        for (const char* name : {"health", "livez", "readyz", "metrics", "stats"})
             router.add({.method = "GET",
                         .pattern = std::string("/") + name,
                         .name = name,
@@ -85,7 +85,8 @@ TEST_F(AccessLog, AFloodOfRefusalsIsCounted) {
 
 TEST_F(AccessLog, ProbesAreOnlyThereAtDebug) {
     start();
-    const std::vector<std::string> probes{get("/health"), get("/livez"), get("/readyz"), get("/metrics")};
+    const std::vector<std::string> probes{get("/health"), get("/livez"), get("/readyz"), get("/metrics"),
+                                          get("/stats")};
     EXPECT_TRUE(lines_of(probes).empty());
     log::configure(log::Level::debug, log::Format::json, "test");
     EXPECT_EQ(lines_of(probes).size(), probes.size());

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <atomic>
 
-#include "base/uuid.h"
 #include "http/server/admission.h"
 #include "http/server/api_keys.h"
 #include "http/server/byte_budget.h"
@@ -12,20 +11,19 @@
 #include "http/server/listener.h"
 #include "http/server/server_span.h"
 #include "observe/exceptions.h"
-#include "observe/tracer.h"
+#include "observe/process_context.h"
 
 namespace ledgerline::http {
 
 struct Edge {
-    Edge(ListenerConfig settings, const Router& router, const Clock& its_clock, Random& its_random,
-         Metrics& its_metrics, Tracer& its_tracer)
+    Edge(ListenerConfig settings, const Router& router, const ProcessContext& context)
         : config(std::move(settings)),
-          clock(its_clock),
-          random(its_random),
-          metrics(its_metrics),
-          tracer(its_tracer),
+          clock(context.clock),
+          random(context.random),
+          metrics(context.metrics),
+          tracer(context.tracer),
           span_attributes(server_attributes(config)),
-          ids(its_clock, its_random),
+          ids(context.ids),
           keys(config.api_keys),
           admission(router, keys),
           connections({config.connections_max, per_client_max(config), config.trusted_proxies}),
@@ -33,9 +31,9 @@ struct Edge {
           requests(
               {config.request_bytes_max, std::min(limits::small_requests_reserve_bytes, config.request_bytes_max / 10),
                limits::small_request_bytes_max},
-              &its_metrics.http_request_bytes,
+              &metrics.http_request_bytes,
               [this](std::size_t bytes) { connections.relieve(Eviction::request_bytes, bytes); }),
-          answers({config.answer_bytes_max}, &its_metrics.http_answer_bytes,
+          answers({config.answer_bytes_max}, &metrics.http_answer_bytes,
                   [this](std::size_t bytes) { connections.relieve(Eviction::answer_bytes, bytes); }) {}
 
     const ListenerConfig config;
@@ -44,7 +42,7 @@ struct Edge {
     Metrics& metrics;
     Tracer& tracer;
     const SpanAttributes span_attributes;  // of every request's span
-    UuidGenerator ids;
+    UuidGenerator& ids;
     ApiKeys keys;
     const Admission admission;
     Connections connections;

@@ -130,7 +130,7 @@ TEST_F(ListeningOnLocalhost, APortThatIsTakenOnOneOfThemIsTaken) {
     ListenerConfig both = config;
     both.host = "localhost";
     both.port = listener->port();
-    Listener second(both, router, clock, random, metrics);
+    Listener second(both, router, context);
     const auto started = second.start();
     ASSERT_FALSE(started);
     EXPECT_EQ(started.error().code, "address_in_use");

@@ -32,9 +32,8 @@ constexpr milliseconds kAbortWait{1000};
 }  // namespace
 
 struct Listener::Impl {
-    Impl(ListenerConfig config, const Router& router, const Clock& clock, Random& random, Metrics& metrics,
-         Tracer& tracer)
-        : edge(std::move(config), router, clock, random, metrics, tracer), count(metrics.http_connections) {
+    Impl(ListenerConfig config, const Router& router, const ProcessContext& context)
+        : edge(std::move(config), router, context), count(context.metrics.http_connections) {
         for (unsigned i = 0; i < std::max(edge.config.threads, 1u); ++i)
             shards.push_back(std::make_unique<Shard>(edge, "http-" + std::to_string(i)));
         shards.push_back(std::make_unique<Shard>(edge, "http-spare"));
@@ -169,9 +168,8 @@ struct Listener::Impl {
     bool stopped = false;
 };
 
-Listener::Listener(ListenerConfig config, const Router& router, const Clock& clock, Random& random, Metrics& metrics,
-                   Tracer& tracer)
-    : impl_(std::make_unique<Impl>(std::move(config), router, clock, random, metrics, tracer)) {}
+Listener::Listener(ListenerConfig config, const Router& router, const ProcessContext& context)
+    : impl_(std::make_unique<Impl>(std::move(config), router, context)) {}
 
 Listener::~Listener() { stop(milliseconds(0)); }
 

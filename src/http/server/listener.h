@@ -21,14 +21,12 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
-#include "base/random.h"
 #include "base/result.h"
 #include "http/router.h"
 #include "http/server/listen_sockets.h"
 #include "http/server/network.h"
 #include "http/server/pace.h"
-#include "observe/metrics.h"
-#include "observe/tracer.h"
+#include "observe/process_context.h"
 
 namespace ledgerline::http {
 
@@ -60,8 +58,7 @@ public:
     static constexpr std::size_t connections_beyond_max = 2 * spare_connections_max;
 
     // All references must outlive it. The router must not change after start().
-    Listener(ListenerConfig config, const Router& router, const Clock& clock, Random& random, Metrics& metrics,
-             Tracer& tracer = Tracer::off());
+    Listener(ListenerConfig config, const Router& router, const ProcessContext& context);
     ~Listener();
 
     // Binds the addresses of the configuration, or uses those already bound, so that one in use is known before

@@ -16,7 +16,7 @@ namespace {
 constexpr std::array<std::string_view, 7> known_methods{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
 
 // Routes that monitors request every few seconds: at the default level they would drown out the requests of clients.
-constexpr std::array<std::string_view, 4> probe_routes{"health", "livez", "readyz", "metrics"};
+constexpr std::array<std::string_view, 5> probe_routes{"health", "livez", "readyz", "metrics", "stats"};
 
 const prometheus::Histogram::BucketBoundaries kSeconds{0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
                                                        0.25,   0.5,   1,      2.5,   5,    10,    30};

@@ -112,7 +112,7 @@ TEST_F(Stops, AHandlerThatCannotBeAbortedIsLeftSuspended) {
 }
 
 TEST_F(Stops, StopMayBeRepeatedAndTheOrderDoesNotMatter) {
-    listener = std::make_unique<Listener>(config, router, clock, random, metrics);
+    listener = std::make_unique<Listener>(config, router, context);
     listener->stop(milliseconds(0));
     ASSERT_TRUE(listener->start());
     listener->stop(kPatience);
@@ -125,18 +125,18 @@ TEST_F(Stops, TwoListenersCannotShareAPort) {
     start();
     ListenerConfig same = config;
     same.port = listener->port();
-    Listener second(same, router, clock, random, metrics);
+    Listener second(same, router, context);
     const auto started = second.start();
     ASSERT_FALSE(started);
     EXPECT_EQ(started.error().code, "address_in_use");
     listener->stop(kPatience);
-    Listener third(same, router, clock, random, metrics);
+    Listener third(same, router, context);
     EXPECT_TRUE(third.start());
 }
 
 TEST_F(Stops, BadAddressesAreToldAsSuch) {
     config.host = "no such host";
-    Listener wrong(config, router, clock, random, metrics);
+    Listener wrong(config, router, context);
     EXPECT_EQ(wrong.start().error().code, "bad_address");
 }
 

@@ -88,9 +88,9 @@ WITH claim AS MATERIALIZED (
     RETURNING lane
 )
 SELECT demand((SELECT count(*) FROM decided) = cardinality($1::integer[])
-              AND (SELECT bool_and(l.first = 1 + coalesce((SELECT seq FROM decisions WHERE lane = l.lane
+              AND (SELECT coalesce(bool_and(l.first = 1 + coalesce((SELECT seq FROM decisions WHERE lane = l.lane
                                                            ORDER BY seq DESC LIMIT 1), 0)
-                                   AND l.last - l.first + 1 = l.places)
+                                   AND l.last - l.first + 1 = l.places), true)
                    FROM (SELECT lane, min(seq) AS first, max(seq) AS last, count(*) AS places
                          FROM claim GROUP BY lane) l),
               'these decisions do not continue their lanes')

@@ -14,6 +14,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
@@ -33,10 +34,13 @@ struct LaneState {
     std::int64_t last_seq = 0;
     std::int64_t failing_seq = 0;  // 0: none
     int attempts = 0;              // at failing_seq, for unknown reasons
-    std::string streak_code{};     // the reason for which the lane's last events in a row were parked
-    int streak = 0;
+    std::string streak_code{};     // the unknown reason for which the lane's last events in a row were parked
+    int streak = 0;                // how many, as far as they matter
     std::optional<WallTime> first_failed_at{};  // of failing_seq
     std::optional<LaneHalt> halt{};             // a halt of the apply stage; the cursor may have passed it
+
+    // The streak once one more event is parked for the unknown reason code.
+    int streak_with(std::string_view code) const { return code == streak_code ? streak + 1 : 1; }
 };
 
 // What a message claims about one event of a lane.
@@ -71,7 +75,6 @@ struct ParkedEvent {
     std::string error_message;
     int attempts = 1;
     std::optional<WallTime> first_failed_at;  // empty: now
-    int streak = 0;                           // recorded with the lane: 0 resets it
     bool bare = false;                        // see ForeignMessage
 };
 
@@ -93,9 +96,9 @@ public:
     // Lanes that do not exist are left out.
     virtual Result<std::vector<LaneState>> load(std::span<const int> lanes) = 0;
 
-    // Applies a contiguous run of events: refs[0].seq == applied_seq + 1. Compares and sets the lane's cursor, proves
-    // each ref by joining (lane, seq, event_id) with the outbox, locks the accounts, decides the events in order,
-    // writes each account once and one outcome per event. Clears failing_seq and the streak.
+    // Applies a contiguous run of events: refs[0].seq == applied_seq + 1. Locks the lane, compares the cursor, proves
+    // each ref by joining (lane, seq, event_id) with the outbox, reads the balances, decides the events in order, and
+    // writes one decision an event. Ends the attempts at them, and the streak.
     virtual Result<ApplyResult> apply(int lane, std::int64_t applied_seq, std::span<const EventRef> refs) = 0;
 
     // One flag per ref: whether the lane really holds that event at that seq.

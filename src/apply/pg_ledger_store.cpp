@@ -157,15 +157,15 @@ sql::ApplyHalt halt_query(int lane, const LaneHalt& halt) {
 
 Result<void> can_apply(Connection& connection) {
     constexpr int kNoLane = -1;
-    const std::unordered_map<Uuid, AccountState> no_accounts;
     ParkedEvent no_event;
     no_event.error_class = "unknown";
     LEDGERLINE_CHECK(connection.commit_pipeline({{db::begin, {}},
-                                                 sql::ApplyMoveCursor{kNoLane, 0, 1},
-                                                 sql::ApplyProveAndLock{kNoLane, {}, {}},
-                                                 write_accounts({}, no_accounts),
-                                                 write_outcomes(kNoLane, {}),
+                                                 sql::ApplyLockLane{kNoLane},
+                                                 sql::ApplyAppliedSeq{kNoLane},
+                                                 sql::ApplyProveAndRead{kNoLane, {}, {}},
+                                                 decide_call(kNoLane, {}),
                                                  sql::ApplyCountAttempt{kNoLane, 0},
+                                                 sql::ApplyForgetAttempts{},
                                                  park_call(kNoLane, 0, no_event),
                                                  sql::ApplyRewind{kNoLane, 0},
                                                  halt_query(kNoLane, {}),

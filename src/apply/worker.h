@@ -89,7 +89,7 @@ private:
     Result<void> drop_unproven(Lane& lane, std::span<const EventRef> refs);
     Result<void> handle_failure(Lane& lane, const Error& error);
     Result<void> handle_unknown(Lane& lane, const Error& error);
-    Result<void> park(Lane& lane, const Error& error, const char* error_class, int attempts, int streak);
+    Result<void> park(Lane& lane, const Error& error, const char* error_class, int attempts);
     Result<void> reload(Lane& lane);
     Result<void> ask_rewind(Lane& lane, const char* why);
     bool came_unrecognised(Lane& lane);

@@ -14,7 +14,7 @@ Result<void> Worker::handle_failure(Lane& lane, const Error& error) {
         return {};
     }
     if (lane.narrow()) return {};
-    if (db::classify(error.code) == db::FailureClass::permanent) return park(lane, error, "permanent", 1, 0);
+    if (db::classify(error.code) == db::FailureClass::permanent) return park(lane, error, "permanent", 1);
     return handle_unknown(lane, error);
 }
 
@@ -30,18 +30,17 @@ Result<void> Worker::handle_unknown(Lane& lane, const Error& error) {
     LEDGERLINE_CHECK(reload(lane));
     const LaneState& state = lane.state();
     if (state.applied_seq != applied_seq || lane.pending().empty()) return {};  // already handled
-    const int streak = state.streak_code == error.code ? state.streak + 1 : 1;
-    if (streak < config_.streak_max) return park(lane, error, "unknown", attempts, streak);
+    if (state.streak_with(error.code) < config_.streak_max) return park(lane, error, "unknown", attempts);
     lane.pause_for(clock_.steady_now(), config_.halted_retry_interval);
     lane.halt_at_head(error.code, "its events fail one after the other for the same unknown reason: " + error.message);
     return {};
 }
 
-Result<void> Worker::park(Lane& lane, const Error& error, const char* error_class, int attempts, int streak) {
+Result<void> Worker::park(Lane& lane, const Error& error, const char* error_class, int attempts) {
     const Lane::Pending& guilty = lane.pending().front();
     ParkedEvent letter{ids_.next(), guilty.ref,    guilty.incoming, error_class,
                        error.code,  error.message, attempts,        lane.state().first_failed_at,
-                       streak,      false};
+                       false};
     failpoint("worker.parking");
     ApplyTrace trace = probe_.begin_park(lane);
     const TraceScope scope(trace.context());
@@ -64,7 +63,8 @@ Result<void> Worker::park(Lane& lane, const Error& error, const char* error_clas
     failpoint("worker.parked");
     trace.parked(letter);
     probe_.parked(lane, letter);
-    lane.advance(1, streak, streak > 0 ? error.code : std::string());
+    const bool unknown = letter.error_class == "unknown";
+    lane.advance(1, unknown ? lane.state().streak_with(error.code) : 0, unknown ? error.code : std::string());
     lane.widen();
     lane.succeeded();
     on_outcome_();

@@ -97,7 +97,7 @@ public:
         if (applied_seq != state.applied_seq) return false;
         state.applied_seq = letter.ref.seq;
         state.attempts = 0;
-        state.streak = letter.streak;
+        state.streak = letter.error_class == "unknown" ? state.streak_with(letter.error_code) : 0;
         state.streak_code = letter.error_code;
         parked.push_back(letter);
         return true;

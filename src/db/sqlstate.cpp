@@ -27,6 +27,7 @@ constexpr Rule kRules[] = {
     {"57014", FailureClass::transient},  // query cancelled: statement_timeout
     {"57P0", FailureClass::transient},   // shutting down, crashed, starting up
     {"58", FailureClass::transient},     // system error outside PostgreSQL: disk, files
+    {demand_not_met, FailureClass::transient},  // the rows have moved on since they were read
 
     {"22", FailureClass::permanent},  // data exception
     {"23", FailureClass::permanent},  // integrity constraint violation
@@ -39,7 +40,7 @@ constexpr Rule kRules[] = {
 };
 
 constexpr std::string_view kContention[] = {
-    "0A000", "25P03", "26000", "40001", "40P01", lock_not_available, query_canceled,
+    "0A000", "25P03", "26000", "40001", "40P01", lock_not_available, query_canceled, demand_not_met,
 };
 
 }  // namespace

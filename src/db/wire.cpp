@@ -49,7 +49,10 @@ ServerError server_error_of(const pg_result* result) {
     const char* severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
     if (!severity) severity = PQresultErrorField(result, PG_DIAG_SEVERITY);
     const bool over = !severity || std::string_view(severity) != "ERROR" || is_session_useless(sqlstate);
-    return {error_of(sqlstate, std::move(message)), over};
+    const char* constraint = PQresultErrorField(result, PG_DIAG_CONSTRAINT_NAME);
+    const bool lane_moved =
+        sqlstate == unique_violation && constraint && std::string_view(constraint).ends_with(place_once);
+    return {error_of(lane_moved ? demand_not_met : sqlstate, std::move(message)), over};
 }
 
 bool log_warning(const pg_result* notice) {

@@ -91,7 +91,7 @@ TEST_F(IntakeStoreTest, StoresEverythingOfATransactionAndItsEvent) {
     const db::Statement read{"test_read",
                              "SELECT account_id, amount_cents, currency, type, idempotency_key, metadata = "
                              "'{\"n\": 1.5, \"note\": \"it''s \\\\ \\\"x\\\", {y}\"}'::jsonb, lane, seq, event_id, "
-                             "traceparent, unix_micros(created_at) FROM accepted"};
+                             "traceparent, created_at FROM accepted"};
     const auto row = connection.query(read);
     ASSERT_TRUE(row) << row.error().message;
     EXPECT_EQ(row->uuid(0, 0), eur);

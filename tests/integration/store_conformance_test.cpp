@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "apply/pg_ledger_store.h"
+#include "domain/legs.h"
 #include "intake/pg_intake_store.h"
 #include "lab/dead_letter_store_conformance.h"
 #include "lab/intake_store_conformance.h"
@@ -36,15 +37,20 @@ public:
         return std::make_unique<letters::PgDeadLetterStore>(database_.config(), metrics_);
     }
 
-    void add_account(const AccountState& account, int lane) override {
+    // A balance is that of the latest decision: here one of a lane that does not exist.
+    void add_account(const AccountState& account) override {
         database_.run(fmt::format(
-            "INSERT INTO accounts (id, currency, balance_cents, min_balance_cents, status, lane, created_at, "
-            "updated_at) VALUES ('{}', '{}', {}, {}, '{}', {}, now(), now())",
-            account.id.to_string(), account.currency, account.balance_cents, account.min_balance_cents,
-            account.suspended ? "SUSPENDED" : "ACTIVE", lane));
+            "INSERT INTO account_settings (id, currency, min_balance_cents, status, lane, created_at, updated_at) "
+            "VALUES ('{0}', '{1}', {2}, '{3}', {4}, now(), now());"
+            "INSERT INTO decisions (lane, seq, transaction_id, account_id, amount_cents, balance_after_cents, "
+            "floor_cents, processed_at, kind) "
+            "VALUES (-1, -{5}, gen_random_uuid(), '{0}', {6}, {6}, {2}, now(), 'POSTED')",
+            account.id.to_string(), account.currency, account.min_balance_cents,
+            account.suspended ? "SUSPENDED" : "ACTIVE", lane_of(account.id), ++accounts_, account.balance_cents));
     }
     void suspend(const Uuid& account_id) override {
-        database_.run(fmt::format("UPDATE accounts SET status = 'SUSPENDED' WHERE id = '{}'", account_id.to_string()));
+        database_.run(
+            fmt::format("UPDATE account_settings SET status = 'SUSPENDED' WHERE id = '{}'", account_id.to_string()));
     }
     std::int64_t balance_cents(const Uuid& account_id) override {
         return std::stoll(
@@ -52,26 +58,29 @@ public:
     }
     void insert(const Event& event) override {
         database_.run(fmt::format(
-            "INSERT INTO accepted (id, account_id, amount_cents, currency, type, idempotency_key, metadata, lane, seq, "
-            "event_id, schema_version, traceparent, created_at) "
-            "VALUES ('{}', '{}', {}, '{}', '{}', {}, {}, {}, {}, '{}', {}, {}, '{}')",
-            event.transaction_id.to_string(), event.account_id.to_string(), event.amount_cents, event.currency,
-            name_of(event.type), quoted(event.idempotency_key), event.metadata ? quoted(*event.metadata) : "NULL",
-            event.lane, event.seq, event.event_id.to_string(), event.schema_version,
-            event.traceparent.empty() ? "NULL" : quoted(event.traceparent), format_rfc3339(event.occurred_at)));
-        move_last_seq(event);
+            "INSERT INTO accepted (id, account_id, amount_cents, net_cents, places, currency, type, idempotency_key, "
+            "metadata, lane, seq, event_id, schema_version, traceparent, created_at) "
+            "VALUES ('{}', '{}', {}, {}, 1, '{}', '{}', {}, {}, {}, {}, '{}', {}, {}, '{}')",
+            event.transaction_id.to_string(), event.account_id.to_string(), event.amount_cents, net_cents(event),
+            event.currency, name_of(event.type), quoted(event.idempotency_key),
+            event.metadata ? quoted(*event.metadata) : "NULL", event.lane, event.seq, event.event_id.to_string(),
+            event.schema_version, event.traceparent.empty() ? "NULL" : quoted(event.traceparent),
+            format_rfc3339(event.occurred_at)));
     }
-    void insert_again(const Event& event) override {
+    void insert_again(const Event& event, const Uuid& letter_id) override {
+        database_.run(fmt::format(
+            "INSERT INTO places (lane, seq, account_id, net_cents, transaction_id, event_id, places, dead_letter_id, "
+            "verdict, created_at) VALUES ({}, {}, '{}', {}, '{}', '{}', 1, '{}', 'replay', now())",
+            event.lane, event.seq, event.account_id.to_string(), net_cents(event), event.transaction_id.to_string(),
+            event.event_id.to_string(), letter_id.to_string()));
+    }
+    void poison(const Uuid& transaction_id) override {
         database_.run(
-            fmt::format("INSERT INTO replayed_events (lane, seq, event_id, transaction_id, dead_letter_id, "
-                        "created_at) VALUES ({}, {}, '{}', '{}', gen_random_uuid(), now())",
-                        event.lane, event.seq, event.event_id.to_string(), event.transaction_id.to_string()));
-        move_last_seq(event);
+            fmt::format("ALTER TABLE decisions ADD CONSTRAINT poison CHECK (transaction_id <> '{}')",
+                        transaction_id.to_string()));
     }
     void let_leases_expire() override {
-        database_.run(
-            "UPDATE lane_publish SET lease_expires_at = now() - interval '1 second' WHERE owner IS NOT NULL;"
-            "UPDATE publishers SET expires_at = now() - interval '1 second'");
+        database_.run("UPDATE publishers SET expires_at = now() - interval '1 second'");
     }
 
     LaneRow lane(int lane) override {
@@ -79,7 +88,7 @@ public:
         const auto rows = query(connection,
                                 "SELECT last_seq, published_seq, applied_seq, coalesce(owner, ''), epoch, "
                                 "publish_attempts, coalesce(last_error, ''), h.seq, h.code, h.reason, "
-                                "unix_micros(h.halted_at) FROM lane_cursors c "
+                                "h.halted_at FROM lane_cursors c "
                                 "LEFT JOIN lane_halts h ON h.lane = c.lane AND h.stage = 'publish' WHERE c.lane = $1",
                                 lane);
         std::optional<LaneHalt> halt;
@@ -123,7 +132,7 @@ public:
         db::Connection connection = database_.connect();
         const auto rows = query(connection,
                                 "SELECT seq, transaction_id, coalesce(failure_code, ''), balance_after_cents FROM "
-                                "outcomes WHERE lane = $1 ORDER BY seq",
+                                "decisions WHERE lane = $1 AND kind <> 'PARKED' ORDER BY seq",
                                 lane);
         std::vector<OutcomeRow> outcomes;
         for (std::size_t row = 0; row < rows.size(); ++row)
@@ -134,9 +143,8 @@ public:
     std::size_t letters() override { return std::stoul(database_.value("SELECT count(*) FROM dead_letters")); }
 
 private:
-    void move_last_seq(const Event& event) {
-        database_.run(fmt::format("UPDATE lane_intake SET last_seq = greatest(last_seq, {}) WHERE lane = {}", event.seq,
-                                  event.lane));
+    static std::int64_t net_cents(const Event& event) {
+        return event.type == TransactionType::debit ? -event.amount_cents : event.amount_cents;
     }
 
     static db::Rows query(db::Connection& connection, std::string_view sql, int lane) {
@@ -148,6 +156,7 @@ private:
 
     TestDatabase database_;
     Metrics metrics_{"test"};
+    int accounts_ = 0;
 };
 
 DatabaseKind pg_database_kind() {

@@ -30,7 +30,7 @@ struct OutcomeRow {
     bool operator==(const OutcomeRow&) const = default;
 };
 
-// A database of its own for one test, with 12 empty lanes. Anything that should work and does not ends the program.
+// A database of its own for one test, with lane_count empty lanes. Anything that should work and does not ends the program.
 class DatabaseUnderTest {
 public:
     virtual ~DatabaseUnderTest() = default;
@@ -40,13 +40,15 @@ public:
     virtual std::unique_ptr<intake::IntakeStore> make_intake_store() = 0;
     virtual std::unique_ptr<letters::DeadLetterStore> make_dead_letter_store() = 0;
 
-    virtual void add_account(const AccountState& account, int lane) = 0;
+    virtual void add_account(const AccountState& account) = 0;
     virtual void suspend(const Uuid& account_id) = 0;
     virtual std::int64_t balance_cents(const Uuid& account_id) = 0;
     // Accepts event by hand, at whatever lane and seq it names. The lane's last_seq follows.
     virtual void insert(const Event& event) = 0;
-    // Announces event, whose transaction is accepted already, once more, as the replay of a letter does.
-    virtual void insert_again(const Event& event) = 0;
+    // Gives event, whose transaction was parked with that letter, another place, as a replay does.
+    virtual void insert_again(const Event& event, const Uuid& letter_id) = 0;
+    // From now on the database refuses to decide that transaction, with SQLSTATE 23514.
+    virtual void poison(const Uuid& transaction_id) = 0;
     // The time of every lease and of every publisher's life runs out.
     virtual void let_leases_expire() = 0;
 

@@ -173,32 +173,14 @@ TEST_P(LedgerStoreConformance, AnEventOfANewerVersionIsLeftAlone) {
     EXPECT_TRUE(database_->outcomes(kLane).empty());
 }
 
-TEST_P(LedgerStoreConformance, NoTransactionIsDecidedTwiceWhateverTheCallerDoes) {
-    const Uuid account = open_account(kLane);
-    const auto first = insert_credits(account, kLane, 1, 1).front();
-    ASSERT_EQ(apply(std::vector{first}, 0).status, Status::applied);
-    // As if a letter of a transaction that was decided after all had been replayed.
-    Event again = first;
-    again.event_id = new_id();
-    again.seq = 2;
-    database_->insert_again(again);
-    const auto result = store_->apply(kLane, 1, refs_of(std::vector{again}));
-    ASSERT_FALSE(result);
-    EXPECT_EQ(result.error().code, "23505");
-    EXPECT_EQ(result.error().disposition, Disposition::refuse);
-    EXPECT_EQ(database_->balance_cents(account), 100);
-    EXPECT_EQ(state().applied_seq, 1) << "the whole transaction failed";
-}
-
 TEST_P(LedgerStoreConformance, OneBadRowFailsItsBatchAsAWhole) {
     const Uuid account = open_account(kLane);
-    auto events = insert_credits(account, kLane, 1, 1);
-    Event again = events[0];
-    again.event_id = new_id();
-    again.seq = 2;
-    database_->insert_again(again);
-    events.push_back(again);
-    EXPECT_FALSE(store_->apply(kLane, 0, refs_of(events)));
+    const auto events = insert_credits(account, kLane, 1, 2);
+    database_->poison(events[1].transaction_id);
+    const auto result = store_->apply(kLane, 0, refs_of(events));
+    ASSERT_FALSE(result);
+    EXPECT_EQ(result.error().code, "23514");
+    EXPECT_EQ(result.error().disposition, Disposition::refuse);
     EXPECT_EQ(database_->balance_cents(account), 0);
     EXPECT_TRUE(database_->outcomes(kLane).empty());
     EXPECT_EQ(apply(std::span(events).first(1), 0).status, Status::applied) << "the session goes on";
@@ -217,12 +199,13 @@ TEST_P(LedgerStoreConformance, ASuspendedAccountIsRefused) {
 TEST_P(LedgerStoreConformance, AReplayedEventIsAppliedUnderItsOwnSeq) {
     const Uuid account = open_account(kLane);
     const auto events = insert_credits(account, kLane, 1, 2);
-    ASSERT_TRUE(store_->park(kLane, 0, letter(events[0])).value_or(false));
+    const apply::ParkedEvent parked = letter(events[0]);
+    ASSERT_TRUE(store_->park(kLane, 0, parked).value_or(false));
     ASSERT_EQ(apply(std::span(events).subspan(1), 1).status, Status::applied);
     Event again = events[0];
     again.event_id = new_id();
     again.seq = 3;
-    database_->insert_again(again);
+    database_->insert_again(again, parked.letter_id);
     EXPECT_EQ(apply(std::vector{again}, 2).status, Status::applied);
     EXPECT_EQ(database_->balance_cents(account), 200);
 }
@@ -279,17 +262,31 @@ TEST_P(LedgerStoreConformance, WhatIsNotProvenIsNotParkedAsOurs) {
 }
 
 TEST_P(LedgerStoreConformance, TheStreakIsKeptUntilSomethingSucceeds) {
-    const auto events = insert_credits(open_account(kLane), kLane, 1, 2);
-    apply::ParkedEvent unknown = letter(events[0]);
-    unknown.error_class = "unknown";
-    unknown.error_code = "P0001";
-    unknown.streak = 2;
-    ASSERT_TRUE(store_->park(kLane, 0, unknown).value_or(false));
-    EXPECT_EQ(state().streak, 2);
-    EXPECT_EQ(state().streak_code, "P0001");
-    apply(std::span(events).subspan(1), 1);
-    EXPECT_EQ(state().streak, 0);
-    EXPECT_EQ(state().streak_code, "");
+    const auto events = insert_credits(open_account(kLane), kLane, 1, 7);
+    const auto park = [&](std::size_t nth, const char* error_class, const char* code) {
+        apply::ParkedEvent event = letter(events[nth]);
+        event.error_class = error_class;
+        event.error_code = code;
+        ASSERT_TRUE(store_->park(kLane, static_cast<std::int64_t>(nth), event).value_or(false));
+    };
+    const auto expect_streak = [&](int streak, const char* code) {
+        EXPECT_EQ(state().streak, streak);
+        EXPECT_EQ(state().streak_code, code);
+    };
+    park(0, "unknown", "P0001");
+    expect_streak(1, "P0001");
+    park(1, "unknown", "P0001");
+    expect_streak(2, "P0001");
+    park(2, "unknown", "P0002");
+    expect_streak(1, "P0002");
+    apply(std::span(events).subspan(3, 1), 3);
+    expect_streak(0, "");
+    park(4, "unknown", "P0002");
+    expect_streak(1, "P0002");
+    park(5, "permanent", "23514");
+    expect_streak(0, "");
+    park(6, "unknown", "P0002");
+    expect_streak(1, "P0002");
 }
 
 TEST_P(LedgerStoreConformance, ForeignMessagesAreWrittenOnceAndMoveNothing) {

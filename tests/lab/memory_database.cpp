@@ -230,9 +230,13 @@ public:
                                    letter.incoming, letter.error_class, letter.error_code, letter.attempts, true,
                                    letter.error_message, letter.first_failed_at.value_or(database_.clock_.wall_now()),
                                    database_.clock_.wall_now()});
+        const bool continues = lane.streak_code == letter.error_code;
+        const int streak = continues ? lane.streak + 1 : 1;
         move_cursor(lane, letter.ref.seq);
-        lane.streak = letter.streak;
-        if (letter.streak > 0) lane.streak_code = letter.error_code;
+        if (letter.error_class == "unknown") {
+            lane.streak = streak;
+            lane.streak_code = letter.error_code;
+        }
         return true;
     }
 

@@ -16,6 +16,7 @@
 
 #include "apply/ledger_store.h"
 #include "base/clock.h"
+#include "domain/legs.h"
 #include "domain/posting.h"
 #include "intake/intake_store.h"
 #include "letters/dead_letter_store.h"
@@ -72,10 +73,8 @@ struct MemoryTables {
 
 class MemoryDatabase {
 public:
-    static constexpr int lanes_default = 12;
-
     // The clock must outlive the database, and the database its stores.
-    explicit MemoryDatabase(const Clock& clock, int lanes = lanes_default);
+    explicit MemoryDatabase(const Clock& clock, int lanes = lane_count);
 
     std::unique_ptr<publish::OutboxStore> make_outbox_store();
     std::unique_ptr<apply::LedgerStore> make_ledger_store();

@@ -1,3 +1,4 @@
+#include "domain/legs.h"
 #include "lab/database_under_test.h"
 
 namespace ledgerline::test {
@@ -12,15 +13,16 @@ public:
         return database_.make_dead_letter_store();
     }
 
-    void add_account(const AccountState& account, int lane) override {
-        database_.tables.accounts[account.id] = {account, lane};
+    void add_account(const AccountState& account) override {
+        database_.tables.accounts[account.id] = {account, lane_of(account.id)};
     }
     void suspend(const Uuid& account_id) override { database_.tables.accounts.at(account_id).state.suspended = true; }
     std::int64_t balance_cents(const Uuid& account_id) override {
         return database_.tables.accounts.at(account_id).state.balance_cents;
     }
     void insert(const Event& event) override { database_.insert(event); }
-    void insert_again(const Event& event) override { database_.insert(event); }
+    void insert_again(const Event& event, const Uuid&) override { database_.insert(event); }
+    void poison(const Uuid& transaction_id) override { database_.tables.poisoned[transaction_id] = "23514"; }
     void let_leases_expire() override {
         const WallTime past = clock_.wall_now() - std::chrono::seconds(1);
         for (auto& [number, lane] : database_.tables.lanes) lane.lease_expires_at = past;

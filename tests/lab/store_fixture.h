@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "domain/legs.h"
 #include "lab/database_under_test.h"
 
 namespace ledgerline::test {
@@ -15,8 +16,9 @@ protected:
     Uuid new_id() { return ids_.next(); }
 
     Uuid open_account(int lane, std::int64_t balance_cents = 0) {
-        const Uuid id = new_id();
-        database_->add_account({id, "EUR", balance_cents, 0, false}, lane);
+        Uuid id = new_id();
+        while (lane_of(id) != lane) id = new_id();
+        database_->add_account({id, "EUR", balance_cents, 0, false});
         return id;
     }
 

@@ -26,31 +26,33 @@ FROM lane_cursors c
 WHERE c.lane = ANY ($1::integer[])
 ORDER BY c.lane
 
--- name: lock_lane
--- args: lane int4
--- Any other worker on the same lane waits. What the lane holds is read by statements after this one.
-SELECT FROM lane_apply WHERE lane = $1 FOR NO KEY UPDATE
+-- name: lock_lanes
+-- args: lanes int4[]
+-- In ascending order: any other worker on one of them waits, and no two wait for each other. What the lanes hold is read
+-- by statements after this one.
+SELECT FROM lane_apply WHERE lane = ANY ($1::integer[]) ORDER BY lane FOR NO KEY UPDATE
 
--- name: applied_seq
--- args: lane int4
--- row: applied_seq int8
-SELECT coalesce((SELECT seq FROM decisions WHERE lane = $1 ORDER BY seq DESC LIMIT 1), 0) AS applied_seq
+-- name: applied_seqs
+-- args: lanes int4[]
+-- row: lane int4, applied_seq int8
+SELECT l.lane, coalesce((SELECT seq FROM decisions WHERE lane = l.lane ORDER BY seq DESC LIMIT 1), 0) AS applied_seq
+FROM unnest($1::integer[]) AS l (lane)
 
 -- name: prove_and_read
--- args: lane int4, seqs int8[], event_ids uuid[]
--- row: seq int8, event_id uuid, schema_version int4, traceparent text, created_at timestamptz, transaction_id uuid,
+-- args: lanes int4[], seqs int8[], event_ids uuid[]
+-- row: lane int4, seq int8, event_id uuid, schema_version int4, traceparent text, created_at timestamptz, transaction_id uuid,
 --   account_id uuid, amount_cents int8, currency text, type text, account_currency text, balance_cents int8,
 --   min_balance_cents int8, account_status text, verdict text?
 -- The join that proves the messages' claims, and the accounts as the decisions so far have left them.
 WITH place AS MATERIALIZED (
-    SELECT p.seq, p.event_id, p.account_id, p.transaction_id, p.traceparent, p.created_at, p.verdict
-    FROM unnest($2::bigint[], $3::uuid[]) AS ref (seq, event_id)
+    SELECT ref.lane, p.seq, p.event_id, p.account_id, p.transaction_id, p.traceparent, p.created_at, p.verdict
+    FROM unnest($1::integer[], $2::bigint[], $3::uuid[]) AS ref (lane, seq, event_id)
          CROSS JOIN LATERAL (
              SELECT seq, event_id, account_id, id AS transaction_id, traceparent, created_at, NULL::text AS verdict
-             FROM accepted WHERE lane = $1 AND seq = ref.seq AND event_id = ref.event_id
+             FROM accepted WHERE lane = ref.lane AND seq = ref.seq AND event_id = ref.event_id
              UNION ALL
              SELECT seq, event_id, account_id, transaction_id, traceparent, created_at, verdict
-             FROM places WHERE lane = $1 AND seq = ref.seq AND event_id = ref.event_id) p
+             FROM places WHERE lane = ref.lane AND seq = ref.seq AND event_id = ref.event_id) p
 ), account AS MATERIALIZED (
     SELECT a.id, a.currency, a.min_balance_cents, a.status, coalesce(b.balance_after_cents, 0) AS balance_cents
     FROM (SELECT DISTINCT account_id FROM place) t
@@ -58,14 +60,14 @@ WITH place AS MATERIALIZED (
          LEFT JOIN LATERAL (SELECT balance_after_cents FROM decisions WHERE account_id = a.id
                             ORDER BY seq DESC LIMIT 1) b ON true
 )
-SELECT p.seq, p.event_id, t.schema_version::integer AS schema_version, coalesce(p.traceparent, '') AS traceparent,
+SELECT p.lane, p.seq, p.event_id, t.schema_version::integer AS schema_version, coalesce(p.traceparent, '') AS traceparent,
        p.created_at, p.transaction_id, p.account_id, t.amount_cents, t.currency, t.type,
        a.currency AS account_currency, a.balance_cents, a.min_balance_cents, a.status AS account_status, p.verdict
 FROM place p
      JOIN account a ON a.id = p.account_id
      CROSS JOIN LATERAL (SELECT schema_version, amount_cents, currency, type FROM accepted
                          WHERE id = p.transaction_id LIMIT 1) t
-ORDER BY p.seq
+ORDER BY p.lane, p.seq
 
 -- name: decide
 -- args: lanes int4[], seqs int8[], balances_after_cents int8[], floors_cents int8[], failure_codes text?[],

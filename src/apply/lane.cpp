@@ -5,7 +5,7 @@
 namespace ledgerline::apply {
 namespace {
 
-// Limit of events in one apply transaction. Larger ones gain nothing and hold account locks longer.
+// Limit of events of one lane in one apply transaction. Larger ones gain nothing and hold the lane longer.
 constexpr std::size_t kBatchMax = 500;
 
 }  // namespace
@@ -28,6 +28,8 @@ void Lane::load(const LaneState& state) {
         halt_changed_ = true;
     }
 }
+
+bool Lane::alone() const { return alone_ || batch_max_ < kBatchMax; }
 
 void Lane::halt_at_head(std::string code, std::string reason) {
     const std::int64_t seq = state_.applied_seq + 1;

@@ -81,7 +81,13 @@ public:
     void succeeded() {
         backoff_.reset();
         paused_until_ = {};
+        alone_ = false;
     }
+
+    // A transaction of several lanes failed, this one among them: until its next success, and while it is bisected, the
+    // lane gets transactions of its own, so that the guilty one shows and holds up no other.
+    void set_alone() { alone_ = true; }
+    bool alone() const;
 
     // What halts the lane, and whether the database does not know it yet. The halt ends when the cursor moves.
     const std::optional<LaneHalt>& halt() const { return halt_; }
@@ -121,6 +127,7 @@ private:
     bool halt_changed_ = false;
     HeadWatch watch_;
     SteadyTime rests_until_{};
+    bool alone_ = false;
 };
 
 }  // namespace ledgerline::apply

@@ -49,14 +49,22 @@ struct EventRef {
     Uuid event_id;
 };
 
+// Claims that continue a lane: refs[0].seq == applied_seq + 1, and there is no gap.
+struct LaneRun {
+    int lane = 0;
+    std::int64_t applied_seq = 0;
+    std::vector<EventRef> refs;  // at least one
+};
+
 struct Applied {
     Event event;
     Posting posting;
 };
 
+// What became of one run.
 struct ApplyResult {
     enum class Status {
-        applied,          // the whole batch; outcomes says what became of each event
+        applied,          // the whole run; outcomes says what became of each event
         cursor_moved,     // the lane's cursor had been moved: nothing was changed; load() again
         not_proven,       // the database holds no such event for at least one ref: nothing was changed; call prove()
         version_unknown,  // an event's schema_version is too new for this binary: nothing was changed
@@ -96,10 +104,11 @@ public:
     // Lanes that do not exist are left out.
     virtual Result<std::vector<LaneState>> load(std::span<const int> lanes) = 0;
 
-    // Applies a contiguous run of events: refs[0].seq == applied_seq + 1. Locks the lane, compares the cursor, proves
-    // each ref by joining (lane, seq, event_id) with the outbox, reads the balances, decides the events in order, and
-    // writes one decision an event. Ends the attempts at them, and the streak.
-    virtual Result<ApplyResult> apply(int lane, std::int64_t applied_seq, std::span<const EventRef> refs) = 0;
+    // Applies runs of different lanes in one transaction: one result for each. Locks the lanes, compares their cursors,
+    // proves each ref by joining (lane, seq, event_id) with the outbox, reads the balances, decides the events in order,
+    // and writes one decision an event. Ends the attempts at them, and the streak. A run that comes to nothing holds up
+    // no other one. After an error nothing has changed in any lane.
+    virtual Result<std::vector<ApplyResult>> apply(std::span<const LaneRun> runs) = 0;
 
     // One flag per ref: whether the lane really holds that event at that seq.
     virtual Result<std::vector<bool>> prove(int lane, std::span<const EventRef> refs) = 0;

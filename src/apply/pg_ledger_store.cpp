@@ -1,5 +1,7 @@
 #include "apply/pg_ledger_store.h"
 
+#include <algorithm>
+#include <map>
 #include <unordered_map>
 
 #include "base/failpoint.h"
@@ -15,11 +17,13 @@ using Proven = sql::ApplyProveAndRead::Row;  // an event, and its account
 
 // What the messages claim, as columns for unnest().
 struct RefColumns {
+    std::vector<int> lanes;
     std::vector<std::int64_t> seqs;
     std::vector<Uuid> event_ids;
 
-    explicit RefColumns(std::span<const EventRef> refs) {
+    void append(int lane, std::span<const EventRef> refs) {
         for (const EventRef& ref : refs) {
+            lanes.push_back(lane);
             seqs.push_back(ref.seq);
             event_ids.push_back(ref.event_id);
         }
@@ -27,11 +31,11 @@ struct RefColumns {
 };
 
 // Takes the texts of the event out of proven.
-Event take_event(Proven& proven, int lane) {
+Event take_event(Proven& proven) {
     const auto type = parse_transaction_type(proven.type);
     db::expect(type.has_value(), "expected a transaction type");
     Event event;
-    event.lane = lane;
+    event.lane = proven.lane;
     event.seq = proven.seq;
     event.event_id = proven.event_id;
     event.schema_version = proven.schema_version;
@@ -50,44 +54,56 @@ AccountState take_account(Proven& proven) {
             proven.account_status == "SUSPENDED"};
 }
 
-// What is decided at one place, and the floor that it was decided under.
-struct Decided {
-    Applied applied;
-    std::int64_t floor_cents = 0;
+// The decisions of one transaction, as columns for unnest().
+class Decisions {
+public:
+    // Decides the proven events of one run, in lane order.
+    ApplyResult decide(std::span<Proven> events) {
+        ApplyResult result;
+        result.outcomes.reserve(events.size());
+        for (Proven& proven : events) {
+            Event event = take_event(proven);
+            AccountState& account = accounts_.try_emplace(event.account_id, take_account(proven)).first->second;
+            Posting posting = proven.verdict == "discard" ? discard(account) : post(event, account);
+            append(event, posting, account.min_balance_cents);
+            result.outcomes.push_back({std::move(event), std::move(posting)});
+        }
+        return result;
+    }
+
+    bool empty() const { return lanes_.empty(); }
+    Call call() const {
+        return sql::ApplyDecide{.lanes = lanes_,
+                                .seqs = seqs_,
+                                .balances_after_cents = balances_,
+                                .floors_cents = floors_,
+                                .failure_codes = codes_,
+                                .failure_reasons = reasons_};
+    }
+
+private:
+    void append(const Event& event, const Posting& posting, std::int64_t floor_cents) {
+        lanes_.push_back(event.lane);
+        seqs_.push_back(event.seq);
+        balances_.push_back(posting.balance_after_cents);
+        floors_.push_back(floor_cents);
+        codes_.push_back(posting.refusal ? std::optional(std::string(code_of(*posting.refusal))) : std::nullopt);
+        reasons_.push_back(posting.refusal ? std::optional(posting.failure_reason) : std::nullopt);
+    }
+
+    std::unordered_map<Uuid, AccountState> accounts_;
+    std::vector<int> lanes_;
+    std::vector<std::int64_t> seqs_, balances_, floors_;
+    std::vector<std::optional<std::string>> codes_, reasons_;
 };
 
-// Decides the proven events in lane order.
-std::vector<Decided> decide(std::vector<Proven> events, int lane) {
-    std::unordered_map<Uuid, AccountState> accounts;
-    std::vector<Decided> decided;
-    decided.reserve(events.size());
-    for (Proven& proven : events) {
-        Event event = take_event(proven, lane);
-        AccountState& account = accounts.try_emplace(event.account_id, take_account(proven)).first->second;
-        Posting posting = proven.verdict == "discard" ? discard(account) : post(event, account);
-        decided.push_back({{std::move(event), std::move(posting)}, account.min_balance_cents});
-    }
-    return decided;
-}
-
-Call decide_call(int lane, const std::vector<Decided>& decided) {
-    const std::vector<int> lanes(decided.size(), lane);
-    std::vector<std::int64_t> seqs, balances, floors;
-    std::vector<std::optional<std::string>> codes, reasons;
-    for (const auto& [applied, floor] : decided) {
-        const Posting& posting = applied.posting;
-        seqs.push_back(applied.event.seq);
-        balances.push_back(posting.balance_after_cents);
-        floors.push_back(floor);
-        codes.push_back(posting.refusal ? std::optional(std::string(code_of(*posting.refusal))) : std::nullopt);
-        reasons.push_back(posting.refusal ? std::optional(posting.failure_reason) : std::nullopt);
-    }
-    return sql::ApplyDecide{.lanes = lanes,
-                            .seqs = seqs,
-                            .balances_after_cents = balances,
-                            .floors_cents = floors,
-                            .failure_codes = codes,
-                            .failure_reasons = reasons};
+// Why a run comes to nothing; Status::applied when its events can be decided. proven: those of its refs that are proven.
+ApplyResult::Status status_of(const LaneRun& run, std::int64_t applied_seq, std::span<const Proven> proven) {
+    using Status = ApplyResult::Status;
+    if (applied_seq != run.applied_seq) return Status::cursor_moved;
+    if (proven.size() != run.refs.size()) return Status::not_proven;
+    const auto is_known = [](const Proven& event) { return event.schema_version == event_schema_version; };
+    return std::ranges::all_of(proven, is_known) ? Status::applied : Status::version_unknown;
 }
 
 LaneState state_of(sql::ApplyLoad::Row row) {
@@ -160,10 +176,10 @@ Result<void> can_apply(Connection& connection) {
     ParkedEvent no_event;
     no_event.error_class = "unknown";
     LEDGERLINE_CHECK(connection.commit_pipeline({{db::begin, {}},
-                                                 sql::ApplyLockLane{kNoLane},
-                                                 sql::ApplyAppliedSeq{kNoLane},
-                                                 sql::ApplyProveAndRead{kNoLane, {}, {}},
-                                                 decide_call(kNoLane, {}),
+                                                 sql::ApplyLockLanes{},
+                                                 sql::ApplyAppliedSeqs{},
+                                                 sql::ApplyProveAndRead{},
+                                                 Decisions().call(),
                                                  sql::ApplyCountAttempt{kNoLane, 0},
                                                  sql::ApplyForgetAttempts{},
                                                  park_call(kNoLane, 0, no_event),
@@ -188,40 +204,53 @@ Result<std::vector<LaneState>> PgLedgerStore::load(std::span<const int> lanes) {
     });
 }
 
-Result<ApplyResult> PgLedgerStore::apply(int lane, std::int64_t applied_seq, std::span<const EventRef> refs) {
-    using Status = ApplyResult::Status;
-    LEDGERLINE_ASSERT(!refs.empty() && refs.front().seq == applied_seq + 1);
-    return session_.run([&](Connection& connection) -> Result<ApplyResult> {
-        const RefColumns claimed(refs);
+Result<std::vector<ApplyResult>> PgLedgerStore::apply(std::span<const LaneRun> runs) {
+    RefColumns claimed;
+    std::vector<int> lanes;
+    for (const LaneRun& run : runs) {
+        LEDGERLINE_ASSERT(!run.refs.empty() && run.refs.front().seq == run.applied_seq + 1);
+        claimed.append(run.lane, run.refs);
+        lanes.push_back(run.lane);
+    }
+    return session_.run([&](Connection& connection) -> Result<std::vector<ApplyResult>> {
         LEDGERLINE_TRY(const auto read,
                        connection.pipeline({{db::begin, {}},
-                                            sql::ApplyLockLane{lane},
-                                            sql::ApplyAppliedSeq{lane},
-                                            sql::ApplyProveAndRead{lane, claimed.seqs, claimed.event_ids}}));
-        if (db::row_of<sql::ApplyAppliedSeq>(read[2]).applied_seq != applied_seq)
-            return ApplyResult{Status::cursor_moved, {}};
-        auto events = db::rows_of<sql::ApplyProveAndRead>(read[3]);
-        if (events.size() != refs.size()) return ApplyResult{Status::not_proven, {}};
-        for (const Proven& event : events)
-            if (event.schema_version != event_schema_version) return ApplyResult{Status::version_unknown, {}};
+                                            sql::ApplyLockLanes{lanes},
+                                            sql::ApplyAppliedSeqs{lanes},
+                                            sql::ApplyProveAndRead{claimed.lanes, claimed.seqs, claimed.event_ids}}));
+        std::map<int, std::int64_t> applied_seqs;
+        for (const auto& row : db::rows_of<sql::ApplyAppliedSeqs>(read[2])) applied_seqs[row.lane] = row.applied_seq;
+        auto proven = db::rows_of<sql::ApplyProveAndRead>(read[3]);
 
-        std::vector<Decided> decided = decide(std::move(events), lane);
+        std::vector<ApplyResult> results;
+        Decisions decisions;
+        bool any_failing = false;
+        for (const LaneRun& run : runs) {
+            const auto events = std::ranges::equal_range(proven, run.lane, {}, &Proven::lane);
+            const auto status = status_of(run, applied_seqs.at(run.lane), events);
+            if (status == ApplyResult::Status::applied) {
+                results.push_back(decisions.decide(events));
+                any_failing = any_failing || failing_.contains(run.lane);
+            } else {
+                results.push_back({status, {}});
+            }
+        }
+        if (decisions.empty()) return results;
         failpoint("worker.proven");
-        std::vector<Call> writes{decide_call(lane, decided)};
-        if (failing_.contains(lane)) writes.push_back(sql::ApplyForgetAttempts{claimed.event_ids});
+        std::vector<Call> writes{decisions.call()};
+        if (any_failing) writes.push_back(sql::ApplyForgetAttempts{claimed.event_ids});
         writes.push_back({db::commit, {}});
         LEDGERLINE_CHECK(connection.pipeline(writes));
-        failing_.erase(lane);
-        std::vector<Applied> outcomes;
-        outcomes.reserve(decided.size());
-        for (Decided& each : decided) outcomes.push_back(std::move(each.applied));
-        return ApplyResult{Status::applied, std::move(outcomes)};
+        for (std::size_t i = 0; i < runs.size(); ++i)
+            if (results[i].status == ApplyResult::Status::applied) failing_.erase(runs[i].lane);
+        return results;
     });
 }
 
 Result<std::vector<bool>> PgLedgerStore::prove(int lane, std::span<const EventRef> refs) {
     return session_.run([&](Connection& connection) -> Result<std::vector<bool>> {
-        const RefColumns claimed(refs);
+        RefColumns claimed;
+        claimed.append(lane, refs);
         LEDGERLINE_TRY(const auto rows, connection.query(sql::ApplyProve{lane, claimed.seqs, claimed.event_ids}));
         std::unordered_map<Uuid, std::int64_t> proven;
         for (const auto& [seq, event_id] : rows) proven.emplace(event_id, seq);
@@ -245,9 +274,10 @@ Result<int> PgLedgerStore::count_attempt(int lane, std::int64_t applied_seq) {
 Result<bool> PgLedgerStore::park(int lane, std::int64_t applied_seq, const ParkedEvent& letter) {
     LEDGERLINE_ASSERT(letter.ref.seq == applied_seq + 1);
     return session_.run([&](Connection& connection) -> Result<bool> {
+        const std::vector<int> lanes{lane};
         const std::vector<Uuid> event_ids{letter.ref.event_id};
         LEDGERLINE_TRY(const auto written, connection.pipeline({{db::begin, {}},
-                                                                sql::ApplyLockLane{lane},
+                                                                sql::ApplyLockLanes{lanes},
                                                                 park_call(lane, applied_seq, letter),
                                                                 sql::ApplyForgetAttempts{event_ids},
                                                                 {db::commit, {}}}));

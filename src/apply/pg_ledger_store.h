@@ -20,7 +20,7 @@ public:
     explicit PgLedgerStore(db::Session session) : session_(std::move(session)) {}
 
     Result<std::vector<LaneState>> load(std::span<const int> lanes) override;
-    Result<ApplyResult> apply(int lane, std::int64_t applied_seq, std::span<const EventRef> refs) override;
+    Result<std::vector<ApplyResult>> apply(std::span<const LaneRun> runs) override;
     Result<std::vector<bool>> prove(int lane, std::span<const EventRef> refs) override;
     Result<int> count_attempt(int lane, std::int64_t applied_seq) override;
     Result<bool> park(int lane, std::int64_t applied_seq, const ParkedEvent& letter) override;

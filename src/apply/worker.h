@@ -2,7 +2,7 @@
 //
 // One member of the consumer group, driven by one thread through step(). It follows this lane protocol:
 //   - a message that claims a seq at or below the apply cursor is a duplicate and is dropped;
-//   - the run that continues the cursor is applied in batches, each in one transaction that also moves the cursor;
+//   - the run that continues the cursor is applied in batches; one transaction takes those of all lanes that have one;
 //   - a proven message further ahead means that the bus lost something: it is dropped, and the publisher is asked, once
 //     for each position of the cursor, to send everything after the cursor again (rewind);
 //   - silence is a gap too: when a partition has nothing more and the cursor is below published_seq, it also rewinds;
@@ -15,7 +15,8 @@
 // newer worker, and when its dead letter cannot be written.
 //
 // Failures are sorted by db/sqlstate.h. An outage pauses the lane, or the worker when the database is away, with
-// growing delays and without end. A batch that the database refuses is halved until the guilty event is alone.
+// growing delays and without end. When the database refuses a transaction of several lanes, each of them gets one of its
+// own; a batch that it refuses still is halved until the guilty event is alone.
 #pragma once
 
 #include <functional>
@@ -43,6 +44,7 @@ struct WorkerConfig {
     // How long a round applies before it polls again. Even with one more batch this stays far below the time between
     // polls after which the group gives a member's partitions to others (60 s), however slow the database is.
     milliseconds apply_max{2000};
+    std::size_t applied_at_once_max = 1000;  // events in one transaction
     milliseconds tail_check_interval{500};  // between checks whether silence hides a loss
     int unknown_attempts_max = 5;           // per event that fails for an unknown reason
     int streak_max = 3;                     // events in a row failing so: an unrecognised outage, the lane halts
@@ -85,7 +87,9 @@ private:
     Result<std::size_t> park_foreign_one_by_one();
     Result<void> apply_lanes();
     std::size_t room() const;
-    Result<void> apply_batch(Lane& lane);
+    std::vector<LaneRun> next_runs();
+    Result<void> apply_runs(std::span<const LaneRun> runs);
+    Result<void> follow_up(Lane& lane, const LaneRun& run, ApplyResult::Status status);
     Result<void> drop_unproven(Lane& lane, std::span<const EventRef> refs);
     Result<void> handle_failure(Lane& lane, const Error& error);
     Result<void> handle_unknown(Lane& lane, const Error& error);

@@ -11,17 +11,18 @@
 namespace ledgerline::apply {
 namespace {
 
-Uuid event_id(std::int64_t seq) {
+Uuid event_id(std::int64_t seq, int lane = 0) {
     Uuid id;
     id.bytes[0] = 0xee;
+    id.bytes[1] = static_cast<std::uint8_t>(lane);
     id.bytes[15] = static_cast<std::uint8_t>(seq);
     return id;
 }
 
-Event event(std::int64_t seq) {
+Event event(std::int64_t seq, int lane = 0) {
     Event made;
-    made.event_id = event_id(seq);
-    made.lane = 0;
+    made.event_id = event_id(seq, lane);
+    made.lane = lane;
     made.seq = seq;
     made.amount_cents = 1;
     made.currency = "EUR";
@@ -45,6 +46,14 @@ public:
         for (const auto seq : seqs) polled.messages.push_back({"transactions", 0, offset++, encode(event(seq))});
         polls.push_back(std::move(polled));
     }
+    // The same seqs in both lanes.
+    void deliver_to_both(const std::vector<std::int64_t>& seqs) {
+        bus::Polled polled;
+        for (const auto seq : seqs)
+            for (const int lane : {0, 1})
+                polled.messages.push_back({"transactions", lane, offset++, encode(event(seq, lane))});
+        polls.push_back(std::move(polled));
+    }
     void deliver(Message message) {
         polls.push_back({{}, {}, {{"transactions", 0, offset++, std::move(message)}}, {}});
     }
@@ -60,29 +69,26 @@ class FakeStore final : public LedgerStore {
 public:
     Result<std::vector<LaneState>> load(std::span<const int> lanes) override {
         if (down) return failure(Disposition::retry, "08006", "down");
-        std::vector states{state};
-        if (also_lane_1 && lanes.size() > 1) states.push_back({.lane = 1});
+        std::vector<LaneState> states;
+        for (const int lane : lanes) {
+            if (lane == 0) states.push_back(state);
+            if (lane == 1 && also_lane_1) states.push_back(state_1);
+        }
         return states;
     }
-    Result<ApplyResult> apply(int, std::int64_t applied_seq, std::span<const EventRef> refs) override {
+    Result<std::vector<ApplyResult>> apply(std::span<const LaneRun> runs) override {
         ++apply_calls;
         on_apply();
         if (down) return failure(Disposition::retry, "08006", "down");
         if (!lane_error.empty()) return failure(Disposition::retry, lane_error, "lane");
-        if (applied_seq != state.applied_seq) return ApplyResult{ApplyResult::Status::cursor_moved, {}};
-        ApplyResult result;
-        for (const EventRef& ref : refs) {
-            if (ref.event_id != event_id(ref.seq) || ref.seq > state.last_seq)
-                return ApplyResult{ApplyResult::Status::not_proven, {}};
-            if (ref.seq == version_unknown_seq) return ApplyResult{ApplyResult::Status::version_unknown, {}};
-            if (std::count(guilty.begin(), guilty.end(), ref.seq))
-                return failure(Disposition::refuse, guilty_code, "bad row");
-            result.outcomes.push_back({event(ref.seq), {}});
+        std::vector<ApplyResult> results;
+        for (const LaneRun& run : runs) {
+            LEDGERLINE_TRY(auto result, decide(run));
+            results.push_back(std::move(result));
         }
-        state.applied_seq = refs.back().seq;
-        state.attempts = state.streak = 0;
-        for (const EventRef& ref : refs) applied.push_back(ref.seq);
-        return result;
+        for (std::size_t i = 0; i < runs.size(); ++i)
+            if (results[i].status == ApplyResult::Status::applied) commit(runs[i]);
+        return results;
     }
     Result<std::vector<bool>> prove(int, std::span<const EventRef> refs) override {
         std::vector<bool> flags;
@@ -128,7 +134,8 @@ public:
 
     LaneState state{.lane = 0, .applied_seq = 0, .published_seq = 0, .last_seq = 100};
     bool down = false;
-    bool also_lane_1 = false;  // an empty one
+    bool also_lane_1 = false;
+    LaneState state_1{.lane = 1};
     std::string lane_error;
     std::vector<std::int64_t> guilty;
     std::string guilty_code = "22003";
@@ -137,9 +144,34 @@ public:
     std::set<std::string> refused_values;  // of foreign messages
     int apply_calls = 0;
     std::function<void()> on_apply = [] {};
-    std::vector<std::int64_t> applied, rewinds;
+    std::vector<std::int64_t> applied, rewinds;  // of lane 0
     std::vector<ParkedEvent> parked;
     std::vector<std::string> foreign;
+
+private:
+    LaneState& state_of(int lane) { return lane == 0 ? state : state_1; }
+
+    Result<ApplyResult> decide(const LaneRun& run) {
+        const LaneState& state = state_of(run.lane);
+        if (run.applied_seq != state.applied_seq) return ApplyResult{ApplyResult::Status::cursor_moved, {}};
+        ApplyResult result;
+        for (const EventRef& ref : run.refs) {
+            if (ref.event_id != event_id(ref.seq, run.lane) || ref.seq > state.last_seq)
+                return ApplyResult{ApplyResult::Status::not_proven, {}};
+            if (ref.seq == version_unknown_seq) return ApplyResult{ApplyResult::Status::version_unknown, {}};
+            if (run.lane == 0 && std::count(guilty.begin(), guilty.end(), ref.seq))
+                return failure(Disposition::refuse, guilty_code, "bad row");
+            result.outcomes.push_back({event(ref.seq, run.lane), {}});
+        }
+        return result;
+    }
+    void commit(const LaneRun& run) {
+        LaneState& state = state_of(run.lane);
+        state.applied_seq = run.refs.back().seq;
+        state.attempts = state.streak = 0;
+        if (run.lane > 0) return;
+        for (const EventRef& ref : run.refs) applied.push_back(ref.seq);
+    }
 };
 
 class WorkerTest : public testing::Test {
@@ -175,6 +207,53 @@ TEST_F(WorkerTest, AppliesARunInOneBatchAndCommitsTheOffset) {
     EXPECT_EQ(store.apply_calls, 1);
     EXPECT_EQ(consumer.committed, 3);
     EXPECT_EQ(outcomes, 1);
+}
+
+TEST_F(WorkerTest, AppliesTheRunsOfAllLanesInOneTransaction) {
+    consumer.polls = {{{0, 1}, {}, {}, {}}};
+    store.also_lane_1 = true;
+    store.state_1.last_seq = 100;
+    consumer.deliver_to_both({1, 2, 3});
+    run();
+    EXPECT_EQ(store.apply_calls, 1);
+    EXPECT_EQ(outcomes, 1);
+    EXPECT_EQ(store.applied, (Seqs{1, 2, 3}));
+    EXPECT_EQ(store.state_1.applied_seq, 3);
+}
+
+TEST_F(WorkerTest, ALaneThatCannotGoOnHoldsUpNoOther) {
+    consumer.polls = {{{0, 1}, {}, {}, {}}};
+    store.also_lane_1 = true;
+    store.state_1.last_seq = 100;
+    store.guilty = {2};
+    store.guilty_code = "P0001";
+    store.refuses_letters = 2;  // nor can its letter be written
+    consumer.deliver_to_both({1, 2, 3});
+    run();
+    EXPECT_EQ(store.applied, (Seqs{1}));
+    EXPECT_EQ(store.state_1.applied_seq, 3);
+    for (std::int64_t seq = 4; seq <= 20; ++seq) {
+        consumer.deliver_to_both({seq});
+        run(1);
+    }
+    run();
+    EXPECT_EQ(store.state_1.applied_seq, 20);
+    EXPECT_EQ(store.applied, (Seqs{1}));
+    ASSERT_TRUE(store.state.halt);
+    EXPECT_EQ(store.state.halt->code, "letter_refused");
+}
+
+TEST_F(WorkerTest, ARunThatComesToNothingHoldsUpNoOther) {
+    consumer.polls = {{{0, 1}, {}, {}, {}}};
+    store.also_lane_1 = true;
+    store.state_1.last_seq = 100;
+    store.version_unknown_seq = 2;
+    store.state.applied_seq = 1;
+    consumer.deliver_to_both({1});
+    consumer.deliver_to_both({2});
+    run();
+    EXPECT_TRUE(store.applied.empty());
+    EXPECT_EQ(store.state_1.applied_seq, 1);
 }
 
 TEST_F(WorkerTest, DropsDuplicates) {
@@ -546,7 +625,7 @@ TEST_F(WorkerTest, AFatalFailureEndsTheRole) {
     class BrokenStore final : public LedgerStore {
         std::unexpected<Error> broken() { return failure(Disposition::stop, "42P01", "no such table"); }
         Result<std::vector<LaneState>> load(std::span<const int>) override { return broken(); }
-        Result<ApplyResult> apply(int, std::int64_t, std::span<const EventRef>) override { return broken(); }
+        Result<std::vector<ApplyResult>> apply(std::span<const LaneRun>) override { return broken(); }
         Result<std::vector<bool>> prove(int, std::span<const EventRef>) override { return broken(); }
         Result<int> count_attempt(int, std::int64_t) override { return broken(); }
         Result<bool> park(int, std::int64_t, const ParkedEvent&) override { return broken(); }

@@ -23,7 +23,7 @@ protected:
     }
 
     apply::ApplyResult apply(std::span<const Event> events, std::int64_t applied_seq, int lane = kLane) {
-        auto result = store_->apply(lane, applied_seq, refs_of(events));
+        auto result = store_->apply(std::vector{apply::LaneRun{lane, applied_seq, refs_of(events)}});
         EXPECT_TRUE(result) << result.error().message;
         return result ? *result : apply::ApplyResult{Status::not_proven, {}};
     }
@@ -177,13 +177,52 @@ TEST_P(LedgerStoreConformance, OneBadRowFailsItsBatchAsAWhole) {
     const Uuid account = open_account(kLane);
     const auto events = insert_credits(account, kLane, 1, 2);
     database_->poison(events[1].transaction_id);
-    const auto result = store_->apply(kLane, 0, refs_of(events));
+    const auto result = store_->apply(std::vector{apply::LaneRun{kLane, 0, refs_of(events)}});
     ASSERT_FALSE(result);
     EXPECT_EQ(result.error().code, "23514");
     EXPECT_EQ(result.error().disposition, Disposition::refuse);
     EXPECT_EQ(database_->balance_cents(account), 0);
     EXPECT_TRUE(database_->outcomes(kLane).empty());
     EXPECT_EQ(apply(std::span(events).first(1), 0).status, Status::applied) << "the session goes on";
+}
+
+TEST_P(LedgerStoreConformance, RunsOfSeveralLanesAreJudgedEachOnItsOwn) {
+    const Uuid here = open_account(kLane), there = open_account(4), ahead = open_account(5);
+    const auto first = insert_credits(here, kLane, 1, 2);
+    const auto second = insert_credits(there, 4, 1, 3);
+    const auto third = insert_credits(ahead, 5, 1, 2);
+    std::vector<Event> forged = second;
+    forged[1].event_id = new_id();
+    const auto results = store_->apply(std::vector<apply::LaneRun>{
+        {5, 1, refs_of(std::span(third).subspan(1))}, {4, 0, refs_of(forged)}, {kLane, 0, refs_of(first)}});
+    ASSERT_TRUE(results) << results.error().message;
+    ASSERT_EQ(results->size(), 3u);
+    EXPECT_EQ((*results)[0].status, Status::cursor_moved);
+    EXPECT_EQ((*results)[1].status, Status::not_proven);
+    EXPECT_EQ((*results)[2].status, Status::applied);
+    EXPECT_EQ((*results)[2].outcomes.size(), 2u);
+    EXPECT_EQ(database_->balance_cents(here), 200);
+    EXPECT_EQ(database_->balance_cents(there), 0);
+    EXPECT_EQ(state(4).applied_seq, 0);
+
+    const auto both = store_->apply(std::vector<apply::LaneRun>{{5, 0, refs_of(third)}, {4, 0, refs_of(second)}});
+    ASSERT_TRUE(both) << both.error().message;
+    EXPECT_EQ((*both)[0].status, Status::applied);
+    EXPECT_EQ((*both)[1].status, Status::applied);
+    EXPECT_EQ(database_->balance_cents(ahead), 200);
+    EXPECT_EQ(database_->balance_cents(there), 300);
+    EXPECT_EQ(state(4).applied_seq, 3);
+}
+
+TEST_P(LedgerStoreConformance, ABadRowChangesNothingInAnyLane) {
+    const Uuid here = open_account(kLane), there = open_account(4);
+    const auto good = insert_credits(here, kLane, 1, 2);
+    const auto bad = insert_credits(there, 4, 1, 2);
+    database_->poison(bad[1].transaction_id);
+    EXPECT_FALSE(store_->apply(std::vector<apply::LaneRun>{{kLane, 0, refs_of(good)}, {4, 0, refs_of(bad)}}));
+    EXPECT_EQ(database_->balance_cents(here), 0);
+    EXPECT_EQ(database_->balance_cents(there), 0);
+    EXPECT_EQ(apply(good, 0).status, Status::applied);
 }
 
 TEST_P(LedgerStoreConformance, ASuspendedAccountIsRefused) {

@@ -171,35 +171,19 @@ public:
         return states;
     }
 
-    Result<apply::ApplyResult> apply(int number, std::int64_t applied_seq,
-                                     std::span<const apply::EventRef> refs) override {
-        using Status = apply::ApplyResult::Status;
-        LEDGERLINE_ASSERT(!refs.empty() && refs.front().seq == applied_seq + 1);
+    Result<std::vector<apply::ApplyResult>> apply(std::span<const apply::LaneRun> runs) override {
         std::lock_guard lock(database_.mutex_);
-        MemoryTables::Lane& lane = tables_.lanes.at(number);
-        if (lane.applied_seq != applied_seq) return apply::ApplyResult{Status::cursor_moved, {}};
-        for (const apply::EventRef& ref : refs)
-            if (!is_event_of(lane, ref)) return apply::ApplyResult{Status::not_proven, {}};
-        for (const apply::EventRef& ref : refs)
-            if (lane.events.at(ref.seq).schema_version != event_schema_version)
-                return apply::ApplyResult{Status::version_unknown, {}};
-
-        apply::ApplyResult result;
+        std::vector<apply::ApplyResult> results;
         std::map<Uuid, AccountState> accounts;
-        std::set<Uuid> decided;
-        for (const apply::EventRef& ref : refs) {
-            const Event& event = lane.events.at(ref.seq);
-            if (const auto poison = tables_.poisoned.find(event.transaction_id); poison != tables_.poisoned.end())
-                return failure(Disposition::refuse, poison->second, "the row is refused");
-            if (tables_.decided.contains(event.transaction_id) || !decided.insert(event.transaction_id).second)
-                return unique_violation("outcomes_transaction_once");
-            if (lane.outcomes.contains(ref.seq)) return unique_violation("outcomes_lane_seq_once");
-            AccountState& account =
-                accounts.try_emplace(event.account_id, tables_.accounts.at(event.account_id).state).first->second;
-            result.outcomes.push_back({event, post(event, account)});
+        for (const apply::LaneRun& run : runs) {
+            LEDGERLINE_TRY(auto result, decide(run, accounts));
+            results.push_back(std::move(result));
         }
-        commit(lane, refs.back().seq, result.outcomes, accounts);
-        return result;
+        for (std::size_t i = 0; i < runs.size(); ++i)
+            if (results[i].status == apply::ApplyResult::Status::applied)
+                commit(tables_.lanes.at(runs[i].lane), runs[i].refs.back().seq, results[i].outcomes);
+        for (const auto& [id, state] : accounts) tables_.accounts.at(id).state.balance_cents = state.balance_cents;
+        return results;
     }
 
     Result<std::vector<bool>> prove(int number, std::span<const apply::EventRef> refs) override {
@@ -285,6 +269,33 @@ public:
     }
 
 private:
+    // Changes nothing but accounts.
+    Result<apply::ApplyResult> decide(const apply::LaneRun& run, std::map<Uuid, AccountState>& accounts) const {
+        using Status = apply::ApplyResult::Status;
+        LEDGERLINE_ASSERT(!run.refs.empty() && run.refs.front().seq == run.applied_seq + 1);
+        const MemoryTables::Lane& lane = tables_.lanes.at(run.lane);
+        if (lane.applied_seq != run.applied_seq) return apply::ApplyResult{Status::cursor_moved, {}};
+        for (const apply::EventRef& ref : run.refs)
+            if (!is_event_of(lane, ref)) return apply::ApplyResult{Status::not_proven, {}};
+        for (const apply::EventRef& ref : run.refs)
+            if (lane.events.at(ref.seq).schema_version != event_schema_version)
+                return apply::ApplyResult{Status::version_unknown, {}};
+
+        apply::ApplyResult result;
+        std::set<Uuid> decided;
+        for (const apply::EventRef& ref : run.refs) {
+            const Event& event = lane.events.at(ref.seq);
+            if (const auto poison = tables_.poisoned.find(event.transaction_id); poison != tables_.poisoned.end())
+                return failure(Disposition::refuse, poison->second, "the row is refused");
+            if (tables_.decided.contains(event.transaction_id) || !decided.insert(event.transaction_id).second)
+                return unique_violation("decided twice");
+            AccountState& account =
+                accounts.try_emplace(event.account_id, tables_.accounts.at(event.account_id).state).first->second;
+            result.outcomes.push_back({event, post(event, account)});
+        }
+        return result;
+    }
+
     static void move_cursor(MemoryTables::Lane& lane, std::int64_t applied_seq) {
         lane.applied_seq = applied_seq;
         lane.failing_seq = 0;
@@ -293,13 +304,11 @@ private:
         lane.streak_code.clear();
     }
 
-    void commit(MemoryTables::Lane& lane, std::int64_t applied_seq, const std::vector<apply::Applied>& outcomes,
-                const std::map<Uuid, AccountState>& accounts) {
+    void commit(MemoryTables::Lane& lane, std::int64_t applied_seq, const std::vector<apply::Applied>& outcomes) {
         for (const apply::Applied& outcome : outcomes) {
             lane.outcomes.emplace(outcome.event.seq, outcome);
             tables_.decided.insert(outcome.event.transaction_id);
         }
-        for (const auto& [id, state] : accounts) tables_.accounts.at(id).state.balance_cents = state.balance_cents;
         move_cursor(lane, applied_seq);
     }
 

@@ -75,11 +75,10 @@ public:
     Result<std::vector<apply::LaneState>> load(std::span<const int> lanes) override {
         return under_faults(faults_, [&] { return store_->load(lanes); });
     }
-    Result<apply::ApplyResult> apply(int lane, std::int64_t applied_seq,
-                                     std::span<const apply::EventRef> refs) override {
+    Result<std::vector<apply::ApplyResult>> apply(std::span<const apply::LaneRun> runs) override {
         faults_.maybe_interleave(held_up);
         if (faults_.happen(fails_unknown)) return failure(Disposition::refuse, "P0001", "simulated unknown failure");
-        return under_faults(faults_, [&] { return store_->apply(lane, applied_seq, refs); });
+        return under_faults(faults_, [&] { return store_->apply(runs); });
     }
     Result<std::vector<bool>> prove(int lane, std::span<const apply::EventRef> refs) override {
         return under_faults(faults_, [&] { return store_->prove(lane, refs); });

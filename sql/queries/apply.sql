@@ -155,8 +155,10 @@ ON CONFLICT (topic, partition, "offset", value_sha256) WHERE transaction_id IS N
 -- name: rewind
 -- args: lane int4, applied_seq int8
 -- The only write to lane_publish that needs no lease. The new epoch invalidates acknowledgements in flight.
-UPDATE lane_publish SET published_seq = $2, epoch = epoch + 1
-WHERE lane = $1 AND published_seq > $2
+-- published_seq is a hint that may be behind the applied seq as well as ahead of it.
+UPDATE lane_publish p SET published_seq = $2::bigint, epoch = epoch + 1
+FROM lane_cursors c
+WHERE p.lane = $1 AND c.lane = p.lane AND c.applied_seq = $2::bigint AND c.last_seq > $2::bigint
 
 -- name: halt
 -- args: lane int4, seq int8, code text, reason text, reason_chars_max int4

@@ -125,8 +125,9 @@ public:
     // none. Returns how many were new.
     virtual Result<std::size_t> park_foreign(std::span<const ForeignMessage> letters) = 0;
 
-    // Rewinds: sets published_seq back to applied_seq if it is ahead of it, and raises the epoch, which voids
-    // acknowledgements in flight. Needs no lease. Returns false when there was nothing to set back.
+    // Rewinds: sets published_seq to applied_seq, and raises the epoch, which tells the publisher and voids
+    // acknowledgements in flight. Needs no lease. Returns false and changes nothing when the cursor has moved, or when
+    // nothing follows it.
     virtual Result<bool> rewind(int lane, std::int64_t applied_seq) = 0;
 
     // Records that the worker cannot get past halt.seq, replacing the lane's earlier record. Repeating it for the same

@@ -40,6 +40,8 @@ void Publisher::release() {
         take_reports(std::min(deadline, clock_.steady_now() + round_wait_max));
         if (!settle()) break;
     }
+    // Otherwise the next publisher sends some events again.
+    if (auto written = write_hints(); !written) probe_.not_released(written.error());
     if (auto released = store_.release(options_.owner); !released) probe_.not_released(released.error());
     lanes_.clear();
     renew_at_ = {};
@@ -68,7 +70,9 @@ Result<milliseconds> Publisher::run_round() {
         published += late;
     }
     LEDGERLINE_CHECK(note_unacknowledged());
-    return idle_after(published);
+    const milliseconds idle = idle_after(published);
+    LEDGERLINE_CHECK(write_due_hints());
+    return idle;
 }
 
 // Sends the runs and waits a moment for the reports. Returns how many events were published.
@@ -98,13 +102,19 @@ void Publisher::adopt(std::span<const Lease> leases) {
     for (const Lease& lease : leases) {
         const auto known = lanes_.find(lease.lane);
         if (known == lanes_.end()) {
-            held.emplace(lease.lane, Lane{.lease = lease, .backoff = Backoff(lane_backoff, random_)});
+            held.emplace(lease.lane, Lane{.lease = lease,
+                                          .hint = lease.published_seq,
+                                          .backoff = Backoff(lane_backoff, random_)});
             continue;
         }
         Lane lane = known->second;
-        if (lane.lease != lease) probe_.continues_elsewhere(lease);
-        if (lane.lease.published_seq != lease.published_seq) lane.refusals = 0;
-        lane.lease = lease;
+        lane.hint = lease.published_seq;
+        // Under the same epoch nobody else has moved the cursor.
+        if (lane.lease.epoch != lease.epoch) {
+            probe_.continues_elsewhere(lease);
+            if (lane.lease.published_seq != lease.published_seq) lane.refusals = 0;
+            lane.lease = lease;
+        }
         held.emplace(lease.lane, lane);
     }
     lanes_ = std::move(held);

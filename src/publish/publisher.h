@@ -1,8 +1,9 @@
 // Publisher: publishes the events of the lanes whose leases it holds to the bus.
 //
 // Each step() reads what follows the cursors of the lanes that have nothing under way, hands it to the bus with no
-// transaction open, and moves each cursor to the highest seq that the bus has acknowledged without a gap. It waits for
-// the bus only briefly. A lane whose acknowledgements are late stays under way, for hours if need be, and late
+// transaction open, and moves each cursor to the highest seq that the bus has acknowledged without a gap. The cursors are
+// in memory; those in the database are a hint for the next publisher, written at most once a second while events come.
+// It waits for the bus only briefly. A lane whose acknowledgements are late stays under way, for hours if need be, and late
 // acknowledgements still count; meanwhile nothing is sent twice and the other lanes continue. A lane that fails backs
 // off alone. An event that the bus refuses three times halts its lane until an operator helps. A database or bus that
 // is away is retried forever.
@@ -59,6 +60,10 @@ public:
     // Sleep after a round that published something; it doubles with each round that found nothing.
     static constexpr milliseconds idle_min{1};
     static constexpr milliseconds idle_max{200};
+    // How often cursors are written while events come. Once a round is followed by a sleep of quiet_idle, they are
+    // written at once.
+    static constexpr milliseconds hint_interval{1000};
+    static constexpr milliseconds quiet_idle{16};
     static constexpr milliseconds backlog_interval{1000};
     // For a lane that fails. One whose bus queue is full is retried sooner.
     static constexpr Backoff::Limits lane_backoff{milliseconds(10), milliseconds(2000)};
@@ -88,7 +93,8 @@ public:
 
 private:
     struct Lane {
-        Lease lease;
+        Lease lease;            // published_seq: the cursor
+        std::int64_t hint = 0;  // the cursor in the database
         Backoff backoff;
         SteadyTime retry_at{};
         bool at_hole = false;
@@ -138,8 +144,9 @@ private:
     void take_reports(SteadyTime deadline);
     void take(bus::Report report);
     Result<std::size_t> settle();
-    Result<std::size_t> move_cursors();
-    TraceContext trace_of(std::span<const Advance> advances) const;
+    std::size_t move_cursors();
+    Result<void> write_hints();
+    Result<void> write_due_hints();
     Result<void> close(int number, const Window& window);
     void adjust(Lane& lane, const Window& window, SteadyTime now);
     Result<void> refuse(Lane& lane, const bus::Report& report);
@@ -164,6 +171,8 @@ private:
     SteadyTime renew_at_{};    // before the first round, and as soon as a cursor or epoch is not as expected
     SteadyTime leases_end_{};  // the earliest time at which another publisher may take these lanes
     SteadyTime backlog_at_{};
+    SteadyTime hints_at_{};
+    TraceContext hint_trace_;  // of the first sampled round whose events the hints have not passed yet
     Backoff database_backoff_;
     SteadyTime database_retry_at_{};
     milliseconds idle_ = idle_min;

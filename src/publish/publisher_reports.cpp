@@ -38,7 +38,7 @@ void Publisher::take(bus::Report report) {
 // Moves the cursors over what was acknowledged and handles the windows that are complete. Returns how many events were
 // published.
 Result<std::size_t> Publisher::settle() {
-    LEDGERLINE_TRY(const std::size_t published, move_cursors());
+    const std::size_t published = move_cursors();
     for (auto next = under_way_.begin(); next != under_way_.end();) {
         const auto [number, window] = *next;
         if (!window.complete()) {
@@ -51,58 +51,63 @@ Result<std::size_t> Publisher::settle() {
     return published;
 }
 
-Result<std::size_t> Publisher::move_cursors() {
-    std::vector<Advance> advances;
-    for (const auto& [number, window] : under_way_) {
-        const auto lane = lanes_.find(number);
-        if (lane == lanes_.end() || window.acknowledged == window.settled) continue;
-        const Lease& lease = lane->second.lease;
+std::size_t Publisher::move_cursors() {
+    std::size_t published = 0;
+    for (auto& [number, window] : under_way_) {
+        const auto found = lanes_.find(number);
+        if (found == lanes_.end() || window.acknowledged == window.settled) continue;
+        Lane& lane = found->second;
         // Otherwise it has been rewound or lost since.
-        if (lease.epoch == window.epoch && lease.published_seq == window.cursor())
-            advances.push_back({number, lease.epoch, lease.published_seq,
-                                window.first_seq - 1 + static_cast<std::int64_t>(window.acknowledged)});
+        if (lane.lease.epoch != window.epoch || lane.lease.published_seq != window.cursor()) continue;
+        const std::size_t count = window.acknowledged - window.settled;
+        probe_.published(number, window.cursor() + 1,
+                         std::span(window.traceparents).subspan(window.settled, count));
+        published += count;
+        window.settled = window.acknowledged;
+        lane.lease.published_seq = window.cursor();
+        lane.backoff.reset();
+        lane.at_hole = false;
+        lane.refusals = 0;
+        // Acknowledgements may come long after the round that sent the events, and for several rounds at once.
+        if (!hint_trace_.sampled) hint_trace_ = window.trace->context();
     }
-    if (advances.empty()) return 0;
+    if (published > 0) count_stopped();
+    return published;
+}
+
+// Writes the cursors that have moved, and clears the halts that they have passed.
+Result<void> Publisher::write_hints() {
+    hints_at_ = clock_.steady_now() + hint_interval;
+    std::vector<Advance> advances;
+    for (const auto& [number, lane] : lanes_)
+        if (lane.hint != lane.lease.published_seq)
+            advances.push_back({number, lane.lease.epoch, lane.hint, lane.lease.published_seq});
+    if (advances.empty()) return {};
     auto moved = [&] {
-        const TraceScope scope(trace_of(advances));
+        const TraceScope scope(std::exchange(hint_trace_, {}));
         return store_.advance(options_.owner, advances);
     }();
     if (!moved) {
-        // It is unknown whether the cursors moved: read the current state before doing anything else.
+        // It is unknown whether they were written: read the current state before doing anything else.
         renew_at_ = {};
         return std::unexpected(std::move(moved).error());
     }
-    std::size_t published = 0;
     std::vector<int> freed;
     for (std::size_t i = 0; i < advances.size(); ++i) {
-        const Advance& advance = advances[i];
-        Lane& lane = lanes_.at(advance.lane);
-        Window& window = under_way_.at(advance.lane);
         if (!(*moved)[i]) {
             renew_at_ = {};  // rewound or lost
             continue;
         }
-        const std::size_t count = window.acknowledged - window.settled;
-        probe_.published(advance.lane, advance.from + 1, std::span(window.traceparents).subspan(window.settled, count));
-        published += count;
-        window.settled = window.acknowledged;
-        lane.lease.published_seq = advance.to;
-        lane.backoff.reset();
-        lane.at_hole = false;
-        lane.refusals = 0;
-        if (lane.may_have_halt) freed.push_back(advance.lane);
+        Lane& lane = lanes_.at(advances[i].lane);
+        lane.hint = advances[i].to;
+        if (lane.may_have_halt) freed.push_back(advances[i].lane);
     }
-    count_stopped();
-    LEDGERLINE_CHECK(clear_halts(freed));
-    return published;
+    return clear_halts(freed);
 }
 
-// Acknowledgements may come long after the round that sent the events, and for several rounds at once: the cursors move
-// in the trace of the first round that is sampled.
-TraceContext Publisher::trace_of(std::span<const Advance> advances) const {
-    for (const Advance& advance : advances)
-        if (const TraceContext& context = under_way_.at(advance.lane).trace->context(); context.sampled) return context;
-    return {};
+Result<void> Publisher::write_due_hints() {
+    if (idle_ < quiet_idle && clock_.steady_now() < hints_at_) return {};
+    return write_hints();
 }
 
 // The bus has reported on all events: the fate of the first one it did not accept decides what the lane does next.
@@ -151,6 +156,7 @@ Result<void> Publisher::refuse(Lane& lane, const bus::Report& report) {
 
 Result<void> Publisher::record_halt(Lane& lane, const Error& error) {
     lane.may_have_halt = true;
+    LEDGERLINE_CHECK(write_hints());  // the halt is that of the event after the cursor
     LEDGERLINE_CHECK(
         store_.halt(lane.lease, options_.owner, {lane.lease.published_seq + 1, error.code, error.message}));
     return {};

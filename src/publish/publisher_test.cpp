@@ -293,11 +293,12 @@ TEST_F(PublisherTest, ARewindWhileTheBusIsCalledVoidsItsAcknowledgements) {
     accept(0, {1, 2, 3});
     step();
     accept(0, {4});
+    lane(0).applied_seq = 1;
     producer_.before = [this] { EXPECT_TRUE(*database_.make_ledger_store()->rewind(0, 1)); };
     step();
     producer_.before = nullptr;
     EXPECT_EQ(lane(0).published_seq, 1);
-    run(3);
+    run(50);
     EXPECT_EQ(lane(0).published_seq, 4);
     EXPECT_THAT(producer_.taken[0], ElementsAre(1, 2, 3, 4, 2, 3, 4));
 }

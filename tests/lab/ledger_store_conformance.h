@@ -359,21 +359,27 @@ TEST_P(LedgerStoreConformance, LettersOfLargeMessagesAndBareOnesAreWritten) {
     EXPECT_EQ(database_->letters(), 3u);
 }
 
-TEST_P(LedgerStoreConformance, ARewindSetsBackOnlyWhatIsFurther) {
-    insert_credits(open_account(kLane), kLane, 1, 9);
+TEST_P(LedgerStoreConformance, ARewindContinuesAfterWhatIsApplied) {
+    const auto events = insert_credits(open_account(kLane), kLane, 1, 9);
+    apply(std::span(events).first(4), 0);
     const auto outbox = database_->make_outbox_store();
     ASSERT_TRUE(outbox->renew("a", milliseconds(60'000)));
     const std::int64_t epoch = database_->lane(kLane).epoch;
     ASSERT_TRUE(outbox->advance("a", std::vector{publish::Advance{kLane, epoch, 0, 7}}));
 
-    EXPECT_FALSE(store_->rewind(kLane, 7).value_or(true));
-    EXPECT_FALSE(store_->rewind(kLane, 8).value_or(true));
+    EXPECT_FALSE(store_->rewind(kLane, 3).value_or(true)) << "not below what is applied";
+    EXPECT_FALSE(store_->rewind(kLane, 5).value_or(true)) << "nor above";
     EXPECT_EQ(database_->lane(kLane).epoch, epoch);
     EXPECT_TRUE(store_->rewind(kLane, 4).value_or(false));
     EXPECT_EQ(state().published_seq, 4);
     EXPECT_GT(database_->lane(kLane).epoch, epoch);
     EXPECT_EQ(database_->lane(kLane).owner, "a") << "the owner keeps the lane";
-    EXPECT_FALSE(store_->rewind(kLane, 4).value_or(true)) << "asked once";
+
+    apply(std::span(events).subspan(4, 2), 4);
+    EXPECT_TRUE(store_->rewind(kLane, 6).value_or(false)) << "also when the publisher has not written so far";
+    EXPECT_EQ(state().published_seq, 6);
+    apply(std::span(events).subspan(6), 6);
+    EXPECT_FALSE(store_->rewind(kLane, 9).value_or(true)) << "there is nothing to ask for";
 }
 
 TEST_P(LedgerStoreConformance, AHaltIsRecordedAtTheHeadAndKeepsItsBeginning) {

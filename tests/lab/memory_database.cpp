@@ -246,7 +246,7 @@ public:
     Result<bool> rewind(int number, std::int64_t applied_seq) override {
         std::lock_guard lock(database_.mutex_);
         MemoryTables::Lane& lane = tables_.lanes.at(number);
-        if (lane.published_seq <= applied_seq) return false;
+        if (lane.applied_seq != applied_seq || lane.last_seq <= applied_seq) return false;
         lane.published_seq = applied_seq;
         ++lane.epoch;
         return true;

@@ -9,7 +9,7 @@ namespace ledgerline::test {
 class OutboxStoreConformance : public StoreFixture {
 protected:
     static constexpr milliseconds kTerm{60'000};
-    static constexpr int kLanes = MemoryDatabase::lanes_default;
+    static constexpr int kLanes = lane_count;
 
     void SetUp() override {
         StoreFixture::SetUp();
@@ -197,20 +197,20 @@ TEST_P(OutboxStoreConformance, AnOwnerThatLostAndWonALaneAgainCannotUseItsOldEpo
 }
 
 TEST_P(OutboxStoreConformance, ARewindVoidsAnAdvanceInFlight) {
+    insert_credits(open_account(0), 0, 1, 9);
     publish::Lease lease = lease_of(0, renew("a"));
     ASSERT_THAT(advance("a", lease, 5), testing::ElementsAre(true));
     lease.published_seq = 5;
-    const auto ledger = database_->make_ledger_store();
-    ASSERT_TRUE(ledger->rewind(0, 5).value_or(true) == false) << "there is nothing behind 5 to ask for";
-    ASSERT_TRUE(ledger->rewind(0, 2).value_or(false));
+    ASSERT_TRUE(database_->make_ledger_store()->rewind(0, 0).value_or(false));
     EXPECT_THAT(advance("a", lease, 9), testing::ElementsAre(false));
     const publish::Lease rewound = lease_of(0, renew("a"));
-    EXPECT_EQ(rewound.published_seq, 2);
+    EXPECT_EQ(rewound.published_seq, 0);
     EXPECT_GT(rewound.epoch, lease.epoch);
     EXPECT_THAT(advance("a", rewound, 9), testing::ElementsAre(true));
 }
 
 TEST_P(OutboxStoreConformance, ARewindBackToTheSameCursorStillVoidsAnAdvanceInFlight) {
+    insert_credits(open_account(0), 0, 1, 9);
     const publish::Lease lease = lease_of(0, renew("a"));
     ASSERT_THAT(advance("a", lease, 5), testing::ElementsAre(true));
     ASSERT_TRUE(database_->make_ledger_store()->rewind(0, 0).value_or(false));

@@ -1,8 +1,9 @@
 # Short names for common tasks. Each target works for root and for an ordinary user.
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap build test test-faults test-observe demo stop kafka kafka-stop stack stack-down seed e2e up down lint fmt clean
+.PHONY: help bootstrap build test test-faults test-observe demo stop kafka kafka-stop stack stack-down seed e2e bench up down lint fmt clean
 
 PRESET ?= release
+ARGS ?=
 # Each test program starts its own PostgreSQL clusters.
 TEST_JOBS ?= 2
 KAFKA_DIR ?= .kafka
@@ -59,6 +60,11 @@ e2e: bootstrap ## Run the end-to-end suite against LEDGERLINE_URL (default: http
 	@cmake --preset $(PRESET) >/dev/null
 	@cmake --build --preset $(PRESET) --target api_e2e
 	@LEDGERLINE_URL=$${LEDGERLINE_URL:-http://127.0.0.1:8080} build/$(PRESET)/tests/e2e/api_e2e
+
+bench: bootstrap ## Measure speed against pgbench's TPC-B on the same cluster (ARGS=--quick: under 3 minutes)
+	@cmake --preset release >/dev/null
+	@cmake --build --preset release --target ledgerline ledgerline_bench
+	@scripts/bench $(ARGS)
 
 up: ## Start everything in containers: the roles, PostgreSQL, a broker (BROKER=redpanda or kafka), Prometheus, Grafana, Jaeger
 	@$(need_compose)

@@ -9,7 +9,7 @@ namespace ledgerline::test {
 class DeadLetterStoreConformance : public StoreFixture {
 protected:
     static constexpr milliseconds kTerm{60'000};
-    static constexpr int kLanes = MemoryDatabase::lanes_default;
+    static constexpr int kLanes = lane_count;
     static constexpr std::size_t kMany = 1000;
     static constexpr std::size_t kManyBytes = 100'000'000;
 

@@ -16,7 +16,7 @@ FROM lane_cursors c
                         WHERE p.lane = c.lane AND p.seq = c.applied_seq + 1 LIMIT 1) f ON true
      LEFT JOIN LATERAL (
          SELECT min(code) AS code, count(*)::integer AS streak
-         FROM (SELECT code, bool_and(code = first) OVER (ORDER BY seq DESC) AS unbroken
+         FROM (SELECT code, bool_and(code IS NOT NULL AND code = first) OVER (ORDER BY seq DESC) AS unbroken
                FROM (SELECT d.seq, l.error_code AS code, first_value(l.error_code) OVER (ORDER BY d.seq DESC) AS first
                      FROM (SELECT seq, dead_letter_id FROM decisions WHERE lane = c.lane
                            ORDER BY seq DESC LIMIT $2::integer) d

@@ -105,9 +105,9 @@ public:
     virtual Result<std::vector<LaneState>> load(std::span<const int> lanes) = 0;
 
     // Applies runs of different lanes in one transaction: one result for each. Locks the lanes, compares their cursors,
-    // proves each ref by joining (lane, seq, event_id) with the outbox, reads the balances, decides the events in order,
-    // and writes one decision an event. Ends the attempts at them, and the streak. A run that comes to nothing holds up
-    // no other one. After an error nothing has changed in any lane.
+    // proves each ref by joining (lane, seq, event_id) with the outbox, reads the balances, decides the events in
+    // order, and writes one decision an event. Ends the attempts at them, and the streak. A run that comes to nothing
+    // holds up no other one. After an error nothing has changed in any lane.
     virtual Result<std::vector<ApplyResult>> apply(std::span<const LaneRun> runs) = 0;
 
     // One flag per ref: whether the lane really holds that event at that seq.

@@ -97,7 +97,8 @@ private:
     std::vector<std::optional<std::string>> codes_, reasons_;
 };
 
-// Why a run comes to nothing; Status::applied when its events can be decided. proven: those of its refs that are proven.
+// Why a run comes to nothing; Status::applied when its events can be decided. proven: those of its refs that are
+// proven.
 ApplyResult::Status status_of(const LaneRun& run, std::int64_t applied_seq, std::span<const Proven> proven) {
     using Status = ApplyResult::Status;
     if (applied_seq != run.applied_seq) return Status::cursor_moved;

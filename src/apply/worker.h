@@ -15,8 +15,8 @@
 // newer worker, and when its dead letter cannot be written.
 //
 // Failures are sorted by db/sqlstate.h. An outage pauses the lane, or the worker when the database is away, with
-// growing delays and without end. When the database refuses a transaction of several lanes, each of them gets one of its
-// own; a batch that it refuses still is halved until the guilty event is alone.
+// growing delays and without end. When the database refuses a transaction of several lanes, each of them gets one of
+// its own; a batch that it refuses still is halved until the guilty event is alone.
 #pragma once
 
 #include <functional>
@@ -45,9 +45,9 @@ struct WorkerConfig {
     // polls after which the group gives a member's partitions to others (60 s), however slow the database is.
     milliseconds apply_max{2000};
     std::size_t applied_at_once_max = 1000;  // events in one transaction
-    milliseconds tail_check_interval{500};  // between checks whether silence hides a loss
-    int unknown_attempts_max = 5;           // per event that fails for an unknown reason
-    int streak_max = 3;                     // events in a row failing so: an unrecognised outage, the lane halts
+    milliseconds tail_check_interval{500};   // between checks whether silence hides a loss
+    int unknown_attempts_max = 5;            // per event that fails for an unknown reason
+    int streak_max = 3;                      // events in a row failing so: an unrecognised outage, the lane halts
     milliseconds halted_retry_interval{30'000};
     int rewinds_at_once_max = 3;  // for one missing event; then with growing pauses, up to the interval above
     milliseconds version_retry_interval{5'000};  // an event of a newer version waits for a newer worker

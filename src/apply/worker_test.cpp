@@ -152,11 +152,11 @@ private:
     LaneState& state_of(int lane) { return lane == 0 ? state : state_1; }
 
     Result<ApplyResult> decide(const LaneRun& run) {
-        const LaneState& state = state_of(run.lane);
-        if (run.applied_seq != state.applied_seq) return ApplyResult{ApplyResult::Status::cursor_moved, {}};
+        const LaneState& its = state_of(run.lane);
+        if (run.applied_seq != its.applied_seq) return ApplyResult{ApplyResult::Status::cursor_moved, {}};
         ApplyResult result;
         for (const EventRef& ref : run.refs) {
-            if (ref.event_id != event_id(ref.seq, run.lane) || ref.seq > state.last_seq)
+            if (ref.event_id != event_id(ref.seq, run.lane) || ref.seq > its.last_seq)
                 return ApplyResult{ApplyResult::Status::not_proven, {}};
             if (run.lane == 0 && ref.seq == version_unknown_seq)
                 return ApplyResult{ApplyResult::Status::version_unknown, {}};
@@ -167,9 +167,9 @@ private:
         return result;
     }
     void commit(const LaneRun& run) {
-        LaneState& state = state_of(run.lane);
-        state.applied_seq = run.refs.back().seq;
-        state.attempts = state.streak = 0;
+        LaneState& its = state_of(run.lane);
+        its.applied_seq = run.refs.back().seq;
+        its.attempts = its.streak = 0;
         if (run.lane > 0) return;
         for (const EventRef& ref : run.refs) applied.push_back(ref.seq);
     }

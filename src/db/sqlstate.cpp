@@ -12,21 +12,21 @@ struct Rule {
 };
 
 constexpr Rule kRules[] = {
-    {"08", FailureClass::transient},     // connection exception
-    {"0A000", FailureClass::transient},  // "cached plan must not change result type": prepare again
-    {"25", FailureClass::transient},     // read-only, idle for too long, or in an unexpected transaction state
-    {"26000", FailureClass::transient},  // the prepared statement is gone: a pooler, or DISCARD ALL
-    {"40001", FailureClass::transient},  // serialization failure
-    {"40003", FailureClass::transient},  // statement completion unknown
-    {"40P01", FailureClass::transient},  // deadlock
-    {"42501", FailureClass::transient},  // rights are missing: a fault of the installation, never of a row
-    {"42P05", FailureClass::transient},  // the prepared statement already exists: a pooler shares the session
-    {"53", FailureClass::transient},     // insufficient resources
-    {"55P03", FailureClass::transient},  // lock not available in time
-    {"55006", FailureClass::transient},  // object in use
-    {"57014", FailureClass::transient},  // query cancelled: statement_timeout
-    {"57P0", FailureClass::transient},   // shutting down, crashed, starting up
-    {"58", FailureClass::transient},     // system error outside PostgreSQL: disk, files
+    {"08", FailureClass::transient},            // connection exception
+    {"0A000", FailureClass::transient},         // "cached plan must not change result type": prepare again
+    {"25", FailureClass::transient},            // read-only, idle for too long, or in an unexpected transaction state
+    {"26000", FailureClass::transient},         // the prepared statement is gone: a pooler, or DISCARD ALL
+    {"40001", FailureClass::transient},         // serialization failure
+    {"40003", FailureClass::transient},         // statement completion unknown
+    {"40P01", FailureClass::transient},         // deadlock
+    {"42501", FailureClass::transient},         // rights are missing: a fault of the installation, never of a row
+    {"42P05", FailureClass::transient},         // the prepared statement already exists: a pooler shares the session
+    {"53", FailureClass::transient},            // insufficient resources
+    {"55P03", FailureClass::transient},         // lock not available in time
+    {"55006", FailureClass::transient},         // object in use
+    {"57014", FailureClass::transient},         // query cancelled: statement_timeout
+    {"57P0", FailureClass::transient},          // shutting down, crashed, starting up
+    {"58", FailureClass::transient},            // system error outside PostgreSQL: disk, files
     {demand_not_met, FailureClass::transient},  // the rows have moved on since they were read
 
     {"22", FailureClass::permanent},  // data exception

@@ -44,8 +44,8 @@ inline constexpr std::string_view lock_not_available = "55P03";  // after lock_t
 inline constexpr std::string_view query_canceled = "57014";      // after statement_timeout
 inline constexpr std::string_view character_not_in_repertoire = "22021";
 inline constexpr std::string_view unique_violation = "23505";
-// Ours: rows have changed since the statement was prepared for them. Raised by demand() in the migrations, and taken for
-// a unique_violation of a constraint that place_once names: the place of a lane that is taken.
+// Ours: rows have changed since the statement was prepared for them. Raised by demand() in the migrations, and taken
+// for a unique_violation of a constraint that place_once names: the place of a lane that is taken.
 inline constexpr std::string_view demand_not_met = "LL001";
 inline constexpr std::string_view place_once = "_place_once";
 // Of failures that the client detects without the server's help.

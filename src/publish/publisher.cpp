@@ -102,9 +102,8 @@ void Publisher::adopt(std::span<const Lease> leases) {
     for (const Lease& lease : leases) {
         const auto known = lanes_.find(lease.lane);
         if (known == lanes_.end()) {
-            held.emplace(lease.lane, Lane{.lease = lease,
-                                          .hint = lease.published_seq,
-                                          .backoff = Backoff(lane_backoff, random_)});
+            held.emplace(lease.lane,
+                         Lane{.lease = lease, .hint = lease.published_seq, .backoff = Backoff(lane_backoff, random_)});
             continue;
         }
         Lane lane = known->second;

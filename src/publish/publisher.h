@@ -1,12 +1,12 @@
 // Publisher: publishes the events of the lanes whose leases it holds to the bus.
 //
 // Each step() reads what follows the cursors of the lanes that have nothing under way, hands it to the bus with no
-// transaction open, and moves each cursor to the highest seq that the bus has acknowledged without a gap. The cursors are
-// in memory; those in the database are a hint for the next publisher, written at most once a second while events come.
-// It waits for the bus only briefly. A lane whose acknowledgements are late stays under way, for hours if need be, and late
-// acknowledgements still count; meanwhile nothing is sent twice and the other lanes continue. A lane that fails backs
-// off alone. An event that the bus refuses three times halts its lane until an operator helps. A database or bus that
-// is away is retried forever.
+// transaction open, and moves each cursor to the highest seq that the bus has acknowledged without a gap. The cursors
+// are in memory; those in the database are a hint for the next publisher, written at most once a second while events
+// come. It waits for the bus only briefly. A lane whose acknowledgements are late stays under way, for hours if need
+// be, and late acknowledgements still count; meanwhile nothing is sent twice and the other lanes continue. A lane that
+// fails backs off alone. An event that the bus refuses three times halts its lane until an operator helps. A database
+// or bus that is away is retried forever.
 //
 // Not thread-safe: step() and release() belong to one thread at a time.
 #pragma once

@@ -60,8 +60,7 @@ std::size_t Publisher::move_cursors() {
         // Otherwise it has been rewound or lost since.
         if (lane.lease.epoch != window.epoch || lane.lease.published_seq != window.cursor()) continue;
         const std::size_t count = window.acknowledged - window.settled;
-        probe_.published(number, window.cursor() + 1,
-                         std::span(window.traceparents).subspan(window.settled, count));
+        probe_.published(number, window.cursor() + 1, std::span(window.traceparents).subspan(window.settled, count));
         published += count;
         window.settled = window.acknowledged;
         lane.lease.published_seq = window.cursor();

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "base/uuid.h"
+#include "domain/legs.h"
 #include "e2e/program.h"
 #include "lab/json_schema.h"
 #include "lab/kafka_broker.h"
@@ -20,7 +21,7 @@ namespace {
 using testing::Each;
 using testing::ElementsAre;
 
-constexpr int kLanes = 12;
+constexpr int kLanes = lane_count;
 constexpr const char* kTopic = "transactions";
 constexpr const char* kDeadLetterTopic = "transactions.dlq";
 
@@ -37,8 +38,9 @@ protected:
     }
     // What is posted to the account from now on cannot be applied.
     void break_rows_of(const std::string& account) const {
-        database_.run(
-            fmt::format("ALTER TABLE outcomes ADD CONSTRAINT broken CHECK (account_id <> '{}') NOT VALID", account));
+        database_.run(fmt::format(
+            "ALTER TABLE decisions ADD CONSTRAINT broken CHECK (account_id <> '{}' OR kind = 'PARKED') NOT VALID",
+            account));
     }
 
     std::vector<RawRecord> read(const char* topic) const {
@@ -81,7 +83,7 @@ TEST_F(DeadLetterTopic, CarriesBrokenRowsAndGarbageOnceWithAllTheirHeaders) {
     const std::string bytes("\x00\xff{garbage", 10);
     broker_.write(kTopic, 3, {"a key \xff", bytes, {{"text", "ö"}, {"raw", "\xfe\x01"}, {"dlq-id", "forged"}}, 0});
     ASSERT_TRUE(wait_announced(2));
-    ASSERT_TRUE(wait_count("SELECT count(*) FROM outcomes", "1"));
+    ASSERT_TRUE(wait_count("SELECT count(*) FROM decisions WHERE kind = 'POSTED'", "1"));
 
     const auto events = read(kTopic);
     const auto letters = letters_on_topic();
@@ -124,10 +126,7 @@ TEST_F(DeadLetterTopic, WhatIsOnTheWireIsWhatTheSchemaSays) {
         const std::string account = client.open_account();
         for (const char* key : {"a", R"(ö€ \"\\)", "c"}) credit(client, account, key);
     }
-    ASSERT_TRUE(
-        wait_count("SELECT count(*) FROM lane_publish JOIN lane_intake USING (lane) WHERE published_seq < "
-                   "last_seq",
-                   "0"));
+    ASSERT_TRUE(wait_count("SELECT count(*) FROM lane_cursors WHERE published_seq < last_seq", "0"));
     std::vector<std::string> values, headers;
     for (const RawRecord& record : read(kTopic)) {
         ASSERT_TRUE(record.key && record.value);

@@ -77,7 +77,7 @@ TEST(DiskFull, IsSaidAndPassesByItself) {
     EXPECT_TRUE(eventually([&] { return ready_says(200, R"("ready")"); }));
     EXPECT_EQ(post(posted), 201) << "the same request, again";
     EXPECT_TRUE(eventually([&] {
-        return server.value("SELECT count(*) FROM outcomes") == server.value("SELECT count(*) FROM accepted");
+        return server.value("SELECT count(*) FROM decisions") == server.value("SELECT count(*) FROM accepted");
     }));
     EXPECT_EQ(server.value("SELECT count(*) FROM dead_letters"), "0");
     EXPECT_EQ(up.stop(), "exit code 0") << up.program().output();

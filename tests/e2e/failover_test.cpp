@@ -98,7 +98,7 @@ TEST_F(Failover, A201IsOnTheStandbyAndOutlivesThePrimary) {
     primary_.set("default_transaction_read_only = on");
     standby_.promote();
     EXPECT_EQ(post_until_answered("c"), 201);
-    EXPECT_TRUE(eventually([&] { return standby_.value("SELECT count(*) FROM outcomes") == "3"; }));
+    EXPECT_TRUE(eventually([&] { return standby_.value("SELECT count(*) FROM decisions") == "3"; }));
     EXPECT_EQ(accepted(standby_), "a b c");
     EXPECT_TRUE(eventually([&] { return ready_says(200, R"("status":"ready")"); }));
     EXPECT_EQ(up_.stop(), "exit code 0") << up_.program().output();
@@ -142,7 +142,7 @@ protected:
     }
     bool applied(const PostgresServer& server, int transactions) const {
         return eventually([&] {
-            return server.value("SELECT count(*) || ' ' || max(balance_after_cents) FROM outcomes") ==
+            return server.value("SELECT count(*) || ' ' || max(balance_after_cents) FROM decisions") ==
                    fmt::format("{0} {0}", transactions);
         });
     }

@@ -141,7 +141,7 @@ TEST_F(Readiness, OfAPublisherThatCannotMoveItsCursors) {
 
 TEST_F(Readiness, OfAWorkerThatCannotApply) {
     const auto worker = start("worker", no_broker);
-    for (const Loss& loss : {kReadOnly, no_right("INSERT", "outcomes"), no_right("UPDATE", "accounts"),
+    for (const Loss& loss : {kReadOnly, no_right("INSERT", "decisions"), no_right("INSERT", "apply_attempts"),
                              no_right("UPDATE", "lane_apply"), no_right("INSERT", "dead_letters")})
         expect_noticed(*worker, loss, "database");
 }

@@ -107,7 +107,7 @@ TEST_F(UpOutages, KilledBetweenPublishAndApplyDrainsByItself) {
             ASSERT_EQ(credit(client, ApiClient(up_->port()).open_account(), i).status, 201);
         ASSERT_TRUE(eventually(
             [this] { return up_->count("SELECT sum(published_seq)::bigint FROM lane_publish") == kTransactions; }));
-        ASSERT_EQ(up_->value("SELECT sum(applied_seq)::bigint FROM lane_apply"), "0");
+        ASSERT_EQ(up_->value("SELECT sum(applied_seq)::bigint FROM lane_cursors"), "0");
         up_->kill();
     }
     start();

@@ -126,7 +126,7 @@ TEST_F(Up, FloorUnderConcurrency) {
     for (const auto& each : seqs) EXPECT_TRUE(std::ranges::adjacent_find(each, std::greater_equal<>()) == each.end());
     ASSERT_TRUE(up.wait_all_applied());
     expect_decided_in_order(up);
-    EXPECT_EQ(up.value("SELECT count(*) FROM replayed_events"), "0");
+    EXPECT_EQ(up.value("SELECT count(*) FROM places"), "0");
     expect_clean(up, data_dir_);
 }
 

@@ -104,10 +104,10 @@ private:
 
     void read_outcomes() {
         const db::Rows rows = read("audit_outcomes",
-                                   "SELECT transaction_id::text, outcome, coalesce(balance_after_cents, 0), "
-                                   "coalesce(failure_code, '') FROM outcomes");
+                                   "SELECT transaction_id::text, kind, balance_after_cents, coalesce(failure_code, '') "
+                                   "FROM decisions WHERE kind <> 'PARKED'");
         for (std::size_t row = 0; row < rows.size(); ++row) {
-            const StoredOutcome outcome{rows.text(row, 1) == "PROCESSED", rows.int64(row, 2),
+            const StoredOutcome outcome{rows.text(row, 1) == "POSTED", rows.int64(row, 2),
                                         std::string(rows.text(row, 3))};
             if (!outcomes_.try_emplace(std::string(rows.text(row, 0)), outcome).second)
                 found(fmt::format("{} has two outcomes", rows.text(row, 0)));
@@ -246,10 +246,9 @@ private:
 
 // What is left to do, as a number that shrinks; 0 when every lane stands at its end.
 std::int64_t backlog(db::Connection& connection) {
-    const auto rows =
-        connection.query({"audit_backlog",
-                          "SELECT coalesce(sum(i.last_seq - a.applied_seq + i.last_seq - p.published_seq), 0)::bigint "
-                          "FROM lane_intake i JOIN lane_publish p USING (lane) JOIN lane_apply a USING (lane)"});
+    const auto rows = connection.query(
+        {"audit_backlog",
+         "SELECT coalesce(sum(last_seq - applied_seq + last_seq - published_seq), 0)::bigint FROM lane_cursors"});
     return rows ? rows->int64(0, 0) : -1;
 }
 

@@ -29,29 +29,28 @@ protected:
         server.create_database(database_);
         server.migrate(database_);
         run(
-            fmt::format("INSERT INTO accounts (id, currency, balance_cents, lane, created_at, updated_at) "
-                        "VALUES ('{}', 'EUR', 70, 3, now(), now())",
+            fmt::format("INSERT INTO account_settings (id, currency, lane, created_at, updated_at) "
+                        "VALUES ('{}', 'EUR', 10, now(), now())",
                         kAccount));
-        run("UPDATE lane_intake SET last_seq = 3 WHERE lane = 3; UPDATE lane_publish SET published_seq = 3 WHERE lane "
-            "= 3;"
-            "UPDATE lane_apply SET applied_seq = 3 WHERE lane = 3");
+        run("UPDATE lane_publish SET published_seq = 3 WHERE lane = 10");
         evidence_.floors_cents[kAccount] = 0;
-        add(1, "CREDIT", 100, "'PROCESSED', 100, NULL");
-        add(2, "DEBIT", 30, "'PROCESSED', 70, NULL");
-        add(3, "DEBIT", 500, "'FAILED', NULL, 'insufficient_balance'");
+        add(1, "CREDIT", 100, "100, 'POSTED', NULL");
+        add(2, "DEBIT", 30, "70, 'POSTED', NULL");
+        add(3, "DEBIT", 500, "70, 'REFUSED', 'insufficient_balance'");
     }
 
-    void add(int seq, const std::string& type, int amount_cents, const std::string& outcome) {
+    // decision: balance_after_cents, kind and failure_code.
+    void add(int seq, const std::string& type, int amount_cents, const std::string& decision) {
         run(fmt::format(
-            "INSERT INTO accepted (id, account_id, amount_cents, currency, type, idempotency_key, lane, seq, "
-            "event_id, created_at) VALUES ('{0}', '{1}', {2}, 'EUR', '{3}', 'key-{4}', 3, {4}, '{0}', now())",
-            id_of(seq), kAccount, amount_cents, type, seq));
+            "INSERT INTO accepted (id, account_id, amount_cents, net_cents, places, schema_version, currency, type, "
+            "idempotency_key, lane, seq, event_id, created_at) "
+            "VALUES ('{0}', '{1}', {2}, {5}, 1, 1, 'EUR', '{3}', 'key-{4}', 10, {4}, '{0}', now())",
+            id_of(seq), kAccount, amount_cents, type, seq, type == "CREDIT" ? amount_cents : -amount_cents));
         run(fmt::format(
-            "INSERT INTO outcomes (lane, seq, event_id, transaction_id, account_id, outcome, "
-            "balance_after_cents, failure_code, failure_reason, processed_at) "
-            "SELECT 3, {}, '{}', '{}', '{}', o, b::bigint, c, CASE WHEN c IS NOT NULL THEN 'insufficient balance' END, "
-            "now() FROM (VALUES ({})) AS v(o, b, c)",
-            seq, id_of(seq), id_of(seq), kAccount, outcome));
+            "INSERT INTO decisions (lane, seq, transaction_id, account_id, amount_cents, floor_cents, processed_at, "
+            "balance_after_cents, kind, failure_code) "
+            "SELECT lane, seq, id, account_id, net_cents, 0, now(), {} FROM accepted WHERE seq = {}",
+            decision, seq));
         evidence_.accepted.push_back(
             {kAccount, fmt::format("key-{}", seq), amount_cents, type == "CREDIT", id_of(seq)});
     }
@@ -68,7 +67,7 @@ protected:
 TEST_F(Auditor, IsSilentAboutASoundLedger) { EXPECT_THAT(findings(), IsEmpty()); }
 
 TEST_F(Auditor, FindsWhatWasLost) {
-    run("DELETE FROM outcomes WHERE seq = 3; DELETE FROM accepted WHERE seq = 3");
+    run("DELETE FROM decisions WHERE seq = 3; DELETE FROM accepted WHERE seq = 3");
     EXPECT_THAT(findings(), Contains(HasSubstr("answered with 201 and not stored: key-3")));
 }
 
@@ -88,17 +87,17 @@ TEST_F(Auditor, FindsAnotherAmount) {
 }
 
 TEST_F(Auditor, FindsWhatIsUndecided) {
-    run("DELETE FROM outcomes WHERE seq = 3");
+    run("DELETE FROM decisions WHERE seq = 3");
     EXPECT_THAT(findings(), Contains(HasSubstr("undecided: key-3")));
 }
 
 TEST_F(Auditor, FindsMoneyMovedTwice) {
-    run("UPDATE accounts SET balance_cents = balance_cents - 30");
+    run("UPDATE decisions SET balance_after_cents = 40 WHERE seq = 3");
     EXPECT_THAT(findings(), Contains(HasSubstr("has 40, by the model 70")));
 }
 
 TEST_F(Auditor, FindsAWrongDecision) {
-    run("UPDATE outcomes SET outcome = 'FAILED', failure_code = 'insufficient_balance' WHERE seq = 2");
+    run("UPDATE decisions SET kind = 'REFUSED', failure_code = 'insufficient_balance' WHERE seq = 2");
     EXPECT_THAT(findings(), Contains(HasSubstr("key-2 ended FAILED")));
 }
 
@@ -108,17 +107,16 @@ TEST_F(Auditor, FindsAnotherOrder) {
 }
 
 TEST_F(Auditor, FindsAHole) {
-    run("UPDATE accepted SET seq = 4 WHERE seq = 3; UPDATE lane_intake SET last_seq = 4 WHERE lane = 3; "
-        "UPDATE lane_publish SET published_seq = 4 WHERE lane = 3; UPDATE lane_apply SET applied_seq = 4 WHERE lane = "
-        "3");
-    EXPECT_THAT(findings(), Contains(HasSubstr("lane 3 has a hole before seq 4")));
+    run("UPDATE accepted SET seq = 4 WHERE seq = 3; UPDATE decisions SET seq = 4 WHERE seq = 3; "
+        "UPDATE lane_publish SET published_seq = 4 WHERE lane = 10");
+    EXPECT_THAT(findings(), Contains(HasSubstr("lane 10 has a hole before seq 4")));
 }
 
 TEST_F(Auditor, FindsALetterWithoutPoison) {
     run(fmt::format(
         "INSERT INTO dead_letters (id, event_id, transaction_id, account_id, lane, seq, topic, partition, "
         "\"offset\", payload, payload_encoding, value_sha256, error_class, error_code, error_message, attempts, "
-        "first_failed_at, last_failed_at) VALUES (gen_random_uuid(), '{0}', '{0}', '{1}', 3, 1, 't', 3, 0, "
+        "first_failed_at, last_failed_at) VALUES (gen_random_uuid(), '{0}', '{0}', '{1}', 10, 1, 't', 10, 0, "
         "'', 'utf8', sha256(''), 'permanent', '23514', 'm', 1, now(), now())",
         id_of(1), kAccount));
     EXPECT_THAT(findings(), Contains(HasSubstr("a dead letter without poison: key-1")));

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "domain/legs.h"
 #include "faults/fault_test.h"
 
 namespace ledgerline::test {
@@ -108,7 +109,7 @@ TEST_F(BrokerFaults, RecreatedByHandWithOnePartition) {
             fmt::format("round {}: topic recreated with one partition, {}", round, idle ? "idle" : "under load"));
         if (idle) load().start();
     }
-    EXPECT_TRUE(eventually([&] { return stack().broker().partitions(kTopic) == 12; }));
+    EXPECT_TRUE(eventually([&] { return stack().broker().partitions(kTopic) == lane_count; }));
     finish();
 }
 

@@ -28,7 +28,8 @@ void poison_keys(Stack& stack) {
             END IF;
             RETURN NEW;
         END $$;
-        CREATE TRIGGER fault_poison BEFORE INSERT ON outcomes FOR EACH ROW EXECUTE FUNCTION fault_poison();
+        CREATE TRIGGER fault_poison BEFORE INSERT ON decisions FOR EACH ROW
+        WHEN (NEW.kind <> 'PARKED') EXECUTE FUNCTION fault_poison();
     )",
                                      poison_prefix));
 }
@@ -79,10 +80,10 @@ bool FaultTest::wait_applied(std::int64_t more) {
 }
 
 bool FaultTest::wait_applied_all() {
-    const std::string wanted = stack_.value("SELECT array_agg(last_seq ORDER BY lane)::text FROM lane_intake");
+    const std::string wanted = stack_.value("SELECT array_agg(last_seq ORDER BY lane)::text FROM lane_cursors");
     return eventually([&] {
         return stack_.value(
-                   fmt::format("SELECT count(*) FROM lane_apply JOIN unnest('{}'::bigint[]) WITH ORDINALITY AS "
+                   fmt::format("SELECT count(*) FROM lane_cursors JOIN unnest('{}'::bigint[]) WITH ORDINALITY AS "
                                "wanted(seq, place) ON place = lane + 1 WHERE applied_seq < seq",
                                wanted)) == "0";
     });

@@ -93,8 +93,8 @@ std::vector<std::uint16_t> Stack::api_ports() {
 }
 
 std::int64_t Stack::published() { return std::stoll(value("SELECT sum(published_seq)::bigint FROM lane_publish")); }
-std::int64_t Stack::applied() { return std::stoll(value("SELECT sum(applied_seq)::bigint FROM lane_apply")); }
-std::int64_t Stack::accepted() { return std::stoll(value("SELECT sum(last_seq)::bigint FROM lane_intake")); }
+std::int64_t Stack::applied() { return std::stoll(value("SELECT sum(applied_seq)::bigint FROM lane_cursors")); }
+std::int64_t Stack::accepted() { return std::stoll(value("SELECT sum(last_seq)::bigint FROM lane_cursors")); }
 
 void Stack::expect_running() {
     for (const auto& role : roles_)

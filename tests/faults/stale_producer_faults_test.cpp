@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "base/uuid.h"
+#include "domain/legs.h"
 #include "faults/fault_test.h"
 
 namespace ledgerline::test {
@@ -14,7 +15,7 @@ namespace {
 constexpr int kClients = 6;
 constexpr std::int64_t kSome = 300;
 constexpr const char* kTopic = "transactions";
-constexpr int kLanes = 12;
+constexpr int kLanes = lane_count;
 constexpr std::int64_t kFarAhead = 1'000'000;
 
 std::string replaced(std::string text, const std::string& what, const std::string& by) {
@@ -57,14 +58,14 @@ protected:
         return record;
     }
     std::int64_t applied_of(int lane) {
-        return std::stoll(stack().value(fmt::format("SELECT applied_seq FROM lane_apply WHERE lane = {}", lane)));
+        return std::stoll(stack().value(fmt::format("SELECT applied_seq FROM lane_cursors WHERE lane = {}", lane)));
     }
     // The event that its lane will apply next, announced with a thousand times its amount: all of it but the amount is
     // true, and the amount is not read from here.
     std::optional<Record> next_with_other_amount(Record record) {
         // Both in one look: with the seq of a moment later it would announce no event of ours.
         const std::string next = stack().value(
-            fmt::format("SELECT a.event_id || ' ' || a.seq FROM accepted a JOIN lane_apply l USING (lane) "
+            fmt::format("SELECT a.event_id || ' ' || a.seq FROM accepted a JOIN lane_cursors l USING (lane) "
                         "WHERE a.lane = {} AND a.seq = l.applied_seq + 1",
                         record.partition));
         if (next.empty()) return std::nullopt;

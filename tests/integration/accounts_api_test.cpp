@@ -54,9 +54,9 @@ TEST_F(AccountsApi, SpreadsAccountsOverTheLanes) {
     std::set<std::string> lanes;
     for (int i = 0; i < 60; ++i) lanes.insert(create(R"({"currency":"EUR"})").at("lane"));
     EXPECT_GE(lanes.size(), 6u);
-    EXPECT_EQ(
-        server_.database().value("SELECT count(*) FROM accounts WHERE lane NOT IN (SELECT lane FROM lane_intake)"),
-        "0");
+    EXPECT_EQ(server_.database().value(
+                  "SELECT count(*) FROM account_settings WHERE lane NOT IN (SELECT lane FROM lane_intake)"),
+              "0");
 }
 
 TEST_F(AccountsApi, AReferenceBelongsToOneAccount) {

@@ -93,7 +93,7 @@ TEST_F(OutagesApi, KillsOfTheServerLoseAndDoubleNothing) {
     EXPECT_EQ(ids.size(), std::size_t{kClients * kRows});
     EXPECT_EQ(server_.database().value("SELECT count(*) || ' ' || max(seq) FROM accepted"),
               fmt::format("{0} {0}", kClients * kRows));
-    EXPECT_EQ(server_.database().value("SELECT max(last_seq) FROM lane_intake"), std::to_string(kClients * kRows));
+    EXPECT_EQ(server_.database().value("SELECT max(last_seq) FROM lane_cursors"), std::to_string(kClients * kRows));
 }
 
 // The session is ended while the batch is being written. Intake runs the same batch again: created, not replayed.
@@ -138,13 +138,15 @@ TEST_F(OutagesApi, AReadOnlyDatabaseRefusesWritesAndServesReads) {
 
 // Somebody's session holds one account's lane and does not let it go.
 TEST_F(OutagesApi, ALaneThatSomebodyHoldsRefusesItsOwnRowsOnly) {
-    const std::string other = server_.account();
-    server_.database().run("UPDATE accounts SET lane = CASE WHEN id = '" + account_ + "' THEN 1 ELSE 2 END");
+    const auto lane_of = [&](const std::string& account) { return server_.get("/v1/accounts/" + account).at("lane"); };
+    std::string other = server_.account();
+    while (lane_of(other) == lane_of(account_)) other = server_.account();
     const auto row = [&](const std::string& account, const std::string& key) {
         return server_.transaction(account, key);
     };
     auto holder = server_.database().connect();
-    ASSERT_TRUE(holder.run_script("BEGIN; SELECT FROM lane_intake WHERE lane = 1 FOR NO KEY UPDATE"));
+    ASSERT_TRUE(
+        holder.run_script("BEGIN; SELECT FROM lane_intake WHERE lane = " + lane_of(account_) + " FOR NO KEY UPDATE"));
     const Answer batch = server_.post(
         "/v1/transactions/batch",
         fmt::format(R"({{"transactions":[{},{},{}]}})", row(account_, "a"), row(other, "b"), row(account_, "c")));
@@ -194,7 +196,8 @@ TEST_F(OutagesApi, WritesOfUnknownFateSaySo) {
     const std::string parked = server_.park(post("a").at("id")), discarded = server_.park(post("b").at("id"));
     server_.database().run(
         "CREATE FUNCTION stall() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_advisory_xact_lock(1); RETURN "
-        "NEW; END $$; CREATE CONSTRAINT TRIGGER stall AFTER INSERT OR UPDATE ON accounts DEFERRABLE INITIALLY DEFERRED "
+        "NEW; END $$; CREATE CONSTRAINT TRIGGER stall AFTER INSERT OR UPDATE ON account_settings DEFERRABLE INITIALLY "
+        "DEFERRED "
         "FOR EACH ROW EXECUTE FUNCTION stall(); CREATE CONSTRAINT TRIGGER stall AFTER UPDATE ON dead_letters "
         "DEFERRABLE "
         "INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION stall()");

@@ -17,11 +17,11 @@ struct Role {
 };
 
 const Role kRoles[] = {
-    {"intake", intake::can_accept, {"INSERT ON accepted", "UPDATE ON lane_intake", "SELECT ON accounts"}},
+    {"intake", intake::can_accept, {"INSERT ON accepted", "UPDATE ON lane_intake", "SELECT ON account_settings"}},
     {"publisher", publish::can_publish, {"UPDATE ON lane_publish", "INSERT ON publishers", "UPDATE ON dead_letters"}},
     {"worker",
      apply::can_apply,
-     {"UPDATE ON lane_apply", "INSERT ON outcomes", "UPDATE ON accounts", "INSERT ON dead_letters",
+     {"UPDATE ON lane_apply", "INSERT ON decisions", "INSERT ON apply_attempts", "INSERT ON dead_letters",
       "UPDATE ON lane_publish"}},
 };
 

@@ -201,9 +201,9 @@ TEST_F(Commands, LanesShowTheirCursors) {
     post("k1");
     const Outcome lanes = call({"lanes", "-o", "json"});
     EXPECT_EQ(lanes.code, roles::exit_ok);
-    EXPECT_EQ(lanes.lines(), 12);
+    EXPECT_EQ(lanes.lines(), 48);
     EXPECT_THAT(lanes.out, HasSubstr(R"("last_seq":1)"));
-    EXPECT_EQ(call({"lanes"}).lines(), 13);
+    EXPECT_EQ(call({"lanes"}).lines(), 49);
 }
 
 TEST_F(Commands, LanesAndVerifyShowWhatHaltsALane) {
@@ -233,7 +233,9 @@ TEST_F(Commands, MigrateTellsWhereTheSchemaIs) {
 
 TEST_F(Commands, VerifyNamesDamageAndFails) {
     server_.account(R"("currency":"EUR","reference":"alice")");
-    server_.database().run("UPDATE accounts SET balance_cents = 7");
+    server_.database().run(
+        "INSERT INTO decisions (lane, seq, transaction_id, account_id, amount_cents, balance_after_cents, floor_cents, "
+        "processed_at, kind) SELECT -1, 1, id, id, 7, 7, 0, now(), 'POSTED' FROM account_settings");
     const Outcome damaged = call({"verify"});
     EXPECT_EQ(damaged.code, roles::exit_refused);
     EXPECT_THAT(damaged.out, HasSubstr("FAILED  every balance is the sum of the account's entries"));

@@ -123,7 +123,7 @@ TEST_F(DeadLetterCommands, ReplaysASelectionInItsOrderAndPutsItOnRecord) {
     EXPECT_EQ(done.at("decided"), "120");
     EXPECT_EQ(done.at("left"), "0");
     EXPECT_EQ(states(), "PARKED 1, REPLAYED 120");
-    EXPECT_EQ(value("SELECT count(*) FROM replayed_events r JOIN dead_letters d ON d.id = r.dead_letter_id "
+    EXPECT_EQ(value("SELECT count(*) FROM places r JOIN dead_letters d ON d.id = r.dead_letter_id "
                     "WHERE r.seq = d.seq + 120"),
               "120")
         << "the order of the lane is kept";
@@ -192,7 +192,7 @@ TEST_F(DeadLetterCommands, AnInterruptEndsItAndTheSameCommandGoesOn) {
     settings.wait_interrupt = [](milliseconds) { return false; };
     EXPECT_EQ(decide_in_bulk(environment, settings, *server).value_or(-1), roles::exit_ok);
     EXPECT_EQ(states(), "REPLAYED 5");
-    EXPECT_EQ(value("SELECT count(*) FROM replayed_events"), "5");
+    EXPECT_EQ(value("SELECT count(*) FROM places"), "5");
 }
 
 // What is replayed fails again at once, under new letters.
@@ -207,7 +207,7 @@ TEST_F(DeadLetterCommands, LettersThatFailAgainMeanwhileAreNotMetASecondTime) {
     settings.execute = true;
     settings.wait_interrupt = [&](milliseconds) {
         const std::string replayed = value(
-            "SELECT transaction_id FROM replayed_events r WHERE NOT EXISTS (SELECT FROM dead_letters d WHERE d.lane = "
+            "SELECT transaction_id FROM places r WHERE NOT EXISTS (SELECT FROM dead_letters d WHERE d.lane = "
             "r.lane AND d.seq = r.seq) LIMIT 1");
         if (!replayed.empty()) server_.park(replayed);
         return false;

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "db/connection.h"
+#include "db/sqlstate.h"
 #include "lab/test_database.h"
 #include "sql/migrations.h"
 #include "sql/queries.h"
@@ -123,25 +124,6 @@ TEST_F(MigrationsTest, ShowsWhatIsAppliedMissingAndUnknown) {
     EXPECT_FALSE(statuses[2].known);
 }
 
-TEST_F(MigrationsTest, LettersOfTheFirstSchemaWaitToBeAnnouncedAfterTheUpgrade) {
-    auto connection = database_.connect();
-    const std::span all(sql::migrations);
-    ASSERT_TRUE(migrate_up(connection, all.first(1)));
-    // As binaries of level 1 write them, before and after the upgrade.
-    const auto park = [&](int offset) {
-        database_.run(
-            "INSERT INTO dead_letters (id, topic, partition, \"offset\", payload, payload_encoding, "
-            "value_sha256, error_class, error_code, error_message, attempts, first_failed_at, "
-            "last_failed_at) VALUES (gen_random_uuid(), 'transactions', 0, " +
-            std::to_string(offset) + ", 'x', 'utf8', '\\x01', 'foreign', 'undecodable', '', 1, now(), now())");
-    };
-    park(1);
-    ASSERT_TRUE(migrate_up(connection, all));
-    EXPECT_TRUE(check_schema(connection, all.first(1))) << "level 1 goes on working";
-    park(2);
-    EXPECT_EQ(connection.query_row(sql::LettersCountUnannounced{}).value().letters, 2);
-}
-
 TEST_F(MigrationsTest, TellsBinariesThatAreTooOldOrTooNew) {
     EXPECT_EQ(check({kFirst}), "schema_too_old");
     ASSERT_EQ(up({kFirst}), "");
@@ -152,6 +134,72 @@ TEST_F(MigrationsTest, TellsBinariesThatAreTooOldOrTooNew) {
     ASSERT_EQ(up({kFirst, kSecond, kThird}), "");
     EXPECT_EQ(check({kFirst, kSecond}), "schema_too_new");
     EXPECT_EQ(check({kFirst, kSecond, kThird}), "");
+}
+
+// What the tables refuse by themselves, whatever a binary does.
+class TablesTest : public testing::Test {
+protected:
+    TablesTest() {
+        database_.run(R"sql(
+            INSERT INTO account_settings (id, currency, lane, created_at, updated_at)
+            VALUES ('00000000-0000-7000-8000-000000000003', 'EUR', 3, now(), now());
+            INSERT INTO accepted (id, account_id, amount_cents, net_cents, places, schema_version, currency, type,
+                                  idempotency_key, lane, seq, event_id, created_at)
+            SELECT gen_random_uuid(), '00000000-0000-7000-8000-000000000003', 5, 5, 1, 1, 'EUR', 'CREDIT', n::text, 3, n,
+                   gen_random_uuid(), now() FROM generate_series(1, 2) n;
+            INSERT INTO decisions (lane, seq, transaction_id, account_id, amount_cents, balance_after_cents, floor_cents,
+                                   processed_at, kind)
+            SELECT lane, seq, id, account_id, 5, 5, 0, now(), 'POSTED' FROM accepted WHERE seq = 1)sql");
+    }
+
+    std::string refused(const std::string& sql) {
+        auto connection = database_.connect();
+        const auto done = connection.run_script(sql);
+        return done ? "" : done.error().code;
+    }
+
+    test::TestDatabase database_;
+};
+
+TEST_F(TablesTest, RefuseASecondDecisionAtAPlace) {
+    EXPECT_EQ(refused("INSERT INTO decisions SELECT * FROM decisions"), demand_not_met);
+}
+
+TEST_F(TablesTest, RefuseAPlaceThatFollowsNoParkedOne) {
+    EXPECT_EQ(refused("INSERT INTO places (lane, seq, account_id, net_cents, transaction_id, event_id, places, "
+                      "dead_letter_id, verdict, created_at) SELECT lane, 3, account_id, net_cents, id, "
+                      "gen_random_uuid(), 1, gen_random_uuid(), 'replay', now() FROM accepted WHERE seq = 1"),
+              demand_not_met);
+}
+
+TEST_F(TablesTest, RefuseASecondTransactionAtAPlace) {
+    EXPECT_EQ(
+        refused("INSERT INTO accepted SELECT gen_random_uuid(), account_id, gen_random_uuid(), seq, amount_cents, "
+                "net_cents, created_at, lane, places, schema_version, currency, type, 'another key' "
+                "FROM accepted WHERE seq = 1"),
+        demand_not_met);
+}
+
+TEST_F(TablesTest, RefuseToForget) {
+    for (const char* table : {"accepted", "places", "decisions", "account_changes", "account_keys",
+                              "dead_letter_decisions", "lane_intake", "lane_apply", "account_settings"}) {
+        SCOPED_TRACE(table);
+        EXPECT_EQ(refused(std::string("TRUNCATE ") + table + " CASCADE"), "55000");
+    }
+    for (const char* change : {"UPDATE accepted SET amount_cents = 6", "DELETE FROM accepted",
+                               "UPDATE decisions SET balance_after_cents = 6", "DELETE FROM decisions",
+                               "UPDATE lane_apply SET lane = lane + 100", "DELETE FROM account_settings"}) {
+        SCOPED_TRACE(change);
+        EXPECT_EQ(refused(change), "55000");
+    }
+}
+
+TEST_F(TablesTest, RefuseABalanceBelowTheFloor) {
+    EXPECT_EQ(
+        refused("INSERT INTO decisions (lane, seq, transaction_id, account_id, amount_cents, balance_after_cents, "
+                "floor_cents, processed_at, kind) SELECT lane, seq, id, account_id, -6, -1, 0, now(), 'POSTED' "
+                "FROM accepted WHERE seq = 2"),
+        "23514");
 }
 
 }  // namespace

@@ -411,7 +411,7 @@ TEST(TestDatabase, IsFreshAndMigrated) {
     first.run("INSERT INTO publishers VALUES ('a', now())");
     EXPECT_EQ(first.value("SELECT count(*) FROM publishers"), "1");
     EXPECT_EQ(second.value("SELECT count(*) FROM publishers"), "0");
-    EXPECT_EQ(second.value("SELECT count(*) FROM lane_apply"), "12");
+    EXPECT_EQ(second.value("SELECT count(*) FROM lane_apply"), "48");
 }
 
 TEST(TestCluster, CanBeKilledStoppedAndStarted) {

@@ -12,14 +12,15 @@
 namespace ledgerline::test {
 namespace {
 
-constexpr int kLane = 0;
+constexpr int kLane = 1;
 constexpr const char* kAccount = "00000000-0000-7000-8000-000000000001";
 
 class StageLocks : public testing::Test {
 protected:
     void SetUp() override {
-        database_.run(std::string("INSERT INTO accounts (id, currency, lane, created_at, updated_at) VALUES ('") +
-                      kAccount + "', 'EUR', 0, now(), now())");
+        database_.run(
+            std::string("INSERT INTO account_settings (id, currency, lane, created_at, updated_at) VALUES ('") +
+            kAccount + "', 'EUR', 1, now(), now())");
         first_ = item();
         accept(first_);
     }
@@ -50,16 +51,17 @@ protected:
 
     void apply_first() {
         apply::PgLedgerStore ledger{db::Session(impatient(), metrics_, "worker")};
-        const auto result = ledger.apply(kLane, 0, std::vector{apply::EventRef{1, first_.event_id}});
-        ASSERT_TRUE(result) << result.error().message;
-        ASSERT_EQ(result->status, apply::ApplyResult::Status::applied);
+        const std::vector<apply::LaneRun> runs{{kLane, 0, {{1, first_.event_id}}}};
+        const auto results = ledger.apply(runs);
+        ASSERT_TRUE(results) << results.error().message;
+        ASSERT_EQ(results->front().status, apply::ApplyResult::Status::applied);
     }
 
     void publish_first() {
         publish::PgOutboxStore outbox(impatient(), metrics_);
         const auto leases = outbox.renew("me", milliseconds(5000));
         ASSERT_TRUE(leases) << leases.error().message;
-        const publish::Lease& lease = leases->front();
+        const publish::Lease& lease = (*leases)[kLane];
         ASSERT_EQ(lease.lane, kLane);
         const auto moved = outbox.advance("me", std::vector{publish::Advance{kLane, lease.epoch, 0, 1}});
         ASSERT_TRUE(moved) << moved.error().message;
@@ -83,35 +85,41 @@ protected:
 };
 
 TEST_F(StageLocks, AnOpenApplyBlocksNeitherIntakeForTheSameAccountNorThePublisher) {
-    const std::vector<std::int64_t> seqs{1}, balances{100};
-    const std::vector<Uuid> event_ids{first_.event_id}, accounts{first_.account_id};
-    hold_open({sql::ApplyMoveCursor{.lane = kLane, .applied_seq = 0, .new_applied_seq = 1},
-               sql::ApplyProveAndLock{.lane = kLane, .seqs = seqs, .event_ids = event_ids},
-               sql::ApplyWriteAccounts{.ids = accounts, .balances_cents = balances}});
+    const std::vector<int> lanes{kLane};
+    const std::vector<std::int64_t> seqs{1}, balances{100}, floors{0};
+    const std::vector<Uuid> event_ids{first_.event_id};
+    const std::vector<std::optional<std::string>> none{std::nullopt};
+    hold_open({sql::ApplyLockLanes{lanes}, sql::ApplyAppliedSeqs{lanes},
+               sql::ApplyProveAndRead{.lanes = lanes, .seqs = seqs, .event_ids = event_ids},
+               sql::ApplyDecide{.lanes = lanes,
+                                .seqs = seqs,
+                                .balances_after_cents = balances,
+                                .floors_cents = floors,
+                                .failure_codes = none,
+                                .failure_reasons = none}});
     accept(item());
     publish_first();
 }
 
 TEST_F(StageLocks, AnOpenIntakeBlocksNeitherTheWorkerNorThePublisher) {
     const std::vector<Uuid> accounts{first_.account_id}, ids{ids_.next()};
-    const std::vector<int> lanes{kLane};
-    const std::vector<std::int64_t> seqs{2}, amounts{100};
+    const std::vector<int> lanes{kLane}, nths{1};
+    const std::vector<std::int64_t> amounts{100};
     const std::vector<std::string> currencies{"EUR"}, types{"CREDIT"}, keys{"key"};
     const std::vector<std::optional<std::string>> none{std::nullopt};
-    hold_open({sql::IntakeLockLanes{.account_ids = accounts, .wait_for_none = false, .not_waited_for = {}},
-               sql::IntakeInsert{.ids = ids,
-                                 .account_ids = accounts,
-                                 .amounts_cents = amounts,
-                                 .currencies = currencies,
-                                 .types = types,
-                                 .idempotency_keys = keys,
-                                 .metadata = none,
-                                 .lanes = lanes,
-                                 .seqs = seqs,
-                                 .event_ids = ids,
-                                 .traceparents = none,
-                                 .created_at = clock_.wall_now()},
-               sql::IntakeMoveCursors{.lanes = lanes, .rows = amounts}});
+    hold_open({sql::IntakeLockLanes{lanes}, sql::IntakeAcceptNew{.lanes = lanes,
+                                                                 .ids = ids,
+                                                                 .account_ids = accounts,
+                                                                 .event_ids = ids,
+                                                                 .lanes_of = lanes,
+                                                                 .nths = nths,
+                                                                 .amounts_cents = amounts,
+                                                                 .nets_cents = amounts,
+                                                                 .currencies = currencies,
+                                                                 .types = types,
+                                                                 .idempotency_keys = keys,
+                                                                 .metadata = none,
+                                                                 .traceparents = none}});
     publish_first();
     apply_first();
 }

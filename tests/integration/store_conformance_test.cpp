@@ -75,9 +75,8 @@ public:
             event.event_id.to_string(), letter_id.to_string()));
     }
     void poison(const Uuid& transaction_id) override {
-        database_.run(
-            fmt::format("ALTER TABLE decisions ADD CONSTRAINT poison CHECK (transaction_id <> '{}')",
-                        transaction_id.to_string()));
+        database_.run(fmt::format("ALTER TABLE decisions ADD CONSTRAINT poison CHECK (transaction_id <> '{}')",
+                                  transaction_id.to_string()));
     }
     void let_leases_expire() override {
         database_.run("UPDATE publishers SET expires_at = now() - interval '1 second'");

@@ -275,7 +275,8 @@ TEST_F(ValidRequests, AreReplayedFromTheirDeadLetters) {
     database().run(
         "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
         "$$ BEGIN RAISE EXCEPTION 'not now' USING ERRCODE = '22003'; END $$;"
-        "CREATE TRIGGER refuse BEFORE INSERT ON outcomes FOR EACH ROW EXECUTE FUNCTION refuse()");
+        "CREATE TRIGGER refuse BEFORE INSERT ON decisions FOR EACH ROW WHEN (NEW.kind <> 'PARKED') EXECUTE FUNCTION "
+        "refuse()");
     requests_ = generate();
     std::vector<Request*> chosen;
     for (Request& request : requests_)
@@ -286,7 +287,7 @@ TEST_F(ValidRequests, AreReplayedFromTheirDeadLetters) {
         request.id = result.at("transaction.id");
         letters.push_back(result.at("transaction.dead_letter_id"));
     });
-    database().run("DROP TRIGGER refuse ON outcomes");
+    database().run("DROP TRIGGER refuse ON decisions");
     ASSERT_EQ(letters.size(), chosen.size());
     for (std::size_t i = 0; i < letters.size(); ++i) {
         const Answer letter = api().get("/v1/dead-letters/" + letters[i]);

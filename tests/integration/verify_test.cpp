@@ -11,7 +11,7 @@
 namespace ledgerline::audit {
 namespace {
 
-// Accounts 1 (floor 0) and 2 (floor -500) live in lane 0, account 3 in lane 1. Transaction n has the id 1000 + n, its
+// Accounts 30 (floor 0) and 60 (floor -500) live in lane 0, account 1 in lane 1. Transaction n has the id 1000 + n, its
 // event 2000 + n, its dead letter 3000 + n.
 constexpr const char* kScene = R"sql(
 CREATE FUNCTION id(n integer) RETURNS uuid LANGUAGE sql
@@ -19,17 +19,23 @@ CREATE FUNCTION id(n integer) RETURNS uuid LANGUAGE sql
 
 CREATE FUNCTION accept(n integer, account integer, in_lane integer, at_seq bigint, of_type text, amount bigint,
                        in_currency text DEFAULT 'EUR') RETURNS void LANGUAGE sql AS $$
-    INSERT INTO accepted (id, account_id, amount_cents, currency, type, idempotency_key, lane, seq, event_id, created_at)
-    VALUES (id(1000 + n), id(account), amount, in_currency, of_type, 'key ' || n, in_lane, at_seq, id(2000 + n), now()) $$;
+    INSERT INTO accepted (id, account_id, amount_cents, net_cents, places, schema_version, currency, type,
+                          idempotency_key, lane, seq, event_id, created_at)
+    VALUES (id(1000 + n), id(account), amount, CASE of_type WHEN 'DEBIT' THEN -amount ELSE amount END, 1, 1,
+            in_currency, of_type, 'key ' || n, in_lane, at_seq, id(2000 + n), now()) $$;
 
-CREATE FUNCTION decide(n integer, balance_after bigint, code text DEFAULT NULL) RETURNS void LANGUAGE sql AS $$
-    INSERT INTO outcomes (lane, seq, event_id, transaction_id, account_id, outcome, balance_after_cents, failure_code,
-                          processed_at)
-    SELECT lane, seq, event_id, id, account_id, CASE WHEN code IS NULL THEN 'PROCESSED' ELSE 'FAILED' END,
-           balance_after, code, now()
-    FROM accepted WHERE id = id(1000 + n) $$;
+-- At the last place that the transaction has so far.
+CREATE FUNCTION decide(n integer, balance_after bigint, code text DEFAULT NULL, letter uuid DEFAULT NULL)
+RETURNS void LANGUAGE sql AS $$
+    INSERT INTO decisions (lane, seq, transaction_id, account_id, amount_cents, balance_after_cents, floor_cents,
+                           processed_at, kind, failure_code, dead_letter_id)
+    SELECT p.lane, p.seq, p.transaction_id, p.account_id, p.net_cents, balance_after, a.min_balance_cents, now(),
+           CASE WHEN letter IS NOT NULL THEN 'PARKED' WHEN code IS NOT NULL THEN 'REFUSED' ELSE 'POSTED' END, code,
+           letter
+    FROM lane_places p JOIN account_settings a ON a.id = p.account_id
+    WHERE p.transaction_id = id(1000 + n) ORDER BY p.seq DESC LIMIT 1 $$;
 
-CREATE FUNCTION park(n integer, in_state text) RETURNS void LANGUAGE sql AS $$
+CREATE FUNCTION letter(n integer, in_state text) RETURNS void LANGUAGE sql AS $$
     INSERT INTO dead_letters (id, event_id, transaction_id, account_id, lane, seq, topic, partition, "offset", payload,
                               payload_encoding, value_sha256, error_class, error_code, error_message, attempts,
                               first_failed_at, last_failed_at, state, decided_at)
@@ -37,33 +43,33 @@ CREATE FUNCTION park(n integer, in_state text) RETURNS void LANGUAGE sql AS $$
            'permanent', '22003', 'by hand', 1, now(), now(), in_state, CASE WHEN in_state <> 'PARKED' THEN now() END
     FROM accepted WHERE id = id(1000 + n) $$;
 
-INSERT INTO accounts (id, currency, balance_cents, min_balance_cents, lane, created_at, updated_at)
-VALUES (id(1), 'EUR', 20, 0, 0, now(), now()), (id(2), 'EUR', -300, -500, 0, now(), now()),
-       (id(3), 'CZK', 400, 0, 1, now(), now());
+CREATE FUNCTION place_again(n integer, at_seq bigint, of_verdict text) RETURNS void LANGUAGE sql AS $$
+    INSERT INTO places (lane, seq, account_id, net_cents, transaction_id, event_id, places, dead_letter_id, verdict,
+                        created_at)
+    SELECT lane, at_seq, account_id, net_cents, id, id(2900 + n), 1, id(3000 + n), of_verdict, now()
+    FROM accepted WHERE id = id(1000 + n) $$;
 
-SELECT accept(1, 1, 0, 1, 'CREDIT', 1000), decide(1, 1000);
-SELECT accept(2, 2, 0, 2, 'DEBIT', 300), decide(2, -300);
-SELECT accept(3, 1, 0, 3, 'DEBIT', 1001), decide(3, 1000, 'insufficient_balance');
-SELECT accept(4, 1, 0, 4, 'DEBIT', 1000), decide(4, 0);
-SELECT accept(5, 2, 0, 5, 'CREDIT', 50), park(5, 'PARKED');
-SELECT accept(6, 1, 0, 6, 'CREDIT', 70), park(6, 'DISCARDED'), decide(6, NULL, 'discarded');
-SELECT accept(7, 1, 0, 7, 'CREDIT', 20), park(7, 'REPLAYED');
-SELECT accept(8, 2, 0, 8, 'DEBIT', 1), decide(8, -300, 'account_suspended');
-INSERT INTO replayed_events (lane, seq, event_id, transaction_id, dead_letter_id, created_at)
-VALUES (0, 9, id(2907), id(1007), id(3007), now());
-INSERT INTO outcomes (lane, seq, event_id, transaction_id, account_id, outcome, balance_after_cents, processed_at)
-VALUES (0, 9, id(2907), id(1007), id(1), 'PROCESSED', 20, now());
-SELECT accept(10, 1, 0, 10, 'CREDIT', 5), accept(11, 1, 0, 11, 'CREDIT', 5);
-UPDATE lane_intake SET last_seq = 11 WHERE lane = 0;
-UPDATE lane_publish SET published_seq = 10 WHERE lane = 0;
-UPDATE lane_apply SET applied_seq = 9 WHERE lane = 0;
+INSERT INTO account_settings (id, currency, min_balance_cents, lane, created_at, updated_at)
+VALUES (id(30), 'EUR', 0, 0, now(), now()), (id(60), 'EUR', -500, 0, now(), now()),
+       (id(1), 'CZK', 0, 1, now(), now());
 
-SELECT accept(21, 3, 1, 1, 'CREDIT', 500, 'CZK'), decide(21, 500);
-SELECT accept(22, 3, 1, 2, 'DEBIT', 10, 'EUR'), decide(22, 500, 'currency_mismatch');
-SELECT accept(23, 3, 1, 3, 'DEBIT', 100, 'CZK'), decide(23, 400);
-UPDATE lane_intake SET last_seq = 3 WHERE lane = 1;
+SELECT accept(1, 30, 0, 1, 'CREDIT', 1000), decide(1, 1000);
+SELECT accept(2, 60, 0, 2, 'DEBIT', 300), decide(2, -300);
+SELECT accept(3, 30, 0, 3, 'DEBIT', 1001), decide(3, 1000, 'insufficient_balance');
+SELECT accept(4, 30, 0, 4, 'DEBIT', 1000), decide(4, 0);
+SELECT accept(5, 60, 0, 5, 'CREDIT', 50), letter(5, 'PARKED'), decide(5, -300, NULL, id(3005));
+SELECT accept(6, 30, 0, 6, 'CREDIT', 70), letter(6, 'DISCARDED'), decide(6, 0, NULL, id(3006));
+SELECT accept(7, 30, 0, 7, 'CREDIT', 20), letter(7, 'REPLAYED'), decide(7, 0, NULL, id(3007));
+SELECT accept(8, 60, 0, 8, 'DEBIT', 1), decide(8, -300, 'account_suspended');
+SELECT place_again(7, 9, 'replay'), decide(7, 20);
+SELECT place_again(6, 10, 'discard'), decide(6, 20, 'discarded');
+SELECT accept(10, 30, 0, 11, 'CREDIT', 5), accept(11, 30, 0, 12, 'CREDIT', 5);
+UPDATE lane_publish SET published_seq = 11 WHERE lane = 0;
+
+SELECT accept(21, 1, 1, 1, 'CREDIT', 500, 'CZK'), decide(21, 500);
+SELECT accept(22, 1, 1, 2, 'DEBIT', 10, 'EUR'), decide(22, 500, 'currency_mismatch');
+SELECT accept(23, 1, 1, 3, 'DEBIT', 100, 'CZK'), decide(23, 400);
 UPDATE lane_publish SET published_seq = 3 WHERE lane = 1;
-UPDATE lane_apply SET applied_seq = 3 WHERE lane = 1;
 )sql";
 
 std::string id(int n) {
@@ -132,10 +138,10 @@ TEST_F(Verify, FindsNothingWrongWithARightLedger) {
     const VerifyReport found = report();
     EXPECT_TRUE(found.ok()) << text_of(found);
     const auto examined = [&](Check check) { return found.finding(check).examined; };
-    EXPECT_EQ(examined(Check::cursors), 12);
-    EXPECT_EQ(examined(Check::dense), 14);
-    EXPECT_EQ(examined(Check::settled), 12) << "two still wait";
-    EXPECT_EQ(examined(Check::outcomes), 10);
+    EXPECT_EQ(examined(Check::cursors), 48);
+    EXPECT_EQ(examined(Check::dense), 15);
+    EXPECT_EQ(examined(Check::settled), 13) << "two still wait";
+    EXPECT_EQ(examined(Check::outcomes), 13);
     EXPECT_EQ(examined(Check::entries), 6);
     EXPECT_EQ(examined(Check::refusals), 4);
     EXPECT_EQ(examined(Check::discards), 1);
@@ -145,19 +151,19 @@ TEST_F(Verify, FindsNothingWrongWithARightLedger) {
 
 TEST_F(Verify, SaysThatALaneIsHaltedThoughTheLedgerIsWhole) {
     damage(
-        "INSERT INTO lane_halts VALUES (0, 'apply', 10, 'not_recognized', 'why', now()), "
+        "INSERT INTO lane_halts VALUES (0, 'apply', 11, 'not_recognized', 'why', now()), "
         "(1, 'publish', 3, 'too_large', 'past it already', now())");
     const VerifyReport found = report();
     EXPECT_FALSE(found.ok());
     EXPECT_FALSE(found.damaged());
     EXPECT_EQ(broken(found), std::set{Check::halts});
-    EXPECT_EQ(found.finding(Check::halts).examined, 12);
+    EXPECT_EQ(found.finding(Check::halts).examined, 48);
     EXPECT_EQ(found.finding(Check::halts).violated, 1);
-    EXPECT_THAT(text_of(found), testing::ContainsRegex("lane 0 seq 10 : apply halted at .*: not_recognized: why"));
+    EXPECT_THAT(text_of(found), testing::ContainsRegex("lane 0 seq 11 : apply halted at .*: not_recognized: why"));
 }
 
 TEST_F(Verify, SaysThatAnAnnouncedEventIsNotApplied) {
-    constexpr const char* kSettled = "UPDATE outcomes SET processed_at = now() - interval '40 seconds' WHERE lane = 0";
+    constexpr const char* kSettled = "UPDATE decisions SET processed_at = now() - interval '40 seconds' WHERE lane = 0";
     const VerifySettings settings{.second_look = milliseconds(1), .on_progress = {}};
     damage(kSettled);
     EXPECT_TRUE(report(settings).ok());  // the next event has just been accepted
@@ -166,25 +172,29 @@ TEST_F(Verify, SaysThatAnAnnouncedEventIsNotApplied) {
     EXPECT_FALSE(found.damaged());
     EXPECT_EQ(broken(found), std::set{Check::halts});
     EXPECT_THAT(text_of(found), testing::ContainsRegex(
-                                    "lane 0 seq 10 : published but not applied; the lane has not moved for 4[0-9] s"));
+                                    "lane 0 seq 11 : published but not applied; the lane has not moved for 4[0-9] s"));
 }
 
 TEST_F(Verify, SaysTheSameWhateverTheStretch) {
-    damage("UPDATE accounts SET balance_cents = 21 WHERE id = id(1); DELETE FROM accepted WHERE id = id(1010)");
+    damage(
+        "UPDATE decisions SET balance_after_cents = 21 WHERE lane = 0 AND seq = 10; "
+        "DELETE FROM accepted WHERE id = id(1010)");
     const std::string expected = text_of(report());
     for (const std::int64_t seqs : {1, 2, 3, 11})
         EXPECT_EQ(text_of(report({.stretch_seqs = seqs, .listed_max = 20, .on_progress = {}})), expected) << seqs;
 }
 
 TEST_F(Verify, CountsMoreThanItLists) {
-    damage("DELETE FROM outcomes WHERE outcome = 'FAILED'");
+    damage("DELETE FROM decisions WHERE kind = 'REFUSED' AND failure_code <> 'discarded'");
     const VerifyReport found = report({.stretch_seqs = 10'000, .listed_max = 2, .on_progress = {}});
     EXPECT_EQ(found.finding(Check::settled).violated, 3);
     EXPECT_EQ(found.finding(Check::settled).listed.size(), 2u);
 }
 
 TEST_F(Verify, TellsAMistakeOnceWhereItBegins) {
-    damage("UPDATE accepted SET amount_cents = 999 WHERE id = id(1001)");
+    damage(
+        "UPDATE accepted SET amount_cents = 999, net_cents = 999 WHERE id = id(1001); "
+        "UPDATE decisions SET amount_cents = 999 WHERE transaction_id = id(1001)");
     EXPECT_EQ(report().finding(Check::entries).violated, 1) << "the later entries are wrong by the same amount";
 }
 
@@ -194,7 +204,7 @@ TEST_F(Verify, TellsHowFarItIs) {
                 told.emplace_back(done, total);
             }});
     using Told = std::pair<std::int64_t, std::int64_t>;
-    EXPECT_THAT(told, testing::ElementsAre(Told(10, 14), Told(11, 14), Told(14, 14)));
+    EXPECT_THAT(told, testing::ElementsAre(Told(10, 15), Told(12, 15), Told(15, 15)));
 }
 
 class VerifyDamage : public Verify, public testing::WithParamInterface<Damage> {};
@@ -210,43 +220,59 @@ TEST_P(VerifyDamage, IsNamed) {
 using enum Check;
 const Damage kDamages[] = {
     {"BalanceChanged",
-     "UPDATE accounts SET balance_cents = 21 WHERE id = id(1)",
-     {balances},
+     "UPDATE decisions SET balance_after_cents = 21 WHERE lane = 0 AND seq = 10",
+     {entries, balances},
      "the account's balance is 21, but its entries make 20",
-     1},
+     30},
     {"AmountChanged",
-     "UPDATE accepted SET amount_cents = 999 WHERE id = id(1001)",
+     "UPDATE accepted SET amount_cents = 999, net_cents = 999 WHERE id = id(1001); "
+     "UPDATE decisions SET amount_cents = 999 WHERE transaction_id = id(1001)",
      {entries, Check::floor, balances},
      "balance_after is 1000, but the entries make 999",
      1001},
+    {"NetChanged",
+     "UPDATE accepted SET net_cents = 999 WHERE id = id(1001)",
+     {identity, entries, Check::floor, balances},
+     "the place moves 999, but the transaction is a CREDIT of 1000",
+     1001},
+    {"AmountOfADecisionChanged",
+     "UPDATE decisions SET amount_cents = 999 WHERE transaction_id = id(1001)",
+     {identity},
+     "the decision is that of another place",
+     1001},
     {"BalanceAfterChanged",
-     "UPDATE outcomes SET balance_after_cents = 5 WHERE transaction_id = id(1004)",
+     "UPDATE decisions SET balance_after_cents = 5 WHERE transaction_id = id(1004)",
      {entries},
      "balance_after is 5, but the entries make 0",
      1004},
     {"BalanceAfterOfARefusalChanged",
-     "UPDATE outcomes SET balance_after_cents = 999 WHERE transaction_id = id(1003)",
+     "UPDATE decisions SET balance_after_cents = 999 WHERE transaction_id = id(1003)",
      {entries},
      "balance_after is 999, but the entries make 1000",
      1003},
+    {"BalanceAfterOfAParkedPlaceChanged",
+     "UPDATE decisions SET balance_after_cents = 999 WHERE transaction_id = id(1005)",
+     {entries},
+     "balance_after is 999, but the entries make -300",
+     1005},
     {"CurrencyChanged",
      "UPDATE accepted SET currency = 'USD' WHERE id = id(1001)",
      {entries},
      "an amount in USD was posted to an account in EUR",
      1001},
     {"FloorCrossed",
-     "ALTER TABLE accounts DROP CONSTRAINT accounts_balance_not_below_floor; "
-     "UPDATE accounts SET min_balance_cents = -200 WHERE id = id(2)",
+     "UPDATE account_settings SET min_balance_cents = -200 WHERE id = id(60)",
      {Check::floor},
      "the balance fell to -300, below the floor -200",
      1002},
     {"RefusedThoughCovered",
-     "UPDATE accepted SET amount_cents = 1000 WHERE id = id(1003)",
+     "UPDATE accepted SET amount_cents = 1000, net_cents = -1000 WHERE id = id(1003); "
+     "UPDATE decisions SET amount_cents = -1000 WHERE transaction_id = id(1003)",
      {refusals},
-     "refused for insufficient balance, but DEBIT of 1000 from 1000 keeps the floor 0",
+     "refused for insufficient balance, but -1000 from 1000 keeps the floor 0",
      1003},
     {"RefusedForOverflowWithoutOne",
-     "UPDATE outcomes SET failure_code = 'balance_overflow' WHERE transaction_id = id(1003)",
+     "UPDATE decisions SET failure_code = 'balance_overflow' WHERE transaction_id = id(1003)",
      {refusals},
      "refused for balance overflow, but the balance would have been -1",
      1003},
@@ -256,99 +282,107 @@ const Damage kDamages[] = {
      "refused for its currency, but both are CZK",
      1022},
     {"RefusedForNoKnownReason",
-     "UPDATE outcomes SET failure_code = 'because' WHERE transaction_id = id(1003)",
+     "UPDATE decisions SET failure_code = 'because' WHERE transaction_id = id(1003)",
      {refusals},
      "refused for an unknown reason 'because'",
      1003},
-    {"OutcomeLost",
-     "DELETE FROM outcomes WHERE transaction_id = id(1003)",
+    {"RefusedAsDiscardedAtItsFirstPlace",
+     "UPDATE decisions SET failure_code = 'discarded' WHERE transaction_id = id(1003)",
+     {refusals},
+     "refused as discarded at a place that discards no dead letter",
+     1003},
+    {"RefusalLost",
+     "DELETE FROM decisions WHERE transaction_id = id(1003)",
      {settled},
-     "applied, but there is neither an outcome nor a dead letter",
+     "applied, but there is no decision",
      1003},
     {"EntryLost",
-     "DELETE FROM outcomes WHERE transaction_id = id(1004)",
+     "DELETE FROM decisions WHERE transaction_id = id(1004)",
      {settled, entries, balances},
-     "applied, but there is neither an outcome nor a dead letter",
+     "applied, but there is no decision",
      1004},
     {"ParkedLetterLost",
      "DELETE FROM dead_letters WHERE id = id(3005)",
      {settled},
-     "applied, but there is neither an outcome nor a dead letter",
+     "dead-lettered, but there is no dead letter",
      1005},
-    {"OutcomeAboveCursor",
-     "SELECT decide(10, 25)",
-     {outcomes},
-     "has a decision above the lane's cursor: outcome",
-     1010},
-    {"LetterAboveCursor",
-     "SELECT park(10, 'PARKED')",
-     {outcomes},
-     "has a decision above the lane's cursor: dead letter",
-     1010},
-    {"OutcomeOfAParkedEvent",
-     "SELECT decide(5, -300, 'account_suspended')",
-     {outcomes},
-     "has an outcome although the event is a dead letter",
-     1005},
+    {"DecidedBeforeItsTurn", "SELECT decide(11, 25)", {settled}, "applied, but there is no decision", 1010},
+    {"LetterWithoutPlace",
+     "SELECT letter(10, 'PARKED')",
+     {dense},
+     "no event was dead-lettered with this dead letter",
+     3010},
     {"WaitingEventLost", "DELETE FROM accepted WHERE id = id(1010)", {dense}, "there is no event with this seq"},
-    {"LastEventLost", "DELETE FROM accepted WHERE id = id(1011)", {dense}, "there is no event with this seq"},
+    {"LastEventsLost",
+     "DELETE FROM accepted WHERE id IN (id(1010), id(1011))",
+     {cursors},
+     "published_seq is 11, but the last event is 10"},
     {"AppliedEventLost",
      "DELETE FROM accepted WHERE id = id(1003)",
      {dense, outcomes},
-     "the outcome has no event",
+     "the decision has no event",
      1003},
-    {"ParkedEventLost", "DELETE FROM accepted WHERE id = id(1005)", {dense}, "the dead letter has no event", 3005},
+    {"ParkedEventLost",
+     "DELETE FROM accepted WHERE id = id(1005)",
+     {dense, outcomes},
+     "there is no event with this seq"},
     {"SeqTwice",
-     "ALTER TABLE accepted DROP CONSTRAINT accepted_lane_seq_once; UPDATE accepted SET seq = 10 WHERE id = id(1011)",
+     "ALTER TABLE accepted DROP CONSTRAINT accepted_place_once; UPDATE accepted SET seq = 11 WHERE id = id(1011)",
      {dense},
-     "another event, outcome or letter has the same seq"},
-    {"OutcomeTwice",
-     "ALTER TABLE outcomes DROP CONSTRAINT outcomes_lane_seq_once; "
-     "ALTER TABLE outcomes DROP CONSTRAINT outcomes_transaction_once; SELECT decide(4, 0)",
+     "another place, decision or letter has the same seq"},
+    {"DecisionTwice",
+     "ALTER TABLE decisions DROP CONSTRAINT decisions_place_once; SELECT decide(4, 0)",
      {dense},
-     "another event, outcome or letter has the same seq",
+     "another place, decision or letter has the same seq",
      2004},
-    {"EventAboveLast",
-     "UPDATE lane_intake SET last_seq = 10 WHERE lane = 0",
+    {"EventBelowOne",
+     "ALTER TABLE accepted DROP CONSTRAINT accepted_seq_check; UPDATE accepted SET seq = 0 WHERE id = id(1011)",
      {dense},
      "the event is outside of the lane's sequence",
      2011},
-    {"EventOfNoLane", "SELECT accept(30, 1, 77, 1, 'CREDIT', 1)", {dense}, "there is no such lane", 2030},
-    {"OutcomeOfAnotherAccount",
-     "UPDATE outcomes SET account_id = id(2) WHERE transaction_id = id(1004)",
+    {"EventOfNoLane", "SELECT accept(31, 30, 77, 1, 'CREDIT', 1)", {dense}, "there is no such lane", 2031},
+    {"DecisionOfAnotherAccount",
+     "UPDATE decisions SET account_id = id(60) WHERE transaction_id = id(1004)",
      {identity},
-     "the outcome is that of another event",
+     "the decision is that of another place",
      1004},
-    {"OutcomeOfAnotherEvent",
-     "UPDATE outcomes SET event_id = id(2001) WHERE transaction_id = id(1004)",
+    {"DecisionOfAnotherTransaction",
+     "UPDATE decisions SET transaction_id = id(1001) WHERE transaction_id = id(1004)",
      {identity},
-     "the outcome is that of another event",
-     1004},
+     "the decision is that of another place",
+     1001},
     {"LetterOfAnotherEvent",
      "UPDATE dead_letters SET event_id = id(99) WHERE id = id(3005)",
      {identity},
      "the dead letter is that of another event",
      3005},
     {"AccountMoved",
-     "UPDATE accounts SET lane = 1 WHERE id = id(2)",
+     "ALTER TABLE account_settings DROP CONSTRAINT account_settings_lane; "
+     "UPDATE account_settings SET lane = 1 WHERE id = id(60)",
      {identity, balances},
-     "account 00000000-0000-7000-8000-000000000002 does not exist in this lane",
+     "account 00000000-0000-7000-8000-000000000060 does not exist in this lane",
      1002},
     {"AccountOfNoLane",
-     "UPDATE accounts SET lane = 99 WHERE id = id(3)",
+     "ALTER TABLE account_settings DROP CONSTRAINT account_settings_lane; "
+     "UPDATE account_settings SET lane = 99 WHERE id = id(1)",
      {identity, balances},
      "the account's lane does not exist",
-     3},
+     1},
     {"DiscardWithoutLetter",
      "DELETE FROM dead_letters WHERE id = id(3006)",
-     {discards},
-     "discarded without a discarded dead letter",
+     {settled, discards},
+     "the event discards a dead letter that does not exist",
+     1006},
+    {"DiscardPosted",
+     "UPDATE decisions SET kind = 'POSTED', failure_code = NULL WHERE lane = 0 AND seq = 10",
+     {discards, entries, balances},
+     "posted at a place that discards a dead letter",
      1006},
     {"DiscardedLetterWithoutDiscard",
-     "DELETE FROM outcomes WHERE transaction_id = id(1006)",
+     "UPDATE dead_letters SET state = 'DISCARDED', decided_at = now() WHERE id = id(3005)",
      {discards},
-     "the dead letter is discarded, but the transaction is not",
-     3006},
+     "the dead letter is DISCARDED, but no later event says so",
+     3005},
     {"ReplayWithoutLetter",
      "DELETE FROM dead_letters WHERE id = id(3007)",
      {settled, replays},
@@ -359,30 +393,34 @@ const Damage kDamages[] = {
      {replays},
      "the event replays a dead letter that was not replayed, or one of another transaction",
      1007},
+    {"ReplayedLetterWithoutReplay",
+     "UPDATE dead_letters SET state = 'REPLAYED', decided_at = now() WHERE id = id(3005)",
+     {settled},
+     "the dead letter is REPLAYED, but no later event says so",
+     3005},
     {"ReplayLost",
-     "DELETE FROM replayed_events",
-     {dense, outcomes, settled, balances},
-     "the dead letter is replayed, but no later event replays it",
+     "DELETE FROM places WHERE verdict = 'replay'",
+     {dense, outcomes, settled, entries, balances},
+     "the dead letter is REPLAYED, but no later event says so",
      3007},
     {"ReplayBeforeItsLetter",
      "UPDATE accepted SET seq = 9 WHERE id = id(1007); UPDATE dead_letters SET seq = 9 WHERE id = id(3007); "
-     "UPDATE replayed_events SET seq = 7; UPDATE outcomes SET seq = 7 WHERE event_id = id(2907)",
+     "UPDATE places SET seq = 7 WHERE verdict = 'replay'; "
+     "UPDATE decisions SET seq = -seq, balance_after_cents = 20 WHERE transaction_id = id(1007); "
+     "UPDATE decisions SET seq = 16 + seq WHERE transaction_id = id(1007)",
      {settled},
-     "the dead letter is replayed, but no later event replays it",
+     "the dead letter is REPLAYED, but no later event says so",
      3007},
     {"PublishedAhead",
-     "UPDATE lane_publish SET published_seq = 12 WHERE lane = 0",
+     "UPDATE lane_publish SET published_seq = 13 WHERE lane = 0",
      {cursors},
-     "published_seq is 12, but the last event is 11"},
+     "published_seq is 13, but the last event is 12"},
     {"AppliedAhead",
-     "UPDATE lane_apply SET applied_seq = 4 WHERE lane = 1",
+     "INSERT INTO decisions SELECT lane, 4, transaction_id, account_id, amount_cents, balance_after_cents, "
+     "floor_cents, "
+     "processed_at, kind FROM decisions WHERE lane = 1 AND seq = 3",
      {cursors},
      "applied_seq is 4, but the last event is 3"},
-    {"AppliedTooFar",
-     "UPDATE lane_apply SET applied_seq = 10 WHERE lane = 0",
-     {settled},
-     "applied, but there is neither an outcome nor a dead letter",
-     1010},
     {"CursorLost", "DELETE FROM lane_apply WHERE lane = 5", {cursors}, "a stage has no cursor in this lane"},
 };
 INSTANTIATE_TEST_SUITE_P(EachWay, VerifyDamage, testing::ValuesIn(kDamages),

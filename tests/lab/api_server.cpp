@@ -41,24 +41,23 @@ std::string ApiServer::transaction(const std::string& account_id, const std::str
     return transaction_json(account_id, key, amount_cents, "CREDIT", more);
 }
 
-void ApiServer::move_cursors(const std::string& transaction_id) {
-    for (const char* cursor : {"lane_publish SET published_seq", "lane_apply SET applied_seq"})
-        database_.run(fmt::format(
-            "UPDATE {} = s.seq FROM (SELECT lane, seq FROM lane_events WHERE transaction_id = "
-            "'{}' ORDER BY seq DESC LIMIT 1) s WHERE {}.lane = s.lane",
-            cursor, transaction_id, std::string_view(cursor).substr(0, std::string_view(cursor).find(' '))));
+// The place that the transaction got last, decided as `decision` says: columns of decisions from kind on.
+void ApiServer::decide(const std::string& transaction_id, const std::string& decision) {
+    database_.run(fmt::format(
+        "WITH place AS (SELECT * FROM lane_places WHERE transaction_id = '{0}' ORDER BY seq DESC LIMIT 1), decided AS ("
+        "INSERT INTO decisions (lane, seq, transaction_id, account_id, amount_cents, balance_after_cents, floor_cents, "
+        "processed_at, kind, failure_code, failure_reason, dead_letter_id) SELECT lane, seq, transaction_id, "
+        "account_id, "
+        "net_cents, abs(net_cents), 0, now(), {1} FROM place) "
+        "UPDATE lane_publish p SET published_seq = greatest(published_seq, place.seq) FROM place "
+        "WHERE p.lane = place.lane",
+        transaction_id, decision));
     api_->outcome_wakeup().notify();
 }
 
 void ApiServer::apply(const std::string& transaction_id, const std::string& outcome) {
-    database_.run(fmt::format(
-        "INSERT INTO outcomes (lane, seq, event_id, transaction_id, account_id, outcome, balance_after_cents, "
-        "failure_code, failure_reason, processed_at) SELECT e.lane, e.seq, e.event_id, t.id, t.account_id, '{0}', "
-        "t.amount_cents, CASE '{0}' WHEN 'FAILED' THEN 'insufficient_balance' END, CASE '{0}' WHEN 'FAILED' THEN "
-        "'insufficient balance' END, now() FROM lane_events e JOIN accepted t ON t.id = e.transaction_id WHERE t.id = "
-        "'{1}' ORDER BY e.seq DESC LIMIT 1",
-        outcome, transaction_id));
-    move_cursors(transaction_id);
+    decide(transaction_id, outcome == "FAILED" ? "'REFUSED', 'insufficient_balance', 'insufficient balance', NULL"
+                                               : "'POSTED', NULL, NULL, NULL");
 }
 
 std::string ApiServer::park(const std::string& transaction_id) {
@@ -66,11 +65,12 @@ std::string ApiServer::park(const std::string& transaction_id) {
     database_.run(fmt::format(
         "INSERT INTO dead_letters (id, event_id, transaction_id, account_id, lane, seq, topic, partition, \"offset\", "
         "message_key, payload, payload_encoding, value_sha256, error_class, error_code, error_message, attempts, "
-        "first_failed_at, last_failed_at) SELECT '{}', e.event_id, t.id, t.account_id, e.lane, e.seq, 'transactions', "
-        "e.lane, e.seq, 'key', '{{}}', 'utf8', '\\x00', 'permanent', '23514', 'a check failed', 1, now(), now() FROM "
-        "lane_events e JOIN accepted t ON t.id = e.transaction_id WHERE t.id = '{}' ORDER BY e.seq DESC LIMIT 1",
+        "first_failed_at, last_failed_at) SELECT '{}', event_id, transaction_id, account_id, lane, seq, "
+        "'transactions', "
+        "lane, seq, 'key', '{{}}', 'utf8', '\\x00', 'permanent', '23514', 'a check failed', 1, now(), now() FROM "
+        "lane_places WHERE transaction_id = '{}' ORDER BY seq DESC LIMIT 1",
         id, transaction_id));
-    move_cursors(transaction_id);
+    decide(transaction_id, "'PARKED', NULL, NULL, '" + id + "'");
     return id;
 }
 

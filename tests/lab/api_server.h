@@ -43,9 +43,9 @@ public:
     // The body of a transaction.
     static std::string transaction(const std::string& account_id, const std::string& key, int amount_cents = 100,
                                    const std::string& more = "");
-    // Writes the outcome of a transaction, moves the lane's cursors over it, and wakes whoever waits.
+    // Decides the last place of a transaction, as the worker would, and wakes whoever waits.
     void apply(const std::string& transaction_id, const std::string& outcome = "PROCESSED");
-    // Writes a dead letter for a transaction in place of its outcome. Returns the letter's id.
+    // Parks the transaction at its last place. Returns the letter's id.
     std::string park(const std::string& transaction_id);
 
     const TestDatabase& database() const { return database_; }
@@ -55,7 +55,7 @@ public:
     Wakeup& publisher_wakeup() { return publisher_wakeup_; }
 
 private:
-    void move_cursors(const std::string& transaction_id);
+    void decide(const std::string& transaction_id, const std::string& decision);
 
     TestDatabase database_;
     SystemClock clock_;

@@ -30,7 +30,8 @@ struct OutcomeRow {
     bool operator==(const OutcomeRow&) const = default;
 };
 
-// A database of its own for one test, with lane_count empty lanes. Anything that should work and does not ends the program.
+// A database of its own for one test, with lane_count empty lanes. Anything that should work and does not ends the
+// program.
 class DatabaseUnderTest {
 public:
     virtual ~DatabaseUnderTest() = default;

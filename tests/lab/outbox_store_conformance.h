@@ -138,14 +138,8 @@ TEST_P(OutboxStoreConformance, AReplayedEventStandsAmongTheAcceptedOnesUnderItsO
     again.event_id = new_id();
     again.seq = 2;
     const Uuid letter_id = new_id();
-    ASSERT_TRUE(database_->make_ledger_store()
-                    ->park(0, 0, {.letter_id = letter_id,
-                                  .ref = {1, first.event_id},
-                                  .incoming = {},
-                                  .error_class = "permanent",
-                                  .error_code = "23514",
-                                  .error_message = "bad row"})
-                    .value_or(false));
+    const apply::ParkedEvent letter{letter_id, {1, first.event_id}, {}, "permanent", "23514", "bad row", 1, {}};
+    ASSERT_TRUE(database_->make_ledger_store()->park(0, 0, letter).value_or(false));
     database_->insert_again(again, letter_id);
     insert_credits(account, 0, 3, 3);
     const auto events = store_->read(std::vector{lease_of(0, renew("a"))}, 10);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "bus/memory/bus.h"
+#include "domain/legs.h"
 #include "lab/api_server.h"
 #include "roles/publisher_service.h"
 #include "roles/worker_service.h"
@@ -20,7 +21,7 @@ public:
     const TestDatabase& database() const { return api_.database(); }
 
 private:
-    static constexpr int lanes = 12;
+    static constexpr int lanes = lane_count;
 
     ApiServer api_;
     SystemClock clock_;

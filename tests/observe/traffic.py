@@ -16,7 +16,7 @@ CREATE FUNCTION test_poison() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION 'poisoned by the test' USING ERRCODE = '{code}';
 END $$;
-CREATE TRIGGER test_poison BEFORE INSERT ON outcomes FOR EACH ROW WHEN (NEW.account_id = '{account}')
+CREATE TRIGGER test_poison BEFORE INSERT ON decisions FOR EACH ROW WHEN (NEW.account_id = '{account}' AND NEW.kind <> 'PARKED')
 EXECUTE FUNCTION test_poison();
 """
 CURE = "DROP FUNCTION IF EXISTS test_poison() CASCADE;"

@@ -5,6 +5,7 @@
 
 #include "base/random.h"
 #include "domain/dead_letter.h"
+#include "domain/legs.h"
 #include "lab/json_schema.h"
 
 namespace ledgerline::test {
@@ -25,7 +26,7 @@ public:
         event.event_id = uuid();
         event.transaction_id = uuid();
         event.account_id = uuid();
-        event.lane = static_cast<int>(pick(12));
+        event.lane = static_cast<int>(pick(lane_count));
         event.seq = pick(2) ? 1 + static_cast<std::int64_t>(pick(1000)) : INT64_MAX;
         event.occurred_at = WallTime(std::chrono::microseconds(pick(4'000'000'000'000'000)));
         if (pick(3))

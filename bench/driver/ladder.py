@@ -6,6 +6,7 @@ import re
 import subprocess
 import time
 
+import processes
 from processes import Failed
 
 CURRENCY = "EUR"
@@ -76,8 +77,9 @@ class Ladder:
         self._runs = 0
 
     def _sample(self):
+        busy, total = processes.machine_cpu_seconds()
         return {**progress_of(self._server.database), "postgres_cpu": self._server.cluster_cpu_seconds(),
-                "ledgerline_cpu": self._server.cpu_seconds()}
+                "ledgerline_cpu": self._server.cpu_seconds(), "busy_cpu": busy, "total_cpu": total}
 
     def _load(self, arguments):
         """The generator's result, with our samples from the begin and the end of its measurement."""
@@ -124,13 +126,17 @@ class Ladder:
         took = end["time"] - begin["time"]
         rate = applied / took
         each = max(applied, 1)
+        generator_cpu = result["user_cpu_seconds"] + result["system_cpu_seconds"]
+        ours = sum(end[key] - begin[key] for key in ("postgres_cpu", "ledgerline_cpu")) + generator_cpu
+        others = end["busy_cpu"] - begin["busy_cpu"] - ours
         measured = {
+            "others_cpu_share": max(others, 0) / max(end["total_cpu"] - begin["total_cpu"], 0.01),
             "seconds": took, "applied": applied, "applied_per_second": rate, "offered_per_second": offered,
             "lag_events": end["last"] - end["applied"], "lag_seconds": (end["last"] - end["applied"]) / max(rate, 1),
             "drain_seconds": drain_seconds,
             "postgres_cpu_us": (end["postgres_cpu"] - begin["postgres_cpu"]) * 1e6 / each,
             "ledgerline_cpu_us": (end["ledgerline_cpu"] - begin["ledgerline_cpu"]) * 1e6 / each,
-            "generator_cpu_us": (result["user_cpu_seconds"] + result["system_cpu_seconds"]) * 1e6 / each,
+            "generator_cpu_us": generator_cpu * 1e6 / each,
             "wal_bytes": (end["wal_bytes"] - begin["wal_bytes"]) / each,
             "page_images": end["page_images"] - begin["page_images"],
             "p50_ms": result["latency_ms"]["p50"], "p99_ms": result["latency_ms"]["p99"],

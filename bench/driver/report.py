@@ -6,7 +6,7 @@ from ladder import RUNGS
 
 # Of each rung, the median over its repetitions is taken, and compared with floors of the same name plus _min or _max.
 MEDIANS = ("applied_per_second", "ratio", "postgres_cpu_us", "ledgerline_cpu_us", "generator_cpu_us", "wal_bytes",
-           "lag_seconds", "p50_ms", "p99_ms", "p99_9_ms", "max_ms")
+           "lag_seconds", "p50_ms", "p99_ms", "p99_9_ms", "max_ms", "others_cpu_share")
 _UNITS = {"ratio": "x TPC-B", "postgres_cpu_us": "us of PostgreSQL", "ledgerline_cpu_us": "us of ledgerline",
           "wal_bytes": "B of WAL", "p50_ms": "ms p50", "p99_ms": "ms p99", "memory_mb": "MB of memory"}
 
@@ -63,7 +63,7 @@ def _latency_cell(limits, figures, key):
 def table(document, floors):
     """Lines of text: the rungs, the peers, and what they were compared with."""
     head = ["", "a second", "x TPC-B", "floor", "PostgreSQL us", "ledgerline us", "generator us", "WAL B", "lag s",
-            "p50 ms", "p99 ms", "p99.9 ms"]
+            "p50 ms", "p99 ms", "p99.9 ms", "others %"]
     rows = [head]
     for rung in RUNGS:
         figures = document["medians"].get(rung.name)
@@ -74,7 +74,8 @@ def table(document, floors):
             rung.title, f"{figures['applied_per_second']:,.0f}", *_ratio_cells(limits, figures, rung.is_ceiling),
             *(f"{figures[key]:.1f}" for key in ("postgres_cpu_us", "ledgerline_cpu_us", "generator_cpu_us")),
             f"{figures['wal_bytes']:,.0f}", f"{figures['lag_seconds']:.2f}", _latency_cell(limits, figures, "p50_ms"),
-            _latency_cell(limits, figures, "p99_ms"), f"{figures['p99_9_ms']:.1f}"])
+            _latency_cell(limits, figures, "p99_ms"), f"{figures['p99_9_ms']:.1f}",
+            f"{figures['others_cpu_share'] * 100:.0f}"])
     yardstick = document["yardstick"]
     rows.append(_database_row("pgbench TPC-B, 16 clients", yardstick, yardstick["per_second"]))
     for name, figures in document["peers"].items():
@@ -84,7 +85,7 @@ def table(document, floors):
 
 def _database_row(title, figures, yardstick_per_second):
     return [title, f"{figures['per_second']:,.0f}", f"{figures['per_second'] / yardstick_per_second:.2f}", "",
-            f"{figures['postgres_cpu_us']:.1f}", "", "", f"{figures['wal_bytes']:,.0f}", "", "", "", ""]
+            f"{figures['postgres_cpu_us']:.1f}", "", "", f"{figures['wal_bytes']:,.0f}", "", "", "", "", ""]
 
 
 def _aligned(rows):

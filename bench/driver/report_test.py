@@ -16,7 +16,7 @@ def measured(rate, **more):
     result = {"latency_ms": latency, "accepted": 100, "refused": 0, "unsettled": 0, "unknown": 0, "broken": 0, "unsent": 0,
               "statuses": {"201": 100}}
     return {"applied_per_second": rate, "postgres_cpu_us": 20.0, "ledgerline_cpu_us": 10.0, "generator_cpu_us": 5.0, "wal_bytes": 800.0,
-            "lag_events": 0, "lag_seconds": 0.0, "p50_ms": 1.0, "p99_ms": 3.0, "generator": {**result, **more}}
+            "lag_events": 0, "lag_seconds": 0.0, "others_cpu_share": 0.01, "p50_ms": 1.0, "p99_ms": 3.0, "generator": {**result, **more}}
 
 
 class Judging(unittest.TestCase):

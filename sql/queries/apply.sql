@@ -156,7 +156,7 @@ ON CONFLICT (topic, partition, "offset", value_sha256) WHERE transaction_id IS N
 -- args: lane int4, applied_seq int8
 -- The only write to lane_publish that needs no lease. The new epoch invalidates acknowledgements in flight.
 -- published_seq is a hint that may be behind the applied seq as well as ahead of it.
-UPDATE lane_publish p SET published_seq = $2::bigint, epoch = epoch + 1
+UPDATE lane_publish p SET published_seq = $2::bigint, epoch = p.epoch + 1
 FROM lane_cursors c
 WHERE p.lane = $1 AND c.lane = p.lane AND c.applied_seq = $2::bigint AND c.last_seq > $2::bigint
 

@@ -60,8 +60,8 @@ public:
     // Sleep after a round that published something; it doubles with each round that found nothing.
     static constexpr milliseconds idle_min{1};
     static constexpr milliseconds idle_max{200};
-    // How often cursors are written while events come. Once a round is followed by a sleep of quiet_idle, they are
-    // written at once.
+    // How often cursors are written while events come. They are written at once when a round is followed by a sleep of
+    // quiet_idle, and when a lane has got past a failure or a halt that is on record.
     static constexpr milliseconds hint_interval{1000};
     static constexpr milliseconds quiet_idle{16};
     static constexpr milliseconds backlog_interval{1000};
@@ -102,6 +102,7 @@ private:
         bool is_slow = false;                          // rounds do not wait for it
         int refusals = 0;                              // in a row, of the event after the cursor
         bool may_have_halt = true;                     // recorded by this publisher or its predecessor
+        bool has_failure = false;                      // recorded since the hint was written
     };
     // The events that follow one lane's cursor.
     struct Run {
@@ -154,6 +155,7 @@ private:
     Result<void> clear_halts(const std::vector<int>& lanes);
     Result<void> note_unacknowledged();
     Result<void> fail_lane(Lane& lane, const Error& error, milliseconds pause_max);
+    Result<void> record_failure(Lane& lane, const std::string& text);
     Result<milliseconds> pause_for_database(const Error& error);
     milliseconds idle_after(std::size_t published);
 

@@ -67,6 +67,7 @@ std::size_t Publisher::move_cursors() {
         lane.backoff.reset();
         lane.at_hole = false;
         lane.refusals = 0;
+        if (lane.may_have_halt || lane.has_failure) hints_at_ = {};
         // Acknowledgements may come long after the round that sent the events, and for several rounds at once.
         if (!hint_trace_.sampled) hint_trace_ = window.trace->context();
     }
@@ -99,6 +100,7 @@ Result<void> Publisher::write_hints() {
         }
         Lane& lane = lanes_.at(advances[i].lane);
         lane.hint = advances[i].to;
+        lane.has_failure = false;
         if (lane.may_have_halt) freed.push_back(advances[i].lane);
     }
     return clear_halts(freed);
@@ -150,7 +152,7 @@ Result<void> Publisher::refuse(Lane& lane, const bus::Report& report) {
     if (lane.refusals == refusals_max) probe_.halted(lane.lease, error);
     count_stopped();
     LEDGERLINE_CHECK(record_halt(lane, error));
-    return store_.record_failure(lane.lease, options_.owner, text);
+    return record_failure(lane, text);
 }
 
 Result<void> Publisher::record_halt(Lane& lane, const Error& error) {
@@ -181,7 +183,7 @@ Result<void> Publisher::note_unacknowledged() {
         const std::string text = fmt::format("event {} is not acknowledged yet{}{}", window.cursor() + 1,
                                              obstacle.empty() ? "" : ": ", obstacle);
         if (is_first) probe_.waits_for_bus(number, text);
-        LEDGERLINE_CHECK(store_.record_failure(lane->second.lease, options_.owner, text));
+        LEDGERLINE_CHECK(record_failure(lane->second, text));
     }
     return {};
 }
@@ -189,7 +191,12 @@ Result<void> Publisher::note_unacknowledged() {
 Result<void> Publisher::fail_lane(Lane& lane, const Error& error, milliseconds pause_max) {
     if (lane.backoff.failures() == 0) probe_.paused(lane.lease, error);
     lane.retry_at = clock_.steady_now() + std::min(lane.backoff.next(), pause_max);
-    return store_.record_failure(lane.lease, options_.owner, error.message);
+    return record_failure(lane, error.message);
+}
+
+Result<void> Publisher::record_failure(Lane& lane, const std::string& text) {
+    lane.has_failure = true;
+    return store_.record_failure(lane.lease, options_.owner, text);
 }
 
 }  // namespace ledgerline::publish

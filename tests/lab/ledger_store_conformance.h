@@ -25,7 +25,7 @@ protected:
     apply::ApplyResult apply(std::span<const Event> events, std::int64_t applied_seq, int lane = kLane) {
         auto result = store_->apply(std::vector{apply::LaneRun{lane, applied_seq, refs_of(events)}});
         EXPECT_TRUE(result) << result.error().message;
-        return result ? *result : apply::ApplyResult{Status::not_proven, {}};
+        return result ? result->front() : apply::ApplyResult{Status::not_proven, {}};
     }
 
     apply::LaneState state(int lane = kLane) {

@@ -338,7 +338,66 @@ FROM account_settings s
                         WHERE account_id = s.id ORDER BY seq DESC LIMIT 1) d ON true;
 
 -- One row a transaction. lane and seq are those of the place of its first account that decided it or will decide it.
+-- Branches: decided at its first place (2) or at that of a letter (2), waiting at its first place (2), parked (1), waiting
+-- at the place of a letter (2). A transaction is in exactly one.
+--
+-- What waits in a lane is a short range at its end, but the planner takes "seq > cursor" for a third of the table. OFFSET
+-- 0 keeps it from turning the look-ups of the lanes into one pass over all rows. The decided branches are planned on
+-- their own, without the ORDER BY around them: theirs lets "ORDER BY id DESC LIMIT 50" read 50 rows.
 CREATE VIEW transactions AS
+(SELECT t.id, t.account_id, t.amount_cents, t.currency, t.type, 'PROCESSED'::text AS status, t.idempotency_key,
+       NULL::text AS failure_reason, NULL::text AS failure_code, t.legs, t.metadata, d.lane, d.seq, NULL::uuid AS dead_letter_id, t.created_at, d.processed_at AS updated_at
+FROM accepted t JOIN decisions d ON d.lane = t.lane AND d.seq = t.seq
+WHERE d.kind = 'POSTED' ORDER BY t.id DESC)
+UNION ALL
+(SELECT t.id, t.account_id, t.amount_cents, t.currency, t.type, 'FAILED', t.idempotency_key,
+       d.failure_reason, d.failure_code, t.legs, t.metadata, d.lane, d.seq, NULL, t.created_at, d.processed_at
+FROM accepted t JOIN decisions d ON d.lane = t.lane AND d.seq = t.seq
+WHERE d.kind = 'REFUSED' ORDER BY t.id DESC)
+UNION ALL
+SELECT t.id, t.account_id, t.amount_cents, t.currency, t.type, 'PROCESSED', t.idempotency_key,
+       NULL, NULL, t.legs, t.metadata, d.lane, d.seq, NULL, t.created_at, d.processed_at
+FROM places r JOIN decisions d ON d.lane = r.lane AND d.seq = r.seq
+     JOIN accepted t ON t.id = r.transaction_id AND t.account_id = r.account_id
+WHERE r.dead_letter_id IS NOT NULL AND d.kind = 'POSTED'
+UNION ALL
+SELECT t.id, t.account_id, t.amount_cents, t.currency, t.type, 'FAILED', t.idempotency_key,
+       d.failure_reason, d.failure_code, t.legs, t.metadata, d.lane, d.seq, NULL, t.created_at, d.processed_at
+FROM places r JOIN decisions d ON d.lane = r.lane AND d.seq = r.seq
+     JOIN accepted t ON t.id = r.transaction_id AND t.account_id = r.account_id
+WHERE r.dead_letter_id IS NOT NULL AND d.kind = 'REFUSED'
+UNION ALL
+SELECT t.id, t.account_id, t.amount_cents, t.currency, t.type, 'PENDING', t.idempotency_key,
+       NULL, NULL, t.legs, t.metadata, t.lane, t.seq, NULL, t.created_at, t.created_at
+FROM lane_cursors c
+     CROSS JOIN LATERAL (SELECT * FROM accepted a WHERE a.lane = c.lane AND a.seq > c.announced_seq OFFSET 0) t
+UNION ALL
+SELECT t.id, t.account_id, t.amount_cents, t.currency, t.type, 'PROCESSING', t.idempotency_key,
+       NULL, NULL, t.legs, t.metadata, t.lane, t.seq, NULL, t.created_at, t.created_at
+FROM lane_cursors c
+     CROSS JOIN LATERAL (SELECT * FROM accepted a WHERE a.lane = c.lane AND a.seq > c.applied_seq AND a.seq <= c.announced_seq OFFSET 0) t
+UNION ALL
+SELECT t.id, t.account_id, t.amount_cents, t.currency, t.type, 'PROCESSING', t.idempotency_key,
+       NULL, NULL, t.legs, t.metadata, l.lane, l.seq, l.id, t.created_at, l.last_failed_at
+FROM dead_letters l JOIN accepted t ON t.id = l.transaction_id WHERE l.state = 'PARKED'
+UNION ALL
+SELECT t.id, t.account_id, t.amount_cents, t.currency, t.type, 'PENDING', t.idempotency_key,
+       NULL, NULL, t.legs, t.metadata, r.lane, r.seq, NULL, t.created_at, r.created_at
+FROM lane_cursors c
+     CROSS JOIN LATERAL (SELECT * FROM places e WHERE e.lane = c.lane AND e.dead_letter_id IS NOT NULL
+                         AND e.seq > c.announced_seq AND e.verdict = 'replay' OFFSET 0) r
+     JOIN accepted t ON t.id = r.transaction_id AND t.account_id = r.account_id
+UNION ALL
+SELECT t.id, t.account_id, t.amount_cents, t.currency, t.type, 'PROCESSING', t.idempotency_key,
+       NULL, NULL, t.legs, t.metadata, r.lane, r.seq, NULL, t.created_at, r.created_at
+FROM lane_cursors c
+     CROSS JOIN LATERAL (SELECT * FROM places e WHERE e.lane = c.lane AND e.dead_letter_id IS NOT NULL
+                         AND e.seq > c.applied_seq AND (e.seq <= c.announced_seq OR e.verdict = 'discard') OFFSET 0) r
+     JOIN accepted t ON t.id = r.transaction_id AND t.account_id = r.account_id;
+
+-- The same, one accepted row at a time: for look-ups by id. Each part is one probe of an index; LIMIT 1 keeps the planner
+-- from turning many of them into a pass over a whole table.
+CREATE VIEW transaction_states AS
 SELECT t.id, t.account_id, t.amount_cents, t.currency, t.type,
        CASE d.kind WHEN 'POSTED' THEN 'PROCESSED' WHEN 'REFUSED' THEN 'FAILED' WHEN 'PARKED' THEN 'PROCESSING'
                    ELSE CASE WHEN p.seq <= c.announced_seq OR p.verdict = 'discard' THEN 'PROCESSING'
@@ -382,19 +441,25 @@ CREATE VIEW refusals AS
 SELECT account_id, seq, lane, transaction_id, amount_cents, failure_code, failure_reason, processed_at
 FROM decisions WHERE kind = 'REFUSED';
 
+CREATE FUNCTION payload_of(t accepted) RETURNS jsonb LANGUAGE sql IMMUTABLE RETURN
+    jsonb_strip_nulls(jsonb_build_object('transaction_id', t.id, 'account_id', t.account_id, 'amount_cents',
+        t.amount_cents, 'currency', t.currency, 'type', t.type, 'idempotency_key', t.idempotency_key, 'legs', t.legs))
+    || CASE WHEN t.metadata IS NULL THEN '{}'::jsonb ELSE jsonb_build_object('metadata', t.metadata) END;
+
 -- One row an event: the first one of a transaction, and one more for each replay and discard.
 CREATE VIEW outbox_events AS
 SELECT e.event_id AS id, 'transaction'::text AS aggregate_type, t.id AS aggregate_id,
-       'transaction.created'::text AS event_type,
-       jsonb_strip_nulls(jsonb_build_object('transaction_id', t.id, 'account_id', t.account_id, 'amount_cents',
-           t.amount_cents, 'currency', t.currency, 'type', t.type, 'idempotency_key', t.idempotency_key, 'legs', t.legs))
-       || CASE WHEN t.metadata IS NULL THEN '{}'::jsonb ELSE jsonb_build_object('metadata', t.metadata) END AS payload,
-       CASE WHEN e.seq <= c.announced_seq THEN 'PUBLISHED' ELSE 'PENDING' END AS status,
-       CASE WHEN e.seq <= c.announced_seq THEN 1 ELSE c.publish_attempts END AS publish_attempts,
-       CASE WHEN e.seq > c.announced_seq THEN c.last_error END AS last_error, e.created_at, e.lane, e.seq
+       'transaction.created'::text AS event_type, payload_of(t) AS payload, 'PUBLISHED'::text AS status,
+       1 AS publish_attempts, NULL::text AS last_error, e.created_at, e.lane, e.seq
+FROM lane_cursors c JOIN lane_places e ON e.lane = c.lane AND e.seq <= c.announced_seq
+     JOIN accepted t ON t.id = e.transaction_id AND t.account_id = e.account_id
+UNION ALL
+SELECT e.event_id, 'transaction', t.id, 'transaction.created', payload_of(t), 'PENDING', c.publish_attempts,
+       c.last_error, e.created_at, e.lane, e.seq
 FROM lane_cursors c
-     JOIN lane_places e ON e.lane = c.lane
-     JOIN accepted t ON t.id = e.transaction_id AND t.account_id = e.account_id;
+     CROSS JOIN LATERAL (SELECT * FROM lane_places l WHERE l.lane = c.lane AND l.seq > c.announced_seq OFFSET 0) e
+     CROSS JOIN LATERAL (SELECT * FROM accepted a
+                         WHERE a.id = e.transaction_id AND a.account_id = e.account_id OFFSET 0) t;
 
 CREATE VIEW processed_events AS
 SELECT e.event_id, d.transaction_id, d.processed_at,

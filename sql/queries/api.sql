@@ -140,7 +140,7 @@ ORDER BY o.seq DESC
 -- row: transaction
 SELECT {s.transaction}
 FROM (SELECT DISTINCT unnest($1::uuid[]) AS id) page
-CROSS JOIN LATERAL (SELECT * FROM transactions WHERE id = page.id LIMIT 1) s
+CROSS JOIN LATERAL (SELECT * FROM transaction_states WHERE id = page.id LIMIT 1) s
 ORDER BY s.id DESC
 
 -- name: transaction_states_by_id
@@ -149,7 +149,7 @@ ORDER BY s.id DESC
 -- The same without metadata, for callers that know it or do not need it.
 SELECT {s.transaction - metadata}, NULL::jsonb AS metadata
 FROM (SELECT DISTINCT unnest($1::uuid[]) AS id) page
-CROSS JOIN LATERAL (SELECT {transaction - metadata} FROM transactions WHERE id = page.id LIMIT 1) s
+CROSS JOIN LATERAL (SELECT {transaction - metadata} FROM transaction_states WHERE id = page.id LIMIT 1) s
 ORDER BY s.id DESC
 
 -- name: transactions_page
@@ -158,7 +158,7 @@ ORDER BY s.id DESC
 SELECT {transaction}
 FROM (SELECT {s.transaction}, sum(octet_length(s.metadata::text)) OVER earlier AS bytes_before
       FROM (SELECT id FROM accepted WHERE id < $1::uuid ORDER BY id DESC LIMIT $2::bigint) page
-      CROSS JOIN LATERAL (SELECT * FROM transactions WHERE id = page.id LIMIT 1) s
+      CROSS JOIN LATERAL (SELECT * FROM transaction_states WHERE id = page.id LIMIT 1) s
       WINDOW earlier AS (ORDER BY s.id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
 WHERE coalesce(bytes_before, 0) <= $3::bigint
 ORDER BY id DESC
@@ -170,7 +170,7 @@ SELECT {transaction}
 FROM (SELECT {s.transaction}, sum(octet_length(s.metadata::text)) OVER earlier AS bytes_before
       FROM (SELECT id FROM transactions WHERE status = 'PROCESSED' AND id < $1::uuid
             ORDER BY id DESC LIMIT $2::bigint) page
-      CROSS JOIN LATERAL (SELECT * FROM transactions WHERE id = page.id LIMIT 1) s
+      CROSS JOIN LATERAL (SELECT * FROM transaction_states WHERE id = page.id LIMIT 1) s
       WINDOW earlier AS (ORDER BY s.id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
 WHERE coalesce(bytes_before, 0) <= $3::bigint
 ORDER BY id DESC
@@ -182,7 +182,7 @@ SELECT {transaction}
 FROM (SELECT {s.transaction}, sum(octet_length(s.metadata::text)) OVER earlier AS bytes_before
       FROM (SELECT transaction_id AS id FROM decisions WHERE kind = 'REFUSED' AND transaction_id < $1::uuid
             ORDER BY transaction_id DESC LIMIT $2::bigint) page
-      CROSS JOIN LATERAL (SELECT * FROM transactions WHERE id = page.id LIMIT 1) s
+      CROSS JOIN LATERAL (SELECT * FROM transaction_states WHERE id = page.id LIMIT 1) s
       WINDOW earlier AS (ORDER BY s.id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
 WHERE coalesce(bytes_before, 0) <= $3::bigint
 ORDER BY id DESC
@@ -194,7 +194,7 @@ SELECT {transaction}
 FROM (SELECT {s.transaction}, sum(octet_length(s.metadata::text)) OVER earlier AS bytes_before
       FROM (SELECT id FROM undecided WHERE status = 'PENDING' AND id < $1::uuid
             ORDER BY id DESC LIMIT $2::bigint) page
-      CROSS JOIN LATERAL (SELECT * FROM transactions WHERE id = page.id LIMIT 1) s
+      CROSS JOIN LATERAL (SELECT * FROM transaction_states WHERE id = page.id LIMIT 1) s
       WINDOW earlier AS (ORDER BY s.id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
 WHERE coalesce(bytes_before, 0) <= $3::bigint
 ORDER BY id DESC
@@ -206,7 +206,7 @@ SELECT {transaction}
 FROM (SELECT {s.transaction}, sum(octet_length(s.metadata::text)) OVER earlier AS bytes_before
       FROM (SELECT id FROM undecided WHERE status = 'PROCESSING' AND id < $1::uuid
             ORDER BY id DESC LIMIT $2::bigint) page
-      CROSS JOIN LATERAL (SELECT * FROM transactions WHERE id = page.id LIMIT 1) s
+      CROSS JOIN LATERAL (SELECT * FROM transaction_states WHERE id = page.id LIMIT 1) s
       WINDOW earlier AS (ORDER BY s.id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
 WHERE coalesce(bytes_before, 0) <= $3::bigint
 ORDER BY id DESC
@@ -230,7 +230,7 @@ FROM (SELECT {s.transaction}, page.at, sum(octet_length(s.metadata::text)) OVER 
              AND d.seq < coalesce((SELECT seq FROM accepted WHERE id = $1::uuid), 9223372036854775807)
            ORDER BY d.seq DESC LIMIT $2::bigint)
           ORDER BY at DESC LIMIT $2::bigint) page
-      CROSS JOIN LATERAL (SELECT * FROM transactions WHERE id = page.id LIMIT 1) s
+      CROSS JOIN LATERAL (SELECT * FROM transaction_states WHERE id = page.id LIMIT 1) s
       WINDOW earlier AS (ORDER BY page.at DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
 WHERE coalesce(bytes_before, 0) <= $3::bigint
 ORDER BY at DESC
@@ -244,9 +244,9 @@ FROM (SELECT {s.transaction}, page.at, sum(octet_length(s.metadata::text)) OVER 
       FROM (
           SELECT transaction_id AS id, seq AS at FROM decisions
           WHERE account_id = $4::uuid AND kind = 'POSTED'
-            AND seq < coalesce((SELECT seq FROM transactions WHERE id = $1::uuid), 9223372036854775807)
+            AND seq < coalesce((SELECT seq FROM transaction_states WHERE id = $1::uuid), 9223372036854775807)
           ORDER BY seq DESC LIMIT $2::bigint) page
-      CROSS JOIN LATERAL (SELECT * FROM transactions WHERE id = page.id LIMIT 1) s
+      CROSS JOIN LATERAL (SELECT * FROM transaction_states WHERE id = page.id LIMIT 1) s
       WINDOW earlier AS (ORDER BY page.at DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
 WHERE coalesce(bytes_before, 0) <= $3::bigint
 ORDER BY at DESC
@@ -260,9 +260,9 @@ FROM (SELECT {s.transaction}, page.at, sum(octet_length(s.metadata::text)) OVER 
       FROM (
           SELECT transaction_id AS id, seq AS at FROM decisions
           WHERE account_id = $4::uuid AND kind = 'REFUSED'
-            AND seq < coalesce((SELECT seq FROM transactions WHERE id = $1::uuid), 9223372036854775807)
+            AND seq < coalesce((SELECT seq FROM transaction_states WHERE id = $1::uuid), 9223372036854775807)
           ORDER BY seq DESC LIMIT $2::bigint) page
-      CROSS JOIN LATERAL (SELECT * FROM transactions WHERE id = page.id LIMIT 1) s
+      CROSS JOIN LATERAL (SELECT * FROM transaction_states WHERE id = page.id LIMIT 1) s
       WINDOW earlier AS (ORDER BY page.at DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
 WHERE coalesce(bytes_before, 0) <= $3::bigint
 ORDER BY at DESC
@@ -275,7 +275,7 @@ FROM (SELECT {s.transaction}, sum(octet_length(s.metadata::text)) OVER earlier A
       FROM (SELECT id FROM undecided
             WHERE status = 'PENDING' AND lane = lane_of($4::uuid) AND account_id = $4::uuid AND id < $1::uuid
             ORDER BY id DESC LIMIT $2::bigint) page
-      CROSS JOIN LATERAL (SELECT * FROM transactions WHERE id = page.id LIMIT 1) s
+      CROSS JOIN LATERAL (SELECT * FROM transaction_states WHERE id = page.id LIMIT 1) s
       WINDOW earlier AS (ORDER BY s.id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
 WHERE coalesce(bytes_before, 0) <= $3::bigint
 ORDER BY id DESC
@@ -288,7 +288,7 @@ FROM (SELECT {s.transaction}, sum(octet_length(s.metadata::text)) OVER earlier A
       FROM (SELECT id FROM undecided
             WHERE status = 'PROCESSING' AND lane = lane_of($4::uuid) AND account_id = $4::uuid AND id < $1::uuid
             ORDER BY id DESC LIMIT $2::bigint) page
-      CROSS JOIN LATERAL (SELECT * FROM transactions WHERE id = page.id LIMIT 1) s
+      CROSS JOIN LATERAL (SELECT * FROM transaction_states WHERE id = page.id LIMIT 1) s
       WINDOW earlier AS (ORDER BY s.id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
 WHERE coalesce(bytes_before, 0) <= $3::bigint
 ORDER BY id DESC

@@ -2,14 +2,14 @@
 
 -- record: traced_event
 -- columns: event_id uuid, event_lane int4, event_seq int8, event_created_at timestamptz, traceparent text?,
---   replay_of uuid?, published bool,
+--   replay_of uuid?, discard_of uuid?, published bool,
 --   letter_id uuid?, letter_state text?, letter_topic text?, letter_partition int4?, letter_offset int8?,
 --   error_class text?, error_code text?, error_message text?, letter_attempts int4?, first_failed_at timestamptz?,
 --   last_failed_at timestamptz?, decided_at timestamptz?, decided_by text?,
 --   outcome text?, balance_after_cents int8?, outcome_failure_code text?, outcome_failure_reason text?,
 --   processed_at timestamptz?
--- With its dead letter and its outcome, where there is one. replay_of: the dead letter that it replays; NULL for the
--- first event.
+-- With its dead letter and its outcome, where there is one. replay_of, discard_of: the dead letter that it replays or
+-- discards.
 
 -- name: transaction_events
 -- args: id uuid, events_max int8
@@ -25,17 +25,19 @@ SELECT {s.transaction},
        ha.seq AS apply_halt_seq, ha.code AS apply_halt_code, ha.reason AS apply_halt_reason,
        ha.halted_at AS apply_halted_at,
        e.event_id, e.lane AS event_lane, e.seq AS event_seq, e.created_at AS event_created_at, e.traceparent,
-       e.replay_of, e.seq <= c.announced_seq AS published,
+       CASE e.verdict WHEN 'replay' THEN e.dead_letter_id END AS replay_of,
+       CASE e.verdict WHEN 'discard' THEN e.dead_letter_id END AS discard_of, e.seq <= c.announced_seq AS published,
        l.id AS letter_id, l.state AS letter_state, l.topic AS letter_topic, l.partition AS letter_partition,
        l."offset" AS letter_offset, l.error_class, l.error_code, l.error_message, l.attempts AS letter_attempts,
        l.first_failed_at, l.last_failed_at, l.decided_at, l.decided_by,
        CASE d.kind WHEN 'POSTED' THEN 'PROCESSED' WHEN 'REFUSED' THEN 'FAILED' END AS outcome, d.balance_after_cents,
        d.failure_code AS outcome_failure_code, d.failure_reason AS outcome_failure_reason, d.processed_at
-FROM transactions s
+FROM transaction_states s
 CROSS JOIN LATERAL (
-    SELECT event_id, lane, seq, created_at, traceparent, NULL::uuid AS replay_of FROM accepted WHERE id = s.id
+    SELECT event_id, lane, seq, created_at, traceparent, NULL::uuid AS dead_letter_id, NULL::text AS verdict
+    FROM accepted WHERE id = s.id
     UNION ALL
-    SELECT event_id, lane, seq, created_at, traceparent, dead_letter_id FROM places
+    SELECT event_id, lane, seq, created_at, traceparent, dead_letter_id, verdict FROM places
     WHERE transaction_id = s.id AND account_id = s.account_id AND dead_letter_id IS NOT NULL) e
 JOIN lane_cursors c ON c.lane = e.lane
 LEFT JOIN standing_halts hp ON hp.lane = e.lane AND hp.stage = 'publish'

@@ -53,6 +53,7 @@ void append_event(const sql::TracedEvent& event, std::string& out) {
         .add("created_at", event.event_created_at)
         .add("trace_id", trace_id.empty() ? std::nullopt : std::optional(trace_id))
         .add("replay_of", event.replay_of)
+        .add("discard_of", event.discard_of)
         .add("published", event.published);
     object.begin("dead_letter");
     append_letter(event, out);

@@ -52,8 +52,6 @@ void add_letter(std::vector<TraceStep>& steps, const json::Value& letter) {
                                  text(letter, "first_failed_at"))});
     if (text(letter, "state") == "PARKED")
         steps.push_back({"", "waits", "for a decision: ledgerline dlq replay or discard " + text(letter, "id")});
-    if (text(letter, "state") == "DISCARDED")
-        steps.push_back({text(letter, "decided_at"), "discarded", "by " + text(letter, "decided_by")});
 }
 
 void add_outcome(std::vector<TraceStep>& steps, const json::Value& outcome) {
@@ -88,14 +86,15 @@ TraceStep wait_of(const json::Value& event, const json::Value& lane) {
     return {"", "waits", told};
 }
 
-// replayed: the dead letter that the event replays; null for the first event.
-void add_event(std::vector<TraceStep>& steps, const json::Value& event, const json::Value& replayed,
+// decided: the dead letter that the event replays or discards; null for the first event.
+void add_event(std::vector<TraceStep>& steps, const json::Value& event, const json::Value& decided,
                const json::Value& lane) {
-    if (member_of(event, "replay_of").is_null())
-        steps.push_back({text(event, "created_at"), "accepted", place_of(event)});
+    const bool replays = !member_of(event, "replay_of").is_null();
+    if (replays || !member_of(event, "discard_of").is_null())
+        steps.push_back({text(event, "created_at"), replays ? "replayed" : "discarded",
+                         fmt::format("by {}, as {}", text(decided, "decided_by"), place_of(event))});
     else
-        steps.push_back({text(event, "created_at"), "replayed",
-                         fmt::format("by {}, as {}", text(replayed, "decided_by"), place_of(event))});
+        steps.push_back({text(event, "created_at"), "accepted", place_of(event)});
     const json::Value& published = member_of(event, "published");
     if (published.if_bool() && *published.if_bool()) add_published(steps, event);
     const json::Value& letter = member_of(event, "dead_letter");

@@ -19,10 +19,10 @@ constexpr const char* kLetter =
     R"("decided_at":"2026-11-23T10:00:02.000000Z","decided_by":"ann"})";
 
 std::string event(const std::string& published, const std::string& letter, const std::string& outcome,
-                  const std::string& replay_of = "null") {
+                  const std::string& replay_of = "null", const std::string& discard_of = "null") {
     return R"({"event_id":"E","lane":3,"seq":42,"created_at":"2026-11-23T10:00:00.000000Z","trace_id":"T","replay_of":)" +
-           replay_of + R"(,"published":)" + published + R"(,"dead_letter":)" + letter + R"(,"outcome":)" + outcome +
-           "}";
+           replay_of + R"(,"discard_of":)" + discard_of + R"(,"published":)" + published + R"(,"dead_letter":)" +
+           letter + R"(,"outcome":)" + outcome + "}";
 }
 
 std::string letter_in(const std::string& state) {
@@ -78,8 +78,11 @@ TEST(Timeline, EndsAppliedOrFailed) {
 TEST(Timeline, FollowsADeadLetter) {
     EXPECT_THAT(names_of(trace_of(event("true", letter_in("PARKED"), "null"))),
                 ElementsAre("accepted", "published", "parked", "waits"));
-    EXPECT_THAT(names_of(trace_of(event("true", letter_in("DISCARDED"), R"({"status":"FAILED"})"))),
-                ElementsAre("accepted", "published", "parked", "discarded", "failed"));
+    const json::Value discarded = trace_of(event("true", letter_in("DISCARDED"), "null") + "," +
+                                           event("true", "null", R"({"status":"FAILED"})", "null", "\"L\""));
+    EXPECT_THAT(names_of(discarded),
+                ElementsAre("accepted", "published", "parked", "discarded", "published", "failed"));
+    EXPECT_EQ(timeline_of(discarded)[3].details, "by ann, as event E, lane 3, seq 42, trace T");
     const json::Value replayed = trace_of(event("true", letter_in("REPLAYED"), "null") + "," +
                                           event("true", "null", R"({"status":"PROCESSED"})", "\"L\""));
     EXPECT_THAT(names_of(replayed), ElementsAre("accepted", "published", "parked", "replayed", "published", "applied"));

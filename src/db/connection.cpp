@@ -137,7 +137,17 @@ Result<std::vector<Rows>> Connection::run_pipeline(std::span<const Call> calls) 
     return results;
 }
 
+Result<void> Connection::look_alive() {
+    if (!usable_) return lost("the connection to PostgreSQL is gone");
+    // Its last words come before the end of the stream.
+    while (is_readable(raw_.get()))
+        if (!PQconsumeInput(raw_.get()) || PQstatus(raw_.get()) != CONNECTION_OK)
+            return lost("PostgreSQL has ended the session");
+    return {};
+}
+
 Result<std::vector<Rows>> Connection::commit_pipeline(std::span<const Call> calls) {
+    LEDGERLINE_CHECK(look_alive());
     auto results = pipeline(calls);
     if (results) return results;
     Error& error = results.error();

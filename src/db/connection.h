@@ -101,7 +101,8 @@ public:
     }
 
     // The same for calls that include COMMIT. Error outcome_unknown (retry): the commit was sent and its fate is
-    // unknown. After any other error the transaction is rolled back, or will be.
+    // unknown. After any other error the transaction is rolled back, or will be, or was never sent: the server had
+    // ended the session before.
     Result<std::vector<Rows>> commit_pipeline(std::span<const Call> calls);
     Result<std::vector<Rows>> commit_pipeline(std::initializer_list<Call> calls) {
         return commit_pipeline(std::span(calls.begin(), calls.size()));
@@ -136,6 +137,7 @@ private:
     std::unexpected<Error> server_error(const pg_result* result);
     template <class T>
     Result<T> noting_loss(Result<T> result);
+    Result<void> look_alive();
     Result<void> send(const Call& call);
     Result<std::vector<Rows>> run_pipeline(std::span<const Call> calls);
     Result<std::vector<Rows>> receive(std::span<const Call> calls, const std::vector<bool>& prepares,

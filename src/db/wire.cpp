@@ -26,6 +26,11 @@ bool wait_socket(pg_conn* raw, short events, SteadyTime deadline) {
     }
 }
 
+bool is_readable(pg_conn* raw) {
+    pollfd socket{PQsocket(raw), POLLIN, 0};
+    return poll(&socket, 1, 0) > 0;
+}
+
 Error error_of(std::string_view sqlstate, std::string message) {
     return {disposition_of(classify(sqlstate)), std::string(sqlstate), std::move(message)};
 }

@@ -22,6 +22,9 @@ namespace ledgerline::db {
 // Waits until the session's socket is ready for one of the poll() events. False when the deadline passes first.
 bool wait_socket(pg_conn* raw, short events, SteadyTime deadline);
 
+// Whether the server has sent something that was not read yet, or has closed the connection.
+bool is_readable(pg_conn* raw);
+
 // The Error for an SQLSTATE.
 Error error_of(std::string_view sqlstate, std::string message);
 // connection_lost, with libpq's reason or, without one, that no answer came in time.

@@ -459,7 +459,7 @@ TEST_F(PublisherTest, AnEventThatTheBusRefusesThreeTimesHaltsItsLaneAndNoOther) 
     EXPECT_EQ(std::ranges::count(producer_.sent[0], 2), 2 + Publisher::refusals_max) << "tried now and then";
     producer_.answers.clear();
     clock_.advance(Publisher::halted_retry_interval);
-    run(5);
+    run(20);
     EXPECT_EQ(lane(0).published_seq, 3);
     EXPECT_EQ(metrics_.publisher_lanes_halted.Value(), 0);
     EXPECT_FALSE(lane(0).publish_halt);

@@ -150,7 +150,7 @@ TEST_F(Readiness, OfAWorkerThatCannotApply) {
 TEST_F(Readiness, OfAllRolesInOneProcess) {
     database_.run("ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO app");
     const auto up = start("up");
-    for (const Loss& loss : {no_right("INSERT", "outcomes"), no_right("UPDATE", "lane_publish")})
+    for (const Loss& loss : {no_right("INSERT", "decisions"), no_right("UPDATE", "lane_publish")})
         expect_noticed(*up, loss, "");
     for (const Loss& loss : {kReadOnly, no_right("INSERT", "accepted")}) expect_noticed(*up, loss, "database");
 }

@@ -110,7 +110,7 @@ TEST(RoleStart, WaitsUntilItCanWrite) {
         EXPECT_THAT(program.output(), HasSubstr("read-only transaction")) << role;
     }
     database.run("ALTER ROLE limited RESET default_transaction_read_only");
-    database.run("REVOKE INSERT ON accepted, outcomes, publishers FROM limited");
+    database.run("REVOKE INSERT ON accepted, decisions, publishers FROM limited");
     for (const char* role : kRoles) {
         Program program(start(role));
         EXPECT_EQ(program.wait_outcome(), "exit code 4") << role;

@@ -95,7 +95,6 @@ TEST_F(StalledLog, SaysWhatWasDroppedWhenItIsReadAgain) {
 TEST_F(StalledLog, TheWatchdogEndsAProcessThatHangs) {
     StalledProgram program(up({"--stall-timeout", "1s"}));
     ASSERT_TRUE(wait_status(port_, "/readyz", 200));
-    // A lane that is locked before it is owned is left to others.
     ASSERT_TRUE(eventually([this] { return metric(port_, "publisher_lanes_owned") > 0; }));
     const auto url = cluster::database_url(data_dir_);
     ASSERT_TRUE(url);
@@ -103,7 +102,7 @@ TEST_F(StalledLog, TheWatchdogEndsAProcessThatHangs) {
         {.url = *url, .application_name = "ledgerline-test", .idle_in_transaction_timeout = patience});
     ASSERT_TRUE(holder);
     ASSERT_TRUE(holder->query(db::begin));
-    ASSERT_TRUE(holder->query({"test_hold", "SELECT lane FROM lane_publish FOR UPDATE"}));
+    ASSERT_TRUE(holder->query({"test_hold", "LOCK TABLE publishers"}));
     EXPECT_EQ(program.wait_outcome(), "exit code 3");
 }
 

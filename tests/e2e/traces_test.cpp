@@ -25,7 +25,7 @@ constexpr const char* kCallerSpan = "00f067aa0ba902b7";
 constexpr const char* kRequest = "POST /v1/transactions";
 constexpr const char* kPublish = "publish transactions";
 constexpr const char* kProcess = "process transactions";
-constexpr const char* kWritten = "apply_write_accounts apply_write_outcomes commit";
+constexpr const char* kWritten = "apply_decide commit";
 const std::vector<std::string> kStages{kRequest, "intake",      "intake batch",    kPublish, "publish batch",
                                        kProcess, "apply batch", "publish_advance", kWritten};
 

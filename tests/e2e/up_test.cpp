@@ -91,8 +91,8 @@ void expect_decided_in_order(const UpProcess& up) {
     db::Connection connection = up.connect();
     const auto rows = connection.query(
         {"test_decided",
-         "SELECT t.type, t.amount_cents, o.outcome, o.balance_after_cents, o.seq - t.seq FROM accepted t "
-         "JOIN outcomes o ON o.transaction_id = t.id ORDER BY t.seq"});
+         "SELECT t.type, t.amount_cents, d.kind, d.balance_after_cents, d.seq - t.seq FROM accepted t "
+         "JOIN decisions d ON d.transaction_id = t.id ORDER BY t.seq"});
     ASSERT_TRUE(rows) << rows.error().message;
     ASSERT_EQ(rows->size(), static_cast<std::size_t>(kClients * kRequestsPerClient));
     std::int64_t balance_cents = 0;
@@ -101,7 +101,7 @@ void expect_decided_in_order(const UpProcess& up) {
         const std::int64_t amount_cents = rows->int64(row, 1);
         const std::int64_t next_cents = balance_cents + (rows->text(row, 0) == "CREDIT" ? amount_cents : -amount_cents);
         const bool covered = next_cents >= kFloorCents;
-        ASSERT_EQ(rows->text(row, 2), covered ? "PROCESSED" : "FAILED") << "row " << row;
+        ASSERT_EQ(rows->text(row, 2), covered ? "POSTED" : "REFUSED") << "row " << row;
         ASSERT_EQ(rows->int64(row, 4), 0) << "row " << row;
         refused += covered ? 0 : 1;
         if (!covered) continue;

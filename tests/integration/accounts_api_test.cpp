@@ -233,7 +233,7 @@ TEST_F(AccountsApi, ListsTheEntriesOfAnAccountNewestFirst) {
     EXPECT_EQ(page.at("entries.0.transaction_id"), transactions[2]);
     EXPECT_EQ(page.at("entries.0.type"), "CREDIT");
     EXPECT_EQ(page.at("entries.0.amount_cents"), "102");
-    EXPECT_EQ(page.at("entries.0.balance_after_cents"), "102");
+    EXPECT_EQ(page.at("entries.0.balance_after_cents"), "202");
     EXPECT_EQ(page.at("entries.1"), "missing");
     const Answer next = server_.get("/v1/accounts/" + id + "/entries?limit=1&cursor=" + page.at("next_cursor"));
     EXPECT_EQ(next.at("entries.0.transaction_id"), transactions[0]);

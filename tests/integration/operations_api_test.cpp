@@ -20,7 +20,7 @@ TEST(OperationsApi, ShowsTheLanes) {
     const std::string lane = "lanes." + made.at("lane");
     const Answer lanes = server.get("/v1/lanes");
     EXPECT_EQ(lanes.status, 200);
-    EXPECT_EQ(lanes.body.find("lanes")->if_array()->size(), 12u);
+    EXPECT_EQ(lanes.body.find("lanes")->if_array()->size(), 48u);
     EXPECT_EQ(lanes.at(lane + ".lane"), made.at("lane"));
     EXPECT_EQ(lanes.at(lane + ".last_seq"), "2");
     EXPECT_EQ(lanes.at(lane + ".published_seq"), "1");

@@ -87,11 +87,15 @@ TEST_F(TransactionTraceApi, FollowsADeadLetterThroughItsReplay) {
 
 TEST_F(TransactionTraceApi, TellsThatALetterWasDiscarded) {
     const std::string id = post("k");
-    server_.post("/v1/dead-letters/" + server_.park(id) + "/discard", R"({"by":"bob"})");
+    const std::string letter = server_.park(id);
+    server_.post("/v1/dead-letters/" + letter + "/discard", R"({"by":"bob"})");
+    server_.discard(id);
     const Answer answer = trace(id);
     EXPECT_EQ(answer.at("events.0.dead_letter.state"), "DISCARDED");
     EXPECT_EQ(answer.at("events.0.dead_letter.decided_by"), "bob");
-    EXPECT_EQ(answer.at("events.0.outcome.failure_code"), "discarded");
+    EXPECT_EQ(answer.at("events.1.discard_of"), letter);
+    EXPECT_EQ(answer.at("events.1.replay_of"), "null");
+    EXPECT_EQ(answer.at("events.1.outcome.failure_code"), "discarded");
 }
 
 TEST_F(TransactionTraceApi, KeepsToTheNewestEventsOfOneReplayedWithoutEnd) {

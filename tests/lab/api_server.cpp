@@ -41,23 +41,32 @@ std::string ApiServer::transaction(const std::string& account_id, const std::str
     return transaction_json(account_id, key, amount_cents, "CREDIT", more);
 }
 
-// The place that the transaction got last, decided as `decision` says: columns of decisions from kind on.
-void ApiServer::decide(const std::string& transaction_id, const std::string& decision) {
+// Decides the place that the transaction got last. more: failure_code, failure_reason and dead_letter_id.
+void ApiServer::decide(const std::string& transaction_id, const std::string& kind, const std::string& more) {
     database_.run(fmt::format(
-        "WITH place AS (SELECT * FROM lane_places WHERE transaction_id = '{0}' ORDER BY seq DESC LIMIT 1), decided AS ("
+        "WITH place AS (SELECT p.*, a.balance_cents FROM lane_places p JOIN accounts a ON a.id = p.account_id "
+        "WHERE transaction_id = '{0}' ORDER BY seq DESC LIMIT 1), decided AS ("
         "INSERT INTO decisions (lane, seq, transaction_id, account_id, amount_cents, balance_after_cents, floor_cents, "
         "processed_at, kind, failure_code, failure_reason, dead_letter_id) SELECT lane, seq, transaction_id, "
         "account_id, "
-        "net_cents, abs(net_cents), 0, now(), {1} FROM place) "
+        "net_cents, balance_cents + CASE WHEN '{1}' = 'POSTED' THEN net_cents ELSE 0 END, -1000000000, now(), '{1}', "
+        "{2} "
+        "FROM place) "
         "UPDATE lane_publish p SET published_seq = greatest(published_seq, place.seq) FROM place "
         "WHERE p.lane = place.lane",
-        transaction_id, decision));
+        transaction_id, kind, more));
     api_->outcome_wakeup().notify();
 }
 
 void ApiServer::apply(const std::string& transaction_id, const std::string& outcome) {
-    decide(transaction_id, outcome == "FAILED" ? "'REFUSED', 'insufficient_balance', 'insufficient balance', NULL"
-                                               : "'POSTED', NULL, NULL, NULL");
+    if (outcome == "FAILED")
+        decide(transaction_id, "REFUSED", "'insufficient_balance', 'insufficient balance', NULL");
+    else
+        decide(transaction_id, "POSTED", "NULL, NULL, NULL");
+}
+
+void ApiServer::discard(const std::string& transaction_id) {
+    decide(transaction_id, "REFUSED", "'discarded', 'discarded: its dead letter was discarded', NULL");
 }
 
 std::string ApiServer::park(const std::string& transaction_id) {
@@ -70,7 +79,7 @@ std::string ApiServer::park(const std::string& transaction_id) {
         "lane, seq, 'key', '{{}}', 'utf8', '\\x00', 'permanent', '23514', 'a check failed', 1, now(), now() FROM "
         "lane_places WHERE transaction_id = '{}' ORDER BY seq DESC LIMIT 1",
         id, transaction_id));
-    decide(transaction_id, "'PARKED', NULL, NULL, '" + id + "'");
+    decide(transaction_id, "PARKED", "NULL, NULL, '" + id + "'");
     return id;
 }
 

@@ -45,6 +45,8 @@ public:
                                    const std::string& more = "");
     // Decides the last place of a transaction, as the worker would, and wakes whoever waits.
     void apply(const std::string& transaction_id, const std::string& outcome = "PROCESSED");
+    // The same for a transaction whose dead letter was discarded.
+    void discard(const std::string& transaction_id);
     // Parks the transaction at its last place. Returns the letter's id.
     std::string park(const std::string& transaction_id);
 
@@ -55,7 +57,7 @@ public:
     Wakeup& publisher_wakeup() { return publisher_wakeup_; }
 
 private:
-    void decide(const std::string& transaction_id, const std::string& decision);
+    void decide(const std::string& transaction_id, const std::string& kind, const std::string& more);
 
     TestDatabase database_;
     SystemClock clock_;

@@ -16,7 +16,7 @@ CREATE FUNCTION test_poison() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION 'poisoned by the test' USING ERRCODE = '{code}';
 END $$;
-CREATE TRIGGER test_poison BEFORE INSERT ON decisions FOR EACH ROW WHEN (NEW.account_id = '{account}' AND NEW.kind <> 'PARKED')
+CREATE TRIGGER test_poison BEFORE INSERT ON decisions FOR EACH ROW WHEN (NEW.account_id = '{account}' AND NEW.kind <> 'PARKED' AND NEW.failure_code IS DISTINCT FROM 'discarded')
 EXECUTE FUNCTION test_poison();
 """
 CURE = "DROP FUNCTION IF EXISTS test_poison() CASCADE;"

@@ -343,11 +343,13 @@ FROM account_settings s
 --
 -- What waits in a lane is a short range at its end, but the planner takes "seq > cursor" for a third of the table. OFFSET
 -- 0 keeps it from turning the look-ups of the lanes into one pass over all rows. The decided branches are planned on
--- their own, without the ORDER BY around them: theirs lets "ORDER BY id DESC LIMIT 50" read 50 rows.
+-- their own, without the ORDER BY around them: theirs lets "ORDER BY id DESC LIMIT 50" read 50 rows. Of what is PROCESSED
+-- each row is probed for by itself: one pass over both tables would be cheaper for all rows, and dear for fifty.
 CREATE VIEW transactions AS
 (SELECT t.id, t.account_id, t.amount_cents, t.currency, t.type, 'PROCESSED'::text AS status, t.idempotency_key,
        NULL::text AS failure_reason, NULL::text AS failure_code, t.legs, t.metadata, d.lane, d.seq, NULL::uuid AS dead_letter_id, t.created_at, d.processed_at AS updated_at
-FROM accepted t JOIN decisions d ON d.lane = t.lane AND d.seq = t.seq
+FROM accepted t
+     CROSS JOIN LATERAL (SELECT * FROM decisions WHERE lane = t.lane AND seq = t.seq LIMIT 1) d
 WHERE d.kind = 'POSTED' ORDER BY t.id DESC)
 UNION ALL
 (SELECT t.id, t.account_id, t.amount_cents, t.currency, t.type, 'FAILED', t.idempotency_key,
@@ -462,10 +464,10 @@ FROM lane_cursors c
                          WHERE a.id = e.transaction_id AND a.account_id = e.account_id OFFSET 0) t;
 
 CREATE VIEW processed_events AS
-SELECT e.event_id, d.transaction_id, d.processed_at,
+SELECT e.event_id, e.transaction_id, d.processed_at,
        CASE d.kind WHEN 'POSTED' THEN 'PROCESSED' ELSE 'FAILED' END AS outcome, d.balance_after_cents, d.failure_code,
        d.lane, d.seq
-FROM decisions d
-     JOIN accepted t ON t.id = d.transaction_id AND t.account_id = d.account_id
-     JOIN lane_places e ON e.lane = d.lane AND e.seq = d.seq
+FROM lane_places e
+     CROSS JOIN LATERAL (SELECT * FROM decisions WHERE lane = e.lane AND seq = e.seq LIMIT 1) d
+     JOIN accepted t ON t.id = e.transaction_id AND t.account_id = e.account_id
 WHERE d.kind <> 'PARKED';

@@ -225,7 +225,8 @@ FROM (SELECT {s.transaction}, page.at, sum(octet_length(s.metadata::text)) OVER 
            ORDER BY seq DESC LIMIT $2::bigint)
           UNION ALL
           (SELECT d.transaction_id, d.seq
-           FROM decisions d JOIN accepted t ON t.id = d.transaction_id AND t.seq = d.seq
+           FROM decisions d
+                CROSS JOIN LATERAL (SELECT FROM accepted WHERE id = d.transaction_id AND seq = d.seq LIMIT 1) t
            WHERE d.account_id = $4::uuid
              AND d.seq < coalesce((SELECT seq FROM accepted WHERE id = $1::uuid), 9223372036854775807)
            ORDER BY d.seq DESC LIMIT $2::bigint)

@@ -200,7 +200,7 @@ TEST_F(Readiness, IsAnsweredWhileSlowListsTakeEveryThreadAndConnection) {
     const std::uint16_t ports[] = {api->port(), probe_port(api->program())};
     db::Connection holder = database_.connect();
     ASSERT_TRUE(holder.query(db::begin));
-    ASSERT_TRUE(holder.query({"test_hold", "LOCK TABLE accounts IN ACCESS EXCLUSIVE MODE"}));
+    ASSERT_TRUE(holder.query({"test_hold", "LOCK TABLE account_settings IN ACCESS EXCLUSIVE MODE"}));
     std::vector<std::future<Answer>> lists;
     for (int i = 0; i < kSlowLists; ++i)
         lists.push_back(std::async(std::launch::async, [&] { return ApiClient(api->port()).get("/v1/accounts"); }));

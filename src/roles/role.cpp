@@ -11,6 +11,7 @@
 #include "base/version.h"
 #include "db/migrations.h"
 #include "db/session_settings.h"
+#include "db/sqlstate.h"
 #include "observe/log.h"
 #include "observe/standard_streams.h"
 #include "roles/api_keys.h"
@@ -28,7 +29,6 @@ constexpr Backoff::Limits kFirstConnectBackoff{milliseconds(50), milliseconds(10
 constexpr std::size_t kHostChars = 64;
 // The code of a role that a signal ended before it served: not a failure of its own.
 constexpr const char* kToldToEnd = "told_to_end";
-constexpr std::string_view kRightsMissing = "42501";
 
 // One attempt at all of it.
 Result<int> try_prepare(const std::string& url, Schema schema, std::initializer_list<CanWrite> writes) try {
@@ -177,7 +177,7 @@ Result<int> prepare_database(RoleProcess& process, const std::string& database_u
         if (error.disposition != Disposition::retry) return lanes;
         if (process.context().clock.steady_now() >= end) {
             // The installation exists and must be repaired.
-            if (error.code == kRightsMissing) error.disposition = Disposition::stop;
+            if (error.code == db::insufficient_privilege) error.disposition = Disposition::stop;
             return lanes;
         }
         if (std::exchange(said, error.message) != error.message)

@@ -108,8 +108,9 @@ std::vector<Report> KafkaProducer::collect(SteadyTime deadline) {
 
 std::string KafkaProducer::obstacle(int partition) const {
     const std::lock_guard lock(mutex_);
-    std::string known = topics_.obstacle(topic_, partition_of({partition, {}}));
-    return known.empty() ? topics_.silence() : known;
+    // What is known of a partition is old while no broker answers.
+    std::string silence = topics_.silence();
+    return silence.empty() ? topics_.obstacle(topic_, partition_of({partition, {}})) : silence;
 }
 
 std::size_t KafkaProducer::message_bytes_max() const {

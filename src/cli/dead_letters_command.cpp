@@ -6,11 +6,11 @@
 #include "cli/bulk_decision.h"
 #include "cli/commands.h"
 #include "cli/field_options.h"
-#include "cli/interrupts.h"
 #include "cli/letter_filter.h"
 #include "cli/server_command.h"
 #include "cli/terminal_text.h"
 #include "roles/exit_code.h"
+#include "roles/signals.h"
 
 namespace ledgerline::cli {
 namespace {
@@ -141,7 +141,7 @@ Result<int> decide(const roles::Environment& environment, const DecisionOptions&
     }
 
     // Created when there is something to interrupt: until then Ctrl-C ends the command at once, even at a question.
-    std::optional<Interrupts> interrupts;
+    std::optional<roles::Interrupts> interrupts;
     BulkSettings settings;
     settings.decision = decision;
     LEDGERLINE_TRY(settings.letters, options.filter.query(server, environment.clock.wall_now()));

@@ -57,9 +57,12 @@ const Field kAuditFields[] = {{"decision", "decision"},    {"decided_at", "decid
 
 Result<int> list(const roles::Environment& environment, const Options& options, Server& server) {
     LEDGERLINE_TRY(const LetterQuery query, options.filter.query(server, environment.clock.wall_now()));
-    LEDGERLINE_CHECK(print_pages(environment, options.output, server, "/v1/dead-letters",
-                                 query_of("state", options.state) + query.all(), "dead_letters", options.limit,
-                                 kLetterFields));
+    LEDGERLINE_CHECK(print_pages(environment, options.output, server,
+                                 {.path = "/v1/dead-letters",
+                                  .filters = query_of("state", options.state) + query.all(),
+                                  .member = "dead_letters",
+                                  .limit = options.limit,
+                                  .fields = kLetterFields}));
     return roles::exit_ok;
 }
 

@@ -6,9 +6,8 @@
 #include "cli/bulk_decision.h"
 #include "cli/commands.h"
 #include "cli/field_options.h"
-#include "cli/letter_filter.h"
 #include "cli/server_command.h"
-#include "cli/terminal_text.h"
+#include "cli/terminal.h"
 #include "roles/exit_code.h"
 #include "roles/signals.h"
 

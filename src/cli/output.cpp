@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "cli/terminal_text.h"
+#include "cli/terminal.h"
 #include "roles/exit_code.h"
 
 namespace ledgerline::cli {

@@ -12,7 +12,7 @@
 #include "base/json.h"
 #include "cli/command.h"
 #include "cli/server.h"
-#include "cli/table.h"
+#include "cli/terminal.h"
 
 namespace ledgerline::cli {
 

@@ -4,8 +4,8 @@
 
 #include "cli/commands.h"
 #include "cli/output.h"
-#include "cli/screen.h"
 #include "cli/server.h"
+#include "cli/terminal.h"
 #include "cli/top_view.h"
 #include "roles/exit_code.h"
 #include "roles/signals.h"

@@ -5,12 +5,12 @@
 #include <optional>
 
 #include "cli/commands.h"
+#include "cli/import/check.h"
 #include "cli/import/file.h"
-#include "cli/import/rejects.h"
 #include "cli/import/run.h"
 #include "cli/output.h"
 #include "cli/progress.h"
-#include "cli/terminal_text.h"
+#include "cli/terminal.h"
 #include "roles/exit_code.h"
 #include "roles/signals.h"
 

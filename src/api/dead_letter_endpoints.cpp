@@ -36,22 +36,11 @@ Found commit_decision(db::Connection& connection, const Uuid& id) {
 }
 
 // Locks the letter, then its lanes, and gives each account of its transaction a place at which the worker decides it
-// anew. Finds the decision of an earlier run.
-Found decide_letter(db::Connection& connection, const Uuid& id, std::string_view verdict,
-                    const DecisionRequest& decision, const Uuid& event_id, const std::string& traceparent) {
-    const std::string decided_by = decision.decided_by();
-    const sql::LettersDecideDeadLetter decide{.letter_id = id,
-                                              .verdict = verdict,
-                                              .decided_by = decided_by,
-                                              .operator_name = decision.operator_name,
-                                              .key_fingerprint = decision.key_fingerprint,
-                                              .bulk_id = decision.bulk_id,
-                                              .reason = decision.reason,
-                                              .request_id = decision.request_id,
-                                              .event_id = event_id,
-                                              .traceparent = traceparent};
-    LEDGERLINE_CHECK(connection.pipeline(
-        {{db::begin, {}}, sql::LettersLockDeadLetter{id}, sql::LettersLockLanes{id}, decide}));
+// again. Finds the decision of an earlier run.
+Found decide_letter(db::Connection& connection, const sql::LettersDecideDeadLetter& decide) {
+    const Uuid id = decide.letter_id;
+    LEDGERLINE_CHECK(
+        connection.pipeline({{db::begin, {}}, sql::LettersLockDeadLetter{id}, sql::LettersLockLanes{id}, decide}));
     return commit_decision(connection, id);
 }
 
@@ -192,13 +181,22 @@ DeadLetterEndpoints::Answer DeadLetterEndpoints::decide(http::Request& request, 
     // The new event continues the trace of this request, which links to the trace that the letter ended.
     const bool replay = decision == Decision::replay;
     const Uuid event_id = ids_.next();
-    Span span = tracer_.start_below(request.trace, SpanKind::internal,
-                                    replay ? "replay dead letter" : "discard dead letter");
+    Span span =
+        tracer_.start_below(request.trace, SpanKind::internal, replay ? "replay dead letter" : "discard dead letter");
     span.set("ledgerline.dead_letter.id", *id);
-    const std::string traceparent = span.context().to_string();
-    const Found letter = co_await database_.run(span.context(), [&](db::Connection& connection) {
-        return decide_letter(connection, *id, replay ? "replay" : "discard", *who, event_id, traceparent);
-    });
+    const std::string traceparent = span.context().to_string(), decided_by = who->decided_by();
+    const sql::LettersDecideDeadLetter decide{.letter_id = *id,
+                                              .verdict = replay ? "replay" : "discard",
+                                              .decided_by = decided_by,
+                                              .operator_name = who->operator_name,
+                                              .key_fingerprint = who->key_fingerprint,
+                                              .bulk_id = who->bulk_id,
+                                              .reason = who->reason,
+                                              .request_id = who->request_id,
+                                              .event_id = event_id,
+                                              .traceparent = traceparent};
+    const Found letter = co_await database_.run(
+        span.context(), [&](db::Connection& connection) { return decide_letter(connection, decide); });
     if (letter && *letter)
         if (const auto original = trace_of(**letter)) span.link(*original);
     publisher_wakeup_.notify();

@@ -40,9 +40,13 @@ const Field kEntryFields[] = {{"seq", "seq", Align::right},
                               {"transaction_id", "transaction_id"}};
 
 Result<int> list(const roles::Environment& environment, const Options& options, Server& server) {
-    LEDGERLINE_CHECK(print_pages(environment, options.output, server, "/v1/accounts",
-                                 query_of("reference", options.reference) + query_of("status", options.status),
-                                 "accounts", options.limit, kAccountFields));
+    LEDGERLINE_CHECK(
+        print_pages(environment, options.output, server,
+                    {.path = "/v1/accounts",
+                     .filters = query_of("reference", options.reference) + query_of("status", options.status),
+                     .member = "accounts",
+                     .limit = options.limit,
+                     .fields = kAccountFields}));
     return roles::exit_ok;
 }
 
@@ -79,8 +83,11 @@ Result<int> set_status(const roles::Environment& environment, const Options& opt
 
 Result<int> entries(const roles::Environment& environment, const Options& options, Server& server) {
     LEDGERLINE_TRY(const std::string id, resolve_account(server, options.account));
-    LEDGERLINE_CHECK(print_pages(environment, options.output, server, "/v1/accounts/" + id + "/entries", "", "entries",
-                                 options.limit, kEntryFields));
+    LEDGERLINE_CHECK(print_pages(environment, options.output, server,
+                                 {.path = "/v1/accounts/" + id + "/entries",
+                                  .member = "entries",
+                                  .limit = options.limit,
+                                  .fields = kEntryFields}));
     return roles::exit_ok;
 }
 

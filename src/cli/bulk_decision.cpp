@@ -8,7 +8,7 @@
 #include "base/backoff.h"
 #include "base/uuid.h"
 #include "cli/progress.h"
-#include "cli/terminal_text.h"
+#include "cli/terminal.h"
 #include "roles/exit_code.h"
 
 namespace ledgerline::cli {

@@ -10,7 +10,7 @@
 #include <functional>
 #include <string>
 
-#include "cli/letter_filter.h"
+#include "cli/field_options.h"
 #include "cli/output.h"
 #include "cli/server.h"
 #include "roles/environment.h"

@@ -6,7 +6,7 @@
 
 #include "base/version.h"
 #include "cli/commands.h"
-#include "cli/terminal_text.h"
+#include "cli/terminal.h"
 #include "roles/exit_code.h"
 
 namespace ledgerline::cli {

@@ -9,12 +9,10 @@
 #include <charconv>
 
 #include "base/text.h"
-#include "cli/command_words.h"
-#include "cli/duration.h"
-#include "cli/help_text.h"
+#include "cli/command_line.h"
 #include "cli/secrets.h"
 #include "cli/service_variable.h"
-#include "cli/terminal_text.h"
+#include "cli/terminal.h"
 #include "db/rows.h"
 #include "http/problem.h"
 #include "roles/exit_code.h"

@@ -6,11 +6,10 @@
 #include "cli/bulk_decision.h"
 #include "cli/commands.h"
 #include "cli/field_options.h"
-#include "cli/interrupts.h"
-#include "cli/letter_filter.h"
 #include "cli/server_command.h"
-#include "cli/terminal_text.h"
+#include "cli/terminal.h"
 #include "roles/exit_code.h"
+#include "roles/signals.h"
 
 namespace ledgerline::cli {
 namespace {
@@ -57,9 +56,12 @@ const Field kAuditFields[] = {{"decision", "decision"},    {"decided_at", "decid
 
 Result<int> list(const roles::Environment& environment, const Options& options, Server& server) {
     LEDGERLINE_TRY(const LetterQuery query, options.filter.query(server, environment.clock.wall_now()));
-    LEDGERLINE_CHECK(print_pages(environment, options.output, server, "/v1/dead-letters",
-                                 query_of("state", options.state) + query.all(), "dead_letters", options.limit,
-                                 kLetterFields));
+    LEDGERLINE_CHECK(print_pages(environment, options.output, server,
+                                 {.path = "/v1/dead-letters",
+                                  .filters = query_of("state", options.state) + query.all(),
+                                  .member = "dead_letters",
+                                  .limit = options.limit,
+                                  .fields = kLetterFields}));
     return roles::exit_ok;
 }
 
@@ -141,7 +143,7 @@ Result<int> decide(const roles::Environment& environment, const DecisionOptions&
     }
 
     // Created when there is something to interrupt: until then Ctrl-C ends the command at once, even at a question.
-    std::optional<Interrupts> interrupts;
+    std::optional<roles::Interrupts> interrupts;
     BulkSettings settings;
     settings.decision = decision;
     LEDGERLINE_TRY(settings.letters, options.filter.query(server, environment.clock.wall_now()));

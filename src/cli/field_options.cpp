@@ -4,8 +4,17 @@
 
 #include "base/money.h"
 #include "base/uuid.h"
+#include "cli/command_line.h"
+#include "cli/output.h"
+#include "cli/server.h"
 
 namespace ledgerline::cli {
+namespace {
+
+constexpr std::int64_t kLaneMax = 9999;
+constexpr milliseconds kAgeMin{1000};
+
+}  // namespace
 
 std::string uuid_rule(const std::string& value) {
     return Uuid::parse(value) ? "" : "an id, a UUID in its 36-character form";
@@ -29,6 +38,36 @@ void declare_metadata(Command& command, json::Value& metadata) {
                        metadata = *std::move(parsed);
                        return "";
                    });
+}
+
+void declare_letter_filter(Command& command, LetterFilter& filter) {
+    command.choice({"--class", "", "Only letters of this error class", no_variable}, filter.error_class,
+                   {"permanent", "unknown", "foreign"});
+    command.option({"--code", "CODE", "Only letters with this error code", no_variable}, filter.error_code);
+    command.option({"--account", "ACCOUNT", "Only letters of this account: its id or reference", no_variable},
+                   filter.account);
+    command.option({"--lane", "N", "Only letters of this lane; foreign ones have none", no_variable}, filter.lane, 0,
+                   kLaneMax);
+    command.option({"--older-than", "TIME", "Only letters whose last failure is at least this old", no_variable},
+                   filter.older_than, kAgeMin, duration_max);
+    command.option({"--newer-than", "TIME", "Only letters whose last failure is more recent than this", no_variable},
+                   filter.newer_than, kAgeMin, duration_max);
+}
+
+bool LetterFilter::is_empty() const {
+    return error_class.empty() && error_code.empty() && account.empty() && !lane && !older_than && !newer_than;
+}
+
+Result<LetterQuery> LetterFilter::query(Server& server, WallTime now) const {
+    LetterQuery query{query_of("error_class", error_class) + query_of("error_code", error_code), {}};
+    if (!account.empty()) {
+        LEDGERLINE_TRY(const std::string id, resolve_account(server, account));
+        query.filters += query_of("account_id", id);
+    }
+    if (lane) query.filters += query_of("lane", std::to_string(*lane));
+    if (newer_than) query.filters += query_of("failed_after", format_rfc3339(now - *newer_than));
+    if (older_than) query.failed_before = query_of("failed_before", format_rfc3339(now - *older_than));
+    return query;
 }
 
 }  // namespace ledgerline::cli

@@ -1,10 +1,13 @@
-// Flags and arguments that become fields of requests, checked before anything is sent.
+// Flags and arguments that become fields or filters of requests, checked before anything is sent.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 
 #include "base/json.h"
 #include "cli/command.h"
+#include "cli/server.h"
 
 namespace ledgerline::cli {
 
@@ -15,5 +18,29 @@ std::string uuid_rule(const std::string& value);
 void declare_currency(Command& command, std::string& currency, const std::string& help, bool required);
 // --metadata; null when not given.
 void declare_metadata(Command& command, json::Value& metadata);
+
+// The filter in the API's form: "&name=value" for each.
+struct LetterQuery {
+    std::string filters;        // all except failed_before
+    std::string failed_before;  // "" when there is no such bound
+
+    std::string all() const { return filters + failed_before; }
+};
+
+// The dead letters that a command selects.
+struct LetterFilter {
+    std::string error_class;
+    std::string error_code;
+    std::string account;  // id or reference
+    std::optional<std::int64_t> lane;
+    std::optional<milliseconds> older_than;
+    std::optional<milliseconds> newer_than;
+
+    bool is_empty() const;
+    // Ages count back from now. Asks the server for the account's id if a reference is given.
+    Result<LetterQuery> query(Server& server, WallTime now) const;
+};
+
+void declare_letter_filter(Command& command, LetterFilter& filter);
 
 }  // namespace ledgerline::cli

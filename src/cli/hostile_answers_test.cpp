@@ -11,14 +11,18 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "base/uuid.h"
-#include "cli/answering_server.h"
 #include "cli/cli.h"
 #include "cli/server.h"
 #include "cli/stats.h"
+#include "lab/answering_server.h"
 #include "roles/exit_code.h"
 
 namespace ledgerline::cli {
 namespace {
+
+using test::AnsweringServer;
+using test::http_answer;
+using test::send_all;
 
 constexpr const char* kId = "01a20874-e2ca-767f-bd91-75834eb53280";
 // Long enough for a busy machine; calls that should time out use a shorter one.

@@ -57,29 +57,29 @@ Result<int> status(const roles::Environment& environment, const Options& options
 
 using Work = Result<int> (*)(const roles::Environment&, const Options&);
 
-void declare(Command& family, const roles::Environment& environment, const char* name, const char* description,
-             const char* notes, Work work) {
+Command declare(Command& family, const roles::Environment& environment, const char* name, const char* description,
+                Work work) {
     Command command = family.add(name, description);
     auto options = std::make_shared<Options>();
     declare_database_options(command, options->database);
     declare_output_option(command, options->output);
-    command.notes(notes);
     command.action([&environment, options, work] {
         const auto code = work(environment, *options);
         return code ? *code : report(environment, code.error());
     });
+    return command;
 }
 
 }  // namespace
 
 void declare_migrate(Command& parent, const roles::Environment& environment) {
     Command family = parent.add("migrate", "Bring the database's schema up to date, or show its state");
-    declare(family, environment, "up", "Apply the missing migrations",
+    declare(family, environment, "up", "Apply the missing migrations", up)
+        .notes(
             "Safe to run from several places at once: a lock lets one run at a time.\n\n"
-            "Example:\n  ledgerline migrate up --database-url postgresql://ledgerline@db/ledgerline",
-            up);
-    declare(family, environment, "status", "List the migrations and which of them are applied",
-            "Exit code 1 if any is missing.", status);
+            "Example:\n  ledgerline migrate up --database-url postgresql://ledgerline@db/ledgerline");
+    declare(family, environment, "status", "List the migrations and which of them are applied", status)
+        .notes("Exit code 1 if any is missing.");
 }
 
 }  // namespace ledgerline::cli

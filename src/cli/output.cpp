@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "cli/terminal_text.h"
+#include "cli/terminal.h"
 #include "roles/exit_code.h"
 
 namespace ledgerline::cli {
@@ -63,17 +63,16 @@ void print_list(const roles::Environment& environment, const OutputOptions& outp
 }
 
 Result<void> print_pages(const roles::Environment& environment, const OutputOptions& output, Server& server,
-                         const std::string& path, const std::string& filters, const std::string& member,
-                         std::int64_t limit, std::span<const Field> fields) {
+                         const PagedList& list) {
     std::vector<json::Value> for_table;
     std::string cursor;
-    for (std::int64_t left = limit; left > 0;) {
-        LEDGERLINE_TRY(const json::Value page, server.get(fmt::format("{}?limit={}{}{}", path, std::min(left, kPageMax),
-                                                                      filters, query_of("cursor", cursor)),
-                                                          member));
-        LEDGERLINE_TRY(const json::Array objects, server.objects_of(page, member));
+    for (std::int64_t left = list.limit; left > 0;) {
+        const std::string target = fmt::format("{}?limit={}{}{}", list.path, std::min(left, kPageMax), list.filters,
+                                               query_of("cursor", cursor));
+        LEDGERLINE_TRY(const json::Value page, server.get(target, list.member));
+        LEDGERLINE_TRY(const json::Array objects, server.objects_of(page, list.member));
         if (output.json())
-            print_list(environment, output, fields, objects);
+            print_list(environment, output, list.fields, objects);
         else
             for_table.insert(for_table.end(), objects.begin(), objects.end());
         left -= static_cast<std::int64_t>(objects.size());
@@ -81,8 +80,9 @@ Result<void> print_pages(const roles::Environment& environment, const OutputOpti
         if (cursor.empty() || objects.empty()) break;
         if (output.json() && !environment.out) return {};  // nobody reads it any more
     }
-    if (!output.json()) print_list(environment, output, fields, for_table);
-    if (!cursor.empty()) say(environment, fmt::format("There are more than {}: raise --limit to see the rest.", limit));
+    if (!output.json()) print_list(environment, output, list.fields, for_table);
+    if (!cursor.empty())
+        say(environment, fmt::format("There are more than {}: raise --limit to see the rest.", list.limit));
     return {};
 }
 

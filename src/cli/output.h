@@ -12,7 +12,7 @@
 #include "base/json.h"
 #include "cli/command.h"
 #include "cli/server.h"
-#include "cli/table.h"
+#include "cli/terminal.h"
 
 namespace ledgerline::cli {
 
@@ -44,11 +44,18 @@ void print_list(const roles::Environment& environment, const OutputOptions& outp
 
 inline constexpr std::int64_t list_limit_max = 1'000'000;
 
-// Reads at most limit objects of a paged list, which is the array member of the answer, and prints them. filters are
-// made with query_of(). Says on stderr when there are more.
+// A list that the API answers in pages.
+struct PagedList {
+    std::string path;
+    std::string filters{};  // made with query_of()
+    std::string member;     // the array in the answer
+    std::int64_t limit = 0;
+    std::span<const Field> fields;
+};
+
+// Reads at most limit objects of the list and prints them. Says on stderr when there are more.
 Result<void> print_pages(const roles::Environment& environment, const OutputOptions& output, Server& server,
-                         const std::string& path, const std::string& filters, const std::string& member,
-                         std::int64_t limit, std::span<const Field> fields);
+                         const PagedList& list);
 
 // "&name=value", percent-encoded; "" when value is empty.
 std::string query_of(std::string_view name, std::string_view value);

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "cli/table.h"
+#include "cli/terminal.h"
 
 namespace ledgerline::cli {
 namespace {

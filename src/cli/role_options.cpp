@@ -8,8 +8,8 @@
 #include <string_view>
 #include <utility>
 
+#include "cli/command_line.h"
 #include "cli/database.h"
-#include "cli/duration.h"
 
 namespace ledgerline::cli {
 namespace {

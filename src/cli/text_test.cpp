@@ -3,9 +3,9 @@
 
 #include <sstream>
 
-#include "cli/duration.h"
+#include "cli/command_line.h"
 #include "cli/progress.h"
-#include "cli/table.h"
+#include "cli/terminal.h"
 
 namespace ledgerline::cli {
 namespace {

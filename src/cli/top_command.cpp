@@ -3,12 +3,12 @@
 #include <memory>
 
 #include "cli/commands.h"
-#include "cli/interrupts.h"
 #include "cli/output.h"
-#include "cli/screen.h"
 #include "cli/server.h"
+#include "cli/terminal.h"
 #include "cli/top_view.h"
 #include "roles/exit_code.h"
+#include "roles/signals.h"
 
 namespace ledgerline::cli {
 namespace {
@@ -90,7 +90,7 @@ void show(const roles::Environment& environment, const Options& options, const T
 // Exit code 0 when at least one server answered the last time.
 Result<int> top(const roles::Environment& environment, const Options& options) {
     LEDGERLINE_TRY(std::vector<Watched> servers, open_servers(options));
-    Interrupts interrupts;
+    roles::Interrupts interrupts;
     Look before = look(environment.clock, servers);
     // Also ends when nobody reads the output.
     while (environment.out && !interrupts.wait(options.interval)) {

@@ -6,7 +6,7 @@
 
 #include <cmath>
 
-#include "cli/screen.h"
+#include "cli/terminal.h"
 #include "cli/top_view.h"
 
 namespace ledgerline::cli {

@@ -3,7 +3,7 @@
 
 #include <sstream>
 
-#include "cli/table.h"
+#include "cli/terminal.h"
 #include "cli/top_view.h"
 
 namespace ledgerline::cli {

@@ -4,8 +4,7 @@
 
 #include "base/clock.h"
 #include "cli/output.h"
-#include "cli/table.h"
-#include "cli/terminal_text.h"
+#include "cli/terminal.h"
 
 namespace ledgerline::cli {
 namespace {

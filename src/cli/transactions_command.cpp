@@ -45,9 +45,12 @@ Result<int> list(const roles::Environment& environment, const Options& options, 
     if (!options.account.empty()) {
         LEDGERLINE_TRY(id, resolve_account(server, options.account));
     }
-    LEDGERLINE_CHECK(print_pages(environment, options.output, server, "/v1/transactions",
-                                 query_of("account_id", id) + query_of("status", options.status), "transactions",
-                                 options.limit, kTransactionFields));
+    LEDGERLINE_CHECK(print_pages(environment, options.output, server,
+                                 {.path = "/v1/transactions",
+                                  .filters = query_of("account_id", id) + query_of("status", options.status),
+                                  .member = "transactions",
+                                  .limit = options.limit,
+                                  .fields = kTransactionFields}));
     return roles::exit_ok;
 }
 

@@ -7,7 +7,7 @@
 #include "cli/database.h"
 #include "cli/output.h"
 #include "cli/progress.h"
-#include "cli/terminal_text.h"
+#include "cli/terminal.h"
 #include "db/migrations.h"
 #include "roles/exit_code.h"
 #include "sql/migrations.h"

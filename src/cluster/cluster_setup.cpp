@@ -37,22 +37,22 @@ Result<void> make_empty_dir(const std::filesystem::path& directory, const OsUser
     return {};
 }
 
-Result<void> run_initdb(const ClusterPaths& paths, ProgramStart start, milliseconds at_most,
-                        const std::function<bool()>& cancelled) {
+Result<void> run_initdb(const ClusterPaths& paths, ProgramStart start, const InitdbConfig& config) {
     const auto log_bytes_before = log_bytes(paths.initdb_log);
     LEDGERLINE_TRY(const int log, open_log(paths.initdb_log));
     start.output = log;
     auto initdb = ChildProcess::start(start);
     close(log);
     if (!initdb) return std::unexpected(std::move(initdb).error());
-    const SteadyTime deadline = std::chrono::steady_clock::now() + at_most;
+    const SteadyTime deadline = std::chrono::steady_clock::now() + config.timeout;
     bool ended = false;
     while (!(ended = initdb->wait(kLookInterval)) && std::chrono::steady_clock::now() < deadline)
-        if (cancelled && cancelled()) return failure(Disposition::retry, "start_cancelled", "cancelled during initdb");
+        if (config.cancelled && config.cancelled())
+            return failure(Disposition::retry, "start_cancelled", "cancelled during initdb");
     if (ended && initdb->succeeded()) return {};
     return failure(Disposition::stop, "initdb_failed",
                    fmt::format("initdb failed: {}: {}",
-                               ended ? initdb->outcome() : fmt::format("not done after {} ms", at_most.count()),
+                               ended ? initdb->outcome() : fmt::format("not done after {} ms", config.timeout.count()),
                                log_tail(paths.initdb_log, log_bytes_before)));
 }
 
@@ -81,8 +81,7 @@ int cluster_major(const ClusterPaths& paths) {
 }
 
 Result<void> create_cluster(const ClusterPaths& paths, const PostgresBinaries& binaries, const OsUser* user,
-                            Random& random, milliseconds at_most, bool durable,
-                            const std::function<bool()>& cancelled) {
+                            Random& random, const InitdbConfig& config) {
     remove_half_made(paths);
     // A new name each time, out of the way of whatever an initdb of a killed run may still be writing.
     const auto making = paths.data_dir / fmt::format("{}{:016x}", kMakingPrefix, random.next());
@@ -102,11 +101,11 @@ Result<void> create_cluster(const ClusterPaths& paths, const PostgresBinaries& b
                        "--data-checksums",
                        "--encoding=UTF8",
                        "--locale=C"};
-    if (!durable) start.arguments.push_back("--no-sync");
+    if (!config.durable) start.arguments.push_back("--no-sync");
     start.environment = postgres_environment();
     start.user = user;
     start.death_signal = SIGKILL;
-    auto made = run_initdb(paths, std::move(start), at_most, cancelled);
+    auto made = run_initdb(paths, std::move(start), config);
     if (made && rename(making.c_str(), paths.cluster.c_str()) != 0)
         made = failure(Disposition::stop, "data_dir_unusable",
                        fmt::format("cannot rename {}: {}", making.string(), std::strerror(errno)));

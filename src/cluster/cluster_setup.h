@@ -26,11 +26,17 @@ std::vector<std::string> postgres_environment();
 // The cluster's major version; 0 when there is no cluster yet.
 int cluster_major(const ClusterPaths& paths);
 
+struct InitdbConfig {
+    milliseconds timeout{0};
+    bool durable = true;                // false: no fsync
+    std::function<bool()> cancelled{};  // polled; true gives up. May be empty
+};
+
 // Creates the cluster with a new password, completely or not at all: it is made under another name, and the next
-// attempt removes what an unfinished one left. Codes: initdb_failed, data_dir_unusable, and start_cancelled (retry)
-// once cancelled, which is polled, returns true.
+// attempt removes what an unfinished one left. user is null for this process's own. Codes: initdb_failed,
+// data_dir_unusable, and start_cancelled (retry).
 Result<void> create_cluster(const ClusterPaths& paths, const PostgresBinaries& binaries, const OsUser* user,
-                            Random& random, milliseconds at_most, bool durable, const std::function<bool()>& cancelled);
+                            Random& random, const InitdbConfig& config);
 
 // Rewrites postgresql.conf. ALTER SYSTEM settings are in another file, stay, and take precedence.
 Result<void> write_settings(const ClusterPaths& paths, const OsUser* user, const ClusterSettings& settings);

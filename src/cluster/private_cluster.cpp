@@ -110,8 +110,9 @@ Result<std::unique_ptr<PrivateCluster::Running>> PrivateCluster::prepare() {
     if (cluster_major(paths) == 0) {
         tell(config_, fmt::format("creating a PostgreSQL {} cluster in {}{}", binaries.major, paths.data_dir.string(),
                                   user ? " as user " + user->name : ""));
-        LEDGERLINE_CHECK(create_cluster(paths, binaries, os_user, random_, config_.init_timeout, config_.durable,
-                                        config_.cancelled));
+        LEDGERLINE_CHECK(create_cluster(
+            paths, binaries, os_user, random_,
+            {.timeout = config_.init_timeout, .durable = config_.durable, .cancelled = config_.cancelled}));
     }
     LEDGERLINE_CHECK(choose_socket_dir(paths, os_user));
     LEDGERLINE_CHECK(write_settings(paths, os_user, {config_.connections_max, config_.durable}));

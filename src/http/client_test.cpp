@@ -3,9 +3,10 @@
 #include <gmock/gmock.h>
 
 #include <cstdlib>
-#include <thread>
+#include <utility>
 
 #include "http/server/edge_fixture.h"
+#include "lab/answering_server.h"
 
 namespace ledgerline::http {
 namespace {
@@ -118,58 +119,37 @@ TEST_F(Clients, RefuseWhatHttpCannotCarry) {
     }
 }
 
-// A server that answers the requests of one connection with these bytes in turn, and closes it.
+// Answers the requests of one connection with these bytes in turn, and closes it. Another connection is another
+// request.
 class FixedServer {
 public:
-    explicit FixedServer(std::vector<std::string> answers) : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-        sockaddr_in address{};
-        address.sin_family = AF_INET;
-        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        socklen_t size = sizeof address;
-        EXPECT_EQ(::bind(socket_, reinterpret_cast<sockaddr*>(&address), size), 0);
-        EXPECT_EQ(::listen(socket_, 8), 0);
-        getsockname(socket_, reinterpret_cast<sockaddr*>(&address), &size);
-        port = ntohs(address.sin_port);
-        thread_ = std::jthread([this, answers = std::move(answers)] { serve(answers); });
-    }
+    explicit FixedServer(std::vector<std::string> answers)
+        : answers_(std::move(answers)),
+          server_([this](int socket, const std::string& request) { serve(socket, request); }) {}
     explicit FixedServer(const char* answer) : FixedServer(std::vector<std::string>{answer}) {}
-    ~FixedServer() {
-        end();
-        ::close(socket_);
-    }
 
-    std::string url() const { return "http://127.0.0.1:" + std::to_string(port); }
+    std::string url() const { return server_.url(); }
+    std::uint16_t port() const { return server_.port(); }
     Result<ClientResponse> answer() const { return Client(url()).send({"GET", "/", {}, ""}, kPatience); }
     // Ends the server; then requests and received say what came.
-    void end() {
-        ::shutdown(socket_, SHUT_RDWR);
-        if (thread_.joinable()) thread_.join();
-    }
+    void end() { server_.end(); }
     int requests = 0;
     std::string received;
-    std::uint16_t port = 0;
 
 private:
-    void serve(const std::vector<std::string>& answers) {
-        const int peer = ::accept(socket_, nullptr, nullptr);
-        if (peer < 0) return;
-        char block[4096];
+    void serve(int socket, std::string request) {
+        const auto answers = std::exchange(answers_, {});
+        if (answers.empty()) ++requests;
         for (const std::string& answer : answers) {
-            const ssize_t size = ::recv(peer, block, sizeof block, 0);
-            if (size <= 0) break;
+            if (request.empty()) request = test::receive_some(socket);
+            if (request.empty()) break;
             ++requests;
-            received.append(block, static_cast<std::size_t>(size));
-            EXPECT_EQ(::send(peer, answer.data(), answer.size(), MSG_NOSIGNAL), static_cast<ssize_t>(answer.size()));
-        }
-        ::close(peer);
-        // Another connection is another request.
-        if (const int next = ::accept(socket_, nullptr, nullptr); next >= 0) {
-            if (::recv(next, block, sizeof block, 0) > 0) ++requests;
-            ::close(next);
+            received += std::exchange(request, "");
+            EXPECT_TRUE(test::send_all(socket, answer));
         }
     }
-    int socket_;
-    std::jthread thread_;
+    std::vector<std::string> answers_;
+    test::AnsweringServer server_;
 };
 
 TEST(FixedAnswers, AreReadInEveryFraming) {
@@ -269,7 +249,7 @@ TEST(Proxies, AreAskedForOtherMachinesOnly) {
     FixedServer here(kOk);
     EXPECT_TRUE(here.answer());
     FixedServer by_name(kOk);
-    EXPECT_TRUE(Client("http://localhost:" + std::to_string(by_name.port)).send({}, kPatience));
+    EXPECT_TRUE(Client("http://localhost:" + std::to_string(by_name.port())).send({}, kPatience));
     const auto there = Client("http://ledger.example:8080").send({.target = "/v1/lanes"}, kPatience);
     ASSERT_TRUE(there) << there.error().message;
     proxy.end();

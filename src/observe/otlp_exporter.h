@@ -72,6 +72,8 @@ private:
 
     mutable std::mutex mutex_;
     std::condition_variable changed_;
+    // Not a BoundedQueue, whose sender waits while it is full: a span that does not fit is dropped, the newest first,
+    // and the thread takes what has gathered in delay as one batch.
     std::deque<std::unique_ptr<SpanData>> queue_;
     std::optional<SteadyTime> stop_by_;  // set by stop()
     bool failing_ = false;               // used only by the thread

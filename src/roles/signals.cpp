@@ -7,6 +7,7 @@
 #include <csignal>
 #include <ctime>
 #include <exception>
+#include <span>
 
 #include "observe/log.h"
 #include "roles/exit_code.h"
@@ -16,6 +17,7 @@ namespace ledgerline::roles {
 namespace {
 
 constexpr int kTaken[] = {SIGTERM, SIGINT, SIGHUP};
+constexpr int kInterrupts[] = {SIGINT, SIGTERM};
 // Signals that end a process by default although nothing is wrong in it. Faults (SIGSEGV, SIGABRT, ...) keep their
 // effect, and so do signals that stop and continue. Writes to closed pipes and beyond a file size limit return errors
 // instead.
@@ -25,12 +27,34 @@ constexpr int kIgnored[] = {SIGQUIT, SIGPIPE,   SIGALRM, SIGUSR1, SIGUSR2, SIGXF
 // Makes the thread look at what has changed.
 int wake_signal() { return SIGRTMIN; }
 
-sigset_t taken_set() {
+sigset_t set_of(std::span<const int> numbers) {
     sigset_t set;
     sigemptyset(&set);
-    for (const int number : kTaken) sigaddset(&set, number);
+    for (const int number : numbers) sigaddset(&set, number);
+    return set;
+}
+
+sigset_t taken_set() {
+    sigset_t set = set_of(kTaken);
     sigaddset(&set, wake_signal());
     return set;
+}
+
+// The next signal of the set; nothing when deadline passes first.
+std::optional<int> next_of(const sigset_t& set, std::optional<SteadyTime> deadline) {
+    while (true) {
+        int number = 0;
+        if (!deadline) {
+            number = sigwaitinfo(&set, nullptr);
+        } else {
+            const auto left = std::max(*deadline - std::chrono::steady_clock::now(), SteadyTime::duration(0));
+            const auto seconds = std::chrono::floor<std::chrono::seconds>(left);
+            const timespec time{seconds.count(), std::chrono::nanoseconds(left - seconds).count()};
+            number = sigtimedwait(&set, nullptr, &time);
+            if (number < 0 && errno == EAGAIN) return std::nullopt;
+        }
+        if (number > 0) return number;
+    }
 }
 
 void ignore(int number) {
@@ -87,9 +111,10 @@ void Signals::on_hangup(std::function<void()> reload) {
 }
 
 void Signals::run() {
+    const sigset_t set = taken_set();
     std::optional<SteadyTime> deadline;
     while (true) {
-        const auto number = next(deadline);
+        const auto number = next_of(set, deadline);
         {
             const std::lock_guard lock(mutex_);
             if (ended_) return;
@@ -111,23 +136,6 @@ void Signals::run() {
             }
             leave_at_once(exit_ok);
         }
-    }
-}
-
-std::optional<int> Signals::next(std::optional<SteadyTime> deadline) const {
-    const sigset_t set = taken_set();
-    while (true) {
-        int number = 0;
-        if (!deadline) {
-            number = sigwaitinfo(&set, nullptr);
-        } else {
-            const auto left = std::max(*deadline - std::chrono::steady_clock::now(), SteadyTime::duration(0));
-            const auto seconds = std::chrono::floor<std::chrono::seconds>(left);
-            const timespec time{seconds.count(), std::chrono::nanoseconds(left - seconds).count()};
-            number = sigtimedwait(&set, nullptr, &time);
-            if (number < 0 && errno == EAGAIN) return std::nullopt;
-        }
-        if (number > 0) return number;
     }
 }
 
@@ -154,6 +162,16 @@ Signals::EndsPromptly::EndsPromptly(Signals& signals) : signals_(signals) {
 Signals::EndsPromptly::~EndsPromptly() {
     const std::lock_guard lock(signals_.mutex_);
     signals_.prompt_ = false;
+}
+
+Interrupts::Interrupts() : signals_(set_of(kInterrupts)) {
+    LEDGERLINE_ASSERT(pthread_sigmask(SIG_BLOCK, &signals_, &before_) == 0);
+}
+
+Interrupts::~Interrupts() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+bool Interrupts::wait(milliseconds at_most) {
+    return next_of(signals_, std::chrono::steady_clock::now() + at_most).has_value();
 }
 
 }  // namespace ledgerline::roles

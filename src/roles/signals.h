@@ -1,9 +1,12 @@
 // Signals: what the operating system and its users ask of a role. SIGTERM and SIGINT ask it to end, SIGHUP to reload
 // its keys; every other signal that would end a process by default without being its fault is ignored.
+//
+// Interrupts: SIGINT and SIGTERM for a command that is not a role, as events that it waits for between its steps.
 #pragma once
 
 #include <atomic>
 #include <condition_variable>
+#include <csignal>
 #include <functional>
 #include <mutex>
 #include <optional>
@@ -56,8 +59,6 @@ public:
 
 private:
     void run();
-    // The next signal; nothing when deadline passes first.
-    std::optional<int> next(std::optional<SteadyTime> deadline) const;
     void hang_up();
     void wake();
 
@@ -72,6 +73,22 @@ private:
     std::mutex reload_mutex_;
     std::function<void()> reload_;  // guarded by reload_mutex_, which is held while it runs
     std::thread thread_;
+};
+
+// While it exists, both signals are blocked in the calling thread and in threads that it starts.
+class Interrupts {
+public:
+    Interrupts();
+    ~Interrupts();
+    Interrupts(const Interrupts&) = delete;
+    Interrupts& operator=(const Interrupts&) = delete;
+
+    // Waits for a signal, up to at_most. Returns whether one came.
+    bool wait(milliseconds at_most);
+
+private:
+    sigset_t signals_;
+    sigset_t before_;
 };
 
 }  // namespace ledgerline::roles

@@ -9,16 +9,15 @@
 #include <iterator>
 #include <set>
 
-#include "cli/answering_server.h"
 #include "cli/import/scripted_ledger.h"
 #include "e2e/program.h"
 #include "e2e/shell.h"
+#include "lab/answering_server.h"
 #include "lab/test_database.h"
 
 namespace ledgerline::test {
 namespace {
 
-using cli::AnsweringServer;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -197,7 +196,7 @@ std::string any_answer() {
     for (const char* list : {"accounts", "transactions", "entries", "dead_letters", "lanes"})
         body += fmt::format(R"(,"{}":[{{{}}}])", list, item);
     body += fmt::format(R"(,"results":[{{"status":201,"transaction":{{{}}}}}])", item);
-    return cli::http_answer("200 OK", body + "}");
+    return http_answer("200 OK", body + "}");
 }
 
 class CommandOutput : public testing::Test {
@@ -355,9 +354,9 @@ protected:
     Questions()
         : server_([this](int socket, const std::string& request) {
               if (request.starts_with("POST")) ++decisions_;
-              cli::send_all(
+              send_all(
                   socket,
-                  cli::http_answer(
+                  http_answer(
                       "200 OK",
                       fmt::format(
                           R"({{"id":"{}","count":2,"groups":[{{"count":2}}],"dead_letters":[{{"id":"a"}},{{"id":"b"}}]}})",

@@ -13,22 +13,6 @@ constexpr std::uint16_t kKeptPortMin = 20'000;
 constexpr std::uint64_t kKeptPorts = 12'000;
 constexpr int kPortTriesMax = 100;
 
-// A socket bound to a port, or to any free one (0); -1 if the port is taken.
-int bound_socket(std::uint16_t port) {
-    const int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    const sockaddr_in address = loopback(port);
-    if (bind(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) return descriptor;
-    close(descriptor);
-    return -1;
-}
-
-std::uint16_t port_of(int descriptor) {
-    sockaddr_in address{};
-    socklen_t size = sizeof address;
-    LEDGERLINE_ASSERT(getsockname(descriptor, reinterpret_cast<sockaddr*>(&address), &size) == 0);
-    return ntohs(address.sin_port);
-}
-
 std::uint16_t kept_port() {
     static SystemRandom random;
     for (int tries = 0; tries < kPortTriesMax; ++tries) {
@@ -51,6 +35,21 @@ sockaddr_in loopback(std::uint16_t port) {
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     address.sin_port = htons(port);
     return address;
+}
+
+int bound_socket(std::uint16_t port) {
+    const int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const sockaddr_in address = loopback(port);
+    if (bind(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) return descriptor;
+    close(descriptor);
+    return -1;
+}
+
+std::uint16_t port_of(int descriptor) {
+    sockaddr_in address{};
+    socklen_t size = sizeof address;
+    LEDGERLINE_ASSERT(getsockname(descriptor, reinterpret_cast<sockaddr*>(&address), &size) == 0);
+    return ntohs(address.sin_port);
 }
 
 std::uint16_t free_port(PortUse use) {

@@ -16,6 +16,10 @@ namespace ledgerline::test {
 
 // 127.0.0.1:port
 sockaddr_in loopback(std::uint16_t port);
+// A TCP socket bound to that port, or to any free one (0); -1 if the port is taken.
+int bound_socket(std::uint16_t port);
+// The port to which it is bound.
+std::uint16_t port_of(int descriptor);
 
 enum class PortUse {
     once,  // any port that is free now

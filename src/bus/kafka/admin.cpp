@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <functional>
 #include <optional>
+#include <span>
 
 #include "base/text.h"
 
@@ -46,11 +47,11 @@ KafkaEvent ask(rd_kafka_t* client, rd_kafka_admin_op_t operation, const Send& se
 }
 
 // The result for the request's one topic.
-Result<void> check(const KafkaEvent& answer, const rd_kafka_topic_result_t* const* results, std::size_t count,
+Result<void> check(const KafkaEvent& answer, std::span<const rd_kafka_topic_result_t* const> results,
                    rd_kafka_resp_err_t harmless, const std::string& topic, const char* what) {
     if (rd_kafka_event_error(answer.get()) != RD_KAFKA_RESP_ERR_NO_ERROR)
         return topic_failure(topic, what, peer_text(rd_kafka_event_error_string(answer.get())));
-    const auto error = count == 1 ? rd_kafka_topic_result_error(results[0]) : RD_KAFKA_RESP_ERR__BAD_MSG;
+    const auto error = results.size() == 1 ? rd_kafka_topic_result_error(results[0]) : RD_KAFKA_RESP_ERR__BAD_MSG;
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR || error == harmless) return {};
     return topic_failure(topic, what, rd_kafka_err2str(error));
 }
@@ -123,7 +124,7 @@ Result<void> create_kafka_topic(rd_kafka_t* client, const std::string& topic, in
     if (!result) return topic_failure(topic, kWhat, "no answer");
     std::size_t count = 0;
     const auto* const* created = rd_kafka_CreateTopics_result_topics(result, &count);
-    return check(answer, created, count, RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS, topic, kWhat);
+    return check(answer, {created, count}, RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS, topic, kWhat);
 }
 
 Result<void> grow_kafka_topic(rd_kafka_t* client, const std::string& topic, int partitions) {
@@ -141,7 +142,7 @@ Result<void> grow_kafka_topic(rd_kafka_t* client, const std::string& topic, int 
     std::size_t count = 0;
     const auto* const* grown = rd_kafka_CreatePartitions_result_topics(result, &count);
     // Another instance may have grown it meanwhile.
-    return check(answer, grown, count, RD_KAFKA_RESP_ERR_INVALID_PARTITIONS, topic, kWhat);
+    return check(answer, {grown, count}, RD_KAFKA_RESP_ERR_INVALID_PARTITIONS, topic, kWhat);
 }
 
 Result<KafkaTopicLimits> describe_kafka_topic(rd_kafka_t* client, const std::string& topic) {

@@ -58,7 +58,7 @@ Result<void> set(rd_kafka_conf_t* config, const std::string& name, const std::st
 }
 
 Result<ConfigHandle> make_config(const std::string& role, const KafkaConfig& config,
-                                 const KafkaClient::Settings& settings) {
+                                 const KafkaClient::Properties& properties) {
     ConfigHandle handle(rd_kafka_conf_new());
     for (const auto& [name, value] : config.properties) {
         LEDGERLINE_CHECK(check_kafka_property(name));
@@ -72,7 +72,7 @@ Result<ConfigHandle> make_config(const std::string& role, const KafkaConfig& con
         {"log.connection.close", "false"},     {"statistics.interval.ms", kStatisticsIntervalMs},
     };
     for (const auto& [name, value] : common) LEDGERLINE_CHECK(set(handle.get(), name, value));
-    for (const auto& [name, value] : settings) LEDGERLINE_CHECK(set(handle.get(), name, value));
+    for (const auto& [name, value] : properties) LEDGERLINE_CHECK(set(handle.get(), name, value));
     return handle;
 }
 
@@ -236,25 +236,26 @@ void KafkaClient::Callbacks::on_rebalance(rd_kafka_t* handle, rd_kafka_resp_err_
     self.guard([&] { self.listener->rebalanced(handle, what, partitions); });
 }
 
-Result<std::unique_ptr<KafkaClient>> KafkaClient::open(rd_kafka_type_t type, const std::string& role,
-                                                       const KafkaConfig& config, const Settings& settings,
-                                                       KafkaListener* listener, Metrics& metrics, KafkaReaper& reaper) {
-    LEDGERLINE_TRY(ConfigHandle handle, make_config(role, config, settings));
-    auto callbacks = std::make_shared<Callbacks>(role, listener, &metrics);
+Result<std::unique_ptr<KafkaClient>> KafkaClient::open(const Config& config, const KafkaConfig& user, Metrics& metrics,
+                                                       KafkaReaper& reaper) {
+    LEDGERLINE_TRY(ConfigHandle handle, make_config(config.role, user, config.properties));
+    auto callbacks = std::make_shared<Callbacks>(config.role, config.listener, &metrics);
     rd_kafka_conf_set_opaque(handle.get(), callbacks.get());
     rd_kafka_conf_set_log_cb(handle.get(), Callbacks::on_log);
     rd_kafka_conf_set_error_cb(handle.get(), Callbacks::on_error);
     rd_kafka_conf_set_stats_cb(handle.get(), Callbacks::on_statistics);
     rd_kafka_conf_set_throttle_cb(handle.get(), Callbacks::on_throttle);
-    if (listener && type == RD_KAFKA_PRODUCER) rd_kafka_conf_set_dr_msg_cb(handle.get(), Callbacks::on_delivery);
-    if (listener && type == RD_KAFKA_CONSUMER) rd_kafka_conf_set_rebalance_cb(handle.get(), Callbacks::on_rebalance);
+    if (config.listener && config.type == RD_KAFKA_PRODUCER)
+        rd_kafka_conf_set_dr_msg_cb(handle.get(), Callbacks::on_delivery);
+    if (config.listener && config.type == RD_KAFKA_CONSUMER)
+        rd_kafka_conf_set_rebalance_cb(handle.get(), Callbacks::on_rebalance);
 
     char reason[kErrorChars];
-    rd_kafka_t* client = rd_kafka_new(type, handle.get(), reason, sizeof reason);
+    rd_kafka_t* client = rd_kafka_new(config.type, handle.get(), reason, sizeof reason);
     if (!client)
         return failure(Disposition::refuse, "bad_usage", fmt::format("the Kafka client does not start: {}", reason));
     [[maybe_unused]] const auto* owned_by_client = handle.release();
-    if (type == RD_KAFKA_CONSUMER) rd_kafka_poll_set_consumer(client);
+    if (config.type == RD_KAFKA_CONSUMER) rd_kafka_poll_set_consumer(client);
     return std::unique_ptr<KafkaClient>(new KafkaClient(client, std::move(callbacks), reaper));
 }
 

@@ -94,14 +94,18 @@ Result<KafkaClientLimits> read_kafka_client_limits(const KafkaConfig& config);
 
 class KafkaClient {
 public:
-    using Settings = std::vector<std::pair<const char*, std::string>>;
+    using Properties = std::vector<std::pair<const char*, std::string>>;
+    struct Config {
+        rd_kafka_type_t type = RD_KAFKA_PRODUCER;
+        std::string role;                   // names the client in logs and metrics
+        Properties properties{};            // Ledgerline's; they override the user's
+        KafkaListener* listener = nullptr;  // may be null
+    };
 
-    // role names the client in logs and metrics. settings are Ledgerline's and override the user's properties. Connects
-    // to brokers only in the background. Error bad_usage, refuse, names the property that the library does not accept,
-    // and never shows a secret. listener may be null.
-    static Result<std::unique_ptr<KafkaClient>> open(rd_kafka_type_t type, const std::string& role,
-                                                     const KafkaConfig& config, const Settings& settings,
-                                                     KafkaListener* listener, Metrics& metrics, KafkaReaper& reaper);
+    // user holds the brokers and the user's properties. Connects to brokers only in the background. Error bad_usage,
+    // refuse, names the property that the library does not accept, and never shows a secret.
+    static Result<std::unique_ptr<KafkaClient>> open(const Config& config, const KafkaConfig& user, Metrics& metrics,
+                                                     KafkaReaper& reaper);
     // Hands the handle to the reaper; never blocks.
     ~KafkaClient();
     KafkaClient(const KafkaClient&) = delete;

@@ -8,7 +8,7 @@
 namespace ledgerline::bus {
 namespace {
 
-KafkaClient::Settings consumer_settings(const KafkaConfig& config) {
+KafkaClient::Properties consumer_properties(const KafkaConfig& config) {
     return {{"group.id", config.group},
             // Round-robin, because a topic may have more partitions than there are lanes, and by range the first
             // members would get all partitions with a lane. Range as well, so that members of both versions share a
@@ -85,8 +85,11 @@ void KafkaConsumer::commit(int partition, std::int64_t next_offset) {
 }
 
 Result<void> KafkaConsumer::join() {
-    LEDGERLINE_TRY(client_, KafkaClient::open(RD_KAFKA_CONSUMER, "worker", config_, consumer_settings(config_), this,
-                                              metrics_, reaper_));
+    LEDGERLINE_TRY(
+        client_,
+        KafkaClient::open(
+            {.type = RD_KAFKA_CONSUMER, .role = "worker", .properties = consumer_properties(config_), .listener = this},
+            config_, metrics_, reaper_));
     const KafkaPartitionList list(rd_kafka_topic_partition_list_new(1));
     rd_kafka_topic_partition_list_add(list.get(), config_.topic.c_str(), RD_KAFKA_PARTITION_UA);
     const auto error = rd_kafka_subscribe(client_->get(), list.get());

@@ -16,7 +16,7 @@ const std::string& name_of(KafkaTopic topic, const KafkaConfig& config) {
     return topic == KafkaTopic::events ? config.topic : config.dead_letter_topic;
 }
 
-KafkaClient::Settings producer_settings(std::size_t batch_bytes) {
+KafkaClient::Properties producer_properties(std::size_t batch_bytes) {
     return {{"enable.idempotence", "true"},
             {"acks", "all"},
             {"max.in.flight", "1"},
@@ -136,8 +136,11 @@ Result<void> KafkaProducer::prepare() {
     if (client_ && batch_bytes != batch_bytes_ && under_way_.empty()) client_.reset();
     if (client_) return {};
     batch_bytes_ = batch_bytes;
-    LEDGERLINE_TRY(client_, KafkaClient::open(RD_KAFKA_PRODUCER, role_, config_, producer_settings(batch_bytes), this,
-                                              metrics_, reaper_));
+    LEDGERLINE_TRY(client_, KafkaClient::open({.type = RD_KAFKA_PRODUCER,
+                                               .role = role_,
+                                               .properties = producer_properties(batch_bytes),
+                                               .listener = this},
+                                              config_, metrics_, reaper_));
     return {};
 }
 

@@ -15,7 +15,7 @@ namespace {
 constexpr std::size_t kNamedPartitionsMax = 12;
 
 // How long a broker may leave a request unanswered before another broker can be asked for metadata.
-const KafkaClient::Settings kSettings{{"socket.timeout.ms", "15000"}};
+const KafkaClient::Properties kProperties{{"socket.timeout.ms", "15000"}};
 
 }  // namespace
 
@@ -31,7 +31,8 @@ Result<std::unique_ptr<KafkaTopics>> KafkaTopics::start(const KafkaConfig& confi
                                                         KafkaReaper& reaper, std::function<void()> on_look) {
     std::unique_ptr<KafkaTopics> topics(new KafkaTopics(config, metrics, std::move(on_look)));
     LEDGERLINE_TRY(topics->client_,
-                   KafkaClient::open(RD_KAFKA_PRODUCER, "topics", config, kSettings, nullptr, metrics, reaper));
+                   KafkaClient::open({.type = RD_KAFKA_PRODUCER, .role = "topics", .properties = kProperties}, config,
+                                     metrics, reaper));
     for (Topic& topic : topics->topics_)
         topic.handle.reset(rd_kafka_topic_new(topics->client_->get(), topic.name.c_str(), nullptr));
     topics->thread_ = std::thread([self = topics.get()] { self->run(); });

@@ -1,12 +1,15 @@
-// The check of a whole import file before its first row is sent.
+// Checks the whole file before anything is sent, and writes the rows that are left out to a file of their own.
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <istream>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
+#include "base/result.h"
+#include "cli/import/file.h"
 #include "cli/import/rows.h"
 
 namespace ledgerline::cli {
@@ -33,5 +36,23 @@ struct FileCheck {
 // twice has the same body (such rows are kept: they are replays). Error bad_usage: the file has no usable header, or
 // cannot be read to its end.
 Result<FileCheck> check_file(std::istream& in);
+
+inline constexpr const char* overwrite_rejects_flag = "--overwrite-rejects";
+
+struct RejectsOptions {
+    bool skip_invalid = false;
+    std::string path;  // empty: next to the imported file
+    bool overwrite = false;
+};
+
+// Where the rows go; "" when none are left out. Error bad_usage: the options contradict each other, or name the
+// imported file itself.
+Result<std::string> rejects_path(const RejectsOptions& options, const std::string& imported, const ImportFile& file);
+
+// Writes the bad rows under the file's header, byte for byte, so that they can be corrected and imported. The file
+// appears only when complete; interrupted() is called from time to time, and ends the writing with code "interrupted"
+// (retry). Other errors are those of NewFile.
+Result<void> write_rejects(ImportFile& file, const FileCheck& check, const std::string& path, bool overwrite,
+                           const std::function<bool()>& interrupted);
 
 }  // namespace ledgerline::cli

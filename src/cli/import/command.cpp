@@ -5,14 +5,14 @@
 #include <optional>
 
 #include "cli/commands.h"
+#include "cli/import/check.h"
 #include "cli/import/file.h"
-#include "cli/import/rejects.h"
 #include "cli/import/run.h"
-#include "cli/interrupts.h"
 #include "cli/output.h"
 #include "cli/progress.h"
-#include "cli/terminal_text.h"
+#include "cli/terminal.h"
 #include "roles/exit_code.h"
+#include "roles/signals.h"
 
 namespace ledgerline::cli {
 namespace {
@@ -116,7 +116,7 @@ int finish(const roles::Environment& environment, const Options& options, const 
 
 ImportOutcome send(const roles::Environment& environment, const Options& options, const FileCheck& check,
                    ImportFile& file) {
-    Interrupts interrupts;
+    roles::Interrupts interrupts;
     Progress progress(environment, "importing", "rows", static_cast<std::int64_t>(check.good_rows));
     bool seen = false;
     ImportSettings settings = options.settings;
@@ -153,7 +153,7 @@ Result<std::optional<int>> set_bad_rows_aside(const roles::Environment& environm
         say(environment, "Nothing was sent. --skip-invalid imports the other rows.");
         return roles::exit_usage;
     }
-    Interrupts interrupts;
+    roles::Interrupts interrupts;
     bool interrupted = false;
     const auto written = write_rejects(file, check, rejects, options.rejects.overwrite,
                                        [&] { return interrupted = interrupted || interrupts.wait(milliseconds(0)); });

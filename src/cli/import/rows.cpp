@@ -7,8 +7,8 @@
 
 #include "base/money.h"
 #include "base/text.h"
-#include "cli/suggest.h"
-#include "cli/table.h"
+#include "cli/command_line.h"
+#include "cli/terminal.h"
 #include "roles/exit_code.h"
 
 namespace ledgerline::cli {

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "cli/duration.h"
+#include "cli/command_line.h"
 
 namespace ledgerline::cli {
 

@@ -14,6 +14,7 @@ namespace asio = boost::asio;
 
 constexpr milliseconds kFirstPause{1};
 constexpr milliseconds kPauseMax{20};
+constexpr int kRetryAfterSeconds = 1;
 
 class Waiting {
 public:
@@ -51,11 +52,14 @@ asio::awaitable<bool> take_room(ByteBudget::Share& share, std::size_t bytes, std
     co_return false;
 }
 
+Response busy(std::string_view code, std::string_view detail) {
+    Problem made = edge_problem(503, code, std::string(detail));
+    made.retry_after_seconds = kRetryAfterSeconds;
+    return to_response(made);
+}
+
 Response no_room() {
-    Problem full =
-        edge_problem(503, edge_code::overloaded, "The server is overloaded. Nothing was done; try again later.");
-    full.retry_after_seconds = 1;
-    return to_response(full);
+    return busy(edge_code::overloaded, "The server is overloaded. Nothing was done; try again later.");
 }
 
 }  // namespace ledgerline::http

@@ -4,6 +4,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <cstddef>
 #include <functional>
+#include <string_view>
 
 #include "base/clock.h"
 #include "http/message.h"
@@ -21,7 +22,9 @@ inline constexpr milliseconds room_wait_max{1000};
 boost::asio::awaitable<bool> take_room(ByteBudget::Share& share, std::size_t bytes,
                                        std::function<bool()> given_up = {});
 
-// 503 "overloaded" with Retry-After. Nothing has been done yet.
+// 503 with that code and Retry-After.
+Response busy(std::string_view code, std::string_view detail);
+// Busy with "overloaded". Nothing has been done yet.
 Response no_room();
 
 }  // namespace ledgerline::http

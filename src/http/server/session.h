@@ -1,16 +1,16 @@
-// Session: one connection, from accept to close. One coroutine on one single-threaded executor reads, checks, handles
-// and answers its requests one after another, so no two threads ever touch it.
+// Session: one connection, from accept to close. One coroutine on one single-threaded executor reads (RequestReader),
+// handles and answers its requests one after another, so no two threads ever touch it.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <memory>
-#include <optional>
 
 #include "http/server/edge.h"
 #include "http/server/exchange.h"
 #include "http/server/meter.h"
+#include "http/server/request_reader.h"
 #include "http/server/stream.h"
 
 namespace ledgerline::http {
@@ -35,37 +35,21 @@ public:
     boost::asio::cancellation_slot abort_slot() { return abort_signal_.slot(); }
 
 private:
-    // Why a request does not reach its handler.
-    struct Stop {
-        std::optional<Response> answer;  // nothing when nobody is left to answer
-    };
-    using Step = std::optional<Stop>;  // nothing: continue
-
     boost::asio::awaitable<bool> await_request();
     boost::asio::awaitable<bool> serve_one();
-    boost::asio::awaitable<Step> receive(Exchange& exchange);
-    boost::asio::awaitable<Step> read_head(Exchange& exchange, std::string& target);
-    boost::asio::awaitable<Step> read_more(Exchange& exchange);
-    boost::asio::awaitable<Step> skip_body(Exchange& exchange, Response refusal);
-    boost::asio::awaitable<Step> read_body(Exchange& exchange);
-    boost::asio::awaitable<bool> make_room(Exchange& exchange);
-    boost::asio::awaitable<bool> hold(Exchange& exchange, std::size_t body_bytes);
     boost::asio::awaitable<bool> hold_answer(Exchange& exchange, const Response& response);
-    boost::asio::awaitable<Step> say_continue(const Exchange& exchange);
     boost::asio::awaitable<Response> handle(Exchange& exchange);
     boost::asio::awaitable<bool> answer(Exchange& exchange, Response response);
     boost::asio::awaitable<void> finish();
 
     void evict(Eviction reason);
-    void identify(Exchange& exchange);
-    Stop refuse(Exchange& exchange, Response response);
-    Stop stopped(Exchange& exchange, Io io);
 
     Edge& edge_;
     Meter& meter_;
     const Kind kind_;
     const std::shared_ptr<Connections::Place> place_;
-    std::shared_ptr<Stream> stream_;
+    const std::shared_ptr<Stream> stream_;
+    RequestReader reader_;
     boost::asio::cancellation_signal abort_signal_;
     bool waiting_ = false;  // for the first byte of a request
     bool evicted_ = false;  // closes as soon as it can

@@ -1,0 +1,53 @@
+// The text of a command line: which command its words name, what a mistyped word was meant to be, durations, and how
+// --help is laid out.
+#pragma once
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+
+namespace CLI {
+class App;
+class FormatterBase;
+}  // namespace CLI
+
+namespace ledgerline::cli {
+
+struct CommandWords {
+    const CLI::App* level;  // the innermost command named
+    std::string command;    // its full name: "ledgerline accounts show"
+    std::string complaint;  // one line about an unknown command or flag, with the one that was probably meant
+    std::vector<std::string> flags = {};  // as typed, without values
+    bool lacks_command = false;           // the level is a family, and none of its commands is named
+
+    bool names_flag(const std::string& flag) const { return std::ranges::find(flags, flag) != flags.end(); }
+};
+
+// Follows the arguments down the levels of the command line, as the parser will. Stops at the first complaint.
+CommandWords follow(const CLI::App& root, const std::vector<std::string>& arguments);
+
+// The number of letters to insert, remove, replace or swap with a neighbour to turn a into b (no part is edited twice).
+std::size_t edit_distance(std::string_view a, std::string_view b);
+
+// The candidate that was most likely meant: the nearest one within a third of the typed word's length (at least one
+// edit), or else the only one that starts with the typed word. Empty when none is near enough.
+std::optional<std::string> closest(std::string_view typed, std::span<const std::string> candidates);
+
+// Durations: "500ms", "30s", "10m", "2h"; a plain number is seconds.
+inline constexpr milliseconds duration_max = std::chrono::hours(24 * 365);
+
+// Empty when the text is not a duration, negative, or longer than duration_max.
+std::optional<milliseconds> parse_duration(std::string_view text);
+// In the largest unit that divides it.
+std::string format_duration(milliseconds duration);
+
+// How --help is laid out.
+std::shared_ptr<CLI::FormatterBase> help_formatter();
+
+}  // namespace ledgerline::cli

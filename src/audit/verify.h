@@ -23,9 +23,9 @@ struct VerifySettings {
 // Rows that belong nowhere in the ledger are counted up to this number per lane and kind.
 inline constexpr std::int64_t strays_max = 1000;
 
-// Each statement takes its own snapshot and reads one window: for each lane once the cursors, then the immutable rows up
-// to those cursors; at last the accounts. Memory: the rows and accounts of one window. Fails only when the database cannot
-// be read.
+// Each statement takes its own snapshot and reads one window: for each lane once the cursors, then the immutable rows
+// up to those cursors; at last the accounts. Memory: the rows and accounts of one window. Fails only when the database
+// cannot be read.
 Result<VerifyReport> verify(db::Connection& connection, const VerifySettings& settings);
 
 }  // namespace ledgerline::audit

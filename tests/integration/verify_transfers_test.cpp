@@ -7,8 +7,8 @@ namespace {
 // Accounts 30 and 60 live in lane 0, 1 in lane 1, 2 and 32 in lane 2; 3 and 33, in CZK, in lane 3. Only 60 may owe.
 // Waiting: 9 is next in both of its lanes, 10 waits for it in lane 0, 11 for 9 in lane 2 and for 10 in lane 1.
 constexpr const char* kTransfers = R"sql(
-CREATE FUNCTION leg(source integer, target integer, amount bigint, currency text DEFAULT 'EUR') RETURNS jsonb LANGUAGE sql
-    AS $$ SELECT jsonb_strip_nulls(jsonb_build_object('from', id(source), 'to', id(target), 'amount_cents', amount,
+CREATE FUNCTION leg(source integer, target integer, amount bigint, currency text DEFAULT 'EUR') RETURNS jsonb
+LANGUAGE sql AS $$ SELECT jsonb_strip_nulls(jsonb_build_object('from', id(source), 'to', id(target), 'amount_cents', amount,
                                                       'currency', currency)) $$;
 
 CREATE FUNCTION transfer(n integer, amount bigint, legs jsonb[], accounts integer[], nets bigint[], seqs bigint[])

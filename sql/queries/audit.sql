@@ -148,7 +148,7 @@ FROM (SELECT seq, account_id, net_cents, id AS transaction_id, NULL::uuid AS dea
                     WHEN 'insufficient_balance'
                     THEN h.net_cents < 0 AND q.balance_after_cents + h.net_cents::numeric < q.floor_cents
                     WHEN 'balance_overflow'
-                    THEN h.net_cents > 0 AND q.balance_after_cents + h.net_cents::numeric > $5
+                    THEN h.net_cents > 0 AND q.balance_after_cents + h.net_cents::numeric > $5::bigint
                     WHEN 'currency_mismatch' THEN c.other_currency IS NOT NULL END), false) AS justified
          FROM (SELECT b.id, CASE WHEN b.id IS NOT NULL THEN sum(b.net_cents) END AS net_cents,
                       sum(b.leg_cents) AS leg_cents, sum(b.faulty) AS faulty,

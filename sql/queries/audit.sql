@@ -14,73 +14,184 @@ ORDER BY lane
 SELECT lane, stage, seq, code, reason, halted_at::text FROM standing_halts ORDER BY lane, stage
 
 -- name: still
--- row: lane int4, next_seq int8, still_s int8
+-- row: lane int4, next_seq int8, still_s int8, waits_for_lane int4?
 -- Lanes whose next event is published and not applied, and for how many seconds nothing has happened there as far as
--- rows show: since that event was accepted or the previous one was settled.
-SELECT c.lane, c.applied_seq + 1 AS next_seq, extract(epoch FROM clock_timestamp() - m.moved_at)::bigint AS still_s
+-- rows show: since that event was accepted or the previous one was settled. waits_for_lane: another lane in which the
+-- event has a place and is not next.
+SELECT c.lane, c.applied_seq + 1 AS next_seq, extract(epoch FROM clock_timestamp() - m.moved_at)::bigint AS still_s,
+       w.lane AS waits_for_lane
 FROM lane_cursors c
-CROSS JOIN LATERAL (SELECT created_at FROM lane_places WHERE lane = c.lane AND seq = c.applied_seq + 1 LIMIT 1) e
+CROSS JOIN LATERAL (SELECT transaction_id, dead_letter_id, created_at FROM lane_places
+                    WHERE lane = c.lane AND seq = c.applied_seq + 1 LIMIT 1) e
 LEFT JOIN decisions d ON d.lane = c.lane AND d.seq = c.applied_seq
 CROSS JOIN LATERAL (SELECT greatest(e.created_at, d.processed_at) AS moved_at) m
+LEFT JOIN LATERAL (
+    SELECT p.lane
+    FROM (SELECT lane, seq FROM accepted WHERE id = e.transaction_id AND e.dead_letter_id IS NULL
+          UNION ALL
+          SELECT lane, seq FROM places
+          WHERE transaction_id = e.transaction_id AND dead_letter_id IS NULL AND e.dead_letter_id IS NULL
+          UNION ALL
+          SELECT lane, seq FROM places WHERE dead_letter_id = e.dead_letter_id) p
+    WHERE p.lane <> c.lane
+    GROUP BY p.lane
+    HAVING min(p.seq) > 1 + coalesce((SELECT seq FROM decisions WHERE lane = p.lane ORDER BY seq DESC LIMIT 1), 0)
+    ORDER BY p.lane LIMIT 1) w ON true
 WHERE c.published_seq > c.applied_seq AND m.moved_at < clock_timestamp() - interval '30 seconds'
   AND NOT EXISTS (SELECT FROM standing_halts h WHERE h.lane = c.lane AND h.stage = 'apply')
 ORDER BY c.lane
 
--- name: accounts
+-- name: cursors
 -- args: lane int4
--- row: last_seq int8, published_seq int8, applied_seq int8, account_id uuid?, balance_cents int8?,
---   min_balance_cents int8?, currency text?
--- The accounts of a lane and its cursors, from one snapshot. One row without an account when there is none.
-SELECT l.last_seq, l.published_seq, l.applied_seq, a.id AS account_id, a.balance_cents, a.min_balance_cents, a.currency
-FROM lane_cursors l LEFT JOIN accounts a ON a.lane = l.lane
-WHERE l.lane = $1
+-- row: last_seq int8, published_seq int8, applied_seq int8
+SELECT last_seq, published_seq, applied_seq FROM lane_cursors WHERE lane = $1
 
--- name: events
+-- name: places
 -- args: lane int4, after_seq int8, last_seq int8
--- row: seq int8, event_id uuid, transaction_id uuid, account_id uuid, net_cents int8, of_letter_id uuid?,
---   verdict text?, amount_cents int8?, currency text?, type text?, kind text?,
---   decided_transaction_id uuid?, decided_account_id uuid?, decided_cents int8?, balance_after_cents int8?,
---   floor_cents int8?, failure_code text?, letter_id uuid?, letter_state text?, letter_event_id uuid?,
---   letter_transaction_id uuid?, next_lane int4?, next_seq int8?, next_verdict text?, next_transaction_id uuid?,
---   origin_state text?, origin_transaction_id uuid?
--- The places of a range of a lane, each with its transaction and what was decided. letter: that of a parked place; next: the
--- place at which that letter is replayed or discarded; origin: the letter that is replayed or discarded here.
-SELECT e.seq, e.event_id, e.transaction_id, e.account_id, e.net_cents, e.dead_letter_id AS of_letter_id, e.verdict,
-       t.amount_cents, t.currency, t.type,
+-- row: seq int8, event_id uuid?, transaction_id uuid?, account_id uuid?, net_cents int8?, places int4?, verdict text?,
+--   further bool?, amount_cents int8?, currency text?, type text?, kind text?, decided_transaction_id uuid?,
+--   decided_account_id uuid?, decided_cents int8?, balance_after_cents int8?, floor_cents int8?, failure_code text?,
+--   letter_id uuid?
+-- A window of a lane: its places, each with its transaction, and what was decided there. A decision without a place is a
+-- row of its own. further: this is not the place that the accepted row holds.
+SELECT coalesce(e.seq, d.seq) AS seq, e.event_id, e.transaction_id, e.account_id, e.net_cents, e.places, e.verdict,
+       e.further, e.amount_cents, e.currency, e.type,
        d.kind, d.transaction_id AS decided_transaction_id, d.account_id AS decided_account_id,
        d.amount_cents AS decided_cents, d.balance_after_cents, d.floor_cents, d.failure_code,
-       l.id AS letter_id, l.state AS letter_state, l.event_id AS letter_event_id,
-       l.transaction_id AS letter_transaction_id,
+       d.dead_letter_id AS letter_id
+FROM (SELECT seq, event_id, id AS transaction_id, account_id, net_cents, places::integer, NULL AS verdict,
+             false AS further, amount_cents, currency, type
+      FROM accepted WHERE lane = $1 AND seq > $2 AND seq <= $3
+      UNION ALL
+      SELECT p.seq, p.event_id, p.transaction_id, p.account_id, p.net_cents, p.places::integer, p.verdict,
+             true, t.amount_cents, t.currency, t.type
+      FROM places p
+           LEFT JOIN LATERAL (SELECT amount_cents, currency, type FROM accepted WHERE id = p.transaction_id LIMIT 1) t
+                     ON true
+      WHERE p.lane = $1 AND p.seq > $2 AND p.seq <= $3) e
+     FULL JOIN (SELECT * FROM decisions WHERE lane = $1 AND seq > $2 AND seq <= $3) d ON d.seq = e.seq
+ORDER BY 1
+
+-- name: window_accounts
+-- args: account_ids uuid[], lane int4, after_seq int8
+-- row: account_id uuid, currency text, min_balance_cents int8, balance_cents int8
+-- The accounts of a window: those of them that are in this lane, with the balance after their last decision before it.
+SELECT i.account_id, s.currency, s.min_balance_cents, coalesce(d.balance_after_cents, 0) AS balance_cents
+FROM unnest($1::uuid[]) i (account_id)
+     CROSS JOIN LATERAL (SELECT currency, min_balance_cents FROM account_settings
+                         WHERE id = i.account_id AND lane = $2 LIMIT 1) s
+     LEFT JOIN LATERAL (SELECT balance_after_cents FROM decisions WHERE account_id = i.account_id AND seq <= $3
+                        ORDER BY seq DESC LIMIT 1) d ON true
+
+-- name: letters
+-- args: lane int4, after_seq int8, last_seq int8
+-- row: seq int8, letter_id uuid?, letter_state text?, letter_event_id uuid?, letter_transaction_id uuid?,
+--   letter_lane int4?, letter_seq int8?, next_lane int4?, next_seq int8?, next_verdict text?,
+--   next_transaction_id uuid?, origin_state text?, origin_transaction_id uuid?
+-- The places of a window at which a letter was parked, replayed or discarded. letter: that of a parked place; next: the
+-- account's place at which that letter is replayed or discarded; origin: the letter that is replayed or discarded here.
+SELECT e.seq, l.id AS letter_id, l.state AS letter_state, l.event_id AS letter_event_id,
+       l.transaction_id AS letter_transaction_id, l.lane AS letter_lane, l.seq AS letter_seq,
        n.lane AS next_lane, n.seq AS next_seq, n.verdict AS next_verdict, n.transaction_id AS next_transaction_id,
        o.state AS origin_state, o.transaction_id AS origin_transaction_id
-FROM lane_places e
-LEFT JOIN accepted t ON t.id = e.transaction_id
-LEFT JOIN decisions d ON d.lane = e.lane AND d.seq = e.seq
-LEFT JOIN dead_letters l ON l.id = d.dead_letter_id
-LEFT JOIN places n ON n.dead_letter_id = d.dead_letter_id AND n.account_id = e.account_id
-LEFT JOIN dead_letters o ON o.id = e.dead_letter_id
-WHERE e.lane = $1 AND e.seq > $2 AND e.seq <= $3
-ORDER BY e.seq
+FROM (SELECT e.seq, e.account_id, e.dead_letter_id AS origin_id, d.dead_letter_id AS letter_id
+      FROM (SELECT seq, account_id, NULL::uuid AS dead_letter_id
+            FROM accepted WHERE lane = $1 AND seq > $2 AND seq <= $3
+            UNION ALL
+            SELECT seq, account_id, dead_letter_id FROM places WHERE lane = $1 AND seq > $2 AND seq <= $3) e
+           LEFT JOIN (SELECT * FROM decisions WHERE lane = $1 AND seq > $2 AND seq <= $3) d ON d.seq = e.seq
+      WHERE e.dead_letter_id IS NOT NULL OR d.dead_letter_id IS NOT NULL) e
+     LEFT JOIN LATERAL (SELECT * FROM dead_letters WHERE id = e.letter_id LIMIT 1) l ON true
+     LEFT JOIN LATERAL (SELECT * FROM places WHERE dead_letter_id = e.letter_id AND account_id = e.account_id LIMIT 1) n
+               ON true
+     LEFT JOIN LATERAL (SELECT * FROM dead_letters WHERE id = e.origin_id LIMIT 1) o ON true
 
--- name: decisions_without_place
--- args: lane int4, after_seq int8, last_seq int8
--- row: seq int8, transaction_id uuid
-SELECT d.seq, d.transaction_id
-FROM decisions d
-WHERE d.lane = $1 AND d.seq > $2 AND d.seq <= $3
-  AND NOT EXISTS (SELECT FROM accepted t WHERE t.lane = d.lane AND t.seq = d.seq)
-  AND NOT EXISTS (SELECT FROM places p WHERE p.lane = d.lane AND p.seq = d.seq)
-ORDER BY d.seq
+-- name: transfers
+-- args: lane int4, after_seq int8, last_seq int8, amount_max int8, balance_max int8
+-- row: seq int8, kind text?, first_lane int4?, first_seq int8?, first_event_id uuid?, first_places int4?,
+--   first_kind text?, same_decision bool, first_named bool, legs_cents int8, faulty_legs int8, accounts int8,
+--   places int8, distinct_places int8, wrong_account text?, other_currency text?, justified bool
+-- The places of a window that belong to a transaction of many accounts, or at which a letter is replayed or discarded.
+-- Each is compared with the place of the transaction's first account (first_*) as one snapshot has both: they are
+-- decided in one commit. From first_named on: the legs against all places of the event, at the first account's place.
+-- accounts: those that the legs name. wrong_account: has a place that does not move what the legs make, perhaps because
+-- no leg names it. justified: whether some account justifies the refusal.
+SELECT e.seq, d.kind, e.first_lane, e.first_seq, e.first_event_id, e.first_places, k.kind AS first_kind,
+       (d.kind, d.failure_code, d.dead_letter_id, d.processed_at)
+       IS NOT DISTINCT FROM (k.kind, k.failure_code, k.dead_letter_id, k.processed_at) AS same_decision,
+       coalesce(coalesce(e.legs->0->>'from', e.legs->0->>'to') = e.account_id::text, false) AS first_named,
+       w.legs_cents, w.faulty_legs, w.accounts, w.places, w.distinct_places, w.wrong_account, w.other_currency,
+       w.justified
+FROM (SELECT seq, account_id, net_cents, id AS transaction_id, NULL::uuid AS dead_letter_id, legs,
+             lane AS first_lane, seq AS first_seq, event_id AS first_event_id, places::integer AS first_places,
+             true AS is_first
+      FROM accepted WHERE lane = $1 AND seq > $2 AND seq <= $3 AND (legs IS NOT NULL OR type = 'TRANSFER')
+      UNION ALL
+      SELECT p.seq, p.account_id, p.net_cents, p.transaction_id, p.dead_letter_id, t.legs,
+             f.lane, f.seq, f.event_id, f.places, coalesce(f.lane = p.lane AND f.seq = p.seq, false)
+      FROM places p
+           LEFT JOIN LATERAL (SELECT * FROM accepted WHERE id = p.transaction_id LIMIT 1) t ON true
+           LEFT JOIN LATERAL (SELECT t.lane, t.seq, t.event_id, t.places::integer WHERE p.dead_letter_id IS NULL
+                              UNION ALL
+                              (SELECT lane, seq, event_id, places::integer FROM places
+                               WHERE dead_letter_id = p.dead_letter_id AND account_id = t.account_id
+                               ORDER BY lane, seq LIMIT 1)) f ON true
+      WHERE p.lane = $1 AND p.seq > $2 AND p.seq <= $3) e
+     LEFT JOIN (SELECT * FROM decisions WHERE lane = $1 AND seq > $2 AND seq <= $3) d ON d.seq = e.seq
+     LEFT JOIN LATERAL (SELECT * FROM decisions WHERE lane = e.first_lane AND seq = e.first_seq LIMIT 1) k ON true
+     CROSS JOIN LATERAL (
+         SELECT coalesce(sum(t.leg_cents), 0)::bigint AS legs_cents, coalesce(sum(t.faulty), 0)::bigint AS faulty_legs,
+                count(t.id) AS accounts, coalesce(sum(h.places), 0)::bigint AS places, count(h.id) AS distinct_places,
+                min(h.id) FILTER (WHERE t.net_cents IS DISTINCT FROM h.net_cents) AS wrong_account,
+                min(c.other_currency) AS other_currency,
+                coalesce(bool_or(CASE d.failure_code
+                    WHEN 'insufficient_balance'
+                    THEN h.net_cents < 0 AND q.balance_after_cents + h.net_cents::numeric < q.floor_cents
+                    WHEN 'balance_overflow'
+                    THEN h.net_cents > 0 AND q.balance_after_cents + h.net_cents::numeric > $5::bigint
+                    WHEN 'currency_mismatch' THEN c.other_currency IS NOT NULL END), false) AS justified
+         FROM (SELECT b.id, CASE WHEN b.id IS NOT NULL THEN sum(b.net_cents) END AS net_cents,
+                      sum(b.leg_cents) AS leg_cents, sum(b.faulty) AS faulty,
+                      min(b.currency) AS least_currency, max(b.currency) AS greatest_currency
+               FROM jsonb_array_elements(CASE WHEN e.is_first AND jsonb_typeof(e.legs) = 'array' THEN e.legs
+                                              ELSE '[]' END) v
+                    CROSS JOIN LATERAL (SELECT CASE WHEN v->>'amount_cents' ~ '^[0-9]{1,16}$'
+                                                    THEN (v->>'amount_cents')::bigint END AS cents OFFSET 0) a
+                    CROSS JOIN LATERAL (
+                        VALUES (v->>'from', -a.cents, v->>'currency', a.cents,
+                                ((a.cents BETWEEN 1 AND $4 AND v->>'currency' IS NOT NULL
+                                  AND v->>'from' IS DISTINCT FROM v->>'to') IS NOT TRUE)::integer),
+                               (v->>'to', a.cents, v->>'currency', NULL, 0)
+                    ) b (id, net_cents, currency, leg_cents, faulty)
+               GROUP BY b.id) t
+              FULL JOIN (SELECT account_id::text AS id, account_id, min(net_cents) AS net_cents, min(lane) AS lane,
+                                min(seq) AS seq, count(*) AS places
+                         FROM (SELECT e.account_id, e.net_cents, $1 AS lane, e.seq WHERE e.is_first
+                               UNION ALL
+                               SELECT account_id, net_cents, lane, seq FROM places
+                               WHERE e.is_first AND e.dead_letter_id IS NULL AND dead_letter_id IS NULL
+                                 AND transaction_id = e.transaction_id
+                               UNION ALL
+                               SELECT account_id, net_cents, lane, seq FROM places
+                               WHERE e.is_first AND dead_letter_id = e.dead_letter_id
+                                 AND (lane <> $1 OR seq <> e.seq)) p
+                         GROUP BY account_id) h ON h.id = t.id
+              LEFT JOIN LATERAL (SELECT currency FROM account_settings WHERE id = h.account_id LIMIT 1) s ON true
+              LEFT JOIN LATERAL (SELECT balance_after_cents, floor_cents FROM decisions
+                                 WHERE d.kind = 'REFUSED' AND lane = h.lane AND seq = h.seq LIMIT 1) q ON true
+              CROSS JOIN LATERAL (SELECT CASE WHEN t.least_currency <> s.currency THEN t.least_currency
+                                              WHEN t.greatest_currency <> s.currency THEN t.greatest_currency
+                                         END AS other_currency) c) w
 
 -- name: letters_without_place
--- args: lane int4, rows_max int8
+-- args: lane int4, after_seq int8, last_seq int8
 -- row: seq int8, letter_id uuid
+-- Letters whose place is in a window, and which were not parked there.
 SELECT l.seq, l.id AS letter_id
 FROM dead_letters l
-WHERE l.lane = $1 AND l.transaction_id IS NOT NULL
+WHERE l.lane = $1 AND l.seq > $2 AND l.seq <= $3 AND l.transaction_id IS NOT NULL
   AND NOT EXISTS (SELECT FROM decisions d WHERE d.lane = l.lane AND d.seq = l.seq AND d.dead_letter_id = l.id)
 ORDER BY l.seq
-LIMIT $2
 
 -- name: places_below_one
 -- args: lane int4, rows_max int8
@@ -97,9 +208,14 @@ FROM known JOIN lane_places e ON e.lane > known.last OR e.lane < 0
 ORDER BY 1, 2
 LIMIT $1
 
--- name: accounts_of_no_lane
--- args: rows_max int8
--- row: account_id uuid, lane int4
-SELECT c.id AS account_id, c.lane FROM account_settings c
-WHERE NOT EXISTS (SELECT FROM lane_intake i WHERE i.lane = c.lane)
-LIMIT $1
+-- name: balances
+-- args: after_id uuid, rows_max int8
+-- row: account_id uuid, lane int4, balance_cents int8, lane_exists bool, decided_lane int4?
+-- A window of the accounts, by their ids. decided_lane: that of the account's latest decision.
+SELECT a.id AS account_id, a.lane, coalesce(d.balance_after_cents, 0) AS balance_cents,
+       i.lane IS NOT NULL AS lane_exists, d.lane AS decided_lane
+FROM (SELECT id, lane FROM account_settings WHERE id > $1 ORDER BY id LIMIT $2) a
+     LEFT JOIN lane_intake i ON i.lane = a.lane
+     LEFT JOIN LATERAL (SELECT lane, balance_after_cents FROM decisions WHERE account_id = a.id
+                        ORDER BY seq DESC LIMIT 1) d ON true
+ORDER BY a.id

@@ -16,6 +16,16 @@ std::int64_t add(std::int64_t a, std::int64_t b) {
     return b > 0 ? std::numeric_limits<std::int64_t>::max() : std::numeric_limits<std::int64_t>::min();
 }
 
+// One of the accounts justifies it. That is judged at the place of the first one; all others were decided like that.
+std::string wrong_refusal_of_transfer(const AuditedDecision& decision,
+                                      const std::optional<sql::AuditTransfers::Row>& whole) {
+    const std::string& code = decision.failure_code;
+    if (code != "insufficient_balance" && code != "balance_overflow" && code != "currency_mismatch")
+        return fmt::format("refused for an unknown reason '{}'", code);
+    if (!whole || whole->places == 0 || whole->justified) return "";
+    return fmt::format("refused for '{}', but none of its {} accounts justifies that", code, whole->places);
+}
+
 // Why the refusal was wrong; empty when it was right. The rules are those of the API contract.
 std::string wrong_refusal(const AuditedPlace& place, const AuditedAccount& account, std::int64_t balance_cents) {
     const std::string& code = place.decision->failure_code;
@@ -23,6 +33,7 @@ std::string wrong_refusal(const AuditedPlace& place, const AuditedAccount& accou
     if (code == "discarded")
         return place.verdict == "discard" ? "" : "refused as discarded at a place that discards no dead letter";
     if (code == "account_suspended") return "";
+    if (place.is_transfer()) return wrong_refusal_of_transfer(*place.decision, place.whole);
     if (code == "insufficient_balance") {
         if (place.net_cents < 0 && balance_after < place.decision->floor_cents) return "";
         return fmt::format("refused for insufficient balance, but {} from {} keeps the floor {}", place.net_cents,
@@ -45,15 +56,36 @@ void LaneAudit::report(Check check, const AuditedPlace& place, const Uuid& id, s
     report_.violate(check, {lane_, place.seq, id.to_string(), std::move(detail)});
 }
 
+std::int64_t LaneAudit::Running::sum_cents() const { return add(told_cents, -deviation_cents); }
+
+void LaneAudit::begin_window(std::span<const AuditedAccount> accounts) {
+    accounts_.clear();
+    for (const AuditedAccount& account : accounts) {
+        const auto deviation = deviations_.find(account.id);
+        accounts_.try_emplace(account.id, Running{account, account.balance_cents,
+                                                  deviation == deviations_.end() ? 0 : deviation->second});
+    }
+}
+
+void LaneAudit::take_decision_without_place(std::int64_t seq, const AuditedDecision& decision) {
+    report_.violate(Check::outcomes, {lane_, seq, decision.transaction_id.to_string(), "the decision has no event"});
+    remember_balance(decision);
+}
+
 void LaneAudit::take(const AuditedPlace& place) {
     if (!check_seq(place)) return;
     report_.examine(Check::dense);
     report_.examine(Check::identity);
     Running* running = check_identity(place);
     if (!place.verdict.empty()) check_origin(place);
-    if (!running || place.seq > applied_seq_) return;
-    report_.examine(Check::settled);
-    check_decided(place, *running);
+    if (place.transaction) check_whole(place);
+    if (place.seq <= applied_seq_) {
+        if (running) {
+            report_.examine(Check::settled);
+            check_decided(place, *running);
+        }
+        if (place.decision) remember_balance(*place.decision);
+    }
 }
 
 // Lane and identity --------------------------------------------------------------------------------------------------
@@ -90,26 +122,37 @@ LaneAudit::Running* LaneAudit::check_identity(const AuditedPlace& place) {
                fmt::format("account {} does not exist in this lane", place.account_id.to_string()));
         return nullptr;
     }
+    const bool transfer = transaction.is_transfer();
     const bool debit = transaction.type == "DEBIT";
-    if ((!debit && transaction.type != "CREDIT") || transaction.amount_cents < 1 ||
-        transaction.amount_cents > amount_cents_max) {
+    if ((!transfer && !debit && transaction.type != "CREDIT") || transaction.amount_cents < 1 ||
+        (!transfer && transaction.amount_cents > amount_cents_max)) {
         report(Check::identity, place, place.transaction_id,
                fmt::format("{} of {} is no transaction", transaction.type, transaction.amount_cents));
         return nullptr;
     }
-    if (place.net_cents != (debit ? -transaction.amount_cents : transaction.amount_cents))
+    // What the places of a transfer move: check_legs().
+    if (!transfer && place.net_cents != (debit ? -transaction.amount_cents : transaction.amount_cents))
         report(Check::identity, place, place.transaction_id,
                fmt::format("the place moves {}, but the transaction is a {} of {}", place.net_cents, transaction.type,
                            transaction.amount_cents));
-    if (const auto& decision = place.decision) {
-        if (decision->transaction_id != place.transaction_id || decision->account_id != place.account_id ||
-            decision->amount_cents != place.net_cents)
-            report(Check::identity, place, decision->transaction_id, "the decision is that of another place");
-        if (decision->letter &&
-            (decision->letter->event_id != place.event_id || decision->letter->transaction_id != place.transaction_id))
-            report(Check::identity, place, decision->letter->id, "the dead letter is that of another event");
-    }
+    check_decision_identity(place);
     return &account->second;
+}
+
+void LaneAudit::check_decision_identity(const AuditedPlace& place) {
+    if (!place.decision) return;
+    const AuditedDecision& decision = *place.decision;
+    if (decision.transaction_id != place.transaction_id || decision.account_id != place.account_id ||
+        decision.amount_cents != place.net_cents)
+        report(Check::identity, place, decision.transaction_id, "the decision is that of another place");
+    if (!decision.letter) return;
+    const AuditedLetter& letter = *decision.letter;
+    if (letter.event_id != place.event_id || letter.transaction_id != place.transaction_id)
+        report(Check::identity, place, letter.id, "the dead letter is that of another event");
+    // A letter names the place of the transaction's first account.
+    else if (place.is_first(lane_) && (letter.lane != lane_ || letter.seq != place.seq))
+        report(Check::identity, place, letter.id,
+               fmt::format("the dead letter names lane {} seq {}, another place", letter.lane, letter.seq));
 }
 
 void LaneAudit::check_origin(const AuditedPlace& place) {
@@ -159,48 +202,50 @@ void LaneAudit::check_parked(const AuditedPlace& place) {
                fmt::format("the dead letter is {}, but no later event says so", letter.state));
 }
 
-void LaneAudit::check_entry(const AuditedPlace& place, Running& running) {
+void LaneAudit::check_entry(const AuditedPlace& place, const Running& running) {
     report_.examine(Check::entries);
     report_.examine(Check::floor);
     if (place.verdict == "discard")
         report(Check::discards, place, place.transaction_id, "posted at a place that discards a dead letter");
-    if (place.transaction->currency != running.account.currency)
+    if (!place.is_transfer() && place.transaction->currency != running.account.currency)
         report(Check::entries, place, place.transaction_id,
                fmt::format("an amount in {} was posted to an account in {}", place.transaction->currency,
                            running.account.currency));
-    running.sum_cents = add(running.sum_cents, place.net_cents);
-    if (place.net_cents < 0 && running.sum_cents < running.account.floor_cents)
-        report(
-            Check::floor, place, place.transaction_id,
-            fmt::format("the balance fell to {}, below the floor {}", running.sum_cents, running.account.floor_cents));
-    if (place.net_cents > 0 && running.sum_cents > balance_cents_max)
-        report(Check::entries, place, place.transaction_id, fmt::format("the balance rose to {}", running.sum_cents));
+    const std::int64_t sum_cents = add(running.sum_cents(), place.net_cents);
+    if (place.net_cents < 0 && sum_cents < running.account.floor_cents)
+        report(Check::floor, place, place.transaction_id,
+               fmt::format("the balance fell to {}, below the floor {}", sum_cents, running.account.floor_cents));
+    if (place.net_cents > 0 && sum_cents > balance_cents_max)
+        report(Check::entries, place, place.transaction_id, fmt::format("the balance rose to {}", sum_cents));
 }
 
-void LaneAudit::check_refusal(const AuditedPlace& place, Running& running) {
+void LaneAudit::check_refusal(const AuditedPlace& place, const Running& running) {
     report_.examine(Check::refusals);
-    const std::string wrong = wrong_refusal(place, running.account, running.sum_cents);
+    const std::string wrong = wrong_refusal(place, running.account, running.sum_cents());
     if (!wrong.empty()) report(Check::refusals, place, place.transaction_id, wrong);
 }
 
 void LaneAudit::check_balance_after(const AuditedPlace& place, Running& running) {
+    const bool posted = place.decision->kind == "POSTED";
+    const std::int64_t sum_cents = add(running.sum_cents(), posted ? place.net_cents : 0);
     const std::int64_t told = place.decision->balance_after_cents;
-    const std::int64_t deviation = add(told, -running.sum_cents);
-    if (deviation != 0 && deviation != running.deviation_cents)
+    const std::int64_t deviation = add(told, -sum_cents);
+    if (deviation == running.deviation_cents) return;
+    if (deviation != 0)
         report(Check::entries, place, place.transaction_id,
-               fmt::format("balance_after is {}, but the entries make {}", told, running.sum_cents));
+               fmt::format("balance_after is {}, but the entries make {}", told, sum_cents));
     running.deviation_cents = deviation;
+    if (deviation == 0)
+        deviations_.erase(place.account_id);
+    else if (deviations_.size() < deviations_max || deviations_.contains(place.account_id))
+        deviations_[place.account_id] = deviation;
 }
 
-void LaneAudit::finish() {
-    report_gap(last_seq_ + 1);
-    for (const auto& [id, running] : accounts_) {
-        report_.examine(Check::balances);
-        if (running.account.balance_cents == running.sum_cents) continue;
-        report_.violate(Check::balances, {lane_, 0, id.to_string(),
-                                          fmt::format("the account's balance is {}, but its entries make {}",
-                                                      running.account.balance_cents, running.sum_cents)});
-    }
+void LaneAudit::remember_balance(const AuditedDecision& decision) {
+    const auto running = accounts_.find(decision.account_id);
+    if (running != accounts_.end()) running->second.told_cents = decision.balance_after_cents;
 }
+
+void LaneAudit::finish() { report_gap(last_seq_ + 1); }
 
 }  // namespace ledgerline::audit

@@ -3,49 +3,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
+#include <map>
+#include <unordered_map>
 
 #include "audit/lane_audit.h"
+#include "base/money.h"
 #include "base/wakeup.h"
 #include "sql/queries.h"
 
 namespace ledgerline::audit {
 namespace {
-
-AuditedDecision decision_of(sql::AuditEvents::Row& row) {
-    AuditedDecision decision{.kind = *std::move(row.kind),
-                             .transaction_id = db::required(row.decided_transaction_id),
-                             .account_id = db::required(row.decided_account_id),
-                             .amount_cents = db::required(row.decided_cents),
-                             .balance_after_cents = db::required(row.balance_after_cents),
-                             .floor_cents = db::required(row.floor_cents),
-                             .failure_code = std::move(row.failure_code).value_or("")};
-    if (row.letter_id)
-        decision.letter = {*row.letter_id, db::required(std::move(row.letter_state)),
-                           row.letter_event_id.value_or(Uuid{}), row.letter_transaction_id.value_or(Uuid{})};
-    if (row.next_seq)
-        decision.next = {db::required(row.next_lane), *row.next_seq, std::move(row.next_verdict).value_or(""),
-                         db::required(row.next_transaction_id)};
-    return decision;
-}
-
-AuditedPlace place_of(sql::AuditEvents::Row row) {
-    AuditedPlace place{.seq = row.seq,
-                       .event_id = row.event_id,
-                       .transaction_id = row.transaction_id,
-                       .account_id = row.account_id,
-                       .net_cents = row.net_cents,
-                       .transaction = {},
-                       .decision = {},
-                       .verdict = std::move(row.verdict).value_or(""),
-                       .origin = {}};
-    if (row.amount_cents)
-        place.transaction = {*row.amount_cents, db::required(std::move(row.currency)),
-                             db::required(std::move(row.type))};
-    if (row.kind) place.decision = decision_of(row);
-    if (row.origin_state)
-        place.origin = {{}, *std::move(row.origin_state), {}, row.origin_transaction_id.value_or(Uuid{})};
-    return place;
-}
 
 class Verifier {
 public:
@@ -63,6 +31,7 @@ public:
             else
                 LEDGERLINE_CHECK(verify_lane(lane.lane));
         }
+        LEDGERLINE_CHECK(check_balances());
         LEDGERLINE_CHECK(find_halts());
         LEDGERLINE_CHECK(find_still_lanes());
         LEDGERLINE_CHECK(find_strays_of_no_lane());
@@ -71,18 +40,19 @@ public:
 
 private:
     Result<void> verify_lane(int lane) {
-        LEDGERLINE_TRY(const auto accounts, connection_.query(sql::AuditAccounts{.lane = lane}));
-        if (accounts.empty()) return {};  // the lane existed a moment ago: only manual changes can remove one
-        const auto& cursors = accounts.front();
-        check_cursors(lane, cursors.last_seq, cursors.published_seq, cursors.applied_seq);
-        LaneAudit audit(lane, cursors.last_seq, cursors.applied_seq, report_);
-        for (const auto& account : accounts)
-            if (account.account_id)
-                audit.add_account({*account.account_id, db::required(account.balance_cents),
-                                   db::required(account.min_balance_cents), db::required(account.currency)});
-        LEDGERLINE_CHECK(read_events(lane, cursors.last_seq, audit));
+        LEDGERLINE_TRY(const auto cursors, connection_.query(sql::AuditCursors{.lane = lane}));
+        if (cursors.empty()) return {};  // the lane existed a moment ago: only manual changes can remove one
+        const std::int64_t last = cursors.front().last_seq, applied = cursors.front().applied_seq;
+        check_cursors(lane, last, cursors.front().published_seq, applied);
+        LaneAudit audit(lane, last, applied, report_, deviations_);
+        for (std::int64_t after = 0; after < last; after += settings_.stretch_seqs) {
+            const std::int64_t up_to = std::min(last, after + settings_.stretch_seqs);
+            LEDGERLINE_CHECK(read_window({lane, after, up_to}, audit));
+            done_ += up_to - after;
+            if (settings_.on_progress) settings_.on_progress(done_, std::max(done_, total_));
+        }
         audit.finish();
-        return find_strays(lane);
+        return find_strays(lane, last);
     }
 
     void check_cursors(int lane, std::int64_t last, std::int64_t published, std::int64_t applied) {
@@ -96,18 +66,55 @@ private:
         ahead(applied, "applied_seq");
     }
 
-    Result<void> read_events(int lane, std::int64_t last, LaneAudit& audit) {
-        for (std::int64_t after = 0; after < last; after += settings_.stretch_seqs) {
-            const std::int64_t up_to = std::min(last, after + settings_.stretch_seqs);
-            LEDGERLINE_TRY(auto events, connection_.query(sql::AuditEvents{lane, after, up_to}));
-            for (auto& event : events) audit.take(place_of(std::move(event)));
-            LEDGERLINE_TRY(const auto strays, connection_.query(sql::AuditDecisionsWithoutPlace{lane, after, up_to}));
-            for (const auto& stray : strays)
-                report_.violate(Check::outcomes,
-                                {lane, stray.seq, stray.transaction_id.to_string(), "the decision has no event"});
-            done_ += up_to - after;
-            if (settings_.on_progress) settings_.on_progress(done_, std::max(done_, total_));
+    // Up to three statements tell about the places of a window: each is one snapshot, and a check compares only what
+    // one of them read, or rows that never change.
+    Result<void> read_window(const sql::AuditPlaces& window, LaneAudit& audit) {
+        LEDGERLINE_TRY(const auto rows, connection_.query(window));
+        const auto any = [&](auto has) { return std::ranges::any_of(rows, has); };
+        std::unordered_map<std::int64_t, sql::AuditLetters::Row> letters;
+        if (any([](const auto& row) { return row.letter_id || row.verdict; })) {
+            LEDGERLINE_TRY(auto read,
+                           connection_.query(sql::AuditLetters{window.lane, window.after_seq, window.last_seq}));
+            for (auto& row : read) letters.try_emplace(row.seq, std::move(row));
         }
+        std::unordered_map<std::int64_t, sql::AuditTransfers::Row> transfers;
+        if (any([](const auto& row) { return row.further.value_or(false) || row.type == "TRANSFER"; })) {
+            LEDGERLINE_TRY(auto read,
+                           connection_.query(sql::AuditTransfers{window.lane, window.after_seq, window.last_seq,
+                                                                 amount_cents_max, balance_cents_max}));
+            for (auto& row : read) transfers.try_emplace(row.seq, std::move(row));
+        }
+        LEDGERLINE_CHECK(read_accounts(window, rows, audit));
+        for (const auto& row : rows) {
+            auto place = place_of(row);
+            if (!place) {
+                audit.take_decision_without_place(row.seq, *decision_of(row));
+                continue;
+            }
+            if (const auto letter = letters.find(row.seq); letter != letters.end()) add_letters(*place, letter->second);
+            if (const auto whole = transfers.find(row.seq); whole != transfers.end()) place->whole = whole->second;
+            audit.take(*place);
+        }
+        return {};
+    }
+
+    Result<void> read_accounts(const sql::AuditPlaces& window, const std::vector<sql::AuditPlaces::Row>& rows,
+                               LaneAudit& audit) {
+        std::vector<Uuid> ids;
+        for (const auto& row : rows) {
+            if (row.account_id) ids.push_back(*row.account_id);
+            if (row.decided_account_id && row.decided_account_id != row.account_id)
+                ids.push_back(*row.decided_account_id);
+        }
+        std::ranges::sort(ids);
+        ids.erase(std::ranges::unique(ids).begin(), ids.end());
+        LEDGERLINE_TRY(const auto read,
+                       connection_.query(sql::AuditWindowAccounts{ids, window.lane, window.after_seq}));
+        std::vector<AuditedAccount> accounts;
+        accounts.reserve(read.size());
+        for (const auto& row : read)
+            accounts.push_back({row.account_id, row.balance_cents, row.min_balance_cents, row.currency});
+        audit.begin_window(accounts);
         return {};
     }
 
@@ -127,22 +134,39 @@ private:
         if (first.empty()) return {};
         Wakeup().wait(settings_.second_look);
         LEDGERLINE_TRY(const auto second, connection_.query(sql::AuditStill{}));
+        std::map<int, int> waits_for;
+        for (const auto& lane : second)
+            if (lane.waits_for_lane) waits_for[lane.lane] = *lane.waits_for_lane;
         for (const auto& lane : second)
             for (const auto& before : first)
                 if (before.lane == lane.lane && before.next_seq == lane.next_seq)
-                    report_.violate(
-                        Check::halts,
-                        {lane.lane, lane.next_seq, "",
-                         fmt::format("published but not applied; the lane has not moved for {} s", lane.still_s)});
+                    report_.violate(Check::halts, {lane.lane, lane.next_seq, "",
+                                                   fmt::format("published but not applied; {} has not moved for {} s",
+                                                               cause_of(lane.lane, waits_for), lane.still_s)});
         return {};
     }
 
+    // A lane may wait for one that waits itself: the last one is the cause.
+    static std::string cause_of(int lane, const std::map<int, int>& waits_for) {
+        int cause = lane;
+        for (std::size_t steps = 0; steps < waits_for.size(); ++steps)
+            if (const auto next = waits_for.find(cause); next != waits_for.end()) cause = next->second;
+        return cause == lane ? "the lane" : fmt::format("the lane waits for lane {} and", cause);
+    }
+
     // Rows that belong to no event of the lane.
-    Result<void> find_strays(int lane) {
-        LEDGERLINE_TRY(const auto letters, connection_.query(sql::AuditLettersWithoutPlace{lane, strays_max}));
-        for (const auto& letter : letters)
-            report_.violate(Check::dense, {lane, letter.seq, letter.letter_id.to_string(),
-                                           "no event was dead-lettered with this dead letter"});
+    Result<void> find_strays(int lane, std::int64_t last) {
+        constexpr auto kNone = std::numeric_limits<std::int64_t>::min(),
+                       kAll = std::numeric_limits<std::int64_t>::max();
+        for (std::int64_t after = kNone; after != kAll;) {
+            const std::int64_t begin = std::max<std::int64_t>(after, 0);
+            const std::int64_t up_to = last - begin <= settings_.stretch_seqs ? kAll : begin + settings_.stretch_seqs;
+            LEDGERLINE_TRY(const auto letters, connection_.query(sql::AuditLettersWithoutPlace{lane, after, up_to}));
+            for (const auto& letter : letters)
+                report_.violate(Check::dense, {lane, letter.seq, letter.letter_id.to_string(),
+                                               "no event was dead-lettered with this dead letter"});
+            after = up_to;
+        }
         LEDGERLINE_TRY(const auto events, connection_.query(sql::AuditPlacesBelowOne{lane, strays_max}));
         for (const auto& event : events)
             report_.violate(Check::dense, {lane, event.seq, event.event_id.to_string(),
@@ -154,16 +178,36 @@ private:
         LEDGERLINE_TRY(const auto events, connection_.query(sql::AuditPlacesOfNoLane{strays_max}));
         for (const auto& event : events)
             report_.violate(Check::dense, {event.lane, event.seq, event.event_id.to_string(), "there is no such lane"});
-        LEDGERLINE_TRY(const auto accounts, connection_.query(sql::AuditAccountsOfNoLane{strays_max}));
-        for (const auto& account : accounts)
-            report_.violate(Check::balances,
-                            {account.lane, 0, account.account_id.to_string(), "the account's lane does not exist"});
         return {};
+    }
+
+    Result<void> check_balances() {
+        const std::int64_t window = settings_.stretch_seqs;
+        for (Uuid after{};;) {
+            LEDGERLINE_TRY(const auto accounts, connection_.query(sql::AuditBalances{after, window}));
+            for (const auto& account : accounts) check_balance(account);
+            if (std::ssize(accounts) < window) return {};
+            after = accounts.back().account_id;
+        }
+    }
+
+    void check_balance(const sql::AuditBalances::Row& account) {
+        report_.examine(Check::balances);
+        const auto say = [&](std::string detail) {
+            report_.violate(Check::balances, {account.lane, 0, account.account_id.to_string(), std::move(detail)});
+        };
+        if (!account.lane_exists) say("the account's lane does not exist");
+        if (account.decided_lane && account.decided_lane != account.lane)
+            say(fmt::format("the account's latest decision is in lane {}", *account.decided_lane));
+        if (const auto deviation = deviations_.find(account.account_id); deviation != deviations_.end())
+            say(fmt::format("the account's balance is {}, but its entries make {}", account.balance_cents,
+                            account.balance_cents - deviation->second));
     }
 
     db::Connection& connection_;
     const VerifySettings& settings_;
     VerifyReport report_;
+    Deviations deviations_;
     std::int64_t total_ = 0;
     std::int64_t done_ = 0;
 };

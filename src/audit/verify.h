@@ -12,7 +12,7 @@
 namespace ledgerline::audit {
 
 struct VerifySettings {
-    std::int64_t stretch_seqs = 10'000;  // of a lane, read at a time
+    std::int64_t stretch_seqs = 10'000;  // of a lane, or accounts, read at a time
     // How long to wait before looking again at a lane that seems stuck.
     milliseconds second_look{2'000};
     std::size_t listed_max = 20;  // listed violations per check; all are counted
@@ -23,9 +23,9 @@ struct VerifySettings {
 // Rows that belong nowhere in the ledger are counted up to this number per lane and kind.
 inline constexpr std::int64_t strays_max = 1000;
 
-// Each statement takes its own snapshot: for each lane once the cursors and the balances, then the immutable rows up to
-// those cursors, a stretch at a time. Memory: the accounts of one lane and the rows of one stretch. Fails only when the
-// database cannot be read.
+// Each statement takes its own snapshot and reads one window: for each lane once the cursors, then the immutable rows
+// up to those cursors; at last the accounts. Memory: the rows and accounts of one window. Fails only when the database
+// cannot be read.
 Result<VerifyReport> verify(db::Connection& connection, const VerifySettings& settings);
 
 }  // namespace ledgerline::audit

@@ -15,6 +15,7 @@ constexpr CheckText kTexts[] = {
     {"settled", "every accepted transaction is settled, waiting or dead-lettered", "events"},
     {"outcomes", "applied events have one outcome, all others none", "outcomes"},
     {"identity", "outcomes and dead letters name their event's transaction and account", "events"},
+    {"whole", "a transaction is decided at all its places or at none", "transactions"},
     {"entries", "every entry moves the balance by its amount, to balance_after", "entries"},
     {"floor", "no debit ever crossed its account's floor", "entries"},
     {"refusals", "every refusal was right at its point in the lane", "refusals"},

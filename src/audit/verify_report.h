@@ -15,15 +15,16 @@ enum class Check {
     settled,   // every transaction is settled, waiting or dead-lettered
     outcomes,  // at most one outcome per event, none without an event or above the cursor
     identity,  // outcomes and letters name the transaction and account of their event
+    whole,     // a transaction of many accounts has all its places, all decided alike or none
     entries,   // every entry moved the balance by its amount, to balance_after
     floor,     // no debit ever crossed the floor
     refusals,  // every refusal was right at its point in the lane; suspensions are not checked
     discards,  // discarded outcomes and discarded letters belong together
     replays,   // replayed events and replayed letters belong together
-    balances,  // every balance is the sum of the account's entries
+    balances,  // every balance is the sum of the account's entries: no decision deviates from those before it
     halts,     // no lane is halted or stuck: a fault of the installation, not of the ledger
 };
-inline constexpr std::size_t check_count = 12;
+inline constexpr std::size_t check_count = 13;
 
 std::string_view name_of(Check check);
 std::string_view claim_of(Check check);  // what holds when there is no violation

@@ -15,13 +15,12 @@
 namespace ledgerline::cli {
 namespace {
 
-constexpr milliseconds kStatementTimeout{300'000};
-
 struct Options {
     DatabaseOptions database;
     OutputOptions output;
     std::int64_t listed = 20;
     std::int64_t stretch = 10'000;
+    milliseconds statement_timeout{300'000};
 };
 
 json::Value json_of(const audit::Violation& violation) {
@@ -81,7 +80,7 @@ void print_text(const roles::Environment& environment, const audit::VerifyReport
 }
 
 Result<int> run(const roles::Environment& environment, const Options& options) {
-    LEDGERLINE_TRY(db::Connection connection, connect(options.database, kStatementTimeout));
+    LEDGERLINE_TRY(db::Connection connection, connect(options.database, options.statement_timeout));
     LEDGERLINE_CHECK(db::check_schema(connection, sql::migrations));
     const SteadyTime begun_at = environment.clock.steady_now();
     std::unique_ptr<Progress> progress;
@@ -114,6 +113,8 @@ void declare_verify(Command& parent, const roles::Environment& environment) {
     command.option({"--list", "N", "List at most this many violations of each kind; all are counted"}, options->listed,
                    0, 100'000);
     command.option({"--stretch", "SEQS", "How much of a lane to read at once"}, options->stretch, 1, 1'000'000);
+    command.option({"--statement-timeout", "TIME", "How long one statement may take, which reads one stretch"},
+                   options->statement_timeout, milliseconds(1'000), std::chrono::hours(24));
     command.notes(
         "It only reads, and may run while the system is running: each statement is short, and it checks only rows "
         "that\n"

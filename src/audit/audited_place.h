@@ -1,0 +1,83 @@
+// What `verify` reads about one place, from several statements: audited_place.cpp puts their rows together.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/uuid.h"
+#include "sql/queries.h"
+
+namespace ledgerline::audit {
+
+// An account of a window of places.
+struct AuditedAccount {
+    Uuid id;
+    std::int64_t balance_cents = 0;  // after its last decision before the window
+    std::int64_t floor_cents = 0;
+    std::string currency;
+};
+
+struct AuditedLetter {
+    Uuid id;
+    std::string state;
+    Uuid event_id;
+    Uuid transaction_id;
+    int lane = -1;
+    std::int64_t seq = 0;
+};
+
+// What was decided at a place.
+struct AuditedDecision {
+    std::string kind;
+    Uuid transaction_id;
+    Uuid account_id;
+    std::int64_t amount_cents = 0;
+    std::int64_t balance_after_cents = 0;
+    std::int64_t floor_cents = 0;
+    std::string failure_code;
+    std::optional<Uuid> letter_id{};
+    std::optional<AuditedLetter> letter{};  // of a parked place
+    // The later place at which that letter is replayed or discarded.
+    struct Next {
+        int lane = 0;
+        std::int64_t seq = 0;
+        std::string verdict;
+        Uuid transaction_id;
+    };
+    std::optional<Next> next{};
+};
+
+// One place of the lane, with everything that came of it.
+struct AuditedPlace {
+    std::int64_t seq = 0;
+    Uuid event_id;
+    Uuid transaction_id;
+    Uuid account_id;
+    std::int64_t net_cents = 0;
+    int places = 0;         // of the event, as it says
+    bool further = false;   // not the place that the accepted row holds
+    std::string verdict{};  // replay, discard; empty: a place given at intake
+
+    struct Transaction {
+        std::int64_t amount_cents = 0;
+        std::string currency;
+        std::string type;
+        bool is_transfer() const { return type == "TRANSFER"; }
+    };
+    std::optional<Transaction> transaction{};
+    std::optional<AuditedDecision> decision{};
+    std::optional<AuditedLetter> origin{};  // the letter of the verdict; only state and transaction_id are set
+    // Of transfers, and of replays and discards: how the place stands to all others of its event.
+    std::optional<sql::AuditTransfers::Row> whole{};
+
+    bool is_transfer() const { return transaction && transaction->is_transfer(); }
+    bool is_first(int lane) const { return whole ? whole->first_lane == lane && whole->first_seq == seq : !further; }
+};
+
+// The row's place; null when it has none, but only a decision.
+std::optional<AuditedPlace> place_of(const sql::AuditPlaces::Row& row);
+std::optional<AuditedDecision> decision_of(const sql::AuditPlaces::Row& row);
+void add_letters(AuditedPlace& place, const sql::AuditLetters::Row& row);
+
+}  // namespace ledgerline::audit

@@ -135,9 +135,10 @@ CREATE TABLE accepted (
     currency         text NOT NULL,
     type             text NOT NULL CHECK (type IN ('DEBIT', 'CREDIT', 'TRANSFER')),
     idempotency_key  text NOT NULL CHECK (char_length(idempotency_key) BETWEEN 1 AND 255),
-    -- [{"from": id, "to": id, "amount_cents": n, "currency": c}, ...]; a side that is absent is the outside world. NULL
-    -- for a DEBIT or CREDIT, whose one leg the other columns tell.
+    -- [{"from_account_id": id, "to_account_id": id, "amount_cents": n, "currency": c}, ...]; from_external or to_external
+    -- is true where a side is the outside world. NULL for a DEBIT or CREDIT, whose one leg the other columns tell.
     legs             jsonb,
+    reference        text,  -- the caller's own name for it, not unique
     metadata         jsonb,
     traceparent      text,
     CONSTRAINT accepted_id_once PRIMARY KEY (id),
@@ -146,6 +147,9 @@ CREATE TABLE accepted (
     CONSTRAINT accepted_legs CHECK ((type = 'TRANSFER') = (legs IS NOT NULL) AND (type = 'TRANSFER' OR places = 1))
 ) WITH (autovacuum_vacuum_insert_scale_factor = 0, autovacuum_vacuum_insert_threshold = 100000,
         autovacuum_freeze_min_age = 0);
+
+-- By the caller's name. Payments without one pay nothing for it.
+CREATE INDEX accepted_by_reference ON accepted (reference, id) WHERE reference IS NOT NULL;
 
 -- All other places: of the further accounts of a transaction, and those at which a dead letter is replayed or
 -- discarded, of all its accounts.
@@ -160,7 +164,7 @@ CREATE TABLE places (
     -- The letter that is replayed or discarded here, and which of the two. NULL for a place given at intake.
     dead_letter_id  uuid,
     verdict         text CHECK (verdict IN ('replay', 'discard')),
-    traceparent     text,
+    traceparent     text,  -- of the replay or discard; NULL for a place given at intake, which has that of accepted
     created_at      timestamptz NOT NULL,
     CONSTRAINT places_place_once PRIMARY KEY (lane, seq),
     CONSTRAINT places_verdict CHECK ((verdict IS NULL) = (dead_letter_id IS NULL))
@@ -330,6 +334,21 @@ UNION ALL
 SELECT lane, seq, account_id, net_cents, transaction_id, event_id, places, dead_letter_id, verdict, traceparent,
        created_at FROM places;
 
+-- The places of one event: those of a transaction that were given at intake, or those of a dead letter. They are decided
+-- together.
+CREATE FUNCTION event_places(of_transaction uuid, of_letter uuid) RETURNS SETOF lane_places LANGUAGE sql STABLE AS $$
+    SELECT lane, seq, account_id, net_cents, id, event_id, places, NULL::uuid, NULL::text, traceparent, created_at
+    FROM accepted WHERE id = of_transaction AND of_letter IS NULL
+    UNION ALL
+    SELECT lane, seq, account_id, net_cents, transaction_id, event_id, places, dead_letter_id, verdict, traceparent,
+           created_at
+    FROM places WHERE transaction_id = of_transaction AND dead_letter_id IS NULL AND of_letter IS NULL
+    UNION ALL
+    SELECT lane, seq, account_id, net_cents, transaction_id, event_id, places, dead_letter_id, verdict, traceparent,
+           created_at
+    FROM places WHERE dead_letter_id = of_letter
+$$;
+
 CREATE VIEW accounts AS
 SELECT s.id, s.currency, coalesce(d.balance_after_cents, 0) AS balance_cents, s.min_balance_cents, s.status, s.reference,
        s.metadata, s.lane, s.created_at, greatest(s.updated_at, d.processed_at) AS updated_at
@@ -347,51 +366,51 @@ FROM account_settings s
 -- each row is probed for by itself: one pass over both tables would be cheaper for all rows, and dear for fifty.
 CREATE VIEW transactions AS
 (SELECT t.id, t.account_id, t.amount_cents, t.currency, t.type, 'PROCESSED'::text AS status, t.idempotency_key,
-       NULL::text AS failure_reason, NULL::text AS failure_code, t.legs, t.metadata, d.lane, d.seq, NULL::uuid AS dead_letter_id, t.created_at, d.processed_at AS updated_at
+       NULL::text AS failure_reason, NULL::text AS failure_code, t.legs, t.reference, t.metadata, d.lane, d.seq, NULL::uuid AS dead_letter_id, t.created_at, d.processed_at AS updated_at
 FROM accepted t
      CROSS JOIN LATERAL (SELECT * FROM decisions WHERE lane = t.lane AND seq = t.seq LIMIT 1) d
 WHERE d.kind = 'POSTED' ORDER BY t.id DESC)
 UNION ALL
 (SELECT t.id, t.account_id, t.amount_cents, t.currency, t.type, 'FAILED', t.idempotency_key,
-       d.failure_reason, d.failure_code, t.legs, t.metadata, d.lane, d.seq, NULL, t.created_at, d.processed_at
+       d.failure_reason, d.failure_code, t.legs, t.reference, t.metadata, d.lane, d.seq, NULL, t.created_at, d.processed_at
 FROM accepted t JOIN decisions d ON d.lane = t.lane AND d.seq = t.seq
 WHERE d.kind = 'REFUSED' ORDER BY t.id DESC)
 UNION ALL
 SELECT t.id, t.account_id, t.amount_cents, t.currency, t.type, 'PROCESSED', t.idempotency_key,
-       NULL, NULL, t.legs, t.metadata, d.lane, d.seq, NULL, t.created_at, d.processed_at
+       NULL, NULL, t.legs, t.reference, t.metadata, d.lane, d.seq, NULL, t.created_at, d.processed_at
 FROM places r JOIN decisions d ON d.lane = r.lane AND d.seq = r.seq
      JOIN accepted t ON t.id = r.transaction_id AND t.account_id = r.account_id
 WHERE r.dead_letter_id IS NOT NULL AND d.kind = 'POSTED'
 UNION ALL
 SELECT t.id, t.account_id, t.amount_cents, t.currency, t.type, 'FAILED', t.idempotency_key,
-       d.failure_reason, d.failure_code, t.legs, t.metadata, d.lane, d.seq, NULL, t.created_at, d.processed_at
+       d.failure_reason, d.failure_code, t.legs, t.reference, t.metadata, d.lane, d.seq, NULL, t.created_at, d.processed_at
 FROM places r JOIN decisions d ON d.lane = r.lane AND d.seq = r.seq
      JOIN accepted t ON t.id = r.transaction_id AND t.account_id = r.account_id
 WHERE r.dead_letter_id IS NOT NULL AND d.kind = 'REFUSED'
 UNION ALL
 SELECT t.id, t.account_id, t.amount_cents, t.currency, t.type, 'PENDING', t.idempotency_key,
-       NULL, NULL, t.legs, t.metadata, t.lane, t.seq, NULL, t.created_at, t.created_at
+       NULL, NULL, t.legs, t.reference, t.metadata, t.lane, t.seq, NULL, t.created_at, t.created_at
 FROM lane_cursors c
      CROSS JOIN LATERAL (SELECT * FROM accepted a WHERE a.lane = c.lane AND a.seq > c.announced_seq OFFSET 0) t
 UNION ALL
 SELECT t.id, t.account_id, t.amount_cents, t.currency, t.type, 'PROCESSING', t.idempotency_key,
-       NULL, NULL, t.legs, t.metadata, t.lane, t.seq, NULL, t.created_at, t.created_at
+       NULL, NULL, t.legs, t.reference, t.metadata, t.lane, t.seq, NULL, t.created_at, t.created_at
 FROM lane_cursors c
      CROSS JOIN LATERAL (SELECT * FROM accepted a WHERE a.lane = c.lane AND a.seq > c.applied_seq AND a.seq <= c.announced_seq OFFSET 0) t
 UNION ALL
 SELECT t.id, t.account_id, t.amount_cents, t.currency, t.type, 'PROCESSING', t.idempotency_key,
-       NULL, NULL, t.legs, t.metadata, l.lane, l.seq, l.id, t.created_at, l.last_failed_at
+       NULL, NULL, t.legs, t.reference, t.metadata, l.lane, l.seq, l.id, t.created_at, l.last_failed_at
 FROM dead_letters l JOIN accepted t ON t.id = l.transaction_id WHERE l.state = 'PARKED'
 UNION ALL
 SELECT t.id, t.account_id, t.amount_cents, t.currency, t.type, 'PENDING', t.idempotency_key,
-       NULL, NULL, t.legs, t.metadata, r.lane, r.seq, NULL, t.created_at, r.created_at
+       NULL, NULL, t.legs, t.reference, t.metadata, r.lane, r.seq, NULL, t.created_at, r.created_at
 FROM lane_cursors c
      CROSS JOIN LATERAL (SELECT * FROM places e WHERE e.lane = c.lane AND e.dead_letter_id IS NOT NULL
                          AND e.seq > c.announced_seq AND e.verdict = 'replay' OFFSET 0) r
      JOIN accepted t ON t.id = r.transaction_id AND t.account_id = r.account_id
 UNION ALL
 SELECT t.id, t.account_id, t.amount_cents, t.currency, t.type, 'PROCESSING', t.idempotency_key,
-       NULL, NULL, t.legs, t.metadata, r.lane, r.seq, NULL, t.created_at, r.created_at
+       NULL, NULL, t.legs, t.reference, t.metadata, r.lane, r.seq, NULL, t.created_at, r.created_at
 FROM lane_cursors c
      CROSS JOIN LATERAL (SELECT * FROM places e WHERE e.lane = c.lane AND e.dead_letter_id IS NOT NULL
                          AND e.seq > c.applied_seq AND (e.seq <= c.announced_seq OR e.verdict = 'discard') OFFSET 0) r
@@ -404,7 +423,7 @@ SELECT t.id, t.account_id, t.amount_cents, t.currency, t.type,
        CASE d.kind WHEN 'POSTED' THEN 'PROCESSED' WHEN 'REFUSED' THEN 'FAILED' WHEN 'PARKED' THEN 'PROCESSING'
                    ELSE CASE WHEN p.seq <= c.announced_seq OR p.verdict = 'discard' THEN 'PROCESSING'
                              ELSE 'PENDING' END END AS status,
-       t.idempotency_key, d.failure_reason, d.failure_code, t.legs, t.metadata, p.lane, p.seq, d.dead_letter_id,
+       t.idempotency_key, d.failure_reason, d.failure_code, t.legs, t.reference, t.metadata, p.lane, p.seq, d.dead_letter_id,
        t.created_at, coalesce(d.processed_at, p.created_at) AS updated_at
 FROM accepted t
      LEFT JOIN LATERAL (SELECT seq, verdict, created_at FROM places
@@ -416,23 +435,39 @@ FROM accepted t
                         WHERE lane = p.lane AND seq = p.seq LIMIT 1) d ON true
      LEFT JOIN LATERAL (SELECT announced_seq FROM lane_cursors WHERE lane = p.lane AND d.kind IS NULL LIMIT 1) c ON true;
 
--- What is not decided: what waits in the lanes, and what is parked. What waits in a lane is a short range at its end, but
--- the planner takes "seq > applied" for a third of the table: OFFSET 0 makes it read each lane's range through the index.
+-- What is not decided, one row a touched account: what waits in the lanes, and what is parked. What waits in a lane is a
+-- short range at its end, but the planner takes "seq > applied" for a third of the table: OFFSET 0 makes it read each
+-- lane's range through the index.
 CREATE VIEW undecided AS
-SELECT t.id, t.account_id, t.lane, CASE WHEN t.seq <= c.announced_seq THEN 'PROCESSING' ELSE 'PENDING' END AS status
+SELECT t.id, t.account_id, t.lane, true AS is_first,
+       CASE WHEN t.seq <= c.announced_seq THEN 'PROCESSING' ELSE 'PENDING' END AS status
 FROM lane_cursors c
      CROSS JOIN LATERAL (SELECT id, account_id, lane, seq FROM accepted
                          WHERE lane = c.lane AND seq > c.applied_seq OFFSET 0) t
 UNION ALL
-SELECT p.transaction_id, p.account_id, p.lane,
+SELECT p.transaction_id, p.account_id, p.lane, p.account_id = t.account_id,
        CASE WHEN p.seq <= c.announced_seq OR p.verdict = 'discard' THEN 'PROCESSING' ELSE 'PENDING' END
 FROM lane_cursors c
      CROSS JOIN LATERAL (SELECT transaction_id, account_id, lane, seq, verdict FROM places
-                         WHERE lane = c.lane AND seq > c.applied_seq AND dead_letter_id IS NOT NULL OFFSET 0) p
-     JOIN accepted t ON t.id = p.transaction_id AND t.account_id = p.account_id
+                         WHERE lane = c.lane AND seq > c.applied_seq OFFSET 0) p
+     CROSS JOIN LATERAL (SELECT account_id FROM accepted WHERE id = p.transaction_id LIMIT 1) t
 UNION ALL
-SELECT transaction_id, account_id, lane, 'PROCESSING' FROM dead_letters
-WHERE state = 'PARKED' AND transaction_id IS NOT NULL;
+SELECT l.transaction_id, d.account_id, d.lane, d.account_id = l.account_id, 'PROCESSING'
+FROM dead_letters l
+     CROSS JOIN LATERAL (SELECT account_id, lane FROM decisions WHERE dead_letter_id = l.id OFFSET 0) d
+WHERE l.state = 'PARKED' AND l.transaction_id IS NOT NULL;
+
+-- The seq at which a transaction was accepted for one of its accounts, and the last one that it has there since: where a
+-- list by account goes on. Past every seq when there is none.
+CREATE FUNCTION first_place_seq(of_transaction uuid, of_account uuid) RETURNS bigint LANGUAGE sql STABLE AS $$
+    SELECT coalesce((SELECT seq FROM accepted WHERE id = of_transaction AND account_id = of_account),
+                    (SELECT seq FROM places WHERE transaction_id = of_transaction AND account_id = of_account
+                     AND dead_letter_id IS NULL), 9223372036854775807)
+$$;
+CREATE FUNCTION last_place_seq(of_transaction uuid, of_account uuid) RETURNS bigint LANGUAGE sql STABLE AS $$
+    SELECT coalesce((SELECT max(seq) FROM places WHERE transaction_id = of_transaction AND account_id = of_account
+                     AND dead_letter_id IS NOT NULL), first_place_seq(of_transaction, of_account))
+$$;
 
 -- One row a posted change of a balance.
 CREATE VIEW entries AS
@@ -445,7 +480,8 @@ FROM decisions WHERE kind = 'REFUSED';
 
 CREATE FUNCTION payload_of(t accepted) RETURNS jsonb LANGUAGE sql IMMUTABLE RETURN
     jsonb_strip_nulls(jsonb_build_object('transaction_id', t.id, 'account_id', t.account_id, 'amount_cents',
-        t.amount_cents, 'currency', t.currency, 'type', t.type, 'idempotency_key', t.idempotency_key, 'legs', t.legs))
+        t.amount_cents, 'currency', t.currency, 'type', t.type, 'idempotency_key', t.idempotency_key, 'legs', t.legs,
+        'reference', t.reference))
     || CASE WHEN t.metadata IS NULL THEN '{}'::jsonb ELSE jsonb_build_object('metadata', t.metadata) END;
 
 -- One row an event: the first one of a transaction, and one more for each replay and discard.

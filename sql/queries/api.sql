@@ -13,9 +13,9 @@
 
 -- record: transaction
 -- columns: id uuid, account_id uuid, amount_cents int8, currency text, type text, status text, idempotency_key text,
---   metadata jsonb?, failure_code text?, failure_reason text?, dead_letter_id uuid?, lane int4, seq int8,
+--   legs jsonb?, reference text?, metadata jsonb?, failure_code text?, failure_reason text?, dead_letter_id uuid?, lane int4, seq int8,
 --   created_at timestamptz, updated_at timestamptz
--- A transaction. metadata: an object. lane, seq: the place of the event that decided it or will decide it.
+-- A transaction. account_id: the first that it touches. legs: of a transfer, an array. metadata: an object. lane, seq: the place of the event that decided it or will decide it.
 
 -- record: lane
 -- columns: lane int4, last_seq int8, published_seq int8, applied_seq int8, owner text?, lease_expires_at timestamptz?,
@@ -125,13 +125,18 @@ FROM changed c JOIN account_settings s ON s.id = c.id
 
 -- name: entries_page
 -- args: account_id uuid, before_seq int8, rows_max int8
--- row: transaction_id uuid, seq int8, type text, amount_cents int8, balance_after_cents int8, processed_at timestamptz
-SELECT o.transaction_id, o.seq, t.type, t.amount_cents, o.balance_after_cents, o.processed_at
-FROM (SELECT transaction_id, seq, balance_after_cents, processed_at FROM decisions
+-- row: transaction_id uuid, seq int8, type text, net_cents int8, balance_after_cents int8, processed_at timestamptz
+SELECT o.transaction_id, o.seq, t.type, o.net_cents, o.balance_after_cents, o.processed_at
+FROM (SELECT transaction_id, seq, amount_cents AS net_cents, balance_after_cents, processed_at FROM decisions
       WHERE account_id = $1::uuid AND kind = 'POSTED' AND seq < $2::bigint
       ORDER BY seq DESC LIMIT $3::bigint) o
-CROSS JOIN LATERAL (SELECT type, amount_cents FROM accepted WHERE id = o.transaction_id LIMIT 1) t
+CROSS JOIN LATERAL (SELECT type FROM accepted WHERE id = o.transaction_id LIMIT 1) t
 ORDER BY o.seq DESC
+
+-- name: accounts_by_references
+-- args: references text[]
+-- row: reference text, id uuid
+SELECT reference, id FROM account_settings WHERE reference = ANY ($1::text[])
 
 -- Transactions -------------------------------------------------------------------------------------------------------
 
@@ -192,7 +197,7 @@ ORDER BY id DESC
 -- row: transaction
 SELECT {transaction}
 FROM (SELECT {s.transaction}, sum(octet_length(s.metadata::text)) OVER earlier AS bytes_before
-      FROM (SELECT id FROM undecided WHERE status = 'PENDING' AND id < $1::uuid
+      FROM (SELECT id FROM undecided WHERE status = 'PENDING' AND is_first AND id < $1::uuid
             ORDER BY id DESC LIMIT $2::bigint) page
       CROSS JOIN LATERAL (SELECT * FROM transaction_states WHERE id = page.id LIMIT 1) s
       WINDOW earlier AS (ORDER BY s.id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
@@ -204,7 +209,7 @@ ORDER BY id DESC
 -- row: transaction
 SELECT {transaction}
 FROM (SELECT {s.transaction}, sum(octet_length(s.metadata::text)) OVER earlier AS bytes_before
-      FROM (SELECT id FROM undecided WHERE status = 'PROCESSING' AND id < $1::uuid
+      FROM (SELECT id FROM undecided WHERE status = 'PROCESSING' AND is_first AND id < $1::uuid
             ORDER BY id DESC LIMIT $2::bigint) page
       CROSS JOIN LATERAL (SELECT * FROM transaction_states WHERE id = page.id LIMIT 1) s
       WINDOW earlier AS (ORDER BY s.id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
@@ -214,22 +219,25 @@ ORDER BY id DESC
 -- name: account_transactions_page
 -- args: before uuid, rows_max int8, bytes_max int8, account_id uuid
 -- row: transaction
--- In the order in which the account accepted them, which is that of their first places in its lane.
+-- In the order in which they were accepted for the account: that of the places given at intake in its lane.
 SELECT {transaction}
 FROM (SELECT {s.transaction}, page.at, sum(octet_length(s.metadata::text)) OVER earlier AS bytes_before
       FROM (
           (SELECT id, seq AS at FROM accepted
-           WHERE lane = lane_of($4::uuid) AND account_id = $4::uuid
+           WHERE lane = lane_of($4::uuid) AND account_id = $4::uuid AND seq < first_place_seq($1::uuid, $4::uuid)
              AND seq > coalesce((SELECT seq FROM decisions WHERE lane = lane_of($4::uuid) ORDER BY seq DESC LIMIT 1), 0)
-             AND seq < coalesce((SELECT seq FROM accepted WHERE id = $1::uuid), 9223372036854775807)
            ORDER BY seq DESC LIMIT $2::bigint)
           UNION ALL
-          (SELECT d.transaction_id, d.seq
-           FROM decisions d
-                CROSS JOIN LATERAL (SELECT FROM accepted WHERE id = d.transaction_id AND seq = d.seq LIMIT 1) t
-           WHERE d.account_id = $4::uuid
-             AND d.seq < coalesce((SELECT seq FROM accepted WHERE id = $1::uuid), 9223372036854775807)
-           ORDER BY d.seq DESC LIMIT $2::bigint)
+          (SELECT transaction_id, seq FROM places
+           WHERE lane = lane_of($4::uuid) AND account_id = $4::uuid AND dead_letter_id IS NULL
+             AND seq < first_place_seq($1::uuid, $4::uuid)
+             AND seq > coalesce((SELECT seq FROM decisions WHERE lane = lane_of($4::uuid) ORDER BY seq DESC LIMIT 1), 0)
+           ORDER BY seq DESC LIMIT $2::bigint)
+          UNION ALL
+          (SELECT transaction_id, seq FROM decisions
+           WHERE account_id = $4::uuid AND seq < first_place_seq($1::uuid, $4::uuid)
+             AND seq = first_place_seq(transaction_id, $4::uuid)
+           ORDER BY seq DESC LIMIT $2::bigint)
           ORDER BY at DESC LIMIT $2::bigint) page
       CROSS JOIN LATERAL (SELECT * FROM transaction_states WHERE id = page.id LIMIT 1) s
       WINDOW earlier AS (ORDER BY page.at DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
@@ -244,8 +252,7 @@ SELECT {transaction}
 FROM (SELECT {s.transaction}, page.at, sum(octet_length(s.metadata::text)) OVER earlier AS bytes_before
       FROM (
           SELECT transaction_id AS id, seq AS at FROM decisions
-          WHERE account_id = $4::uuid AND kind = 'POSTED'
-            AND seq < coalesce((SELECT seq FROM transaction_states WHERE id = $1::uuid), 9223372036854775807)
+          WHERE account_id = $4::uuid AND kind = 'POSTED' AND seq < last_place_seq($1::uuid, $4::uuid)
           ORDER BY seq DESC LIMIT $2::bigint) page
       CROSS JOIN LATERAL (SELECT * FROM transaction_states WHERE id = page.id LIMIT 1) s
       WINDOW earlier AS (ORDER BY page.at DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
@@ -260,8 +267,7 @@ SELECT {transaction}
 FROM (SELECT {s.transaction}, page.at, sum(octet_length(s.metadata::text)) OVER earlier AS bytes_before
       FROM (
           SELECT transaction_id AS id, seq AS at FROM decisions
-          WHERE account_id = $4::uuid AND kind = 'REFUSED'
-            AND seq < coalesce((SELECT seq FROM transaction_states WHERE id = $1::uuid), 9223372036854775807)
+          WHERE account_id = $4::uuid AND kind = 'REFUSED' AND seq < last_place_seq($1::uuid, $4::uuid)
           ORDER BY seq DESC LIMIT $2::bigint) page
       CROSS JOIN LATERAL (SELECT * FROM transaction_states WHERE id = page.id LIMIT 1) s
       WINDOW earlier AS (ORDER BY page.at DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized

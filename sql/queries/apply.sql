@@ -26,11 +26,20 @@ FROM lane_cursors c
 WHERE c.lane = ANY ($1::integer[])
 ORDER BY c.lane
 
+-- name: no_seq_scan
+-- args: none
+-- As in intake: every look-up is by index, whatever the tables were like when the plan was made.
+SET LOCAL enable_seqscan = off
+
 -- name: lock_lanes
 -- args: lanes int4[]
 -- In ascending order: any other worker on one of them waits, and no two wait for each other. What the lanes hold is read
 -- by statements after this one.
 SELECT FROM lane_apply WHERE lane = ANY ($1::integer[]) ORDER BY lane FOR NO KEY UPDATE
+
+-- name: lock_all_lanes
+-- row: lane int4
+SELECT lane FROM lane_apply ORDER BY lane FOR NO KEY UPDATE
 
 -- name: applied_seqs
 -- args: lanes int4[]
@@ -38,55 +47,92 @@ SELECT FROM lane_apply WHERE lane = ANY ($1::integer[]) ORDER BY lane FOR NO KEY
 SELECT l.lane, coalesce((SELECT seq FROM decisions WHERE lane = l.lane ORDER BY seq DESC LIMIT 1), 0) AS applied_seq
 FROM unnest($1::integer[]) AS l (lane)
 
--- name: prove_and_read
--- args: lanes int4[], seqs int8[], event_ids uuid[]
--- row: lane int4, seq int8, event_id uuid, schema_version int4, traceparent text, created_at timestamptz, transaction_id uuid,
---   account_id uuid, amount_cents int8, currency text, type text, account_currency text, balance_cents int8,
---   min_balance_cents int8, account_status text, verdict text?
--- The join that proves the messages' claims, and the accounts as the decisions so far have left them.
+-- name: needed
+-- args: lanes int4[], last_seqs int8[], window_max int8
+-- row: lane int4, last_seq int8
+-- What must be decided together with the undecided places of these lanes up to last_seqs: the last place in each lane
+-- that their transactions have places in, and at most window_max places of a lane.
+SELECT s.lane, least(max(s.seq), s.applied_seq + $3::bigint) AS last_seq
+FROM (SELECT DISTINCT t.transaction_id, t.dead_letter_id
+      FROM unnest($1::integer[], $2::bigint[]) AS w (lane, last_seq)
+           CROSS JOIN LATERAL (SELECT coalesce((SELECT seq FROM decisions WHERE lane = w.lane ORDER BY seq DESC LIMIT 1),
+                                               0) AS applied_seq) c
+           CROSS JOIN LATERAL (
+               (SELECT id AS transaction_id, NULL::uuid AS dead_letter_id FROM accepted
+                WHERE lane = w.lane AND seq > c.applied_seq AND seq <= w.last_seq AND places > 1
+                ORDER BY seq LIMIT $3)
+               UNION ALL
+               (SELECT transaction_id, dead_letter_id FROM places
+                WHERE lane = w.lane AND seq > c.applied_seq AND seq <= w.last_seq AND places > 1
+                ORDER BY seq LIMIT $3)) t) t
+     CROSS JOIN LATERAL (
+         SELECT p.lane, p.seq, coalesce((SELECT seq FROM decisions WHERE lane = p.lane ORDER BY seq DESC LIMIT 1), 0)
+             AS applied_seq
+         FROM event_places(t.transaction_id, t.dead_letter_id) p) s
+WHERE s.seq > s.applied_seq
+GROUP BY s.lane, s.applied_seq
+
+-- name: read_windows
+-- args: lanes int4[], last_seqs int8[], window_max int8
+-- row: lane int4, seq int8, event_id uuid, schema_version int4, traceparent text, created_at timestamptz,
+--   transaction_id uuid, account_id uuid, net_cents int8, places int4, is_first bool, amount_cents int8, currency text,
+--   type text, account_currency text, balance_cents int8, min_balance_cents int8, suspended bool, verdict text?
+-- The undecided places of these lanes up to last_seqs, and their accounts as the decisions so far have left them.
 WITH place AS MATERIALIZED (
-    SELECT ref.lane, p.seq, p.event_id, p.account_id, p.transaction_id, p.traceparent, p.created_at, p.verdict
-    FROM unnest($1::integer[], $2::bigint[], $3::uuid[]) AS ref (lane, seq, event_id)
+    SELECT p.*
+    FROM unnest($1::integer[], $2::bigint[]) AS w (lane, last_seq)
+         CROSS JOIN LATERAL (SELECT coalesce((SELECT seq FROM decisions WHERE lane = w.lane ORDER BY seq DESC LIMIT 1),
+                                             0) AS applied_seq) c
          CROSS JOIN LATERAL (
-             SELECT seq, event_id, account_id, id AS transaction_id, traceparent, created_at, NULL::text AS verdict
-             FROM accepted WHERE lane = ref.lane AND seq = ref.seq AND event_id = ref.event_id
+             (SELECT lane, seq, event_id, account_id, net_cents, places, id AS transaction_id, traceparent, created_at,
+                     NULL::text AS verdict, true AS is_first, schema_version, amount_cents, currency, type
+              FROM accepted WHERE lane = w.lane AND seq > c.applied_seq AND seq <= w.last_seq ORDER BY seq LIMIT $3)
              UNION ALL
-             SELECT seq, event_id, account_id, transaction_id, traceparent, created_at, verdict
-             FROM places WHERE lane = ref.lane AND seq = ref.seq AND event_id = ref.event_id) p
+             (SELECT e.lane, e.seq, e.event_id, e.account_id, e.net_cents, e.places, e.transaction_id,
+                     coalesce(e.traceparent, t.traceparent), e.created_at, e.verdict, e.account_id = t.account_id,
+                     t.schema_version, t.amount_cents, t.currency, t.type
+              FROM (SELECT * FROM places WHERE lane = w.lane AND seq > c.applied_seq AND seq <= w.last_seq
+                    ORDER BY seq LIMIT $3) e
+                   CROSS JOIN LATERAL (SELECT * FROM accepted WHERE id = e.transaction_id LIMIT 1) t)) p
 ), account AS MATERIALIZED (
     SELECT a.id, a.currency, a.min_balance_cents, a.status, coalesce(b.balance_after_cents, 0) AS balance_cents
     FROM (SELECT DISTINCT account_id FROM place) t
-         JOIN account_settings a ON a.id = t.account_id
+         CROSS JOIN LATERAL (SELECT id, currency, min_balance_cents, status FROM account_settings
+                             WHERE id = t.account_id LIMIT 1) a
          LEFT JOIN LATERAL (SELECT balance_after_cents FROM decisions WHERE account_id = a.id
                             ORDER BY seq DESC LIMIT 1) b ON true
 )
-SELECT p.lane, p.seq, p.event_id, t.schema_version::integer AS schema_version, coalesce(p.traceparent, '') AS traceparent,
-       p.created_at, p.transaction_id, p.account_id, t.amount_cents, t.currency, t.type,
-       a.currency AS account_currency, a.balance_cents, a.min_balance_cents, a.status AS account_status, p.verdict
-FROM place p
-     JOIN account a ON a.id = p.account_id
-     CROSS JOIN LATERAL (SELECT schema_version, amount_cents, currency, type FROM accepted
-                         WHERE id = p.transaction_id LIMIT 1) t
+SELECT p.lane, p.seq, p.event_id, p.schema_version::integer AS schema_version, coalesce(p.traceparent, '') AS traceparent,
+       p.created_at, p.transaction_id, p.account_id, p.net_cents, p.places::integer AS places, p.is_first, p.amount_cents,
+       p.currency, p.type, a.currency AS account_currency, a.balance_cents, a.min_balance_cents,
+       a.status = 'SUSPENDED' AS suspended, p.verdict
+FROM place p JOIN account a ON a.id = p.account_id
 ORDER BY p.lane, p.seq
 
 -- name: decide
 -- args: lanes int4[], seqs int8[], balances_after_cents int8[], floors_cents int8[], failure_codes text?[],
 --   failure_reasons text?[]
 -- Posts the places, or refuses those with a failure code. Transaction, account and amount come from the place, never from
--- the arguments. What is not a place, or leaves a hole after the applied seq, fails the statement.
+-- the arguments. What is not a place, leaves a hole after the applied seq, or is not all places of its event, fails the
+-- statement.
 WITH claim AS MATERIALIZED (
     SELECT * FROM unnest($1::integer[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::text[])
         AS c (lane, seq, balance_after_cents, floor_cents, failure_code, failure_reason)
+), place AS MATERIALIZED (
+    SELECT c.*, p.transaction_id, p.account_id, p.net_cents, p.event_id, p.places
+    FROM claim c
+         CROSS JOIN LATERAL (
+             SELECT id AS transaction_id, account_id, net_cents, event_id, places FROM accepted
+             WHERE lane = c.lane AND seq = c.seq
+             UNION ALL
+             SELECT transaction_id, account_id, net_cents, event_id, places FROM places
+             WHERE lane = c.lane AND seq = c.seq) p
 ), decided AS (
     INSERT INTO decisions (lane, seq, transaction_id, account_id, amount_cents, balance_after_cents, floor_cents,
                            processed_at, kind, failure_code, failure_reason)
-    SELECT c.lane, c.seq, p.transaction_id, p.account_id, p.net_cents, c.balance_after_cents, c.floor_cents, now(),
-           CASE WHEN c.failure_code IS NULL THEN 'POSTED' ELSE 'REFUSED' END, c.failure_code, c.failure_reason
-    FROM claim c
-         CROSS JOIN LATERAL (
-             SELECT id AS transaction_id, account_id, net_cents FROM accepted WHERE lane = c.lane AND seq = c.seq
-             UNION ALL
-             SELECT transaction_id, account_id, net_cents FROM places WHERE lane = c.lane AND seq = c.seq) p
+    SELECT lane, seq, transaction_id, account_id, net_cents, balance_after_cents, floor_cents, now(),
+           CASE WHEN failure_code IS NULL THEN 'POSTED' ELSE 'REFUSED' END, failure_code, failure_reason
+    FROM place
     RETURNING lane
 )
 SELECT demand((SELECT count(*) FROM decided) = cardinality($1::integer[])
@@ -94,7 +140,8 @@ SELECT demand((SELECT count(*) FROM decided) = cardinality($1::integer[])
                                                            ORDER BY seq DESC LIMIT 1), 0)
                                    AND l.last - l.first + 1 = l.places), true)
                    FROM (SELECT lane, min(seq) AS first, max(seq) AS last, count(*) AS places
-                         FROM claim GROUP BY lane) l),
+                         FROM claim GROUP BY lane) l)
+              AND NOT EXISTS (SELECT FROM place WHERE places > 1 GROUP BY event_id HAVING count(*) <> min(places)),
               'these decisions do not continue their lanes')
 
 -- name: prove
@@ -118,24 +165,41 @@ RETURNING attempts
 -- args: event_ids uuid[]
 DELETE FROM apply_attempts WHERE event_id = ANY ($1::uuid[])
 
+-- name: lock_event_lanes
+-- args: lane int4, seq int8
+-- The lanes of all places of the event that has this one. Places never change, so they can be read before the lock.
+SELECT FROM lane_apply
+WHERE lane IN (SELECT e.lane FROM lane_places p CROSS JOIN LATERAL event_places(p.transaction_id, p.dead_letter_id) e
+               WHERE p.lane = $1 AND p.seq = $2)
+ORDER BY lane FOR NO KEY UPDATE
+
 -- name: park
 -- args: lane int4, applied_seq int8, event_id uuid, letter_id uuid, topic text, partition int4, offset int8,
 --   message_key bytea, payload text, payload_encoding text, error_class text, error_code text, error_message text,
 --   attempts int4, headers jsonb, value_sha256 bytea, first_failed_at timestamptz?
-WITH place AS (
-    SELECT p.lane, p.seq, p.event_id, p.transaction_id, p.account_id, p.net_cents, a.min_balance_cents,
-           coalesce((SELECT balance_after_cents FROM decisions WHERE account_id = p.account_id
+-- All places of the event, if it is the lane's next one and next in all its other lanes. The letter names the first.
+WITH place AS MATERIALIZED (
+    SELECT e.lane, e.seq, e.event_id, e.transaction_id, e.account_id, e.net_cents, a.min_balance_cents,
+           e.account_id = t.account_id AS is_first,
+           coalesce((SELECT balance_after_cents FROM decisions WHERE account_id = e.account_id
                      ORDER BY seq DESC LIMIT 1), 0) AS balance_cents
     FROM lane_cursors c JOIN lane_places p ON p.lane = c.lane AND p.seq = c.applied_seq + 1
-         JOIN account_settings a ON a.id = p.account_id
+         CROSS JOIN LATERAL event_places(p.transaction_id, p.dead_letter_id) e
+         JOIN accepted t ON t.id = e.transaction_id
+         JOIN account_settings a ON a.id = e.account_id
     WHERE c.lane = $1 AND c.applied_seq = $2::bigint AND p.event_id = $3
+), next AS MATERIALIZED (
+    SELECT coalesce(bool_and(l.first = 1 + coalesce((SELECT seq FROM decisions WHERE lane = l.lane
+                                                     ORDER BY seq DESC LIMIT 1), 0)
+                             AND l.last - l.first + 1 = l.places), false) AS everywhere
+    FROM (SELECT lane, min(seq) AS first, max(seq) AS last, count(*) AS places FROM place GROUP BY lane) l
 ), letter AS (
     INSERT INTO dead_letters (id, event_id, transaction_id, account_id, lane, seq, topic, partition, "offset",
                               message_key, payload, payload_encoding, value_sha256, headers, error_class, error_code,
                               error_message, attempts, first_failed_at, last_failed_at)
-    SELECT $4::uuid, event_id, transaction_id, account_id, lane, seq, $5, $6, $7, $8, $9, $10, $16, $15, $11, $12, $13,
-           $14, coalesce($17, now()), now()
-    FROM place
+    SELECT $4::uuid, p.event_id, p.transaction_id, p.account_id, p.lane, p.seq, $5, $6, $7, $8, $9, $10, $16, $15, $11,
+           $12, $13, $14, coalesce($17, now()), now()
+    FROM place p CROSS JOIN next WHERE p.is_first AND next.everywhere
     RETURNING id
 )
 INSERT INTO decisions (lane, seq, transaction_id, account_id, amount_cents, balance_after_cents, floor_cents,

@@ -119,7 +119,8 @@ FROM (SELECT e.seq, e.account_id, e.dead_letter_id AS origin_id, d.dead_letter_i
 SELECT e.seq, d.kind, e.first_lane, e.first_seq, e.first_event_id, e.first_places, k.kind AS first_kind,
        (d.kind, d.failure_code, d.dead_letter_id, d.processed_at)
        IS NOT DISTINCT FROM (k.kind, k.failure_code, k.dead_letter_id, k.processed_at) AS same_decision,
-       coalesce(coalesce(e.legs->0->>'from', e.legs->0->>'to') = e.account_id::text, false) AS first_named,
+       coalesce(coalesce(e.legs->0->>'from_account_id', e.legs->0->>'to_account_id') = e.account_id::text, false)
+           AS first_named,
        w.legs_cents, w.faulty_legs, w.accounts, w.places, w.distinct_places, w.wrong_account, w.other_currency,
        w.justified
 FROM (SELECT seq, account_id, net_cents, id AS transaction_id, NULL::uuid AS dead_letter_id, legs,
@@ -158,10 +159,11 @@ FROM (SELECT seq, account_id, net_cents, id AS transaction_id, NULL::uuid AS dea
                     CROSS JOIN LATERAL (SELECT CASE WHEN v->>'amount_cents' ~ '^[0-9]{1,16}$'
                                                     THEN (v->>'amount_cents')::bigint END AS cents OFFSET 0) a
                     CROSS JOIN LATERAL (
-                        VALUES (v->>'from', -a.cents, v->>'currency', a.cents,
+                        VALUES (v->>'from_account_id', -a.cents, v->>'currency', a.cents,
                                 ((a.cents BETWEEN 1 AND $4 AND v->>'currency' IS NOT NULL
-                                  AND v->>'from' IS DISTINCT FROM v->>'to') IS NOT TRUE)::integer),
-                               (v->>'to', a.cents, v->>'currency', NULL, 0)
+                                  AND v->>'from_account_id' IS DISTINCT FROM v->>'to_account_id')
+                                 IS NOT TRUE)::integer),
+                               (v->>'to_account_id', a.cents, v->>'currency', NULL, 0)
                     ) b (id, net_cents, currency, leg_cents, faulty)
                GROUP BY b.id) t
               FULL JOIN (SELECT account_id::text AS id, account_id, min(net_cents) AS net_cents, min(lane) AS lane,

@@ -23,12 +23,17 @@ SELECT lane FROM lane_intake WHERE lane = ANY ($1::integer[]) ORDER BY lane FOR 
 
 -- name: accept_new
 -- args: lanes int4[], ids uuid[], account_ids uuid[], event_ids uuid[], lanes_of int4[], nths int4[],
---   amounts_cents int8[], nets_cents int8[], currencies text[], types text[], idempotency_keys text[],
---   metadata jsonb?[], traceparents text?[]
+--   amounts_cents int8[], nets_cents int8[], places int4[], schema_versions int4[], currencies text[], types text[],
+--   idempotency_keys text[], legs jsonb?[], references text?[], metadata jsonb?[], traceparents text?[], further_items int4[],
+--   further_accounts uuid[], further_lanes int4[], further_nths int4[], further_nets_cents int8[],
+--   further_currencies text[], further_keys text[], keys_looked_up bool
 -- row: lane int4, last_seq int8, accepted_at timestamptz
--- Numbers and stores the items, all of them or none. lanes: ascending, locked by an earlier statement, so that this one's
--- snapshot holds every place given before. nths: 1, 2, ... among the batch's items of that lane. The rows say what the
--- last seqs were. LL001 when an account does not exist, is suspended or has another currency.
+-- Numbers and stores the items with all their places, all of them or none. lanes: ascending, locked by an earlier
+-- statement, so that this one's snapshot holds every place given before. nths: 1, 2, ... among the batch's places of that
+-- lane. further: the places after an item's first; their items are positions in ids, from 1. The rows say what the
+-- last seqs were. LL001 when an account does not exist, is suspended or has another currency, or, unless the keys
+-- were looked up, when a further account has a transfer under the item's key: it may be this one with its legs in another
+-- order.
 WITH last AS MATERIALIZED (
     SELECT l.lane, greatest((SELECT seq FROM accepted WHERE lane = l.lane ORDER BY seq DESC LIMIT 1),
                             (SELECT seq FROM places WHERE lane = l.lane ORDER BY seq DESC LIMIT 1), 0) AS seq,
@@ -40,42 +45,66 @@ WITH last AS MATERIALIZED (
     FROM generate_series(0, (SELECT max(lane) FROM last)) AS n LEFT JOIN last ON last.lane = n
 ), stored AS (
     INSERT INTO accepted (id, account_id, event_id, seq, amount_cents, net_cents, created_at, lane, places,
-                          schema_version, currency, type, idempotency_key, metadata, traceparent)
-    SELECT i.id, i.account_id, i.event_id, b.seqs[i.lane + 1] + i.nth, i.amount_cents, i.net_cents, b.now, i.lane, 1,
-           1, i.currency, i.type, i.idempotency_key, i.metadata, i.traceparent
+                          schema_version, currency, type, idempotency_key, legs, reference, metadata, traceparent)
+    SELECT i.id, i.account_id, i.event_id, b.seqs[i.lane + 1] + i.nth, i.amount_cents, i.net_cents, b.now, i.lane,
+           i.places, i.schema_version, i.currency, i.type, i.idempotency_key, i.legs, i.reference, i.metadata,
+           i.traceparent
     FROM by_lane b
          CROSS JOIN unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::integer[], $6::integer[], $7::bigint[], $8::bigint[],
-                           $9::text[], $10::text[], $11::text[], $12::jsonb[], $13::text[])
-              AS i (id, account_id, event_id, lane, nth, amount_cents, net_cents, currency, type, idempotency_key,
-                    metadata, traceparent)
+                           $9::integer[], $10::integer[], $11::text[], $12::text[], $13::text[], $14::jsonb[],
+                           $15::text[], $16::jsonb[], $17::text[])
+              AS i (id, account_id, event_id, lane, nth, amount_cents, net_cents, places, schema_version, currency, type,
+                    idempotency_key, legs, reference, metadata, traceparent)
          JOIN account_settings a ON a.id = i.account_id AND a.currency = i.currency AND a.status = 'ACTIVE'
+    RETURNING lane
+), further AS MATERIALIZED (
+    SELECT * FROM unnest($18::integer[], $19::uuid[], $20::integer[], $21::integer[], $22::bigint[], $23::text[],
+                         $24::text[])
+        AS f (item, account_id, lane, nth, net_cents, currency, idempotency_key)
+), placed AS (
+    INSERT INTO places (lane, seq, account_id, net_cents, transaction_id, event_id, places, created_at)
+    SELECT f.lane, b.seqs[f.lane + 1] + f.nth, f.account_id, f.net_cents, ($2::uuid[])[f.item], ($4::uuid[])[f.item],
+           ($9::integer[])[f.item], b.now
+    FROM by_lane b CROSS JOIN further f
+         JOIN account_settings a ON a.id = f.account_id AND a.currency = f.currency AND a.status = 'ACTIVE'
     RETURNING lane
 )
 SELECT last.lane, last.seq AS last_seq, last.now AS accepted_at
-FROM last CROSS JOIN (SELECT demand((SELECT count(*) FROM stored) = cardinality($2::uuid[]),
-                                    'an account does not take this transaction') AS complete) d
+FROM last CROSS JOIN (
+    SELECT demand((SELECT count(*) FROM stored) = cardinality($2::uuid[])
+                  AND (SELECT count(*) FROM placed) = cardinality($19::uuid[])
+                  AND ($25::boolean OR NOT EXISTS (
+                      SELECT FROM further f JOIN accepted t ON t.account_id = f.account_id
+                                      AND t.idempotency_key = f.idempotency_key AND t.legs IS NOT NULL)),
+                  'an account does not take this transaction') AS complete) d
 WHERE d.complete
 
--- name: read_batch
--- args: account_ids uuid[], amounts_cents int8[], currencies text[], types text[], idempotency_keys text[],
---   metadata jsonb?[]
--- row: lane int4?, suspended bool?, account_currency text?, known_id uuid?, same_body bool?, known_lane int4?,
---   known_seq int8?, known_created_at timestamptz?
--- What is known of the items' accounts and keys, in their order. A separate statement after the lanes are locked, so that
--- its snapshot holds every key committed before.
-SELECT a.lane, a.status = 'SUSPENDED' AS suspended, a.currency AS account_currency,
-       k.id AS known_id, k.same_body, k.lane AS known_lane, k.seq AS known_seq, k.created_at AS known_created_at
-FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::jsonb[]) WITH ORDINALITY
-         AS item (account_id, amount_cents, currency, type, idempotency_key, metadata, ordinal)
-LEFT JOIN LATERAL (
-    SELECT lane, status, currency FROM account_settings WHERE id = item.account_id LIMIT 1
-) a ON true
-LEFT JOIN LATERAL (
-    SELECT id, lane, seq, created_at,
-           amount_cents = item.amount_cents AND currency = item.currency AND type = item.type
-               AND metadata IS NOT DISTINCT FROM item.metadata AS same_body
-    FROM accepted
-    WHERE account_id = item.account_id AND idempotency_key = item.idempotency_key
-    LIMIT 1
-) k ON true
-ORDER BY item.ordinal
+-- name: read_accounts
+-- args: account_ids uuid[]
+-- row: id uuid, suspended bool, currency text
+SELECT id, status = 'SUSPENDED' AS suspended, currency FROM account_settings WHERE id = ANY ($1::uuid[])
+
+-- name: read_keys
+-- args: amounts_cents int8[], currencies text[], types text[], idempotency_keys text[], legs jsonb?[],
+--   references text?[], metadata jsonb?[], touching int4[], account_ids uuid[]
+-- row: item int4, account_id uuid, id uuid, same_request bool, lane int4, seq int8, created_at timestamptz
+-- What is known of the items' keys under any of the accounts that they touch: touching holds positions of items, from 1,
+-- and account_ids an account each. Legs are the same in whatever order. A separate statement after the lanes are locked,
+-- so that its snapshot holds every key committed before.
+SELECT touched.item, t.account_id, t.id,
+       t.amount_cents = item.amount_cents AND t.type = item.type AND t.metadata IS NOT DISTINCT FROM item.metadata
+           AND t.reference IS NOT DISTINCT FROM item.reference
+           AND CASE WHEN item.legs IS NULL THEN t.currency = item.currency
+                    ELSE (SELECT jsonb_agg(leg ORDER BY leg) FROM jsonb_array_elements(t.legs) leg)
+                         = (SELECT jsonb_agg(leg ORDER BY leg) FROM jsonb_array_elements(item.legs) leg) END
+           AS same_request,
+       t.lane, t.seq, t.created_at
+FROM unnest($8::integer[], $9::uuid[]) AS touched (item, account_id)
+     JOIN unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::jsonb[], $6::text[], $7::jsonb[]) WITH ORDINALITY
+              AS item (amount_cents, currency, type, idempotency_key, legs, reference, metadata, nth)
+              ON item.nth = touched.item
+     CROSS JOIN LATERAL (SELECT id, account_id, amount_cents, currency, type, legs, reference, metadata, lane, seq,
+                                created_at
+                         FROM accepted WHERE account_id = touched.account_id AND idempotency_key = item.idempotency_key
+                         LIMIT 1) t
+ORDER BY touched.item

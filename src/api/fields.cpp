@@ -84,6 +84,15 @@ std::optional<std::int64_t> Fields::integer(std::string_view name, std::int64_t 
     return std::nullopt;
 }
 
+std::optional<bool> Fields::truth(std::string_view name) {
+    const json::Value* member = read(name);
+    if (!member) return std::nullopt;
+    const bool* value = member->if_bool();
+    if (value) return *value;
+    complain(ProblemCode::invalid_field, name, "must be true or false");
+    return std::nullopt;
+}
+
 std::optional<Uuid> Fields::uuid(std::string_view name) {
     const json::Value* member = read(name);
     if (!member) return std::nullopt;

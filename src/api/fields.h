@@ -32,6 +32,7 @@ public:
     // Empty when the member is absent or invalid.
     std::optional<std::string> text(std::string_view name, std::size_t code_points_max);
     std::optional<std::int64_t> integer(std::string_view name, std::int64_t least, std::int64_t most);
+    std::optional<bool> truth(std::string_view name);
     std::optional<Uuid> uuid(std::string_view name);
     std::optional<std::string> currency(std::string_view name);
     // A text that must be one of choices.

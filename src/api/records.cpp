@@ -97,6 +97,8 @@ void append_json(const TransactionRecord& record, std::string& out) {
         .add("type", record.type)
         .add("status", record.status)
         .add("idempotency_key", record.idempotency_key)
+        .add_raw("legs", record.legs)
+        .add("reference", record.reference)
         .add_raw("metadata", record.metadata)
         .add("failure_code", record.failure_code)
         .add("failure_reason", record.failure_reason)
@@ -113,7 +115,8 @@ void append_json(const EntryRecord& record, std::string& out) {
         .add("transaction_id", record.transaction_id)
         .add("seq", record.seq)
         .add("type", record.type)
-        .add("amount_cents", record.amount_cents)
+        .add("amount_cents", record.net_cents < 0 ? -record.net_cents : record.net_cents)
+        .add("net_cents", record.net_cents)
         .add("balance_after_cents", record.balance_after_cents)
         .add("processed_at", record.processed_at)
         .close();

@@ -118,7 +118,7 @@ TEST(Fields, MetadataIsKeptAsTheDatabasePrintsIt) {
             .value(),
         "", std::nullopt);
     ASSERT_TRUE(item);
-    EXPECT_EQ(item->metadata, "{\"a\": [0, \"\u00e9\"], \"bb\": 100}");
+    EXPECT_EQ(item->item.metadata, "{\"a\": [0, \"\u00e9\"], \"bb\": 100}");
 }
 
 TEST(Fields, TheFirstBrokenRuleCounts) {

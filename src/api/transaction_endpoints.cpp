@@ -33,6 +33,8 @@ TransactionRecord new_transaction(intake::IntakeItem item, const intake::IntakeR
     record.type = name_of(item.type);
     record.status = "PENDING";
     record.idempotency_key = std::move(item.idempotency_key);
+    if (!item.legs.empty()) record.legs = legs_json(item.legs);
+    record.reference = std::move(item.reference);
     record.metadata = std::move(item.metadata);
     record.lane = result.lane;
     record.seq = result.seq;
@@ -40,23 +42,27 @@ TransactionRecord new_transaction(intake::IntakeItem item, const intake::IntakeR
     return record;
 }
 
-http::Problem refusal(const intake::IntakeResult& result) {
+http::Problem refusal(const intake::IntakeResult& result, const TransactionRequest& request) {
     using Status = intake::IntakeResult::Status;
     switch (result.status) {
         case Status::key_reused:
             return problem(
                 ProblemCode::idempotency_key_reused,
                 "This idempotency key was used for another transaction of this account, with a different body.",
-                "idempotency_key");
+                request.path.empty() ? "idempotency_key" : request.path + ".idempotency_key");
         case Status::account_not_found:
-            return problem(ProblemCode::account_not_found, "There is no account with this id.", "account_id");
+            return problem(ProblemCode::account_not_found, "There is no account with this id.",
+                           request.field_of(result.account_id));
         case Status::account_suspended:
-            return problem(ProblemCode::account_suspended, "The account is suspended.", "account_id");
+            return problem(ProblemCode::account_suspended, "The account is suspended.",
+                           request.field_of(result.account_id));
         case Status::currency_mismatch:
             return problem(ProblemCode::currency_mismatch,
-                           fmt::format("The account's currency is {}.", result.account_currency), "currency");
+                           fmt::format("The account's currency is {}.", result.account_currency),
+                           request.currency_field_of(result.account_id));
         case Status::failed:
-            return problem(ProblemCode::internal_error, "The database refused this transaction. Nothing was stored.");
+            return problem(ProblemCode::internal_error, "The database refused this transaction. Nothing was stored.",
+                           request.path);
         case Status::lane_held:  // turned into an error before
         case Status::created:
         case Status::replayed:
@@ -77,15 +83,10 @@ void describe(Span& span, const BatchItems& items, const intake::IntakeAnswers& 
     if (answers.empty()) return;
     if (items.size() == 1 && answers[0] && answers[0]->transaction_id != Uuid{}) {
         span.set("ledgerline.transaction.id", answers[0]->transaction_id);
-        span.set("ledgerline.account.id", items[0]->account_id);
+        span.set("ledgerline.account.id", items[0]->item.account_id);
     }
     if (!answers[0]) return span.fail(answers[0].error());
     if (answers[0]->status == intake::IntakeResult::Status::created) span.link(answers[0]->batch);
-}
-
-void prefix_field(http::Problem& wrong, std::size_t index) {
-    wrong.field = wrong.field.empty() ? fmt::format("transactions[{}]", index)
-                                      : fmt::format("transactions[{}].{}", index, wrong.field);
 }
 
 // Reserves memory for what is made of a body, its rows and its answer, before anything is made: once rows are accepted,
@@ -97,18 +98,20 @@ boost::asio::awaitable<bool> take_room_for_items(http::Request& request, std::si
 }
 
 // The item of a single post. The body and its tree are freed when it returns.
-std::expected<BatchItems, http::Problem> take_item(http::Request& request, const std::optional<std::string>& key) {
+std::expected<BatchItems, http::Problem> take_item(http::Request& request, const std::optional<std::string>& key,
+                                                   auto parse) {
     const auto body = parse_body(request);
     request.drop_body();
     if (!body) return std::unexpected(body.error());
     BatchItems items;
-    items.push_back(parse_transaction(*body, "", key));
+    items.push_back(parse(*body, "", key));
     if (!items[0]) return std::unexpected(std::move(items[0]).error());
     return items;
 }
 
 std::size_t bytes_of(const TransactionRecord& record) {
-    return kItemBytes + record.idempotency_key.size() + (record.metadata ? record.metadata->size() : 0);
+    return kItemBytes + record.idempotency_key.size() + (record.metadata ? record.metadata->size() : 0) +
+           (record.legs ? record.legs->size() : 0);
 }
 
 }  // namespace
@@ -118,7 +121,12 @@ void TransactionEndpoints::add_routes(http::Router& router) {
     router.add({.method = "POST",
                 .pattern = "/v1/transactions",
                 .name = "create_transaction",
-                .handler = [this](Request& request) { return post(request); },
+                .handler = [this](Request& request) { return post(request, parse_transaction); },
+                .body_bytes_max = body_bytes_max});
+    router.add({.method = "POST",
+                .pattern = "/v1/transfers",
+                .name = "create_transfer",
+                .handler = [this](Request& request) { return post(request, parse_transfer); },
                 .body_bytes_max = body_bytes_max});
     router.add({.method = "POST",
                 .pattern = "/v1/transactions/batch",
@@ -146,23 +154,24 @@ boost::asio::awaitable<intake::IntakeAnswers> TransactionEndpoints::take_in(cons
     Span span = tracer_.start_below(request.trace, SpanKind::internal, "intake");
     const std::string traceparent = span.context().to_string();
     std::vector<intake::IntakeItem> well_formed;
-    for (auto& item : items) {
-        if (!item) continue;
-        item->transaction_id = ids_.next();
-        item->event_id = ids_.next();
-        item->traceparent = traceparent;
-        well_formed.push_back(*std::move(item));
+    for (auto& each : items) {
+        if (!each) continue;
+        each->item.transaction_id = ids_.next();
+        each->item.event_id = ids_.next();
+        each->item.traceparent = traceparent;
+        well_formed.push_back(std::move(each->item));
     }
     intake::IntakeReply reply = co_await intake_.accept(std::move(well_formed));
     auto back = reply.items.begin();
-    for (auto& item : items)
-        if (item) *item = std::move(*back++);
+    for (auto& each : items)
+        if (each) each->item = std::move(*back++);
     describe(span, items, reply.answers);
     co_return std::move(reply.answers);
 }
 
 boost::asio::awaitable<TransactionEndpoints::Outcomes> TransactionEndpoints::accept(const http::Request& request,
                                                                                     BatchItems items) {
+    co_await resolve_names(request, items);
     const intake::IntakeAnswers answers = co_await take_in(request, items);
 
     Outcomes outcomes;
@@ -177,14 +186,14 @@ boost::asio::awaitable<TransactionEndpoints::Outcomes> TransactionEndpoints::acc
         if (!result) {
             outcomes.items.push_back(std::unexpected(problem_of(result.error())));
         } else if (result->status == intake::IntakeResult::Status::created) {
-            outcomes.items.push_back(Accepted{new_transaction(*std::move(item), *result), false});
+            outcomes.items.push_back(Accepted{new_transaction(std::move(item->item), *result), false});
         } else if (result->status == intake::IntakeResult::Status::replayed) {
             Accepted& replayed = outcomes.items.emplace_back().value();
             replayed.transaction.id = result->transaction_id;
-            replayed.transaction.metadata = std::move(item->metadata);
+            replayed.transaction.metadata = std::move(item->item.metadata);
             replayed.replayed = true;
         } else {
-            outcomes.items.push_back(std::unexpected(refusal(*result)));
+            outcomes.items.push_back(std::unexpected(refusal(*result, *item)));
         }
     }
     co_await load_replayed(request, outcomes.items);
@@ -214,12 +223,12 @@ boost::asio::awaitable<bool> TransactionEndpoints::wait_for(std::vector<Outcome>
     co_return settled.waited;
 }
 
-TransactionEndpoints::Answer TransactionEndpoints::post(http::Request& request) {
+TransactionEndpoints::Answer TransactionEndpoints::post(http::Request& request, Parser parse) {
     if (auto wrong = check_parameters(request, {})) co_return http::to_response(*wrong);
     const auto key = read_idempotency_key(request);
     if (!key) co_return http::to_response(key.error());
     if (!co_await take_room_for_items(request, 1)) co_return http::no_room();
-    auto items = take_item(request, *key);
+    auto items = take_item(request, *key, parse);
     if (!items) co_return http::to_response(items.error());
 
     auto outcomes = co_await accept(request, *std::move(items));
@@ -253,9 +262,6 @@ TransactionEndpoints::Answer TransactionEndpoints::post_batch(http::Request& req
     auto items = co_await parse(request.body);
     request.drop_body();
     if (!items) co_return http::to_response(items.error());
-    std::vector<bool> malformed;
-    for (const auto& item : *items) malformed.push_back(!item);
-
     auto outcomes = co_await accept(request, std::move(*items));
     // Written piece by piece: each item is freed as soon as its text is there.
     std::string text = R"({"results":[)";
@@ -270,8 +276,6 @@ TransactionEndpoints::Answer TransactionEndpoints::post_batch(http::Request& req
             result.add("status", 201).add("replayed", outcome->replayed).begin("transaction");
             append_json(outcome->transaction, text);
         } else {
-            // The field names of malformed items already start at the body's root.
-            if (!malformed[i]) prefix_field(outcome.error(), i);
             result.add("status", outcome.error().status).begin("problem");
             json::serialize(http::to_json(outcome.error()), text);
         }

@@ -1,4 +1,4 @@
-// /v1/transactions: post one or many, read, list, trace.
+// /v1/transactions and /v1/transfers: post one or many, read, list, trace.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -50,7 +50,9 @@ private:
         std::optional<std::chrono::seconds> waited;
     };
 
-    Answer post(http::Request& request);
+    using Parser = std::expected<TransactionRequest, http::Problem> (*)(const json::Value&, std::string,
+                                                                        const std::optional<std::string>&);
+    Answer post(http::Request& request, Parser parse);
     Answer post_batch(http::Request& request);
     Answer get(const http::Request& request);
     Answer trace(http::Request& request);
@@ -60,6 +62,7 @@ private:
 
     // Has the well-formed items accepted, in order, and waits for their outcomes if the request prefers that.
     boost::asio::awaitable<Outcomes> accept(const http::Request& request, BatchItems items);
+    boost::asio::awaitable<void> resolve_names(const http::Request& request, BatchItems& items);
     boost::asio::awaitable<intake::IntakeAnswers> take_in(const http::Request& request, BatchItems& items);
     boost::asio::awaitable<void> load_replayed(const http::Request& request, std::vector<Outcome>& outcomes);
     boost::asio::awaitable<bool> wait_for(std::vector<Outcome>& outcomes, std::chrono::seconds wait);

@@ -1,5 +1,7 @@
 // The parts of TransactionEndpoints that read from the database.
 #include <algorithm>
+#include <functional>
+#include <map>
 #include <unordered_map>
 #include <utility>
 
@@ -38,6 +40,28 @@ db::Call page_call(const ListQuery& query, const std::optional<std::string>& sta
 }
 
 }  // namespace
+
+// Replaces the references by which items name accounts. An item whose names cannot be resolved is refused alone.
+boost::asio::awaitable<void> TransactionEndpoints::resolve_names(const http::Request& request, BatchItems& items) {
+    std::vector<std::string> references;
+    for (const auto& item : items)
+        if (item)
+            for (const TransactionRequest::Name& name : item->names) references.push_back(name.reference);
+    if (references.empty()) co_return;
+    std::ranges::sort(references);
+    references.erase(std::unique(references.begin(), references.end()), references.end());
+    const auto found = co_await database_.run(request.trace, [&](db::Connection& connection) {
+        return connection.query(sql::ApiAccountsByReferences{.references = references});
+    });
+    std::map<std::string, Uuid, std::less<>> ids;
+    if (found)
+        for (const auto& account : *found) ids.emplace(account.reference, account.id);
+    for (auto& item : items) {
+        if (!item || item->names.empty()) continue;
+        auto wrong = found ? item->resolve(ids) : problem_of(found.error());
+        if (wrong) item = std::unexpected(*std::move(wrong));
+    }
+}
 
 // Replaces replayed transactions' ids with their current state. The metadata stays that of the request, which is the
 // same JSON value as the stored one: so the size of an answer is bounded by the size of its request.

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "api/fields.h"
@@ -14,6 +15,11 @@ namespace ledgerline::api {
 namespace {
 
 constexpr std::string_view kTypes[] = {"DEBIT", "CREDIT"};
+constexpr std::size_t kReferenceCharsMax = 64;  // of a transaction
+constexpr std::size_t kAccountReferenceCharsMax = 255;
+
+constexpr char kNotBoth[] = "must not be given together with account_id";
+constexpr char kOneOfThree[] = "or its reference, or external = true: exactly one of them must be given for this side";
 
 // The key from the header or the body, which must agree if both are given.
 std::string read_key(Fields& fields, const std::optional<std::string>& header_key) {
@@ -25,6 +31,64 @@ std::string read_key(Fields& fields, const std::optional<std::string>& header_ke
         fields.complain(ProblemCode::missing_idempotency_key, "idempotency_key",
                         "is required here or in the Idempotency-Key header");
     return body_key.value_or(header_key.value_or(""));
+}
+
+// What transactions and transfers have in common.
+void read_common(Fields& fields, const std::optional<std::string>& header_key, intake::IntakeItem& item) {
+    item.idempotency_key = read_key(fields, header_key);
+    item.reference = fields.text("reference", kReferenceCharsMax);
+    item.metadata = fields.object("metadata");
+}
+
+std::string in_path(const std::string& path, std::string_view field) {
+    return path.empty() ? std::string(field) : fmt::format("{}.{}", path, field);
+}
+
+http::Problem sides_must_differ(std::string field) {
+    return problem(ProblemCode::invalid_field, fmt::format("{} must differ from the other side of its leg.", field),
+                   field);
+}
+
+// The members that name one side of a leg.
+struct SideFields {
+    const char* account_id;
+    const char* reference;
+    const char* external;
+    bool payer;
+};
+constexpr SideFields kFrom{"from_account_id", "from_reference", "from_external", true};
+constexpr SideFields kTo{"to_account_id", "to_reference", "to_external", false};
+
+// One side of a leg: an account by its id or its reference, or the outside world.
+std::optional<Uuid> read_side(Fields& fields, const SideFields& side, std::size_t leg,
+                              std::vector<TransactionRequest::Name>& names) {
+    const auto id = fields.uuid(side.account_id);
+    auto reference = fields.text(side.reference, kAccountReferenceCharsMax);
+    const bool external = fields.truth(side.external).value_or(false);
+    const int told = (id ? 1 : 0) + (reference ? 1 : 0) + (external ? 1 : 0);
+    if (told > 1) fields.complain(ProblemCode::invalid_field, side.account_id, kOneOfThree);
+    if (told < 1) fields.complain(ProblemCode::missing_field, side.account_id, kOneOfThree);
+    if (!reference) return external ? std::nullopt : std::optional(id.value_or(Uuid{}));
+    names.push_back({*std::move(reference), fields.path_of(side.reference), leg, side.payer});
+    return Uuid{};  // until it is resolved
+}
+
+std::expected<Leg, http::Problem> parse_leg(const json::Value& value, std::string path, std::size_t nth,
+                                            std::vector<TransactionRequest::Name>& names) {
+    const std::size_t named_before = names.size();
+    Fields fields(value, std::move(path));
+    for (const char* name : {"amount_cents", "currency"}) fields.require(name);
+    Leg leg;
+    leg.from = read_side(fields, kFrom, nth, names);
+    leg.to = read_side(fields, kTo, nth, names);
+    leg.amount_cents = fields.integer("amount_cents", 1, amount_cents_max).value_or(0);
+    leg.currency = fields.currency("currency").value_or("");
+    if (!leg.from && !leg.to)
+        fields.complain(ProblemCode::invalid_field, "to_external", "must not be true on both sides of a leg");
+    if (auto broken = fields.finish()) return std::unexpected(std::move(*broken));
+    if (leg.from == leg.to && names.size() == named_before)
+        return std::unexpected(sides_must_differ(fields.path_of("to_account_id")));
+    return leg;
 }
 
 http::Problem too_many_items() {
@@ -53,19 +117,81 @@ http::Problem not_json(const Error& error) {
     return problem(ProblemCode::invalid_json, fmt::format("The body is not valid JSON: {}.", error.message));
 }
 
-std::expected<intake::IntakeItem, http::Problem> parse_transaction(const json::Value& value, std::string path,
+std::expected<TransactionRequest, http::Problem> parse_transaction(const json::Value& value, std::string path,
                                                                    const std::optional<std::string>& header_key) {
+    TransactionRequest request{.item = {}, .names = {}, .path = path};
     Fields fields(value, std::move(path));
-    for (const char* name : {"account_id", "amount_cents", "currency", "type"}) fields.require(name);
-    intake::IntakeItem item;
-    item.account_id = fields.uuid("account_id").value_or(Uuid{});
+    const auto id = fields.uuid("account_id");
+    auto reference = fields.text("account_reference", kAccountReferenceCharsMax);
+    if (id && reference) fields.complain(ProblemCode::invalid_field, "account_reference", kNotBoth);
+    if (!reference) fields.require("account_id");
+    for (const char* name : {"amount_cents", "currency", "type"}) fields.require(name);
+    intake::IntakeItem& item = request.item;
+    item.account_id = id.value_or(Uuid{});
+    if (reference) request.names.push_back({*std::move(reference), fields.path_of("account_reference")});
     item.amount_cents = fields.integer("amount_cents", 1, amount_cents_max).value_or(0);
     item.currency = fields.currency("currency").value_or("");
     item.type = parse_transaction_type(fields.choice("type", kTypes).value_or("")).value_or(TransactionType::credit);
-    item.idempotency_key = read_key(fields, header_key);
-    item.metadata = fields.object("metadata");
+    read_common(fields, header_key, item);
     if (auto broken = fields.finish()) return std::unexpected(std::move(*broken));
-    return item;
+    return request;
+}
+
+std::expected<TransactionRequest, http::Problem> parse_transfer(const json::Value& value, std::string path,
+                                                                const std::optional<std::string>& header_key) {
+    TransactionRequest request{.item = {}, .names = {}, .path = path};
+    Fields fields(value, std::move(path));
+    fields.require("legs");
+    const json::Array& parts = fields.array("legs", 1, legs_max);
+    read_common(fields, header_key, request.item);
+    if (auto broken = fields.finish()) return std::unexpected(std::move(*broken));
+    std::vector<Leg> legs;
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+        auto leg = parse_leg(parts[i], fields.path_of(fmt::format("legs[{}]", i)), i, request.names);
+        if (!leg) return std::unexpected(std::move(leg).error());
+        legs.push_back(*std::move(leg));
+    }
+    set_legs(request.item, std::move(legs));
+    return request;
+}
+
+std::optional<http::Problem> TransactionRequest::resolve(const std::map<std::string, Uuid, std::less<>>& ids) {
+    if (names.empty()) return std::nullopt;
+    std::vector<Leg> legs = item.legs;
+    for (const Name& name : names) {
+        const auto id = ids.find(name.reference);
+        if (id == ids.end())
+            return problem(ProblemCode::account_not_found, "There is no account with this reference.", name.field);
+        if (legs.empty()) {
+            item.account_id = id->second;
+            return std::nullopt;
+        }
+        Leg& leg = legs[name.leg];
+        (name.payer ? leg.from : leg.to) = id->second;
+        if (leg.from == leg.to) return sides_must_differ(name.field);
+    }
+    set_legs(item, std::move(legs));
+    return std::nullopt;
+}
+
+std::string TransactionRequest::field_of(const Uuid& account_id) const {
+    const auto named = [&](std::size_t leg, bool payer) {
+        return std::ranges::any_of(names, [&](const Name& name) { return name.leg == leg && name.payer == payer; });
+    };
+    if (item.legs.empty()) return in_path(path, names.empty() ? "account_id" : "account_reference");
+    for (std::size_t i = 0; i < item.legs.size(); ++i)
+        for (const bool payer : {true, false})
+            if ((payer ? item.legs[i].from : item.legs[i].to) == account_id)
+                return in_path(path, fmt::format("legs[{}].{}_{}", i, payer ? "from" : "to",
+                                                 named(i, payer) ? "reference" : "account_id"));
+    return in_path(path, "legs");
+}
+
+std::string TransactionRequest::currency_field_of(const Uuid& account_id) const {
+    for (std::size_t i = 0; i < item.legs.size(); ++i)
+        if (item.legs[i].from == account_id || item.legs[i].to == account_id)
+            return in_path(path, fmt::format("legs[{}].currency", i));
+    return in_path(path, "currency");
 }
 
 ParsedBatch parse_batch(std::string_view body) {
@@ -78,7 +204,8 @@ ParsedBatch parse_batch(std::string_view body) {
         if (item.fault != json::Item::Fault::none)
             items.emplace_back(std::unexpected(fault_of(item, path)));
         else
-            items.push_back(parse_transaction(item.value, std::move(path), std::nullopt));
+            items.push_back(item.value.find("legs") ? parse_transfer(item.value, std::move(path), std::nullopt)
+                                                    : parse_transaction(item.value, std::move(path), std::nullopt));
         return true;
     };
     const auto rest = json::parse_items(body, "transactions", limits::batch_item_values_max, take);

@@ -1,9 +1,12 @@
-// The request to post a transaction: the JSON of one, checked against every rule that needs no database.
+// The request to post a transaction or a transfer: the JSON of one, checked against every rule that needs no database.
 #pragma once
 
 #include <expected>
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "api/problem_code.h"
 #include "base/json.h"
@@ -18,13 +21,40 @@ std::expected<json::Value, http::Problem> parse_body(const http::Request& reques
 // The problem when parsing JSON failed with error.
 http::Problem not_json(const Error& error);
 
-// path: the location of value, "" for the body itself. header_key: the Idempotency-Key header. The caller fills in the
-// ids and the traceparent.
-std::expected<intake::IntakeItem, http::Problem> parse_transaction(const json::Value& value, std::string path,
-                                                                   const std::optional<std::string>& header_key);
+// One transaction to be accepted. It can be taken in once its names are resolved; the caller fills in the ids and the
+// traceparent.
+struct TransactionRequest {
+    // An account that the request names by its reference.
+    struct Name {
+        std::string reference;
+        std::string field;  // where: "legs[0].to_reference"
+        std::size_t leg = 0;
+        bool payer = false;  // of the leg
+    };
 
-// The items of {"transactions": [...]}, each on its own merits. At most one of them is held as JSON at any time.
-using BatchItems = std::vector<std::expected<intake::IntakeItem, http::Problem>>;
+    intake::IntakeItem item;
+    std::vector<Name> names{};
+    std::string path{};  // its location in the body, "" for the body itself
+
+    // Replaces the names by the ids of their accounts. Returns the problem with the first one that no account has, or
+    // that makes a leg whose sides are one account.
+    std::optional<http::Problem> resolve(const std::map<std::string, Uuid, std::less<>>& ids);
+
+    // Where the request names that account, or the currency for it: "legs[2].from_account_id", "account_reference".
+    std::string field_of(const Uuid& account_id) const;
+    std::string currency_field_of(const Uuid& account_id) const;
+};
+
+// path: the location of value, "" for the body itself. header_key: the
+// Idempotency-Key header.
+std::expected<TransactionRequest, http::Problem> parse_transaction(const json::Value& value, std::string path,
+                                                                   const std::optional<std::string>& header_key);
+std::expected<TransactionRequest, http::Problem> parse_transfer(const json::Value& value, std::string path,
+                                                                const std::optional<std::string>& header_key);
+
+// The items of {"transactions": [...]}, each on its own merits: a member `legs` makes one a transfer. At most one of
+// them is held as JSON at any time.
+using BatchItems = std::vector<std::expected<TransactionRequest, http::Problem>>;
 inline constexpr std::size_t batch_items_max = 1000;
 using ParsedBatch = std::expected<BatchItems, http::Problem>;
 ParsedBatch parse_batch(std::string_view body);

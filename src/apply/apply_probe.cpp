@@ -105,7 +105,7 @@ void ApplyProbe::applied(const std::vector<Applied>& outcomes, SteadyTime::durat
     const bool log_each = log::enabled(log::Level::debug);
     std::map<int, BatchLog> lines;
     for (const Applied& outcome : outcomes) {
-        count(outcome, now);
+        if (outcome.event.is_first) count(outcome, now);
         lines.try_emplace(outcome.event.lane, "events applied", outcome.event.lane)
             .first->second.add(outcome.event.seq, outcome.event.traceparent);
         if (log_each) log_outcome(outcome);

@@ -1,5 +1,6 @@
 #include "apply/apply_trace.h"
 
+#include <algorithm>
 #include <optional>
 
 namespace ledgerline::apply {
@@ -46,7 +47,7 @@ void ApplyTrace::describe(Span& span, const Lane::Pending& pending) const {
 void ApplyTrace::applied(const std::vector<Applied>& outcomes) {
     if (!tracer_.enabled()) return;
     const WallTime now = tracer_.now();
-    for (std::size_t i = 0; i < outcomes.size(); ++i) {
+    for (std::size_t i = 0; i < std::min(outcomes.size(), lane_.pending().size()); ++i) {
         const auto& [event, posting] = outcomes[i];
         const Lane::Pending& pending = lane_.pending()[i];
         Span span =
@@ -59,6 +60,11 @@ void ApplyTrace::applied(const std::vector<Applied>& outcomes) {
         if (posting.refusal) span.set("ledgerline.failure.code", code_of(*posting.refusal));
         span.link(batch_.context());
         span.end_at(now);
+    }
+    if (leader_span_.recording()) {
+        describe(leader_span_, lane_.pending()[leader_]);
+        leader_span_.set("ledgerline.outcome", "waiting");
+        leader_span_.end_at(now);
     }
     batch_.end_at(now);
 }

@@ -31,7 +31,8 @@ public:
     // The parent of the try's database calls.
     const TraceContext& context() const { return batch_.context(); }
 
-    // Call before the lane advances over the events. outcomes: one per event, in lane order.
+    // Call before the lane advances over the events. outcomes: those of the pending events, in lane order, and perhaps
+    // of places behind them, which have no message to be traced by.
     void applied(const std::vector<Applied>& outcomes);
     void failed(const Error& error);
     // The try changed nothing: the cursor had moved, an event was not proven, or its version is too new.

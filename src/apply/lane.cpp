@@ -67,7 +67,6 @@ std::vector<EventRef> Lane::batch() const {
 }
 
 void Lane::advance(std::size_t count, int streak, std::string streak_code) {
-    LEDGERLINE_ASSERT(count <= pending_.size());
     state_.failing_seq = 0;
     state_.attempts = 0;
     state_.first_failed_at.reset();
@@ -75,7 +74,7 @@ void Lane::advance(std::size_t count, int streak, std::string streak_code) {
     state_.streak_code = std::move(streak_code);
     state_.applied_seq += static_cast<std::int64_t>(count);
     rests_until_ = {};
-    drop_front(count);
+    drop_front(std::min(count, pending_.size()));
     end_passed_halt();
 }
 

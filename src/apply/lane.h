@@ -59,8 +59,9 @@ public:
     // The refs of the next batch: the first events of the run, as many as the bisection allows.
     std::vector<EventRef> batch() const;
 
-    // The first `count` pending events are settled, and the cursor moves over them. streak: how many of the last events
-    // in a row were parked for the unknown reason streak_code.
+    // The cursor moves over `count` places, which are settled, and over the pending events at them: the last ones may
+    // not have been announced yet. streak: how many of the last events in a row were parked for the unknown reason
+    // streak_code.
     void advance(std::size_t count, int streak = 0, std::string streak_code = {});
     // Drops the pending events from index on, because they no longer continue the run.
     void cut(std::size_t index);

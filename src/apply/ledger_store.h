@@ -2,9 +2,9 @@
 //
 //     const auto states = store.load(std::vector{lane});
 //     const std::int64_t cursor = states->front().applied_seq;
-//     const auto result = store.apply(lane, cursor, std::vector<EventRef>{{cursor + 1, event_id}});
-//     if (result->status == ApplyResult::Status::applied) notify(result->outcomes);
-//     if (result->status == ApplyResult::Status::not_proven) ...  // prove() says which message was foreign
+//     const auto report = store.apply(std::vector{LaneRun{lane, cursor, {{cursor + 1, event_id}}}});
+//     if (report->runs[0].status == ApplyResult::Status::applied) notify(report->runs[0].outcomes);
+//     if (report->runs[0].status == ApplyResult::Status::not_proven) ...  // prove() says which message was foreign
 //
 // Implementations: PgLedgerStore, and one in memory for tests and the simulation. Both pass the same conformance suite
 // (tests/integration). Not thread-safe: one thread at a time. Errors carry an SQLSTATE as their code.
@@ -56,6 +56,7 @@ struct LaneRun {
     std::vector<EventRef> refs;  // at least one
 };
 
+// What became of a transaction, at one of its places.
 struct Applied {
     Event event;
     Posting posting;
@@ -64,13 +65,30 @@ struct Applied {
 // What became of one run.
 struct ApplyResult {
     enum class Status {
-        applied,          // the whole run; outcomes says what became of each event
-        cursor_moved,     // the lane's cursor had been moved: nothing was changed; load() again
-        not_proven,       // the database holds no such event for at least one ref: nothing was changed; call prove()
-        version_unknown,  // an event's schema_version is too new for this binary: nothing was changed
+        applied,          // all of it, at least
+        waiting,          // a part of it, or nothing: the rest waits for places in other lanes that cannot be decided
+        cursor_moved,     // the lane's cursor had been moved: load() again
+        not_proven,       // the database holds no such event for at least one ref: call prove()
+        version_unknown,  // an event's schema_version is too new for this binary
     };
     Status status = Status::applied;
-    std::vector<Applied> outcomes;  // in lane order
+    // Of the places after applied_seq, in lane order and without a gap: empty unless applied or waiting. There may be
+    // more than the run has: transactions that other lanes wait for.
+    std::vector<Applied> outcomes;
+};
+
+struct ApplyReport {
+    std::vector<ApplyResult> runs;  // one a run
+    // At places in other lanes, or in lanes whose run came to nothing; of each lane in its order.
+    std::vector<Applied> others;
+};
+
+// What became of the one event that was tried.
+struct HeadReport {
+    ApplyReport report;
+    // The database refuses to decide the event with this id. Nothing has changed.
+    std::optional<Error> refusal{};
+    Uuid event_id;
 };
 
 // A dead letter for a proven event (it has a transaction) that cannot be applied.
@@ -104,11 +122,17 @@ public:
     // Lanes that do not exist are left out.
     virtual Result<std::vector<LaneState>> load(std::span<const int> lanes) = 0;
 
-    // Applies runs of different lanes in one transaction: one result for each. Locks the lanes, compares their cursors,
-    // proves each ref by joining (lane, seq, event_id) with the outbox, reads the balances, decides the events in
-    // order, and writes one decision an event. Ends the attempts at them, and the streak. A run that comes to nothing
-    // holds up no other one. After an error nothing has changed in any lane.
-    virtual Result<std::vector<ApplyResult>> apply(std::span<const LaneRun> runs) = 0;
+    // Applies runs of different lanes: one result for each. Locks the lanes, compares their cursors, proves each ref by
+    // what the lane holds, reads the balances, decides the events in order, and writes one decision a place: all places
+    // of a transaction in one commit. Where a place waits for others in lanes that no run is of, or further on in its
+    // own, those are decided as well: a run says how far its lane may be read, not what may be decided. Ends the
+    // attempts at what is decided, and the streak. A run that comes to nothing holds up no other one. After an error
+    // nothing has changed in any lane.
+    virtual Result<ApplyReport> apply(std::span<const LaneRun> runs) = 0;
+
+    // The same for one event alone: the first of the run, or the first one that it waits for. Tells which one the
+    // database refuses. run: with one ref.
+    virtual Result<HeadReport> apply_head(const LaneRun& run) = 0;
 
     // One flag per ref: whether the lane really holds that event at that seq.
     virtual Result<std::vector<bool>> prove(int lane, std::span<const EventRef> refs) = 0;
@@ -117,8 +141,9 @@ public:
     // 0 when the cursor has moved.
     virtual Result<int> count_attempt(int lane, std::int64_t applied_seq) = 0;
 
-    // Writes the letter and moves the cursor over the event. Returns false and changes nothing when the cursor has
-    // moved or the event is not proven.
+    // Writes the letter and moves the cursor over the event, and those of all other lanes in which it has a place.
+    // Returns false and changes nothing when the cursor has moved, or when the event is not proven or not the next one
+    // in all these lanes.
     virtual Result<bool> park(int lane, std::int64_t applied_seq, const ParkedEvent& letter) = 0;
 
     // Writes the letters that the table does not hold yet, by topic, partition, offset and hash of the value: all or

@@ -1,10 +1,10 @@
 #include "apply/pg_ledger_store.h"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
-#include <unordered_map>
 
-#include "base/failpoint.h"
+#include "apply/pg_round.h"
 #include "domain/stored_message.h"
 #include "sql/queries.h"
 
@@ -13,98 +13,22 @@ namespace {
 
 using db::Call;
 using db::Connection;
-using Proven = sql::ApplyProveAndRead::Row;  // an event, and its account
 
-// What the messages claim, as columns for unnest().
-struct RefColumns {
-    std::vector<int> lanes;
-    std::vector<std::int64_t> seqs;
-    std::vector<Uuid> event_ids;
-
-    void append(int lane, std::span<const EventRef> refs) {
-        for (const EventRef& ref : refs) {
-            lanes.push_back(lane);
-            seqs.push_back(ref.seq);
-            event_ids.push_back(ref.event_id);
-        }
+// Sorts what was decided by the runs.
+ApplyReport report_of(std::span<const LaneRun> runs, Round rounds) {
+    ApplyReport report;
+    std::map<int, std::size_t> positions;  // of the runs that came to something, by lane
+    for (std::size_t i = 0; i < runs.size(); ++i) {
+        report.runs.push_back({rounds.statuses[i], {}});
+        if (rounds.statuses[i] == ApplyResult::Status::applied) positions[runs[i].lane] = i;
     }
-};
-
-// Takes the texts of the event out of proven.
-Event take_event(Proven& proven) {
-    const auto type = parse_transaction_type(proven.type);
-    db::expect(type.has_value(), "expected a transaction type");
-    Event event;
-    event.lane = proven.lane;
-    event.seq = proven.seq;
-    event.event_id = proven.event_id;
-    event.schema_version = proven.schema_version;
-    event.traceparent = std::move(proven.traceparent);
-    event.occurred_at = proven.created_at;
-    event.transaction_id = proven.transaction_id;
-    event.account_id = proven.account_id;
-    event.amount_cents = proven.amount_cents;
-    event.currency = std::move(proven.currency);
-    event.type = *type;
-    return event;
-}
-
-AccountState take_account(Proven& proven) {
-    return {proven.account_id, std::move(proven.account_currency), proven.balance_cents, proven.min_balance_cents,
-            proven.account_status == "SUSPENDED"};
-}
-
-// The decisions of one transaction, as columns for unnest().
-class Decisions {
-public:
-    // Decides the proven events of one run, in lane order.
-    ApplyResult decide(std::span<Proven> events) {
-        ApplyResult result;
-        result.outcomes.reserve(events.size());
-        for (Proven& proven : events) {
-            Event event = take_event(proven);
-            AccountState& account = accounts_.try_emplace(event.account_id, take_account(proven)).first->second;
-            Posting posting = proven.verdict == "discard" ? discard(account) : post(event, account);
-            append(event, posting, account.min_balance_cents);
-            result.outcomes.push_back({std::move(event), std::move(posting)});
-        }
-        return result;
+    for (Applied& outcome : rounds.outcomes) {
+        const auto run = positions.find(outcome.event.lane);
+        (run != positions.end() ? report.runs[run->second].outcomes : report.others).push_back(std::move(outcome));
     }
-
-    bool empty() const { return lanes_.empty(); }
-    Call call() const {
-        return sql::ApplyDecide{.lanes = lanes_,
-                                .seqs = seqs_,
-                                .balances_after_cents = balances_,
-                                .floors_cents = floors_,
-                                .failure_codes = codes_,
-                                .failure_reasons = reasons_};
-    }
-
-private:
-    void append(const Event& event, const Posting& posting, std::int64_t floor_cents) {
-        lanes_.push_back(event.lane);
-        seqs_.push_back(event.seq);
-        balances_.push_back(posting.balance_after_cents);
-        floors_.push_back(floor_cents);
-        codes_.push_back(posting.refusal ? std::optional(std::string(code_of(*posting.refusal))) : std::nullopt);
-        reasons_.push_back(posting.refusal ? std::optional(posting.failure_reason) : std::nullopt);
-    }
-
-    std::unordered_map<Uuid, AccountState> accounts_;
-    std::vector<int> lanes_;
-    std::vector<std::int64_t> seqs_, balances_, floors_;
-    std::vector<std::optional<std::string>> codes_, reasons_;
-};
-
-// Why a run comes to nothing; Status::applied when its events can be decided. proven: those of its refs that are
-// proven.
-ApplyResult::Status status_of(const LaneRun& run, std::int64_t applied_seq, std::span<const Proven> proven) {
-    using Status = ApplyResult::Status;
-    if (applied_seq != run.applied_seq) return Status::cursor_moved;
-    if (proven.size() != run.refs.size()) return Status::not_proven;
-    const auto is_known = [](const Proven& event) { return event.schema_version == event_schema_version; };
-    return std::ranges::all_of(proven, is_known) ? Status::applied : Status::version_unknown;
+    for (const auto& [lane, i] : positions)
+        if (report.runs[i].outcomes.size() < runs[i].refs.size()) report.runs[i].status = ApplyResult::Status::waiting;
+    return report;
 }
 
 LaneState state_of(sql::ApplyLoad::Row row) {
@@ -176,19 +100,18 @@ Result<void> can_apply(Connection& connection) {
     constexpr int kNoLane = -1;
     ParkedEvent no_event;
     no_event.error_class = "unknown";
-    LEDGERLINE_CHECK(connection.commit_pipeline({{db::begin, {}},
-                                                 sql::ApplyLockLanes{},
-                                                 sql::ApplyAppliedSeqs{},
-                                                 sql::ApplyProveAndRead{},
-                                                 Decisions().call(),
-                                                 sql::ApplyCountAttempt{kNoLane, 0},
-                                                 sql::ApplyForgetAttempts{},
-                                                 park_call(kNoLane, 0, no_event),
-                                                 sql::ApplyRewind{kNoLane, 0},
-                                                 halt_query(kNoLane, {}),
-                                                 sql::ApplyClearHalt{kNoLane},
-                                                 sql::DbSessionProveCommit{},
-                                                 {db::commit, {}}}));
+    std::vector<Call> calls{{db::begin, {}}};
+    std::ranges::move(empty_round(), std::back_inserter(calls));
+    const Call others[] = {sql::ApplyLockEventLanes{kNoLane, 0},
+                           sql::ApplyCountAttempt{kNoLane, 0},
+                           park_call(kNoLane, 0, no_event),
+                           sql::ApplyRewind{kNoLane, 0},
+                           halt_query(kNoLane, {}),
+                           sql::ApplyClearHalt{kNoLane},
+                           sql::DbSessionProveCommit{},
+                           {db::commit, {}}};
+    calls.insert(calls.end(), std::begin(others), std::end(others));
+    LEDGERLINE_CHECK(connection.commit_pipeline(calls));
     return {};
 }
 
@@ -205,60 +128,62 @@ Result<std::vector<LaneState>> PgLedgerStore::load(std::span<const int> lanes) {
     });
 }
 
-Result<std::vector<ApplyResult>> PgLedgerStore::apply(std::span<const LaneRun> runs) {
-    RefColumns claimed;
-    std::vector<int> lanes;
-    for (const LaneRun& run : runs) {
-        LEDGERLINE_ASSERT(!run.refs.empty() && run.refs.front().seq == run.applied_seq + 1);
-        claimed.append(run.lane, run.refs);
-        lanes.push_back(run.lane);
-    }
-    return session_.run([&](Connection& connection) -> Result<std::vector<ApplyResult>> {
-        LEDGERLINE_TRY(const auto read,
-                       connection.pipeline({{db::begin, {}},
-                                            sql::ApplyLockLanes{lanes},
-                                            sql::ApplyAppliedSeqs{lanes},
-                                            sql::ApplyProveAndRead{claimed.lanes, claimed.seqs, claimed.event_ids}}));
-        std::map<int, std::int64_t> applied_seqs;
-        for (const auto& row : db::rows_of<sql::ApplyAppliedSeqs>(read[2])) applied_seqs[row.lane] = row.applied_seq;
-        auto proven = db::rows_of<sql::ApplyProveAndRead>(read[3]);
+Result<ApplyReport> PgLedgerStore::apply(std::span<const LaneRun> runs) {
+    LEDGERLINE_TRY(Round rounds, decide(runs, false));
+    return report_of(runs, std::move(rounds));
+}
 
-        std::vector<ApplyResult> results;
-        Decisions decisions;
-        bool any_failing = false;
-        for (const LaneRun& run : runs) {
-            const auto events = std::ranges::equal_range(proven, run.lane, {}, &Proven::lane);
-            const auto status = status_of(run, applied_seqs.at(run.lane), events);
-            if (status == ApplyResult::Status::applied) {
-                results.push_back(decisions.decide(events));
-                any_failing = any_failing || failing_.contains(run.lane);
-            } else {
-                results.push_back({status, {}});
-            }
-        }
-        if (decisions.empty()) return results;
-        failpoint("worker.proven");
-        std::vector<Call> writes{decisions.call()};
-        if (any_failing) writes.push_back(sql::ApplyForgetAttempts{claimed.event_ids});
-        writes.push_back({db::commit, {}});
-        LEDGERLINE_CHECK(connection.pipeline(writes));
-        for (std::size_t i = 0; i < runs.size(); ++i)
-            if (results[i].status == ApplyResult::Status::applied) failing_.erase(runs[i].lane);
-        return results;
-    });
+Result<HeadReport> PgLedgerStore::apply_head(const LaneRun& run) {
+    LEDGERLINE_ASSERT(run.refs.size() == 1);
+    const std::span runs(&run, 1);
+    LEDGERLINE_TRY(Round rounds, decide(runs, true));
+    HeadReport head{.report = {}, .refusal = rounds.refusal, .event_id = rounds.event_id};
+    head.report = report_of(runs, std::move(rounds));
+    return head;
+}
+
+// Most rounds find everything that they need in the runs. What waits for more gets a second round, over all that it
+// waits for. That is read without locks, so a third one may be due: with every lane locked, it misses nothing. Returns
+// what they came to together, with the statuses of the first.
+Result<Round> PgLedgerStore::decide(std::span<const LaneRun> runs, bool one) {
+    for (const LaneRun& run : runs) LEDGERLINE_ASSERT(!run.refs.empty() && run.refs.front().seq == run.applied_seq + 1);
+    Round all;
+    for (int nth = 1; nth <= 3; ++nth) {
+        auto round = session_.run([&](Connection& connection) -> Result<Round> {
+            RoundPlan plan{.windows = windows_of(runs), .all_lanes = nth == 3, .one = one, .failing = failing_};
+            if (nth == 1) plan.runs = runs;
+            if (nth == 2 || (nth == 1 && expects_waits_)) LEDGERLINE_CHECK(widen(connection, plan.windows));
+            return decide_round(connection, plan);
+        });
+        // What was decided before is told first: the failure comes back with the next call.
+        if (!round && !all.outcomes.empty()) return all;
+        if (!round) return std::unexpected(round.error());
+        for (const Applied& outcome : round->outcomes) failing_.erase(outcome.event.lane);
+        if (nth == 1) all.statuses = std::move(round->statuses);
+        std::ranges::move(round->outcomes, std::back_inserter(all.outcomes));
+        all.event_id = round->event_id;
+        all.refusal = std::move(round->refusal);
+        if (nth == 1) expects_waits_ = round->waits;
+        if (!round->waits || all.refusal || (one && !all.outcomes.empty())) break;
+    }
+    return all;
 }
 
 Result<std::vector<bool>> PgLedgerStore::prove(int lane, std::span<const EventRef> refs) {
     return session_.run([&](Connection& connection) -> Result<std::vector<bool>> {
-        RefColumns claimed;
-        claimed.append(lane, refs);
-        LEDGERLINE_TRY(const auto rows, connection.query(sql::ApplyProve{lane, claimed.seqs, claimed.event_ids}));
-        std::unordered_map<Uuid, std::int64_t> proven;
-        for (const auto& [seq, event_id] : rows) proven.emplace(event_id, seq);
+        std::vector<std::int64_t> seqs;
+        std::vector<Uuid> event_ids;
+        for (const EventRef& ref : refs) {
+            seqs.push_back(ref.seq);
+            event_ids.push_back(ref.event_id);
+        }
+        LEDGERLINE_TRY(const auto rows, connection.query(sql::ApplyProve{lane, seqs, event_ids}));
+        std::map<std::int64_t, Uuid> proven;
+        for (const auto& [seq, event_id] : rows) proven.emplace(seq, event_id);
         std::vector<bool> flags;
         for (const EventRef& ref : refs) {
-            const auto found = proven.find(ref.event_id);
-            flags.push_back(found != proven.end() && found->second == ref.seq);
+            const auto found = proven.find(ref.seq);
+            flags.push_back(found != proven.end() && found->second == ref.event_id);
         }
         return flags;
     });
@@ -275,14 +200,13 @@ Result<int> PgLedgerStore::count_attempt(int lane, std::int64_t applied_seq) {
 Result<bool> PgLedgerStore::park(int lane, std::int64_t applied_seq, const ParkedEvent& letter) {
     LEDGERLINE_ASSERT(letter.ref.seq == applied_seq + 1);
     return session_.run([&](Connection& connection) -> Result<bool> {
-        const std::vector<int> lanes{lane};
         const std::vector<Uuid> event_ids{letter.ref.event_id};
         LEDGERLINE_TRY(const auto written, connection.pipeline({{db::begin, {}},
-                                                                sql::ApplyLockLanes{lanes},
+                                                                sql::ApplyLockEventLanes{lane, letter.ref.seq},
                                                                 park_call(lane, applied_seq, letter),
                                                                 sql::ApplyForgetAttempts{event_ids},
                                                                 {db::commit, {}}}));
-        return written[2].affected() == 1;
+        return written[2].affected() > 0;
     });
 }
 

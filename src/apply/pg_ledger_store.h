@@ -4,6 +4,7 @@
 #include <set>
 
 #include "apply/ledger_store.h"
+#include "apply/pg_round.h"
 #include "db/session.h"
 
 namespace ledgerline::apply {
@@ -20,7 +21,8 @@ public:
     explicit PgLedgerStore(db::Session session) : session_(std::move(session)) {}
 
     Result<std::vector<LaneState>> load(std::span<const int> lanes) override;
-    Result<std::vector<ApplyResult>> apply(std::span<const LaneRun> runs) override;
+    Result<ApplyReport> apply(std::span<const LaneRun> runs) override;
+    Result<HeadReport> apply_head(const LaneRun& run) override;
     Result<std::vector<bool>> prove(int lane, std::span<const EventRef> refs) override;
     Result<int> count_attempt(int lane, std::int64_t applied_seq) override;
     Result<bool> park(int lane, std::int64_t applied_seq, const ParkedEvent& letter) override;
@@ -33,8 +35,11 @@ private:
     // How many of a lane's last parked places in a row load() looks at.
     static constexpr int streak_seen_max = 10;
 
+    Result<Round> decide(std::span<const LaneRun> runs, bool one);
+
     db::Session session_;
-    std::set<int> failing_;  // lanes whose next event may have counted attempts
+    bool expects_waits_ = false;  // places waited for what no run held, last time
+    std::set<int> failing_;       // lanes whose next event may have counted attempts
 };
 
 }  // namespace ledgerline::apply

@@ -1,10 +1,6 @@
 #include "apply/worker.h"
 
 #include <algorithm>
-#include <iterator>
-
-#include "base/failpoint.h"
-#include "db/sqlstate.h"
 
 namespace ledgerline::apply {
 namespace {
@@ -13,27 +9,6 @@ constexpr char kNotProven[] = "not_proven";
 constexpr char kNotProvenReason[] = "no known event has this lane, seq and event_id";
 // Code of a halted lane.
 constexpr char kNotRecognized[] = "not_recognized";
-
-// Of a run that came to nothing.
-std::string_view name_of(ApplyResult::Status status) {
-    switch (status) {
-        case ApplyResult::Status::applied:
-            return "applied";
-        case ApplyResult::Status::cursor_moved:
-            return "cursor_moved";
-        case ApplyResult::Status::not_proven:
-            return "not_proven";
-        case ApplyResult::Status::version_unknown:
-            return "version_unknown";
-    }
-    LEDGERLINE_ASSERT(false);
-}
-
-// Whether no lane can go on after it.
-bool ends_round(const Error& error) {
-    return error.disposition == Disposition::stop ||
-           (error.disposition == Disposition::retry && db::is_session_lost(error.code));
-}
 
 bool is_unrecognised(const Lane& lane) { return lane.halt() && lane.halt()->code == kNotRecognized; }
 
@@ -196,134 +171,6 @@ Result<void> Worker::settle_doubtful() {
         doubtful_.erase(id);
     }
     return {};
-}
-
-Result<void> Worker::write_foreign() {
-    if (foreign_.empty()) return {};
-    auto written = store_.park_foreign(foreign_);
-    if (is_refusal(written)) written = park_foreign_one_by_one();
-    if (!written) return std::unexpected(written.error());
-    probe_.foreign_parked(foreign_, *written);
-    foreign_.clear();
-    return {};
-}
-
-// The database refuses at least one of them. A foreign message must not hold up the lane: the refused one is kept
-// without its content, or not at all.
-Result<std::size_t> Worker::park_foreign_one_by_one() {
-    std::size_t written = 0;
-    std::vector<ForeignMessage> kept;
-    for (ForeignMessage& letter : foreign_) {
-        auto done = store_.park_foreign(std::span(&letter, 1));
-        if (is_refusal(done)) {
-            letter.bare = true;
-            done = store_.park_foreign(std::span(&letter, 1));
-        }
-        if (is_refusal(done)) {
-            probe_.foreign_lost(letter, done.error());
-            continue;
-        }
-        if (!done) return std::unexpected(done.error());
-        written += *done;
-        kept.push_back(letter);
-    }
-    foreign_ = std::move(kept);
-    return written;
-}
-
-// One batch of each lane in turn, until nothing that waits can be applied or the time is up. The next round continues
-// with the next lane.
-Result<void> Worker::apply_lanes() {
-    const SteadyTime end = clock_.steady_now() + config_.apply_max;
-    do {
-        const std::vector<LaneRun> runs = next_runs();
-        if (!runs.empty()) LEDGERLINE_CHECK(apply_runs(runs));
-        for (auto& [id, lane] : lanes_)
-            if (lane.rewind_due()) LEDGERLINE_CHECK(ask_rewind(lane, "gap"));
-        if (runs.empty()) return {};
-    } while (clock_.steady_now() < end);
-    return {};
-}
-
-// What the next transaction applies: the batches of lanes that can go on, from the one after the last turn's on.
-std::vector<LaneRun> Worker::next_runs() {
-    std::vector<LaneRun> runs;
-    std::size_t room = config_.applied_at_once_max;
-    const SteadyTime now = clock_.steady_now();
-    for (std::size_t turns = lanes_.size(); turns > 0 && room > 0; --turns) {
-        auto next = lanes_.upper_bound(last_lane_);
-        if (next == lanes_.end()) next = lanes_.begin();
-        const Lane& lane = next->second;
-        const bool waits = !lane.pending().empty() && !lane.paused(now);
-        if (waits && lane.alone() && !runs.empty()) break;
-        last_lane_ = next->first;
-        if (!waits) continue;
-        std::vector<EventRef> refs = lane.batch();
-        refs.resize(std::min(refs.size(), room));
-        room -= refs.size();
-        runs.push_back({lane.id(), lane.state().applied_seq, std::move(refs)});
-        if (lane.alone()) break;
-    }
-    return runs;
-}
-
-Result<void> Worker::apply_runs(std::span<const LaneRun> runs) {
-    const SteadyTime started = clock_.steady_now();
-    std::vector<ApplyTrace> traces;
-    for (const LaneRun& run : runs) traces.push_back(probe_.begin_apply(lanes_.at(run.lane), run.refs.size()));
-    const auto traced = std::ranges::find_if(traces, [](const ApplyTrace& t) { return t.context().sampled; });
-    const TraceScope scope(traced != traces.end() ? traced->context() : TraceContext());
-    auto results = store_.apply(runs);
-    if (!results && runs.size() == 1) {
-        traces.front().failed(results.error());
-        return handle_failure(lanes_.at(runs.front().lane), results.error());
-    }
-    if (!results) {
-        for (ApplyTrace& trace : traces) trace.came_to_nothing("others_failed");
-        if (ends_round(results.error())) return std::unexpected(results.error());
-        for (const LaneRun& run : runs) lanes_.at(run.lane).set_alone();
-        return {};
-    }
-    failpoint("worker.committed");
-    const auto took = clock_.steady_now() - started;
-    std::vector<Applied> outcomes;
-    for (std::size_t i = 0; i < runs.size(); ++i) {
-        ApplyResult& result = (*results)[i];
-        if (result.status != ApplyResult::Status::applied) {
-            traces[i].came_to_nothing(name_of(result.status));
-            continue;
-        }
-        Lane& lane = lanes_.at(runs[i].lane);
-        traces[i].applied(result.outcomes);
-        lane.advance(runs[i].refs.size());
-        lane.widen();
-        lane.succeeded();
-        std::ranges::move(result.outcomes, std::back_inserter(outcomes));
-    }
-    if (!outcomes.empty()) {
-        on_outcome_();
-        probe_.applied(outcomes, took);
-    }
-    for (std::size_t i = 0; i < runs.size(); ++i)
-        LEDGERLINE_CHECK(follow_up(lanes_.at(runs[i].lane), runs[i], (*results)[i].status));
-    return {};
-}
-
-Result<void> Worker::follow_up(Lane& lane, const LaneRun& run, ApplyResult::Status status) {
-    switch (status) {
-        case ApplyResult::Status::applied:
-            return {};
-        case ApplyResult::Status::cursor_moved:
-            return reload(lane);
-        case ApplyResult::Status::not_proven:
-            return drop_unproven(lane, run.refs);
-        case ApplyResult::Status::version_unknown:
-            if (lane.narrow()) return {};
-            lane.pause_for(clock_.steady_now(), config_.version_retry_interval);
-            lane.halt_at_head("version_unknown", "the event is of a schema_version that needs a newer worker");
-            return {};
-    }
-    LEDGERLINE_ASSERT(false);
 }
 
 // A forged message is in a real event's place. Everything before it is kept; it and what follows are removed, and the

@@ -9,14 +9,19 @@
 //   - a foreign message becomes a dead letter without a transaction and moves no cursor;
 //   - an event that cannot be applied becomes a dead letter, and the cursor moves over it in the same transaction.
 //
+// A transaction of several accounts is applied when it is next in the lanes of all of them, and moves past it in all of
+// them at once. The store takes what the worker was not told of from the database, lanes of other workers among it: who
+// is told of a lane decides nothing. Only a worker that has been told of an event can make it a dead letter; lanes that
+// wait for it meanwhile look again at short intervals.
+//
 // A lane that cannot continue until somebody fixes something halts: it reports that once (log, gauge, table
 // lane_halts), retries at long intervals, and recovers without help. It halts when its events fail one after the other
 // for the same unknown reason, when its next event has come three times as a foreign message, when that event needs a
 // newer worker, and when its dead letter cannot be written.
 //
 // Failures are sorted by db/sqlstate.h. An outage pauses the lane, or the worker when the database is away, with
-// growing delays and without end. When the database refuses a transaction of several lanes, each of them gets one of
-// its own; a batch that it refuses still is halved until the guilty event is alone.
+// growing delays and without end. When the database refuses the events of several lanes, each lane gets a transaction
+// of its own; a batch that it refuses still is halved until the guilty event is alone.
 #pragma once
 
 #include <functional>
@@ -51,6 +56,7 @@ struct WorkerConfig {
     milliseconds halted_retry_interval{30'000};
     int rewinds_at_once_max = 3;  // for one missing event; then with growing pauses, up to the interval above
     milliseconds version_retry_interval{5'000};  // an event of a newer version waits for a newer worker
+    milliseconds waiting_retry_interval{50};     // an event waits for another lane, which cannot be decided
     Backoff::Limits backoff{};
     bus::MessagingNames messaging{};  // for the spans
 };
@@ -89,7 +95,11 @@ private:
     std::size_t room() const;
     std::vector<LaneRun> next_runs();
     Result<void> apply_runs(std::span<const LaneRun> runs);
-    Result<void> follow_up(Lane& lane, const LaneRun& run, ApplyResult::Status status);
+    Result<void> take_report(std::span<const LaneRun> runs, ApplyReport report, std::span<ApplyTrace> traces,
+                             SteadyTime started);
+    Result<void> apply_head(const LaneRun& run);
+    Result<void> fail(Lane& lane, ApplyTrace& trace, const Error& error);
+    Result<void> follow_up(Lane& lane, const LaneRun& run, const ApplyResult& result);
     Result<void> drop_unproven(Lane& lane, std::span<const EventRef> refs);
     Result<void> handle_failure(Lane& lane, const Error& error);
     Result<void> handle_unknown(Lane& lane, const Error& error);

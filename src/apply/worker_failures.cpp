@@ -1,4 +1,5 @@
-// How the worker handles a batch that the database refused (db/sqlstate.h sorts the failures).
+// How the worker handles a batch that the database refused (db/sqlstate.h sorts the failures), and messages that
+// announce no event of ours.
 #include "apply/worker.h"
 #include "base/failpoint.h"
 #include "db/sqlstate.h"
@@ -69,6 +70,39 @@ Result<void> Worker::park(Lane& lane, const Error& error, const char* error_clas
     lane.succeeded();
     on_outcome_();
     return {};
+}
+
+Result<void> Worker::write_foreign() {
+    if (foreign_.empty()) return {};
+    auto written = store_.park_foreign(foreign_);
+    if (is_refusal(written)) written = park_foreign_one_by_one();
+    if (!written) return std::unexpected(written.error());
+    probe_.foreign_parked(foreign_, *written);
+    foreign_.clear();
+    return {};
+}
+
+// The database refuses at least one of them. A foreign message must not hold up the lane: the refused one is kept
+// without its content, or not at all.
+Result<std::size_t> Worker::park_foreign_one_by_one() {
+    std::size_t written = 0;
+    std::vector<ForeignMessage> kept;
+    for (ForeignMessage& letter : foreign_) {
+        auto done = store_.park_foreign(std::span(&letter, 1));
+        if (is_refusal(done)) {
+            letter.bare = true;
+            done = store_.park_foreign(std::span(&letter, 1));
+        }
+        if (is_refusal(done)) {
+            probe_.foreign_lost(letter, done.error());
+            continue;
+        }
+        if (!done) return std::unexpected(done.error());
+        written += *done;
+        kept.push_back(letter);
+    }
+    foreign_ = std::move(kept);
+    return written;
 }
 
 }  // namespace ledgerline::apply

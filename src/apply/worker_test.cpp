@@ -76,19 +76,30 @@ public:
         }
         return states;
     }
-    Result<std::vector<ApplyResult>> apply(std::span<const LaneRun> runs) override {
+    Result<ApplyReport> apply(std::span<const LaneRun> runs) override {
         ++apply_calls;
         on_apply();
         if (down) return failure(Disposition::retry, "08006", "down");
         if (!lane_error.empty()) return failure(Disposition::retry, lane_error, "lane");
-        std::vector<ApplyResult> results;
+        ApplyReport report;
         for (const LaneRun& run : runs) {
             LEDGERLINE_TRY(auto result, decide(run));
-            results.push_back(std::move(result));
+            report.runs.push_back(std::move(result));
         }
-        for (std::size_t i = 0; i < runs.size(); ++i)
-            if (results[i].status == ApplyResult::Status::applied) commit(runs[i]);
-        return results;
+        for (std::size_t i = 0; i < runs.size(); ++i) commit(runs[i], report.runs[i]);
+        return report;
+    }
+    Result<HeadReport> apply_head(const LaneRun& run) override {
+        if (blocked_by) {
+            ++apply_calls;
+            return HeadReport{.report = {{{ApplyResult::Status::waiting, {}}}, {}},
+                              .refusal = Error{Disposition::refuse, "22003", "of another lane"},
+                              .event_id = *blocked_by};
+        }
+        auto report = apply(std::span(&run, 1));
+        if (report) return HeadReport{.report = *std::move(report), .refusal = {}, .event_id = run.refs[0].event_id};
+        if (report.error().disposition != Disposition::refuse) return std::unexpected(report.error());
+        return HeadReport{.report = {}, .refusal = report.error(), .event_id = run.refs[0].event_id};
     }
     Result<std::vector<bool>> prove(int, std::span<const EventRef> refs) override {
         std::vector<bool> flags;
@@ -135,11 +146,14 @@ public:
     LaneState state{.lane = 0, .applied_seq = 0, .published_seq = 0, .last_seq = 100};
     bool down = false;
     bool also_lane_1 = false;
+    std::optional<Uuid> blocked_by;  // an event that the head of every lane waits for, and that is refused
     LaneState state_1{.lane = 1};
     std::string lane_error;
     std::vector<std::int64_t> guilty;
     std::string guilty_code = "22003";
     std::int64_t version_unknown_seq = 0;
+    std::int64_t waits_seq = 0;            // of lane 0: it waits for another lane, and so does what is behind it
+    std::int64_t decided_beyond = 0;       // of lane 0: how much more than the run, because others waited for it
     int refuses_letters = 0;               // 1: of events, unless they are bare; 2: all
     std::set<std::string> refused_values;  // of foreign messages
     int apply_calls = 0;
@@ -160,18 +174,25 @@ private:
                 return ApplyResult{ApplyResult::Status::not_proven, {}};
             if (run.lane == 0 && ref.seq == version_unknown_seq)
                 return ApplyResult{ApplyResult::Status::version_unknown, {}};
+            if (run.lane == 0 && ref.seq == waits_seq) {
+                result.status = ApplyResult::Status::waiting;
+                return result;
+            }
             if (run.lane == 0 && std::count(guilty.begin(), guilty.end(), ref.seq))
                 return failure(Disposition::refuse, guilty_code, "bad row");
             result.outcomes.push_back({event(ref.seq, run.lane), {}});
         }
+        for (std::int64_t more = run.lane == 0 ? std::exchange(decided_beyond, 0) : 0; more > 0; --more)
+            result.outcomes.push_back({event(result.outcomes.back().event.seq + 1), {}});
         return result;
     }
-    void commit(const LaneRun& run) {
+    void commit(const LaneRun& run, const ApplyResult& result) {
+        if (result.outcomes.empty()) return;
         LaneState& its = state_of(run.lane);
-        its.applied_seq = run.refs.back().seq;
+        its.applied_seq = result.outcomes.back().event.seq;
         its.attempts = its.streak = 0;
         if (run.lane > 0) return;
-        for (const EventRef& ref : run.refs) applied.push_back(ref.seq);
+        for (const Applied& outcome : result.outcomes) applied.push_back(outcome.event.seq);
     }
 };
 
@@ -255,6 +276,42 @@ TEST_F(WorkerTest, ARunThatComesToNothingHoldsUpNoOther) {
     run();
     EXPECT_TRUE(store.applied.empty());
     EXPECT_EQ(store.state_1.applied_seq, 2);
+}
+
+TEST_F(WorkerTest, WhatWaitsForAnotherLaneIsAppliedOnceItCanBe) {
+    store.waits_seq = 3;
+    consumer.deliver({1, 2, 3, 4});
+    run();
+    EXPECT_EQ(store.applied, (Seqs{1, 2}));
+    EXPECT_GT(store.apply_calls, 5) << "it looks again";
+    EXPECT_LT(store.apply_calls, 60) << "but not all the time";
+    EXPECT_TRUE(store.rewinds.empty());
+    store.waits_seq = 0;
+    run();
+    EXPECT_EQ(store.applied, (Seqs{1, 2, 3, 4}));
+}
+
+TEST_F(WorkerTest, WhatIsRefusedInAnotherLaneIsNotParkedHere) {
+    store.blocked_by = event_id(1, 7);
+    consumer.deliver({1});
+    run();
+    EXPECT_TRUE(store.parked.empty());
+    EXPECT_EQ(store.state.attempts, 0);
+    EXPECT_FALSE(store.state.halt);
+    EXPECT_GT(store.apply_calls, 5);
+    store.blocked_by.reset();
+    run();
+    EXPECT_EQ(store.applied, (Seqs{1}));
+}
+
+TEST_F(WorkerTest, WhatWasDecidedBecauseOthersWaitedForItIsADuplicateWhenItComes) {
+    store.decided_beyond = 2;
+    consumer.deliver({1});
+    consumer.deliver({2, 3, 4});
+    run();
+    EXPECT_EQ(store.applied, (Seqs{1, 2, 3, 4}));
+    EXPECT_TRUE(store.rewinds.empty());
+    EXPECT_EQ(consumer.committed, 4);
 }
 
 TEST_F(WorkerTest, DropsDuplicates) {
@@ -626,7 +683,8 @@ TEST_F(WorkerTest, AFatalFailureEndsTheRole) {
     class BrokenStore final : public LedgerStore {
         std::unexpected<Error> broken() { return failure(Disposition::stop, "42P01", "no such table"); }
         Result<std::vector<LaneState>> load(std::span<const int>) override { return broken(); }
-        Result<std::vector<ApplyResult>> apply(std::span<const LaneRun>) override { return broken(); }
+        Result<ApplyReport> apply(std::span<const LaneRun>) override { return broken(); }
+        Result<HeadReport> apply_head(const LaneRun&) override { return broken(); }
         Result<std::vector<bool>> prove(int, std::span<const EventRef>) override { return broken(); }
         Result<int> count_attempt(int, std::int64_t) override { return broken(); }
         Result<bool> park(int, std::int64_t, const ParkedEvent&) override { return broken(); }

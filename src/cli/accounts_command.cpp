@@ -34,7 +34,7 @@ const Field kAccountFields[] = {{"id", "id"},
 
 const Field kEntryFields[] = {{"seq", "seq", Align::right},
                               {"type", "type"},
-                              {"amount_cents", "amount_cents", Align::right},
+                              {"net_cents", "net_cents", Align::right},
                               {"balance_after_cents", "balance_after_cents", Align::right},
                               {"processed_at", "processed_at"},
                               {"transaction_id", "transaction_id"}};

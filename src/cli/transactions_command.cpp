@@ -24,6 +24,9 @@ struct Options {
     std::string type;
     std::string currency;
     std::string key;
+    std::string from;
+    std::string to;
+    std::string reference;
     json::Value metadata;
     std::int64_t amount_cents = 0;
     std::int64_t limit = 50;
@@ -78,24 +81,90 @@ Result<json::Object> body_of(const Options& options, Server& server) {
                          {"currency", options.currency},
                          {"type", options.type},
                          {"idempotency_key", options.key}};
+    if (!options.reference.empty()) body.emplace_back("reference", options.reference);
     if (!options.metadata.is_null()) body.emplace_back("metadata", options.metadata);
     return body;
 }
 
-Result<int> post(const roles::Environment& environment, const Options& options, Server& server) {
-    LEDGERLINE_TRY(const json::Object body, body_of(options, server));
+// A side that no account is named for is the outside world.
+Result<json::Object> transfer_body_of(const Options& options, Server& server) {
+    if (options.from.empty() && options.to.empty())
+        return failure(Disposition::refuse, "bad_usage", "give --from or --to: one side of a transfer is an account");
+    json::Object leg;
+    const auto add_side = [&](const char* name, const std::string& account) -> Result<void> {
+        if (account.empty()) {
+            leg.emplace_back(fmt::format("{}_external", name), true);
+            return {};
+        }
+        LEDGERLINE_TRY(const std::string id, resolve_account(server, account));
+        leg.emplace_back(fmt::format("{}_account_id", name), id);
+        return {};
+    };
+    LEDGERLINE_CHECK(add_side("from", options.from));
+    LEDGERLINE_CHECK(add_side("to", options.to));
+    leg.emplace_back("amount_cents", options.amount_cents);
+    leg.emplace_back("currency", options.currency);
+    json::Object body = {{"legs", json::Array{std::move(leg)}}, {"idempotency_key", options.key}};
+    if (!options.reference.empty()) body.emplace_back("reference", options.reference);
+    if (!options.metadata.is_null()) body.emplace_back("metadata", options.metadata);
+    return body;
+}
+
+// Posts body and prints the transaction, as far as it has come when the wait ends.
+Result<int> send(const roles::Environment& environment, const Options& options, Server& server, const char* path,
+                 const json::Object& body) {
     std::vector<http::Header> headers;
     if (options.wait.count() > 0) {
         headers.emplace_back("Prefer",
                              fmt::format("wait={}", std::chrono::ceil<std::chrono::seconds>(options.wait).count()));
         server.set_timeout(std::max(options.server.timeout, options.wait + options.server.timeout));
     }
-    LEDGERLINE_TRY(const Answer answer,
-                   server.call_until_known("POST", "/v1/transactions", json::serialize(body), headers));
+    LEDGERLINE_TRY(const Answer answer, server.call_until_known("POST", path, json::serialize(body), headers));
     if (!answer.ok()) return std::unexpected(server.error_of(answer));
     if (!answer.body.find("id")) return std::unexpected(server.bad_answer("answered without 'id'"));
     print_object(environment, options.output, answer.body);
     return text_of(answer.body, "status") == "FAILED" ? roles::exit_refused : roles::exit_ok;
+}
+
+Result<int> post(const roles::Environment& environment, const Options& options, Server& server) {
+    LEDGERLINE_TRY(const json::Object body, body_of(options, server));
+    return send(environment, options, server, "/v1/transactions", body);
+}
+
+Result<int> transfer(const roles::Environment& environment, const Options& options, Server& server) {
+    LEDGERLINE_TRY(const json::Object body, transfer_body_of(options, server));
+    return send(environment, options, server, "/v1/transfers", body);
+}
+
+// What both kinds of posts are told.
+void declare_movement(Command& command, Options& options) {
+    command.option({"--amount-cents", "CENTS", "Amount in minor units", no_variable, true}, options.amount_cents, 1,
+                   amount_cents_max);
+    declare_currency(command, options.currency, "ISO 4217 code of the account's currency", true);
+    command.option({"--key", "KEY", "Idempotency key: the same key never moves money twice", no_variable, true},
+                   options.key);
+    command.option({"--reference", "TEXT", "Your own name for it, which need not be unique", no_variable},
+                   options.reference);
+    declare_metadata(command, options.metadata);
+    command.option({"--wait", "TIME", "How long to wait for the outcome; 0: do not wait", no_variable}, options.wait,
+                   milliseconds(0), kWaitMax);
+}
+
+void declare_transfer(Command& family, const roles::Environment& environment) {
+    Command command = family.add("transfer", "Move money from one account to another");
+    const auto options = declare_server_command<Options>(command, environment, transfer);
+    command.option(
+        {"--from", "ACCOUNT", "Who pays: an account's id or reference; without it, the outside world", no_variable},
+        options->from);
+    command.option(
+        {"--to", "ACCOUNT", "Who is paid: an account's id or reference; without it, the outside world", no_variable},
+        options->to);
+    declare_movement(command, *options);
+    command.notes(
+        "Both accounts take their part, or neither does.\n\n"
+        "Example:\n"
+        "  ledgerline tx transfer --from alice --to bob --amount-cents 1250 --currency EUR --key order-7\n\n"
+        "Exit code 1 if the transfer was refused or is FAILED.");
 }
 
 void declare_post(Command& family, const roles::Environment& environment) {
@@ -103,14 +172,7 @@ void declare_post(Command& family, const roles::Environment& environment) {
     const auto options = declare_server_command<Options>(command, environment, post);
     command.option({"--account", "ACCOUNT", "The account's id or reference", no_variable, true}, options->account);
     command.choice({"--type", "", "Direction", no_variable, true}, options->type, {"CREDIT", "DEBIT"});
-    command.option({"--amount-cents", "CENTS", "Amount in minor units", no_variable, true}, options->amount_cents, 1,
-                   amount_cents_max);
-    declare_currency(command, options->currency, "ISO 4217 code of the account's currency", true);
-    command.option({"--key", "KEY", "Idempotency key: the same key never moves money twice", no_variable, true},
-                   options->key);
-    declare_metadata(command, options->metadata);
-    command.option({"--wait", "TIME", "How long to wait for the outcome; 0: do not wait", no_variable}, options->wait,
-                   milliseconds(0), kWaitMax);
+    declare_movement(command, *options);
     command.notes(
         "Example:\n"
         "  ledgerline tx post --account alice --type CREDIT --amount-cents 1250 --currency EUR --key invoice-7\n\n"
@@ -120,7 +182,7 @@ void declare_post(Command& family, const roles::Environment& environment) {
 }  // namespace
 
 void declare_transactions(Command& parent, const roles::Environment& environment) {
-    Command family = parent.add("tx", "List, show, trace and post transactions");
+    Command family = parent.add("tx", "List, show, trace and post transactions and transfers");
     Command list_command = family.add("list", "List transactions, newest first");
     const auto listed = declare_server_command<Options>(list_command, environment, list);
     list_command.option(
@@ -144,6 +206,7 @@ void declare_transactions(Command& parent, const roles::Environment& environment
         "Example:\n  ledgerline tx trace 01a20874-e2ca-767f-bd91-75834eb53280");
 
     declare_post(family, environment);
+    declare_transfer(family, environment);
 }
 
 }  // namespace ledgerline::cli

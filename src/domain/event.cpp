@@ -49,8 +49,20 @@ std::string encode_value(const Event& event) {
     json::append_quoted(event.currency, out);
     out += R"(,"type":)";
     json::append_quoted(name_of(event.type), out);
+    if (event.legs) {
+        out += R"(,"net_cents":)";
+        out += std::to_string(event.net_cents);
+        out += R"(,"places":)";
+        out += std::to_string(event.places);
+        out += R"(,"legs":)";
+        out += *event.legs;
+    }
     out += R"(,"idempotency_key":)";
     json::append_quoted(event.idempotency_key, out);
+    if (event.reference) {
+        out += R"(,"reference":)";
+        json::append_quoted(*event.reference, out);
+    }
     if (event.metadata) {
         out += R"(,"metadata":)";
         out += *event.metadata;
@@ -61,11 +73,22 @@ std::string encode_value(const Event& event) {
 
 }  // namespace
 
-std::string_view name_of(TransactionType type) { return type == TransactionType::debit ? "DEBIT" : "CREDIT"; }
+std::string_view name_of(TransactionType type) {
+    switch (type) {
+        case TransactionType::debit:
+            return "DEBIT";
+        case TransactionType::credit:
+            return "CREDIT";
+        case TransactionType::transfer:
+            return "TRANSFER";
+    }
+    LEDGERLINE_ASSERT(false);
+}
 
 std::optional<TransactionType> parse_transaction_type(std::string_view name) {
     if (name == "DEBIT") return TransactionType::debit;
     if (name == "CREDIT") return TransactionType::credit;
+    if (name == "TRANSFER") return TransactionType::transfer;
     return std::nullopt;
 }
 
@@ -88,7 +111,7 @@ Message encode(const Event& event) {
     message.headers = {{"ce_specversion", "1.0"},
                        {"ce_id", event.event_id.to_string()},
                        {"ce_type", std::string(event_type_transaction_created)},
-                       {"ce_source", "ledgerline"},
+                       {"ce_source", "ledgerline/lanes/" + std::to_string(event.lane)},
                        {"ce_time", format_rfc3339(event.occurred_at)},
                        {"content-type", "application/json"},
                        {"lane", std::to_string(event.lane)},

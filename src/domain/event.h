@@ -14,15 +14,21 @@
 
 namespace ledgerline {
 
-enum class TransactionType { debit, credit };
-std::string_view name_of(TransactionType type);  // "DEBIT", "CREDIT"
+enum class TransactionType { debit, credit, transfer };
+std::string_view name_of(TransactionType type);  // "DEBIT", "CREDIT", "TRANSFER"
 std::optional<TransactionType> parse_transaction_type(std::string_view name);
 
-// The version of the event's meaning that this binary writes and can apply.
+// The versions of an event's meaning that this binary writes and can apply: 2 is 1 with legs, and that of transfers
+// only, so that whoever reads 1 reads everything else.
 inline constexpr int event_schema_version = 1;
+inline constexpr int event_schema_version_with_legs = 2;
+constexpr bool is_known_schema_version(int schema_version) {
+    return schema_version == event_schema_version || schema_version == event_schema_version_with_legs;
+}
 inline constexpr std::string_view event_type_transaction_created = "transaction.created";
 
-// One event of a lane, as the database holds it.
+// One place of an event, as the database holds it: a transaction has an event with a place in the lane of each account
+// that it touches.
 struct Event {
     Uuid event_id;
     int lane = 0;
@@ -32,19 +38,24 @@ struct Event {
     std::string traceparent;  // empty when unknown
 
     Uuid transaction_id;
-    Uuid account_id;
-    std::int64_t amount_cents = 0;
-    std::string currency;
+    Uuid account_id;                // of the place
+    std::int64_t net_cents = 0;     // the transaction's effect on account_id
+    int places = 1;                 // how many the event has
+    bool is_first = true;           // the place of the first account that the transaction names
+    std::int64_t amount_cents = 0;  // the sum of the legs
+    std::string currency;           // of the first leg
     TransactionType type = TransactionType::credit;
     std::string idempotency_key;
-    std::optional<std::string> metadata;  // JSON text of an object
+    std::optional<std::string> legs{};       // of a transfer: JSON text of an array
+    std::optional<std::string> reference{};  // the caller's own name for the transaction; at the first place only
+    std::optional<std::string> metadata{};   // JSON text of an object; at the first place only
 };
 
 using Header = std::pair<std::string, std::string>;
 
 // What the bus carries. Headers keep their order; names may repeat.
 struct Message {
-    std::string key;    // the account's id, by which other tools partition and group
+    std::string key;    // the id of the place's account, by which other tools partition and group
     std::string value;  // JSON text if the message is ours
     std::vector<Header> headers;
 
@@ -60,7 +71,9 @@ inline constexpr std::size_t event_wire_bytes_max = event_stored_bytes_max + (st
 // The most that the message weighs on a bus: key, value and headers with their framing, in bytes.
 std::size_t wire_bytes_max(const Message& message);
 
-// The message that announces event. Headers: CloudEvents binary mode (ce_specversion 1.0), traceparent, lane, seq.
+// The message that announces the event at one of its places. Headers: CloudEvents binary mode (ce_specversion 1.0),
+// traceparent, lane, seq. All places of an event have the same ce_id; ce_source names the lane, since source and id
+// together must be unique.
 Message encode(const Event& event);
 
 // What a message claims in its headers lane, seq and ce_id. None of it is trusted: the worker proves the three against

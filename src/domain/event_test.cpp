@@ -1,11 +1,13 @@
 #include "domain/event.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <limits>
 
 #include "base/jsonb.h"
+#include "domain/legs.h"
 
 namespace ledgerline {
 namespace {
@@ -59,7 +61,40 @@ TEST(Event, OfTheLargestRequestHasRoomTwiceOver) {
         std::size_t bytes = message.key.size() + message.value.size();
         for (const auto& [name, value] : message.headers) bytes += name.size() + value.size();
         EXPECT_LE(bytes, std::size_t{32} << 10) << "an event is bounded by 64 KiB";
+        const std::size_t legs_bytes =
+            legs_json(std::vector<Leg>(legs_max, {event.event_id, event.account_id, 1'000'000'000'000'000, "EUR"}))
+                .size();
+        EXPECT_LE(bytes + legs_bytes, event_stored_bytes_max) << "as a transfer";
     }
+}
+
+Event sample_transfer() {
+    Event event = sample();
+    event.schema_version = event_schema_version_with_legs;
+    event.type = TransactionType::transfer;
+    event.net_cents = -1050;
+    event.places = 2;
+    event.legs = legs_json(std::vector<Leg>{{event.account_id, event.event_id, 1050, "EUR"}});
+    return event;
+}
+
+TEST(Event, OfATransferTellsItsLegs) {
+    const Message message = encode(sample_transfer());
+    EXPECT_THAT(message.value, testing::HasSubstr(R"("schema_version":2,)"));
+    EXPECT_THAT(message.value,
+                testing::HasSubstr(R"("type":"TRANSFER","net_cents":-1050,"places":2,)"
+                                   R"("legs":[{"from_account_id":"0190a6e2-7b1c-7def-8abc-0123456789ad",)"
+                                   R"("to_account_id":"0190a6e2-7b1c-7def-8abc-0123456789ab","amount_cents":1050,)"
+                                   R"("currency":"EUR"}],"idempotency_key")"));
+    EXPECT_TRUE(json::parse(message.value));
+}
+
+TEST(Event, SourceAndIdAreUniqueTogether) {
+    Event here = sample_transfer(), there = here;
+    there.lane = 5;
+    EXPECT_EQ(*encode(here).header("ce_id"), *encode(there).header("ce_id"));
+    EXPECT_EQ(*encode(here).header("ce_source"), "ledgerline/lanes/4");
+    EXPECT_EQ(*encode(there).header("ce_source"), "ledgerline/lanes/5");
 }
 
 TEST(Event, DecodesWhatItEncodes) {

@@ -1,6 +1,11 @@
 #include "domain/legs.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <string_view>
+
+#include "base/json.h"
 
 namespace ledgerline {
 namespace {
@@ -26,6 +31,23 @@ std::vector<Effect> effects_of(std::span<const Leg> legs) {
 }
 
 bool same_legs(std::span<const Leg> a, std::span<const Leg> b) { return std::ranges::is_permutation(a, b); }
+
+std::string legs_json(std::span<const Leg> legs) {
+    std::string out = "[";
+    const auto append_side = [&](std::string_view name, const std::optional<Uuid>& account) {
+        out += account ? fmt::format(R"("{}_account_id":"{}",)", name, account->to_string())
+                       : fmt::format(R"("{}_external":true,)", name);
+    };
+    for (const Leg& leg : legs) {
+        out += out.size() > 1 ? ",{" : "{";
+        append_side("from", leg.from);
+        append_side("to", leg.to);
+        out += fmt::format(R"("amount_cents":{},"currency":)", leg.amount_cents);
+        json::append_quoted(leg.currency, out);
+        out += '}';
+    }
+    return out + "]";
+}
 
 int lane_of(const Uuid& account_id) { return (account_id.bytes[14] * 256 + account_id.bytes[15]) % lane_count; }
 

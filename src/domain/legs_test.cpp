@@ -52,5 +52,13 @@ TEST(Lanes, AreTakenFromTheLastTwoBytes) {
     EXPECT_EQ(lane_of(id), 15);
 }
 
+TEST(Legs, AreStoredAsJsonThatNamesBothSides) {
+    EXPECT_EQ(legs_json(std::vector<Leg>{{kAlice, kBob, 100, "EUR"}, {kBob, std::nullopt, 7, "JPY"}}),
+              R"([{"from_account_id":"00000000-0000-0000-0000-000000000001",)"
+              R"("to_account_id":"00000000-0000-0000-0000-000000000002","amount_cents":100,"currency":"EUR"},)"
+              R"({"from_account_id":"00000000-0000-0000-0000-000000000002","to_external":true,)"
+              R"("amount_cents":7,"currency":"JPY"}])");
+}
+
 }  // namespace
 }  // namespace ledgerline

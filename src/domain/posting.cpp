@@ -3,12 +3,40 @@
 #include <fmt/format.h>
 
 #include "base/money.h"
+#include "base/result.h"
 
 namespace ledgerline {
 namespace {
 
-Posting refuse(Refusal refusal, const AccountState& account, std::string reason) {
-    return {refusal, account.balance_cents, std::move(reason)};
+struct Reason {
+    Refusal refusal;
+    std::string text;
+};
+
+// Why the account does not take its effect. No sum overflows: |balance| <= 9*10^15, and the legs of a transaction make
+// at most 10^17.
+std::optional<Reason> obstacle_of(const Touch& touch) {
+    const AccountState& account = *touch.account;
+    if (account.suspended) return Reason{Refusal::account_suspended, "account is suspended"};
+    if (touch.currency != account.currency)
+        return Reason{Refusal::currency_mismatch,
+                      fmt::format("currency mismatch: the account is kept in {}", account.currency)};
+    const std::int64_t balance_after = account.balance_cents + touch.net_cents;
+    if (touch.net_cents < 0 && balance_after < account.min_balance_cents)
+        return Reason{Refusal::insufficient_balance,
+                      fmt::format("insufficient balance: {} available, {} needed",
+                                  account.balance_cents - account.min_balance_cents, -touch.net_cents)};
+    if (touch.net_cents > 0 && balance_after > balance_cents_max)
+        return Reason{Refusal::balance_overflow,
+                      fmt::format("balance overflow: the balance may not exceed {}", balance_cents_max)};
+    return std::nullopt;
+}
+
+std::vector<Posting> refuse(std::span<const Touch> touches, const Reason& reason) {
+    std::vector<Posting> postings;
+    postings.reserve(touches.size());
+    for (const Touch& touch : touches) postings.push_back({reason.refusal, touch.account->balance_cents, reason.text});
+    return postings;
 }
 
 }  // namespace
@@ -29,29 +57,25 @@ std::string_view code_of(Refusal refusal) {
     LEDGERLINE_ASSERT(false);
 }
 
-Posting post(const Event& event, AccountState& account) {
-    LEDGERLINE_ASSERT(event.account_id == account.id);
-    if (account.suspended) return refuse(Refusal::account_suspended, account, "account is suspended");
-    if (event.currency != account.currency)
-        return refuse(Refusal::currency_mismatch, account,
-                      fmt::format("currency mismatch: the account is kept in {}", account.currency));
-
-    // Neither sum can overflow: |balance| <= 9*10^15 and amount <= 10^15.
-    const bool debit = event.type == TransactionType::debit;
-    const std::int64_t balance_after = account.balance_cents + (debit ? -event.amount_cents : event.amount_cents);
-    if (debit && balance_after < account.min_balance_cents)
-        return refuse(Refusal::insufficient_balance, account,
-                      fmt::format("insufficient balance: {} available, {} needed",
-                                  account.balance_cents - account.min_balance_cents, event.amount_cents));
-    if (!debit && balance_after > balance_cents_max)
-        return refuse(Refusal::balance_overflow, account,
-                      fmt::format("balance overflow: the balance may not exceed {}", balance_cents_max));
-    account.balance_cents = balance_after;
-    return {std::nullopt, balance_after, {}};
+std::vector<Posting> post(std::span<const Touch> touches) {
+    for (const Touch& touch : touches) {
+        auto reason = obstacle_of(touch);
+        if (!reason) continue;
+        if (touches.size() > 1)
+            reason->text = fmt::format("account {}: {}", touch.account->id.to_string(), reason->text);
+        return refuse(touches, *reason);
+    }
+    std::vector<Posting> postings;
+    postings.reserve(touches.size());
+    for (const Touch& touch : touches) {
+        touch.account->balance_cents += touch.net_cents;
+        postings.push_back({std::nullopt, touch.account->balance_cents, {}});
+    }
+    return postings;
 }
 
-Posting discard(const AccountState& account) {
-    return refuse(Refusal::discarded, account, "discarded: its dead letter was discarded");
+std::vector<Posting> discard(std::span<const Touch> touches) {
+    return refuse(touches, {Refusal::discarded, "discarded: its dead letter was discarded"});
 }
 
 }  // namespace ledgerline

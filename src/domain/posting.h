@@ -1,13 +1,15 @@
-// The posting rules: what happens to an event, given the state of its account. Pure functions, no I/O.
+// The posting rules: what happens to a transaction, given the state of the accounts that it touches. Pure functions, no
+// I/O.
 #pragma once
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/uuid.h"
-#include "domain/event.h"
 
 namespace ledgerline {
 
@@ -23,17 +25,27 @@ struct AccountState {
 enum class Refusal { insufficient_balance, account_suspended, currency_mismatch, balance_overflow, discarded };
 std::string_view code_of(Refusal refusal);
 
+// What became of a transaction, at the place of one of its accounts.
 struct Posting {
     std::optional<Refusal> refusal;        // nothing: PROCESSED
     std::int64_t balance_after_cents = 0;  // unchanged when refused
     std::string failure_reason;            // empty when PROCESSED
 };
 
-// Decides one event and, when it is posted, changes account's balance. The order of the checks is part of the contract:
-// suspension, currency, then the floor (debits) or the ceiling (credits).
-Posting post(const Event& event, AccountState& account);
+// An account that a transaction touches, and what the transaction means for it.
+struct Touch {
+    AccountState* account = nullptr;
+    std::int64_t net_cents = 0;
+    std::string_view currency;  // of the amount
+};
 
-// Ends a transaction whose dead letter was discarded: the balance stays.
-Posting discard(const AccountState& account);
+// Decides one transaction: it changes the balances of all its accounts or of none. The first account that does not take
+// its effect names the refusal. The order of the checks is part of the contract: suspension, currency, then the floor
+// (what lowers a balance) or the ceiling (what raises it). Returns one posting a touch. touches: at least one, no
+// account twice.
+std::vector<Posting> post(std::span<const Touch> touches);
+
+// Ends a transaction whose dead letter was discarded: the balances stay. One posting a touch.
+std::vector<Posting> discard(std::span<const Touch> touches);
 
 }  // namespace ledgerline

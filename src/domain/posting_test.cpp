@@ -7,52 +7,89 @@
 namespace ledgerline {
 namespace {
 
-Event event(TransactionType type, std::int64_t amount_cents, const char* currency = "EUR") {
-    Event made;
-    made.type = type;
-    made.amount_cents = amount_cents;
-    made.currency = currency;
-    return made;
-}
-
 AccountState account(std::int64_t balance_cents, std::int64_t min_balance_cents = 0, bool suspended = false) {
     return {{}, "EUR", balance_cents, min_balance_cents, suspended};
 }
 
+Posting post_one(AccountState& state, std::int64_t net_cents, const char* currency = "EUR") {
+    return post(std::vector<Touch>{{&state, net_cents, currency}}).front();
+}
+
 TEST(Posting, MovesTheBalance) {
     AccountState state = account(100);
-    EXPECT_EQ(post(event(TransactionType::credit, 50), state).balance_after_cents, 150);
-    EXPECT_EQ(post(event(TransactionType::debit, 150), state).balance_after_cents, 0);
+    EXPECT_EQ(post_one(state, 50).balance_after_cents, 150);
+    EXPECT_EQ(post_one(state, -150).balance_after_cents, 0);
     EXPECT_EQ(state.balance_cents, 0);
 }
 
 TEST(Posting, ADebitMayReachTheFloorButNotCrossIt) {
     AccountState state = account(100, -50);
-    const Posting refused = post(event(TransactionType::debit, 151), state);
+    const Posting refused = post_one(state, -151);
     EXPECT_EQ(refused.refusal, Refusal::insufficient_balance);
     EXPECT_EQ(refused.balance_after_cents, 100);
     EXPECT_TRUE(refused.failure_reason.starts_with("insufficient balance"));
-    EXPECT_FALSE(post(event(TransactionType::debit, 150), state).refusal);
+    EXPECT_FALSE(post_one(state, -150).refusal);
     EXPECT_EQ(state.balance_cents, -50);
 }
 
 TEST(Posting, ACreditMayReachTheCeilingButNotCrossIt) {
     AccountState state = account(balance_cents_max - 10);
-    EXPECT_EQ(post(event(TransactionType::credit, 11), state).refusal, Refusal::balance_overflow);
-    EXPECT_FALSE(post(event(TransactionType::credit, 10), state).refusal);
+    EXPECT_EQ(post_one(state, 11).refusal, Refusal::balance_overflow);
+    EXPECT_FALSE(post_one(state, 10).refusal);
     EXPECT_EQ(state.balance_cents, balance_cents_max);
 }
 
 TEST(Posting, ASuspendedAccountTakesNothing) {
     AccountState state = account(100, 0, true);
-    for (const auto type : {TransactionType::debit, TransactionType::credit})
-        EXPECT_EQ(post(event(type, 1), state).refusal, Refusal::account_suspended);
+    for (const std::int64_t net_cents : {-1, 0, 1})
+        EXPECT_EQ(post_one(state, net_cents).refusal, Refusal::account_suspended);
     EXPECT_EQ(state.balance_cents, 100);
 }
 
 TEST(Posting, AnotherCurrencyIsRefusedBeforeTheBalanceIsLookedAt) {
     AccountState state = account(0);
-    EXPECT_EQ(post(event(TransactionType::debit, 1, "USD"), state).refusal, Refusal::currency_mismatch);
+    EXPECT_EQ(post_one(state, -1, "USD").refusal, Refusal::currency_mismatch);
+}
+
+TEST(Posting, AnAccountBelowItsFloorTakesWhatDoesNotLowerIt) {
+    AccountState state = account(-80, -50);
+    EXPECT_FALSE(post_one(state, 0).refusal);
+    EXPECT_FALSE(post_one(state, 10).refusal);
+    EXPECT_EQ(post_one(state, -1).refusal, Refusal::insufficient_balance);
+}
+
+TEST(Posting, AllAccountsTakeTheirEffectOrNone) {
+    AccountState from = account(100), fees = account(5), to = account(balance_cents_max);
+    const std::vector<Touch> touches{{&from, -100, "EUR"}, {&fees, 1, "EUR"}, {&to, 99, "EUR"}};
+    const auto refused = post(touches);
+    ASSERT_EQ(refused.size(), 3u);
+    for (const Posting& posting : refused) EXPECT_EQ(posting.refusal, Refusal::balance_overflow);
+    EXPECT_EQ(refused[0].balance_after_cents, 100);
+    EXPECT_TRUE(refused[0].failure_reason.starts_with("account " + to.id.to_string()));
+    EXPECT_EQ(from.balance_cents, 100);
+    EXPECT_EQ(fees.balance_cents, 5);
+
+    to.balance_cents = 0;
+    const auto posted = post(touches);
+    for (const Posting& posting : posted) EXPECT_FALSE(posting.refusal);
+    EXPECT_EQ(posted[1].balance_after_cents, 6);
+    EXPECT_EQ(from.balance_cents, 0);
+    EXPECT_EQ(to.balance_cents, 99);
+}
+
+TEST(Posting, TheFirstAccountThatDoesNotTakeItsEffectNamesTheRefusal) {
+    AccountState poor = account(0), suspended = account(0, 0, true);
+    EXPECT_EQ(post(std::vector<Touch>{{&poor, -1, "EUR"}, {&suspended, 1, "EUR"}}).back().refusal,
+              Refusal::insufficient_balance);
+    EXPECT_EQ(post(std::vector<Touch>{{&suspended, 1, "EUR"}, {&poor, -1, "EUR"}}).back().refusal,
+              Refusal::account_suspended);
+}
+
+TEST(Posting, ADiscardChangesNothing) {
+    AccountState from = account(100), to = account(0);
+    for (const Posting& posting : discard(std::vector<Touch>{{&from, -1, "EUR"}, {&to, 1, "EUR"}}))
+        EXPECT_EQ(posting.refusal, Refusal::discarded);
+    EXPECT_EQ(from.balance_cents, 100);
 }
 
 }  // namespace

@@ -108,7 +108,7 @@ IntakeAnswers IntakeBatcher::accept_items(std::span<const IntakeItem> items, Att
                               with_code(fate_unknown ? outcome_unknown : overloaded, "not accepted in time"));
         attempt.tried = true;
         auto results = try_once(items, attempt);
-        if (results) return accepted(std::move(*results), fate_unknown);
+        if (results) return accepted(items, std::move(*results), fate_unknown);
 
         const Error& error = results.error();
         if (error.disposition == Disposition::refuse)
@@ -158,30 +158,36 @@ IntakeAnswers IntakeBatcher::accept_halves(std::span<const IntakeItem> items, At
     IntakeAnswers answers = accept_items(items.first(half), attempt, fate_unknown);
     std::map<Uuid, Error> left;
     for (std::size_t i = 0; i < half && !fate_unknown; ++i)
-        if (!answers[i]) left.try_emplace(items[i].account_id, not_stored(answers[i].error()));
+        if (!answers[i])
+            for (const Effect& effect : effects_of(items[i]))
+                left.try_emplace(effect.account_id, not_stored(answers[i].error()));
     IntakeAnswers rest = accept_rest(items.subspan(half), left, attempt, fate_unknown);
     std::ranges::move(rest, std::back_inserter(answers));
     return answers;
 }
 
-// left: accounts with an earlier row that was not accepted for a transient reason, and that reason. Their other rows
-// are not tried: they would overtake the earlier one when the client sends it again.
+// left: accounts touched by an earlier row that was not accepted for a transient reason, and that reason. Other rows
+// that touch them are not tried: they would overtake the earlier one when the client sends it again.
 IntakeAnswers IntakeBatcher::accept_rest(std::span<const IntakeItem> items, const std::map<Uuid, Error>& left,
                                          Attempt& attempt, bool fate_unknown) {
     if (left.empty()) return accept_items(items, attempt, fate_unknown);
+    const auto why_left = [&](const IntakeItem& item) -> const Error* {
+        for (const Effect& effect : effects_of(item))
+            if (const auto why = left.find(effect.account_id); why != left.end()) return &why->second;
+        return nullptr;
+    };
     std::vector<IntakeItem> others;
     for (const IntakeItem& item : items)
-        if (!left.contains(item.account_id)) others.push_back(item);
+        if (!why_left(item)) others.push_back(item);
     IntakeAnswers tried;
     if (!others.empty()) tried = accept_items(others, attempt, fate_unknown);
     IntakeAnswers answers;
     auto next = tried.begin();
     for (const IntakeItem& item : items) {
-        const auto why = left.find(item.account_id);
-        if (why == left.end())
-            answers.push_back(std::move(*next++));
+        if (const Error* why = why_left(item))
+            answers.emplace_back(std::unexpected(*why));
         else
-            answers.emplace_back(std::unexpected(why->second));
+            answers.push_back(std::move(*next++));
     }
     return answers;
 }
@@ -205,7 +211,8 @@ IntakeAnswers IntakeBatcher::refuse_one(const IntakeItem& item, const Error& err
 }
 
 // fate_unknown: an earlier try may have stored what this one could not.
-IntakeAnswers IntakeBatcher::accepted(std::vector<IntakeResult> results, bool fate_unknown) {
+IntakeAnswers IntakeBatcher::accepted(std::span<const IntakeItem> items, std::vector<IntakeResult> results,
+                                      bool fate_unknown) {
     reach_database();
     if (results.size() >= batch_rows_max_) batch_rows_max_ = std::min(batch_rows_max_ * 2, config_.batch_rows_max);
     const bool stored = std::ranges::any_of(
@@ -216,8 +223,9 @@ IntakeAnswers IntakeBatcher::accepted(std::vector<IntakeResult> results, bool fa
     }
     IntakeAnswers answers;
     answers.reserve(results.size());
-    for (IntakeResult& result : results) {
-        note_lane(result);
+    for (std::size_t i = 0; i < results.size(); ++i) {
+        IntakeResult& result = results[i];
+        note_lanes(items[i], result);
         if (result.status == IntakeResult::Status::lane_held)
             answers.emplace_back(std::unexpected(with_code(fate_unknown ? outcome_unknown : overloaded,
                                                            "the account's lane is locked by another session")));
@@ -227,12 +235,12 @@ IntakeAnswers IntakeBatcher::accepted(std::vector<IntakeResult> results, bool fa
     return answers;
 }
 
-void IntakeBatcher::note_lane(const IntakeResult& result) {
-    if (result.status == IntakeResult::Status::lane_held) {
-        if (held_lanes_.insert(result.lane).second) probe_.lane_held(result.lane);
-    } else if (result.status == IntakeResult::Status::created && held_lanes_.erase(result.lane) > 0) {
-        probe_.lane_free(result.lane);
-    }
+void IntakeBatcher::note_lanes(const IntakeItem& item, const IntakeResult& result) {
+    if (result.status == IntakeResult::Status::lane_held && held_lanes_.insert(result.lane).second)
+        probe_.lane_held(result.lane);
+    if (result.status != IntakeResult::Status::created || held_lanes_.empty()) return;
+    for (const Effect& effect : effects_of(item))
+        if (held_lanes_.erase(lane_of(effect.account_id)) > 0) probe_.lane_free(lane_of(effect.account_id));
 }
 
 void IntakeBatcher::lose_database(const Error& error) {

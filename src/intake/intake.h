@@ -103,8 +103,8 @@ private:
     IntakeAnswers refuse_one(const IntakeItem& item, const Error& error, Attempt& attempt);
     IntakeAnswers accept_rest(std::span<const IntakeItem> items, const std::map<Uuid, Error>& left, Attempt& attempt,
                               bool fate_unknown);
-    IntakeAnswers accepted(std::vector<IntakeResult> results, bool fate_unknown);
-    void note_lane(const IntakeResult& result);
+    IntakeAnswers accepted(std::span<const IntakeItem> items, std::vector<IntakeResult> results, bool fate_unknown);
+    void note_lanes(const IntakeItem& item, const IntakeResult& result);
     void note_queue() { probe_.queued(queue_.size()); }
     void lose_database(const Error& error);
     void reach_database();

@@ -22,35 +22,45 @@
 #include "base/uuid.h"
 #include "db/sqlstate.h"
 #include "domain/event.h"
+#include "domain/legs.h"
 #include "observe/trace.h"
 
 namespace ledgerline::intake {
+
+using db::outcome_unknown;
 
 // One request to accept a transaction. Its ids are made before the first try, so that a batch whose fate is unknown can
 // run again: rows found under those ids were created by it.
 struct IntakeItem {
     Uuid transaction_id;
     Uuid event_id;
-    Uuid account_id;
-    std::int64_t amount_cents = 0;
-    std::string currency;
+    Uuid account_id;                // the scope of the key; of a transfer, the first account that its legs name
+    std::int64_t amount_cents = 0;  // of a transfer, the sum of its legs
+    std::string currency;           // of a transfer, that of its first leg
     TransactionType type = TransactionType::credit;
     std::string idempotency_key;
-    std::optional<std::string> metadata;  // a JSON object, as jsonb prints it
+    std::vector<Leg> legs{};                 // of a transfer, 1 to legs_max; otherwise empty
+    std::optional<std::string> reference{};  // the caller's own name for it
+    std::optional<std::string> metadata;     // a JSON object, as jsonb prints it
     std::string traceparent;
 
     // Size in memory.
     std::size_t bytes() const {
         return sizeof(IntakeItem) + currency.size() + idempotency_key.size() + traceparent.size() +
-               (metadata ? metadata->size() : 0);
+               (metadata ? metadata->size() : 0) + (reference ? reference->size() : 0) + legs.size() * sizeof(Leg);
     }
 };
+
+// Makes item a transfer: its account, amount and currency follow from the legs.
+void set_legs(IntakeItem& item, std::vector<Leg> legs);
+// What the transaction means for each account that it touches: its places, in the order in which they are given.
+std::vector<Effect> effects_of(const IntakeItem& item);
 
 struct IntakeResult {
     enum class Status {
         created,
         replayed,    // the key is known, with the same body
-        key_reused,  // the key is known, with another body
+        key_reused,  // the key is known for the first account, with another body
         account_not_found,
         account_suspended,
         currency_mismatch,
@@ -59,15 +69,14 @@ struct IntakeResult {
     };
     Status status = Status::failed;
     Uuid transaction_id;           // created or replayed
-    int lane = 0;                  // created, lane_held
-    std::int64_t seq = 0;          // created
+    Uuid account_id;               // account_not_found, account_suspended, currency_mismatch: which
+    int lane = 0;                  // created: of the first place; lane_held
+    std::int64_t seq = 0;          // created: of the first place
     WallTime created_at;           // created
     std::string account_currency;  // currency_mismatch
     std::string error;             // failed
     TraceContext batch;            // created: the span of its intake transaction (set by IntakeBatcher)
 };
-
-using db::outcome_unknown;
 
 // Which lanes to wait for when another session holds them.
 struct LaneWaits {
@@ -83,8 +92,11 @@ public:
     virtual ~IntakeStore() = default;
 
     // Accepts the items in order, each on its own merits: one result per item. Locks the batch's lanes in ascending
-    // order, reads accounts and keys in a statement that begins after that, numbers the new rows in item order, and
+    // order, reads accounts and keys in a statement that begins after that, numbers the new places in item order, and
     // commits. A key that occurs twice among the items is accepted once; later occurrences replay it or are refused.
+    //
+    // A transfer gets a place in the lane of each account that it touches, all of them or none. Its key is looked up
+    // under all these accounts: the same legs in another order, so with another first account, replay it.
     //
     // Error with Disposition::retry and code outcome_unknown: the commit was sent and its fate is unknown; run the same
     // items again. Any other error: nothing was stored. Disposition::refuse: at least one of the items is at fault.

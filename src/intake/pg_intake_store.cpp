@@ -19,34 +19,50 @@ namespace ledgerline::intake {
 namespace {
 
 using Status = IntakeResult::Status;
-using Found = sql::IntakeReadBatch::Row;  // what the database holds for one item
+using Account = sql::IntakeReadAccounts::Row;
+using Known = sql::IntakeReadKeys::Row;  // a transaction under the key of an item
 
 bool same_metadata(const std::optional<std::string>& a, const std::optional<std::string>& b) {
     return a.has_value() == b.has_value() && (!a || json::is_same_jsonb(*a, *b));
 }
 
 bool same_request(const IntakeItem& a, const IntakeItem& b) {
-    return a.amount_cents == b.amount_cents && a.currency == b.currency && a.type == b.type &&
+    return a.type == b.type && a.amount_cents == b.amount_cents && same_legs(a.legs, b.legs) &&
+           (!a.legs.empty() || a.currency == b.currency) && a.reference == b.reference &&
            same_metadata(a.metadata, b.metadata);
 }
 
-// Items as columns for unnest(), each with its place relative to the last seq of its lane.
+// Items as columns for unnest(), each place relative to the last seq of its lane.
 class Columns {
 public:
-    void append(const IntakeItem& item) {
-        const int lane = lane_of(item.account_id);
+    void append(const IntakeItem& item, std::span<const Effect> effects) {
+        const Effect& first = effects.front();
+        const bool transfer = !item.legs.empty();
         transaction_ids_.push_back(item.transaction_id);
         account_ids_.push_back(item.account_id);
         event_ids_.push_back(item.event_id);
-        lanes_of_.push_back(lane);
-        nths_.push_back(++counts_[lane]);
+        lanes_of_.push_back(lane_of(item.account_id));
+        nths_.push_back(++counts_[lanes_of_.back()]);
         amounts_cents_.push_back(item.amount_cents);
-        nets_cents_.push_back(item.type == TransactionType::debit ? -item.amount_cents : item.amount_cents);
-        currencies_.push_back(item.currency);
+        nets_cents_.push_back(first.net_cents);
+        places_.push_back(static_cast<int>(effects.size()));
+        versions_.push_back(transfer ? event_schema_version_with_legs : event_schema_version);
+        currencies_.push_back(first.currency);
         types_.emplace_back(name_of(item.type));
         keys_.push_back(item.idempotency_key);
+        legs_.push_back(transfer ? std::optional(legs_json(item.legs)) : std::nullopt);
+        references_.push_back(item.reference);
         metadata_.push_back(item.metadata);
         traceparents_.push_back(item.traceparent.empty() ? std::nullopt : std::optional(item.traceparent));
+        for (const Effect& effect : effects.subspan(1)) {
+            further_items_.push_back(static_cast<int>(size()));
+            further_accounts_.push_back(effect.account_id);
+            further_lanes_.push_back(lane_of(effect.account_id));
+            further_nths_.push_back(++counts_[further_lanes_.back()]);
+            further_nets_cents_.push_back(effect.net_cents);
+            further_currencies_.push_back(effect.currency);
+            further_keys_.push_back(item.idempotency_key);
+        }
     }
 
     std::size_t size() const { return transaction_ids_.size(); }
@@ -57,15 +73,25 @@ public:
         return {lanes.begin(), lanes.end()};
     }
 
-    db::Call read() const {
-        return sql::IntakeReadBatch{.account_ids = account_ids_,
-                                    .amounts_cents = amounts_cents_,
-                                    .currencies = currencies_,
-                                    .types = types_,
-                                    .idempotency_keys = keys_,
-                                    .metadata = metadata_};
+    // What is known of the accounts, and of the keys under all of them.
+    std::vector<db::Call> read() const {
+        std::vector<int> touching;
+        for (std::size_t i = 1; i <= size(); ++i) touching.push_back(static_cast<int>(i));
+        touching.insert(touching.end(), further_items_.begin(), further_items_.end());
+        std::vector<Uuid> touched = account_ids_;
+        touched.insert(touched.end(), further_accounts_.begin(), further_accounts_.end());
+        return {sql::IntakeReadAccounts{.account_ids = touched}, sql::IntakeReadKeys{.amounts_cents = amounts_cents_,
+                                                                                     .currencies = currencies_,
+                                                                                     .types = types_,
+                                                                                     .idempotency_keys = keys_,
+                                                                                     .legs = legs_,
+                                                                                     .references = references_,
+                                                                                     .metadata = metadata_,
+                                                                                     .touching = touching,
+                                                                                     .account_ids = touched}};
     }
-    db::Call accept() const {
+    // keys_looked_up: no item is another one that was accepted before with its legs in another order.
+    db::Call accept(bool keys_looked_up) const {
         const std::vector<int> lanes = this->lanes();
         return sql::IntakeAcceptNew{.lanes = lanes,
                                     .ids = transaction_ids_,
@@ -75,20 +101,37 @@ public:
                                     .nths = nths_,
                                     .amounts_cents = amounts_cents_,
                                     .nets_cents = nets_cents_,
+                                    .places = places_,
+                                    .schema_versions = versions_,
                                     .currencies = currencies_,
                                     .types = types_,
                                     .idempotency_keys = keys_,
+                                    .legs = legs_,
+                                    .references = references_,
                                     .metadata = metadata_,
-                                    .traceparents = traceparents_};
+                                    .traceparents = traceparents_,
+                                    .further_items = further_items_,
+                                    .further_accounts = further_accounts_,
+                                    .further_lanes = further_lanes_,
+                                    .further_nths = further_nths_,
+                                    .further_nets_cents = further_nets_cents_,
+                                    .further_currencies = further_currencies_,
+                                    .further_keys = further_keys_,
+                                    .keys_looked_up = keys_looked_up};
     }
 
 private:
     std::vector<Uuid> transaction_ids_, account_ids_, event_ids_;
-    std::vector<int> lanes_of_, nths_;
+    std::vector<int> lanes_of_, nths_, places_, versions_;
     std::vector<std::int64_t> amounts_cents_, nets_cents_;
     std::vector<std::string> currencies_, types_, keys_;
-    std::vector<std::optional<std::string>> metadata_, traceparents_;
-    std::map<int, int> counts_;  // by lane
+    std::vector<std::optional<std::string>> legs_, references_, metadata_, traceparents_;
+    // The places after the first one of each item.
+    std::vector<int> further_items_, further_lanes_, further_nths_;
+    std::vector<Uuid> further_accounts_;
+    std::vector<std::int64_t> further_nets_cents_;
+    std::vector<std::string> further_currencies_, further_keys_;
+    std::map<int, int> counts_;  // of places, by lane
 };
 
 // One batch. Most need one round trip: all items are new and their accounts take them. If the database finds otherwise,
@@ -98,19 +141,29 @@ public:
     // waits must outlive it.
     Batch(std::span<const IntakeItem> items, const LaneWaits& waits)
         : items_(items), waits_(waits), results_(items.size()) {
-        for (const IntakeItem& item : items) all_.append(item);
+        effects_.reserve(items.size());
+        for (const IntakeItem& item : items) all_.append(item, effects_.emplace_back(effects_of(item)));
     }
 
     bool may_be_all_new() const {
         std::unordered_set<Key, KeyHash> keys;
-        return waits_.waits_for_all() &&
-               std::ranges::all_of(items_, [&](const IntakeItem& item) { return keys.insert(key_of(item)).second; });
+        const auto is_repeated = [&](std::size_t i) {
+            const auto further = std::span(effects_[i]).subspan(1);
+            return std::ranges::any_of(further,
+                                       [&](const Effect& effect) {
+                                           return keys.contains({effect.account_id, items_[i].idempotency_key});
+                                       }) ||
+                   !keys.insert(key_of(items_[i])).second;
+        };
+        for (std::size_t i = 0; i < items_.size(); ++i)
+            if (is_repeated(i)) return false;
+        return waits_.waits_for_all();
     }
     std::vector<db::Call> accept_all_calls() const {
         return {{db::begin, {}},
                 sql::IntakeNoSeqScan{},
                 sql::IntakeLockLanes{all_.lanes()},
-                all_.accept(),
+                all_.accept(false),
                 {db::commit, {}}};
     }
     void take_accepted_all(const db::Rows& answer) {
@@ -126,20 +179,22 @@ public:
         calls.push_back(sql::IntakeNoSeqScan{});
         calls.push_back(sql::IntakeLockLanes{waited_for});
         calls.push_back(sql::IntakeLockFreeLanes{others});
-        calls.push_back(all_.read());
+        std::ranges::move(all_.read(), std::back_inserter(calls));
         return calls;
     }
 
     // Takes the answers of read_calls(). Decides every item in arrival order.
     void decide(std::span<const db::Rows> answers) {
-        std::vector<Found> found = db::rows_of<sql::IntakeReadBatch>(answers.back());
-        db::expect(found.size() == items_.size(), "intake read a different number of rows than it asked for");
+        for (auto& account : db::rows_of<sql::IntakeReadAccounts>(answers[4])) accounts_.emplace(account.id, account);
+        std::vector<std::vector<Known>> known(items_.size());
+        for (auto& row : db::rows_of<sql::IntakeReadKeys>(answers[5]))
+            known.at(static_cast<std::size_t>(row.item) - 1).push_back(row);
         for (const db::Rows& lanes : answers.subspan(2, 2))
             for (const auto& locked : db::rows_of<sql::IntakeLockLanes>(lanes)) locked_.insert(locked.lane);
         for (std::size_t i = 0; i < items_.size(); ++i) {
-            if (decide_known_key(i, found[i]) || decide_account(i, found[i]) || decide_repeated_key(i)) continue;
+            if (decide_known_key(i, known[i]) || decide_accounts(i) || decide_repeated_key(i)) continue;
             new_.push_back(i);
-            rest_.append(items_[i]);
+            rest_.append(items_[i], effects_[i]);
         }
     }
 
@@ -148,7 +203,7 @@ public:
     // for a synchronous standby was cut short.
     bool has_found_rows() const { return found_rows_; }
 
-    std::vector<db::Call> accept_rest_calls() const { return {rest_.accept(), {db::commit, {}}}; }
+    std::vector<db::Call> accept_rest_calls() const { return {rest_.accept(true), {db::commit, {}}}; }
     void take_accepted_rest(const db::Rows& answer) { take_accepted(answer, rest_); }
 
     std::vector<IntakeResult> take_results() { return std::move(results_); }
@@ -168,36 +223,51 @@ private:
     static Key key_of(const IntakeItem& item) { return {item.account_id, item.idempotency_key}; }
 
     // A key that was committed before. A row under this item's own id was stored by an earlier try of the same batch.
-    bool decide_known_key(std::size_t i, const Found& found) {
-        if (!found.known_id) return false;
+    // One under a further account counts only when it is the same transfer: the key's scope is the first account.
+    bool decide_known_key(std::size_t i, std::span<const Known> known) {
+        const auto own = std::ranges::find(known, items_[i].transaction_id, &Known::id);
+        const auto same = own != known.end() ? own : std::ranges::find(known, true, &Known::same_request);
+        const auto found =
+            same != known.end() ? same : std::ranges::find(known, items_[i].account_id, &Known::account_id);
+        if (found == known.end()) return false;
         IntakeResult& result = results_[i];
         found_rows_ = true;
-        result.transaction_id = *found.known_id;
-        if (result.transaction_id == items_[i].transaction_id) {
+        result.transaction_id = found->id;
+        if (found == own) {
             result.status = Status::created;
-            result.lane = db::required(found.known_lane);
-            result.seq = db::required(found.known_seq);
-            result.created_at = db::required(found.known_created_at);
+            result.lane = found->lane;
+            result.seq = found->seq;
+            result.created_at = found->created_at;
         } else {
-            result.status = db::required(found.same_body) ? Status::replayed : Status::key_reused;
+            result.status = found->same_request ? Status::replayed : Status::key_reused;
         }
         return true;
     }
 
-    bool decide_account(std::size_t i, Found& found) {
+    // The first account that does not take the transaction.
+    bool decide_accounts(std::size_t i) {
+        return std::ranges::any_of(effects_[i], [&](const Effect& effect) { return decide_account(i, effect); });
+    }
+
+    bool decide_account(std::size_t i, const Effect& effect) {
         IntakeResult& result = results_[i];
-        if (!found.lane) {
+        result.account_id = effect.account_id;
+        const auto account = accounts_.find(effect.account_id);
+        if (account == accounts_.end()) {
             result.status = Status::account_not_found;
             return true;
         }
-        result.lane = *found.lane;
+        result.lane = lane_of(effect.account_id);
+        const auto left = left_.find(effect.account_id);
+        if (left != left_.end()) result.lane = left->second;
         if (!locked_.contains(result.lane)) {
             result.status = Status::lane_held;
-        } else if (db::required(found.suspended)) {
+            for (const Effect& other : effects_[i]) left_.try_emplace(other.account_id, result.lane);
+        } else if (account->second.suspended) {
             result.status = Status::account_suspended;
-        } else if (found.account_currency != items_[i].currency) {
+        } else if (account->second.currency != effect.currency) {
             result.status = Status::currency_mismatch;
-            result.account_currency = db::required(std::move(found.account_currency));
+            result.account_currency = account->second.currency;
         } else {
             return false;
         }
@@ -206,12 +276,18 @@ private:
 
     // A key that an earlier item of this batch has taken. A refused item takes no key.
     bool decide_repeated_key(std::size_t i) {
-        const auto [leader, is_first] = leaders_.try_emplace(key_of(items_[i]), i);
-        if (is_first) return false;
-        const IntakeItem& first = items_[leader->second];
-        results_[i].status = same_request(first, items_[i]) ? Status::replayed : Status::key_reused;
-        results_[i].transaction_id = first.transaction_id;
-        return true;
+        for (const Effect& effect : effects_[i]) {
+            const auto leader = leaders_.find({effect.account_id, items_[i].idempotency_key});
+            if (leader == leaders_.end()) continue;
+            const IntakeItem& first = items_[leader->second];
+            const bool same = same_request(first, items_[i]);
+            if (!same && first.account_id != items_[i].account_id) continue;
+            results_[i].status = same ? Status::replayed : Status::key_reused;
+            results_[i].transaction_id = first.transaction_id;
+            return true;
+        }
+        leaders_.emplace(key_of(items_[i]), i);
+        return false;
     }
 
     // accepted: the columns of the new items. The answer tells the last seqs that their places follow.
@@ -237,12 +313,17 @@ private:
 
     std::span<const IntakeItem> items_;
     const LaneWaits& waits_;
+    std::vector<std::vector<Effect>> effects_;  // of each item
     std::vector<IntakeResult> results_;
     Columns all_;
     Columns rest_;                  // the items that turned out to be new
     std::vector<std::size_t> new_;  // their positions
     bool found_rows_ = false;
     std::set<int> locked_;  // lanes
+    // Accounts touched by an earlier item that is left because of a held lane, and that lane: what follows must not
+    // overtake it.
+    std::unordered_map<Uuid, int> left_;
+    std::unordered_map<Uuid, Account> accounts_;
     std::unordered_map<Key, std::size_t, KeyHash> leaders_;
 };
 

@@ -24,10 +24,15 @@ Event event_of(sql::PublishRead::Row row) {
             .traceparent = std::move(row.traceparent).value_or(""),
             .transaction_id = row.id,
             .account_id = row.account_id,
+            .net_cents = row.net_cents,
+            .places = row.places,
+            .is_first = row.is_first,
             .amount_cents = row.amount_cents,
             .currency = std::move(row.currency),
             .type = *type,
             .idempotency_key = std::move(row.idempotency_key),
+            .legs = std::move(row.legs),
+            .reference = std::move(row.reference),
             .metadata = std::move(row.metadata)};
 }
 

@@ -89,10 +89,10 @@ std::vector<std::int64_t> post_many(std::uint16_t port, const std::string& accou
 // Computes every balance again, in the order of acceptance.
 void expect_decided_in_order(const UpProcess& up) {
     db::Connection connection = up.connect();
-    const auto rows = connection.query(
-        {"test_decided",
-         "SELECT t.type, t.amount_cents, d.kind, d.balance_after_cents, d.seq - t.seq FROM accepted t "
-         "JOIN decisions d ON d.transaction_id = t.id ORDER BY t.seq"});
+    const auto rows =
+        connection.query({"test_decided",
+                          "SELECT t.type, t.amount_cents, d.kind, d.balance_after_cents, d.seq - t.seq FROM accepted t "
+                          "JOIN decisions d ON d.transaction_id = t.id ORDER BY t.seq"});
     ASSERT_TRUE(rows) << rows.error().message;
     ASSERT_EQ(rows->size(), static_cast<std::size_t>(kClients * kRequestsPerClient));
     std::int64_t balance_cents = 0;

@@ -3,15 +3,16 @@
 #include <fmt/format.h>
 #include <sodium.h>
 
+#include <algorithm>
 #include <map>
 #include <unordered_map>
+#include <utility>
 
 #include "base/wakeup.h"
 
 namespace ledgerline::test {
 namespace {
 
-constexpr milliseconds kStalled{60'000};
 constexpr milliseconds kDrainMax{600'000};
 constexpr milliseconds kLook{50};
 constexpr milliseconds kVerify{120'000};
@@ -32,8 +33,19 @@ struct StoredTransaction {
     std::string key;
     std::int64_t amount_cents = 0;
     bool credit = true;
-    std::int64_t lane = 0;
-    std::int64_t seq = 0;
+    std::string to_account_id;  // of a transfer
+
+    // What it means for each account.
+    std::map<std::string, std::int64_t> nets_cents() const {
+        std::map<std::string, std::int64_t> nets{{account_id, credit ? amount_cents : -amount_cents}};
+        if (!to_account_id.empty()) nets[to_account_id] += amount_cents;
+        return nets;
+    }
+};
+
+struct StoredPlace {
+    std::string transaction_id;
+    std::string account_id;
 };
 
 struct StoredOutcome {
@@ -84,32 +96,47 @@ private:
 
     void read_accepted() {
         const db::Rows rows = read("audit_accepted",
-                                   "SELECT id::text, account_id::text, idempotency_key, amount_cents, type, lane, seq "
-                                   "FROM accepted ORDER BY lane, seq");
-        std::map<std::int64_t, std::int64_t> last_seq;
+                                   "SELECT id::text, account_id::text, idempotency_key, amount_cents, type, "
+                                   "coalesce(legs -> 0 ->> 'to_account_id', '') FROM accepted");
         for (std::size_t row = 0; row < rows.size(); ++row) {
-            StoredTransaction stored{std::string(rows.text(row, 0)),
-                                     std::string(rows.text(row, 1)),
-                                     std::string(rows.text(row, 2)),
-                                     rows.int64(row, 3),
-                                     rows.text(row, 4) == "CREDIT",
-                                     rows.int64(row, 5),
-                                     rows.int64(row, 6)};
-            if (stored.seq != ++last_seq[stored.lane])
-                found(fmt::format("lane {} has a hole before seq {}", stored.lane, stored.seq));
-            seqs_[stored.key] = stored.seq;
-            accepted_.push_back(std::move(stored));
+            StoredTransaction stored{std::string(rows.text(row, 0)), std::string(rows.text(row, 1)),
+                                     std::string(rows.text(row, 2)), rows.int64(row, 3),
+                                     rows.text(row, 4) == "CREDIT",  std::string(rows.text(row, 5))};
+            ids_[stored.key] = stored.id;
+            accepted_.emplace(stored.id, std::move(stored));
         }
+        read_places();
+    }
+
+    // Those given at intake. The others are of replays, which no load makes.
+    void read_places() {
+        const db::Rows rows = read("audit_places",
+                                   "SELECT transaction_id::text, account_id::text, lane, seq FROM lane_places "
+                                   "WHERE dead_letter_id IS NULL ORDER BY lane, seq");
+        for (std::size_t row = 0; row < rows.size(); ++row) {
+            const StoredPlace place{std::string(rows.text(row, 0)), std::string(rows.text(row, 1))};
+            std::vector<StoredPlace>& lane = lanes_[rows.int64(row, 2)];
+            lane.push_back(place);
+            if (rows.int64(row, 3) != std::ssize(lane))
+                found(fmt::format("lane {} has a hole before seq {}", rows.int64(row, 2), rows.int64(row, 3)));
+            seqs_[place.transaction_id][place.account_id] = rows.int64(row, 3);
+        }
+        for (const auto& [id, stored] : accepted_)
+            if (seqs_[id].size() != stored.nets_cents().size())
+                found(fmt::format("{} has {} places for {} accounts", stored.key, seqs_[id].size(),
+                                  stored.nets_cents().size()));
     }
 
     void read_outcomes() {
-        const db::Rows rows = read("audit_outcomes",
-                                   "SELECT transaction_id::text, kind, balance_after_cents, coalesce(failure_code, '') "
-                                   "FROM decisions WHERE kind <> 'PARKED'");
+        const db::Rows rows =
+            read("audit_outcomes",
+                 "SELECT transaction_id::text, kind, balance_after_cents, coalesce(failure_code, ''), "
+                 "account_id::text FROM decisions WHERE kind <> 'PARKED'");
         for (std::size_t row = 0; row < rows.size(); ++row) {
             const StoredOutcome outcome{rows.text(row, 1) == "POSTED", rows.int64(row, 2),
                                         std::string(rows.text(row, 3))};
-            if (!outcomes_.try_emplace(std::string(rows.text(row, 0)), outcome).second)
+            auto& of_transaction = outcomes_[std::string(rows.text(row, 0))];
+            if (!of_transaction.try_emplace(std::string(rows.text(row, 4)), outcome).second)
                 found(fmt::format("{} has two outcomes", rows.text(row, 0)));
         }
     }
@@ -117,7 +144,7 @@ private:
     // What was told is stored, once and as it was sent; and what is stored was told.
     void check_told() {
         std::size_t matched = 0;
-        for (const StoredTransaction& stored : accepted_) {
+        for (const auto& [id, stored] : accepted_) {
             const auto told = told_.find(stored.key);
             if (told == told_.end()) {
                 found("stored, but no client knows of it: " + stored.key);
@@ -126,48 +153,92 @@ private:
             ++matched;
             const ToldTransaction& sent = told->second;
             if (sent.id != stored.id || sent.account_id != stored.account_id ||
-                sent.amount_cents != stored.amount_cents || sent.credit != stored.credit)
+                sent.amount_cents != stored.amount_cents || sent.credit != stored.credit ||
+                sent.to_account_id != stored.to_account_id)
                 found(fmt::format("{} is stored otherwise than it was sent", stored.key));
         }
         if (matched < told_.size()) {
             for (const auto& [key, told] : told_)
-                if (!seqs_.contains(key)) found("answered with 201 and not stored: " + key);
+                if (!ids_.contains(key)) found("answered with 201 and not stored: " + key);
         }
         for (const Evidence& client : evidence_)
             for (const std::string& key : client.refused_keys)
-                if (seqs_.contains(key)) found("refused and stored: " + key);
+                if (ids_.contains(key)) found("refused and stored: " + key);
     }
 
-    // The posting rule once more: a debit that would cross the floor fails and changes nothing.
+    // Takes the lanes from their beginnings: a transaction's turn has come when it is next in all its lanes.
     void check_model() {
         std::map<std::string, std::int64_t> balances;
-        for (const StoredTransaction& stored : accepted_) {
-            const auto outcome = outcomes_.find(stored.id);
-            if (is_poisoned(stored.key)) {
-                ++poisoned_;
-                if (outcome != outcomes_.end()) found("poisoned and yet decided: " + stored.key);
-                continue;
+        std::map<std::int64_t, std::size_t> done;
+        std::set<std::int64_t> due;
+        for (const auto& [lane, places] : lanes_) due.insert(lane);
+        std::size_t decided = 0;
+        while (!due.empty()) {
+            const std::int64_t lane = *due.begin();
+            due.erase(due.begin());
+            if (done[lane] == lanes_[lane].size()) continue;
+            const std::string& id = lanes_[lane][done[lane]].transaction_id;
+            if (!is_next_everywhere(id, done)) continue;
+            check_outcome(accepted_.at(id), balances);
+            ++decided;
+            for (const auto& [account, at] : lanes_of(id)) {
+                ++done[at];
+                due.insert(at);
             }
-            if (outcome == outcomes_.end()) {
-                found(fmt::format("undecided: {} (lane {}, seq {})", stored.key, stored.lane, stored.seq));
-                continue;
-            }
-            std::int64_t& balance = balances[stored.account_id];
-            const std::int64_t next = balance + (stored.credit ? stored.amount_cents : -stored.amount_cents);
-            const bool covered = stored.credit || next >= floors_cents_[stored.account_id];
-            if (covered) balance = next;
-            const StoredOutcome& said = outcome->second;
+        }
+        if (decided != accepted_.size()) found("transactions wait for one another in a circle");
+        if (outcomes_.size() + poisoned_ > accepted_.size()) found("there are outcomes of nothing that was accepted");
+        check_balances(balances);
+    }
+
+    // By account.
+    const std::map<std::string, std::int64_t>& lanes_of(const std::string& id) {
+        auto& of_transaction = lanes_of_[id];
+        if (of_transaction.empty())
+            for (const auto& [lane, places] : lanes_)
+                for (const auto& [account, seq] : seqs_[id])
+                    if (seq <= std::ssize(places) && places[static_cast<std::size_t>(seq - 1)].transaction_id == id &&
+                        places[static_cast<std::size_t>(seq - 1)].account_id == account)
+                        of_transaction[account] = lane;
+        return of_transaction;
+    }
+
+    bool is_next_everywhere(const std::string& id, const std::map<std::int64_t, std::size_t>& done) {
+        std::map<std::int64_t, std::size_t> next = done;
+        std::map<std::pair<std::int64_t, std::int64_t>, std::string> in_order;  // accounts by lane and seq
+        for (const auto& [account, lane] : lanes_of(id)) in_order[{lane, seqs_[id][account]}] = account;
+        for (const auto& [place, account] : in_order)
+            if (static_cast<std::size_t>(place.second) != ++next[place.first]) return false;
+        return true;
+    }
+
+    // The posting rule once more: what would take an account below its floor fails and changes nothing.
+    void check_outcome(const StoredTransaction& stored, std::map<std::string, std::int64_t>& balances) {
+        const auto outcome = outcomes_.find(stored.id);
+        if (is_poisoned(stored.key)) {
+            ++poisoned_;
+            if (outcome != outcomes_.end()) found("poisoned and yet decided: " + stored.key);
+            return;
+        }
+        const auto nets = stored.nets_cents();
+        if (outcome == outcomes_.end() || outcome->second.size() != nets.size())
+            return found(fmt::format("undecided: {}", stored.key));
+        const bool covered = std::ranges::all_of(nets, [&](const auto& net) {
+            return net.second >= 0 || balances[net.first] + net.second >= floors_cents_[net.first];
+        });
+        for (const auto& [account, net_cents] : nets) {
+            std::int64_t& balance = balances[account];
+            if (covered) balance += net_cents;
+            const StoredOutcome& said = outcome->second[account];
             if (said.processed != covered || (covered && said.balance_after_cents != balance))
                 found(fmt::format("{} ended {} with balance {}, by the model {} with {}", stored.key,
                                   said.processed ? "PROCESSED" : "FAILED", said.balance_after_cents,
                                   covered ? "PROCESSED" : "FAILED", balance));
             if (!said.processed && said.failure_code != "insufficient_balance")
                 found(fmt::format("{} failed for {}", stored.key, said.failure_code));
-            if (said.processed && said.balance_after_cents < floors_cents_[stored.account_id])
+            if (said.processed && net_cents < 0 && said.balance_after_cents < floors_cents_[account])
                 found(stored.key + " took the balance below the floor");
         }
-        if (outcomes_.size() + poisoned_ > accepted_.size()) found("there are outcomes of nothing that was accepted");
-        check_balances(balances);
     }
 
     void check_balances(const std::map<std::string, std::int64_t>& balances) {
@@ -187,15 +258,16 @@ private:
     void check_order() {
         std::map<std::string, std::set<const Evidence*>> users;
         for (const Evidence& client : evidence_)
-            for (const ToldTransaction& told : client.accepted) users[told.account_id].insert(&client);
+            for (const ToldTransaction& told : client.accepted)
+                for (const std::string& account : {told.account_id, told.to_account_id}) users[account].insert(&client);
         for (const Evidence& client : evidence_) {
             std::map<std::string, std::int64_t> last_seq;
-            for (const ToldTransaction& told : client.accepted) {
-                if (users[told.account_id].size() > 1 || !seqs_.contains(told.key)) continue;
-                std::int64_t& last = last_seq[told.account_id];
-                if (seqs_[told.key] <= last) found("accepted out of order: " + told.key);
-                last = seqs_[told.key];
-            }
+            for (const ToldTransaction& told : client.accepted)
+                for (const std::string& account : {told.account_id, told.to_account_id}) {
+                    if (account.empty() || users[account].size() > 1 || !ids_.contains(told.key)) continue;
+                    const std::int64_t seq = seqs_[ids_[told.key]][account];
+                    if (seq <= std::exchange(last_seq[account], seq)) found("accepted out of order: " + told.key);
+                }
         }
     }
 
@@ -237,9 +309,12 @@ private:
     std::map<std::string, std::int64_t> floors_cents_;       // by account
     std::unordered_map<std::string, ToldTransaction> told_;  // by key
     std::set<std::string> told_ids_;
-    std::vector<StoredTransaction> accepted_;                  // by lane and seq
-    std::unordered_map<std::string, std::int64_t> seqs_;       // by key
-    std::unordered_map<std::string, StoredOutcome> outcomes_;  // by transaction
+    std::unordered_map<std::string, StoredTransaction> accepted_;                     // by id
+    std::unordered_map<std::string, std::string> ids_;                                // by key
+    std::map<std::int64_t, std::vector<StoredPlace>> lanes_;                          // places by seq
+    std::unordered_map<std::string, std::map<std::string, std::int64_t>> seqs_;       // by transaction and account
+    std::unordered_map<std::string, std::map<std::string, std::int64_t>> lanes_of_;   // the same, found when asked for
+    std::unordered_map<std::string, std::map<std::string, StoredOutcome>> outcomes_;  // the same
     std::size_t poisoned_ = 0;
     std::vector<std::string> findings_;
 };
@@ -254,7 +329,7 @@ std::int64_t backlog(db::Connection& connection) {
 
 }  // namespace
 
-bool wait_drained(const PostgresServer& server, const std::string& database) {
+bool wait_drained(const PostgresServer& server, const std::string& database, milliseconds stuck) {
     auto connection = server.connect(database);
     const SteadyTime begun = SystemClock().steady_now();
     SteadyTime moved_at = begun;
@@ -267,7 +342,7 @@ bool wait_drained(const PostgresServer& server, const std::string& database) {
             least = left;
             moved_at = now;
         }
-        if (now - moved_at > kStalled || now - begun > kDrainMax) {
+        if (now - moved_at > stuck || now - begun > kDrainMax) {
             note(fmt::format("not drained: {} steps left", left));
             return false;
         }
@@ -276,8 +351,8 @@ bool wait_drained(const PostgresServer& server, const std::string& database) {
 }
 
 std::vector<std::string> audit(const PostgresServer& server, const std::string& database,
-                               const std::vector<Evidence>& evidence, const Injected& injected) {
-    const bool drained = wait_drained(server, database);
+                               const std::vector<Evidence>& evidence, const Injected& injected, milliseconds stuck) {
+    const bool drained = wait_drained(server, database, stuck);
     // Messages that announce nothing move no cursor: letters are the only sign that they were read.
     eventually([&] {
         return std::stoull(server.value("SELECT count(*) FROM dead_letters WHERE transaction_id IS NULL", database)) >=

@@ -21,8 +21,12 @@ struct Injected {
     std::vector<std::string> perhaps_foreign;
 };
 
-// Waits until every lane is published and applied to its end. False, with a note, when nothing has moved for a minute.
-bool wait_drained(const PostgresServer& server, const std::string& database = PostgresServer::ledger);
+// How long nothing may move before a ledger counts as stuck.
+inline constexpr milliseconds stuck_after{60'000};
+
+// Waits until every lane is published and applied to its end. False, with a note, when it is stuck.
+bool wait_drained(const PostgresServer& server, const std::string& database = PostgresServer::ledger,
+                  milliseconds stuck = stuck_after);
 
 // Drained, then checks:
 //   - every transaction that was answered with 201 is stored once, as it was sent, and nothing else is;
@@ -35,6 +39,7 @@ bool wait_drained(const PostgresServer& server, const std::string& database = Po
 //   - `ledgerline verify` ends with exit code 0.
 // Returns what is wrong, in words; nothing when all is well.
 std::vector<std::string> audit(const PostgresServer& server, const std::string& database,
-                               const std::vector<Evidence>& evidence, const Injected& injected = {});
+                               const std::vector<Evidence>& evidence, const Injected& injected = {},
+                               milliseconds stuck = stuck_after);
 
 }  // namespace ledgerline::test

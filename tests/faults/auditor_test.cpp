@@ -56,7 +56,7 @@ protected:
     }
     void run(const std::string& sql) { server_->run("SET session_replication_role = replica; " + sql, database_); }
     std::vector<std::string> findings(const Injected& injected = {}) {
-        return audit(*server_, database_, {evidence_}, injected);
+        return audit(*server_, database_, {evidence_}, injected, milliseconds(200));
     }
 
     PostgresServer* server_ = nullptr;

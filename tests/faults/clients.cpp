@@ -77,7 +77,7 @@ void Client::step() {
 
 void Client::post(const std::string& account_id, std::int64_t amount_cents, bool credit, bool poisoned) {
     fate_unknown_ = false;
-    send_single({account_id, next_key(poisoned), amount_cents, credit});
+    send_single({account_id, next_key(poisoned), amount_cents, credit, {}});
 }
 
 std::string Client::next_key(bool poisoned) {
@@ -89,11 +89,29 @@ Client::Item Client::random_item() {
     const bool shared = !shared_.empty() && random_.below(3) == 0;
     const auto& accounts = shared ? shared_ : own_;
     const bool poisoned = random_.below(kPercent) < static_cast<std::uint64_t>(plan_.poisoned_percent);
-    return {accounts[random_.below(accounts.size())], next_key(poisoned),
-            static_cast<std::int64_t>(1 + random_.below(kAmountMax)), random_.below(2) == 0};
+    Item item{accounts[random_.below(accounts.size())],
+              next_key(poisoned),
+              static_cast<std::int64_t>(1 + random_.below(kAmountMax)),
+              random_.below(2) == 0,
+              {}};
+    if (random_.below(kPercent) >= static_cast<std::uint64_t>(plan_.transfer_percent)) return item;
+    const auto& others = shared_.empty() || random_.below(2) == 0 ? own_ : shared_;
+    const std::string& to = others[random_.below(others.size())];
+    if (to == item.account_id) return item;
+    item.to_account_id = to;
+    item.credit = false;
+    return item;
+}
+
+std::string Client::path_of(const Item& item) {
+    return item.to_account_id.empty() ? "/v1/transactions" : "/v1/transfers";
 }
 
 std::string Client::body_of(const Item& item, const char* currency) {
+    if (!item.to_account_id.empty())
+        return fmt::format(R"({{"legs":[{{"from_account_id":"{}","to_account_id":"{}","amount_cents":{},)"
+                           R"("currency":"{}"}}],"idempotency_key":"{}"}})",
+                           item.account_id, item.to_account_id, item.amount_cents, currency, item.key);
     return fmt::format(R"({{"account_id":"{}","amount_cents":{},"currency":"{}","type":"{}","idempotency_key":"{}"}})",
                        item.account_id, item.amount_cents, currency, item.credit ? "CREDIT" : "DEBIT", item.key);
 }
@@ -101,7 +119,7 @@ std::string Client::body_of(const Item& item, const char* currency) {
 void Client::send_single(const Item& item) {
     const SteadyTime begun = SystemClock().steady_now();
     ++counters_.offered;
-    const auto response = insist("/v1/transactions", body_of(item));
+    const auto response = insist(path_of(item), body_of(item));
     if (!response) {
         evidence_.refused_keys.insert(item.key);
         return;
@@ -159,10 +177,10 @@ void Client::send_repeated() {
     auto known = by_key_.begin();
     std::advance(known, static_cast<std::ptrdiff_t>(random_.below(by_key_.size())));
     const ToldTransaction& told = known->second;
-    Item item{told.account_id, told.key, told.amount_cents, told.credit};
+    Item item{told.account_id, told.key, told.amount_cents, told.credit, told.to_account_id};
     const bool same = random_.below(2) == 0;
     if (!same) ++item.amount_cents;
-    const auto response = insist("/v1/transactions", body_of(item));
+    const auto response = insist(path_of(item), body_of(item));
     if (!response) return;
     if (!same) {
         if (response->status != 422) violation(fmt::format("{} reused: {}", item.key, response->body));
@@ -188,7 +206,7 @@ void Client::send_wrong() {
             item.account_id = "00000000-0000-7000-8000-000000000000";
             expected = 404;
     }
-    const auto response = insist("/v1/transactions", body_of(item, currency));
+    const auto response = insist(path_of(item), body_of(item, currency));
     if (!response) return;
     evidence_.refused_keys.insert(item.key);
     if (response->status != expected)
@@ -204,8 +222,9 @@ Client::Verdict Client::judge(const Item& item, int status, const json::Value& d
 }
 
 void Client::remember(const Item& item, const json::Value& transaction) {
-    const ToldTransaction told{item.account_id, item.key, item.amount_cents, item.credit,
-                               text_of(member(transaction, "id"))};
+    const ToldTransaction told{
+        item.account_id,   item.key, item.amount_cents, item.credit, text_of(member(transaction, "id")),
+        item.to_account_id};
     const auto [known, is_new] = by_key_.try_emplace(item.key, told);
     if (!is_new && known->second.id != told.id)
         return violation(fmt::format("{} is {} and was {}", item.key, told.id, known->second.id));

@@ -28,11 +28,12 @@ inline constexpr milliseconds definite_within{180'000};  // of one request, howe
 
 // A transaction that was answered with 201.
 struct ToldTransaction {
-    std::string account_id;
+    std::string account_id;  // of a transfer, who pays
     std::string key;
     std::int64_t amount_cents = 0;
     bool credit = true;
     std::string id;
+    std::string to_account_id{};  // of a transfer, who is paid; otherwise empty
 };
 
 // What one client was told.
@@ -60,11 +61,12 @@ struct ClientPlan {
     std::string name = "c";  // begins every idempotency key: another one for each load on the same accounts
     int accounts = 4;        // that each client opens for itself
     int batch_items_max = 10;
-    int batch_percent = 20;    // of requests
-    int repeated_percent = 8;  // of requests: an old key again, with the same or another body
-    int refused_percent = 4;   // of requests: wrong on purpose
-    int poisoned_percent = 0;  // of transactions
-    milliseconds pause{20};    // between requests
+    int batch_percent = 20;     // of requests
+    int transfer_percent = 30;  // of transactions
+    int repeated_percent = 8;   // of requests: an old key again, with the same or another body
+    int refused_percent = 4;    // of requests: wrong on purpose
+    int poisoned_percent = 0;   // of transactions
+    milliseconds pause{20};     // between requests
     // False: a request that was refused with 429 or 503 is given up, unless it may have been accepted by then.
     bool insist = true;
 };
@@ -96,6 +98,7 @@ private:
         std::string key;
         std::int64_t amount_cents = 0;
         bool credit = true;
+        std::string to_account_id{};
     };
     // Of one transaction, as far as it is known.
     enum class Verdict { accepted, refused, later };
@@ -115,6 +118,7 @@ private:
     void violation(const std::string& text);
     void back_off(int tries);
     bool may_give_up() const { return !plan_.insist && !fate_unknown_; }
+    static std::string path_of(const Item& item);
     static std::string body_of(const Item& item, const char* currency = load_currency);
 
     const ClientPlan plan_;

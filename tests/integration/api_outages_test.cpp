@@ -120,7 +120,8 @@ TEST_F(OutagesApi, AReadOnlyDatabaseRefusesWritesAndServesReads) {
     EXPECT_EQ(post("a").status, 201);
     server_.database().run(
         "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = on', current_database()); "
-        "END $$; SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> "
+        "END $$; SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = current_database() AND "
+        "pid <> "
         "pg_backend_pid()");
     EXPECT_EQ(post("b").code(), "database_unavailable");
     EXPECT_EQ(server_.post("/v1/accounts", R"({"currency":"EUR"})").code(), "database_unavailable");

@@ -102,7 +102,7 @@ TEST_F(DeadLettersApi, DiscardFailsTheTransaction) {
     const auto event_id = Uuid::parse(server_.database().value("SELECT event_id FROM places"));
     const auto applied = ledger.apply(std::vector<apply::LaneRun>{{lane, 1, {{2, *event_id}}}});
     ASSERT_TRUE(applied) << applied.error().message;
-    ASSERT_EQ(applied->front().status, apply::ApplyResult::Status::applied);
+    ASSERT_EQ(applied->runs.front().status, apply::ApplyResult::Status::applied);
     const Answer failed = server_.get("/v1/transactions/" + transaction);
     EXPECT_EQ(failed.at("status"), "FAILED");
     EXPECT_EQ(failed.at("failure_code"), "discarded");

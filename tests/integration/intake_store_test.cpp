@@ -252,6 +252,28 @@ TEST_F(IntakeStoreTest, DoesNotWaitForALaneThatNeedNotBeWaitedFor) {
         "2 1");
 }
 
+// A transfer waits for each of its lanes, and what would overtake it on any of its accounts waits with it.
+TEST_F(IntakeStoreTest, NothingOvertakesATransferWhoseLaneIsHeld) {
+    const Uuid held = account(5), payer = account(6), other = account(6);
+    auto holder = database_.connect();
+    ASSERT_TRUE(holder.run_script("BEGIN; SELECT FROM lane_intake WHERE lane = 5 FOR NO KEY UPDATE"));
+    intake::IntakeItem transfer = item(payer, "t");
+    set_legs(transfer, {{payer, held, 1, "EUR"}});
+    const std::vector<intake::IntakeItem> items = {item(payer, "a"), transfer, item(payer, "b"), item(other, "c")};
+    const intake::LaneWaits waits{.none = false, .not_for = {5}};
+    const auto results = store_.accept(items, waits);
+    ASSERT_TRUE(results) << results.error().message;
+    EXPECT_THAT(statuses(*results),
+                ElementsAre(Status::created, Status::lane_held, Status::lane_held, Status::created));
+    EXPECT_EQ((*results)[2].lane, 5);
+    ASSERT_TRUE(holder.run_script("COMMIT"));
+    EXPECT_THAT(statuses(accept(items)),
+                ElementsAre(Status::created, Status::created, Status::created, Status::created));
+    EXPECT_EQ(database_.value("SELECT string_agg((account_id = '" + payer.to_string() +
+                              "')::text || ':' || idempotency_key, ' ' ORDER BY seq) FROM accepted WHERE lane = 6"),
+              "true:a false:c true:t true:b");
+}
+
 // The key is committed by another session after our transaction has begun and while it waits for the lane. Only a
 // statement that begins after the lock sees it.
 TEST_F(IntakeStoreTest, SeesKeysCommittedWhileItWaitedForTheLane) {

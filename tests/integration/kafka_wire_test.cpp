@@ -65,7 +65,7 @@ TEST_F(KafkaWireTest, AnEventIsARecordInItsLanesPartitionWithCloudEventsHeaders)
     EXPECT_EQ(records[0].value, message.value);
     EXPECT_THAT(records[0].headers,
                 ElementsAre(Pair("ce_specversion", "1.0"), Pair("ce_id", "0190a6e2-7b1c-7def-8abc-0123456789ab"),
-                            Pair("ce_type", "transaction.created"), Pair("ce_source", "ledgerline"),
+                            Pair("ce_type", "transaction.created"), Pair("ce_source", "ledgerline/lanes/2"),
                             Pair("ce_time", "2023-11-14T22:13:20.000000Z"), Pair("content-type", "application/json"),
                             Pair("lane", "2"), Pair("seq", "17"),
                             Pair("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")));

@@ -216,23 +216,24 @@ TEST_P(QueryPlans, OfIntake) {
     };
     expect_bounded(sql::IntakeLockLanes::statement, kAllLanes);
     expect_bounded(sql::IntakeLockFreeLanes::statement, kAllLanes);
-    expect_bounded(sql::IntakeReadBatch::statement,
-                   fmt::format("{}, {}, {}, {}, {}, {}", accounts, column("100", "bigint"), column("'EUR'", "text"),
+    expect_bounded(sql::IntakeReadAccounts::statement, accounts);
+    expect_bounded(sql::IntakeReadKeys::statement,
+                   fmt::format("{}, {}, {}, {}, {}, {}, {}, {}, {}", column("100", "bigint"), column("'EUR'", "text"),
                                column("'CREDIT'", "text"), array("SELECT generate_series(0, 499)", "text"),
-                               column("NULL", "jsonb")));
+                               column("NULL", "jsonb"), column("NULL", "text"), column("NULL", "jsonb"),
+                               array("SELECT generate_series(1, 500)", "integer"), accounts));
 }
 
 TEST_P(QueryPlans, OfTheWorkerAndThePublisher) {
-    const std::string heads =
-        " FROM accepted t JOIN lane_cursors c ON c.lane = t.lane AND t.seq > c.applied_seq AND t.seq <= c.applied_seq "
-        "+ 10 "
-        "ORDER BY t.lane, t.seq";
+    const std::string windows =
+        fmt::format("{}, {}, 10", array("SELECT lane FROM lane_cursors ORDER BY lane", "integer"),
+                    array("SELECT applied_seq + 10 FROM lane_cursors ORDER BY lane", "bigint"));
     expect_bounded(sql::ApplyLoad::statement, kAllLanes + ", 10");
     expect_bounded(sql::ApplyLockLanes::statement, kAllLanes);
     expect_bounded(sql::ApplyAppliedSeqs::statement, kAllLanes);
-    expect_bounded(sql::ApplyProveAndRead::statement,
-                   fmt::format("{}, {}, {}", array("SELECT t.lane" + heads, "integer"),
-                               array("SELECT t.seq" + heads, "bigint"), array("SELECT t.event_id" + heads, "uuid")));
+    expect_bounded(sql::ApplyNeeded::statement, windows);
+    expect_bounded(sql::ApplyReadWindows::statement, windows);
+    expect_bounded(sql::ApplyLockEventLanes::statement, "0, 5000");
     expect_bounded(sql::ApplyRewind::statement, "0, 0");
     expect_bounded(sql::PublishRead::statement,
                    fmt::format("{}, {}, 50, 1048576", array("SELECT lane FROM lane_publish ORDER BY lane", "integer"),

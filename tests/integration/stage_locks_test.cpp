@@ -54,7 +54,7 @@ protected:
         const std::vector<apply::LaneRun> runs{{kLane, 0, {{1, first_.event_id}}}};
         const auto results = ledger.apply(runs);
         ASSERT_TRUE(results) << results.error().message;
-        ASSERT_EQ(results->front().status, apply::ApplyResult::Status::applied);
+        ASSERT_EQ(results->runs.front().status, apply::ApplyResult::Status::applied);
     }
 
     void publish_first() {
@@ -87,10 +87,9 @@ protected:
 TEST_F(StageLocks, AnOpenApplyBlocksNeitherIntakeForTheSameAccountNorThePublisher) {
     const std::vector<int> lanes{kLane};
     const std::vector<std::int64_t> seqs{1}, balances{100}, floors{0};
-    const std::vector<Uuid> event_ids{first_.event_id};
     const std::vector<std::optional<std::string>> none{std::nullopt};
     hold_open({sql::ApplyLockLanes{lanes}, sql::ApplyAppliedSeqs{lanes},
-               sql::ApplyProveAndRead{.lanes = lanes, .seqs = seqs, .event_ids = event_ids},
+               sql::ApplyReadWindows{.lanes = lanes, .last_seqs = seqs, .window_max = 10},
                sql::ApplyDecide{.lanes = lanes,
                                 .seqs = seqs,
                                 .balances_after_cents = balances,
@@ -103,7 +102,7 @@ TEST_F(StageLocks, AnOpenApplyBlocksNeitherIntakeForTheSameAccountNorThePublishe
 
 TEST_F(StageLocks, AnOpenIntakeBlocksNeitherTheWorkerNorThePublisher) {
     const std::vector<Uuid> accounts{first_.account_id}, ids{ids_.next()};
-    const std::vector<int> lanes{kLane}, nths{1};
+    const std::vector<int> lanes{kLane}, ones{1};
     const std::vector<std::int64_t> amounts{100};
     const std::vector<std::string> currencies{"EUR"}, types{"CREDIT"}, keys{"key"};
     const std::vector<std::optional<std::string>> none{std::nullopt};
@@ -112,12 +111,16 @@ TEST_F(StageLocks, AnOpenIntakeBlocksNeitherTheWorkerNorThePublisher) {
                                                                  .account_ids = accounts,
                                                                  .event_ids = ids,
                                                                  .lanes_of = lanes,
-                                                                 .nths = nths,
+                                                                 .nths = ones,
                                                                  .amounts_cents = amounts,
                                                                  .nets_cents = amounts,
+                                                                 .places = ones,
+                                                                 .schema_versions = ones,
                                                                  .currencies = currencies,
                                                                  .types = types,
                                                                  .idempotency_keys = keys,
+                                                                 .legs = none,
+                                                                 .references = none,
                                                                  .metadata = none,
                                                                  .traceparents = none}});
     publish_first();

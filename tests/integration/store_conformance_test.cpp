@@ -57,26 +57,25 @@ public:
             database_.value(fmt::format("SELECT balance_cents FROM accounts WHERE id = '{}'", account_id.to_string())));
     }
     void insert(const Event& event) override {
+        if (!event.is_first) return insert_place(event, "NULL, NULL");
         database_.run(fmt::format(
             "INSERT INTO accepted (id, account_id, amount_cents, net_cents, places, currency, type, idempotency_key, "
-            "metadata, lane, seq, event_id, schema_version, traceparent, created_at) "
-            "VALUES ('{}', '{}', {}, {}, 1, '{}', '{}', {}, {}, {}, {}, '{}', {}, {}, '{}')",
-            event.transaction_id.to_string(), event.account_id.to_string(), event.amount_cents, net_cents(event),
-            event.currency, name_of(event.type), quoted(event.idempotency_key),
-            event.metadata ? quoted(*event.metadata) : "NULL", event.lane, event.seq, event.event_id.to_string(),
-            event.schema_version, event.traceparent.empty() ? "NULL" : quoted(event.traceparent),
-            format_rfc3339(event.occurred_at)));
+            "legs, metadata, lane, seq, event_id, schema_version, traceparent, created_at) "
+            "VALUES ('{}', '{}', {}, {}, {}, '{}', '{}', {}, {}, {}, {}, {}, '{}', {}, {}, '{}')",
+            event.transaction_id.to_string(), event.account_id.to_string(), event.amount_cents, event.net_cents,
+            event.places, event.currency, name_of(event.type), quoted(event.idempotency_key),
+            event.legs ? quoted(*event.legs) : "NULL", event.metadata ? quoted(*event.metadata) : "NULL", event.lane,
+            event.seq, event.event_id.to_string(), event.schema_version,
+            event.traceparent.empty() ? "NULL" : quoted(event.traceparent), format_rfc3339(event.occurred_at)));
     }
     void insert_again(const Event& event, const Uuid& letter_id) override {
-        database_.run(fmt::format(
-            "INSERT INTO places (lane, seq, account_id, net_cents, transaction_id, event_id, places, dead_letter_id, "
-            "verdict, created_at) VALUES ({}, {}, '{}', {}, '{}', '{}', 1, '{}', 'replay', now())",
-            event.lane, event.seq, event.account_id.to_string(), net_cents(event), event.transaction_id.to_string(),
-            event.event_id.to_string(), letter_id.to_string()));
+        insert_place(event, fmt::format("'{}', 'replay'", letter_id.to_string()));
     }
     void poison(const Uuid& transaction_id) override {
-        database_.run(fmt::format("ALTER TABLE decisions ADD CONSTRAINT poison CHECK (transaction_id <> '{}')",
-                                  transaction_id.to_string()));
+        database_.run(
+            fmt::format("ALTER TABLE decisions ADD CONSTRAINT poison CHECK (transaction_id <> '{}' "
+                        "OR kind = 'PARKED')",
+                        transaction_id.to_string()));
     }
     void let_leases_expire() override {
         database_.run("UPDATE publishers SET expires_at = now() - interval '1 second'");
@@ -106,9 +105,12 @@ public:
     std::vector<Event> events(int lane) override {
         db::Connection connection = database_.connect();
         const auto rows = query(connection,
-                                "SELECT event_id, seq, coalesce(traceparent, ''), id, account_id, amount_cents, "
-                                "currency, type, idempotency_key, metadata::text FROM accepted WHERE lane = $1 "
-                                "ORDER BY seq",
+                                "SELECT p.event_id, p.seq, coalesce(t.traceparent, ''), t.id, p.account_id, "
+                                "t.amount_cents, t.currency, t.type, t.idempotency_key, "
+                                "CASE WHEN p.account_id = t.account_id THEN t.metadata::text END, p.net_cents, "
+                                "p.places, p.account_id = t.account_id, t.schema_version, t.legs::text "
+                                "FROM lane_places p JOIN accepted t ON t.id = p.transaction_id "
+                                "WHERE p.lane = $1 AND p.dead_letter_id IS NULL ORDER BY p.seq",
                                 lane);
         std::vector<Event> events(rows.size());
         for (std::size_t row = 0; row < rows.size(); ++row) {
@@ -124,6 +126,11 @@ public:
             event.type = *parse_transaction_type(rows.text(row, 7));
             event.idempotency_key = rows.text(row, 8);
             event.metadata = rows.optional_text(row, 9);
+            event.net_cents = rows.int64(row, 10);
+            event.places = static_cast<int>(rows.int64(row, 11));
+            event.is_first = rows.text(row, 12) == "t";
+            event.schema_version = static_cast<int>(rows.int64(row, 13));
+            event.legs = rows.optional_text(row, 14);
         }
         return events;
     }
@@ -142,8 +149,13 @@ public:
     std::size_t letters() override { return std::stoul(database_.value("SELECT count(*) FROM dead_letters")); }
 
 private:
-    static std::int64_t net_cents(const Event& event) {
-        return event.type == TransactionType::debit ? -event.amount_cents : event.amount_cents;
+    // letter: dead_letter_id and verdict.
+    void insert_place(const Event& event, const std::string& letter) {
+        database_.run(fmt::format(
+            "INSERT INTO places (lane, seq, account_id, net_cents, transaction_id, event_id, places, dead_letter_id, "
+            "verdict, created_at) VALUES ({}, {}, '{}', {}, '{}', '{}', {}, {}, now())",
+            event.lane, event.seq, event.account_id.to_string(), event.net_cents, event.transaction_id.to_string(),
+            event.event_id.to_string(), event.places, letter));
     }
 
     static db::Rows query(db::Connection& connection, std::string_view sql, int lane) {

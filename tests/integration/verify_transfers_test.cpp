@@ -8,7 +8,8 @@ namespace {
 // Waiting: 9 is next in both of its lanes, 10 waits for it in lane 0, 11 for 9 in lane 2 and for 10 in lane 1.
 constexpr const char* kTransfers = R"sql(
 CREATE FUNCTION leg(source integer, target integer, amount bigint, currency text DEFAULT 'EUR') RETURNS jsonb
-LANGUAGE sql AS $$ SELECT jsonb_strip_nulls(jsonb_build_object('from', id(source), 'to', id(target), 'amount_cents', amount,
+LANGUAGE sql AS $$ SELECT jsonb_strip_nulls(jsonb_build_object('from_account_id', id(source),
+                                          'to_account_id', id(target), 'amount_cents', amount,
                                                       'currency', currency)) $$;
 
 CREATE FUNCTION transfer(n integer, amount bigint, legs jsonb[], accounts integer[], nets bigint[], seqs bigint[])

@@ -2,8 +2,10 @@
 // IntakeStoreConformance there.
 #pragma once
 
+#include <map>
 #include <thread>
 
+#include "base/jsonb.h"
 #include "lab/store_fixture.h"
 
 namespace ledgerline::test {
@@ -26,6 +28,11 @@ protected:
         item.currency = "EUR";
         item.idempotency_key = item.transaction_id.to_string();
         return item;
+    }
+    intake::IntakeItem transfer(std::vector<Leg> legs) {
+        intake::IntakeItem transfer = item({});
+        set_legs(transfer, std::move(legs));
+        return transfer;
     }
     // The same request under the same key, as a client sends it again.
     intake::IntakeItem again(const intake::IntakeItem& first) {
@@ -253,6 +260,177 @@ TEST_P(IntakeStoreConformance, OneKeySentByManyAtOnceIsAcceptedOnce) {
     }
     EXPECT_EQ(created, 1);
     EXPECT_EQ(database_->events(2).size(), 1u);
+}
+
+// Transfers ----------------------------------------------------------------------------------------------------------
+
+TEST_P(IntakeStoreConformance, ATransferGetsAPlaceInTheLaneOfEveryAccountThatItTouches) {
+    const Uuid from = open_account(5), to = open_account(2), fees = open_account(5);
+    intake::IntakeItem sent = transfer({{from, to, 100, "EUR"}, {to, fees, 3, "EUR"}});
+    sent.metadata = R"({"order": 7})";
+    ASSERT_EQ(accept(item(to)).seq, 1);
+    const intake::IntakeResult result = accept(sent);
+    EXPECT_EQ(result.status, Status::created);
+    EXPECT_EQ(result.lane, 5);
+    EXPECT_EQ(result.seq, 1);
+
+    const auto paying = database_->events(5), paid = database_->events(2);
+    ASSERT_EQ(paying.size(), 2u) << "adjacent where they fall into one lane";
+    ASSERT_EQ(paid.size(), 2u);
+    const auto expect_place = [&](const Event& event, const Uuid& account, std::int64_t net_cents, bool is_first) {
+        EXPECT_EQ(event.event_id, sent.event_id);
+        EXPECT_EQ(event.transaction_id, sent.transaction_id);
+        EXPECT_EQ(event.account_id, account);
+        EXPECT_EQ(event.net_cents, net_cents);
+        EXPECT_EQ(event.places, 3);
+        EXPECT_EQ(event.is_first, is_first);
+        EXPECT_EQ(event.type, TransactionType::transfer);
+        EXPECT_EQ(event.amount_cents, 103);
+        EXPECT_EQ(event.schema_version, event_schema_version_with_legs);
+        EXPECT_TRUE(event.legs && json::is_same_jsonb(*event.legs, legs_json(sent.legs)));
+        EXPECT_EQ(event.metadata.has_value(), is_first);
+    };
+    expect_place(paying[0], from, -100, true);
+    expect_place(paying[1], fees, 3, false);
+    expect_place(paid[1], to, 97, false);
+}
+
+TEST_P(IntakeStoreConformance, TransfersAreNumberedInOneOrderInAllTheirLanes) {
+    const Uuid a = open_account(9), b = open_account(1), c = open_account(4);
+    const std::vector<intake::IntakeItem> items{transfer({{a, b, 1, "EUR"}}), transfer({{b, a, 1, "EUR"}}), item(b),
+                                                transfer({{c, a, 1, "EUR"}}), transfer({{b, c, 1, "EUR"}})};
+    for (const auto& result : accept(items)) EXPECT_EQ(result.status, Status::created);
+    const auto id = [&](std::size_t i) { return items[i].transaction_id; };
+    EXPECT_THAT(transactions_in(9), testing::ElementsAre(id(0), id(1), id(3)));
+    EXPECT_THAT(transactions_in(1), testing::ElementsAre(id(0), id(1), id(2), id(4)));
+    EXPECT_THAT(transactions_in(4), testing::ElementsAre(id(3), id(4)));
+    EXPECT_EQ(database_->lane(1).last_seq, 4);
+}
+
+TEST_P(IntakeStoreConformance, ATransferIsRefusedForAnyOfItsAccountsAndLeavesNothing) {
+    const Uuid good = open_account(2), suspended = open_account(3), missing = new_id();
+    database_->suspend(suspended);
+    const std::vector<intake::IntakeItem> items{
+        transfer({{good, suspended, 1, "EUR"}}), transfer({{good, missing, 1, "EUR"}}),
+        transfer({{good, std::nullopt, 1, "EUR"}, {std::nullopt, suspended, 1, "EUR"}}),
+        transfer({{good, std::nullopt, 1, "USD"}}), item(good)};
+    const auto results = accept(items);
+    EXPECT_EQ(results[0].status, Status::account_suspended);
+    EXPECT_EQ(results[0].account_id, suspended);
+    EXPECT_EQ(results[1].status, Status::account_not_found);
+    EXPECT_EQ(results[1].account_id, missing);
+    EXPECT_EQ(results[2].status, Status::account_suspended);
+    EXPECT_EQ(results[3].status, Status::currency_mismatch);
+    EXPECT_EQ(results[3].account_id, good);
+    EXPECT_EQ(results[4].seq, 1);
+    EXPECT_TRUE(database_->events(3).empty());
+}
+
+TEST_P(IntakeStoreConformance, ATransferOfOneAccountIsATransfer) {
+    const Uuid account = open_account(2);
+    EXPECT_EQ(accept(transfer({{std::nullopt, account, 5, "EUR"}})).status, Status::created);
+    ASSERT_EQ(database_->events(2).size(), 1u);
+    EXPECT_EQ(database_->events(2).front().net_cents, 5);
+    EXPECT_EQ(database_->events(2).front().places, 1);
+}
+
+TEST_P(IntakeStoreConformance, TheSameLegsInAnyOrderAreTheSameTransfer) {
+    const Uuid a = open_account(9), b = open_account(1), c = open_account(1);
+    const intake::IntakeItem first = transfer({{a, b, 1, "EUR"}, {c, a, 2, "EUR"}, {a, b, 1, "EUR"}});
+    accept(first);
+    intake::IntakeItem turned = again(first);
+    set_legs(turned, {first.legs[1], first.legs[0], first.legs[2]});
+    ASSERT_EQ(turned.account_id, c) << "under another first account";
+    EXPECT_EQ(accept(turned).status, Status::replayed);
+    EXPECT_EQ(accept(turned).transaction_id, first.transaction_id);
+    EXPECT_EQ(accept(again(first)).status, Status::replayed);
+
+    intake::IntakeItem fewer = again(first);
+    set_legs(fewer, {first.legs[0], first.legs[1], {a, b, 2, "EUR"}});
+    EXPECT_EQ(accept(fewer).status, Status::key_reused);
+    intake::IntakeItem single = item(a, 4);
+    single.idempotency_key = first.idempotency_key;
+    EXPECT_EQ(accept(single).status, Status::key_reused);
+    EXPECT_EQ(database_->lane(9).last_seq, 1);
+    EXPECT_EQ(database_->lane(1).last_seq, 2);
+}
+
+TEST_P(IntakeStoreConformance, TheSameTransferTwiceInOneBatchIsAcceptedOnce) {
+    const Uuid a = open_account(9), b = open_account(1);
+    const intake::IntakeItem first = transfer({{a, b, 1, "EUR"}, {b, a, 2, "EUR"}});
+    intake::IntakeItem turned = again(first);
+    set_legs(turned, {first.legs[1], first.legs[0]});
+    const auto results = accept(std::vector{first, turned, again(first)});
+    EXPECT_EQ(results[0].status, Status::created);
+    EXPECT_EQ(results[1].status, Status::replayed);
+    EXPECT_EQ(results[1].transaction_id, first.transaction_id);
+    EXPECT_EQ(results[2].status, Status::replayed);
+    EXPECT_EQ(database_->lane(9).last_seq, 1);
+}
+
+TEST_P(IntakeStoreConformance, AnotherTransferMayHaveTheKeyUnderAFurtherAccount) {
+    const Uuid a = open_account(9), b = open_account(1), c = open_account(4);
+    const intake::IntakeItem first = transfer({{b, c, 1, "EUR"}});
+    accept(first);
+    intake::IntakeItem other = transfer({{a, b, 1, "EUR"}});
+    other.idempotency_key = first.idempotency_key;
+    EXPECT_EQ(accept(other).status, Status::created) << "the scope of a key is the first account";
+    EXPECT_EQ(accept(again(other)).status, Status::replayed);
+    EXPECT_EQ(accept(again(first)).transaction_id, first.transaction_id);
+}
+
+TEST_P(IntakeStoreConformance, ABatchOfTransfersRunAgainAfterItsCommitFindsItsOwnRowsCreated) {
+    const Uuid a = open_account(2), b = open_account(4);
+    const std::vector<intake::IntakeItem> items{transfer({{a, b, 1, "EUR"}}), item(b), transfer({{b, a, 1, "EUR"}})};
+    const auto first = accept(items);
+    store_ = database_->make_intake_store();
+    const auto second = accept(items);
+    for (std::size_t i = 0; i < items.size(); ++i) {
+        EXPECT_EQ(second[i].status, Status::created);
+        EXPECT_EQ(second[i].lane, first[i].lane);
+        EXPECT_EQ(second[i].seq, first[i].seq);
+    }
+    EXPECT_EQ(database_->lane(2).last_seq, 2);
+    EXPECT_EQ(database_->lane(4).last_seq, 3);
+}
+
+// Two transactions that share two lanes are in the same order in both: no circle of "accepted before".
+TEST_P(IntakeStoreConformance, ConcurrentTransfersKeepOneOrder) {
+    const std::vector<Uuid> accounts{open_account(0), open_account(6), open_account(11)};
+    constexpr int kThreads = 3, kBatches = 10;
+    std::vector<std::thread> threads;
+    std::vector<std::vector<intake::IntakeItem>> batches(kThreads * kBatches);
+    for (std::size_t b = 0; b < batches.size(); ++b)
+        for (std::size_t i = 0; i < 5; ++i)
+            batches[b].push_back(transfer({{accounts[(b + i) % 3], accounts[(b + i + 1 + b % 2) % 3], 1, "EUR"}}));
+    for (std::size_t t = 0; t < kThreads; ++t)
+        threads.emplace_back([&, t] {
+            const auto store = database_->make_intake_store();
+            for (std::size_t b = t; b < batches.size(); b += kThreads) {
+                const auto results = store->accept(batches[b]);
+                ASSERT_TRUE(results) << results.error().code << " " << results.error().message;
+            }
+        });
+    for (std::thread& thread : threads) thread.join();
+    std::map<int, std::map<Uuid, std::int64_t>> seqs;
+    for (const int lane : {0, 6, 11}) {
+        const auto events = database_->events(lane);
+        for (std::size_t i = 0; i < events.size(); ++i) {
+            ASSERT_EQ(events[i].seq, static_cast<std::int64_t>(i) + 1);
+            seqs[lane][events[i].transaction_id] = events[i].seq;
+        }
+    }
+    EXPECT_EQ(seqs[0].size() + seqs[6].size() + seqs[11].size(), batches.size() * 5 * 2);
+    for (const auto& [one, other] : {std::pair{0, 6}, {0, 11}, {6, 11}}) {
+        std::map<std::int64_t, std::int64_t> common;
+        for (const auto& [id, seq] : seqs[one])
+            if (seqs[other].contains(id)) common[seq] = seqs[other][id];
+        std::int64_t last = 0;
+        for (const auto& [seq, elsewhere] : common) {
+            EXPECT_GT(elsewhere, last) << "lanes " << one << " and " << other;
+            last = elsewhere;
+        }
+    }
 }
 
 }  // namespace ledgerline::test

@@ -22,10 +22,12 @@ protected:
         return refs;
     }
 
+    static apply::EventRef ref_of(const Event& event) { return {event.seq, event.event_id}; }
+
     apply::ApplyResult apply(std::span<const Event> events, std::int64_t applied_seq, int lane = kLane) {
         auto result = store_->apply(std::vector{apply::LaneRun{lane, applied_seq, refs_of(events)}});
         EXPECT_TRUE(result) << result.error().message;
-        return result ? result->front() : apply::ApplyResult{Status::not_proven, {}};
+        return result ? result->runs.front() : apply::ApplyResult{Status::not_proven, {}};
     }
 
     apply::LaneState state(int lane = kLane) {
@@ -166,7 +168,7 @@ TEST_P(LedgerStoreConformance, ProvesEachRefOnItsOwn) {
 
 TEST_P(LedgerStoreConformance, AnEventOfANewerVersionIsLeftAlone) {
     Event newer = new_event(open_account(kLane), kLane, 1);
-    newer.schema_version = event_schema_version + 1;
+    newer.schema_version = event_schema_version_with_legs + 1;
     database_->insert(newer);
     EXPECT_EQ(apply(std::vector{newer}, 0).status, Status::version_unknown);
     EXPECT_EQ(state().applied_seq, 0);
@@ -196,19 +198,19 @@ TEST_P(LedgerStoreConformance, RunsOfSeveralLanesAreJudgedEachOnItsOwn) {
     const auto results = store_->apply(std::vector<apply::LaneRun>{
         {5, 1, refs_of(std::span(third).subspan(1))}, {4, 0, refs_of(forged)}, {kLane, 0, refs_of(first)}});
     ASSERT_TRUE(results) << results.error().message;
-    ASSERT_EQ(results->size(), 3u);
-    EXPECT_EQ((*results)[0].status, Status::cursor_moved);
-    EXPECT_EQ((*results)[1].status, Status::not_proven);
-    EXPECT_EQ((*results)[2].status, Status::applied);
-    EXPECT_EQ((*results)[2].outcomes.size(), 2u);
+    ASSERT_EQ(results->runs.size(), 3u);
+    EXPECT_EQ(results->runs[0].status, Status::cursor_moved);
+    EXPECT_EQ(results->runs[1].status, Status::not_proven);
+    EXPECT_EQ(results->runs[2].status, Status::applied);
+    EXPECT_EQ(results->runs[2].outcomes.size(), 2u);
     EXPECT_EQ(database_->balance_cents(here), 200);
     EXPECT_EQ(database_->balance_cents(there), 0);
     EXPECT_EQ(state(4).applied_seq, 0);
 
     const auto both = store_->apply(std::vector<apply::LaneRun>{{5, 0, refs_of(third)}, {4, 0, refs_of(second)}});
     ASSERT_TRUE(both) << both.error().message;
-    EXPECT_EQ((*both)[0].status, Status::applied);
-    EXPECT_EQ((*both)[1].status, Status::applied);
+    EXPECT_EQ(both->runs[0].status, Status::applied);
+    EXPECT_EQ(both->runs[1].status, Status::applied);
     EXPECT_EQ(database_->balance_cents(ahead), 200);
     EXPECT_EQ(database_->balance_cents(there), 300);
     EXPECT_EQ(state(4).applied_seq, 3);
@@ -409,6 +411,183 @@ TEST_P(LedgerStoreConformance, AHaltIsClearedOnceTheCursorHasPassedIt) {
     EXPECT_EQ(state().halt.value().seq, 1) << "whoever loads the lane sees that it was halted";
     EXPECT_TRUE(store_->clear_halt(kLane).value_or(false));
     EXPECT_FALSE(state().halt);
+}
+
+// Transfers ----------------------------------------------------------------------------------------------------------
+
+TEST_P(LedgerStoreConformance, ATransferIsDecidedAtAllItsPlacesAtOnce) {
+    const Uuid from = open_account(kLane, 100), to = open_account(4), fees = open_account(kLane);
+    const auto places = insert_transfer({{from, to, 100, "EUR"}, {to, fees, 3, "EUR"}});
+    const auto report = store_->apply(std::vector<apply::LaneRun>{{kLane, 0, {ref_of(places[0])}}});
+    ASSERT_TRUE(report) << report.error().message;
+    EXPECT_EQ(report->runs[0].status, Status::applied);
+    ASSERT_EQ(report->runs[0].outcomes.size(), 2u) << "both places in the lane";
+    EXPECT_TRUE(report->runs[0].outcomes[0].event.is_first);
+    EXPECT_FALSE(report->runs[0].outcomes[1].event.is_first);
+    ASSERT_EQ(report->others.size(), 1u);
+    EXPECT_EQ(report->others[0].event.lane, 4);
+    EXPECT_EQ(report->others[0].event.seq, 1);
+    EXPECT_EQ(report->others[0].posting.balance_after_cents, 97);
+    EXPECT_EQ(database_->balance_cents(from), 0);
+    EXPECT_EQ(database_->balance_cents(to), 97);
+    EXPECT_EQ(database_->balance_cents(fees), 3);
+    EXPECT_EQ(state().applied_seq, 2);
+    EXPECT_EQ(state(4).applied_seq, 1);
+    EXPECT_EQ(apply(std::vector{places[1]}, 0, 4).status, Status::cursor_moved);
+}
+
+TEST_P(LedgerStoreConformance, ATransferIsRefusedAtAllItsPlaces) {
+    const Uuid from = open_account(kLane, 99), to = open_account(4, 5);
+    const auto places = insert_transfer({{from, to, 100, "EUR"}});
+    const apply::ApplyResult result = apply(std::vector{places[1]}, 0, 4);
+    ASSERT_EQ(result.outcomes.size(), 1u) << "told of in any of its lanes";
+    EXPECT_EQ(result.outcomes[0].posting.refusal, Refusal::insufficient_balance);
+    EXPECT_EQ(database_->balance_cents(from), 99);
+    EXPECT_EQ(database_->balance_cents(to), 5);
+    const std::string code = "insufficient_balance";
+    EXPECT_THAT(database_->outcomes(kLane), testing::ElementsAre(OutcomeRow{1, places[0].transaction_id, code, 99}));
+    EXPECT_THAT(database_->outcomes(4), testing::ElementsAre(OutcomeRow{1, places[0].transaction_id, code, 5}));
+}
+
+TEST_P(LedgerStoreConformance, TheFirstAccountThatDoesNotTakeItsPartNamesTheRefusal) {
+    const Uuid poor = open_account(9), suspended = open_account(1);
+    const auto places = insert_transfer({{poor, suspended, 1, "EUR"}});
+    database_->suspend(suspended);
+    EXPECT_EQ(apply(std::vector{places[0]}, 0, 9).outcomes.at(0).posting.refusal, Refusal::insufficient_balance);
+    EXPECT_EQ(database_->outcomes(1).at(0).failure_code, "insufficient_balance");
+}
+
+// Everything in front of it in its other lane is decided first, and what that waits for.
+TEST_P(LedgerStoreConformance, ATransferWaitsForWhatWasAcceptedBeforeInAnyOfItsLanes) {
+    const Uuid a = open_account(kLane), b = open_account(4), c = open_account(7);
+    const auto funds = insert_credits(c, 7, 1, 2);              // 200 to c
+    const auto first = insert_transfer({{c, b, 150, "EUR"}});   // needs them
+    const auto second = insert_transfer({{b, a, 140, "EUR"}});  // needs the first
+    const auto beyond = insert_credits(b, 4, 3, 3);             // waits for nobody, and nobody for it
+    const auto report = store_->apply(std::vector<apply::LaneRun>{{kLane, 0, {ref_of(second[1])}}});
+    ASSERT_TRUE(report) << report.error().message;
+    EXPECT_EQ(report->runs[0].status, Status::applied);
+    EXPECT_EQ(database_->balance_cents(a), 140);
+    EXPECT_EQ(database_->balance_cents(b), 10);
+    EXPECT_EQ(database_->balance_cents(c), 50);
+    EXPECT_EQ(state(4).applied_seq, 2);
+    EXPECT_EQ(state(7).applied_seq, 3);
+}
+
+TEST_P(LedgerStoreConformance, WhatWaitsForAnEventThatIsTooNewIsLeftAlone) {
+    const Uuid a = open_account(kLane, 100), b = open_account(4);
+    Event newer = new_event(b, 4, 1);
+    newer.schema_version = event_schema_version_with_legs + 1;
+    database_->insert(newer);
+    const auto before = insert_credits(a, kLane, 1, 1);
+    const auto places = insert_transfer({{a, b, 5, "EUR"}});
+    const apply::ApplyResult result = apply(std::vector{before[0], places[0]}, 0);
+    EXPECT_EQ(result.status, Status::waiting);
+    EXPECT_EQ(result.outcomes.size(), 1u) << "what is before it is applied";
+    EXPECT_EQ(state().applied_seq, 1);
+    EXPECT_EQ(state(4).applied_seq, 0);
+    EXPECT_TRUE(apply(std::vector{places[0]}, 1).outcomes.empty());
+}
+
+TEST_P(LedgerStoreConformance, TransfersInCirclesBetweenManyLanesAreAllDecided) {
+    std::vector<Uuid> accounts;
+    for (int lane = 0; lane < 12; ++lane) accounts.push_back(open_account(lane, 1000));
+    std::vector<Event> firsts;
+    for (std::size_t i = 0; i < 150; ++i)
+        firsts.push_back(insert_transfer({{accounts[i * 5 % 12], accounts[(i * 7 + 1) % 12], 1, "EUR"}}).front());
+    std::int64_t last = database_->lane(5).last_seq;
+    const auto all = database_->events(5);
+    ASSERT_EQ(std::ssize(all), last);
+    ASSERT_GT(last, 3);
+    EXPECT_EQ(apply(all, 0, 5).status, Status::applied);
+    EXPECT_EQ(state(5).applied_seq, last);
+    for (int lane = 0; lane < 12; ++lane) {
+        const auto events = database_->events(lane);
+        const std::int64_t applied = state(lane).applied_seq;
+        if (applied < std::ssize(events))
+            EXPECT_EQ(apply(std::span(events).subspan(static_cast<std::size_t>(applied)), applied, lane).status,
+                      Status::applied);
+    }
+    std::int64_t sum = 0;
+    for (int lane = 0; lane < 12; ++lane) {
+        EXPECT_EQ(state(lane).applied_seq, database_->lane(lane).last_seq);
+        sum += database_->balance_cents(accounts[static_cast<std::size_t>(lane)]);
+    }
+    EXPECT_EQ(sum, 12'000);
+}
+
+TEST_P(LedgerStoreConformance, TheHeadIsTriedAloneAndTheGuiltyOneIsNamed) {
+    const Uuid a = open_account(kLane, 100), b = open_account(4, 100);
+    const auto good = insert_credits(b, 4, 1, 1);
+    const auto bad = insert_transfer({{b, open_account(9), 1, "EUR"}});
+    const auto places = insert_transfer({{a, b, 5, "EUR"}});
+    database_->poison(bad[0].transaction_id);
+    const apply::LaneRun run{kLane, 0, {ref_of(places[0])}};
+    auto head = store_->apply_head(run);
+    ASSERT_TRUE(head) << head.error().message;
+    EXPECT_FALSE(head->refusal);
+    EXPECT_EQ(head->event_id, good[0].event_id) << "the first that it waits for";
+    EXPECT_EQ(head->report.runs[0].status, Status::waiting);
+    ASSERT_EQ(head->report.others.size(), 1u);
+
+    head = store_->apply_head(run);
+    ASSERT_TRUE(head) << head.error().message;
+    ASSERT_TRUE(head->refusal);
+    EXPECT_EQ(head->refusal->code, "23514");
+    EXPECT_EQ(head->event_id, bad[0].event_id);
+    EXPECT_EQ(state(4).applied_seq, 1);
+    EXPECT_EQ(state(9).applied_seq, 0) << "at none of its places";
+
+    ASSERT_TRUE(store_->park(4, 1, letter(bad[0])).value_or(false));
+    EXPECT_EQ(state(4).applied_seq, 2);
+    EXPECT_EQ(state(9).applied_seq, 1) << "parked at all its places";
+    EXPECT_EQ(database_->letters(), 1u);
+    head = store_->apply_head(run);
+    ASSERT_TRUE(head) << head.error().message;
+    EXPECT_FALSE(head->refusal);
+    EXPECT_EQ(head->report.runs[0].status, Status::applied);
+    EXPECT_EQ(database_->balance_cents(b), 205);
+}
+
+TEST_P(LedgerStoreConformance, ATransferIsParkedOnlyWhereItIsNextEverywhere) {
+    const Uuid a = open_account(kLane), b = open_account(4);
+    const auto before = insert_credits(b, 4, 1, 1);
+    const auto places = insert_transfer({{a, b, 5, "EUR"}});
+    EXPECT_FALSE(store_->park(kLane, 0, letter(places[0])).value_or(true));
+    EXPECT_EQ(state().applied_seq, 0);
+    EXPECT_EQ(database_->letters(), 0u);
+    ASSERT_EQ(apply(before, 0, 4).status, Status::applied);
+    EXPECT_TRUE(store_->park(4, 1, letter(places[1])).value_or(false)) << "told of in any of its lanes";
+    EXPECT_EQ(state().applied_seq, 1);
+    EXPECT_EQ(state(4).applied_seq, 2);
+}
+
+TEST_P(LedgerStoreConformance, AReplayedTransferIsDecidedAtItsNewPlaces) {
+    const Uuid a = open_account(kLane, 100), b = open_account(4);
+    const auto places = insert_transfer({{a, b, 5, "EUR"}});
+    const apply::ParkedEvent parked = letter(places[0]);
+    ASSERT_TRUE(store_->park(kLane, 0, parked).value_or(false));
+    insert_credits(b, 4, 2, 2);
+    std::vector<Event> again = places;
+    const Uuid event_id = new_id();
+    for (Event& event : again) {
+        event.event_id = event_id;
+        event.seq = database_->lane(event.lane).last_seq + 1;
+        database_->insert_again(event, parked.letter_id);
+    }
+    const apply::ApplyResult result = apply(std::vector{again[0]}, 1);
+    EXPECT_EQ(result.status, Status::applied);
+    EXPECT_EQ(database_->balance_cents(a), 95);
+    EXPECT_EQ(database_->balance_cents(b), 105);
+    EXPECT_EQ(state(4).applied_seq, 3);
+}
+
+TEST_P(LedgerStoreConformance, ClaimsOfAllPlacesOfATransferInOneLaneAreProven) {
+    const Uuid a = open_account(kLane), b = open_account(kLane);
+    const auto places = insert_transfer({{a, b, 5, "EUR"}});
+    const auto proven = store_->prove(kLane, refs_of(places));
+    ASSERT_TRUE(proven);
+    EXPECT_THAT(*proven, testing::ElementsAre(true, true));
 }
 
 }  // namespace ledgerline::test

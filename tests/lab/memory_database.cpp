@@ -171,19 +171,24 @@ public:
         return states;
     }
 
-    Result<std::vector<apply::ApplyResult>> apply(std::span<const apply::LaneRun> runs) override {
+    Result<apply::ApplyReport> apply(std::span<const apply::LaneRun> runs) override {
         std::lock_guard lock(database_.mutex_);
-        std::vector<apply::ApplyResult> results;
-        std::map<Uuid, AccountState> accounts;
-        for (const apply::LaneRun& run : runs) {
-            LEDGERLINE_TRY(auto result, decide(run, accounts));
-            results.push_back(std::move(result));
+        Draft draft(tables_);
+        LEDGERLINE_CHECK(draft.decide(runs, false));
+        return draft.commit(runs);
+    }
+
+    Result<apply::HeadReport> apply_head(const apply::LaneRun& run) override {
+        std::lock_guard lock(database_.mutex_);
+        Draft draft(tables_);
+        const auto decided = draft.decide(std::span(&run, 1), true);
+        apply::HeadReport head{.report = {}, .refusal = {}, .event_id = draft.tried()};
+        if (!decided) {
+            head.refusal = decided.error();
+            draft = Draft(tables_);
         }
-        for (std::size_t i = 0; i < runs.size(); ++i)
-            if (results[i].status == apply::ApplyResult::Status::applied)
-                commit(tables_.lanes.at(runs[i].lane), runs[i].refs.back().seq, results[i].outcomes);
-        for (const auto& [id, state] : accounts) tables_.accounts.at(id).state.balance_cents = state.balance_cents;
-        return results;
+        head.report = draft.commit(std::span(&run, 1));
+        return head;
     }
 
     Result<std::vector<bool>> prove(int number, std::span<const apply::EventRef> refs) override {
@@ -208,18 +213,26 @@ public:
     Result<bool> park(int number, std::int64_t applied_seq, const apply::ParkedEvent& letter) override {
         LEDGERLINE_ASSERT(letter.ref.seq == applied_seq + 1);
         std::lock_guard lock(database_.mutex_);
-        MemoryTables::Lane& lane = tables_.lanes.at(number);
+        const MemoryTables::Lane& lane = tables_.lanes.at(number);
         if (lane.applied_seq != applied_seq || !is_event_of(lane, letter.ref)) return false;
-        tables_.letters.push_back({letter.letter_id, letter.ref, number, lane.events.at(letter.ref.seq).transaction_id,
-                                   letter.incoming, letter.error_class, letter.error_code, letter.attempts, true,
-                                   letter.error_message, letter.first_failed_at.value_or(database_.clock_.wall_now()),
-                                   database_.clock_.wall_now()});
-        const bool continues = lane.streak_code == letter.error_code;
-        const int streak = continues ? lane.streak + 1 : 1;
-        move_cursor(lane, letter.ref.seq);
-        if (letter.error_class == "unknown") {
-            lane.streak = streak;
-            lane.streak_code = letter.error_code;
+        const std::vector<Event> places = tables_.places_of(letter.ref.event_id);
+        std::map<int, std::int64_t> next;
+        for (const Event& place : places)
+            if (place.seq != ++next.try_emplace(place.lane, tables_.lanes.at(place.lane).applied_seq).first->second)
+                return false;
+        const Event& first = *std::ranges::find(places, true, &Event::is_first);
+        tables_.letters.push_back(
+            {letter.letter_id, apply::EventRef{first.seq, first.event_id}, first.lane, first.transaction_id,
+             letter.incoming, letter.error_class, letter.error_code, letter.attempts, true, letter.error_message,
+             letter.first_failed_at.value_or(database_.clock_.wall_now()), database_.clock_.wall_now()});
+        for (const auto& [at, seq] : next) {
+            MemoryTables::Lane& passed = tables_.lanes.at(at);
+            const int places_here = static_cast<int>(seq - passed.applied_seq);
+            const int streak = (passed.streak_code == letter.error_code ? passed.streak : 0) + places_here;
+            move_cursor(passed, seq);
+            if (letter.error_class != "unknown") continue;
+            passed.streak = streak;
+            passed.streak_code = letter.error_code;
         }
         return true;
     }
@@ -269,32 +282,116 @@ public:
     }
 
 private:
-    // Changes nothing but accounts.
-    Result<apply::ApplyResult> decide(const apply::LaneRun& run, std::map<Uuid, AccountState>& accounts) const {
-        using Status = apply::ApplyResult::Status;
-        LEDGERLINE_ASSERT(!run.refs.empty() && run.refs.front().seq == run.applied_seq + 1);
-        const MemoryTables::Lane& lane = tables_.lanes.at(run.lane);
-        if (lane.applied_seq != run.applied_seq) return apply::ApplyResult{Status::cursor_moved, {}};
-        for (const apply::EventRef& ref : run.refs)
-            if (!is_event_of(lane, ref)) return apply::ApplyResult{Status::not_proven, {}};
-        for (const apply::EventRef& ref : run.refs)
-            if (lane.events.at(ref.seq).schema_version != event_schema_version)
-                return apply::ApplyResult{Status::version_unknown, {}};
+    // What a call would change: decided on copies of the cursors and accounts that it touches.
+    class Draft {
+    public:
+        explicit Draft(MemoryTables& tables) : tables_(&tables) {}
 
-        apply::ApplyResult result;
-        std::set<Uuid> decided;
-        for (const apply::EventRef& ref : run.refs) {
-            const Event& event = lane.events.at(ref.seq);
-            if (const auto poison = tables_.poisoned.find(event.transaction_id); poison != tables_.poisoned.end())
-                return failure(Disposition::refuse, poison->second, "the row is refused");
-            if (tables_.decided.contains(event.transaction_id) || !decided.insert(event.transaction_id).second)
-                return unique_violation("decided twice");
-            AccountState& account =
-                accounts.try_emplace(event.account_id, tables_.accounts.at(event.account_id).state).first->second;
-            result.outcomes.push_back({event, post(event, account)});
+        // one: a single event. Fails when the database refuses one.
+        Result<void> decide(std::span<const apply::LaneRun> runs, bool one) {
+            for (const apply::LaneRun& run : runs) {
+                LEDGERLINE_ASSERT(!run.refs.empty() && run.refs.front().seq == run.applied_seq + 1);
+                statuses_[run.lane] = status_of(run);
+            }
+            for (const apply::LaneRun& run : runs) {
+                if (statuses_[run.lane] != Status::applied) continue;
+                while (applied_seq(run.lane) < run.refs.back().seq) {
+                    LEDGERLINE_TRY(const bool decided, decide_next(run.lane));
+                    if (!decided) break;
+                    if (one) return {};
+                }
+            }
+            return {};
         }
-        return result;
-    }
+
+        const Uuid& tried() const { return tried_; }
+
+        apply::ApplyReport commit(std::span<const apply::LaneRun> runs) {
+            apply::ApplyReport report;
+            for (const apply::LaneRun& run : runs) {
+                auto status = statuses_.contains(run.lane) ? statuses_[run.lane] : status_of(run);
+                if (status == Status::applied && applied_seq(run.lane) < run.refs.back().seq) status = Status::waiting;
+                report.runs.push_back({status, {}});
+            }
+            for (const apply::Applied& outcome : outcomes_) {
+                MemoryTables::Lane& lane = tables_->lanes.at(outcome.event.lane);
+                lane.outcomes.emplace(outcome.event.seq, outcome);
+                if (outcome.event.is_first) tables_->decided.insert(outcome.event.transaction_id);
+                move_cursor(lane, outcome.event.seq);
+                const auto run = std::ranges::find_if(runs, [&](const apply::LaneRun& candidate) {
+                    return candidate.lane == outcome.event.lane && is_read(candidate, report, runs);
+                });
+                (run != runs.end() ? report.runs[static_cast<std::size_t>(run - runs.begin())].outcomes : report.others)
+                    .push_back(outcome);
+            }
+            for (const auto& [id, state] : accounts_)
+                tables_->accounts.at(id).state.balance_cents = state.balance_cents;
+            return report;
+        }
+
+    private:
+        using Status = apply::ApplyResult::Status;
+
+        static bool is_read(const apply::LaneRun& run, const apply::ApplyReport& report,
+                            std::span<const apply::LaneRun> runs) {
+            const Status status = report.runs[static_cast<std::size_t>(&run - runs.data())].status;
+            return status == Status::applied || status == Status::waiting;
+        }
+
+        Status status_of(const apply::LaneRun& run) const {
+            const MemoryTables::Lane& lane = tables_->lanes.at(run.lane);
+            if (lane.applied_seq != run.applied_seq) return Status::cursor_moved;
+            for (const apply::EventRef& ref : run.refs)
+                if (!is_event_of(lane, ref)) return Status::not_proven;
+            for (const apply::EventRef& ref : run.refs)
+                if (!is_known_schema_version(lane.events.at(ref.seq).schema_version)) return Status::version_unknown;
+            return Status::applied;
+        }
+
+        std::int64_t& applied_seq(int lane) {
+            return applied_seqs_.try_emplace(lane, tables_->lanes.at(lane).applied_seq).first->second;
+        }
+
+        // The next event of a lane, or the first one that it waits for. False: it cannot be decided.
+        Result<bool> decide_next(int number) {
+            const MemoryTables::Lane& lane = tables_->lanes.at(number);
+            const auto head = lane.events.find(applied_seq(number) + 1);
+            if (head == lane.events.end() || !is_known_schema_version(head->second.schema_version)) return false;
+            const std::vector<Event> places = tables_->places_of(head->second.event_id);
+            std::map<int, std::int64_t> next;
+            for (const Event& place : places) {
+                std::int64_t& seq = next.try_emplace(place.lane, applied_seq(place.lane)).first->second;
+                if (place.seq != ++seq) return decide_next(place.lane);
+            }
+            LEDGERLINE_CHECK(decide_event(places));
+            for (const auto& [at, seq] : next) applied_seq(at) = seq;
+            return true;
+        }
+
+        Result<void> decide_event(const std::vector<Event>& places) {
+            const Event& event = places.front();
+            tried_ = event.event_id;
+            if (const auto poison = tables_->poisoned.find(event.transaction_id); poison != tables_->poisoned.end())
+                return failure(Disposition::refuse, poison->second, "the row is refused");
+            if (tables_->decided.contains(event.transaction_id)) return unique_violation("decided twice");
+            std::vector<Touch> touches;
+            for (const Event& place : places) {
+                AccountState& account =
+                    accounts_.try_emplace(place.account_id, tables_->accounts.at(place.account_id).state).first->second;
+                touches.push_back({&account, place.net_cents, place.legs ? account.currency : place.currency});
+            }
+            auto postings = post(touches);
+            for (std::size_t i = 0; i < places.size(); ++i) outcomes_.push_back({places[i], std::move(postings[i])});
+            return {};
+        }
+
+        MemoryTables* tables_;
+        std::map<int, Status> statuses_;  // of the runs
+        std::map<int, std::int64_t> applied_seqs_;
+        std::map<Uuid, AccountState> accounts_;
+        std::vector<apply::Applied> outcomes_;
+        Uuid tried_;
+    };
 
     static void move_cursor(MemoryTables::Lane& lane, std::int64_t applied_seq) {
         lane.applied_seq = applied_seq;
@@ -302,14 +399,6 @@ private:
         lane.attempts = lane.streak = 0;
         lane.first_failed_at.reset();
         lane.streak_code.clear();
-    }
-
-    void commit(MemoryTables::Lane& lane, std::int64_t applied_seq, const std::vector<apply::Applied>& outcomes) {
-        for (const apply::Applied& outcome : outcomes) {
-            lane.outcomes.emplace(outcome.event.seq, outcome);
-            tables_.decided.insert(outcome.event.transaction_id);
-        }
-        move_cursor(lane, applied_seq);
     }
 
     MemoryDatabase& database_;
@@ -344,29 +433,44 @@ private:
     // created, not replayed: the earlier call was the first try of the same batch.
     intake::IntakeResult accept_one(const intake::IntakeItem& item, std::set<Uuid>& fresh) {
         using Status = intake::IntakeResult::Status;
+        const auto effects = effects_of(item);
         intake::IntakeResult result;
-        const auto taken = tables_.accepted.find({item.account_id, item.idempotency_key});
-        if (taken != tables_.accepted.end()) {
-            const Event& event = taken->second;
-            result.transaction_id = event.transaction_id;
-            result.status = is_same_request(event, item) ? Status::replayed : Status::key_reused;
-            if (event.transaction_id == item.transaction_id && !fresh.contains(item.transaction_id))
-                result = created(event);
+        if (const Event* known = find_known(item, effects)) {
+            result.transaction_id = known->transaction_id;
+            result.status = is_same_request(*known, item) ? Status::replayed : Status::key_reused;
+            if (known->transaction_id == item.transaction_id && !fresh.contains(item.transaction_id))
+                result = created(*known);
             return result;
         }
-        const auto account = tables_.accounts.find(item.account_id);
-        if (account == tables_.accounts.end()) {
-            result.status = Status::account_not_found;
-        } else if (account->second.state.suspended) {
-            result.status = Status::account_suspended;
-        } else if (account->second.state.currency != item.currency) {
-            result.status = Status::currency_mismatch;
-            result.account_currency = account->second.state.currency;
-        } else {
-            fresh.insert(item.transaction_id);
-            result = created(store(item, account->second.lane));
+        for (const Effect& effect : effects) {
+            result.account_id = effect.account_id;
+            const auto account = tables_.accounts.find(effect.account_id);
+            if (account == tables_.accounts.end()) {
+                result.status = Status::account_not_found;
+                return result;
+            }
+            if (account->second.state.suspended) {
+                result.status = Status::account_suspended;
+                return result;
+            }
+            if (account->second.state.currency != effect.currency) {
+                result.status = Status::currency_mismatch;
+                result.account_currency = account->second.state.currency;
+                return result;
+            }
         }
-        return result;
+        fresh.insert(item.transaction_id);
+        return created(store(item, effects));
+    }
+
+    // Under the item's key: the same request under any account that it touches, otherwise another one under the first.
+    const Event* find_known(const intake::IntakeItem& item, const std::vector<Effect>& effects) const {
+        for (const Effect& effect : effects) {
+            const auto known = tables_.accepted.find({effect.account_id, item.idempotency_key});
+            if (known != tables_.accepted.end() && is_same_request(known->second, item)) return &known->second;
+        }
+        const auto known = tables_.accepted.find({item.account_id, item.idempotency_key});
+        return known != tables_.accepted.end() ? &known->second : nullptr;
     }
 
     static intake::IntakeResult created(const Event& event) {
@@ -379,31 +483,50 @@ private:
         return result;
     }
 
-    static bool is_same_request(const Event& event, const intake::IntakeItem& item) {
-        return event.amount_cents == item.amount_cents && event.currency == item.currency && event.type == item.type &&
-               event.metadata.has_value() == item.metadata.has_value() &&
+    bool is_same_request(const Event& event, const intake::IntakeItem& item) const {
+        const auto legs = tables_.legs.find(event.transaction_id);
+        return event.amount_cents == item.amount_cents && event.type == item.type &&
+               (legs == tables_.legs.end() ? item.legs.empty() && event.currency == item.currency
+                                           : same_legs(legs->second, item.legs)) &&
+               event.reference == item.reference && event.metadata.has_value() == item.metadata.has_value() &&
                (!event.metadata || json::is_same_jsonb(*event.metadata, *item.metadata));
     }
 
-    const Event& store(const intake::IntakeItem& item, int lane_number) {
-        MemoryTables::Lane& lane = tables_.lanes.at(lane_number);
+    // Returns the first place.
+    const Event& store(const intake::IntakeItem& item, const std::vector<Effect>& effects) {
         Event event;
         event.event_id = item.event_id;
-        event.lane = lane_number;
-        event.seq = ++lane.last_seq;
         event.occurred_at = database_.clock_.wall_now();
         event.traceparent = item.traceparent;
         event.transaction_id = item.transaction_id;
-        event.account_id = item.account_id;
         event.amount_cents = item.amount_cents;
         event.currency = item.currency;
         event.type = item.type;
         event.idempotency_key = item.idempotency_key;
+        event.reference = item.reference;
         event.metadata = item.metadata;
-        lane.events.emplace(event.seq, event);
+        event.places = static_cast<int>(effects.size());
+        if (!item.legs.empty()) {
+            event.schema_version = event_schema_version_with_legs;
+            event.legs = legs_json(item.legs);
+            tables_.legs[item.transaction_id] = item.legs;
+        }
         tables_.transaction_ids.insert(event.transaction_id);
-        tables_.event_ids.insert(event.event_id);
-        return tables_.accepted.emplace(std::pair(event.account_id, event.idempotency_key), event).first->second;
+        const Event* first = nullptr;
+        for (const Effect& effect : effects) {
+            event.account_id = effect.account_id;
+            event.net_cents = effect.net_cents;
+            event.lane = tables_.accounts.at(effect.account_id).lane;
+            event.seq = tables_.lanes.at(event.lane).last_seq + 1;
+            event.is_first = first == nullptr;
+            tables_.add_place(event);
+            if (!first)
+                first =
+                    &tables_.accepted.emplace(std::pair(event.account_id, event.idempotency_key), event).first->second;
+            event.reference.reset();
+            event.metadata.reset();
+        }
+        return *first;
     }
 
     MemoryDatabase& database_;
@@ -429,12 +552,9 @@ std::unique_ptr<intake::IntakeStore> MemoryDatabase::make_intake_store() {
 
 void MemoryDatabase::insert(const Event& event) {
     std::lock_guard lock(mutex_);
-    MemoryTables::Lane& lane = tables.lanes.at(event.lane);
-    lane.events.emplace(event.seq, event);
-    lane.last_seq = std::max(lane.last_seq, event.seq);
+    tables.add_place(event);
     tables.transaction_ids.insert(event.transaction_id);
-    tables.event_ids.insert(event.event_id);
-    tables.accepted.emplace(std::pair(event.account_id, event.idempotency_key), event);
+    if (event.is_first) tables.accepted.emplace(std::pair(event.account_id, event.idempotency_key), event);
 }
 
 void MemoryDatabase::replay(const Uuid& letter_id, const Uuid& new_event_id) {
@@ -443,12 +563,27 @@ void MemoryDatabase::replay(const Uuid& letter_id, const Uuid& new_event_id) {
                                      [&](const MemoryTables::Letter& candidate) { return candidate.id == letter_id; });
     LEDGERLINE_ASSERT(letter != tables.letters.end() && letter->parked && letter->ref);
     letter->parked = false;
-    MemoryTables::Lane& lane = tables.lanes.at(letter->lane);
-    Event event = lane.events.at(letter->ref->seq);
-    event.event_id = new_event_id;
-    event.seq = ++lane.last_seq;
+    for (Event event : tables.places_of(letter->ref->event_id)) {
+        event.event_id = new_event_id;
+        event.seq = tables.lanes.at(event.lane).last_seq + 1;
+        tables.add_place(event);
+    }
+}
+
+void MemoryTables::add_place(const Event& event) {
+    Lane& lane = lanes.at(event.lane);
     lane.events.emplace(event.seq, event);
-    tables.event_ids.insert(new_event_id);
+    lane.last_seq = std::max(lane.last_seq, event.seq);
+    event_ids.insert(event.event_id);
+    places_[event.event_id].emplace(event.lane, event.seq);
+}
+
+std::vector<Event> MemoryTables::places_of(const Uuid& event_id) const {
+    std::vector<Event> places;
+    for (const auto& [lane, seq] : places_.at(event_id)) places.push_back(lanes.at(lane).events.at(seq));
+    const auto first = std::ranges::find(places, true, &Event::is_first);
+    if (first != places.end()) std::rotate(places.begin(), first, first + 1);
+    return places;
 }
 
 }  // namespace ledgerline::test

@@ -62,13 +62,21 @@ struct MemoryTables {
 
     std::map<int, Lane> lanes;
     std::map<Uuid, Account> accounts;
-    std::map<std::pair<Uuid, std::string>, Event> accepted;  // by account and idempotency key
+    std::map<std::pair<Uuid, std::string>, Event> accepted;  // first places, by account and idempotency key
+    std::map<Uuid, std::vector<Leg>> legs;                   // of transfers, by transaction
     std::set<Uuid> transaction_ids, event_ids;               // of everything accepted or replayed
     std::set<Uuid> decided;                                  // transactions with an outcome
     std::vector<Letter> letters;
     std::map<std::string, WallTime> publishers;  // owner, expiry
     // Transactions whose outcome the database refuses to take, with the SQLSTATE it refuses them with.
     std::map<Uuid, std::string> poisoned;
+
+    void add_place(const Event& event);
+    // The first one first, the others by lane and seq.
+    std::vector<Event> places_of(const Uuid& event_id) const;
+
+private:
+    std::map<Uuid, std::set<std::pair<int, std::int64_t>>> places_;  // lane and seq, by event
 };
 
 class MemoryDatabase {

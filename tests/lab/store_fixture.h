@@ -32,10 +32,32 @@ protected:
         event.transaction_id = new_id();
         event.account_id = account_id;
         event.amount_cents = amount_cents;
+        event.net_cents = type == TransactionType::debit ? -amount_cents : amount_cents;
         event.currency = "EUR";
         event.type = type;
         event.idempotency_key = event.transaction_id.to_string();
         return event;
+    }
+
+    // The places of a transfer, each at the next seq of its lane, in the order in which intake gives them.
+    std::vector<Event> insert_transfer(const std::vector<Leg>& legs) {
+        const auto effects = effects_of(legs);
+        Event event = new_event(effects.front().account_id, 0, 0, 0, TransactionType::transfer);
+        event.schema_version = event_schema_version_with_legs;
+        event.legs = legs_json(legs);
+        event.places = static_cast<int>(effects.size());
+        for (const Leg& leg : legs) event.amount_cents += leg.amount_cents;
+        std::vector<Event> events;
+        for (const Effect& effect : effects) {
+            event.account_id = effect.account_id;
+            event.net_cents = effect.net_cents;
+            event.lane = lane_of(effect.account_id);
+            event.seq = database_->lane(event.lane).last_seq + 1;
+            event.is_first = events.empty();
+            database_->insert(event);
+            events.push_back(event);
+        }
+        return events;
     }
 
     // Accepts credits of 100 as first..last of a lane, for one account.

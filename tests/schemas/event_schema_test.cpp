@@ -38,7 +38,31 @@ public:
         event.idempotency_key = text(1 + pick(255));
         static constexpr const char* kMetadata[] = {
             "{}", R"({"order":7})", R"({"a":{"b":[1,2.50,1e300,null,true,"x"]}})", R"({"":"","\u0001\"\\":"ö"})"};
+        if (pick(4) == 0) event.reference = text(1 + pick(64));
         if (pick(2)) event.metadata = kMetadata[pick(std::size(kMetadata))];
+        return event;
+    }
+    // At one of its places.
+    Event next_transfer() {
+        Event event = next();
+        std::vector<Leg> legs;
+        for (std::uint64_t left = pick(4) ? 1 + pick(3) : legs_max; left > 0; --left) {
+            Leg leg{uuid(), uuid(), event.amount_cents, event.currency};
+            if (pick(4) == 0) (pick(2) ? leg.from : leg.to).reset();
+            legs.push_back(std::move(leg));
+        }
+        const auto effects = effects_of(legs);
+        const Effect& effect = effects[pick(effects.size())];
+        event.schema_version = event_schema_version_with_legs;
+        event.type = TransactionType::transfer;
+        event.amount_cents *= std::ssize(legs);
+        event.legs = legs_json(legs);
+        event.account_id = effect.account_id;
+        event.net_cents = effect.net_cents;
+        event.places = static_cast<int>(effects.size());
+        event.is_first = effect == effects.front();
+        if (!event.is_first) event.metadata.reset();
+        if (!event.is_first) event.reference.reset();
         return event;
     }
 
@@ -85,6 +109,47 @@ TEST(EventSchema, TakesEveryEvent) {
     }
     expect_all(JsonSchema("transaction.created.v1"), values);
     expect_all(JsonSchema("transaction.created.v1.headers"), headers);
+}
+
+TEST(EventSchema, TakesEveryTransfer) {
+    Events events(2);
+    std::vector<std::string> values, headers;
+    for (int i = 0; i < kEvents; ++i) {
+        const Message message = encode(events.next_transfer());
+        values.push_back(message.value);
+        headers.push_back(headers_json(message.headers));
+    }
+    expect_all(JsonSchema("transaction.created.v2"), values);
+    expect_all(JsonSchema("transaction.created.v1.headers"), headers);
+}
+
+TEST(EventSchema, RefusesWhatIsNoTransfer) {
+    Event event = Events(3).next_transfer();
+    const Uuid from = event.event_id, to = event.transaction_id;
+    event.legs = legs_json(std::vector<Leg>{{from, to, 7, "EUR"}});
+    event.places = 2;
+    event.net_cents = -7;
+    const std::string value = encode(event).value, paid = fmt::format(R"("to_account_id":"{}",)", to.to_string());
+    std::vector<std::string> wrong = {
+        encode(Events(4).next()).value,
+        with(value, R"("schema_version":2)", R"("schema_version":1)"),
+        with(value, R"("type":"TRANSFER")", R"("type":"DEBIT")"),
+        with(value, R"("places":2)", R"("places":0)"),
+        with(value, R"("net_cents":-7)", R"("net_cents":"-7")"),
+        with(value, paid, ""),
+        with(value, paid, paid + R"("to_external":true,)"),
+        with(value, paid, R"("to_external":false,)"),
+        with(with(value, paid, R"("to_external":true,)"), fmt::format(R"("from_account_id":"{}",)", from.to_string()),
+             R"("from_external":true,)"),
+        with(value, R"("amount_cents":7)", R"("amount_cents":0)"),
+        with(value, *event.legs, "[]"),
+        with(value, *event.legs, "{}"),
+    };
+    for (const char* member : {"net_cents", "places", "legs", "from_account_id"})
+        wrong.push_back(with(value, fmt::format("\"{}\"", member), "\"renamed\""));
+    const auto verdicts = JsonSchema("transaction.created.v2").check(wrong);
+    for (std::size_t i = 0; i < wrong.size(); ++i) EXPECT_NE(verdicts[i], "ok") << wrong[i];
+    expect_all(JsonSchema("transaction.created.v2"), {value, with(value, paid, R"("to_external":true,)")});
 }
 
 TEST(EventSchema, RefusesWhatIsNoEvent) {

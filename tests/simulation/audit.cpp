@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace ledgerline::test {
 namespace {
 
@@ -30,8 +32,32 @@ public:
             expect(lane.applied_seq == lane.last_seq && lane.published_seq == lane.last_seq,
                    fmt::format("lane {}: last {}, published {}, applied {}", number, lane.last_seq, lane.published_seq,
                                lane.applied_seq));
-            for (const auto& [seq, event] : lane.events) check_event(number, seq, event);
+            for (const auto& [seq, event] : lane.events) places_[event.event_id].push_back(&event);
         }
+        for (const auto& [event_id, places] : places_)
+            expect(std::ssize(places) == places.front()->places,
+                   fmt::format("event {}: {} places instead of {}", event_id.to_string(), places.size(),
+                               places.front()->places));
+    }
+
+    // The lanes once more, from their first places on: an event's turn has come when it is next in all its lanes.
+    void check_events() {
+        std::map<int, std::int64_t> done;
+        for (bool moved = true; moved;) {
+            moved = false;
+            for (const auto& [number, lane] : tables_.lanes)
+                while (const Event* event = next_of(number, done)) {
+                    const auto& places = places_.at(event->event_id);
+                    std::map<int, std::int64_t> after = done;
+                    if (!std::ranges::all_of(places, [&](const Event* p) { return p->seq == ++after[p->lane]; })) break;
+                    check_event(places);
+                    done = std::move(after);
+                    moved = true;
+                }
+        }
+        for (const auto& [number, lane] : tables_.lanes)
+            expect(done[number] == lane.last_seq,
+                   fmt::format("lane {}: the places after {} wait for one another in a circle", number, done[number]));
     }
 
     void check_transactions() {
@@ -54,38 +80,68 @@ private:
         if (!holds) findings_.push_back(finding);
     }
 
-    void check_event(int number, std::int64_t seq, const Event& event) {
-        const auto& outcomes = tables_.lanes.at(number).outcomes;
-        const auto outcome = outcomes.find(seq);
+    const Event* next_of(int number, const std::map<int, std::int64_t>& done) const {
+        const auto& events = tables_.lanes.at(number).events;
+        const auto known = done.find(number);
+        const auto next = events.find(known == done.end() ? 1 : known->second + 1);
+        return next != events.end() ? &next->second : nullptr;
+    }
+
+    void check_event(const std::vector<const Event*>& places) {
+        const Event& event = *places.front();
+        std::vector<const Posting*> postings;
+        for (const Event* place : places) {
+            const auto& outcomes = tables_.lanes.at(place->lane).outcomes;
+            if (const auto outcome = outcomes.find(place->seq); outcome != outcomes.end())
+                postings.push_back(&outcome->second.posting);
+        }
         int letters = 0;
         for (const MemoryTables::Letter& letter : tables_.letters) {
-            if (!letter.ref || letter.lane != number || letter.ref->seq != seq) continue;
+            if (!letter.ref || letter.ref->event_id != event.event_id) continue;
             ++letters;
             if (letter.parked) ++parked_[event.transaction_id];
         }
-        expect((outcome != outcomes.end() ? 1 : 0) + letters == 1,
-               fmt::format("lane {} seq {}: {} letters, outcome {}", number, seq, letters, outcome != outcomes.end()));
-        if (outcome == outcomes.end()) return;
+        expect(letters == 0 ? postings.size() == places.size() : letters == 1 && postings.empty(),
+               fmt::format("lane {} seq {}: {} places, {} letters, {} outcomes", event.lane, event.seq, places.size(),
+                           letters, postings.size()));
+        if (postings.size() != places.size()) return;
         ++outcomes_[event.transaction_id];
-        recompute(number, seq, event, outcome->second.posting);
+        recompute(places, postings);
     }
 
     // The posting rules once more, in the simplest words.
-    void recompute(int number, std::int64_t seq, const Event& event, const Posting& posting) {
-        std::int64_t& balance = balances_.at(event.account_id);
-        const std::int64_t floor = tables_.accounts.at(event.account_id).state.min_balance_cents;
-        const std::int64_t after =
-            event.type == TransactionType::credit ? balance + event.amount_cents : balance - event.amount_cents;
-        const bool refused = event.type == TransactionType::debit && after < floor;
-        if (!refused) balance = after;
-        expect(refused == posting.refusal.has_value() && posting.balance_after_cents == balance,
-               fmt::format("lane {} seq {}: balance after {}, recomputed {}", number, seq, posting.balance_after_cents,
-                           balance));
+    void recompute(const std::vector<const Event*>& places, const std::vector<const Posting*>& postings) {
+        std::map<Uuid, std::int64_t> nets;
+        const auto legs = tables_.legs.find(places.front()->transaction_id);
+        if (legs == tables_.legs.end())
+            nets[places.front()->account_id] = places.front()->type == TransactionType::credit
+                                                   ? places.front()->amount_cents
+                                                   : -places.front()->amount_cents;
+        else
+            for (const Leg& leg : legs->second) {
+                if (leg.from) nets[*leg.from] -= leg.amount_cents;
+                if (leg.to) nets[*leg.to] += leg.amount_cents;
+            }
+        expect(nets.size() == places.size(), fmt::format("lane {} seq {}: {} accounts, {} places", places.front()->lane,
+                                                         places.front()->seq, nets.size(), places.size()));
+        const bool refused = std::ranges::any_of(nets, [&](const auto& net) {
+            return net.second < 0 &&
+                   balances_.at(net.first) + net.second < tables_.accounts.at(net.first).state.min_balance_cents;
+        });
+        for (const auto& [account, net] : nets)
+            if (!refused) balances_.at(account) += net;
+        for (std::size_t i = 0; i < places.size(); ++i) {
+            const std::int64_t balance = balances_.at(places[i]->account_id);
+            expect(refused == postings[i]->refusal.has_value() && postings[i]->balance_after_cents == balance,
+                   fmt::format("lane {} seq {}: balance after {}, recomputed {}", places[i]->lane, places[i]->seq,
+                               postings[i]->balance_after_cents, balance));
+        }
     }
 
     const MemoryTables& tables_;
     std::map<Uuid, std::int64_t> balances_;
-    std::map<Uuid, int> outcomes_, parked_;  // by transaction
+    std::map<Uuid, int> outcomes_, parked_;             // by transaction
+    std::map<Uuid, std::vector<const Event*>> places_;  // by event, in the order of lanes
     std::vector<std::string> findings_;
 };
 
@@ -96,6 +152,7 @@ std::vector<std::string> audit(const MemoryTables& tables, const std::map<Uuid, 
     Auditor auditor(tables, opening_cents);
     auditor.check_receipts(receipts);
     auditor.check_lanes();
+    auditor.check_events();
     auditor.check_transactions();
     return auditor.take_findings();
 }

@@ -19,8 +19,10 @@ struct Receipt {
 // What is wrong with a ledger that has come to rest; empty when the promises hold:
 //   - everything in a receipt is there, each lane's receipts in ascending order, the lanes dense and their cursors at
 //     the end (G1, G3, G4);
-//   - each event has one outcome or one letter, each transaction one outcome or one parked letter (G1, G2, G5);
-//   - outcomes and balances are those of a plain recomputation in lane order, never below the floor (G2, G3).
+//   - each event has one outcome at all its places or one letter, each transaction one outcome or one parked letter
+//     (G1, G2, G5);
+//   - outcomes and balances are those of a plain recomputation in an order that every lane agrees with, never below
+//     the floor (G2, G3).
 // opening_cents: each account's balance before the first event.
 std::vector<std::string> audit(const MemoryTables& tables, const std::map<Uuid, std::int64_t>& opening_cents,
                                const std::vector<Receipt>& receipts);

@@ -75,10 +75,21 @@ public:
     Result<std::vector<apply::LaneState>> load(std::span<const int> lanes) override {
         return under_faults(faults_, [&] { return store_->load(lanes); });
     }
-    Result<std::vector<apply::ApplyResult>> apply(std::span<const apply::LaneRun> runs) override {
+    Result<apply::ApplyReport> apply(std::span<const apply::LaneRun> runs) override {
         faults_.maybe_interleave(held_up);
         if (faults_.happen(fails_unknown)) return failure(Disposition::refuse, "P0001", "simulated unknown failure");
         return under_faults(faults_, [&] { return store_->apply(runs); });
+    }
+    Result<apply::HeadReport> apply_head(const apply::LaneRun& run) override {
+        faults_.maybe_interleave(held_up);
+        if (faults_.happen(fails_unknown)) {
+            apply::HeadReport head{
+                .report = {{{apply::ApplyResult::Status::waiting, {}}}, {}},
+                .refusal = failure(Disposition::refuse, "P0001", "simulated unknown failure").error(),
+                .event_id = run.refs.front().event_id};
+            return head;
+        }
+        return under_faults(faults_, [&] { return store_->apply_head(run); });
     }
     Result<std::vector<bool>> prove(int lane, std::span<const apply::EventRef> refs) override {
         return under_faults(faults_, [&] { return store_->prove(lane, refs); });

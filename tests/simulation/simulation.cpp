@@ -82,8 +82,8 @@ void Simulation::run(int steps) {
 
 void Simulation::step_anything() {
     const std::uint64_t what = draw(1000);
-    if (what < 250) return accept_batch();
-    if (what < 580) return step_publisher(what % 2);
+    if (what < 120) return accept_batch();
+    if (what < 500) return step_publisher(what % 2);
     if (what < 960) return step_worker(what % 2);
     if (what < 975) return replay_a_letter();
     if (what < 985) return restart_publisher(what % 2);
@@ -115,7 +115,9 @@ intake::IntakeItem Simulation::make_item() {
         intake::IntakeItem item = repeatable_[draw(repeatable_.size())];
         item.transaction_id = ids_.next();
         item.event_id = ids_.next();
-        if (draw(3) == 0) ++item.amount_cents;
+        if (draw(3) == 0) return other_body(std::move(item));
+        if (!item.legs.empty()) std::ranges::rotate(item.legs, item.legs.begin() + 1);
+        if (!item.legs.empty()) set_legs(item, item.legs);
         return item;
     }
     intake::IntakeItem item;
@@ -126,7 +128,30 @@ intake::IntakeItem Simulation::make_item() {
     item.currency = "EUR";
     item.type = draw(2) == 0 ? TransactionType::credit : TransactionType::debit;
     item.idempotency_key = item.transaction_id.to_string();
+    if (draw(3) == 0) set_legs(item, make_legs());
     return item;
+}
+
+intake::IntakeItem Simulation::other_body(intake::IntakeItem item) {
+    if (item.legs.empty()) {
+        ++item.amount_cents;
+        return item;
+    }
+    ++item.legs.front().amount_cents;
+    set_legs(item, item.legs);
+    return item;
+}
+
+std::vector<Leg> Simulation::make_legs() {
+    std::vector<Leg> legs;
+    for (std::uint64_t left = 1 + draw(3); left > 0; --left) {
+        const std::size_t from = draw(accounts_.size()),
+                          to = (from + 1 + draw(accounts_.size() - 1)) % accounts_.size();
+        Leg leg{accounts_[from], accounts_[to], 1 + static_cast<std::int64_t>(draw(400)), "EUR"};
+        if (draw(8) == 0) (draw(2) == 0 ? leg.from : leg.to).reset();
+        legs.push_back(std::move(leg));
+    }
+    return legs;
 }
 
 // A process that is held up in the middle of a step cannot begin another one: `running` guards that.

@@ -48,6 +48,8 @@ private:
     void step_anything();
     void accept_batch();
     intake::IntakeItem make_item();
+    static intake::IntakeItem other_body(intake::IntakeItem item);
+    std::vector<Leg> make_legs();
     void step_publisher(std::size_t index);
     void step_worker(std::size_t index);
     void restart_publisher(std::size_t index);

@@ -1,0 +1,257 @@
+#include "apply/pg_round.h"
+
+#include <algorithm>
+#include <ranges>
+#include <unordered_map>
+#include <utility>
+
+#include "apply/agenda.h"
+#include "base/failpoint.h"
+#include "sql/queries.h"
+
+namespace ledgerline::apply {
+namespace {
+
+using db::Call;
+using Row = sql::ApplyReadWindows::Row;  // an undecided place, and its account
+using Status = ApplyResult::Status;
+
+// The most places of a lane that a round reads.
+constexpr std::int64_t kWindowMax = 1000;
+// The most of a lane that nobody was told of, but that others wait for. All lanes together make one round.
+constexpr std::int64_t kWidenedMax = 100;
+
+struct WindowColumns {
+    std::vector<int> lanes;
+    std::vector<std::int64_t> last_seqs;
+
+    explicit WindowColumns(const Windows& windows) {
+        for (const auto& [lane, last_seq] : windows) {
+            lanes.push_back(lane);
+            last_seqs.push_back(last_seq);
+        }
+    }
+};
+
+// Takes the texts of the place out of row.
+Event take_event(Row& row) {
+    const auto type = parse_transaction_type(row.type);
+    db::expect(type.has_value(), "expected a transaction type");
+    Event event;
+    event.lane = row.lane;
+    event.seq = row.seq;
+    event.event_id = row.event_id;
+    event.schema_version = row.schema_version;
+    event.traceparent = std::move(row.traceparent);
+    event.occurred_at = row.created_at;
+    event.transaction_id = row.transaction_id;
+    event.account_id = row.account_id;
+    event.net_cents = row.net_cents;
+    event.places = row.places;
+    event.is_first = row.is_first;
+    event.amount_cents = row.amount_cents;
+    event.currency = std::move(row.currency);
+    event.type = *type;
+    return event;
+}
+
+// Decisions, as columns for unnest().
+struct Decisions {
+    std::vector<int> lanes;
+    std::vector<std::int64_t> seqs, balances, floors;
+    std::vector<std::optional<std::string>> codes, reasons;
+
+    Call call() const {
+        return sql::ApplyDecide{.lanes = lanes,
+                                .seqs = seqs,
+                                .balances_after_cents = balances,
+                                .floors_cents = floors,
+                                .failure_codes = codes,
+                                .failure_reasons = reasons};
+    }
+    void append(const Applied& outcome, std::int64_t floor_cents) {
+        const auto& [event, posting] = outcome;
+        lanes.push_back(event.lane);
+        seqs.push_back(event.seq);
+        balances.push_back(posting.balance_after_cents);
+        floors.push_back(floor_cents);
+        codes.push_back(posting.refusal ? std::optional(std::string(code_of(*posting.refusal))) : std::nullopt);
+        reasons.push_back(posting.refusal ? std::optional(posting.failure_reason) : std::nullopt);
+    }
+};
+
+class Decider {
+public:
+    Decider(db::Connection& connection, const RoundPlan& plan)
+        : connection_(connection), plan_(plan), windows_(plan.windows) {}
+
+    Result<Round> run() {
+        LEDGERLINE_CHECK(read());
+        judge_runs();
+        const std::vector<Agenda::Place> places = known_places();
+        Agenda agenda(places);
+        decide(agenda);
+        round_.waits = !agenda.waiting().empty();
+        if (round_.outcomes.empty()) return std::move(round_);
+        failpoint("worker.proven");
+        const auto written = write();
+        if (written) return std::move(round_);
+        if (!plan_.one || written.error().disposition != Disposition::refuse) return std::unexpected(written.error());
+        round_.outcomes.clear();
+        round_.refusal = written.error();
+        return std::move(round_);
+    }
+
+private:
+    Result<void> read() {
+        std::vector<Call> calls{{db::begin, {}}, sql::ApplyNoSeqScan{}};
+        if (plan_.all_lanes) {
+            calls.push_back(sql::ApplyLockAllLanes{});
+            LEDGERLINE_CHECK(connection_.pipeline(calls));
+            LEDGERLINE_CHECK(widen(connection_, windows_));
+            calls.clear();
+        }
+        const WindowColumns windows(windows_);
+        if (!plan_.all_lanes) calls.push_back(sql::ApplyLockLanes{windows.lanes});
+        calls.push_back(sql::ApplyAppliedSeqs{windows.lanes});
+        calls.push_back(sql::ApplyReadWindows{windows.lanes, windows.last_seqs, kWindowMax});
+        LEDGERLINE_TRY(const auto read, connection_.pipeline(calls));
+        for (const auto& row : db::rows_of<sql::ApplyAppliedSeqs>(read[read.size() - 2]))
+            applied_seqs_[row.lane] = row.applied_seq;
+        rows_ = db::rows_of<sql::ApplyReadWindows>(read.back());
+        return {};
+    }
+
+    // What a run claims is proven by what its lane holds. Its places are left alone unless they are what it says.
+    void judge_runs() {
+        for (const LaneRun& run : plan_.runs) {
+            round_.statuses.push_back(status_of(run));
+            if (round_.statuses.back() != Status::applied) barred_.insert(run.lane);
+        }
+    }
+
+    Status status_of(const LaneRun& run) const {
+        if (applied_seqs_.at(run.lane) != run.applied_seq) return Status::cursor_moved;
+        const auto held = std::ranges::equal_range(rows_, run.lane, {}, &Row::lane);
+        const auto is_proven = [](const EventRef& ref, const Row& row) {
+            return ref.seq == row.seq && ref.event_id == row.event_id;
+        };
+        const auto claimed = held | std::views::take(std::ssize(run.refs));
+        if (!std::ranges::equal(run.refs, claimed, is_proven)) return Status::not_proven;
+        return std::ranges::all_of(claimed, is_known) ? Status::applied : Status::version_unknown;
+    }
+
+    static bool is_known(const Row& row) { return is_known_schema_version(row.schema_version); }
+
+    // Those that may be decided: of each lane up to a gap, and up to the first one that is too new for this binary.
+    std::vector<Agenda::Place> known_places() {
+        std::vector<Agenda::Place> places;
+        std::map<int, std::int64_t> next_seqs;
+        for (std::size_t i = 0; i < rows_.size(); ++i) {
+            const Row& row = rows_[i];
+            if (barred_.contains(row.lane)) continue;
+            std::int64_t& next = next_seqs.try_emplace(row.lane, applied_seqs_.at(row.lane) + 1).first->second;
+            if (row.seq != next || !is_known(row)) {
+                barred_.insert(row.lane);
+                continue;
+            }
+            ++next;
+            places.push_back({row.lane, row.seq, row.event_id, row.places});
+            kept_.push_back(i);
+        }
+        return places;
+    }
+
+    void decide(Agenda& agenda) {
+        for (auto places = agenda.next(); !places.empty(); places = agenda.next()) {
+            decide(places);
+            if (plan_.one) return;
+        }
+    }
+
+    // All places of one event, its first one first.
+    void decide(std::span<const std::size_t> by_lane) {
+        std::vector<std::size_t> places(by_lane.begin(), by_lane.end());
+        const auto first = std::ranges::find_if(places, [this](std::size_t place) { return row_at(place).is_first; });
+        if (first != places.end()) std::rotate(places.begin(), first, first + 1);
+        std::vector<Touch> touches;
+        for (const std::size_t place : places) {
+            Row& row = row_at(place);
+            AccountState& account = account_of(row);
+            // The currencies of a transfer's legs are in its accounts: intake has looked, and an account keeps its own.
+            touches.push_back({&account, row.net_cents, row.type == "TRANSFER" ? account.currency : row.currency});
+        }
+        auto postings = row_at(places.front()).verdict == "discard" ? discard(touches) : post(touches);
+        round_.event_id = row_at(places.front()).event_id;
+        for (std::size_t i = 0; i < places.size(); ++i) {
+            round_.outcomes.push_back({take_event(row_at(places[i])), std::move(postings[i])});
+            decisions_.append(round_.outcomes.back(), touches[i].account->min_balance_cents);
+        }
+    }
+
+    Row& row_at(std::size_t place) { return rows_[kept_[place]]; }
+    AccountState& account_of(Row& row) {
+        const auto [known, is_new] = accounts_.try_emplace(row.account_id);
+        if (is_new)
+            known->second = {row.account_id, std::move(row.account_currency), row.balance_cents, row.min_balance_cents,
+                             row.suspended};
+        return known->second;
+    }
+
+    Result<void> write() {
+        std::vector<Uuid> counted;
+        for (const auto& [event, posting] : round_.outcomes)
+            if (event.is_first && (event.places > 1 || plan_.failing.contains(event.lane)))
+                counted.push_back(event.event_id);
+        std::vector<Call> writes{decisions_.call()};
+        if (!counted.empty()) writes.push_back(sql::ApplyForgetAttempts{counted});
+        writes.push_back({db::commit, {}});
+        LEDGERLINE_CHECK(connection_.pipeline(writes));
+        return {};
+    }
+
+    db::Connection& connection_;
+    const RoundPlan& plan_;
+    Windows windows_;
+    std::map<int, std::int64_t> applied_seqs_;
+    std::vector<Row> rows_;          // by lane and seq
+    std::set<int> barred_;           // lanes in which nothing more is decided
+    std::vector<std::size_t> kept_;  // rows, by place of the agenda
+    std::unordered_map<Uuid, AccountState> accounts_;
+    Decisions decisions_;
+    Round round_;
+};
+
+}  // namespace
+
+Windows windows_of(std::span<const LaneRun> runs) {
+    Windows windows;
+    for (const LaneRun& run : runs) windows[run.lane] = run.refs.back().seq;
+    return windows;
+}
+
+Result<void> widen(db::Connection& connection, Windows& windows) {
+    Windows narrow;
+    while (narrow != windows) {
+        narrow = windows;
+        const WindowColumns known(windows);
+        LEDGERLINE_TRY(const auto needed,
+                       connection.query(sql::ApplyNeeded{known.lanes, known.last_seqs, kWidenedMax}));
+        for (const auto& row : needed) {
+            std::int64_t& last_seq = windows[row.lane];
+            last_seq = std::max(last_seq, row.last_seq);
+        }
+    }
+    return {};
+}
+
+Result<Round> decide_round(db::Connection& connection, const RoundPlan& plan) {
+    return Decider(connection, plan).run();
+}
+
+std::vector<Call> empty_round() {
+    return {sql::ApplyNoSeqScan{},   sql::ApplyLockLanes{}, sql::ApplyAppliedSeqs{},   sql::ApplyNeeded{},
+            sql::ApplyReadWindows{}, Decisions().call(),    sql::ApplyForgetAttempts{}};
+}
+
+}  // namespace ledgerline::apply

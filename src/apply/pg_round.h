@@ -1,0 +1,63 @@
+// A round: one database transaction that decides places of several lanes.
+//
+//     Windows windows = windows_of(runs);
+//     LEDGERLINE_CHECK(widen(connection, windows));                      // by what the places in them wait for
+//     LEDGERLINE_TRY(auto round, decide_round(connection, {.windows = windows, .runs = runs}));
+//
+// No promise rests on the windows: a place that could not be decided with what they hold waits, and so does everything
+// behind it. Not thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <span>
+#include <vector>
+
+#include "apply/ledger_store.h"
+#include "base/uuid.h"
+#include "db/connection.h"
+
+namespace ledgerline::apply {
+
+// How far lanes may be decided: their last seqs, by lane.
+using Windows = std::map<int, std::int64_t>;
+
+Windows windows_of(std::span<const LaneRun> runs);
+
+// Adds what the undecided places in the windows wait for: the other places of their events, and everything before those
+// in their lanes. It locks nothing: what others decide meanwhile, nobody waits for any more. A lane that would have to
+// be read far is read as far as a round may, from its next place on, so that there is always something to decide.
+Result<void> widen(db::Connection& connection, Windows& windows);
+
+struct RoundPlan {
+    Windows windows;
+    // Claims to be proven. A run that comes to nothing holds up its own lane, and what waits for it.
+    std::span<const LaneRun> runs{};
+    // Lock every lane there is, and widen the windows under these locks: whatever can be decided is.
+    bool all_lanes = false;
+    // Decide one event, the first one that can be.
+    bool one = false;
+    // Lanes in which attempts were counted: those of what is decided there are forgotten.
+    const std::set<int>& failing;
+};
+
+struct Round {
+    std::vector<ApplyResult::Status> statuses;  // of the runs, as if nothing waited
+    std::vector<Applied> outcomes;              // in the order in which they were decided
+    bool waits = false;                         // some place in the windows
+    Uuid event_id;                              // the last one that was decided
+    // With RoundPlan::one: why the database refuses the decision of event_id. Nothing has changed.
+    std::optional<Error> refusal{};
+};
+
+// Locks the lanes of the windows in ascending order, reads their undecided places and the accounts in statements that
+// begin after that, decides in an order that every lane's order is part of, writes one decision a place, and commits.
+// After an error nothing has changed.
+Result<Round> decide_round(db::Connection& connection, const RoundPlan& plan);
+
+// The statements of a round that finds nothing, without begin and commit: whether it would be allowed.
+std::vector<db::Call> empty_round();
+
+}  // namespace ledgerline::apply

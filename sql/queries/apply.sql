@@ -52,25 +52,26 @@ FROM unnest($1::integer[]) AS l (lane)
 -- row: lane int4, last_seq int8
 -- What must be decided together with the undecided places of these lanes up to last_seqs: the last place in each lane
 -- that their transactions have places in, and at most window_max places of a lane.
-SELECT s.lane, least(max(s.seq), s.applied_seq + $3::bigint) AS last_seq
-FROM (SELECT DISTINCT t.transaction_id, t.dead_letter_id
-      FROM unnest($1::integer[], $2::bigint[]) AS w (lane, last_seq)
-           CROSS JOIN LATERAL (SELECT coalesce((SELECT seq FROM decisions WHERE lane = w.lane ORDER BY seq DESC LIMIT 1),
-                                               0) AS applied_seq) c
-           CROSS JOIN LATERAL (
-               (SELECT id AS transaction_id, NULL::uuid AS dead_letter_id FROM accepted
-                WHERE lane = w.lane AND seq > c.applied_seq AND seq <= w.last_seq AND places > 1
-                ORDER BY seq LIMIT $3)
-               UNION ALL
-               (SELECT transaction_id, dead_letter_id FROM places
-                WHERE lane = w.lane AND seq > c.applied_seq AND seq <= w.last_seq AND places > 1
-                ORDER BY seq LIMIT $3)) t) t
-     CROSS JOIN LATERAL (
-         SELECT p.lane, p.seq, coalesce((SELECT seq FROM decisions WHERE lane = p.lane ORDER BY seq DESC LIMIT 1), 0)
-             AS applied_seq
-         FROM event_places(t.transaction_id, t.dead_letter_id) p) s
-WHERE s.seq > s.applied_seq
-GROUP BY s.lane, s.applied_seq
+WITH applied AS MATERIALIZED (
+    SELECT l.lane, coalesce((SELECT seq FROM decisions WHERE lane = l.lane ORDER BY seq DESC LIMIT 1), 0) AS applied_seq
+    FROM lane_apply l
+), event AS MATERIALIZED (
+    SELECT DISTINCT t.transaction_id, t.dead_letter_id
+    FROM unnest($1::integer[], $2::bigint[]) AS w (lane, last_seq) JOIN applied c ON c.lane = w.lane
+         CROSS JOIN LATERAL (
+             (SELECT id AS transaction_id, NULL::uuid AS dead_letter_id FROM accepted
+              WHERE lane = w.lane AND seq > c.applied_seq AND seq <= w.last_seq AND places > 1
+              ORDER BY seq LIMIT $3)
+             UNION ALL
+             (SELECT transaction_id, dead_letter_id FROM places
+              WHERE lane = w.lane AND seq > c.applied_seq AND seq <= w.last_seq AND places > 1
+              ORDER BY seq LIMIT $3)) t
+)
+SELECT n.lane, least(n.last_seq, c.applied_seq + $3::bigint) AS last_seq
+FROM (SELECT p.lane, max(p.seq) AS last_seq
+      FROM event e CROSS JOIN LATERAL event_places(e.transaction_id, e.dead_letter_id) p
+      GROUP BY p.lane) n JOIN applied c ON c.lane = n.lane
+WHERE n.last_seq > c.applied_seq
 
 -- name: read_windows
 -- args: lanes int4[], last_seqs int8[], window_max int8

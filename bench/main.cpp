@@ -34,6 +34,7 @@ void declare(CLI::App& app, Options& options) {
         ->check(CLI::Range(1, 16384));
     app.add_option("--batch", load.shape.batch_size, "Transactions a call; 0: single calls")
         ->check(CLI::Range(0, 1000));
+    app.add_flag("--transfers", load.shape.transfers, "Transfers from one account to another");
     app.add_option("--rate", load.per_second, "Calls a second, sent when due (open loop); 0: when answered");
     app.add_option("--prefer-wait", load.shape.prefer_wait_seconds, "Wait for outcomes up to so many seconds");
     app.add_option("--warm-up", options.warm_up_seconds, "Seconds before the measurement");
@@ -106,6 +107,8 @@ Result<void> run(Options& options) {
     LoadConfig& load = options.load;
     LEDGERLINE_TRY(load.shape.accounts, read_accounts(options.accounts_file));
     if (options.hot) load.shape.accounts.resize(1);
+    if (load.shape.transfers && load.shape.accounts.size() < 2)
+        return failure(Disposition::refuse, "no_accounts", "--transfers needs two accounts at least");
     load.shape.host = fmt::format("127.0.0.1:{}", load.port);
     load.warm_up = in_milliseconds(options.warm_up_seconds);
     load.duration = in_milliseconds(options.seconds);

@@ -77,6 +77,7 @@ TEST(RequestText, ABatchHasSoManyTransactions) {
                              .currency = "EUR",
                              .key_prefix = "k",
                              .batch_size = 3,
+                             .transfers = false,
                              .prefer_wait_seconds = 10};
     RequestText text(shape);
     Source source{SeededRandom(1)};
@@ -89,6 +90,31 @@ TEST(RequestText, ABatchHasSoManyTransactions) {
     const auto& items = body.at("transactions").as_array();
     ASSERT_EQ(items.size(), 3u);
     EXPECT_EQ(items[2].at("idempotency_key").as_string(), "k-000000000005");
+}
+
+TEST(RequestText, ATransferHasTwoAccounts) {
+    const std::string other = "00000000-0000-7000-8000-00000000000b";
+    const RequestShape shape{.host = "a:1",
+                             .accounts = {kAccount, other},
+                             .currency = "EUR",
+                             .key_prefix = "k",
+                             .batch_size = 0,
+                             .transfers = true};
+    RequestText text(shape);
+    Source source{SeededRandom(1)};
+    bool seen_from = false, seen_to = false;
+    for (int i = 0; i < 50; ++i) {
+        const std::string_view request = text.next(source);
+        EXPECT_TRUE(request.starts_with("POST /v1/transfers HTTP/1.1\r\n"));
+        EXPECT_EQ(declared_length(request), body_of(request).size());
+        const auto body = boost::json::parse(body_of(request)).as_object();
+        const auto& leg = body.at("legs").as_array().at(0).as_object();
+        EXPECT_NE(leg.at("from_account_id"), leg.at("to_account_id"));
+        EXPECT_EQ(leg.at("currency"), "EUR");
+        seen_from |= leg.at("from_account_id") == kAccount;
+        seen_to |= leg.at("to_account_id") == kAccount;
+    }
+    EXPECT_TRUE(seen_from && seen_to);
 }
 
 State give(AnswerReader& reader, std::string_view text) {

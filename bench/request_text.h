@@ -17,8 +17,9 @@ struct RequestShape {
     std::string host;                   // host:port
     std::vector<std::string> accounts;  // UUIDs of 36 characters; each transaction takes one at random
     std::string currency;
-    std::string key_prefix;       // of idempotency keys; no two runs on one database may share it
-    std::size_t batch_size = 0;   // transactions a call; 0: POST /v1/transactions
+    std::string key_prefix;      // of idempotency keys; no two runs on one database may share it
+    std::size_t batch_size = 0;  // transactions a call; 0: single ones
+    bool transfers = false;      // each moves money from one random account to another, of which there are two at least
     int prefer_wait_seconds = 0;  // 0: without Prefer
 };
 
@@ -44,9 +45,10 @@ public:
 private:
     const RequestShape& shape_;
     std::string text_;
-    std::size_t first_item_ = 0;                                             // where the first transaction begins
-    std::size_t item_step_ = 0;                                              // from one transaction to the next
-    std::size_t account_at_ = 0, amount_at_ = 0, type_at_ = 0, key_at_ = 0;  // within a transaction
+    std::size_t first_item_ = 0;  // where the first transaction begins
+    std::size_t item_step_ = 0;   // from one transaction to the next
+    // Within a transaction. to: of a transfer; type: of any other.
+    std::size_t account_at_ = 0, to_at_ = 0, amount_at_ = 0, type_at_ = 0, key_at_ = 0;
 };
 
 }  // namespace ledgerline::bench

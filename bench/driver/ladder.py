@@ -25,6 +25,7 @@ class Rung:
     is_ceiling: bool = True         # closed loop, as fast as it goes; the others are latencies
     seconds: float = None           # None: those of the run
     half_of: str = None             # open loop at half the rate of that rung
+    places: int = 1                 # of each transaction, in the lanes of as many accounts
 
 
 RUNGS = (
@@ -34,6 +35,9 @@ RUNGS = (
     Rung("batch-100", "calls of 100, 8 connections", ("--connections", 8, "--batch", 100)),
     Rung("batch-1000", "calls of 1,000, 4 connections", ("--connections", 4, "--batch", 1000)),
     Rung("hot-64", "one hot account, 64 connections", ("--connections", 64, "--hot")),
+    Rung("transfer-256", "transfers, 256 connections", ("--connections", 256, "--transfers"), places=2),
+    Rung("transfer-100", "calls of 100 transfers, 8 connections", ("--connections", 8, "--batch", 100, "--transfers"),
+         places=2),
     Rung("outcome", "outcome by Prefer: wait, idle", ("--connections", 1, "--requests", 300, "--prefer-wait", 10),
          is_ceiling=False, seconds=60),
     Rung("acceptance", "acceptance at half of single-256", ("--connections", 256), is_ceiling=False,
@@ -122,7 +126,8 @@ class Ladder:
         applied_before = progress_of(self._server.database)["applied"]
         result, begin, end = self._load(arguments)
         drain_seconds, applied_after = self._drained()
-        applied = end["applied"] - begin["applied"]
+        applied = (end["applied"] - begin["applied"]) / rung.places
+        waiting = (end["last"] - end["applied"]) / rung.places
         took = end["time"] - begin["time"]
         rate = applied / took
         each = max(applied, 1)
@@ -132,7 +137,7 @@ class Ladder:
         measured = {
             "others_cpu_share": max(others, 0) / max(end["total_cpu"] - begin["total_cpu"], 0.01),
             "seconds": took, "applied": applied, "applied_per_second": rate, "offered_per_second": offered,
-            "lag_events": end["last"] - end["applied"], "lag_seconds": (end["last"] - end["applied"]) / max(rate, 1),
+            "lag_events": waiting, "lag_seconds": waiting / max(rate, 1),
             "drain_seconds": drain_seconds,
             "postgres_cpu_us": (end["postgres_cpu"] - begin["postgres_cpu"]) * 1e6 / each,
             "ledgerline_cpu_us": (end["ledgerline_cpu"] - begin["ledgerline_cpu"]) * 1e6 / each,
@@ -141,7 +146,7 @@ class Ladder:
             "page_images": end["page_images"] - begin["page_images"],
             "p50_ms": result["latency_ms"]["p50"], "p99_ms": result["latency_ms"]["p99"],
             "memory_mb": self._server.peak_memory_mb(), "generator": result}
-        measured["faults"] = faults_of(measured, applied_after - applied_before)
+        measured["faults"] = faults_of(measured, (applied_after - applied_before) / rung.places)
         return measured
 
 

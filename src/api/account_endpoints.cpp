@@ -16,7 +16,6 @@
 namespace ledgerline::api {
 namespace {
 
-constexpr std::size_t kReferenceCharsMax = 255;
 constexpr std::string_view kStatuses[] = {"ACTIVE", "SUSPENDED"};
 
 std::expected<NewAccount, http::Problem> parse_account(const json::Value& body) {
@@ -24,7 +23,7 @@ std::expected<NewAccount, http::Problem> parse_account(const json::Value& body) 
     fields.require("currency");
     NewAccount account;
     account.currency = fields.currency("currency").value_or("");
-    account.reference = fields.text("reference", kReferenceCharsMax);
+    account.reference = fields.text("reference", account_reference_chars_max);
     account.min_balance_cents = fields.integer("min_balance_cents", min_balance_cents_min, 0).value_or(0);
     account.metadata = fields.object("metadata");
     if (auto broken = fields.finish()) return std::unexpected(std::move(*broken));
@@ -147,7 +146,7 @@ AccountEndpoints::Answer AccountEndpoints::get(const http::Request& request) {
 AccountEndpoints::Answer AccountEndpoints::list(http::Request& request) {
     constexpr std::string_view filters[] = {"reference", "status"};
     ListQuery query(request, "accounts", filters);
-    const auto reference = query.text("reference", kReferenceCharsMax);
+    const auto reference = query.text("reference", account_reference_chars_max);
     const auto status = query.choice("status", kStatuses);
     if (query.problem()) co_return http::to_response(*query.problem());
     auto accounts = co_await database_.run(

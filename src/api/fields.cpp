@@ -26,15 +26,15 @@ bool has_control_characters(std::string_view utf8) {
     return false;
 }
 
+std::string member_path(std::string_view path, std::string_view name) {
+    return path.empty() ? std::string(name) : fmt::format("{}.{}", path, name);
+}
+
 Fields::Fields(const json::Value& value, std::string path) : value_(value), path_(std::move(path)) {
     if (value.if_object()) return;
     problem_ = problem(
         ProblemCode::invalid_field,
         path_.empty() ? "The body must be a JSON object." : fmt::format("{} must be a JSON object.", path_), path_);
-}
-
-std::string Fields::path_of(std::string_view name) const {
-    return path_.empty() ? std::string(name) : fmt::format("{}.{}", path_, name);
 }
 
 const json::Value* Fields::read(std::string_view name) {

@@ -20,8 +20,12 @@ namespace ledgerline::api {
 
 // The number of Unicode code points of valid UTF-8.
 std::size_t code_points(std::string_view utf8);
+inline constexpr std::size_t account_reference_chars_max = 255;  // code points
 // Whether valid UTF-8 text contains a control character (U+0000 to U+001F, U+007F to U+009F).
 bool has_control_characters(std::string_view utf8);
+
+// Where a member of the object at path is: "transactions[3].currency"; path is "" for the body itself.
+std::string member_path(std::string_view path, std::string_view name);
 
 class Fields {
 public:
@@ -49,8 +53,7 @@ public:
     // Call last. Returns the first problem, or one about a member that was not read.
     std::optional<http::Problem> finish();
 
-    // "transactions[3].currency"
-    std::string path_of(std::string_view name) const;
+    std::string path_of(std::string_view name) const { return member_path(path_, name); }
 
 private:
     const json::Value* read(std::string_view name);

@@ -49,7 +49,7 @@ http::Problem refusal(const intake::IntakeResult& result, const TransactionReque
             return problem(
                 ProblemCode::idempotency_key_reused,
                 "This idempotency key was used for another transaction of this account, with a different body.",
-                request.path.empty() ? "idempotency_key" : request.path + ".idempotency_key");
+                member_path(request.path, "idempotency_key"));
         case Status::account_not_found:
             return problem(ProblemCode::account_not_found, "There is no account with this id.",
                            request.field_of(result.account_id));
@@ -61,8 +61,7 @@ http::Problem refusal(const intake::IntakeResult& result, const TransactionReque
                            fmt::format("The account's currency is {}.", result.account_currency),
                            request.currency_field_of(result.account_id));
         case Status::failed:
-            return problem(ProblemCode::internal_error, "The database refused this transaction. Nothing was stored.",
-                           request.path);
+            return problem(ProblemCode::internal_error, "The database refused this transaction. Nothing was stored.");
         case Status::lane_held:  // turned into an error before
         case Status::created:
         case Status::replayed:
@@ -276,6 +275,8 @@ TransactionEndpoints::Answer TransactionEndpoints::post_batch(http::Request& req
             result.add("status", 201).add("replayed", outcome->replayed).begin("transaction");
             append_json(outcome->transaction, text);
         } else {
+            // Whatever names no field, such as an outage, is about the item as a whole.
+            if (outcome.error().field.empty()) outcome.error().field = fmt::format("transactions[{}]", i);
             result.add("status", outcome.error().status).begin("problem");
             json::serialize(http::to_json(outcome.error()), text);
         }

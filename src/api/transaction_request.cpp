@@ -16,7 +16,6 @@ namespace {
 
 constexpr std::string_view kTypes[] = {"DEBIT", "CREDIT"};
 constexpr std::size_t kReferenceCharsMax = 64;  // of a transaction
-constexpr std::size_t kAccountReferenceCharsMax = 255;
 
 constexpr char kNotBoth[] = "must not be given together with account_id";
 constexpr char kOneOfThree[] = "or its reference, or external = true: exactly one of them must be given for this side";
@@ -40,10 +39,6 @@ void read_common(Fields& fields, const std::optional<std::string>& header_key, i
     item.metadata = fields.object("metadata");
 }
 
-std::string in_path(const std::string& path, std::string_view field) {
-    return path.empty() ? std::string(field) : fmt::format("{}.{}", path, field);
-}
-
 http::Problem sides_must_differ(std::string field) {
     return problem(ProblemCode::invalid_field, fmt::format("{} must differ from the other side of its leg.", field),
                    field);
@@ -63,7 +58,7 @@ constexpr SideFields kTo{"to_account_id", "to_reference", "to_external", false};
 std::optional<Uuid> read_side(Fields& fields, const SideFields& side, std::size_t leg,
                               std::vector<TransactionRequest::Name>& names) {
     const auto id = fields.uuid(side.account_id);
-    auto reference = fields.text(side.reference, kAccountReferenceCharsMax);
+    auto reference = fields.text(side.reference, account_reference_chars_max);
     const bool external = fields.truth(side.external).value_or(false);
     const int told = (id ? 1 : 0) + (reference ? 1 : 0) + (external ? 1 : 0);
     if (told > 1) fields.complain(ProblemCode::invalid_field, side.account_id, kOneOfThree);
@@ -122,7 +117,7 @@ std::expected<TransactionRequest, http::Problem> parse_transaction(const json::V
     TransactionRequest request{.item = {}, .names = {}, .path = path};
     Fields fields(value, std::move(path));
     const auto id = fields.uuid("account_id");
-    auto reference = fields.text("account_reference", kAccountReferenceCharsMax);
+    auto reference = fields.text("account_reference", account_reference_chars_max);
     if (id && reference) fields.complain(ProblemCode::invalid_field, "account_reference", kNotBoth);
     if (!reference) fields.require("account_id");
     for (const char* name : {"amount_cents", "currency", "type"}) fields.require(name);
@@ -178,20 +173,20 @@ std::string TransactionRequest::field_of(const Uuid& account_id) const {
     const auto named = [&](std::size_t leg, bool payer) {
         return std::ranges::any_of(names, [&](const Name& name) { return name.leg == leg && name.payer == payer; });
     };
-    if (item.legs.empty()) return in_path(path, names.empty() ? "account_id" : "account_reference");
+    if (item.legs.empty()) return member_path(path, names.empty() ? "account_id" : "account_reference");
     for (std::size_t i = 0; i < item.legs.size(); ++i)
         for (const bool payer : {true, false})
             if ((payer ? item.legs[i].from : item.legs[i].to) == account_id)
-                return in_path(path, fmt::format("legs[{}].{}_{}", i, payer ? "from" : "to",
-                                                 named(i, payer) ? "reference" : "account_id"));
-    return in_path(path, "legs");
+                return member_path(path, fmt::format("legs[{}].{}_{}", i, payer ? "from" : "to",
+                                                     named(i, payer) ? "reference" : "account_id"));
+    return member_path(path, "legs");
 }
 
 std::string TransactionRequest::currency_field_of(const Uuid& account_id) const {
     for (std::size_t i = 0; i < item.legs.size(); ++i)
         if (item.legs[i].from == account_id || item.legs[i].to == account_id)
-            return in_path(path, fmt::format("legs[{}].currency", i));
-    return in_path(path, "currency");
+            return member_path(path, fmt::format("legs[{}].currency", i));
+    return member_path(path, "currency");
 }
 
 ParsedBatch parse_batch(std::string_view body) {

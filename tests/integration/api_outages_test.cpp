@@ -154,6 +154,7 @@ TEST_F(OutagesApi, ALaneThatSomebodyHoldsRefusesItsOwnRowsOnly) {
     EXPECT_EQ(batch.at("results.0.problem.code"), "overloaded") << json::serialize(batch.body);
     EXPECT_EQ(batch.at("results.1.status"), "201");
     EXPECT_EQ(batch.at("results.2.problem.code"), "overloaded");
+    EXPECT_EQ(batch.at("results.2.problem.field"), "transactions[2]");
     const Answer held = post("d");
     EXPECT_EQ(held.status, 503);
     EXPECT_NE(held.header("retry-after"), "");

@@ -27,12 +27,7 @@ LEFT JOIN decisions d ON d.lane = c.lane AND d.seq = c.applied_seq
 CROSS JOIN LATERAL (SELECT greatest(e.created_at, d.processed_at) AS moved_at) m
 LEFT JOIN LATERAL (
     SELECT p.lane
-    FROM (SELECT lane, seq FROM accepted WHERE id = e.transaction_id AND e.dead_letter_id IS NULL
-          UNION ALL
-          SELECT lane, seq FROM places
-          WHERE transaction_id = e.transaction_id AND dead_letter_id IS NULL AND e.dead_letter_id IS NULL
-          UNION ALL
-          SELECT lane, seq FROM places WHERE dead_letter_id = e.dead_letter_id) p
+    FROM event_places(e.transaction_id, e.dead_letter_id) p
     WHERE p.lane <> c.lane
     GROUP BY p.lane
     HAVING min(p.seq) > 1 + coalesce((SELECT seq FROM decisions WHERE lane = p.lane ORDER BY seq DESC LIMIT 1), 0)

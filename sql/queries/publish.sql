@@ -73,8 +73,8 @@ DELETE FROM publishers WHERE owner = $1
 -- only.
 SELECT event_id, lane, seq, schema_version::integer, created_at, traceparent, id, account_id, net_cents,
        places::integer, is_first, amount_cents, currency, type, idempotency_key, legs, reference, metadata
-FROM (SELECT sized.*, sum(octet_length(metadata)) OVER earlier AS metadata_before,
-             sum(octet_length(legs)) OVER earlier AS legs_before
+FROM (SELECT sized.*, sum(coalesce(octet_length(metadata), 0) + coalesce(octet_length(legs), 0)) OVER earlier
+                          AS bytes_before
       FROM (SELECT e.event_id, e.lane, e.seq, t.schema_version, e.created_at,
                    coalesce(e.traceparent, t.traceparent) AS traceparent, t.id, e.account_id, e.net_cents, e.places,
                    e.account_id = t.account_id AS is_first, t.amount_cents, t.currency, t.type, t.idempotency_key,
@@ -92,7 +92,7 @@ FROM (SELECT sized.*, sum(octet_length(metadata)) OVER earlier AS metadata_befor
                 ORDER BY seq LIMIT $3) AS e
             JOIN accepted t ON t.id = e.transaction_id) sized
       WINDOW earlier AS (PARTITION BY lane ORDER BY seq ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)) sized
-WHERE coalesce(metadata_before, 0) + coalesce(legs_before, 0) < $4::bigint
+WHERE coalesce(bytes_before, 0) < $4::bigint
 ORDER BY lane, seq
 
 -- name: advance

@@ -50,6 +50,20 @@ protected:
     }
     intake::IntakeResult accept(const intake::IntakeItem& one) { return accept(std::span(&one, 1)).front(); }
 
+    // Every thread with a store of its own takes every so many-th batch.
+    void accept_at_once(const std::vector<std::vector<intake::IntakeItem>>& batches, std::size_t thread_count) {
+        std::vector<std::thread> threads;
+        for (std::size_t t = 0; t < thread_count; ++t)
+            threads.emplace_back([&, t] {
+                const auto store = database_->make_intake_store();
+                for (std::size_t b = t; b < batches.size(); b += thread_count) {
+                    const auto results = store->accept(batches[b]);
+                    ASSERT_TRUE(results) << results.error().code << " " << results.error().message;
+                }
+            });
+        for (std::thread& thread : threads) thread.join();
+    }
+
     std::vector<Uuid> transactions_in(int lane) {
         std::vector<Uuid> ids;
         for (const Event& event : database_->events(lane)) ids.push_back(event.transaction_id);
@@ -220,16 +234,7 @@ TEST_P(IntakeStoreConformance, LanesStayDenseUnderConcurrentBatchesInAnyLaneOrde
     std::vector<std::vector<intake::IntakeItem>> batches(kThreads * kBatches);
     for (std::size_t b = 0; b < batches.size(); ++b)
         for (std::size_t i = 0; i < 6; ++i) batches[b].push_back(item(accounts[(b * 7 + i * (b % 2 ? 1 : 2)) % 3]));
-    std::vector<std::thread> threads;
-    for (std::size_t t = 0; t < kThreads; ++t)
-        threads.emplace_back([&, t] {
-            const auto store = database_->make_intake_store();
-            for (std::size_t b = t; b < batches.size(); b += kThreads) {
-                const auto results = store->accept(batches[b]);
-                ASSERT_TRUE(results) << results.error().code << " " << results.error().message;
-            }
-        });
-    for (std::thread& thread : threads) thread.join();
+    accept_at_once(batches, kThreads);
     std::size_t stored = 0;
     for (const int lane : {0, 6, 11}) {
         const auto events = database_->events(lane);
@@ -398,20 +403,11 @@ TEST_P(IntakeStoreConformance, ABatchOfTransfersRunAgainAfterItsCommitFindsItsOw
 TEST_P(IntakeStoreConformance, ConcurrentTransfersKeepOneOrder) {
     const std::vector<Uuid> accounts{open_account(0), open_account(6), open_account(11)};
     constexpr int kThreads = 3, kBatches = 10;
-    std::vector<std::thread> threads;
     std::vector<std::vector<intake::IntakeItem>> batches(kThreads * kBatches);
     for (std::size_t b = 0; b < batches.size(); ++b)
         for (std::size_t i = 0; i < 5; ++i)
             batches[b].push_back(transfer({{accounts[(b + i) % 3], accounts[(b + i + 1 + b % 2) % 3], 1, "EUR"}}));
-    for (std::size_t t = 0; t < kThreads; ++t)
-        threads.emplace_back([&, t] {
-            const auto store = database_->make_intake_store();
-            for (std::size_t b = t; b < batches.size(); b += kThreads) {
-                const auto results = store->accept(batches[b]);
-                ASSERT_TRUE(results) << results.error().code << " " << results.error().message;
-            }
-        });
-    for (std::thread& thread : threads) thread.join();
+    accept_at_once(batches, kThreads);
     std::map<int, std::map<Uuid, std::int64_t>> seqs;
     for (const int lane : {0, 6, 11}) {
         const auto events = database_->events(lane);

@@ -43,10 +43,7 @@ struct StoredTransaction {
     }
 };
 
-struct StoredPlace {
-    std::string transaction_id;
-    std::string account_id;
-};
+using Place = std::pair<std::int64_t, std::int64_t>;  // lane and seq
 
 struct StoredOutcome {
     bool processed = false;
@@ -114,12 +111,12 @@ private:
                                    "SELECT transaction_id::text, account_id::text, lane, seq FROM lane_places "
                                    "WHERE dead_letter_id IS NULL ORDER BY lane, seq");
         for (std::size_t row = 0; row < rows.size(); ++row) {
-            const StoredPlace place{std::string(rows.text(row, 0)), std::string(rows.text(row, 1))};
-            std::vector<StoredPlace>& lane = lanes_[rows.int64(row, 2)];
-            lane.push_back(place);
-            if (rows.int64(row, 3) != std::ssize(lane))
-                found(fmt::format("lane {} has a hole before seq {}", rows.int64(row, 2), rows.int64(row, 3)));
-            seqs_[place.transaction_id][place.account_id] = rows.int64(row, 3);
+            const std::string id(rows.text(row, 0));
+            const std::int64_t lane = rows.int64(row, 2), seq = rows.int64(row, 3);
+            lanes_[lane].push_back(id);
+            if (seq != std::ssize(lanes_[lane])) found(fmt::format("lane {} has a hole before seq {}", lane, seq));
+            places_[id].emplace(lane, seq);
+            seqs_[id][std::string(rows.text(row, 1))] = seq;
         }
         for (const auto& [id, stored] : accepted_)
             if (seqs_[id].size() != stored.nets_cents().size())
@@ -177,11 +174,11 @@ private:
             const std::int64_t lane = *due.begin();
             due.erase(due.begin());
             if (done[lane] == lanes_[lane].size()) continue;
-            const std::string& id = lanes_[lane][done[lane]].transaction_id;
+            const std::string& id = lanes_[lane][done[lane]];
             if (!is_next_everywhere(id, done)) continue;
             check_outcome(accepted_.at(id), balances);
             ++decided;
-            for (const auto& [account, at] : lanes_of(id)) {
+            for (const auto& [at, seq] : places_[id]) {
                 ++done[at];
                 due.insert(at);
             }
@@ -191,25 +188,10 @@ private:
         check_balances(balances);
     }
 
-    // By account.
-    const std::map<std::string, std::int64_t>& lanes_of(const std::string& id) {
-        auto& of_transaction = lanes_of_[id];
-        if (of_transaction.empty())
-            for (const auto& [lane, places] : lanes_)
-                for (const auto& [account, seq] : seqs_[id])
-                    if (seq <= std::ssize(places) && places[static_cast<std::size_t>(seq - 1)].transaction_id == id &&
-                        places[static_cast<std::size_t>(seq - 1)].account_id == account)
-                        of_transaction[account] = lane;
-        return of_transaction;
-    }
-
-    bool is_next_everywhere(const std::string& id, const std::map<std::int64_t, std::size_t>& done) {
-        std::map<std::int64_t, std::size_t> next = done;
-        std::map<std::pair<std::int64_t, std::int64_t>, std::string> in_order;  // accounts by lane and seq
-        for (const auto& [account, lane] : lanes_of(id)) in_order[{lane, seqs_[id][account]}] = account;
-        for (const auto& [place, account] : in_order)
-            if (static_cast<std::size_t>(place.second) != ++next[place.first]) return false;
-        return true;
+    bool is_next_everywhere(const std::string& id, std::map<std::int64_t, std::size_t> done) {
+        return std::ranges::all_of(places_[id], [&](const auto& place) {
+            return static_cast<std::size_t>(place.second) == ++done[place.first];
+        });
     }
 
     // The posting rule once more: what would take an account below its floor fails and changes nothing.
@@ -309,11 +291,11 @@ private:
     std::map<std::string, std::int64_t> floors_cents_;       // by account
     std::unordered_map<std::string, ToldTransaction> told_;  // by key
     std::set<std::string> told_ids_;
-    std::unordered_map<std::string, StoredTransaction> accepted_;                     // by id
-    std::unordered_map<std::string, std::string> ids_;                                // by key
-    std::map<std::int64_t, std::vector<StoredPlace>> lanes_;                          // places by seq
-    std::unordered_map<std::string, std::map<std::string, std::int64_t>> seqs_;       // by transaction and account
-    std::unordered_map<std::string, std::map<std::string, std::int64_t>> lanes_of_;   // the same, found when asked for
+    std::unordered_map<std::string, StoredTransaction> accepted_;                // by id
+    std::unordered_map<std::string, std::string> ids_;                           // by key
+    std::map<std::int64_t, std::vector<std::string>> lanes_;                     // transactions in the order of seqs
+    std::unordered_map<std::string, std::set<Place>> places_;                    // by transaction
+    std::unordered_map<std::string, std::map<std::string, std::int64_t>> seqs_;  // by transaction and account
     std::unordered_map<std::string, std::map<std::string, StoredOutcome>> outcomes_;  // the same
     std::size_t poisoned_ = 0;
     std::vector<std::string> findings_;

@@ -26,11 +26,6 @@ FROM lane_cursors c
 WHERE c.lane = ANY ($1::integer[])
 ORDER BY c.lane
 
--- name: no_seq_scan
--- args: none
--- As in intake: every look-up is by index, whatever the tables were like when the plan was made.
-SET LOCAL enable_seqscan = off
-
 -- name: lock_lanes
 -- args: lanes int4[]
 -- In ascending order: any other worker on one of them waits, and no two wait for each other. What the lanes hold is read
@@ -82,8 +77,9 @@ WHERE n.last_seq > c.applied_seq
 WITH place AS MATERIALIZED (
     SELECT p.*
     FROM unnest($1::integer[], $2::bigint[]) AS w (lane, last_seq)
+         -- OFFSET 0: looked up once a lane, not once a branch.
          CROSS JOIN LATERAL (SELECT coalesce((SELECT seq FROM decisions WHERE lane = w.lane ORDER BY seq DESC LIMIT 1),
-                                             0) AS applied_seq) c
+                                             0) AS applied_seq OFFSET 0) c
          CROSS JOIN LATERAL (
              (SELECT lane, seq, event_id, account_id, net_cents, places, id AS transaction_id, traceparent, created_at,
                      NULL::text AS verdict, true AS is_first, schema_version, amount_cents, currency, type
@@ -96,12 +92,12 @@ WITH place AS MATERIALIZED (
                     ORDER BY seq LIMIT $3) e
                    CROSS JOIN LATERAL (SELECT * FROM accepted WHERE id = e.transaction_id LIMIT 1) t)) p
 ), account AS MATERIALIZED (
-    SELECT a.id, a.currency, a.min_balance_cents, a.status, coalesce(b.balance_after_cents, 0) AS balance_cents
+    SELECT a.id, a.currency, a.min_balance_cents, a.status,
+           coalesce((SELECT balance_after_cents FROM decisions WHERE account_id = a.id ORDER BY seq DESC LIMIT 1), 0)
+               AS balance_cents
     FROM (SELECT DISTINCT account_id FROM place) t
          CROSS JOIN LATERAL (SELECT id, currency, min_balance_cents, status FROM account_settings
                              WHERE id = t.account_id LIMIT 1) a
-         LEFT JOIN LATERAL (SELECT balance_after_cents FROM decisions WHERE account_id = a.id
-                            ORDER BY seq DESC LIMIT 1) b ON true
 )
 SELECT p.lane, p.seq, p.event_id, p.schema_version::integer AS schema_version, coalesce(p.traceparent, '') AS traceparent,
        p.created_at, p.transaction_id, p.account_id, p.net_cents, p.places::integer AS places, p.is_first, p.amount_cents,

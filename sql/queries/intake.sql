@@ -1,11 +1,5 @@
 -- How transactions are accepted (src/intake/pg_intake_store.cpp).
 
--- name: no_seq_scan
--- args: none
--- A plan made while a table was small must not stay with the session once it has grown: every lookup of intake is by
--- index, so plans that read whole tables are never wanted.
-SET LOCAL enable_seqscan = off
-
 -- record: locked_lane
 -- columns: lane int4
 

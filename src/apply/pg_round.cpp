@@ -104,7 +104,7 @@ public:
 
 private:
     Result<void> read() {
-        std::vector<Call> calls{{db::begin, {}}, sql::ApplyNoSeqScan{}};
+        std::vector<Call> calls{{db::begin, {}}};
         if (plan_.all_lanes) {
             calls.push_back(sql::ApplyLockAllLanes{});
             LEDGERLINE_CHECK(connection_.pipeline(calls));
@@ -250,8 +250,8 @@ Result<Round> decide_round(db::Connection& connection, const RoundPlan& plan) {
 }
 
 std::vector<Call> empty_round() {
-    return {sql::ApplyNoSeqScan{},   sql::ApplyLockLanes{}, sql::ApplyAppliedSeqs{},   sql::ApplyNeeded{},
-            sql::ApplyReadWindows{}, Decisions().call(),    sql::ApplyForgetAttempts{}};
+    return {sql::ApplyLockLanes{},   sql::ApplyAppliedSeqs{}, sql::ApplyNeeded{},
+            sql::ApplyReadWindows{}, Decisions().call(),      sql::ApplyForgetAttempts{}};
 }
 
 }  // namespace ledgerline::apply

@@ -41,7 +41,15 @@ struct ConnectionConfig {
     // False: a commit is answered before it is on disk, and a crash of the server may undo the latest ones. Only for
     // writes that may be lost without harm.
     bool durable_commits = true;
+    // A plan made while a table was small stays with the session when the table has grown. True: no plan reads a whole
+    // table where an index can be used.
+    bool plans_by_index = false;
 };
+
+inline ConnectionConfig by_index(ConnectionConfig config) {
+    config.plans_by_index = true;
+    return config;
+}
 
 // What opening a session found out about it.
 struct OpenedSession {

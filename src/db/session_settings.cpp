@@ -30,6 +30,7 @@ Settings fixed_settings(const ConnectionConfig& config) {
     fixed.add("lock_timeout", std::to_string(config.lock_timeout.count()));
     fixed.add("idle_in_transaction_session_timeout", std::to_string(config.idle_in_transaction_timeout.count()));
     fixed.add("synchronous_commit", config.durable_commits ? "on" : "off");
+    if (config.plans_by_index) fixed.add("enable_seqscan", "off");
     // What statements mean. With row_security off, a policy that would leave rows out is an error.
     fixed.add("default_transaction_isolation", "read committed");
     fixed.add("default_transaction_deferrable", "off");

@@ -49,6 +49,8 @@ struct Event {
     std::optional<std::string> legs{};       // of a transfer: JSON text of an array
     std::optional<std::string> reference{};  // the caller's own name for the transaction; at the first place only
     std::optional<std::string> metadata{};   // JSON text of an object; at the first place only
+
+    bool operator==(const Event&) const = default;
 };
 
 using Header = std::pair<std::string, std::string>;

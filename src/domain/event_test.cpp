@@ -83,9 +83,9 @@ TEST(Event, OfATransferTellsItsLegs) {
     EXPECT_THAT(message.value, testing::HasSubstr(R"("schema_version":2,)"));
     EXPECT_THAT(message.value,
                 testing::HasSubstr(R"("type":"TRANSFER","net_cents":-1050,"places":2,)"
-                                   R"("legs":[{"from_account_id":"0190a6e2-7b1c-7def-8abc-0123456789ad",)"
-                                   R"("to_account_id":"0190a6e2-7b1c-7def-8abc-0123456789ab","amount_cents":1050,)"
-                                   R"("currency":"EUR"}],"idempotency_key")"));
+                                   R"("legs":[{"currency": "EUR", "amount_cents": 1050, )"
+                                   R"("to_account_id": "0190a6e2-7b1c-7def-8abc-0123456789ab", )"
+                                   R"("from_account_id": "0190a6e2-7b1c-7def-8abc-0123456789ad"}],"idempotency_key")"));
     EXPECT_TRUE(json::parse(message.value));
 }
 

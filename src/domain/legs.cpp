@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <string_view>
 
 #include "base/json.h"
 
@@ -34,16 +33,14 @@ bool same_legs(std::span<const Leg> a, std::span<const Leg> b) { return std::ran
 
 std::string legs_json(std::span<const Leg> legs) {
     std::string out = "[";
-    const auto append_side = [&](std::string_view name, const std::optional<Uuid>& account) {
-        out += account ? fmt::format(R"("{}_account_id":"{}",)", name, account->to_string())
-                       : fmt::format(R"("{}_external":true,)", name);
-    };
     for (const Leg& leg : legs) {
-        out += out.size() > 1 ? ",{" : "{";
-        append_side("from", leg.from);
-        append_side("to", leg.to);
-        out += fmt::format(R"("amount_cents":{},"currency":)", leg.amount_cents);
+        out += out.size() > 1 ? R"(, {"currency": )" : R"({"currency": )";
         json::append_quoted(leg.currency, out);
+        if (!leg.to) out += R"(, "to_external": true)";
+        out += fmt::format(R"(, "amount_cents": {})", leg.amount_cents);
+        if (!leg.from) out += R"(, "from_external": true)";
+        if (leg.to) out += fmt::format(R"(, "to_account_id": "{}")", leg.to->to_string());
+        if (leg.from) out += fmt::format(R"(, "from_account_id": "{}")", leg.from->to_string());
         out += '}';
     }
     return out + "]";

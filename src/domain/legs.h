@@ -40,9 +40,9 @@ std::vector<Effect> effects_of(std::span<const Leg> legs);
 // Whether both hold the same legs, in whatever order.
 bool same_legs(std::span<const Leg> a, std::span<const Leg> b);
 
-// The legs as they are stored, announced and told to clients, without blanks: [{"from_account_id": ID, "to_account_id":
-// ID, "amount_cents": N, "currency": C}, ...]. A side that is the outside world is "from_external": true or
-// "to_external": true.
+// The legs as they are stored, announced and told to clients, byte for byte as jsonb prints them: [{"currency": C,
+// "amount_cents": N, "to_account_id": ID, "from_account_id": ID}, ...]. A side that is the outside world is
+// "from_external": true or "to_external": true.
 std::string legs_json(std::span<const Leg> legs);
 
 // The number of lanes, for ever, and the lane of an account: the last two bytes of its id, which are random, modulo

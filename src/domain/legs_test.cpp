@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/jsonb.h"
 #include "base/money.h"
 
 namespace ledgerline {
@@ -54,10 +55,13 @@ TEST(Lanes, AreTakenFromTheLastTwoBytes) {
 
 TEST(Legs, AreStoredAsJsonThatNamesBothSides) {
     EXPECT_EQ(legs_json(std::vector<Leg>{{kAlice, kBob, 100, "EUR"}, {kBob, std::nullopt, 7, "JPY"}}),
-              R"([{"from_account_id":"00000000-0000-0000-0000-000000000001",)"
-              R"("to_account_id":"00000000-0000-0000-0000-000000000002","amount_cents":100,"currency":"EUR"},)"
-              R"({"from_account_id":"00000000-0000-0000-0000-000000000002","to_external":true,)"
-              R"("amount_cents":7,"currency":"JPY"}])");
+              R"([{"currency": "EUR", "amount_cents": 100, "to_account_id": "00000000-0000-0000-0000-000000000002", )"
+              R"("from_account_id": "00000000-0000-0000-0000-000000000001"}, )"
+              R"({"currency": "JPY", "to_external": true, "amount_cents": 7, )"
+              R"("from_account_id": "00000000-0000-0000-0000-000000000002"}])");
+    const std::vector<Leg> legs{
+        {std::nullopt, kBob, 1, "EUR"}, {kBob, kAlice, 2, "JPY"}, {kAlice, std::nullopt, 3, "X"}};
+    EXPECT_EQ(legs_json(legs), json::to_jsonb(*json::parse(legs_json(legs))).value()) << "as jsonb prints it";
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "intake/intake.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace ledgerline::intake {
@@ -219,6 +220,7 @@ IntakeAnswers IntakeBatcher::accepted(std::span<const IntakeItem> items, std::ve
         results, [](const IntakeResult& result) { return result.status == IntakeResult::Status::created; });
     if (stored) {
         refusals_in_a_row_ = 0;
+        hand_over(items, results);
         publisher_wakeup_.notify();
     }
     IntakeAnswers answers;
@@ -233,6 +235,16 @@ IntakeAnswers IntakeBatcher::accepted(std::span<const IntakeItem> items, std::ve
             answers.emplace_back(std::move(result));
     }
     return answers;
+}
+
+void IntakeBatcher::hand_over(std::span<const IntakeItem> items, std::span<const IntakeResult> results) const {
+    if (!config_.hand_over) return;
+    std::vector<Event> events;
+    events.reserve(items.size());
+    for (std::size_t i = 0; i < items.size(); ++i)
+        if (results[i].status == IntakeResult::Status::created)
+            std::ranges::move(events_of(items[i], results[i]), std::back_inserter(events));
+    config_.hand_over(std::move(events));
 }
 
 void IntakeBatcher::note_lanes(const IntakeItem& item, const IntakeResult& result) {

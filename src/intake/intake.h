@@ -56,6 +56,9 @@ struct IntakeConfig {
     std::size_t turn_bytes_max = limits::intake_turn_bytes_max;
     milliseconds request_timeout{10'000};
     Backoff::Limits backoff{milliseconds(20), milliseconds(1'000)};
+    // Given the events of each commit, in the order of their lanes, before the publisher is woken. Called on the
+    // batcher's thread; must not block.
+    std::function<void(std::vector<Event>)> hand_over{};
 };
 
 class IntakeBatcher {
@@ -104,6 +107,7 @@ private:
     IntakeAnswers accept_rest(std::span<const IntakeItem> items, const std::map<Uuid, Error>& left, Attempt& attempt,
                               bool fate_unknown);
     IntakeAnswers accepted(std::span<const IntakeItem> items, std::vector<IntakeResult> results, bool fate_unknown);
+    void hand_over(std::span<const IntakeItem> items, std::span<const IntakeResult> results) const;
     void note_lanes(const IntakeItem& item, const IntakeResult& result);
     void note_queue() { probe_.queued(queue_.size()); }
     void lose_database(const Error& error);

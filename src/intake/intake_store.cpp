@@ -22,4 +22,34 @@ std::vector<Effect> effects_of(const IntakeItem& item) {
         {item.account_id, item.type == TransactionType::debit ? -item.amount_cents : item.amount_cents, item.currency}};
 }
 
+std::vector<Event> events_of(const IntakeItem& item, const IntakeResult& result) {
+    const std::vector<Effect> effects = effects_of(item);
+    if (result.further.size() + 1 != effects.size()) return {};
+    const bool is_transfer = !item.legs.empty();
+    std::vector<Event> events;
+    for (const Effect& effect : effects) {
+        const bool is_first = events.empty();
+        const auto place = is_first ? IntakeResult::Place{result.lane, result.seq} : result.further[events.size() - 1];
+        events.push_back({.event_id = item.event_id,
+                          .lane = place.lane,
+                          .seq = place.seq,
+                          .schema_version = is_transfer ? event_schema_version_with_legs : event_schema_version,
+                          .occurred_at = result.created_at,
+                          .traceparent = item.traceparent,
+                          .transaction_id = item.transaction_id,
+                          .account_id = effect.account_id,
+                          .net_cents = effect.net_cents,
+                          .places = static_cast<int>(effects.size()),
+                          .is_first = is_first,
+                          .amount_cents = item.amount_cents,
+                          .currency = item.currency,
+                          .type = item.type,
+                          .idempotency_key = item.idempotency_key,
+                          .legs = is_transfer ? std::optional(legs_json(item.legs)) : std::nullopt,
+                          .reference = is_first ? item.reference : std::nullopt,
+                          .metadata = is_first ? item.metadata : std::nullopt});
+    }
+    return events;
+}
+
 }  // namespace ledgerline::intake

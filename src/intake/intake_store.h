@@ -57,6 +57,10 @@ void set_legs(IntakeItem& item, std::vector<Leg> legs);
 std::vector<Effect> effects_of(const IntakeItem& item);
 
 struct IntakeResult {
+    struct Place {
+        int lane = 0;
+        std::int64_t seq = 0;
+    };
     enum class Status {
         created,
         replayed,    // the key is known, with the same body
@@ -72,11 +76,16 @@ struct IntakeResult {
     Uuid account_id;               // account_not_found, account_suspended, currency_mismatch: which
     int lane = 0;                  // created: of the first place; lane_held
     std::int64_t seq = 0;          // created: of the first place
+    std::vector<Place> further{};  // created by this call: the other places, in the order of effects_of()
     WallTime created_at;           // created
     std::string account_currency;  // currency_mismatch
     std::string error;             // failed
     TraceContext batch;            // created: the span of its intake transaction (set by IntakeBatcher)
 };
+
+// The events of an item that was created, one for each place, as the publisher would read them. None if the result does
+// not know all places: an earlier call stored the item.
+std::vector<Event> events_of(const IntakeItem& item, const IntakeResult& result);
 
 // Which lanes to wait for when another session holds them.
 struct LaneWaits {

@@ -67,6 +67,17 @@ public:
 
     std::size_t size() const { return transaction_ids_.size(); }
     int nth(std::size_t i) const { return nths_[i]; }
+    // Of the places after the first one of item i: their lanes, and what number they are among the batch's places of
+    // it.
+    std::vector<std::pair<int, int>> further(std::size_t i) const {
+        std::vector<std::pair<int, int>> found;
+        const auto [begin, end] = std::ranges::equal_range(further_items_, static_cast<int>(i) + 1);
+        for (auto item = begin; item != end; ++item) {
+            const auto at = static_cast<std::size_t>(item - further_items_.begin());
+            found.emplace_back(further_lanes_[at], further_nths_[at]);
+        }
+        return found;
+    }
     // Ascending.
     std::vector<int> lanes() const {
         const auto lanes = std::views::keys(counts_);
@@ -161,7 +172,6 @@ public:
     }
     std::vector<db::Call> accept_all_calls() const {
         return {{db::begin, {}},
-                sql::IntakeNoSeqScan{},
                 sql::IntakeLockLanes{all_.lanes()},
                 all_.accept(false),
                 {db::commit, {}}};
@@ -176,7 +186,6 @@ public:
         for (const int lane : all_.lanes()) (waits_.waits_for(lane) ? waited_for : others).push_back(lane);
         std::vector<db::Call> calls;
         calls.push_back({db::begin, {}});
-        calls.push_back(sql::IntakeNoSeqScan{});
         calls.push_back(sql::IntakeLockLanes{waited_for});
         calls.push_back(sql::IntakeLockFreeLanes{others});
         std::ranges::move(all_.read(), std::back_inserter(calls));
@@ -185,11 +194,11 @@ public:
 
     // Takes the answers of read_calls(). Decides every item in arrival order.
     void decide(std::span<const db::Rows> answers) {
-        for (auto& account : db::rows_of<sql::IntakeReadAccounts>(answers[4])) accounts_.emplace(account.id, account);
+        for (auto& account : db::rows_of<sql::IntakeReadAccounts>(answers[3])) accounts_.emplace(account.id, account);
         std::vector<std::vector<Known>> known(items_.size());
-        for (auto& row : db::rows_of<sql::IntakeReadKeys>(answers[5]))
+        for (auto& row : db::rows_of<sql::IntakeReadKeys>(answers[4]))
             known.at(static_cast<std::size_t>(row.item) - 1).push_back(row);
-        for (const db::Rows& lanes : answers.subspan(2, 2))
+        for (const db::Rows& lanes : answers.subspan(1, 2))
             for (const auto& locked : db::rows_of<sql::IntakeLockLanes>(lanes)) locked_.insert(locked.lane);
         for (std::size_t i = 0; i < items_.size(); ++i) {
             if (decide_known_key(i, known[i]) || decide_accounts(i) || decide_repeated_key(i)) continue;
@@ -298,15 +307,19 @@ private:
             last_seqs[row.lane] = row.last_seq;
             accepted_at = row.accepted_at;
         }
+        const auto seq_of = [&](int lane, int nth) {
+            const auto last_seq = last_seqs.find(lane);
+            db::expect(last_seq != last_seqs.end(), "intake was not told the last seq of a lane");
+            return last_seq->second + nth;
+        };
         for (std::size_t n = 0; n < new_.size(); ++n) {
             const IntakeItem& item = items_[new_[n]];
             IntakeResult& result = results_[new_[n]];
             result.status = Status::created;
             result.transaction_id = item.transaction_id;
             result.lane = lane_of(item.account_id);
-            const auto last_seq = last_seqs.find(result.lane);
-            db::expect(last_seq != last_seqs.end(), "intake was not told the last seq of a lane");
-            result.seq = last_seq->second + accepted.nth(n);
+            result.seq = seq_of(result.lane, accepted.nth(n));
+            for (const auto& [lane, nth] : accepted.further(n)) result.further.push_back({lane, seq_of(lane, nth)});
             result.created_at = accepted_at;
         }
     }
@@ -336,7 +349,7 @@ Result<std::vector<IntakeResult>> run_batch(db::Connection& connection, std::spa
     if (batch.may_be_all_new()) {
         const auto answers = connection.commit_pipeline(batch.accept_all_calls());
         if (answers) {
-            batch.take_accepted_all((*answers)[3]);
+            batch.take_accepted_all((*answers)[2]);
             failpoint("intake.committed");
             return batch.take_results();
         }
@@ -359,7 +372,7 @@ Result<std::vector<IntakeResult>> run_batch(db::Connection& connection, std::spa
 }  // namespace
 
 PgIntakeStore::PgIntakeStore(db::ConnectionConfig config, Metrics& metrics, Tracer& tracer)
-    : session_(std::move(config), metrics, "intake", tracer) {}
+    : session_(db::by_index(std::move(config)), metrics, "intake", tracer) {}
 
 Result<std::vector<IntakeResult>> PgIntakeStore::accept(std::span<const IntakeItem> items, const LaneWaits& waits) {
     return session_.run([&](db::Connection& connection) { return run_batch(connection, items, waits); });

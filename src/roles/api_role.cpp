@@ -22,7 +22,7 @@ Result<void> run(RoleProcess& process, const ApiSettings& options, const ApiKeys
     }
     Wakeup publishers_poll_by_themselves;
     LEDGERLINE_CHECK(
-        server.start({.database_url = options.database_url, .dependencies = std::move(dependencies), .alive = {}},
+        server.start({.database_url = options.database_url, .dependencies = std::move(dependencies), .alive = {}, .hand_over = {}},
                      publishers_poll_by_themselves));
     return run_services(process, server, {});
 }

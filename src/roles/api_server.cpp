@@ -38,6 +38,7 @@ Result<void> ApiServer::start(ApiServerConfig config, Wakeup& publisher_wakeup) 
     api.stages = std::move(config.stages);
     api.dependencies = std::move(config.dependencies);
     api.alive = std::move(config.alive);
+    api.intake.hand_over = std::move(config.hand_over);
     api_ = std::make_unique<api::Api>(api, publisher_wakeup, process_.on_fatal(), process_.context());
     api_->add_routes(router_);
     api_->add_probe_routes(probe_router_);

@@ -19,6 +19,7 @@ struct ApiServerConfig {
     std::vector<health::ProbedStage> stages{{health::StageRight::intake}};  // as in ApiConfig
     std::vector<health::Dependency> dependencies;                           // in addition to the database
     std::function<bool()> alive;                                            // as in http::HealthConfig
+    std::function<void(std::vector<Event>)> hand_over;                      // as in intake::IntakeConfig
 };
 
 class ApiServer final : public Server {

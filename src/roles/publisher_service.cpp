@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "publish/pg_outbox_store.h"
 #include "roles/role.h"
 
 namespace ledgerline::roles {
@@ -9,8 +10,10 @@ namespace ledgerline::roles {
 PublisherService::PublisherService(const PublisherServiceConfig& config, std::unique_ptr<bus::Producer> producer,
                                    Wakeup& wakeup, Watchdog& watchdog, const ProcessContext& context)
     : producer_(std::move(producer)),
-      store_(connection_config(config.database_url, "publisher"), context.metrics, context.tracer),
-      publisher_(config.publisher, store_, *producer_, context),
+      outbox_(std::make_unique<publish::PgOutboxStore>(connection_config(config.database_url, "publisher"),
+                                                       context.metrics, context.tracer),
+              context.clock),
+      publisher_(config.publisher, outbox_, *producer_, context),
       loop_(watchdog.make_loop("publisher", "publisher", wakeup, [this] { return publisher_.step(); })) {}
 
 void PublisherService::start() {

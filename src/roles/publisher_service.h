@@ -4,10 +4,12 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "base/loop.h"
 #include "bus/bus.h"
-#include "publish/pg_outbox_store.h"
+#include "publish/handed_outbox.h"
 #include "publish/publisher.h"
 #include "roles/lifecycle.h"
 #include "roles/watchdog.h"
@@ -26,6 +28,9 @@ public:
                      Watchdog& watchdog, const ProcessContext& context);
     ~PublisherService() override { stop(); }
 
+    // As in HandedOutbox: events that this process has accepted. Thread-safe; wake the publisher afterwards.
+    void hand(std::vector<Event> events) { outbox_.hand(std::move(events)); }
+
     void start() override;
     // Also releases the leases.
     void stop() override;
@@ -35,7 +40,7 @@ public:
 
 private:
     std::unique_ptr<bus::Producer> producer_;
-    publish::PgOutboxStore store_;
+    publish::HandedOutbox outbox_;
     publish::Publisher publisher_;
     LoopThread loop_;
     bool running_ = false;

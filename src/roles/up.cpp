@@ -111,7 +111,8 @@ Result<void> serve(RoleProcess& process, const UpSettings& options, ApiServer& s
                                               {health::StageRight::publish, false},
                                               {health::StageRight::apply, false}},
                                    .dependencies = std::move(dependencies),
-                                   .alive = [&watchdog] { return watchdog.alive(); }},
+                                   .alive = [&watchdog] { return watchdog.alive(); },
+                                   .hand_over = [&publisher](auto events) { publisher.hand(std::move(events)); }},
                                   publisher_wakeup));
     std::vector<Service*> services{&watchdog, &worker, &publisher};
     if (dead_letters) services.push_back(&*dead_letters);

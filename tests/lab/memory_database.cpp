@@ -460,7 +460,10 @@ private:
             }
         }
         fresh.insert(item.transaction_id);
-        return created(store(item, effects));
+        const std::vector<Event> places = store(item, effects);
+        result = created(places.front());
+        for (const Event& place : std::span(places).subspan(1)) result.further.push_back({place.lane, place.seq});
+        return result;
     }
 
     // Under the item's key: the same request under any account that it touches, otherwise another one under the first.
@@ -492,8 +495,8 @@ private:
                (!event.metadata || json::is_same_jsonb(*event.metadata, *item.metadata));
     }
 
-    // Returns the first place.
-    const Event& store(const intake::IntakeItem& item, const std::vector<Effect>& effects) {
+    // Returns the places in the order of effects.
+    std::vector<Event> store(const intake::IntakeItem& item, const std::vector<Effect>& effects) {
         Event event;
         event.event_id = item.event_id;
         event.occurred_at = database_.clock_.wall_now();
@@ -512,21 +515,20 @@ private:
             tables_.legs[item.transaction_id] = item.legs;
         }
         tables_.transaction_ids.insert(event.transaction_id);
-        const Event* first = nullptr;
+        std::vector<Event> places;
         for (const Effect& effect : effects) {
             event.account_id = effect.account_id;
             event.net_cents = effect.net_cents;
             event.lane = tables_.accounts.at(effect.account_id).lane;
             event.seq = tables_.lanes.at(event.lane).last_seq + 1;
-            event.is_first = first == nullptr;
+            event.is_first = places.empty();
             tables_.add_place(event);
-            if (!first)
-                first =
-                    &tables_.accepted.emplace(std::pair(event.account_id, event.idempotency_key), event).first->second;
+            if (places.empty()) tables_.accepted.emplace(std::pair(event.account_id, event.idempotency_key), event);
+            places.push_back(event);
             event.reference.reset();
             event.metadata.reset();
         }
-        return *first;
+        return places;
     }
 
     MemoryDatabase& database_;

@@ -129,7 +129,7 @@ TEST(EventSchema, RefusesWhatIsNoTransfer) {
     event.legs = legs_json(std::vector<Leg>{{from, to, 7, "EUR"}});
     event.places = 2;
     event.net_cents = -7;
-    const std::string value = encode(event).value, paid = fmt::format(R"("to_account_id":"{}",)", to.to_string());
+    const std::string value = encode(event).value, paid = fmt::format(R"("to_account_id": "{}", )", to.to_string());
     std::vector<std::string> wrong = {
         encode(Events(4).next()).value,
         with(value, R"("schema_version":2)", R"("schema_version":1)"),
@@ -137,11 +137,11 @@ TEST(EventSchema, RefusesWhatIsNoTransfer) {
         with(value, R"("places":2)", R"("places":0)"),
         with(value, R"("net_cents":-7)", R"("net_cents":"-7")"),
         with(value, paid, ""),
-        with(value, paid, paid + R"("to_external":true,)"),
-        with(value, paid, R"("to_external":false,)"),
-        with(with(value, paid, R"("to_external":true,)"), fmt::format(R"("from_account_id":"{}",)", from.to_string()),
-             R"("from_external":true,)"),
-        with(value, R"("amount_cents":7)", R"("amount_cents":0)"),
+        with(value, paid, paid + R"("to_external": true, )"),
+        with(value, paid, R"("to_external": false, )"),
+        with(with(value, paid, R"("to_external": true, )"), fmt::format(R"("from_account_id": "{}")", from.to_string()),
+             R"("from_external": true)"),
+        with(value, R"("amount_cents": 7)", R"("amount_cents": 0)"),
         with(value, *event.legs, "[]"),
         with(value, *event.legs, "{}"),
     };

@@ -4,9 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "faulty_bus.h"
 #include "faulty_stores.h"
+#include "publish/handed_outbox.h"
 
 namespace ledgerline::test {
 namespace {
@@ -22,11 +24,11 @@ constexpr const char* kUnknownFailure = "P0002";
 
 struct Simulation::PublisherProcess {
     PublisherProcess(Simulation& world, std::string owner)
-        : store(world.database_.make_outbox_store(), world.faults_),
+        : outbox(std::make_unique<FaultyOutboxStore>(world.database_.make_outbox_store(), world.faults_), world.clock_),
           producer(world.bus_.make_producer(), world.faults_, world.clock_, kLanes),
-          publisher({std::move(owner)}, store, producer, world.context_) {}
+          publisher({std::move(owner)}, outbox, producer, world.context_) {}
 
-    FaultyOutboxStore store;
+    publish::HandedOutbox outbox;
     FaultyProducer producer;
     publish::Publisher publisher;
     bool running = false;
@@ -106,7 +108,19 @@ void Simulation::accept_batch() {
         if (draw(10) == 0) repeatable_.push_back(unanswered_[i]);
         if (draw(40) == 0) database_.tables.poisoned[result.transaction_id] = draw(2) == 0 ? kBadRow : kUnknownFailure;
     }
+    hand_over(*results);
     unanswered_.clear();
+}
+
+// The process that accepted them may have a publisher, which may be told.
+void Simulation::hand_over(std::span<const intake::IntakeResult> results) {
+    const std::uint64_t process = draw(3);
+    if (process >= publishers_.size()) return;
+    std::vector<Event> events;
+    for (std::size_t i = 0; i < results.size(); ++i)
+        if (results[i].status == intake::IntakeResult::Status::created)
+            std::ranges::move(events_of(unanswered_[i], results[i]), std::back_inserter(events));
+    publishers_[process]->outbox.hand(std::move(events));
 }
 
 intake::IntakeItem Simulation::make_item() {

@@ -7,6 +7,7 @@
 #include <array>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -47,6 +48,7 @@ private:
     void open_accounts();
     void step_anything();
     void accept_batch();
+    void hand_over(std::span<const intake::IntakeResult> results);
     intake::IntakeItem make_item();
     static intake::IntakeItem other_body(intake::IntakeItem item);
     std::vector<Leg> make_legs();

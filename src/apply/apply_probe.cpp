@@ -103,11 +103,10 @@ void ApplyProbe::applied(const std::vector<Applied>& outcomes, SteadyTime::durat
     metrics_.worker_processing_duration_seconds.Observe(std::chrono::duration<double>(took).count());
     const WallTime now = clock_.wall_now();
     const bool log_each = log::enabled(log::Level::debug);
-    std::map<int, BatchLog> lines;
+    BatchLog lines("events applied");
     for (const Applied& outcome : outcomes) {
         if (outcome.event.is_first) count(outcome, now);
-        lines.try_emplace(outcome.event.lane, "events applied", outcome.event.lane)
-            .first->second.add(outcome.event.seq, outcome.event.traceparent);
+        lines.add(outcome.event.lane, outcome.event.seq, outcome.event.traceparent);
         if (log_each) log_outcome(outcome);
     }
 }

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace ledgerline {
 namespace {
 
@@ -35,7 +37,13 @@ std::string escape_of(char32_t code_point) {
 std::string escaped(std::string_view text, std::string (*invalid)(unsigned char)) {
     std::string shown;
     shown.reserve(text.size());
+    const auto is_plain = [](char c) { return c >= ' ' && c <= '~'; };
     for (std::size_t at = 0; at < text.size();) {
+        const auto plain = std::find_if_not(text.begin() + static_cast<std::ptrdiff_t>(at), text.end(), is_plain);
+        const auto end = static_cast<std::size_t>(plain - text.begin());
+        shown += text.substr(at, end - at);
+        at = end;
+        if (at == text.size()) break;
         const std::size_t length = utf8_length(text, at);
         if (length == 0) {
             shown += invalid(static_cast<unsigned char>(text[at++]));

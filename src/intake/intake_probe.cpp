@@ -1,6 +1,5 @@
 #include "intake/intake_probe.h"
 
-#include <map>
 #include <utility>
 
 #include "observe/batch_log.h"
@@ -53,12 +52,11 @@ void IntakeProbe::refused(const IntakeItem& item, const Error& error) {
 }
 
 void IntakeProbe::answered(std::span<const IntakeItem> items, const IntakeAnswers& answers) {
-    std::map<int, BatchLog> lines;
+    BatchLog lines("transactions accepted");
     for (std::size_t i = 0; i < items.size(); ++i) {
         counter_of(answers[i]).Increment();
         if (!answers[i] || answers[i]->status != IntakeResult::Status::created) continue;
-        lines.try_emplace(answers[i]->lane, "transactions accepted", answers[i]->lane)
-            .first->second.add(answers[i]->seq, items[i].traceparent);
+        lines.add(answers[i]->lane, answers[i]->seq, items[i].traceparent);
     }
 }
 

@@ -1,5 +1,8 @@
 #include "observe/batch_log.h"
 
+#include <fmt/format.h>
+
+#include <iterator>
 #include <utility>
 
 #include "observe/log.h"
@@ -7,13 +10,12 @@
 
 namespace ledgerline {
 
-BatchLog::BatchLog(std::string_view message, int lane)
-    : message_(message), lane_(lane), enabled_(log::enabled(log::Level::info)) {}
+BatchLog::BatchLog(std::string_view message) : message_(message), enabled_(log::enabled(log::Level::info)) {}
 
-void BatchLog::add(std::int64_t seq, std::string_view traceparent) {
+void BatchLog::add(int lane, std::int64_t seq, std::string_view traceparent) {
     if (!enabled_) return;
-    if (first_seq_ == 0) first_seq_ = seq;
-    last_seq_ = seq;
+    ++events_;
+    places_.try_emplace(lane, Range{seq, seq}).first->second.last_seq = seq;
     std::string trace_id = trace_id_of(traceparent);
     if (trace_id.empty() || trace_id == last_trace_id_) return;
     trace_ids_.emplace_back(trace_id);
@@ -22,11 +24,18 @@ void BatchLog::add(std::int64_t seq, std::string_view traceparent) {
 }
 
 void BatchLog::write() {
-    if (first_seq_ == 0) return;
+    if (events_ == 0) return;
+    std::string places;
+    for (const auto& [lane, range] : places_) {
+        if (!places.empty()) places += ' ';
+        fmt::format_to(std::back_inserter(places), "{}:{}", lane, range.first_seq);
+        if (range.last_seq != range.first_seq) fmt::format_to(std::back_inserter(places), "-{}", range.last_seq);
+    }
     log::Field traces("trace_ids", "");
     traces.value = std::exchange(trace_ids_, {});
-    log::info(message_, {{"lane", lane_}, {"first_seq", first_seq_}, {"last_seq", last_seq_}, traces});
-    first_seq_ = 0;
+    log::info(message_, {{"events", events_}, {"places", places}, traces});
+    events_ = 0;
+    places_.clear();
     last_trace_id_.clear();
 }
 

@@ -18,6 +18,11 @@
 namespace ledgerline {
 namespace {
 
+// Lines are gathered this long, or until they are this many, before they are written: waking the thread costs more than
+// writing a line.
+constexpr milliseconds kGatherTime{5};
+constexpr std::size_t kGatheredBytes = std::size_t{64} << 10;
+
 // As many whole lines from the front as a pipe takes atomically, so that lines of several processes on one pipe do not
 // interleave; a longer line is returned alone.
 std::string_view front_lines(std::string_view text) {
@@ -76,13 +81,19 @@ public:
         if (!running_) running_ = start_detached([self = shared_from_this()] { self->run(); });
         if (!running_ || queued_bytes_ + line.size() > bytes_max_) return count_dropped(1);
         queued_bytes_ += line.size();
+        const bool was_below = waiting_.size() < kGatheredBytes;
+        const bool is_first = waiting_.empty();
         waiting_ += line;
-        changed_.notify_all();
+        if (is_first || (was_below && waiting_.size() >= kGatheredBytes)) changed_.notify_all();
     }
 
     bool flush(milliseconds at_most) {
         std::unique_lock lock(mutex_);
-        return changed_.wait_for(lock, at_most, [this] { return idle(); });
+        ++flushing_;
+        changed_.notify_all();
+        const bool done = changed_.wait_for(lock, at_most, [this] { return idle(); });
+        --flushing_;
+        return done;
     }
 
     void end() {
@@ -109,6 +120,8 @@ private:
         while (true) {
             changed_.wait(lock, [this] { return !waiting_.empty() || ending_; });
             if (waiting_.empty()) return;
+            changed_.wait_for(lock, kGatherTime,
+                              [this] { return ending_ || flushing_ > 0 || waiting_.size() >= kGatheredBytes; });
             writing_ = true;
             const std::string taken = std::exchange(waiting_, {});
             write(taken, lock);
@@ -166,6 +179,7 @@ private:
     bool running_ = false;
     bool writing_ = false;
     bool ending_ = false;
+    int flushing_ = 0;   // callers
     bool torn_ = false;  // used only by the thread
 };
 

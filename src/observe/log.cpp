@@ -42,12 +42,25 @@ std::string_view name_of(Level level) {
 }
 
 std::string json_line(Level level, std::string_view message, Fields fields, const Settings& current) {
-    json::Object line{{"time", format_rfc3339(SystemClock().wall_now())},
-                      {"level", name_of(level)},
-                      {"service", current.service},
-                      {"message", message}};
-    for (const Field& field : fields) line.emplace_back(field.name, field.value);
-    return json::serialize(json::Value(std::move(line)));
+    std::string line;
+    line.reserve(256);
+    const auto append = [&](std::string_view name, std::string_view text) {
+        line += line.empty() ? "{" : ",";
+        json::append_quoted(name, line);
+        line += ':';
+        json::append_quoted(text, line);
+    };
+    append("time", format_rfc3339(SystemClock().wall_now()));
+    append("level", name_of(level));
+    append("service", current.service);
+    append("message", message);
+    for (const Field& field : fields) {
+        line += ',';
+        json::append_quoted(field.name, line);
+        line += ':';
+        json::serialize(field.value, line);
+    }
+    return line + '}';
 }
 
 std::string plain_line(Level level, std::string_view message, Fields fields) {

@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "observe/batch_log.h"
 #include "observe/log.h"
 
 namespace ledgerline::publish {
@@ -86,9 +85,6 @@ void PublishProbe::reported_all(SteadyTime::duration since_sent) {
     metrics_.publish_duration_seconds.Observe(std::chrono::duration<double>(since_sent).count());
 }
 
-void PublishProbe::published(int lane, std::int64_t first_seq, std::span<const std::string> traceparents) {
-    BatchLog lines("events published", lane);
-    for (std::int64_t seq = first_seq; const std::string& traceparent : traceparents) lines.add(seq++, traceparent);
-}
+BatchLog PublishProbe::published() { return BatchLog("events published"); }
 
 }  // namespace ledgerline::publish

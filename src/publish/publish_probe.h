@@ -8,13 +8,13 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <span>
 #include <string>
 
 #include "base/clock.h"
 #include "base/result.h"
 #include "base/standing.h"
 #include "bus/messaging.h"
+#include "observe/batch_log.h"
 #include "observe/metrics.h"
 #include "observe/tracer.h"
 #include "publish/outbox_store.h"
@@ -56,8 +56,8 @@ public:
     void not_delivered();
     // The bus has reported on all events that a lane had under way.
     void reported_all(SteadyTime::duration since_sent);
-    // The lane's cursor has moved over these events.
-    void published(int lane, std::int64_t first_seq, std::span<const std::string> traceparents);
+    // Takes the events that cursors are about to pass.
+    BatchLog published();
 
 private:
     const bus::MessagingNames messaging_;

@@ -53,6 +53,7 @@ Result<std::size_t> Publisher::settle() {
 
 std::size_t Publisher::move_cursors() {
     std::size_t published = 0;
+    BatchLog lines = probe_.published();
     for (auto& [number, window] : under_way_) {
         const auto found = lanes_.find(number);
         if (found == lanes_.end() || window.acknowledged == window.settled) continue;
@@ -60,7 +61,8 @@ std::size_t Publisher::move_cursors() {
         // Otherwise it has been rewound or lost since.
         if (lane.lease.epoch != window.epoch || lane.lease.published_seq != window.cursor()) continue;
         const std::size_t count = window.acknowledged - window.settled;
-        probe_.published(number, window.cursor() + 1, std::span(window.traceparents).subspan(window.settled, count));
+        for (std::size_t i = window.settled; i < window.acknowledged; ++i)
+            lines.add(number, window.first_seq + static_cast<std::int64_t>(i), window.traceparents[i]);
         published += count;
         window.settled = window.acknowledged;
         lane.lease.published_seq = window.cursor();

@@ -30,7 +30,7 @@ struct AdmissionSettings {
 };
 
 struct ApplySettings {
-    std::int64_t worker_threads = 2;
+    std::int64_t worker_threads = 1;
     std::int64_t unknown_attempts_max = 5;  // for an event that fails for an unknown reason, before it is parked
 };
 

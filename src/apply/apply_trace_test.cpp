@@ -23,7 +23,7 @@ protected:
     ApplyTraceTest() { lane_.load({.lane = 3}); }
 
     void take(const char* traceparent) {
-        Announcement announcement{3, ++seq_, ids_.next(), traceparent};
+        Announcement announcement{3, ++seq_, ids_.next(), {}, traceparent};
         bus::Incoming incoming{"transactions", 3, 40 + seq_, {}};
         ASSERT_EQ(lane_.take(announcement, incoming), Lane::Claim::next);
     }

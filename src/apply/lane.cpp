@@ -56,15 +56,14 @@ Lane::Claim Lane::take(const Announcement& announcement, bus::Incoming& incoming
     const bool fits = pending_.size() < lane_pending_max && pending_bytes_ + bytes <= pending_bytes_max_;
     if (!fits && !pending_.empty()) return Claim::overflow;
     pending_bytes_ += bytes;
-    pending_.push_back({{announcement.seq, announcement.event_id}, announcement.traceparent, std::move(incoming)});
+    pending_.push_back({.ref = {announcement.seq, announcement.event_id},
+                        .occurred_at = announcement.occurred_at,
+                        .traceparent = announcement.traceparent,
+                        .incoming = std::move(incoming)});
     return Claim::next;
 }
 
-std::vector<EventRef> Lane::batch() const {
-    std::vector<EventRef> refs;
-    for (std::size_t i = 0; i < std::min(batch_max_, pending_.size()); ++i) refs.push_back(pending_[i].ref);
-    return refs;
-}
+std::size_t Lane::batch_size() const { return std::min(batch_max_, pending_.size()); }
 
 void Lane::advance(std::size_t count, int streak, std::string streak_code) {
     state_.failing_seq = 0;

@@ -26,6 +26,7 @@ class Lane {
 public:
     struct Pending {
         EventRef ref;
+        WallTime occurred_at;  // as announced
         std::string traceparent;
         bus::Incoming incoming;
     };
@@ -56,8 +57,8 @@ public:
     // Sorts one message, and moves from it only if it is kept.
     Claim take(const Announcement& announcement, bus::Incoming& incoming);
 
-    // The refs of the next batch: the first events of the run, as many as the bisection allows.
-    std::vector<EventRef> batch() const;
+    // How many of the pending events the next batch may have: as many as the bisection allows.
+    std::size_t batch_size() const;
 
     // The cursor moves over `count` places, which are settled, and over the pending events at them: the last ones may
     // not have been announced yet. streak: how many of the last events in a row were parked for the unknown reason

@@ -18,7 +18,7 @@ protected:
     Lane::Claim take(std::int64_t seq, std::uint8_t variant = 0) {
         bus::Incoming incoming{"transactions", 3, seq + 100, {}};
         lane.saw(incoming.offset);
-        return lane.take({3, seq, event_id(seq, variant), ""}, incoming);
+        return lane.take({3, seq, event_id(seq, variant), {}, ""}, incoming);
     }
 
     SeededRandom random{1};
@@ -33,8 +33,8 @@ TEST_F(LaneTest, KeepsTheRunThatContinuesTheCursor) {
     EXPECT_EQ(take(12), Lane::Claim::duplicate);
     EXPECT_EQ(take(12, 1), Lane::Claim::beyond) << "another event claims a kept place: proof decides";
     EXPECT_EQ(take(14), Lane::Claim::beyond);
-    ASSERT_EQ(lane.batch().size(), 2u);
-    EXPECT_EQ(lane.batch()[1].seq, 12);
+    ASSERT_EQ(lane.batch_size(), 2u);
+    EXPECT_EQ(lane.pending()[1].ref.seq, 12);
 }
 
 TEST_F(LaneTest, ReportsAGapOnceForEachPositionAndOnlyAfterTheRunBeforeItIsApplied) {
@@ -55,7 +55,7 @@ TEST_F(LaneTest, HoldsMessagesUpToSoManyBytesAndOneAtLeast) {
     Lane small(3, Backoff({}, random), 1000);
     const auto take_large = [&](std::int64_t seq, std::size_t bytes) {
         bus::Incoming incoming{"transactions", 3, seq + 100, {"", std::string(bytes, 'x'), {}}};
-        return small.take({3, seq, event_id(seq), ""}, incoming);
+        return small.take({3, seq, event_id(seq), {}, ""}, incoming);
     };
     EXPECT_EQ(take_large(1, 5000), Lane::Claim::next) << "larger than the limit by itself";
     EXPECT_EQ(take_large(2, 10), Lane::Claim::overflow);
@@ -92,12 +92,12 @@ TEST_F(LaneTest, DropsWhatAReloadMakesObsolete) {
 TEST_F(LaneTest, HalvesAFailingBatchDownToOneEventAndGrowsAgain) {
     for (int seq = 1; seq <= 6; ++seq) take(seq);
     EXPECT_TRUE(lane.narrow());
-    EXPECT_EQ(lane.batch().size(), 3u);
+    EXPECT_EQ(lane.batch_size(), 3u);
     EXPECT_TRUE(lane.narrow());
-    EXPECT_EQ(lane.batch().size(), 1u);
+    EXPECT_EQ(lane.batch_size(), 1u);
     EXPECT_FALSE(lane.narrow());
     lane.widen();
-    EXPECT_EQ(lane.batch().size(), 2u);
+    EXPECT_EQ(lane.batch_size(), 2u);
 }
 
 TEST_F(LaneTest, HoldsABoundedRun) {

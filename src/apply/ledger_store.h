@@ -66,7 +66,7 @@ struct Applied {
 struct ApplyResult {
     enum class Status {
         applied,          // all of it, at least
-        waiting,          // a part of it, or nothing: the rest waits for places in other lanes that cannot be decided
+        waiting,          // a part of it: the rest waits for other lanes. Or nothing: they cannot be decided
         cursor_moved,     // the lane's cursor had been moved: load() again
         not_proven,       // the database holds no such event for at least one ref: call prove()
         version_unknown,  // an event's schema_version is too new for this binary

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <iterator>
 #include <map>
+#include <set>
 
 #include "apply/pg_round.h"
 #include "domain/stored_message.h"
@@ -45,6 +46,17 @@ LaneState state_of(sql::ApplyLoad::Row row) {
         state.halt = LaneHalt{*row.halt_seq, db::required(std::move(row.halt_code)),
                               db::required(std::move(row.halt_reason)), db::required(row.halted_at)};
     return state;
+}
+
+// The windows of proven runs in whose lanes nothing was decided: their heads wait for other lanes.
+Windows windows_of_stuck(std::span<const LaneRun> runs, const Round& round) {
+    std::set<int> moved;
+    for (const Applied& outcome : round.outcomes) moved.insert(outcome.event.lane);
+    Windows windows;
+    for (std::size_t i = 0; i < runs.size(); ++i)
+        if (round.statuses[i] == ApplyResult::Status::applied && !moved.contains(runs[i].lane))
+            windows[runs[i].lane] = runs[i].refs.back().seq;
+    return windows;
 }
 
 Call park_call(int lane, std::int64_t applied_seq, const ParkedEvent& letter) {
@@ -142,17 +154,18 @@ Result<HeadReport> PgLedgerStore::apply_head(const LaneRun& run) {
     return head;
 }
 
-// Most rounds find everything that they need in the runs. What waits for more gets a second round, over all that it
-// waits for. That is read without locks, so a third one may be due: with every lane locked, it misses nothing. Returns
-// what they came to together, with the statuses of the first.
+// Most rounds find everything that they need in the runs. Runs of which nothing could be decided get a second round,
+// over all that their heads wait for. That is read without locks, so a third one may be due: with every lane locked, it
+// misses nothing. Returns what they came to together, with the statuses of the first.
 Result<Round> PgLedgerStore::decide(std::span<const LaneRun> runs, bool one) {
     for (const LaneRun& run : runs) LEDGERLINE_ASSERT(!run.refs.empty() && run.refs.front().seq == run.applied_seq + 1);
     Round all;
-    for (int nth = 1; nth <= 3; ++nth) {
+    Windows windows = windows_of(runs);
+    for (int nth = 1; nth <= 3 && !windows.empty(); ++nth) {
         auto round = session_.run([&](Connection& connection) -> Result<Round> {
-            RoundPlan plan{.windows = windows_of(runs), .all_lanes = nth == 3, .one = one, .failing = failing_};
+            RoundPlan plan{.windows = windows, .all_lanes = nth == 3, .one = one, .failing = failing_};
             if (nth == 1) plan.runs = runs;
-            if (nth == 2 || (nth == 1 && expects_waits_)) LEDGERLINE_CHECK(widen(connection, plan.windows));
+            if (nth == 2) LEDGERLINE_CHECK(widen(connection, plan.windows));
             return decide_round(connection, plan);
         });
         // What was decided before is told first: the failure comes back with the next call.
@@ -163,8 +176,8 @@ Result<Round> PgLedgerStore::decide(std::span<const LaneRun> runs, bool one) {
         std::ranges::move(round->outcomes, std::back_inserter(all.outcomes));
         all.event_id = round->event_id;
         all.refusal = std::move(round->refusal);
-        if (nth == 1) expects_waits_ = round->waits;
-        if (!round->waits || all.refusal || (one && !all.outcomes.empty())) break;
+        if (all.refusal || (one && !all.outcomes.empty())) break;
+        windows = windows_of_stuck(runs, all);
     }
     return all;
 }

@@ -38,8 +38,7 @@ private:
     Result<Round> decide(std::span<const LaneRun> runs, bool one);
 
     db::Session session_;
-    bool expects_waits_ = false;  // places waited for what no run held, last time
-    std::set<int> failing_;       // lanes whose next event may have counted attempts
+    std::set<int> failing_;  // lanes whose next event may have counted attempts
 };
 
 }  // namespace ledgerline::apply

@@ -91,7 +91,6 @@ public:
         const std::vector<Agenda::Place> places = known_places();
         Agenda agenda(places);
         decide(agenda);
-        round_.waits = !agenda.waiting().empty();
         if (round_.outcomes.empty()) return std::move(round_);
         failpoint("worker.proven");
         const auto written = write();

@@ -46,7 +46,6 @@ struct RoundPlan {
 struct Round {
     std::vector<ApplyResult::Status> statuses;  // of the runs, as if nothing waited
     std::vector<Applied> outcomes;              // in the order in which they were decided
-    bool waits = false;                         // some place in the windows
     Uuid event_id;                              // the last one that was decided
     // With RoundPlan::one: why the database refuses the decision of event_id. Nothing has changed.
     std::optional<Error> refusal{};

@@ -94,6 +94,7 @@ private:
     Result<void> apply_lanes();
     std::size_t room() const;
     std::vector<LaneRun> next_runs();
+    std::vector<LaneRun> oldest(std::span<const Lane* const> lanes) const;
     Result<void> apply_runs(std::span<const LaneRun> runs);
     Result<void> take_report(std::span<const LaneRun> runs, ApplyReport report, std::span<ApplyTrace> traces,
                              SteadyTime started);

@@ -1,6 +1,9 @@
 // How the worker applies what its lanes have waiting, and what it makes of the answers.
 #include <algorithm>
+#include <functional>
 #include <iterator>
+#include <queue>
+#include <utility>
 
 #include "apply/worker.h"
 #include "base/failpoint.h"
@@ -48,25 +51,45 @@ Result<void> Worker::apply_lanes() {
     return {};
 }
 
-// What the next transaction applies: the batches of lanes that can go on, from the one after the last turn's on.
+// What the next transaction applies: the oldest events of all lanes that can go on. So the lanes advance together, and
+// most transfers are found in the runs of all their lanes. A lane that goes on alone takes its turn.
 std::vector<LaneRun> Worker::next_runs() {
-    std::vector<LaneRun> runs;
-    std::size_t room = config_.applied_at_once_max;
+    std::vector<const Lane*> lanes;
     const SteadyTime now = clock_.steady_now();
-    for (std::size_t turns = lanes_.size(); turns > 0 && room > 0; --turns) {
+    for (std::size_t turns = lanes_.size(); turns > 0; --turns) {
         auto next = lanes_.upper_bound(last_lane_);
         if (next == lanes_.end()) next = lanes_.begin();
         const Lane& lane = next->second;
-        const bool waits = !lane.pending().empty() && !lane.paused(now);
-        if (waits && lane.alone() && !runs.empty()) break;
+        const bool can_go_on = !lane.pending().empty() && !lane.paused(now);
+        if (can_go_on && lane.alone() && !lanes.empty()) break;
         last_lane_ = next->first;
-        if (!waits) continue;
-        std::vector<EventRef> refs = lane.batch();
-        refs.resize(std::min(refs.size(), room));
-        room -= refs.size();
-        runs.push_back({lane.id(), lane.state().applied_seq, std::move(refs)});
-        if (lane.alone()) break;
+        if (can_go_on) lanes.push_back(&lane);
+        if (can_go_on && lane.alone()) break;
     }
+    return oldest(lanes);
+}
+
+// By the time at which the database accepted them, which those of one intake batch share. No promise rests on it.
+std::vector<LaneRun> Worker::oldest(std::span<const Lane* const> lanes) const {
+    std::vector<LaneRun> runs(lanes.size());
+    using Head = std::pair<WallTime, std::size_t>;  // of a lane's next event, and which lane
+    std::priority_queue<Head, std::vector<Head>, std::greater<>> heads;
+    const auto push_next = [&](std::size_t i) {
+        const std::size_t taken = runs[i].refs.size();
+        if (taken < lanes[i]->batch_size()) heads.emplace(lanes[i]->pending()[taken].occurred_at, i);
+    };
+    for (std::size_t i = 0; i < lanes.size(); ++i) {
+        runs[i].lane = lanes[i]->id();
+        runs[i].applied_seq = lanes[i]->state().applied_seq;
+        push_next(i);
+    }
+    for (std::size_t room = config_.applied_at_once_max; room > 0 && !heads.empty(); --room) {
+        const std::size_t i = heads.top().second;
+        heads.pop();
+        runs[i].refs.push_back(lanes[i]->pending()[runs[i].refs.size()].ref);
+        push_next(i);
+    }
+    std::erase_if(runs, [](const LaneRun& run) { return run.refs.empty(); });
     return runs;
 }
 

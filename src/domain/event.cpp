@@ -135,6 +135,8 @@ Result<Announcement> decode(const Message& message) {
     const auto event_id = id_text ? Uuid::parse(*id_text) : std::nullopt;
     if (!event_id) return undecodable("header ce_id is missing or not a UUID");
     announcement.event_id = *event_id;
+    if (const std::string* time = message.header("ce_time"))
+        announcement.occurred_at = parse_rfc3339(*time).value_or(WallTime{});
     if (const std::string* traceparent = message.header("traceparent")) announcement.traceparent = *traceparent;
     return announcement;
 }

@@ -79,12 +79,13 @@ std::size_t wire_bytes_max(const Message& message);
 Message encode(const Event& event);
 
 // What a message claims in its headers lane, seq and ce_id. None of it is trusted: the worker proves the three against
-// the database and takes everything else from there. The value is for other consumers and is never read: neither its
-// contents nor whether it can be read matters.
+// the database and takes everything else from there. ce_time only tells it which events to try first. The value is for
+// other consumers and is never read: neither its contents nor whether it can be read matters.
 struct Announcement {
     int lane = 0;
     std::int64_t seq = 0;
     Uuid event_id;
+    WallTime occurred_at{};  // the epoch when the header says nothing that can be read
     std::string traceparent;
 };
 

@@ -9,7 +9,7 @@ FROM debian:bookworm-slim AS build
 RUN apt-get update \
     && apt-get install -y --no-install-recommends clang-19 mold cmake ninja-build pkg-config libboost1.81-dev \
         libboost-json1.81-dev libboost-url1.81-dev libpq-dev librdkafka-dev prometheus-cpp-dev libfmt-dev \
-        libcli11-dev libsodium-dev libssl-dev libcurl4-openssl-dev \
+        libcli11-dev libsodium-dev libssl-dev libcurl4-openssl-dev libjemalloc-dev \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /source
 COPY CMakeLists.txt CMakePresets.json ./
@@ -26,7 +26,7 @@ FROM debian:bookworm-slim
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates libboost-container1.81.0 libboost-json1.81.0 libcurl4 \
-        libboost-url1.81.0 libfmt9 libpq5 libprometheus-cpp-core1.0 librdkafka1 libsodium23 libssl3 \
+        libjemalloc2 libboost-url1.81.0 libfmt9 libpq5 libprometheus-cpp-core1.0 librdkafka1 libsodium23 libssl3 \
     && rm -rf /var/lib/apt/lists/* \
     && groupadd --gid 10001 ledgerline \
     && useradd --uid 10001 --gid ledgerline --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin ledgerline

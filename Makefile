@@ -1,6 +1,6 @@
 # Short names for common tasks. Each target works for root and for an ordinary user.
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap build test test-faults test-observe demo stop kafka kafka-stop stack stack-down seed e2e bench up down lint fmt clean
+.PHONY: help bootstrap build test test-faults test-observe demo stop kafka kafka-stop stack stack-down seed e2e bench bench-big up down lint fmt clean
 
 PRESET ?= release
 ARGS ?=
@@ -65,6 +65,11 @@ bench: bootstrap ## Measure speed against pgbench's TPC-B on the same cluster (A
 	@cmake --preset release >/dev/null
 	@cmake --build --preset release --target ledgerline ledgerline_bench
 	@scripts/bench $(ARGS)
+
+bench-big: bootstrap ## The same before and after 10 million rows are added; lists and verify on them (about 30 GB under /var/tmp)
+	@cmake --preset release >/dev/null
+	@cmake --build --preset release --target ledgerline ledgerline_bench
+	@scripts/bench --big 10000000 $(ARGS)
 
 up: ## Start everything in containers: the roles, PostgreSQL, a broker (BROKER=redpanda or kafka), Prometheus, Grafana, Jaeger
 	@$(need_compose)

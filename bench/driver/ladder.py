@@ -1,5 +1,6 @@
 """The ladder: every rung's load, and what is measured while it runs."""
 
+import contextlib
 import dataclasses
 import json
 import re
@@ -7,6 +8,7 @@ import subprocess
 import time
 
 import processes
+from database import Snapshot
 from processes import Failed
 
 CURRENCY = "EUR"
@@ -15,6 +17,7 @@ DRAIN_SECONDS_MAX = 60
 # What may be accepted and not yet applied at the end of a measurement.
 LAG_SECONDS_MAX = 1.0
 _LOOK_AGAIN_SECONDS = 0.05
+_SLOW_FLUSH_MICROS = 2000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,6 +29,10 @@ class Rung:
     seconds: float = None           # None: those of the run
     half_of: str = None             # open loop at half the rate of that rung
     places: int = 1                 # of each transaction, in the lanes of as many accounts
+    once: bool = False              # in the last repetition only
+    on_kafka: bool = False          # separate roles, instead of `up`
+    beside: str = None              # what is wrong meanwhile: "snapshot", "slow-flush"
+    compared_with: str = None       # the rung whose rate it should keep
 
 
 RUNGS = (
@@ -42,11 +49,22 @@ RUNGS = (
          is_ceiling=False, seconds=60),
     Rung("acceptance", "acceptance at half of single-256", ("--connections", 256), is_ceiling=False,
          half_of="single-256"),
+    Rung("snapshot-256", "single-256 beside an open snapshot", ("--connections", 256), once=True, beside="snapshot",
+         compared_with="single-256"),
+    Rung("slow-flush-256", "single-256, a flush takes 2 ms", ("--connections", 256), once=True, beside="slow-flush",
+         compared_with="single-256"),
+    Rung("kafka-256", "roles on Kafka, single requests, 256", ("--connections", 256), once=True, on_kafka=True),
+    Rung("kafka-100", "roles on Kafka, calls of 100, 8 connections", ("--connections", 8, "--batch", 100), once=True,
+         on_kafka=True),
+    Rung("kafka-outcome", "roles on Kafka, outcome by Prefer: wait",
+         ("--connections", 1, "--requests", 300, "--prefer-wait", 10), is_ceiling=False, seconds=60, once=True,
+         on_kafka=True),
 )
 
 # name: (directory under bench/peers, clients)
 PEERS = {"plain-sql-16": ("plain", 16), "plain-sql-64": ("plain", 64),
-         "pgledger-16": ("pgledger", 16), "pgledger-64": ("pgledger", 64)}
+         "pgledger-16": ("pgledger", 16), "pgledger-64": ("pgledger", 64),
+         "outbox-16": ("outbox", 16), "outbox-64": ("outbox", 64)}
 PEERS_NAME = "peers"
 
 
@@ -56,7 +74,7 @@ def chosen(names):
     for name in names:
         if name not in known:
             raise ValueError(f"there is no rung '{name}'; there are {', '.join(known)}")
-    wanted = set(names) | {rung.half_of for rung in RUNGS if rung.name in names and rung.half_of}
+    wanted = set(names) | {other for rung in RUNGS if rung.name in names for other in (rung.half_of, rung.compared_with) if other}
     return [rung for rung in RUNGS if rung.name in wanted]
 
 
@@ -72,18 +90,19 @@ def progress_of(database):
 class Ladder:
     """Runs loads against one server."""
 
-    def __init__(self, children, generator, server, accounts_file, seed):
+    def __init__(self, children, generator, server, accounts_file, seed, inspector):
         self._children = children
         self._generator = generator
         self._server = server
         self._accounts_file = accounts_file
         self._seed = seed
+        self._inspector = inspector
         self._runs = 0
 
     def _sample(self):
         busy, total = processes.machine_cpu_seconds()
         return {**progress_of(self._server.database), "postgres_cpu": self._server.cluster_cpu_seconds(),
-                "ledgerline_cpu": self._server.cpu_seconds(), "busy_cpu": busy, "total_cpu": total}
+                "ledgerline_cpu": self._server.cpu_seconds(), "broker_cpu": self._server.broker_cpu_seconds(), "busy_cpu": busy, "total_cpu": total}
 
     def _load(self, arguments):
         """The generator's result, with our samples from the begin and the end of its measurement."""
@@ -102,11 +121,11 @@ class Ladder:
         code = child.wait()
         self._children.stop(child)
         if code != 0 or not result:
-            raise Failed(f"the load generator ended with {code}: {message}; ledgerline's log ends: {self._server.log_end()}")
+            raise Failed(f"the load generator ended with {code}: {message}; {self._server.log_end()}")
         return result, samples["begin"], samples["end"]
 
-    def _drained(self):
-        """Seconds until everything accepted was applied, and the number applied then."""
+    def drained(self):
+        """Waits. Seconds until everything accepted was applied, and the number applied then."""
         begin = time.monotonic()
         while True:
             now = progress_of(self._server.database)
@@ -114,8 +133,19 @@ class Ladder:
                 return time.monotonic() - begin, now["applied"]
             if time.monotonic() - begin > DRAIN_SECONDS_MAX:
                 raise Failed(f"{now['last'] - now['applied']} events are still not applied {DRAIN_SECONDS_MAX} s after "
-                             f"the load; ledgerline's log ends: {self._server.log_end()}")
+                             f"the load; {self._server.log_end()}")
             time.sleep(_LOOK_AGAIN_SECONDS)
+
+    @contextlib.contextmanager
+    def _beside(self, what):
+        if what == "slow-flush":
+            self._server.set_flush_micros(_SLOW_FLUSH_MICROS)
+        with Snapshot(self._children, self._server.database) if what == "snapshot" else contextlib.nullcontext():
+            try:
+                yield
+            finally:
+                if what == "slow-flush":
+                    self._server.set_flush_micros(0)
 
     def measure(self, rung, warm_up, seconds, rates):
         """One repetition of a rung. rates: of the rungs before, by name."""
@@ -124,15 +154,17 @@ class Ladder:
         if offered:
             arguments += ["--rate", f"{offered:.1f}"]
         applied_before = progress_of(self._server.database)["applied"]
-        result, begin, end = self._load(arguments)
-        drain_seconds, applied_after = self._drained()
+        self._inspector.forget_statements()
+        with self._beside(rung.beside):
+            result, begin, end = self._load(arguments)
+        drain_seconds, applied_after = self.drained()
         applied = (end["applied"] - begin["applied"]) / rung.places
         waiting = (end["last"] - end["applied"]) / rung.places
         took = end["time"] - begin["time"]
         rate = applied / took
         each = max(applied, 1)
         generator_cpu = result["user_cpu_seconds"] + result["system_cpu_seconds"]
-        ours = sum(end[key] - begin[key] for key in ("postgres_cpu", "ledgerline_cpu")) + generator_cpu
+        ours = sum(end[key] - begin[key] for key in ("postgres_cpu", "ledgerline_cpu", "broker_cpu")) + generator_cpu
         others = end["busy_cpu"] - begin["busy_cpu"] - ours
         measured = {
             "others_cpu_share": max(others, 0) / max(end["total_cpu"] - begin["total_cpu"], 0.01),
@@ -141,11 +173,20 @@ class Ladder:
             "drain_seconds": drain_seconds,
             "postgres_cpu_us": (end["postgres_cpu"] - begin["postgres_cpu"]) * 1e6 / each,
             "ledgerline_cpu_us": (end["ledgerline_cpu"] - begin["ledgerline_cpu"]) * 1e6 / each,
+            "broker_cpu_us": (end["broker_cpu"] - begin["broker_cpu"]) * 1e6 / each,
             "generator_cpu_us": generator_cpu * 1e6 / each,
             "wal_bytes": (end["wal_bytes"] - begin["wal_bytes"]) / each,
             "page_images": end["page_images"] - begin["page_images"],
             "p50_ms": result["latency_ms"]["p50"], "p99_ms": result["latency_ms"]["p99"],
             "memory_mb": self._server.peak_memory_mb(), "generator": result}
+        if rung.compared_with:
+            measured["kept"] = rate / rates[rung.compared_with]
+        shares = self._inspector.bytes_by_table(self._server.database, begin["wal_bytes"], end["wal_bytes"])
+        measured["wal_bytes_by_table"] = {name: share * measured["wal_bytes"] for name, share in shares.items()}
+        # From the first payment to the last.
+        settled = max((applied_after - applied_before) / rung.places, 1)
+        measured["statements"] = [{"text": text, "calls": calls, "us": micros / settled}
+                                  for text, calls, micros in self._inspector.slowest_statements(self._server.database)]
         measured["faults"] = faults_of(measured, (applied_after - applied_before) / rung.places)
         return measured
 

@@ -6,6 +6,8 @@ import signal
 import subprocess
 
 STOP_SECONDS_MAX = 60
+# The environment of what a run starts: nothing else of ours changes what it does.
+PATH = {"PATH": "/usr/local/bin:/usr/bin:/bin"}
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 
@@ -63,6 +65,11 @@ class Children:
 
     def __init__(self):
         self._started = []
+        self._at_end = []
+
+    def at_end(self, do):
+        """do(): ends what is no child of ours."""
+        self._at_end.append(do)
 
     def __enter__(self):
         return self
@@ -73,6 +80,8 @@ class Children:
             signal.signal(one, signal.SIG_IGN)
         for child in self._started[::-1]:
             self.stop(child)
+        for do in self._at_end[::-1]:
+            do()
 
     def start(self, command, **options):
         """In a session of its own, so that a Ctrl-C at the terminal reaches only us, who end it in order."""

@@ -2,13 +2,15 @@
 
 import statistics
 
+import big
 from ladder import RUNGS
 
 # Of each rung, the median over its repetitions is taken, and compared with floors of the same name plus _min or _max.
 MEDIANS = ("applied_per_second", "ratio", "postgres_cpu_us", "ledgerline_cpu_us", "generator_cpu_us", "wal_bytes",
-           "lag_seconds", "p50_ms", "p99_ms", "p99_9_ms", "max_ms", "others_cpu_share")
+           "lag_seconds", "p50_ms", "p99_ms", "p99_9_ms", "max_ms", "others_cpu_share", "kept")
 _UNITS = {"ratio": "x TPC-B", "postgres_cpu_us": "us of PostgreSQL", "ledgerline_cpu_us": "us of ledgerline",
-          "wal_bytes": "B of WAL", "p50_ms": "ms p50", "p99_ms": "ms p99", "memory_mb": "MB of memory"}
+          "wal_bytes": "B of WAL", "p50_ms": "ms p50", "p99_ms": "ms p99", "memory_mb": "MB of memory", "kept": "of the rate it is compared with", "list_p99_ms": "ms p99 of a list",
+          "verify_per_second": "transactions verified a second"}
 
 
 def with_ratios(measured, yardstick_per_second):
@@ -20,18 +22,22 @@ def with_ratios(measured, yardstick_per_second):
 
 def medians_of(repetitions):
     """repetitions: of each, the figures by rung."""
-    names = {name for repetition in repetitions for name in repetition}
-    return {rung.name: {key: statistics.median(one[rung.name][key] for one in repetitions) for key in MEDIANS}
-            for rung in RUNGS if rung.name in names}
+    medians = {}
+    for rung in RUNGS:
+        measured = [repetition[rung.name] for repetition in repetitions if rung.name in repetition]
+        if measured:
+            medians[rung.name] = {key: statistics.median(one[key] for one in measured) for key in MEDIANS
+                                  if key in measured[0]}
+    return medians
 
 
 def is_void(floors, yardstick_per_second):
     return yardstick_per_second < floors["yardstick"]["per_second_min"]
 
 
-def not_reached(floors, medians, memory_mb):
+def not_reached(floors, medians, memory_mb, filled=None):
     """In words, what is worse than its floor. What was not run is not judged."""
-    figures = {**medians, "all": {"memory_mb": memory_mb}}
+    figures = {**medians, "all": {"memory_mb": memory_mb}, "big": filled or {}}
     missed = []
     for name, limits in floors.items():
         for limit, wanted in limits.items():
@@ -52,7 +58,10 @@ def _figure(value):
 def _ratio_cells(limits, figures, is_ceiling):
     if not is_ceiling:
         return ["", ""]
-    return [f"{figures['ratio']:.2f}", f"{limits['ratio_min']:g}" if "ratio_min" in limits else ""]
+    floor = f"{limits['ratio_min']:g}" if "ratio_min" in limits else ""
+    if "kept" in figures:
+        floor = f"{figures['kept']:.2f} kept ({limits['kept_min']:g})" if "kept_min" in limits else floor
+    return [f"{figures['ratio']:.2f}", floor]
 
 
 def _latency_cell(limits, figures, key):
@@ -80,7 +89,21 @@ def table(document, floors):
     rows.append(_database_row("pgbench TPC-B, 16 clients", yardstick, yardstick["per_second"]))
     for name, figures in document["peers"].items():
         rows.append(_database_row(f"peer {name}", figures, yardstick["per_second"]))
-    return _aligned(rows) + ["", *_footer(document)]
+    return _aligned(rows) + ["", *big.lines(document), *_detail_lines(document), *_footer(document)]
+
+
+def _detail_lines(document):
+    """Who fills the write-ahead log, and which statements take the time: of the last repetition."""
+    lines = []
+    for name in ("single-256", "batch-100"):
+        tables = document["repetitions"][-1].get(name, {}).get("wal_bytes_by_table")
+        if tables:
+            shown = ", ".join(f"{table} {size:,.0f}" for table, size in tables.items() if size >= 1)
+            lines.append(f"WAL bytes a payment, {name}: {shown}")
+        for one in document["repetitions"][-1].get(name, {}).get("statements", []):
+            if one["us"] >= 0.1:
+                lines.append(f"  {one['us']:7.1f} us a payment in {one['calls']:,} calls: {one['text']}")
+    return lines
 
 
 def _database_row(title, figures, yardstick_per_second):

@@ -3,8 +3,11 @@
 import json
 import pathlib
 import unittest
+import xml.etree.ElementTree
 
+import big
 import ladder
+import picture
 import report
 
 FLOORS = {"yardstick": {"per_second_min": 3000}, "all": {"memory_mb_max": 150}, "single-16": {"ratio_min": 2.5, "wal_bytes_max": 900},
@@ -47,6 +50,9 @@ class Judging(unittest.TestCase):
                 self.assertIn(kind, ("min", "max"))
                 if name in ("yardstick", "all"):
                     continue
+                if name == "big":
+                    self.assertIn(key, big.figures({"single-256": 1}, {"entries": 1}, {"clean": True, "seconds": 1}, 1))
+                    continue
                 self.assertIn(name, names)
                 self.assertIn(key, report.MEDIANS)
 
@@ -61,6 +67,32 @@ class Judging(unittest.TestCase):
                          ["single requests, 16 connections", "pgbench TPC-B, 16 clients", "peer plain-sql-16"])
         self.assertRegex(lines[1], r" 8,000 +2\.00 +2\.5 ")
         self.assertIn("VIOLATIONS after single-16", lines[5])
+
+
+    def test_a_rung_that_runs_once_is_judged_by_what_it_kept(self):
+        floors = {"snapshot-256": {"kept_min": 0.95}}
+        once = report.with_ratios({**measured(8000), "kept": 0.9}, 4000)
+        plain = {"single-256": report.with_ratios(measured(9000), 4000)}
+        medians = report.medians_of([plain, {**plain, "snapshot-256": once}])
+        self.assertEqual(report.not_reached(floors, medians, 100),
+                         ["snapshot-256: 0.9 of the rate it is compared with, at least 0.95"])
+        self.assertNotIn("kept", medians["single-256"])
+
+    def test_what_a_filled_ledger_lost_is_named(self):
+        filled = big.figures({"single-256": 0.95, "batch-100": 0.85}, {"entries": 4.0, "by_status": 11.0},
+                             {"clean": True, "seconds": 10.0}, 900_000)
+        floors = {"big": {"kept_min": 0.9, "list_p99_ms_max": 10, "verify_per_second_min": 100_000}}
+        self.assertEqual(len(report.not_reached(floors, {}, 100, filled)), 3)
+        self.assertRaises(ladder.Failed, big.figures, {}, {}, {"clean": False, "report": "", "message": ""}, 1)
+
+    def test_the_picture_has_a_bar_for_each_ceiling_and_peer(self):
+        document = {"medians": {**self.medians(8000), "outcome": {"ratio": 0.1}}, "yardstick": {"per_second": 4000.0},
+                    "peers": {"plain-sql-16": {"per_second": 5000.0}}, "void_because": ["a < b"], "commit": "abc",
+                    "machine": {"cores": 2, "processor": "p", "filesystem": "ext4"}, "versions": {"postgres": "15"}}
+        drawn = xml.etree.ElementTree.fromstring(picture.svg(document, FLOORS))
+        bars = [one for one in drawn.iter() if one.tag.endswith("rect")][1:]
+        self.assertEqual([bar.get("fill") for bar in bars], ["#b4502a", "#8a8f98", "#8a8f98"])
+        self.assertIn("VOID: a < b", "".join(drawn.itertext()))
 
 
 class Faults(unittest.TestCase):

@@ -1,110 +1,65 @@
-"""`ledgerline up` on a private cluster of its own, as its users start it, and the way to its database."""
+"""Ledgerline as its users start it: `up` on a private cluster, or separate roles on Kafka; and the calls to its API."""
 
 import concurrent.futures
 import http.client
 import json
+import mmap
 import os
 import pathlib
 import select
+import socket
+import struct
 import subprocess
 import time
-import urllib.parse
 
 import processes
-from processes import Failed
+from database import Database, with_database
+from processes import PATH, Failed
 
 READY = "ledgerline is ready: "
 READY_SECONDS_MAX = 120
 CALL_SECONDS_MAX = 60
-VERIFY_SECONDS_MAX = 600
-PREPARE_SECONDS_MAX = 120
+VERIFY_SECONDS_MAX = 1800
+BROKER_SECONDS_MAX = 180
 
 # Enough for every debit of a run: the rungs move at most 100 a transaction, up and down.
 FUNDS_CENTS = 10**12
 _ACCOUNT_THREADS = 16
 _FUNDS_PER_CALL = 1000
-_END = "--end of rows--"
-_PATH = {"PATH": "/usr/local/bin:/usr/bin:/bin"}
 
 
-class Database:
-    """One psql that is kept open, so that a look costs a round trip and no new session."""
-
-    def __init__(self, children, url):
-        self._children = children
-        parts = urllib.parse.urlsplit(url)
-        more = dict(urllib.parse.parse_qsl(parts.query))
-        self._environment = {
-            **_PATH, "LC_ALL": "C", "PGHOST": more.get("host") or parts.hostname,
-            "PGPORT": more.get("port") or str(parts.port or 5432), "PGUSER": urllib.parse.unquote(parts.username), "PGPASSWORD": urllib.parse.unquote(parts.password or ""),
-            "PGDATABASE": parts.path.lstrip("/"), "PGAPPNAME": "ledgerline-bench"}
-        self._psql = children.start(
-            ["psql", "-X", "-A", "-t", "-q", "-F", "\t", "-v", "ON_ERROR_STOP=1"], stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=self._environment)
-        self._bin_dir = self.value("SELECT setting FROM pg_config WHERE name = 'BINDIR'")
-
-    def rows(self, sql):
-        self._psql.stdin.write(f"{sql};\n\\echo {_END}\n")
-        self._psql.stdin.flush()
-        lines = []
-        for line in self._psql.stdout:
-            if line.rstrip("\n") == _END:
-                return [line.split("\t") for line in lines]
-            lines.append(line.rstrip("\n"))
-        raise Failed(f"psql ended: {' '.join(lines)}")
-
-    def value(self, sql):
-        return self.rows(sql)[0][0]
-
-    def run_file(self, path, database):
-        code, _, err = self._children.output(
-            ["psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-f", path], PREPARE_SECONDS_MAX,
-            env={**self._environment, "PGDATABASE": database, "PGOPTIONS": "-c client_min_messages=warning"})
-        if code != 0:
-            raise Failed(f"{path}: {err.strip()}")
-
-    def pgbench(self, database, arguments, seconds_max):
-        """What it printed."""
-        code, out, err = self._children.output([pathlib.Path(self._bin_dir) / "pgbench", *arguments], seconds_max,
-                                               env={**self._environment, "PGDATABASE": database})
-        if code != 0:
-            raise Failed(f"pgbench: {err.strip()[-500:]}")
-        return out
-
-
-class Ledgerline:
-    """Started when it is made."""
+class Server:
+    """What all ways to run it have in common. What starts it sets _database_arguments, port, database and postmaster."""
 
     def __init__(self, children, program, directory):
         self._children = children
         self._program = program
-        self._log = directory / "log"
-        self.data_dir = directory / "data"
-        with open(self._log, "wb") as log:
-            self._process = children.start([program, "up", "--data-dir", self.data_dir, "--listen", "127.0.0.1:0"],
-                                           stdout=subprocess.PIPE, stderr=log, env=_PATH)
-        self.pid = self._process.pid
-        self.port = self._wait_ready()
-        url = self._command("database-url", "--data-dir", self.data_dir)
-        self.database = Database(children, url.strip())
-        self.postmaster = int((self.data_dir / "postgres/postmaster.pid").read_text().split()[0])
+        self._directory = directory
+        self._processes = {}  # by name
 
-    def _wait_ready(self):
+    def _start(self, name, arguments, environment):
+        """Its URL's port."""
+        with open(self._directory / f"{name}.log", "wb") as log:
+            process = self._children.start([self._program, *arguments, "--listen", "127.0.0.1:0"],
+                                           stdout=subprocess.PIPE, stderr=log, env={**PATH, **environment})
+        self._processes[name] = process
         end = time.monotonic() + READY_SECONDS_MAX
         while time.monotonic() < end:
-            if select.select([self._process.stdout], [], [], 0.5)[0]:
-                line = self._process.stdout.readline()
+            if select.select([process.stdout], [], [], 0.5)[0]:
+                line = process.stdout.readline()
                 if line.startswith(READY):
                     return int(line.rsplit(":", 1)[1].rstrip().rstrip("/"))
                 if not line:
                     break
-        raise Failed(f"ledgerline did not become ready; its log ends: {self.log_end()}")
+        raise Failed(f"{name} did not become ready; {self.log_end()}")
 
     def log_end(self):
-        return self._log.read_text(errors="replace")[-1500:]
+        return "; ".join(f"the log of {name} ends: {(self._directory / f'{name}.log').read_text(errors='replace')[-1500:]}"
+                         for name in self._processes)
 
-    def _command(self, *arguments):
-        code, out, err = self._children.output([self._program, *arguments], CALL_SECONDS_MAX, env=_PATH)
+    def _command(self, *arguments, environment=None):
+        code, out, err = self._children.output([self._program, *arguments], CALL_SECONDS_MAX,
+                                               env={**PATH, **(environment or {})})
         if code != 0:
             raise Failed(f"ledgerline {arguments[0]}: {err.strip()}")
         return out
@@ -115,8 +70,8 @@ class Ledgerline:
     def verify(self):
         """What it reports, and how long that took. Its violations are found, not raised."""
         begin = time.monotonic()
-        code, out, err = self._children.output(
-            [self._program, "verify", "--data-dir", self.data_dir, "-o", "json"], VERIFY_SECONDS_MAX, env=_PATH)
+        code, out, err = self._children.output([self._program, "verify", "-o", "json"], VERIFY_SECONDS_MAX,
+                                               env={**PATH, "DATABASE_URL": self.database.url})
         try:
             report = json.loads(out)
         except ValueError:
@@ -124,26 +79,33 @@ class Ledgerline:
         return {"clean": code == 0, "seconds": time.monotonic() - begin, "report": report, "message": err.strip()}
 
     def stats(self):
-        status, body = _call(self._connection(), "GET", "/stats")
+        return self.get("/stats")
+
+    def get(self, path, connection=None):
+        status, body = _call(connection or self.connection(), "GET", path)
         if status != 200:
-            raise Failed(f"/stats: {status} {body}")
+            raise Failed(f"{path}: {status} {body}")
         return body
 
     def cpu_seconds(self):
-        return processes.cpu_seconds(self.pid)
+        return sum(processes.cpu_seconds(process.pid) for process in self._processes.values())
 
     def cluster_cpu_seconds(self):
         return processes.cluster_cpu_seconds(self.postmaster)
 
+    def broker_cpu_seconds(self):
+        return 0.0
+
     def peak_memory_mb(self):
-        return processes.peak_memory_mb(self.pid)
+        """Of the largest process."""
+        return max(processes.peak_memory_mb(process.pid) for process in self._processes.values())
 
     def open_accounts(self, number, currency):
         """Their ids; each holds FUNDS_CENTS."""
         with concurrent.futures.ThreadPoolExecutor(_ACCOUNT_THREADS) as threads:
             shares = [number // _ACCOUNT_THREADS + (i < number % _ACCOUNT_THREADS) for i in range(_ACCOUNT_THREADS)]
             ids = [one for ids in threads.map(lambda share: self._open_share(share, currency), shares) for one in ids]
-        connection = self._connection()
+        connection = self.connection()
         for begin in range(0, number, _FUNDS_PER_CALL):
             items = [{"account_id": one, "amount_cents": FUNDS_CENTS, "currency": currency, "type": "CREDIT",
                       "idempotency_key": "funds"} for one in ids[begin:begin + _FUNDS_PER_CALL]]
@@ -152,11 +114,11 @@ class Ledgerline:
                 raise Failed(f"cannot fund the accounts: {status} {str(body)[:500]}")
         return ids
 
-    def _connection(self):
+    def connection(self):
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=CALL_SECONDS_MAX)
 
     def _open_share(self, number, currency):
-        connection = self._connection()
+        connection = self.connection()
         ids = []
         for _ in range(number):
             status, body = _call(connection, "POST", "/v1/accounts", {"currency": currency})
@@ -164,6 +126,98 @@ class Ledgerline:
                 raise Failed(f"cannot open an account: {status} {body}")
             ids.append(body["id"])
         return ids
+
+
+class Ledgerline(Server):
+    """`up`, started when it is made."""
+
+    def __init__(self, children, program, directory, slow_flush):
+        super().__init__(children, program, directory)
+        data_dir = directory / "data"
+        self.port = self._start("up", ["up", "--data-dir", data_dir], self._programs_of_postgres(slow_flush))
+        url = self._command("database-url", "--data-dir", data_dir).strip()
+        self.database = Database(children, url)
+        self.postmaster = int((data_dir / "postgres/postmaster.pid").read_text().split()[0])
+
+    def _programs_of_postgres(self, slow_flush):
+        """A directory of PostgreSQL's programs, in which the server's has slow_flush preloaded."""
+        setting, own = self._directory / "flush_micros", self._directory / "bin"
+        setting.write_bytes(struct.pack("=i", 0))
+        setting.chmod(0o644)
+        with open(setting, "r+b") as file:
+            self._flush_micros = mmap.mmap(file.fileno(), 4)
+        library = self._directory / slow_flush.name
+        library.write_bytes(slow_flush.read_bytes())
+        own.mkdir()
+        real = _postgres_programs(self._children)
+        for program in real.iterdir():
+            if program.name != "postgres":
+                (own / program.name).symlink_to(program)
+        server = own / "postgres"
+        statistics = "-c shared_preload_libraries=pg_stat_statements" if self._has_statistics(real) else ""
+        server.write_text(f"#!/bin/sh\nLEDGERLINE_BENCH_FLUSH='{setting}' LD_PRELOAD='{library}' "
+                          f"exec '{real}/postgres' \"$@\" {statistics}\n")
+        for one in (own, server, library):
+            one.chmod(0o755)
+        return {"LEDGERLINE_PG_BINDIR": str(own)}
+
+    def _has_statistics(self, programs):
+        code, out, _ = self._children.output([programs / "pg_config", "--pkglibdir"], CALL_SECONDS_MAX, env=PATH)
+        library = pathlib.Path(out.strip()) if code == 0 else programs.parent / "lib"
+        return (library / "pg_stat_statements.so").exists()
+
+    def set_flush_micros(self, micros):
+        """How long a flush of the write-ahead log takes at least, from now on."""
+        self._flush_micros[:] = struct.pack("=i", micros)
+
+
+class KafkaRoles(Server):
+    """api, publisher and worker as processes of their own, on a broker of their own and a database beside that of
+    `up`. Started when it is made."""
+
+    def __init__(self, children, program, directory, kafka_script, beside):
+        super().__init__(children, program, directory)
+        broker = directory / "kafka"
+        beside.database.rows("CREATE DATABASE bench_kafka")
+        url = with_database(beside.database.url, "bench_kafka")
+        self._command("migrate", "up", environment={"DATABASE_URL": url})
+        self.database = Database(children, url)
+        self.postmaster = beside.postmaster
+        environment = {key: os.environ[key] for key in ("HOME", "LEDGERLINE_KAFKA_HOME") if key in os.environ}
+        self._broker_command = lambda *words: children.output(
+            [kafka_script, *words, "--dir", broker], BROKER_SECONDS_MAX, env={**PATH, **environment})
+        children.at_end(lambda: self._broker_command("stop"))
+        code, out, err = self._broker_command("start", "--port", str(_free_port()))
+        if code != 0:
+            raise Failed(f"cannot start a broker: {err.strip()[-500:]}")
+        self._broker = int(self._broker_command("pid")[1])
+        environment = {"DATABASE_URL": url, "KAFKA_BROKERS": out.split()[-1]}
+        self._start("publisher", ["publisher"], environment)
+        self._start("worker", ["worker"], environment)
+        self.port = self._start("api", ["api"], environment)
+
+    def broker_cpu_seconds(self):
+        return processes.cpu_seconds(self._broker)
+
+    def set_flush_micros(self, _):
+        raise Failed("only the cluster of `up` has slow flushes")
+
+
+def _postgres_programs(children):
+    """The newest version's directory, where Debian has it; otherwise that of pg_config."""
+    found = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: int(path.parts[-3]))
+    if found:
+        return found[-1].parent
+    code, out, err = children.output(["pg_config", "--bindir"], CALL_SECONDS_MAX, env=PATH)
+    if code != 0:
+        raise Failed(f"cannot find PostgreSQL's programs: {err.strip()}")
+    return pathlib.Path(out.strip())
+
+
+def _free_port():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return taken.getsockname()[1]
 
 
 def _call(connection, method, path, body=None):
@@ -175,14 +229,6 @@ def _call(connection, method, path, body=None):
         return answer.status, json.loads(answer.read())
     except (OSError, http.client.HTTPException) as error:
         raise Failed(f"{method} {path}: {error}") from None
-
-
-def settings_of(database):
-    """The settings of the cluster on which the figures depend most."""
-    names = ("fsync", "synchronous_commit", "full_page_writes", "wal_sync_method", "wal_compression", "wal_buffers",
-             "max_wal_size", "shared_buffers", "commit_delay", "checkpoint_timeout", "data_checksums")
-    wanted = ", ".join(f"'{name}'" for name in names)
-    return dict(database.rows(f"SELECT name, current_setting(name) FROM pg_settings WHERE name IN ({wanted})"))
 
 
 def passable_directory(made):

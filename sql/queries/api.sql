@@ -104,7 +104,7 @@ ORDER BY id DESC
 -- name: lock_apply_lane_of_account
 -- args: id uuid
 -- row: lane int4
--- Whoever changes what decisions depend on holds the lane's apply lock: earlier decisions do not know of the change, and
+-- A change to what decisions depend on is made under the lane's apply lock: earlier decisions do not know of it, and
 -- all later ones do.
 SELECT lane FROM lane_apply WHERE lane = lane_of($1::uuid) FOR NO KEY UPDATE
 

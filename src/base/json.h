@@ -3,7 +3,7 @@
 //   - numbers keep the digits they were written with: 1.0 and 1e2 remain distinguishable from 1 and 100, and nothing is
 //   rounded (only an exponent of ten or more digits becomes nine nines where the parser knows no such number);
 //   - text that is not valid UTF-8, and strings with U+0000 (which PostgreSQL cannot store), are errors;
-//   - depth is limited. Whoever stores numbers and texts limits what they may hold (base/jsonb.h).
+//   - depth is limited. Code that stores numbers and texts limits their contents (base/jsonb.h).
 #pragma once
 
 #include <cstdint>

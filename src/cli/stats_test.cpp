@@ -79,7 +79,7 @@ TEST(Buckets, TellWhatCameSinceAnEarlierLook) {
     EXPECT_EQ(later.since(earlier).count(), 3);
     EXPECT_EQ(later.since(earlier).buckets[0].count, 0);
     EXPECT_EQ(later.since(later).quantile(0.5), std::nullopt);
-    EXPECT_EQ(earlier.since(later).count(), 5) << "the process was started anew";
+    EXPECT_EQ(earlier.since(later).count(), 5) << "the process was restarted";
     EXPECT_EQ(later.since(Buckets{}).count(), 8);
 }
 

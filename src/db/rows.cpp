@@ -7,7 +7,7 @@
 namespace ledgerline::db {
 namespace {
 
-constexpr Oid kTimestamptz = 1184;  // pg_type.oid, fixed for ever
+constexpr Oid kTimestamptz = 1184;  // pg_type.oid, which never changes
 
 }  // namespace
 

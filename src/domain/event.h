@@ -19,7 +19,7 @@ std::string_view name_of(TransactionType type);  // "DEBIT", "CREDIT", "TRANSFER
 std::optional<TransactionType> parse_transaction_type(std::string_view name);
 
 // The versions of an event's meaning that this binary writes and can apply: 2 is 1 with legs, and that of transfers
-// only, so that whoever reads 1 reads everything else.
+// only, so that a reader of 1 reads everything else.
 inline constexpr int event_schema_version = 1;
 inline constexpr int event_schema_version_with_legs = 2;
 constexpr bool is_known_schema_version(int schema_version) {

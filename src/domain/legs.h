@@ -45,7 +45,7 @@ bool same_legs(std::span<const Leg> a, std::span<const Leg> b);
 // "from_external": true or "to_external": true.
 std::string legs_json(std::span<const Leg> legs);
 
-// The number of lanes, for ever, and the lane of an account: the last two bytes of its id, which are random, modulo
+// The number of lanes (it never changes), and the lane of an account: the last two bytes of its id, random, modulo
 // that number. The database computes the same (lane_of() of the first migration).
 inline constexpr int lane_count = 48;
 int lane_of(const Uuid& account_id);

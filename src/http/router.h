@@ -17,7 +17,7 @@ namespace ledgerline::http {
 //
 // It may wait on Asio objects made with co_await this_coro::executor, which runs one handler at a time; other threads
 // resume it by posting to that executor, never by touching the objects. Those objects must not outlive the listener
-// either, so whoever keeps a handler's object for another thread drops it when the handler continues or is destroyed.
+// either, so code that keeps a handler's object for another thread drops it when the handler continues or is destroyed.
 using Handler = std::function<boost::asio::awaitable<Response>(Request&)>;
 
 struct Route {

@@ -31,7 +31,7 @@ constexpr int kForFiles[] = {CAP_DAC_OVERRIDE};
 // Also to run the private cluster as another user.
 constexpr int kForCluster[] = {CAP_DAC_OVERRIDE, CAP_CHOWN, CAP_FOWNER, CAP_KILL, CAP_SETGID, CAP_SETUID};
 
-// No program started by this process may gain rights by being started, whoever owns it.
+// No program started by this process may gain rights by being started, no matter who owns it.
 void grant_programs_nothing() {
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);

@@ -36,7 +36,7 @@ bool is_closed(int socket) {
     return seen == 0 || (seen < 0 && errno != EAGAIN && errno != EWOULDBLOCK);
 }
 
-// Connections of one kind, each opened anew as soon as the server has closed it, until the object goes.
+// Connections of one kind, each opened again as soon as the server has closed it, until the object goes.
 class Attack {
 public:
     using Open = std::function<RawConnection()>;

@@ -155,7 +155,7 @@ TEST_F(Memory, HoldsWhateverIsLargeWithin256MebibytesAndServesAnHonestClient) {
         EXPECT_GT(answers[200], 0);
         fmt::print("{} batches at a time:{}; at most {} MiB in memory so far\n", clients, text_of(answers),
                    peak_kibibytes(up_.program().pid()) / 1024);
-        // Whoever is slowest may have to go (0) when there is no room.
+        // The slowest may be dropped (0) when there is no room.
         for (const int expected : {0, 200, 503}) answers.erase(expected);
         EXPECT_TRUE(answers.empty()) << text_of(answers);
     }

@@ -2,7 +2,7 @@
 // stands on it.
 //
 // The server is the one at LEDGERLINE_URL, where others may be at work and earlier runs have left their rows; without
-// that variable one `ledgerline up` is started for the whole run. All names are made up anew in each run.
+// that variable one `ledgerline up` is started for the whole run. All names are new in each run.
 #pragma once
 
 #include <gtest/gtest.h>

@@ -101,7 +101,7 @@ TEST_F(DatabaseFaults, ConnectionsExhausted) {
     finish();
 }
 
-// The server has committed and its answer is lost: whoever asked finds out by itself what became of it.
+// The server has committed and its answer is lost: the stage that asked finds out by itself what happened.
 TEST_F(DatabaseFaults, CutAfterCommitWasSent) {
     begin();
     for (int round = 0; round < fault_rounds({.few = 8, .many = 60}); ++round) {

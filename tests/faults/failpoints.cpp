@@ -3,7 +3,7 @@
 //   name=action:hit[:marker][;...]     worker.proven=kill:3;intake.locked=stop:1:/tmp/reached
 //
 // action kill is SIGKILL, stop is SIGSTOP; hit counts from 1 and acts once; marker is a file that is made just before,
-// for whoever waits for the moment. A mistake in the text ends the process with a message.
+// for the test that waits for the moment. A mistake in the text ends the process with a message.
 #include "base/failpoint.h"
 
 #include <fcntl.h>

@@ -163,7 +163,7 @@ TEST_F(OutagesApi, ALaneThatSomebodyHoldsRefusesItsOwnRowsOnly) {
     EXPECT_EQ(post_until_answered("a").at("seq"), "1") << "what was refused stored nothing";
 }
 
-// An installation to be mended: nothing is refused for good, and nothing has to be started again.
+// An installation that must be repaired: nothing is refused for good, and nothing has to be started again.
 TEST_F(OutagesApi, MissingRightsAreAnOutage) {
     server_.database().run("CREATE ROLE apis LOGIN PASSWORD 'apis'; GRANT ALL ON ALL TABLES IN SCHEMA public TO apis");
     std::string url = server_.database().url();
@@ -193,7 +193,7 @@ TEST_F(OutagesApi, MissingRightsAreAnOutage) {
     server_.database().run("DROP OWNED BY apis; DROP ROLE apis");
 }
 
-// The fate of a commit that was cut off is said to be unknown, whoever writes, and repeating the request settles it.
+// The fate of a commit that was cut off is reported as unknown by each call that writes; to repeat the call settles it.
 TEST_F(OutagesApi, WritesOfUnknownFateSaySo) {
     const std::string parked = server_.park(post("a").at("id")), discarded = server_.park(post("b").at("id"));
     server_.database().run(
@@ -291,7 +291,7 @@ TEST_F(OutagesApi, WhatIsFoundIsPromisedOnlyOnceItIsAsDurableAsACommit) {
     }
 }
 
-// Somebody holds the lane for ever: no request waits for ever, and what was not accepted is not stored later either.
+// Somebody holds the lane forever: no request waits forever, and what was not accepted is not stored later either.
 TEST_F(OutagesApi, ALaneHeldForLongIsAnsweredAtTheDeadline) {
     api::ApiConfig config;
     config.intake.request_timeout = milliseconds(500);

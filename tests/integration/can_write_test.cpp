@@ -57,7 +57,7 @@ TEST_F(CanWrite, WithTheRightsOfTheRoleOnly) {
             EXPECT_EQ(code(refused), "42501");
             connection.rollback();
             EXPECT_TRUE(connection.usable());
-            // Without another session, once it is mended.
+            // Without another session, once it is repaired.
             database_.run(fmt::format("GRANT {} TO limited", right));
             EXPECT_EQ(code(role.can_write(connection)), "");
         }

@@ -242,7 +242,7 @@ TEST_F(DeadLettersApi, EveryDecisionIsOnRecord) {
     EXPECT_EQ(server_.get("/v1/dead-letters/" + replayed).at("audit"), "[]");
     const std::string bulk = "0190a6e2-7b1c-7def-8abc-0123456789ab";
     const Answer answer = server_.post("/v1/dead-letters/" + replayed + "/replay",
-                                       R"({"reason":"the check is mended","bulk_id":")" + bulk + R"("})",
+                                       R"({"reason":"the check is fixed","bulk_id":")" + bulk + R"("})",
                                        {{"X-Operator", "Ann Öst"}, {"X-Request-Id", "request-1"}});
     EXPECT_EQ(answer.at("decided_by"), "Ann Öst");
     for (const Answer& letter : {answer, server_.get("/v1/dead-letters/" + replayed)}) {
@@ -252,7 +252,7 @@ TEST_F(DeadLettersApi, EveryDecisionIsOnRecord) {
         EXPECT_EQ(letter.at("audit.0.operator"), "Ann Öst");
         EXPECT_EQ(letter.at("audit.0.key_fingerprint"), "null");
         EXPECT_EQ(letter.at("audit.0.bulk_id"), bulk);
-        EXPECT_EQ(letter.at("audit.0.reason"), "the check is mended");
+        EXPECT_EQ(letter.at("audit.0.reason"), "the check is fixed");
         EXPECT_EQ(letter.at("audit.0.request_id"), "request-1");
     }
     for (const std::string& id : {discarded, foreign}) {

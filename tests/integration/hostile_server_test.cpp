@@ -138,7 +138,7 @@ TEST_F(HostileServer, AnswersMayHaveAnyShape) {
         {"a length of two gigabytes", 'D', std::string("D\x7f\xff\xff\xff", 5)},
         {"half a message", 'D', std::string("D\0\0\0\x20\0\3", 7), After::close},
         {"nothing and the end", 'D', "", After::close},
-        {"parameters for ever", '1', pg_message('S', std::string("a\0b\0", 4)) + pg_message('1', "")},
+        {"endless parameters", '1', pg_message('S', std::string("a\0b\0", 4)) + pg_message('1', "")},
         {"a parameter without a value", '1', pg_message('S', std::string("a\0", 2)) + pg_message('1', "")},
         {"a notice without fields", '1', pg_message('N', std::string("\0", 1)) + pg_message('1', "")},
     };

@@ -141,7 +141,7 @@ protected:
     KafkaNarrowBrokerTest() : KafkaPublisherTest(broker.address()) {}
 };
 
-// It hangs up on a request that is larger, and would do so for ever.
+// It hangs up on a request that is larger, and would do so forever.
 TEST_F(KafkaNarrowBrokerTest, RequestsAreWhatTheBrokerTakesAndItsLimitsAreKnownBeforeItIsSaidToBeInOrder) {
     bus::KafkaBus& bus = traffic_.bus();
     for (const SteadyTime deadline = patience(); !bus.health().problems.empty(); std::this_thread::yield())

@@ -1,4 +1,4 @@
-// Topics that are missing, too small, too large, deleted and made anew under a living producer and consumer.
+// Topics that are missing, too small, too large, deleted and created again under a running producer and consumer.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

@@ -159,7 +159,7 @@ std::size_t series_of(const std::string& text) {
     return series;
 }
 
-// Everything that a client can choose, chosen anew by each call.
+// Everything that a client can choose, with new values in each call.
 void vary(const test::ApiServer& api, int round) {
     const std::string account = api.account(R"("currency":"EUR","reference":"r)" + std::to_string(round) + '"');
     post_settled(api, api.transaction(account, "k" + std::to_string(round), round + 1), "PROCESSED");

@@ -1,4 +1,4 @@
-// A resolver that never answers: whoever looks a name up waits no longer than it was told to.
+// A resolver that never answers: a look-up waits no longer than it was told to.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

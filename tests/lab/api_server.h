@@ -43,7 +43,7 @@ public:
     // The body of a transaction.
     static std::string transaction(const std::string& account_id, const std::string& key, int amount_cents = 100,
                                    const std::string& more = "");
-    // Decides the last place of a transaction, as the worker would, and wakes whoever waits.
+    // Decides the last place of a transaction, as the worker would, and wakes the requests that wait.
     void apply(const std::string& transaction_id, const std::string& outcome = "PROCESSED");
     // The same for a transaction whose dead letter was discarded.
     void discard(const std::string& transaction_id);

@@ -146,9 +146,9 @@ TEST_P(IntakeStoreConformance, ARefusalUsesUpNoKey) {
 
     intake::IntakeItem refused = item(account);
     refused.currency = "USD";
-    intake::IntakeItem mended = again(refused);
-    mended.currency = "EUR";
-    EXPECT_EQ(accept(std::vector{refused, mended})[1].status, Status::created) << "also within one batch";
+    intake::IntakeItem corrected = again(refused);
+    corrected.currency = "EUR";
+    EXPECT_EQ(accept(std::vector{refused, corrected})[1].status, Status::created) << "also within one batch";
 }
 
 TEST_P(IntakeStoreConformance, TheSameKeyGivesTheSameTransaction) {

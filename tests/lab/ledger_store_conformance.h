@@ -408,7 +408,7 @@ TEST_P(LedgerStoreConformance, AHaltIsClearedOnceTheCursorHasPassedIt) {
     EXPECT_FALSE(store_->clear_halt(kLane).value_or(true)) << "the lane still stands there";
     EXPECT_TRUE(state().halt);
     ASSERT_EQ(apply(events, 0).status, Status::applied);
-    EXPECT_EQ(state().halt.value().seq, 1) << "whoever loads the lane sees that it was halted";
+    EXPECT_EQ(state().halt.value().seq, 1) << "a worker that loads the lane sees that it is halted";
     EXPECT_TRUE(store_->clear_halt(kLane).value_or(false));
     EXPECT_FALSE(state().halt);
 }

@@ -117,7 +117,7 @@ class Server:
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
 
     def kill(self):
-        """As a crash does it. start() makes it anew."""
+        """As a crash does. start() creates it again."""
         if self._process:
             self._process.kill()
             self._process.wait(STOP_SECONDS_MAX)

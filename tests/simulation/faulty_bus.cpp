@@ -114,7 +114,7 @@ Result<bus::Polled> FaultyConsumer::poll(milliseconds wait, std::size_t messages
     auto polled = bus_->poll(wait, messages_max);
     if (!polled || polled->messages.empty()) return polled;
     // The log of one partition is cut off behind what was about to be read. It is gone from the bus itself, too: left
-    // there unseen, it would fill the partition for ever.
+    // there unseen, it would fill the partition forever.
     if (faults_.happen(kTruncated)) {
         const int partition = polled->messages.front().partition;
         const auto is_cut = [partition](const bus::Incoming& incoming) { return incoming.partition == partition; };

@@ -61,7 +61,7 @@ KafkaConsumer::~KafkaConsumer() {
 
 Result<Polled> KafkaConsumer::poll(milliseconds wait, std::size_t messages_max) {
     const SteadyTime began_at = clock_.steady_now();
-    if (client_ && (client_->is_fatal() || stands_still_)) start_anew();
+    if (client_ && (client_->is_fatal() || stands_still_)) restart_client();
     if (!client_) {
         // A group that knows the topic from the start assigns partitions once. After a long wait this member joins
         // anyway, and gets partitions when the topic exists.
@@ -255,7 +255,7 @@ void KafkaConsumer::watch(int partition, Held& held, std::int64_t end) {
 }
 
 // Leaves the group first: otherwise it would stay a member until its session times out.
-void KafkaConsumer::start_anew() {
+void KafkaConsumer::restart_client() {
     log::error("kafka: the consumer is stuck and rejoins the group",
                {{"reason", client_->is_fatal() ? client_->last_error() : "messages are waiting but none arrives"}});
     if (!client_->is_fatal()) close();

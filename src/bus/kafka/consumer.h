@@ -73,7 +73,7 @@ private:
     bool has_ended(Held& held, const KafkaEnd& end);
     void watch(int partition, Held& held, std::int64_t end);
     void read_from_beginning(int partition);
-    void start_anew();
+    void restart_client();
     void flush_commits(bool wait);
 
     const KafkaConfig& config_;

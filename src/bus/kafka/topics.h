@@ -125,7 +125,7 @@ private:
     bool is_in_hurry() const;
     void look();
     void look_at(Topic& topic, const rd_kafka_metadata_topic_t* found);
-    Result<void> mend(Topic& topic, const rd_kafka_metadata_topic_t* found);
+    Result<void> repair(Topic& topic, const rd_kafka_metadata_topic_t* found);
     void read_limits(Topic& topic, const rd_kafka_metadata_topic_t& found);
     void take_metadata(Topic& topic, const rd_kafka_metadata_topic_t* found);
     void ask_partitions(Topic& topic, bool all);

@@ -83,7 +83,7 @@ void KafkaTopics::look() {
 
 // Checks the topic and repairs what is wrong. A repair counts only when a later check finds the topic in order.
 void KafkaTopics::look_at(Topic& topic, const rd_kafka_metadata_topic_t* found) {
-    const auto mended = mend(topic, found);
+    const auto repaired = repair(topic, found);
     const SteadyTime now = std::chrono::steady_clock::now();
     const bool is_there = found && found->err == RD_KAFKA_RESP_ERR_NO_ERROR;
     const bool is_full = now >= topic.full_look_due;
@@ -99,12 +99,12 @@ void KafkaTopics::look_at(Topic& topic, const rd_kafka_metadata_topic_t* found) 
     {
         const std::lock_guard lock(mutex_);
         topic.looked = true;
-        topic.problem = mended ? "" : mended.error().message;
+        topic.problem = repaired ? "" : repaired.error().message;
     }
     report(topic);
 }
 
-Result<void> KafkaTopics::mend(Topic& topic, const rd_kafka_metadata_topic_t* found) {
+Result<void> KafkaTopics::repair(Topic& topic, const rd_kafka_metadata_topic_t* found) {
     const auto error = found ? found->err : RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
     const auto on_its_way = [&](const char* what) {
         return failure(Disposition::retry, "kafka_unreachable", fmt::format("topic {} {}", topic.name, what));

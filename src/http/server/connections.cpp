@@ -52,7 +52,7 @@ std::shared_ptr<Connections::Place> Connections::admit(const boost::asio::ip::ad
         recount(client, 1);
         const bool crowded = !client.trusted && client.connections > limits_.per_client_max;
         if (crowded || count_ == limits_.connections_max) {
-            Place* victim = crowded ? client.stillest() : stillest_of_the_most_crowded();
+            Place* victim = crowded ? client.idlest() : idlest_of_the_most_crowded();
             if (!victim) {
                 recount(client, -1);
                 return nullptr;
@@ -100,14 +100,14 @@ Connections::Place* Connections::waiter_to_go(SteadyTime now) {
     return &longest;
 }
 
-Connections::Place* Connections::Client::stillest() {
+Connections::Place* Connections::Client::idlest() {
     if (!unfinished.empty()) return &unfinished.front();
     return idle.empty() ? nullptr : &idle.front();
 }
 
-Connections::Place* Connections::stillest_of_the_most_crowded() {
+Connections::Place* Connections::idlest_of_the_most_crowded() {
     for (auto client = crowd_.rbegin(); client != crowd_.rend(); ++client)
-        if (Place* place = client->stillest()) return place;
+        if (Place* place = client->idlest()) return place;
     return nullptr;
 }
 

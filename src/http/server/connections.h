@@ -112,12 +112,12 @@ private:
         // Trusted ones come last, however many connections they have.
         std::pair<bool, std::size_t> crowd() const { return {!trusted, connections}; }
         bool operator<(const Client& other) const { return crowd() < other.crowd(); }
-        Place* stillest();
+        Place* idlest();
     };
 
     Client& client_at(const boost::asio::ip::address& from);
     void recount(Client& client, int change);
-    Place* stillest_of_the_most_crowded();
+    Place* idlest_of_the_most_crowded();
     Place* waiter_to_go(SteadyTime now);
     void forget(Place& place);
 

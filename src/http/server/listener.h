@@ -76,7 +76,7 @@ public:
     // an Asio operation then see operation_aborted. Repeatable.
     //
     // A handler that even then does not end is left suspended until the listener is destroyed. Posting to its executor
-    // stays allowed until then, so whoever resumes handlers is stopped after stop() and before the destructor.
+    // stays allowed until then, so what resumes handlers is stopped after stop() and before the destructor.
     void stop(milliseconds grace);
 
 private:

@@ -44,7 +44,7 @@ void LoopThread::run() {
 
 // A notification during the pause does not end it.
 Result<milliseconds> LoopThread::step_or_pause() {
-    const char* what = "unknown exception";
+    const char* what = nullptr;
     std::string text;
     try {
         auto idle = step_();
@@ -56,6 +56,7 @@ Result<milliseconds> LoopThread::step_or_pause() {
         text = exception.what();
         what = text.c_str();
     } catch (...) {
+        what = "unknown exception";
     }
     if (on_exception_) on_exception_(what);
     pause_ = std::clamp(2 * pause_, exception_pause_min, exception_pause_max);

@@ -176,7 +176,7 @@ rd_kafka_resp_err_t KafkaProducer::enqueue(std::uint64_t number, int partition, 
     fields[2].vtype = RD_KAFKA_VTYPE_MSGFLAGS;
     fields[2].u.i = RD_KAFKA_MSG_F_COPY;
     fields[3].vtype = RD_KAFKA_VTYPE_OPAQUE;
-    fields[3].u.ptr = reinterpret_cast<void*>(number);
+    fields[3].u.ptr = reinterpret_cast<void*>(number);  // NOLINT(performance-no-int-to-ptr): comes back as it is
     fields[4] = bytes_field(RD_KAFKA_VTYPE_KEY, message.key);
     fields[5] = bytes_field(RD_KAFKA_VTYPE_VALUE, message.value);
     fields[6].vtype = RD_KAFKA_VTYPE_HEADERS;

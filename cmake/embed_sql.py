@@ -98,11 +98,14 @@ def members(fields, types):
 
 
 def record(name, fields):
+    """add_to() makes each column a member of a JSON object; jsonb stands there as it is."""
+    adds = "".join(f'.{"add_raw" if kind == "jsonb" else "add"}("{field}", {field})' for field, kind, _ in fields)
     names = ", ".join(f'"{field}"' for field, _, _ in fields)
     reads = ", ".join(f"in.get<{cpp_type(kind, nullable, COLUMN_TYPES)}>({at})" for at, (_, kind, nullable) in enumerate(fields))
     return (f"struct {name} {{\n{members(fields, COLUMN_TYPES)}\n"
             f"    static constexpr std::string_view columns[] = {{{names}}};\n"
-            f"    static {name} read(const db::NamedRow& in) {{ return {{{reads}}}; }}\n}};\n")
+            f"    static {name} read(const db::NamedRow& in) {{ return {{{reads}}}; }}\n"
+            f"    template <class Object>\n    void add_to(Object& object) const {{ object{adds}; }}\n}};\n")
 
 
 def record_of_records(parts):
@@ -212,7 +215,7 @@ def main(source, output):
           '#include "db/query.h"\nnamespace ledgerline::sql {\n' + "\n".join(out) + "}\n")
     entries = "".join(f"    {{{name}, {args}, {row}}},\n" for name, args, row in names)
     write(output / "all_queries.h",
-          '#include "db/declared_query.h"\n#include "sql/queries.h"\nnamespace ledgerline::sql {\n'
+          '#include "db/statement.h"\n#include "sql/queries.h"\nnamespace ledgerline::sql {\n'
           f"// Every query with what its file declares, for tests.\ninline const db::DeclaredQuery all_queries[] = {{\n{entries}}};\n}}\n")
     write(output / "migrations.h",
           '#include "db/migrations.h"\nnamespace ledgerline::sql {\n'

@@ -1,7 +1,9 @@
-// One named SQL statement. All of them are generated from sql/queries; there is no SQL elsewhere.
+// One named SQL statement, and the types that its file declares. All of them are generated from sql/queries; there is
+// no SQL elsewhere.
 #pragma once
 
 #include <string_view>
+#include <vector>
 
 namespace ledgerline::db {
 
@@ -9,6 +11,17 @@ namespace ledgerline::db {
 struct Statement {
     std::string_view name;
     std::string_view sql;
+};
+
+// For the test that asks PostgreSQL for the types.
+struct DeclaredQuery {
+    struct Field {
+        std::string_view name;
+        std::string_view type;  // PostgreSQL's name of it
+    };
+    Statement statement;
+    std::vector<Field> args;
+    std::vector<Field> row;
 };
 
 }  // namespace ledgerline::db

@@ -2,7 +2,7 @@
 
 #include "base/money.h"
 #include "base/uuid.h"
-#include "cli/commands.h"
+#include "cli/cli.h"
 #include "cli/field_options.h"
 #include "cli/server.h"
 #include "cli/server_command.h"

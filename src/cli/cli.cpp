@@ -5,7 +5,6 @@
 #include <system_error>
 
 #include "base/version.h"
-#include "cli/commands.h"
 #include "cli/terminal.h"
 #include "roles/exit_code.h"
 

@@ -11,7 +11,6 @@
 #include "base/text.h"
 #include "cli/command_line.h"
 #include "cli/secrets.h"
-#include "cli/service_variable.h"
 #include "cli/terminal.h"
 #include "db/rows.h"
 #include "http/problem.h"

@@ -1,5 +1,5 @@
-// The text of a command line: which command its words name, what a mistyped word was meant to be, durations, and how
-// --help is laid out.
+// The text of a command line and its environment: which command its words name, what a mistyped word was meant to be,
+// durations, which variables are no settings, and how --help is laid out.
 #pragma once
 
 #include <algorithm>
@@ -46,6 +46,12 @@ inline constexpr milliseconds duration_max = std::chrono::hours(24 * 365);
 std::optional<milliseconds> parse_duration(std::string_view text);
 // In the largest unit that divides it.
 std::string format_duration(milliseconds duration);
+
+// Whether name is one of the variables that Kubernetes sets in every container for every service in its namespace, and
+// Docker for every linked container: X_SERVICE_HOST, X_SERVICE_PORT, X_SERVICE_PORT_<NAME>, X_PORT or
+// X_PORT_<N>_<TCP|UDP|SCTP>, the last possibly with _PROTO, _PORT or _ADDR. A service named kafka-ssl creates
+// KAFKA_SSL_PORT, which is not a setting; no setting of Ledgerline has such a name.
+bool is_service_variable(std::string_view name);
 
 // How --help is laid out.
 std::shared_ptr<CLI::FormatterBase> help_formatter();

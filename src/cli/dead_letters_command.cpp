@@ -4,7 +4,7 @@
 #include <optional>
 
 #include "cli/bulk_decision.h"
-#include "cli/commands.h"
+#include "cli/cli.h"
 #include "cli/field_options.h"
 #include "cli/server_command.h"
 #include "cli/terminal.h"

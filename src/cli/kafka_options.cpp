@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "base/text.h"
-#include "cli/service_variable.h"
+#include "cli/command_line.h"
 #include "roles/config_file.h"
 #include "roles/exit_code.h"
 

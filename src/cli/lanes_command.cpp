@@ -1,6 +1,6 @@
 #include <fmt/format.h>
 
-#include "cli/commands.h"
+#include "cli/cli.h"
 #include "cli/server_command.h"
 #include "roles/exit_code.h"
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <memory>
 
-#include "cli/commands.h"
+#include "cli/cli.h"
 #include "cli/database.h"
 #include "cli/output.h"
 #include "db/migrations.h"

@@ -1,11 +1,13 @@
-#include "cli/roles.h"
+#include "cli/cli.h"
 
 #include <unistd.h>
 
 #include <memory>
 
 #include "cli/database.h"
+#include "cli/kafka_options.h"
 #include "cli/output.h"
+#include "cli/role_options.h"
 
 namespace ledgerline::cli {
 namespace {

@@ -1,5 +1,5 @@
 // The command lines of the roles.
-#include "cli/roles.h"
+#include "cli/cli.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,7 +8,6 @@
 #include <fstream>
 #include <sstream>
 
-#include "cli/cli.h"
 #include "roles/exit_code.h"
 
 namespace ledgerline::cli {

@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "base/version.h"
-#include "cli/commands.h"
+#include "cli/cli.h"
 #include "cli/database.h"
 #include "cli/field_options.h"
 #include "cli/output.h"

@@ -2,7 +2,7 @@
 
 #include <memory>
 
-#include "cli/commands.h"
+#include "cli/cli.h"
 #include "cli/output.h"
 #include "cli/server.h"
 #include "cli/terminal.h"

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/money.h"
-#include "cli/commands.h"
+#include "cli/cli.h"
 #include "cli/field_options.h"
 #include "cli/server.h"
 #include "cli/server_command.h"

@@ -3,7 +3,7 @@
 #include <memory>
 
 #include "audit/verify.h"
-#include "cli/commands.h"
+#include "cli/cli.h"
 #include "cli/database.h"
 #include "cli/output.h"
 #include "cli/progress.h"

@@ -1,12 +1,18 @@
 #include "roles/exit_deadline.h"
 
+#include <unistd.h>
+
 #include <utility>
 
 #include "observe/log.h"
 #include "roles/exit_code.h"
-#include "roles/leave.h"
 
 namespace ledgerline::roles {
+
+void leave_at_once(int exit_code) {
+    log::flush();
+    _exit(exit_code);
+}
 
 void ExitDeadline::arm(milliseconds at_most) {
     const auto wait_then_leave = [at_most, has_waited = false]() mutable -> Result<milliseconds> {

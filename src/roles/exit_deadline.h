@@ -1,5 +1,4 @@
-// ExitDeadline: the last resort for a shutdown that hangs, in a loop that does not return or a client that cannot be
-// closed. Safe, because being killed at any point is safe.
+// The last resorts of a process that has to end. Safe, because being killed at any point is safe.
 #pragma once
 
 #include <optional>
@@ -9,6 +8,11 @@
 
 namespace ledgerline::roles {
 
+// Ends the process without the destructors of static objects, once what was logged is written or log::exit_flush_max
+// has passed.
+[[noreturn]] void leave_at_once(int exit_code);
+
+// Against a shutdown that hangs, in a loop that does not return or a client that cannot be closed.
 class ExitDeadline {
 public:
     // Ends the process with exit code 3, as leave_at_once() does, unless this object is destroyed within at_most. Must

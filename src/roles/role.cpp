@@ -17,7 +17,7 @@
 #include "roles/api_keys.h"
 #include "roles/descriptors.h"
 #include "roles/exit_code.h"
-#include "roles/leave.h"
+#include "roles/exit_deadline.h"
 #include "roles/trace_sender.h"
 #include "sql/migrations.h"
 #include "sql/queries.h"

@@ -11,7 +11,7 @@
 
 #include "observe/log.h"
 #include "roles/exit_code.h"
-#include "roles/leave.h"
+#include "roles/exit_deadline.h"
 
 namespace ledgerline::roles {
 namespace {

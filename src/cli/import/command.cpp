@@ -4,7 +4,7 @@
 #include <memory>
 #include <optional>
 
-#include "cli/commands.h"
+#include "cli/cli.h"
 #include "cli/import/check.h"
 #include "cli/import/file.h"
 #include "cli/import/run.h"

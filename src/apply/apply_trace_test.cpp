@@ -4,16 +4,12 @@
 #include <gtest/gtest.h>
 
 #include "apply/apply_probe.h"
+#include "lab/collected_spans.h"
 
 namespace ledgerline::apply {
 namespace {
 
 using testing::HasSubstr;
-
-struct Collected final : SpanSink {
-    void take(std::unique_ptr<SpanData> span) override { spans.push_back(std::move(span)); }
-    std::vector<std::unique_ptr<SpanData>> spans;
-};
 
 constexpr const char* kSampled = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 constexpr const char* kUnsampled = "00-1af7651916cd43dd8448eb211c80319c-b7ad6b7169203332-00";
@@ -41,7 +37,7 @@ protected:
     ManualClock clock_;
     SeededRandom random_{1};
     UuidGenerator ids_{clock_, random_};
-    Collected collected_;
+    test::CollectedSpans collected_;
     Tracer tracer_{Sampler{}, collected_, clock_, random_};
     bus::MessagingNames names_{.system = "kafka"};
     SpanAttributes attributes_ = bus::messaging_attributes(names_, "process", "process");

@@ -3,16 +3,12 @@
 #include <gtest/gtest.h>
 
 #include "base/json.h"
+#include "lab/collected_spans.h"
 #include "observe/otlp_json.h"
 #include "observe/tracer.h"
 
 namespace ledgerline {
 namespace {
-
-struct Collected final : SpanSink {
-    void take(std::unique_ptr<SpanData> span) override { spans.push_back(std::move(span)); }
-    std::vector<std::unique_ptr<SpanData>> spans;
-};
 
 const TraceContext kCaller{TraceId("4bf92f3577b34da6a3ce929d0e0e4736"), SpanId("00f067aa0ba902b7"), true};
 const TraceContext kUnsampled{kCaller.trace_id, kCaller.span_id, false};
@@ -21,7 +17,7 @@ class Spans : public testing::Test {
 protected:
     ManualClock clock_;
     SeededRandom random_{1};
-    Collected collected_;
+    test::CollectedSpans collected_;
     Tracer tracer_{Sampler{}, collected_, clock_, random_};
 };
 
@@ -165,7 +161,7 @@ TEST(Samplers, TakeTheirShareByTheTraceIdAlone) {
     EXPECT_FALSE((Sampler{0.999, false}.samples(nullptr, high)));
 
     SeededRandom random(7);
-    Collected collected;
+    test::CollectedSpans collected;
     ManualClock clock;
     Tracer tracer(Sampler{0.25, true}, collected, clock, random);
     for (int i = 0; i < 10'000; ++i) tracer.start(SpanKind::server, "a", std::nullopt);

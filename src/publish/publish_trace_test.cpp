@@ -3,15 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "lab/collected_spans.h"
+
 namespace ledgerline::publish {
 namespace {
 
 using testing::HasSubstr;
-
-struct Collected final : SpanSink {
-    void take(std::unique_ptr<SpanData> span) override { spans.push_back(std::move(span)); }
-    std::vector<std::unique_ptr<SpanData>> spans;
-};
 
 constexpr const char* kSampled = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 constexpr const char* kUnsampled = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00";
@@ -29,7 +26,7 @@ protected:
     std::int64_t seq_ = 0;
     ManualClock clock_;
     SeededRandom random_{1};
-    Collected collected_;
+    test::CollectedSpans collected_;
     Tracer tracer_{Sampler{}, collected_, clock_, random_};
     bus::MessagingNames names_{.system = "kafka"};
     SpanAttributes attributes_ = bus::messaging_attributes(names_, "publish", "send");

@@ -2,9 +2,8 @@
 #include <gmock/gmock.h>
 
 #include <future>
-#include <sstream>
 
-#include "cli/cli.h"
+#include "integration/command_call.h"
 #include "lab/api_server.h"
 #include "roles/exit_code.h"
 
@@ -14,18 +13,6 @@ namespace {
 using testing::ContainsRegex;
 using testing::HasSubstr;
 
-struct Outcome {
-    int code = 0;
-    std::string out, err;
-
-    // The member of the one JSON document in out; "missing" when there is none.
-    std::string at(std::string_view path) const {
-        const auto body = json::parse(out.substr(0, out.find('\n')));
-        return body ? test::Answer{code, {}, *body}.at(path) : "no JSON: " + out + err;
-    }
-    std::ptrdiff_t lines() const { return std::count(out.begin(), out.end(), '\n'); }
-};
-
 class Commands : public testing::Test {
 protected:
     // The server's or the database's address is added.
@@ -34,16 +21,7 @@ protected:
         const bool on_database = family == "migrate" || family == "verify";
         arguments.push_back(on_database ? "--database-url" : "--url");
         arguments.push_back(on_database ? server_.database().url() : server_.url());
-        return call_as_is(arguments);
-    }
-
-    Outcome call_as_is(const std::vector<std::string>& arguments) {
-        std::vector<const char*> argv = {"ledgerline"};
-        for (const std::string& argument : arguments) argv.push_back(argument.c_str());
-        std::ostringstream out, err;
-        const roles::Environment environment{out, err, false, clock_, random_};
-        const int code = run(environment, static_cast<int>(argv.size()), argv.data(), {});
-        return {code, out.str(), err.str()};
+        return call_command(arguments);
     }
 
     std::string post(const std::string& key, const std::string& type = "CREDIT") {
@@ -54,8 +32,6 @@ protected:
     }
 
     test::ApiServer server_;
-    SystemClock clock_;
-    SystemRandom random_;
 };
 
 TEST_F(Commands, AccountsFromCreationToStatement) {
@@ -190,9 +166,9 @@ TEST_F(Commands, TopGoesOnWithoutAServerThatIsAway) {
     EXPECT_EQ(one.code, roles::exit_ok);
     EXPECT_THAT(one.out, HasSubstr("does not answer: "));
     EXPECT_THAT(one.out, HasSubstr("up, version test"));
-    EXPECT_EQ(call_as_is({"top", "--once", "--interval", "100ms", "--url", "http://127.0.0.1:1"}).code,
+    EXPECT_EQ(call_command({"top", "--once", "--interval", "100ms", "--url", "http://127.0.0.1:1"}).code,
               roles::exit_unavailable);
-    EXPECT_EQ(call_as_is({"top", "--once", "--url", "ftp://x"}).code, roles::exit_usage);
+    EXPECT_EQ(call_command({"top", "--once", "--url", "ftp://x"}).code, roles::exit_usage);
     EXPECT_EQ(call({"top", "--interval", "1ms"}).code, roles::exit_usage);
 }
 
@@ -254,7 +230,7 @@ TEST_F(Commands, HealthIsWhatTheServerSaysOfItself) {
 }
 
 TEST_F(Commands, ADatabaseThatIsAwayIsSaidSo) {
-    const Outcome away = call_as_is({"verify", "--database-url", "postgresql://127.0.0.1:1/none"});
+    const Outcome away = call_command({"verify", "--database-url", "postgresql://127.0.0.1:1/none"});
     EXPECT_EQ(away.code, roles::exit_unavailable);
     EXPECT_THAT(away.err, HasSubstr("cannot connect to PostgreSQL"));
 }

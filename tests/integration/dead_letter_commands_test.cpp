@@ -5,7 +5,7 @@
 #include <sstream>
 
 #include "cli/bulk_decision.h"
-#include "cli/cli.h"
+#include "integration/command_call.h"
 #include "lab/api_server.h"
 #include "roles/exit_code.h"
 
@@ -14,29 +14,12 @@ namespace {
 
 using testing::HasSubstr;
 
-struct Outcome {
-    int code = 0;
-    std::string out, err;
-
-    // The member of the first JSON document in out; "missing" when there is none.
-    std::string at(std::string_view path) const {
-        const auto body = json::parse(out.substr(0, out.find('\n')));
-        return body ? test::Answer{code, {}, *body}.at(path) : "no JSON: " + out + err;
-    }
-    std::ptrdiff_t lines() const { return std::count(out.begin(), out.end(), '\n'); }
-};
-
 class DeadLetterCommands : public testing::Test {
 protected:
     Outcome call(std::vector<std::string> arguments) {
-        arguments.insert(arguments.begin(), {"ledgerline", "dlq"});
+        arguments.insert(arguments.begin(), "dlq");
         arguments.insert(arguments.end(), {"--url", server_.url()});
-        std::vector<const char*> argv;
-        for (const std::string& argument : arguments) argv.push_back(argument.c_str());
-        std::ostringstream out, err;
-        const roles::Environment environment{out, err, false, clock_, random_};
-        const int code = run(environment, static_cast<int>(argv.size()), argv.data(), {});
-        return {code, out.str(), err.str()};
+        return call_command(arguments);
     }
 
     // Parked letters of transactions of 100 each.
@@ -118,7 +101,7 @@ TEST_F(DeadLetterCommands, ReplaysASelectionInItsOrderAndPutsItOnRecord) {
     const auto letters = park(120, alice_);  // two pages
     make_foreign();
     const Outcome done = call({"replay", "--account", "alice", "--yes", "--rate", "10000", "--operator", "ann",
-                               "--reason", "mended", "-o", "json"});
+                               "--reason", "fixed", "-o", "json"});
     EXPECT_EQ(done.code, roles::exit_ok) << done.err;
     EXPECT_EQ(done.at("decided"), "120");
     EXPECT_EQ(done.at("left"), "0");
@@ -129,7 +112,7 @@ TEST_F(DeadLetterCommands, ReplaysASelectionInItsOrderAndPutsItOnRecord) {
         << "the order of the lane is kept";
     EXPECT_EQ(value("SELECT count(*) || ' ' || min(operator) || ' ' || min(reason) || ' ' || count(DISTINCT bulk_id) "
                     "FROM dead_letter_decisions"),
-              "120 ann mended 1");
+              "120 ann fixed 1");
     const Outcome shown = call({"show", letters[3]});
     EXPECT_THAT(shown.out, HasSubstr("ann"));
     EXPECT_THAT(shown.out, HasSubstr(done.at("bulk_id")));

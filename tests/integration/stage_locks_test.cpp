@@ -2,8 +2,11 @@
 // statements it really sends, and lets the others go on under a lock timeout that any waiting would run into.
 #include <gtest/gtest.h>
 
+#include <future>
+
 #include "apply/pg_ledger_store.h"
 #include "intake/pg_intake_store.h"
+#include "lab/eventually.h"
 #include "lab/test_database.h"
 #include "observe/metrics.h"
 #include "publish/pg_outbox_store.h"
@@ -75,6 +78,47 @@ protected:
         ASSERT_TRUE(results) << results.error().message;
     }
 
+    // Of another item of the lane.
+    void hold_an_intake_open() {
+        const std::vector<Uuid> accounts{first_.account_id}, ids{ids_.next()};
+        const std::vector<int> lanes{kLane}, ones{1};
+        const std::vector<std::int64_t> amounts{100};
+        const std::vector<std::string> currencies{"EUR"}, types{"CREDIT"}, keys{"key"};
+        const std::vector<std::optional<std::string>> none{std::nullopt};
+        hold_open({sql::IntakeLockLanes{lanes}, sql::IntakeAcceptNew{.lanes = lanes,
+                                                                     .ids = ids,
+                                                                     .account_ids = accounts,
+                                                                     .event_ids = ids,
+                                                                     .lanes_of = lanes,
+                                                                     .nths = ones,
+                                                                     .amounts_cents = amounts,
+                                                                     .nets_cents = amounts,
+                                                                     .places = ones,
+                                                                     .schema_versions = ones,
+                                                                     .currencies = currencies,
+                                                                     .types = types,
+                                                                     .idempotency_keys = keys,
+                                                                     .legs = none,
+                                                                     .references = none,
+                                                                     .metadata = none,
+                                                                     .traceparents = none}});
+    }
+
+    // Of the first item.
+    void hold_an_apply_open() {
+        const std::vector<int> lanes{kLane};
+        const std::vector<std::int64_t> seqs{1}, balances{100}, floors{0};
+        const std::vector<std::optional<std::string>> none{std::nullopt};
+        hold_open({sql::ApplyLockLanes{lanes}, sql::ApplyAppliedSeqs{lanes},
+                   sql::ApplyReadWindows{.lanes = lanes, .last_seqs = seqs, .window_max = 10},
+                   sql::ApplyDecide{.lanes = lanes,
+                                    .seqs = seqs,
+                                    .balances_after_cents = balances,
+                                    .floors_cents = floors,
+                                    .failure_codes = none,
+                                    .failure_reasons = none}});
+    }
+
     TestDatabase database_;
     Metrics metrics_{"test"};
     SystemClock clock_;
@@ -85,44 +129,13 @@ protected:
 };
 
 TEST_F(StageLocks, AnOpenApplyBlocksNeitherIntakeForTheSameAccountNorThePublisher) {
-    const std::vector<int> lanes{kLane};
-    const std::vector<std::int64_t> seqs{1}, balances{100}, floors{0};
-    const std::vector<std::optional<std::string>> none{std::nullopt};
-    hold_open({sql::ApplyLockLanes{lanes}, sql::ApplyAppliedSeqs{lanes},
-               sql::ApplyReadWindows{.lanes = lanes, .last_seqs = seqs, .window_max = 10},
-               sql::ApplyDecide{.lanes = lanes,
-                                .seqs = seqs,
-                                .balances_after_cents = balances,
-                                .floors_cents = floors,
-                                .failure_codes = none,
-                                .failure_reasons = none}});
+    hold_an_apply_open();
     accept(item());
     publish_first();
 }
 
 TEST_F(StageLocks, AnOpenIntakeBlocksNeitherTheWorkerNorThePublisher) {
-    const std::vector<Uuid> accounts{first_.account_id}, ids{ids_.next()};
-    const std::vector<int> lanes{kLane}, ones{1};
-    const std::vector<std::int64_t> amounts{100};
-    const std::vector<std::string> currencies{"EUR"}, types{"CREDIT"}, keys{"key"};
-    const std::vector<std::optional<std::string>> none{std::nullopt};
-    hold_open({sql::IntakeLockLanes{lanes}, sql::IntakeAcceptNew{.lanes = lanes,
-                                                                 .ids = ids,
-                                                                 .account_ids = accounts,
-                                                                 .event_ids = ids,
-                                                                 .lanes_of = lanes,
-                                                                 .nths = ones,
-                                                                 .amounts_cents = amounts,
-                                                                 .nets_cents = amounts,
-                                                                 .places = ones,
-                                                                 .schema_versions = ones,
-                                                                 .currencies = currencies,
-                                                                 .types = types,
-                                                                 .idempotency_keys = keys,
-                                                                 .legs = none,
-                                                                 .references = none,
-                                                                 .metadata = none,
-                                                                 .traceparents = none}});
+    hold_an_intake_open();
     publish_first();
     apply_first();
 }
@@ -134,6 +147,36 @@ TEST_F(StageLocks, AnOpenCursorMoveOfThePublisherBlocksNeitherIntakeNorTheWorker
     hold_open({sql::PublishAdvance{"me", lane, epoch, from, to}});
     accept(item());
     apply_first();
+}
+
+// A snapshot taken before the wait for a lane's lock would miss what its holder wrote meanwhile: two items would get
+// the same place, or be decided twice, or PostgreSQL would end the transaction.
+TEST_F(StageLocks, ARoleWhoseTransactionsAreSerializableSeesWhatItWaitedFor) {
+    database_.run(
+        "DO $$ BEGIN EXECUTE format('ALTER ROLE %I IN DATABASE %I SET default_transaction_isolation = serializable', "
+        "current_user, current_database()); END $$");
+    intake::PgIntakeStore intake(database_.config(), metrics_);
+    apply::PgLedgerStore ledger{db::Session(database_.config(), metrics_, "worker")};
+    hold_an_intake_open();
+    db::Connection other = database_.connect();
+    std::swap(holder_, other);
+    hold_an_apply_open();
+    const intake::IntakeItem third = item();
+    const std::vector<apply::LaneRun> runs{{kLane, 0, {{1, first_.event_id}}}};
+    auto accepted = std::async(std::launch::async, [&] { return intake.accept(std::span(&third, 1)); });
+    auto applied = std::async(std::launch::async, [&] { return ledger.apply(runs); });
+    ASSERT_TRUE(eventually([&] {
+        return database_.value(
+                   "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND "
+                   "wait_event_type = 'Lock'") == "2";
+    }));
+    for (db::Connection* one : {&other, &holder_}) ASSERT_TRUE(one->run_script("COMMIT"));
+    const auto results = accepted.get();
+    ASSERT_TRUE(results) << results.error().code << results.error().message;
+    EXPECT_EQ(results->front().seq, 3);
+    const auto report = applied.get();
+    ASSERT_TRUE(report) << report.error().code << report.error().message;
+    EXPECT_EQ(report->runs.front().status, apply::ApplyResult::Status::cursor_moved);
 }
 
 }  // namespace

@@ -30,7 +30,12 @@ void HandedOutbox::hand(std::vector<Event> events) {
             lane.may_have_more = true;
             continue;
         }
-        if (!lane.handed.empty() && event.seq <= lane.handed.back().seq) continue;
+        // What comes last is true: a server that lost its newest commits gives their places again.
+        while (!lane.handed.empty() && lane.handed.back().seq >= event.seq) {
+            uncount(lane.handed.back());
+            lane.handed.pop_back();
+            lane.may_have_more = true;
+        }
         ++kept_events_;
         kept_bytes_ += bytes;
         lane.handed.push_back(std::move(event));
@@ -100,9 +105,13 @@ std::vector<Event> HandedOutbox::take(Lane& lane, const Lease& lease, std::size_
 }
 
 void HandedOutbox::pop(Lane& lane) {
-    --kept_events_;
-    kept_bytes_ -= bytes_of(lane.handed.front());
+    uncount(lane.handed.front());
     lane.handed.pop_front();
+}
+
+void HandedOutbox::uncount(const Event& event) {
+    --kept_events_;
+    kept_bytes_ -= bytes_of(event);
 }
 
 // A lane that was lost and is held again starts as an unknown one.

@@ -71,6 +71,7 @@ private:
     // has passed them: the publisher need not send all that it reads.
     std::vector<Event> take(Lane& lane, const Lease& lease, std::size_t events_max, std::size_t bytes_max);
     void pop(Lane& lane);
+    void uncount(const Event& event);
     void keep_only(std::span<const Lease> leases);
 
     const std::unique_ptr<OutboxStore> database_;

@@ -177,6 +177,17 @@ TEST_F(HandedOutboxTest, AFailureOfTheDatabaseDropsWhatWasHandedOver) {
     EXPECT_THAT(database_asked(), ElementsAre(0, 1, 2));
 }
 
+TEST_F(HandedOutboxTest, APlaceThatIsGivenAgainHoldsTheLaterEvent) {
+    Event lost = store(0);
+    outbox_.hand({lost, store(0)});
+    lost.event_id = ids_.next();
+    outbox_.hand({lost});
+    const auto events = outbox_.read(std::vector<Lease>{{0, 1, 0}}, 10);
+    ASSERT_TRUE(events);
+    ASSERT_EQ(events->size(), 1u);
+    EXPECT_EQ(events->front().event_id, lost.event_id);
+}
+
 TEST_F(HandedOutboxTest, EventsOfLanesThatAreNotHeldAreNotKept) {
     ASSERT_TRUE(outbox_.release("me"));
     outbox_.hand({store(0)});

@@ -87,6 +87,22 @@ TEST_F(OpenApi, ListsEveryProblemCodeAndNoOther) {
     EXPECT_EQ(listed, codes);
 }
 
+// Prefer: outcome=strict makes a problem of every failure.
+TEST_F(OpenApi, EveryFailureCodeIsAProblemCodeWithTheStatusItIsAnsweredBy) {
+    const json::Value& codes = *schema("Transaction").find("properties")->find("failure_code")->find("enum");
+    int failures = 0;
+    for (const json::Value& code : *codes.if_array()) {
+        if (code.is_null()) continue;
+        ++failures;
+        const auto kind = std::ranges::find(problem_kinds(), *code.if_string(), &ProblemKind::name);
+        ASSERT_NE(kind, problem_kinds().end()) << *code.if_string();
+        const http::Problem answered = problem_of_failure(kind->name, "reason");
+        EXPECT_EQ(answered.code, kind->name);
+        EXPECT_EQ(answered.status, kind->status) << kind->name;
+    }
+    EXPECT_GT(failures, 0);
+}
+
 TEST_F(OpenApi, DescribesTheRecordsMemberByMember) {
     EXPECT_EQ(properties_of("Account"), members_of(AccountRecord{}));
     EXPECT_EQ(properties_of("Transaction"), members_of(TransactionRecord{}));

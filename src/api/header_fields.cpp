@@ -33,16 +33,20 @@ http::Problem key_problem(std::string_view rule) {
                    "Idempotency-Key");
 }
 
-// The seconds of "wait=5" or wait="5"; empty when they are not plain digits.
-std::optional<std::chrono::seconds> parse_wait(std::string_view preference) {
-    const auto equals = preference.find('=');
-    if (equals == std::string_view::npos) return std::nullopt;
-    const auto digits = http::token_or_quoted(trimmed(preference.substr(equals + 1)));
-    if (!digits || digits->empty() || !std::ranges::all_of(*digits, is_digit)) return std::nullopt;
-    unsigned seconds = 0;
-    const auto parsed = std::from_chars(digits->data(), digits->data() + digits->size(), seconds);
-    if (parsed.ec != std::errc()) return wait_max;  // more digits than fit: more than the maximum
-    return std::min(std::chrono::seconds(seconds), wait_max);
+// The value of the first preference of that name, without its quotes. Only the first one counts, even when it is
+// malformed (RFC 7240, section 2): then it is empty.
+std::optional<std::string> preference(const http::Request& request, std::string_view wanted) {
+    for (const auto& [name, value] : request.headers) {
+        if (name != "prefer") continue;
+        for (const std::string_view element : http::list_elements(value)) {
+            const std::string_view bare = http::split_outside_quotes(element, ';').front();
+            const auto equals = bare.find('=');
+            if (!equal_ignoring_case(trimmed(bare.substr(0, equals)), wanted)) continue;
+            if (equals == std::string_view::npos) return std::nullopt;
+            return http::token_or_quoted(trimmed(bare.substr(equals + 1)));
+        }
+    }
+    return std::nullopt;
 }
 
 }  // namespace
@@ -66,15 +70,14 @@ std::expected<std::optional<std::string>, http::Problem> read_idempotency_key(co
 }
 
 std::optional<std::chrono::seconds> read_wait(const http::Request& request) {
-    for (const auto& [name, value] : request.headers) {
-        if (name != "prefer") continue;
-        for (const std::string_view preference : http::list_elements(value)) {
-            const std::string_view bare = http::split_outside_quotes(preference, ';').front();
-            // The first one counts, even when it is malformed (RFC 7240, section 2).
-            if (equal_ignoring_case(trimmed(bare.substr(0, bare.find('='))), "wait")) return parse_wait(bare);
-        }
-    }
-    return std::nullopt;
+    const auto digits = preference(request, "wait");
+    if (!digits || digits->empty() || !std::ranges::all_of(*digits, is_digit)) return std::nullopt;
+    unsigned seconds = 0;
+    const auto parsed = std::from_chars(digits->data(), digits->data() + digits->size(), seconds);
+    if (parsed.ec != std::errc()) return wait_max;  // more digits than fit: more than the maximum
+    return std::min(std::chrono::seconds(seconds), wait_max);
 }
+
+bool wants_strict_outcome(const http::Request& request) { return preference(request, "outcome") == "strict"; }
 
 }  // namespace ledgerline::api

@@ -23,4 +23,7 @@ std::expected<std::optional<std::string>, http::Problem> read_idempotency_key(co
 // The wait preference of the Prefer header (RFC 7240, section 4.3), at most wait_max. Empty when absent or malformed.
 std::optional<std::chrono::seconds> read_wait(const http::Request& request);
 
+// Whether the Prefer header says outcome=strict: a transaction that ended as FAILED is then answered as a problem.
+bool wants_strict_outcome(const http::Request& request);
+
 }  // namespace ledgerline::api

@@ -87,6 +87,69 @@ TEST_F(OpenApi, ListsEveryProblemCodeAndNoOther) {
     EXPECT_EQ(listed, codes);
 }
 
+// Prefer: outcome=strict makes a problem of every failure.
+TEST_F(OpenApi, EveryFailureCodeIsAProblemCodeWithTheStatusItIsAnsweredBy) {
+    const json::Value& codes = *schema("Transaction").find("properties")->find("failure_code")->find("enum");
+    int failures = 0;
+    for (const json::Value& code : *codes.if_array()) {
+        if (code.is_null()) continue;
+        ++failures;
+        const auto kind = std::ranges::find(problem_kinds(), *code.if_string(), &ProblemKind::name);
+        ASSERT_NE(kind, problem_kinds().end()) << *code.if_string();
+        const http::Problem answered = problem_of_failure(kind->name, "reason");
+        EXPECT_EQ(answered.code, kind->name);
+        EXPECT_EQ(answered.status, kind->status) << kind->name;
+    }
+    EXPECT_GT(failures, 0);
+}
+
+void collect_references(const json::Value& value, Names& references) {
+    if (const json::Array* items = value.if_array())
+        for (const json::Value& item : *items) collect_references(item, references);
+    if (!value.if_object()) return;
+    for (const auto& [name, member] : *value.if_object()) {
+        if (name == "$ref") references.insert(*member.if_string());
+        collect_references(member, references);
+    }
+}
+
+// What we add to an answer breaks no client that was generated from this document.
+TEST_F(OpenApi, AllowsFurtherMembersInAnswersOnly) {
+    Names requests, closed;
+    for (const auto& [name, operation] : operations_)
+        if (const json::Value* body = operation->find("requestBody")) collect_references(*body, requests);
+    for (std::size_t before = 0; before != requests.size();) {
+        before = requests.size();
+        for (const std::string& reference : Names(requests))
+            collect_references(schema(reference.substr(reference.rfind('/') + 1)), requests);
+    }
+    for (const auto& [name, each] : *document_.find("components")->find("schemas")->if_object())
+        if (json::serialize(each).contains(R"("additionalProperties":false)"))
+            closed.insert("#/components/schemas/" + name);
+    EXPECT_EQ(closed, requests);
+}
+
+TEST_F(OpenApi, MarksPlacesAsInternal) {
+    for (const char* name : {"Account", "Entry", "Transaction", "TracedEvent", "DeadLetter"})
+        for (const char* member : {"lane", "seq"})
+            if (const json::Value* rule = schema(name).find("properties")->find(member))
+                EXPECT_NE(rule->find("x-internal"), nullptr) << name << ' ' << member;
+}
+
+// {the resource's plural, next_cursor, has_more}
+TEST_F(OpenApi, GivesEveryListTheSameEnvelope) {
+    const std::map<std::string, const char*> lists = {{"AccountPage", "accounts"},
+                                                      {"EntryPage", "entries"},
+                                                      {"TransactionPage", "transactions"},
+                                                      {"DeadLetterPage", "dead_letters"},
+                                                      {"Lanes", "lanes"}};
+    for (const auto& [name, plural] : lists) {
+        Names required;
+        for (const json::Value& each : *schema(name).find("required")->if_array()) required.insert(*each.if_string());
+        for (const char* member : {plural, "next_cursor", "has_more"}) EXPECT_TRUE(required.contains(member)) << name;
+    }
+}
+
 TEST_F(OpenApi, DescribesTheRecordsMemberByMember) {
     EXPECT_EQ(properties_of("Account"), members_of(AccountRecord{}));
     EXPECT_EQ(properties_of("Transaction"), members_of(TransactionRecord{}));
@@ -117,16 +180,6 @@ TEST_F(OpenApi, DescribesTheTraceMemberByMember) {
     const json::Value& rules = *schema("TracedEvent").find("properties");
     for (const char* name : {"dead_letter", "outcome"})
         EXPECT_EQ(names_in(*rules.find(name)->find("properties")), names_in(*event.find(name))) << name;
-}
-
-void collect_references(const json::Value& value, Names& references) {
-    if (const json::Array* items = value.if_array())
-        for (const json::Value& item : *items) collect_references(item, references);
-    if (!value.if_object()) return;
-    for (const auto& [name, member] : *value.if_object()) {
-        if (name == "$ref") references.insert(*member.if_string());
-        collect_references(member, references);
-    }
 }
 
 TEST_F(OpenApi, RefersToWhatThereIsAndDefinesNothingInVain) {

@@ -32,7 +32,7 @@ OperationsEndpoints::Answer OperationsEndpoints::lanes(const http::Request& requ
         if (i > 0) body.push_back(',');
         append_json((*lanes)[i], body);
     }
-    body += "]}";
+    body += R"(],"next_cursor":null,"has_more":false})";
     co_return json_response(200, std::move(body));
 }
 

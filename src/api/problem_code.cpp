@@ -34,9 +34,12 @@ constexpr ProblemKind kKinds[] = {
     {reference_taken, "reference_taken", 409, 0},
     {dead_letter_decided, "dead_letter_decided", 409, 0},
     {foreign_dead_letter, "foreign_dead_letter", 409, 0},
+    {insufficient_balance, "insufficient_balance", 402, 0},
     {idempotency_key_reused, "idempotency_key_reused", 422, 0},
     {account_suspended, "account_suspended", 422, 0},
     {currency_mismatch, "currency_mismatch", 422, 0},
+    {balance_overflow, "balance_overflow", 422, 0},
+    {discarded, "discarded", 422, 0},
     {internal_error, "internal_error", 500, 0},
     {overloaded, "overloaded", 503, kRetrySoonSeconds},
     {database_unavailable, "database_unavailable", 503, kRetryOutageSeconds},
@@ -62,6 +65,15 @@ http::Problem problem(ProblemCode code, std::string detail, std::string field) {
     document.detail = std::move(detail);
     document.field = std::move(field);
     document.retry_after_seconds = kind.retry_after_seconds;
+    return document;
+}
+
+http::Problem problem_of_failure(std::string_view failure_code, std::string_view reason) {
+    const ProblemKind& no_money = kind_of(insufficient_balance);
+    http::Problem document;
+    document.status = failure_code == no_money.name ? no_money.status : 422;
+    document.code = failure_code;
+    document.detail = "The transaction was accepted and ended as FAILED: " + http::echo(reason);
     return document;
 }
 

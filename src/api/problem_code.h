@@ -32,9 +32,12 @@ enum class ProblemCode {
     reference_taken,
     dead_letter_decided,
     foreign_dead_letter,
+    insufficient_balance,
     idempotency_key_reused,
     account_suspended,
     currency_mismatch,
+    balance_overflow,
+    discarded,
     internal_error,
     overloaded,
     database_unavailable,
@@ -58,5 +61,8 @@ http::Problem problem(ProblemCode code, std::string detail, std::string field = 
 // For failures of the queue, the pool and the database. Whatever the cause, nothing was stored, unless the code is
 // outcome_unknown.
 http::Problem problem_of(const Error& error);
+
+// For a transaction that ended as FAILED: its failure code is the problem's. 402 insufficient_balance, 422 any other.
+http::Problem problem_of_failure(std::string_view failure_code, std::string_view reason);
 
 }  // namespace ledgerline::api

@@ -53,6 +53,17 @@ TEST(PreferWait, IsIgnoredWhenMalformed) {
     EXPECT_THAT(wait_of({"wait=4, wait=5"}), Optional(seconds(4)));
 }
 
+TEST(StrictOutcome, IsAPreferenceOfItsOwn) {
+    const auto strict = [](std::string value) {
+        return wants_strict_outcome(with_headers({{"prefer", std::move(value)}}));
+    };
+    for (const char* value : {"outcome=strict", "wait=5, outcome=strict", "OUTCOME = \"strict\";x=1, wait=5"})
+        EXPECT_TRUE(strict(value)) << value;
+    for (const char* value : {"", "strict", "outcome", "outcome=", "outcome=lax", "outcome=STRICT",
+                              "x=\"outcome=strict\"", "outcome=lax, outcome=strict", "wait=outcome=strict"})
+        EXPECT_FALSE(strict(value)) << value;
+}
+
 TEST(IdempotencyKeyHeader, IsTakenAsItStandsOrAsAStructuredString) {
     const auto read = [](std::string value) {
         return read_idempotency_key(with_headers({{"idempotency-key", std::move(value)}})).value();

@@ -35,9 +35,10 @@ http::Response record_response(int status, const Record& record) {
     return json_response(status, std::move(body));
 }
 
-// The text of {"<name>": [...], "limit": n, "next_cursor": ...}. rows: the result of a query with LIMIT limit + 1,
-// possibly with fewer rows when they are large. A row beyond the limit, or beyond limits::page_bytes_max of text, means
-// that there is a next page. The first row is always on the page. position(record) is what a cursor holds.
+// The text of {"<name>": [...], "limit": n, "next_cursor": ..., "has_more": ...}. rows: the result of a query with
+// LIMIT limit + 1, possibly with fewer rows when they are large. A row beyond the limit, or beyond
+// limits::page_bytes_max of text, means that there is a next page. The first row is always on the page.
+// position(record) is what a cursor holds.
 //
 // Call it where the rows were read, so that only the text is passed on.
 template <class Record, class Position>
@@ -63,7 +64,8 @@ std::string page_text(std::string_view name, const db::TypedRows<Record>& rows, 
         last = position(record);
     }
     body.push_back(']');
-    page.add("limit", query.limit()).add("next_cursor", next_cursor).close();
+    page.add("limit", query.limit()).add("next_cursor", next_cursor);
+    page.add("has_more", next_cursor.has_value()).close();
     return body;
 }
 

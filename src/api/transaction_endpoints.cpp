@@ -18,8 +18,6 @@
 namespace ledgerline::api {
 namespace {
 
-// Memory of one item in addition to the request's text: as a row, and in the answer.
-constexpr std::size_t kItemBytes = 640;
 // The smallest part of a body that one item can take: {"account_id":"<36 characters>",...}.
 constexpr std::size_t kItemBytesMin = 64;
 
@@ -91,7 +89,8 @@ void describe(Span& span, const BatchItems& items, const intake::IntakeAnswers& 
 // Reserves memory for what is made of a body, its rows and its answer, before anything is made: once rows are accepted,
 // it is too late to find that there is none.
 boost::asio::awaitable<bool> take_room_for_items(http::Request& request, std::size_t items_max) {
-    const std::size_t body = request.body.size(), items = items_max * kItemBytes;
+    const std::size_t item = answer_item_bytes + (wants_strict_outcome(request) ? answer_problem_bytes : 0);
+    const std::size_t body = request.body.size(), items = items_max * item;
     co_return co_await http::take_room(request.memory, request.memory.bytes() + body + items) &&
         co_await http::take_room(request.answer_memory, body + items);
 }
@@ -106,11 +105,6 @@ std::expected<BatchItems, http::Problem> take_item(http::Request& request, const
     items.push_back(parse(*body, "", key));
     if (!items[0]) return std::unexpected(std::move(items[0]).error());
     return items;
-}
-
-std::size_t bytes_of(const TransactionRecord& record) {
-    return kItemBytes + record.idempotency_key.size() + (record.metadata ? record.metadata->size() : 0) +
-           (record.legs ? record.legs->size() : 0);
 }
 
 }  // namespace
@@ -174,6 +168,7 @@ boost::asio::awaitable<TransactionEndpoints::Outcomes> TransactionEndpoints::acc
     const intake::IntakeAnswers answers = co_await take_in(request, items);
 
     Outcomes outcomes;
+    outcomes.strict = wants_strict_outcome(request);
     outcomes.items.reserve(items.size());
     auto answer = answers.begin();
     for (auto& item : items) {
@@ -231,14 +226,7 @@ TransactionEndpoints::Answer TransactionEndpoints::post(http::Request& request, 
     if (!items) co_return http::to_response(items.error());
 
     auto outcomes = co_await accept(request, *std::move(items));
-    const Outcome& outcome = outcomes.items[0];
-    if (!outcome) co_return http::to_response(outcome.error());
-    auto response = record_response(201, outcome->transaction);
-    response.headers.emplace_back("Location", "/v1/transactions/" + outcome->transaction.id.to_string());
-    if (outcome->replayed) response.headers.emplace_back("Idempotent-Replayed", "true");
-    if (outcomes.waited)
-        response.headers.emplace_back("Preference-Applied", fmt::format("wait={}", outcomes.waited->count()));
-    co_return response;
+    co_return answer_to_post(outcomes);
 }
 
 void TransactionEndpoints::stop() {
@@ -262,31 +250,7 @@ TransactionEndpoints::Answer TransactionEndpoints::post_batch(http::Request& req
     request.drop_body();
     if (!items) co_return http::to_response(items.error());
     auto outcomes = co_await accept(request, std::move(*items));
-    // Written piece by piece: each item is freed as soon as its text is there.
-    std::string text = R"({"results":[)";
-    std::size_t bytes = text.size();
-    for (const Outcome& outcome : outcomes.items) bytes += outcome ? bytes_of(outcome->transaction) : kItemBytes;
-    text.reserve(bytes);
-    for (std::size_t i = 0; i < outcomes.items.size(); ++i) {
-        Outcome outcome = std::move(outcomes.items[i]);
-        if (i > 0) text.push_back(',');
-        JsonObject result(text);
-        if (outcome) {
-            result.add("status", 201).add("replayed", outcome->replayed).begin("transaction");
-            append_json(outcome->transaction, text);
-        } else {
-            // Whatever names no field, such as an outage, is about the item as a whole.
-            if (outcome.error().field.empty()) outcome.error().field = fmt::format("transactions[{}]", i);
-            result.add("status", outcome.error().status).begin("problem");
-            json::serialize(http::to_json(outcome.error()), text);
-        }
-        result.close();
-    }
-    text += "]}";
-    auto response = json_response(200, std::move(text));
-    if (outcomes.waited)
-        response.headers.emplace_back("Preference-Applied", fmt::format("wait={}", outcomes.waited->count()));
-    co_return response;
+    co_return answer_to_batch(std::move(outcomes));
 }
 
 }  // namespace ledgerline::api

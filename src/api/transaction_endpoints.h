@@ -19,6 +19,11 @@
 
 namespace ledgerline::api {
 
+// Memory of one item in addition to the request's text: as a row, and in the answer.
+inline constexpr std::size_t answer_item_bytes = 640;
+// What a problem around it takes besides.
+inline constexpr std::size_t answer_problem_bytes = 640;
+
 class TransactionEndpoints {
 public:
     // Arguments must outlive it.
@@ -48,6 +53,7 @@ private:
     struct Outcomes {
         std::vector<Outcome> items;
         std::optional<std::chrono::seconds> waited;
+        bool strict = false;  // what ended as FAILED is answered as a problem
     };
 
     using Parser = std::expected<TransactionRequest, http::Problem> (*)(const json::Value&, std::string,
@@ -57,6 +63,11 @@ private:
     Answer get(const http::Request& request);
     Answer trace(http::Request& request);
     Answer list(http::Request& request);
+
+    // They write answers only; no member is read.
+    static http::Response answer_to_post(const Outcomes& outcomes);
+    static http::Response answer_to_batch(Outcomes outcomes);
+    static void name_preferences(const Outcomes& outcomes, http::Response& response);
 
     boost::asio::awaitable<ParsedBatch> parse(std::string_view body);
 

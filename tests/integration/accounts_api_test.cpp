@@ -195,6 +195,7 @@ TEST_F(AccountsApi, ListsAccountsNewestFirst) {
 
     const Answer first = server_.get("/v1/accounts?limit=2");
     EXPECT_EQ(first.at("limit"), "2");
+    EXPECT_EQ(first.at("has_more"), "true");
     EXPECT_EQ(first.at("accounts.0.id"), ids[4]);
     EXPECT_EQ(first.at("accounts.1.id"), ids[3]);
     EXPECT_EQ(first.at("accounts.2"), "missing");
@@ -204,6 +205,7 @@ TEST_F(AccountsApi, ListsAccountsNewestFirst) {
     EXPECT_EQ(last.at("accounts.0.id"), ids[0]);
     EXPECT_EQ(last.at("accounts.1"), "missing");
     EXPECT_EQ(last.at("next_cursor"), "null");
+    EXPECT_EQ(last.at("has_more"), "false");
 
     const Answer suspended = server_.get("/v1/accounts?status=SUSPENDED");
     EXPECT_EQ(suspended.at("accounts.0.id"), ids[3]);

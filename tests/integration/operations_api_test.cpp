@@ -19,6 +19,8 @@ TEST(OperationsApi, ShowsTheLanes) {
     server.apply(made.at("id"));
     const std::string lane = "lanes." + made.at("lane");
     const Answer lanes = server.get("/v1/lanes");
+    EXPECT_EQ(lanes.at("next_cursor"), "null");
+    EXPECT_EQ(lanes.at("has_more"), "false");
     EXPECT_EQ(lanes.status, 200);
     EXPECT_EQ(lanes.body.find("lanes")->if_array()->size(), 48u);
     EXPECT_EQ(lanes.at(lane + ".lane"), made.at("lane"));

@@ -7,7 +7,8 @@
 -- beyond the page if one exists.
 
 -- record: account
--- columns: id uuid, reference text?, currency text, balance_cents int8, min_balance_cents int8, status text,
+-- columns: id uuid, reference text?, currency text, balance_cents int8, held_cents int8,
+--   available_cents int8, min_balance_cents int8, status text,
 --   metadata jsonb?, lane int4, created_at timestamptz, updated_at timestamptz
 -- An account. metadata: an object.
 
@@ -16,6 +17,12 @@
 --   legs jsonb?, reference text?, metadata jsonb?, failure_code text?, failure_reason text?, dead_letter_id uuid?, lane int4, seq int8,
 --   created_at timestamptz, updated_at timestamptz
 -- A transaction. account_id: the first that it touches. legs: of a transfer, an array. metadata: an object. lane, seq: the place of the event that decided it or will decide it.
+
+-- record: hold
+-- columns: id uuid, account_id uuid, to_account_id uuid?, amount_cents int8, currency text, status text, state text,
+--   captured_cents int8, released_cents int8, expires_at timestamptz, idempotency_key text, reference text?,
+--   metadata jsonb?, failure_code text?, failure_reason text?, created_at timestamptz
+-- A hold. status: of its transaction.
 
 -- record: lane
 -- columns: lane int4, last_seq int8, published_seq int8, applied_seq int8, owner text?, lease_expires_at timestamptz?,
@@ -53,8 +60,8 @@ INSERT INTO account_settings (id, currency, reference, min_balance_cents, metada
 SELECT $1::uuid, $2::text, $3::text, $4::bigint, $5::jsonb, lane_of($1::uuid), now(), now()
 WHERE $6::text IS NULL OR EXISTS (SELECT FROM account_keys WHERE idempotency_key = $6::text AND account_id = $1::uuid)
 ON CONFLICT DO NOTHING
-RETURNING id, reference, currency, 0::bigint AS balance_cents, min_balance_cents, status, metadata, lane, created_at,
-          updated_at
+RETURNING id, reference, currency, 0::bigint AS balance_cents, 0::bigint AS held_cents,
+          0::bigint AS available_cents, min_balance_cents, status, metadata, lane, created_at, updated_at
 
 -- name: account_by_id
 -- args: id uuid
@@ -323,3 +330,49 @@ LEFT JOIN LATERAL (
     FROM lane_places p LEFT JOIN apply_attempts a ON a.event_id = p.event_id
     WHERE p.lane = c.lane AND p.seq = c.applied_seq + 1 LIMIT 1) e ON true
 ORDER BY c.lane
+
+-- Holds --------------------------------------------------------------------------------------------------------------
+
+-- name: hold_by_id
+-- args: id uuid
+-- row: hold
+SELECT {hold} FROM holds WHERE id = $1::uuid
+
+-- name: hold_to_settle
+-- args: id uuid, idempotency_key text
+-- row: account_id uuid, to_account_id uuid?, currency text, rest_cents int8, state text, overdue bool,
+--   known_cents int8?
+-- known_cents: the amount of the transaction that this key has for the hold's account.
+SELECT h.account_id, h.to_account_id, h.currency, h.amount_cents - h.captured_cents - h.released_cents AS rest_cents,
+       h.state, h.expires_at <= clock_timestamp() AS overdue, k.amount_cents AS known_cents
+FROM holds h
+     LEFT JOIN LATERAL (SELECT amount_cents FROM accepted WHERE account_id = h.account_id AND idempotency_key = $2::text
+                        LIMIT 1) k ON true
+WHERE h.id = $1::uuid
+
+-- name: key_is_known
+-- args: account_id uuid, idempotency_key text
+-- row: known bool
+SELECT EXISTS (SELECT FROM accepted WHERE account_id = $1::uuid AND idempotency_key = $2::text) AS known
+
+-- name: holds_page
+-- args: before uuid, rows_max int8, bytes_max int8, state text?
+-- row: hold
+SELECT {hold}
+FROM (SELECT {h.hold}, sum(octet_length(h.metadata::text)) OVER earlier AS bytes_before
+      FROM (SELECT * FROM holds WHERE id < $1::uuid AND ($4::text IS NULL OR state = $4)
+            ORDER BY id DESC LIMIT $2::bigint) h
+      WINDOW earlier AS (ORDER BY h.id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
+WHERE coalesce(bytes_before, 0) <= $3::bigint
+ORDER BY id DESC
+
+-- name: account_holds_page
+-- args: before uuid, rows_max int8, bytes_max int8, state text?, account_id uuid
+-- row: hold
+SELECT {hold}
+FROM (SELECT {h.hold}, sum(octet_length(h.metadata::text)) OVER earlier AS bytes_before
+      FROM (SELECT * FROM holds WHERE account_id = $5::uuid AND id < $1::uuid AND ($4::text IS NULL OR state = $4)
+            ORDER BY id DESC LIMIT $2::bigint) h
+      WINDOW earlier AS (ORDER BY h.id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
+WHERE coalesce(bytes_before, 0) <= $3::bigint
+ORDER BY id DESC

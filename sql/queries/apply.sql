@@ -72,7 +72,8 @@ WHERE n.last_seq > c.applied_seq
 -- args: lanes int4[], last_seqs int8[], window_max int8
 -- row: lane int4, seq int8, event_id uuid, schema_version int4, traceparent text, created_at timestamptz,
 --   transaction_id uuid, account_id uuid, net_cents int8, places int4, is_first bool, amount_cents int8, currency text,
---   type text, account_currency text, balance_cents int8, min_balance_cents int8, suspended bool, verdict text?
+--   type text, account_currency text, balance_cents int8, held_cents int8, min_balance_cents int8, suspended bool,
+--   verdict text?
 -- The undecided places of these lanes up to last_seqs, and their accounts as the decisions so far have left them.
 WITH place AS MATERIALIZED (
     SELECT p.*
@@ -93,28 +94,31 @@ WITH place AS MATERIALIZED (
                    CROSS JOIN LATERAL (SELECT * FROM accepted WHERE id = e.transaction_id LIMIT 1) t)) p
 ), account AS MATERIALIZED (
     SELECT a.id, a.currency, a.min_balance_cents, a.status,
-           coalesce((SELECT balance_after_cents FROM decisions WHERE account_id = a.id ORDER BY seq DESC LIMIT 1), 0)
-               AS balance_cents
+           (SELECT ARRAY[balance_after_cents, held_after_cents] FROM decisions WHERE account_id = a.id
+            ORDER BY seq DESC LIMIT 1) AS latest
     FROM (SELECT DISTINCT account_id FROM place) t
          CROSS JOIN LATERAL (SELECT id, currency, min_balance_cents, status FROM account_settings
                              WHERE id = t.account_id LIMIT 1) a
 )
 SELECT p.lane, p.seq, p.event_id, p.schema_version::integer AS schema_version, coalesce(p.traceparent, '') AS traceparent,
        p.created_at, p.transaction_id, p.account_id, p.net_cents, p.places::integer AS places, p.is_first, p.amount_cents,
-       p.currency, p.type, a.currency AS account_currency, a.balance_cents, a.min_balance_cents,
+       p.currency, p.type, a.currency AS account_currency, coalesce(a.latest[1], 0) AS balance_cents,
+       coalesce(a.latest[2], 0) AS held_cents, a.min_balance_cents,
        a.status = 'SUSPENDED' AS suspended, p.verdict
 FROM place p JOIN account a ON a.id = p.account_id
 ORDER BY p.lane, p.seq
 
 -- name: decide
 -- args: lanes int4[], seqs int8[], balances_after_cents int8[], floors_cents int8[], failure_codes text?[],
---   failure_reasons text?[]
+--   failure_reasons text?[], held_deltas_cents int8[], held_after_cents int8[]
 -- Posts the places, or refuses those with a failure code. Transaction, account and amount come from the place, never from
 -- the arguments. What is not a place, leaves a hole after the applied seq, or is not all places of its event, fails the
 -- statement.
 WITH claim AS MATERIALIZED (
-    SELECT * FROM unnest($1::integer[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::text[])
-        AS c (lane, seq, balance_after_cents, floor_cents, failure_code, failure_reason)
+    SELECT * FROM unnest($1::integer[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::text[],
+                         $7::bigint[], $8::bigint[])
+        AS c (lane, seq, balance_after_cents, floor_cents, failure_code, failure_reason, held_delta_cents,
+              held_after_cents)
 ), place AS MATERIALIZED (
     SELECT c.*, p.transaction_id, p.account_id, p.net_cents, p.event_id, p.places
     FROM claim c
@@ -126,9 +130,10 @@ WITH claim AS MATERIALIZED (
              WHERE lane = c.lane AND seq = c.seq) p
 ), decided AS (
     INSERT INTO decisions (lane, seq, transaction_id, account_id, amount_cents, balance_after_cents, floor_cents,
-                           processed_at, kind, failure_code, failure_reason)
+                           processed_at, kind, failure_code, failure_reason, held_delta_cents, held_after_cents)
     SELECT lane, seq, transaction_id, account_id, net_cents, balance_after_cents, floor_cents, now(),
-           CASE WHEN failure_code IS NULL THEN 'POSTED' ELSE 'REFUSED' END, failure_code, failure_reason
+           CASE WHEN failure_code IS NULL THEN 'POSTED' ELSE 'REFUSED' END, failure_code, failure_reason,
+           held_delta_cents, held_after_cents
     FROM place
     RETURNING lane
 )
@@ -140,6 +145,38 @@ SELECT demand((SELECT count(*) FROM decided) = cardinality($1::integer[])
                          FROM claim GROUP BY lane) l)
               AND NOT EXISTS (SELECT FROM place WHERE places > 1 GROUP BY event_id HAVING count(*) <> min(places)),
               'these decisions do not continue their lanes')
+
+-- name: read_holds
+-- args: transaction_ids uuid[]
+-- row: transaction_id uuid, hold_id uuid, final bool, accepted_at timestamptz, by_expiry bool, amount_cents int8,
+--   captured_cents int8, released_cents int8, expires_at timestamptz, state text
+-- What these holds, captures and releases ask for, and the state of their holds. A statement of its own after the lanes
+-- are locked. final: of a capture.
+SELECT t.id AS transaction_id, h.id AS hold_id, coalesce((t.terms->>'final')::boolean, true) AS final,
+       t.created_at AS accepted_at, t.idempotency_key = 'expire:' || h.id AS by_expiry, h.amount_cents,
+       coalesce(s.captured_after_cents, 0) AS captured_cents, coalesce(s.released_after_cents, 0) AS released_cents,
+       hold_expiry(h.created_at, h.terms) AS expires_at,
+       coalesce(s.state, CASE WHEN (SELECT status FROM transaction_states WHERE id = h.id) = 'FAILED' THEN 'FAILED'
+                              ELSE 'PENDING' END) AS state
+FROM unnest($1::uuid[]) i (id)
+     CROSS JOIN LATERAL (SELECT * FROM accepted WHERE id = i.id LIMIT 1) t
+     CROSS JOIN LATERAL (SELECT * FROM accepted WHERE id = coalesce(t.parent_id, t.id) LIMIT 1) h
+     LEFT JOIN LATERAL (SELECT * FROM hold_steps WHERE hold_id = h.id ORDER BY seq DESC LIMIT 1) s ON true
+
+-- name: write_hold_steps
+-- args: hold_ids uuid[], seqs int8[], transaction_ids uuid[], amounts_cents int8[], captured_cents int8[],
+--   released_cents int8[], states text[]
+INSERT INTO hold_steps (hold_id, seq, transaction_id, amount_cents, captured_after_cents, released_after_cents, state)
+SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[])
+
+-- name: write_due_holds
+-- args: hold_ids uuid[]
+INSERT INTO due_holds (hold_id, expires_at)
+SELECT id, hold_expiry(created_at, terms) FROM accepted WHERE id = ANY ($1::uuid[])
+
+-- name: settle_due_holds
+-- args: hold_ids uuid[]
+DELETE FROM due_holds WHERE hold_id = ANY ($1::uuid[])
 
 -- name: prove
 -- args: lane int4, seqs int8[], event_ids uuid[]
@@ -179,7 +216,9 @@ WITH place AS MATERIALIZED (
     SELECT e.lane, e.seq, e.event_id, e.transaction_id, e.account_id, e.net_cents, a.min_balance_cents,
            e.account_id = t.account_id AS is_first,
            coalesce((SELECT balance_after_cents FROM decisions WHERE account_id = e.account_id
-                     ORDER BY seq DESC LIMIT 1), 0) AS balance_cents
+                     ORDER BY seq DESC LIMIT 1), 0) AS balance_cents,
+           coalesce((SELECT held_after_cents FROM decisions WHERE account_id = e.account_id
+                     ORDER BY seq DESC LIMIT 1), 0) AS held_cents
     FROM lane_cursors c JOIN lane_places p ON p.lane = c.lane AND p.seq = c.applied_seq + 1
          CROSS JOIN LATERAL event_places(p.transaction_id, p.dead_letter_id) e
          JOIN accepted t ON t.id = e.transaction_id
@@ -200,9 +239,9 @@ WITH place AS MATERIALIZED (
     RETURNING id
 )
 INSERT INTO decisions (lane, seq, transaction_id, account_id, amount_cents, balance_after_cents, floor_cents,
-                       processed_at, kind, dead_letter_id)
+                       processed_at, kind, dead_letter_id, held_after_cents)
 SELECT p.lane, p.seq, p.transaction_id, p.account_id, p.net_cents, p.balance_cents, p.min_balance_cents, now(),
-       'PARKED', l.id
+       'PARKED', l.id, p.held_cents
 FROM place p CROSS JOIN letter l
 
 -- name: park_foreign

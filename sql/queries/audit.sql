@@ -46,14 +46,14 @@ SELECT last_seq, published_seq, applied_seq FROM lane_cursors WHERE lane = $1
 -- row: seq int8, event_id uuid?, transaction_id uuid?, account_id uuid?, net_cents int8?, places int4?, verdict text?,
 --   further bool?, amount_cents int8?, currency text?, type text?, kind text?, decided_transaction_id uuid?,
 --   decided_account_id uuid?, decided_cents int8?, balance_after_cents int8?, floor_cents int8?, failure_code text?,
---   letter_id uuid?
+--   letter_id uuid?, held_delta_cents int8?, held_after_cents int8?
 -- A window of a lane: its places, each with its transaction, and what was decided there. A decision without a place is a
 -- row of its own. further: this is not the place that the accepted row holds.
 SELECT coalesce(e.seq, d.seq) AS seq, e.event_id, e.transaction_id, e.account_id, e.net_cents, e.places, e.verdict,
        e.further, e.amount_cents, e.currency, e.type,
        d.kind, d.transaction_id AS decided_transaction_id, d.account_id AS decided_account_id,
        d.amount_cents AS decided_cents, d.balance_after_cents, d.floor_cents, d.failure_code,
-       d.dead_letter_id AS letter_id
+       d.dead_letter_id AS letter_id, d.held_delta_cents, d.held_after_cents
 FROM (SELECT seq, event_id, id AS transaction_id, account_id, net_cents, places::integer, NULL AS verdict,
              false AS further, amount_cents, currency, type
       FROM accepted WHERE lane = $1 AND seq > $2 AND seq <= $3
@@ -142,7 +142,8 @@ FROM (SELECT seq, account_id, net_cents, id AS transaction_id, NULL::uuid AS dea
                 min(c.other_currency) AS other_currency,
                 coalesce(bool_or(CASE d.failure_code
                     WHEN 'insufficient_balance'
-                    THEN h.net_cents < 0 AND q.balance_after_cents + h.net_cents::numeric < q.floor_cents
+                    THEN h.net_cents < 0
+                         AND q.balance_after_cents - q.held_after_cents + h.net_cents::numeric < q.floor_cents
                     WHEN 'balance_overflow'
                     THEN h.net_cents > 0 AND q.balance_after_cents + h.net_cents::numeric > $5::bigint
                     WHEN 'currency_mismatch' THEN c.other_currency IS NOT NULL END), false) AS justified
@@ -174,7 +175,7 @@ FROM (SELECT seq, account_id, net_cents, id AS transaction_id, NULL::uuid AS dea
                                  AND (lane <> $1 OR seq <> e.seq)) p
                          GROUP BY account_id) h ON h.id = t.id
               LEFT JOIN LATERAL (SELECT currency FROM account_settings WHERE id = h.account_id LIMIT 1) s ON true
-              LEFT JOIN LATERAL (SELECT balance_after_cents, floor_cents FROM decisions
+              LEFT JOIN LATERAL (SELECT balance_after_cents, held_after_cents, floor_cents FROM decisions
                                  WHERE d.kind = 'REFUSED' AND lane = h.lane AND seq = h.seq LIMIT 1) q ON true
               CROSS JOIN LATERAL (SELECT CASE WHEN t.least_currency <> s.currency THEN t.least_currency
                                               WHEN t.greatest_currency <> s.currency THEN t.greatest_currency
@@ -216,3 +217,57 @@ FROM (SELECT id, lane FROM account_settings WHERE id > $1 ORDER BY id LIMIT $2) 
      LEFT JOIN LATERAL (SELECT lane, balance_after_cents FROM decisions WHERE account_id = a.id
                         ORDER BY seq DESC LIMIT 1) d ON true
 ORDER BY a.id
+
+-- name: holds
+-- row: holds int8
+SELECT count(*) AS holds FROM accepted WHERE type = 'HOLD'
+
+-- name: wrong_holds
+-- args: rows_max int8
+-- row: hold_id uuid?, account_id uuid, lane int4, seq int8, detail text
+-- Holds whose steps are not what their transactions did, and accounts that do not hold what their open holds make. What
+-- moves the held amount has a step, and each step continues the one before it.
+SELECT hold_id, account_id, lane, seq, detail
+FROM (
+    SELECT s.hold_id, h.account_id, h.lane, s.seq, CASE
+               WHEN h.id IS NULL THEN 'the step is of no hold'
+               WHEN d.lane IS NULL THEN 'the step has no posted decision'
+               WHEN s.amount_cents <> h.amount_cents THEN 'the step names another amount than its hold'
+               WHEN d.held_delta_cents <> s.amount_cents - s.captured_after_cents - s.released_after_cents
+                                          - coalesce(b.amount_cents - b.captured_after_cents - b.released_after_cents, 0)
+                   THEN 'the step does not change what is held as its decision does'
+               WHEN t.type = 'CAPTURE' AND s.captured_after_cents - coalesce(b.captured_after_cents, 0) <> t.amount_cents
+                   OR t.type <> 'CAPTURE' AND s.captured_after_cents <> coalesce(b.captured_after_cents, 0)
+                   THEN 'the step captures another amount than its transaction' END AS detail
+    FROM hold_steps s
+         LEFT JOIN accepted h ON h.id = s.hold_id AND h.type = 'HOLD'
+         LEFT JOIN accepted t ON t.id = s.transaction_id AND coalesce(t.parent_id, t.id) = s.hold_id
+         LEFT JOIN decisions d ON d.lane = h.lane AND d.seq = s.seq AND d.transaction_id = s.transaction_id
+                              AND d.kind = 'POSTED'
+         LEFT JOIN LATERAL (SELECT * FROM hold_steps WHERE hold_id = s.hold_id AND seq < s.seq
+                            ORDER BY seq DESC LIMIT 1) b ON true
+    UNION ALL
+    SELECT NULL, a.id, a.lane, d.seq, 'the account holds ' || d.held_after_cents || ', but its open holds make '
+                                      || coalesce(o.open_cents, 0)
+    FROM account_settings a
+         CROSS JOIN LATERAL (SELECT seq, held_after_cents FROM decisions WHERE account_id = a.id
+                             ORDER BY seq DESC LIMIT 1) d
+         LEFT JOIN (SELECT h.account_id, sum(s.amount_cents - s.captured_after_cents - s.released_after_cents)
+                                         AS open_cents
+                    FROM accepted h CROSS JOIN LATERAL (SELECT * FROM hold_steps WHERE hold_id = h.id
+                                                        ORDER BY seq DESC LIMIT 1) s
+                    WHERE h.type = 'HOLD' GROUP BY h.account_id) o ON o.account_id = a.id
+    WHERE d.held_after_cents <> coalesce(o.open_cents, 0)) w
+WHERE detail IS NOT NULL
+LIMIT $1
+
+-- name: overdue_holds
+-- args: rows_max int8
+-- row: hold_id uuid, account_id uuid, lane int4, seq int8
+-- Holds that stay open more than a minute after their time, although nothing waits in their lane.
+SELECT h.id AS hold_id, h.account_id, h.lane, h.seq
+FROM accepted h
+     CROSS JOIN LATERAL (SELECT state FROM hold_steps WHERE hold_id = h.id ORDER BY seq DESC LIMIT 1) s
+     JOIN lane_cursors c ON c.lane = h.lane AND c.applied_seq = c.last_seq
+WHERE h.type = 'HOLD' AND s.state = 'OPEN' AND hold_expiry(h.created_at, h.terms) < clock_timestamp() - interval '1 minute'
+LIMIT $1

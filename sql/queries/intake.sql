@@ -20,7 +20,8 @@ SELECT lane FROM lane_intake WHERE lane = ANY ($1::integer[]) ORDER BY lane FOR 
 --   amounts_cents int8[], nets_cents int8[], places int4[], schema_versions int4[], currencies text[], types text[],
 --   idempotency_keys text[], legs jsonb?[], references text?[], metadata jsonb?[], traceparents text?[], further_items int4[],
 --   further_accounts uuid[], further_lanes int4[], further_nths int4[], further_nets_cents int8[],
---   further_currencies text[], further_keys text[], keys_looked_up bool
+--   further_currencies text[], further_keys text[], keys_looked_up bool,
+--   parents text?[], terms jsonb?[]
 -- row: lane int4, last_seq int8, accepted_at timestamptz
 -- Numbers and stores the items with all their places, all of them or none. lanes: ascending, locked by an earlier
 -- statement, so that this one's snapshot holds every place given before. nths: 1, 2, ... among the batch's places of that
@@ -39,17 +40,20 @@ WITH last AS MATERIALIZED (
     FROM generate_series(0, (SELECT max(lane) FROM last)) AS n LEFT JOIN last ON last.lane = n
 ), stored AS (
     INSERT INTO accepted (id, account_id, event_id, seq, amount_cents, net_cents, created_at, lane, places,
-                          schema_version, currency, type, idempotency_key, legs, reference, metadata, traceparent)
+                          schema_version, currency, type, idempotency_key, legs, reference, metadata, traceparent, parent_id,
+                          terms)
     SELECT i.id, i.account_id, i.event_id, b.seqs[i.lane + 1] + i.nth, i.amount_cents, i.net_cents, b.now, i.lane,
            i.places, i.schema_version, i.currency, i.type, i.idempotency_key, i.legs, i.reference, i.metadata,
-           i.traceparent
+           i.traceparent, i.parent_id, i.terms
     FROM by_lane b
          CROSS JOIN unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::integer[], $6::integer[], $7::bigint[], $8::bigint[],
                            $9::integer[], $10::integer[], $11::text[], $12::text[], $13::text[], $14::jsonb[],
-                           $15::text[], $16::jsonb[], $17::text[])
+                           $15::text[], $16::jsonb[], $17::text[], $26::text[]::uuid[],
+                           $27::jsonb[])
               AS i (id, account_id, event_id, lane, nth, amount_cents, net_cents, places, schema_version, currency, type,
-                    idempotency_key, legs, reference, metadata, traceparent)
-         JOIN account_settings a ON a.id = i.account_id AND a.currency = i.currency AND a.status = 'ACTIVE'
+                    idempotency_key, legs, reference, metadata, traceparent, parent_id, terms)
+         JOIN account_settings a ON a.id = i.account_id AND a.currency = i.currency
+                                    AND (a.status = 'ACTIVE' OR i.type = 'RELEASE')
     RETURNING lane
 ), further AS MATERIALIZED (
     SELECT * FROM unnest($18::integer[], $19::uuid[], $20::integer[], $21::integer[], $22::bigint[], $23::text[],
@@ -80,7 +84,7 @@ SELECT id, status = 'SUSPENDED' AS suspended, currency FROM account_settings WHE
 
 -- name: read_keys
 -- args: amounts_cents int8[], currencies text[], types text[], idempotency_keys text[], legs jsonb?[],
---   references text?[], metadata jsonb?[], touching int4[], account_ids uuid[]
+--   references text?[], metadata jsonb?[], parents text?[], terms jsonb?[], touching int4[], account_ids uuid[]
 -- row: item int4, account_id uuid, id uuid, same_request bool, lane int4, seq int8, created_at timestamptz
 -- What is known of the items' keys under any of the accounts that they touch: touching holds positions of items, from 1,
 -- and account_ids an account each. Legs are the same in whatever order. A separate statement after the lanes are locked,
@@ -88,17 +92,34 @@ SELECT id, status = 'SUSPENDED' AS suspended, currency FROM account_settings WHE
 SELECT touched.item, t.account_id, t.id,
        t.amount_cents = item.amount_cents AND t.type = item.type AND t.metadata IS NOT DISTINCT FROM item.metadata
            AND t.reference IS NOT DISTINCT FROM item.reference
+           AND t.parent_id IS NOT DISTINCT FROM item.parent_id AND t.terms IS NOT DISTINCT FROM item.terms
            AND CASE WHEN item.legs IS NULL THEN t.currency = item.currency
                     ELSE (SELECT jsonb_agg(leg ORDER BY leg) FROM jsonb_array_elements(t.legs) leg)
                          = (SELECT jsonb_agg(leg ORDER BY leg) FROM jsonb_array_elements(item.legs) leg) END
            AS same_request,
        t.lane, t.seq, t.created_at
-FROM unnest($8::integer[], $9::uuid[]) AS touched (item, account_id)
-     JOIN unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::jsonb[], $6::text[], $7::jsonb[]) WITH ORDINALITY
-              AS item (amount_cents, currency, type, idempotency_key, legs, reference, metadata, nth)
+FROM unnest($10::integer[], $11::uuid[]) AS touched (item, account_id)
+     JOIN unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::jsonb[], $6::text[], $7::jsonb[],
+                 $8::text[]::uuid[], $9::jsonb[]) WITH ORDINALITY
+              AS item (amount_cents, currency, type, idempotency_key, legs, reference, metadata, parent_id, terms, nth)
               ON item.nth = touched.item
-     CROSS JOIN LATERAL (SELECT id, account_id, amount_cents, currency, type, legs, reference, metadata, lane, seq,
-                                created_at
+     CROSS JOIN LATERAL (SELECT id, account_id, amount_cents, currency, type, legs, reference, metadata, parent_id, terms,
+                                lane, seq, created_at
                          FROM accepted WHERE account_id = touched.account_id AND idempotency_key = item.idempotency_key
                          LIMIT 1) t
 ORDER BY touched.item
+
+-- Holds that expire (src/intake/hold_expiry.cpp) ---------------------------------------------------------------------
+
+-- name: due_holds
+-- args: rows_max int8
+-- row: hold_id uuid, account_id uuid, amount_cents int8, currency text
+SELECT d.hold_id, t.account_id, t.amount_cents, t.currency
+FROM (SELECT hold_id, expires_at FROM due_holds WHERE expires_at <= clock_timestamp()
+      ORDER BY expires_at LIMIT $1) d
+     CROSS JOIN LATERAL (SELECT account_id, amount_cents, currency FROM accepted WHERE id = d.hold_id LIMIT 1) t
+ORDER BY d.expires_at
+
+-- name: forget_due_holds
+-- args: hold_ids uuid[]
+DELETE FROM due_holds WHERE hold_id = ANY ($1::uuid[])

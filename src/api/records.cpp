@@ -142,6 +142,27 @@ void append_json(const DeadLetterSummary& summary, std::string& out) {
         .close();
 }
 
+void append_json(const HoldRecord& record, std::string& out) {
+    JsonObject(out)
+        .add("id", record.id)
+        .add("account_id", record.account_id)
+        .add("to_account_id", record.to_account_id)
+        .add("amount_cents", record.amount_cents)
+        .add("currency", record.currency)
+        .add("status", record.status)
+        .add("state", record.state)
+        .add("captured_cents", record.captured_cents)
+        .add("released_cents", record.released_cents)
+        .add("expires_at", record.expires_at)
+        .add("idempotency_key", record.idempotency_key)
+        .add("reference", record.reference)
+        .add_raw("metadata", record.metadata)
+        .add("failure_code", record.failure_code)
+        .add("failure_reason", record.failure_reason)
+        .add("created_at", record.created_at)
+        .close();
+}
+
 void append_json(const LaneRecord& record, std::string& out) {
     JsonObject(out)
         .add("lane", record.lane)

@@ -15,6 +15,7 @@ using AccountRecord = sql::Account;
 using TransactionRecord = sql::Transaction;
 using EntryRecord = sql::ApiEntriesPage::Row;
 using DeadLetterRecord = sql::DeadLetter;
+using HoldRecord = sql::Hold;
 using LaneRecord = sql::Lane;
 
 // Totals of the dead letters that a filter selects.
@@ -35,6 +36,7 @@ void append_json(const TransactionRecord& record, std::string& out);
 void append_json(const EntryRecord& record, std::string& out);
 void append_json(const DeadLetterRecord& record, std::string& out);
 void append_json(const DeadLetterSummary& summary, std::string& out);
+void append_json(const HoldRecord& record, std::string& out);
 void append_json(const LaneRecord& record, std::string& out);
 
 }  // namespace ledgerline::api

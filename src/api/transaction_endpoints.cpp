@@ -95,18 +95,6 @@ boost::asio::awaitable<bool> take_room_for_items(http::Request& request, std::si
         co_await http::take_room(request.answer_memory, body + items);
 }
 
-// The item of a single post. The body and its tree are freed when it returns.
-std::expected<BatchItems, http::Problem> take_item(http::Request& request, const std::optional<std::string>& key,
-                                                   auto parse) {
-    const auto body = parse_body(request);
-    request.drop_body();
-    if (!body) return std::unexpected(body.error());
-    BatchItems items;
-    items.push_back(parse(*body, "", key));
-    if (!items[0]) return std::unexpected(std::move(items[0]).error());
-    return items;
-}
-
 }  // namespace
 
 void TransactionEndpoints::add_routes(http::Router& router) {
@@ -138,6 +126,7 @@ void TransactionEndpoints::add_routes(http::Router& router) {
                 .pattern = "/v1/transactions/{id}/trace",
                 .name = "trace_transaction",
                 .handler = [this](Request& request) { return trace(request); }});
+    add_hold_routes(router);
 }
 
 // Gives the well-formed items their ids and has them accepted. Publishing and applying continue below the span that
@@ -217,15 +206,31 @@ boost::asio::awaitable<bool> TransactionEndpoints::wait_for(std::vector<Outcome>
     co_return settled.waited;
 }
 
-TransactionEndpoints::Answer TransactionEndpoints::post(http::Request& request, Parser parse) {
-    if (auto wrong = check_parameters(request, {})) co_return http::to_response(*wrong);
+// The item of a single post. The body and its tree are freed when it returns.
+boost::asio::awaitable<std::expected<BatchItems, http::Response>> TransactionEndpoints::take_item(
+    http::Request& request, Parser parse) {
+    if (auto wrong = check_parameters(request, {})) co_return std::unexpected(http::to_response(*wrong));
     const auto key = read_idempotency_key(request);
-    if (!key) co_return http::to_response(key.error());
-    if (!co_await take_room_for_items(request, 1)) co_return http::no_room();
-    auto items = take_item(request, *key, parse);
-    if (!items) co_return http::to_response(items.error());
+    if (!key) co_return std::unexpected(http::to_response(key.error()));
+    if (!co_await take_room_for_items(request, 1)) co_return std::unexpected(http::no_room());
+    const auto body = parse_body(request);
+    request.drop_body();
+    if (!body) co_return std::unexpected(http::to_response(body.error()));
+    BatchItems items;
+    items.push_back(parse(*body, "", *key));
+    if (!items[0]) co_return std::unexpected(http::to_response(items[0].error()));
+    co_return items;
+}
 
-    auto outcomes = co_await accept(request, *std::move(items));
+TransactionEndpoints::Answer TransactionEndpoints::post(http::Request& request, Parser parse) {
+    auto items = co_await take_item(request, parse);
+    if (!items) co_return std::move(items).error();
+    co_return co_await answer(request, *std::move(items));
+}
+
+// Has one transaction accepted and tells what became of it.
+TransactionEndpoints::Answer TransactionEndpoints::answer(const http::Request& request, BatchItems items) {
+    const auto outcomes = co_await accept(request, std::move(items));
     co_return answer_to_post(outcomes);
 }
 

@@ -1,4 +1,4 @@
-// /v1/transactions and /v1/transfers: post one or many, read, list, trace.
+// /v1/transactions, /v1/transfers and /v1/holds: post one or many, read, list, trace.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -59,6 +59,7 @@ private:
     using Parser = std::expected<TransactionRequest, http::Problem> (*)(const json::Value&, std::string,
                                                                         const std::optional<std::string>&);
     Answer post(http::Request& request, Parser parse);
+    boost::asio::awaitable<std::expected<BatchItems, http::Response>> take_item(http::Request& request, Parser parse);
     Answer post_batch(http::Request& request);
     Answer get(const http::Request& request);
     Answer trace(http::Request& request);
@@ -68,6 +69,18 @@ private:
     static http::Response answer_to_post(const Outcomes& outcomes);
     static http::Response answer_to_batch(Outcomes outcomes);
     static void name_preferences(const Outcomes& outcomes, http::Response& response);
+
+    void add_hold_routes(http::Router& router);
+    Answer post_hold(http::Request& request);
+    Answer settle_hold(http::Request& request, TransactionType type);
+    Answer get_hold(const http::Request& request);
+    Answer list_holds(http::Request& request);
+    // The hold that a capture or release names, as far as intake can judge the request by it.
+    boost::asio::awaitable<std::optional<http::Problem>> bind_to_hold(const http::Request& request,
+                                                                      TransactionRequest& settles);
+    boost::asio::awaitable<std::optional<http::Problem>> check_new_hold(const http::Request& request,
+                                                                        const TransactionRequest& hold);
+    Answer answer(const http::Request& request, BatchItems items);
 
     boost::asio::awaitable<ParsedBatch> parse(std::string_view body);
 

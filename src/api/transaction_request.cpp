@@ -10,6 +10,7 @@
 #include "base/json_items.h"
 #include "base/limits.h"
 #include "base/money.h"
+#include "domain/hold.h"
 
 namespace ledgerline::api {
 namespace {
@@ -29,14 +30,11 @@ std::string read_key(Fields& fields, const std::optional<std::string>& header_ke
     if (!body_key && !header_key)
         fields.complain(ProblemCode::missing_idempotency_key, "idempotency_key",
                         "is required here or in the Idempotency-Key header");
-    return body_key.value_or(header_key.value_or(""));
-}
-
-// What transactions and transfers have in common.
-void read_common(Fields& fields, const std::optional<std::string>& header_key, intake::IntakeItem& item) {
-    item.idempotency_key = read_key(fields, header_key);
-    item.reference = fields.text("reference", kReferenceCharsMax);
-    item.metadata = fields.object("metadata");
+    std::string key = body_key.value_or(header_key.value_or(""));
+    if (is_expiry_key(key))
+        fields.complain(ProblemCode::invalid_idempotency_key, "idempotency_key",
+                        "must not be expire: and an id, as the keys of expiring holds are");
+    return key;
 }
 
 http::Problem sides_must_differ(std::string field) {
@@ -102,6 +100,12 @@ http::Problem fault_of(const json::Item& item, const std::string& path) {
 
 }  // namespace
 
+void read_common(Fields& fields, const std::optional<std::string>& header_key, intake::IntakeItem& item) {
+    item.idempotency_key = read_key(fields, header_key);
+    item.reference = fields.text("reference", kReferenceCharsMax);
+    item.metadata = fields.object("metadata");
+}
+
 std::expected<json::Value, http::Problem> parse_body(const http::Request& request) {
     auto body = json::parse(request.body);
     if (!body) return std::unexpected(not_json(body.error()));
@@ -157,6 +161,10 @@ std::optional<http::Problem> TransactionRequest::resolve(const std::map<std::str
         const auto id = ids.find(name.reference);
         if (id == ids.end())
             return problem(ProblemCode::account_not_found, "There is no account with this reference.", name.field);
+        if (hold) {
+            (name.payer ? item.account_id : hold->to.emplace()) = id->second;
+            continue;
+        }
         if (legs.empty()) {
             item.account_id = id->second;
             return std::nullopt;
@@ -165,7 +173,22 @@ std::optional<http::Problem> TransactionRequest::resolve(const std::map<std::str
         (name.payer ? leg.from : leg.to) = id->second;
         if (leg.from == leg.to) return sides_must_differ(name.field);
     }
+    if (hold) return set_terms();
     set_legs(item, std::move(legs));
+    return std::nullopt;
+}
+
+std::optional<http::Problem> TransactionRequest::set_terms() {
+    if (hold->to == item.account_id) return sides_must_differ(field_of(item.account_id));
+    const bool capture = item.type == TransactionType::capture;
+    if (capture) set_legs(item, {{item.account_id, hold->to, item.amount_cents, item.currency}});
+    json::Object terms;
+    if (capture) terms.emplace_back("final", hold->final);
+    if (hold->expires_in_s) terms.emplace_back("expires_in_s", *hold->expires_in_s);
+    if (hold->expires_at)
+        terms.emplace_back("expires_at", static_cast<std::int64_t>(hold->expires_at->time_since_epoch().count()));
+    if (hold->to && !capture) terms.emplace_back("to_account_id", hold->to->to_string());
+    if (item.type != TransactionType::release) item.terms = json::serialize(json::Value(std::move(terms)));
     return std::nullopt;
 }
 
@@ -173,6 +196,13 @@ std::string TransactionRequest::field_of(const Uuid& account_id) const {
     const auto named = [&](std::size_t leg, bool payer) {
         return std::ranges::any_of(names, [&](const Name& name) { return name.leg == leg && name.payer == payer; });
     };
+    if (hold) {
+        const bool payee = account_id == hold->to;
+        const bool by_name = std::ranges::any_of(names, [&](const Name& name) { return name.payer != payee; });
+        return member_path(path, payee     ? by_name ? "to_reference" : "to_account_id"
+                                 : by_name ? "account_reference"
+                                           : "account_id");
+    }
     if (item.legs.empty()) return member_path(path, names.empty() ? "account_id" : "account_reference");
     for (std::size_t i = 0; i < item.legs.size(); ++i)
         for (const bool payer : {true, false})

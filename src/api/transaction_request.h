@@ -32,18 +32,34 @@ struct TransactionRequest {
         bool payer = false;  // of the leg
     };
 
+    // What a hold, capture or release says beside its item. The account of a capture or release is that of its hold.
+    struct HoldTerms {
+        std::optional<Uuid> to;  // nothing: the outside world
+        std::optional<std::int64_t> expires_in_s;
+        std::optional<WallTime> expires_at;
+        bool final = true;
+    };
+
     intake::IntakeItem item;
     std::vector<Name> names{};
     std::string path{};  // its location in the body, "" for the body itself
+    std::optional<HoldTerms> hold{};
 
     // Replaces the names by the ids of their accounts. Returns the problem with the first one that no account has, or
     // that makes a leg whose sides are one account.
     std::optional<http::Problem> resolve(const std::map<std::string, Uuid, std::less<>>& ids);
 
+    // Completes the item of a hold, capture or release once its accounts are known. Repeatable.
+    std::optional<http::Problem> set_terms();
+
     // Where the request names that account, or the currency for it: "legs[2].from_account_id", "account_reference".
     std::string field_of(const Uuid& account_id) const;
     std::string currency_field_of(const Uuid& account_id) const;
 };
+
+class Fields;
+// What all of them have in common: key, reference, metadata.
+void read_common(Fields& fields, const std::optional<std::string>& header_key, intake::IntakeItem& item);
 
 // path: the location of value, "" for the body itself. header_key: the
 // Idempotency-Key header.

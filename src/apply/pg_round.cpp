@@ -7,6 +7,7 @@
 
 #include "apply/agenda.h"
 #include "base/failpoint.h"
+#include "domain/hold.h"
 #include "sql/queries.h"
 
 namespace ledgerline::apply {
@@ -60,6 +61,7 @@ struct Decisions {
     std::vector<int> lanes;
     std::vector<std::int64_t> seqs, balances, floors;
     std::vector<std::optional<std::string>> codes, reasons;
+    std::vector<std::int64_t> held_deltas, helds;
 
     Call call() const {
         return sql::ApplyDecide{.lanes = lanes,
@@ -67,7 +69,9 @@ struct Decisions {
                                 .balances_after_cents = balances,
                                 .floors_cents = floors,
                                 .failure_codes = codes,
-                                .failure_reasons = reasons};
+                                .failure_reasons = reasons,
+                                .held_deltas_cents = held_deltas,
+                                .held_after_cents = helds};
     }
     void append(const Applied& outcome, std::int64_t floor_cents) {
         const auto& [event, posting] = outcome;
@@ -75,10 +79,80 @@ struct Decisions {
         seqs.push_back(event.seq);
         balances.push_back(posting.balance_after_cents);
         floors.push_back(floor_cents);
+        held_deltas.push_back(posting.held_delta_cents);
+        helds.push_back(posting.held_after_cents);
         codes.push_back(posting.refusal ? std::optional(std::string(code_of(*posting.refusal))) : std::nullopt);
         reasons.push_back(posting.refusal ? std::optional(posting.failure_reason) : std::nullopt);
     }
 };
+
+// The holds of a round: their states before it and as it leaves them.
+class Holds {
+public:
+    using Request = sql::ApplyReadHolds::Row;
+
+    void take(std::vector<Request> requests) {
+        for (Request& request : requests) {
+            const auto status = parse_hold_status(request.state);
+            db::expect(status.has_value(), "expected the state of a hold");
+            holds_.try_emplace(request.hold_id, Hold{*status, request.amount_cents, request.captured_cents,
+                                                     request.released_cents, request.expires_at});
+            requests_.emplace(request.transaction_id, std::move(request));
+        }
+    }
+
+    std::vector<Posting> post(const Row& first, TransactionType type, std::span<Touch> touches) {
+        const auto found = requests_.find(first.transaction_id);
+        db::expect(found != requests_.end(), "expected the hold of a capture or release");
+        const Request& request = found->second;
+        Hold& hold = holds_.at(request.hold_id);
+        auto postings = ledgerline::post(
+            hold, {type, first.amount_cents, request.final, request.by_expiry, request.accepted_at}, touches);
+        if (postings.front().refusal) return postings;
+        if (type == TransactionType::hold && hold.status == HoldStatus::open) opened_.push_back(request.hold_id);
+        if (hold.status != HoldStatus::open) settled_.push_back(request.hold_id);
+        hold_ids_.push_back(request.hold_id);
+        seqs_.push_back(first.seq);
+        transaction_ids_.push_back(first.transaction_id);
+        amounts_.push_back(hold.amount_cents);
+        captured_.push_back(hold.captured_cents);
+        released_.push_back(hold.released_cents);
+        states_.emplace_back(name_of(hold.status));
+        return postings;
+    }
+
+    // A hold whose dead letter is discarded.
+    void discard(const Row& first) {
+        const auto hold = holds_.find(first.transaction_id);
+        if (hold != holds_.end()) hold->second.status = HoldStatus::failed;
+    }
+
+    void append_writes(std::vector<Call>& calls) const {
+        if (hold_ids_.empty()) return;
+        calls.push_back(steps());
+        if (!opened_.empty()) calls.push_back(sql::ApplyWriteDueHolds{opened_});
+        if (!settled_.empty()) calls.push_back(sql::ApplySettleDueHolds{settled_});
+    }
+
+    Call steps() const {
+        return sql::ApplyWriteHoldSteps{.hold_ids = hold_ids_,
+                                        .seqs = seqs_,
+                                        .transaction_ids = transaction_ids_,
+                                        .amounts_cents = amounts_,
+                                        .captured_cents = captured_,
+                                        .released_cents = released_,
+                                        .states = states_};
+    }
+
+private:
+    std::unordered_map<Uuid, Request> requests_;  // by transaction
+    std::unordered_map<Uuid, Hold> holds_;
+    std::vector<Uuid> hold_ids_, transaction_ids_, opened_, settled_;
+    std::vector<std::int64_t> seqs_, amounts_, captured_, released_;
+    std::vector<std::string> states_;
+};
+
+bool is_of_hold(const Row& row) { return row.type == "HOLD" || row.type == "CAPTURE" || row.type == "RELEASE"; }
 
 class Decider {
 public:
@@ -118,6 +192,17 @@ private:
         for (const auto& row : db::rows_of<sql::ApplyAppliedSeqs>(read[read.size() - 2]))
             applied_seqs_[row.lane] = row.applied_seq;
         rows_ = db::rows_of<sql::ApplyReadWindows>(read.back());
+        return read_holds();
+    }
+
+    // Payments and transfers need none of it.
+    Result<void> read_holds() {
+        std::vector<Uuid> ids;
+        for (const Row& row : rows_)
+            if (row.is_first && is_of_hold(row)) ids.push_back(row.transaction_id);
+        if (ids.empty()) return {};
+        LEDGERLINE_TRY(const auto read, connection_.pipeline({sql::ApplyReadHolds{ids}}));
+        holds_.take(db::rows_of<sql::ApplyReadHolds>(read.front()));
         return {};
     }
 
@@ -177,10 +262,10 @@ private:
         for (const std::size_t place : places) {
             Row& row = row_at(place);
             AccountState& account = account_of(row);
-            // The currencies of a transfer's legs are in its accounts: intake has looked, and an account keeps its own.
+            // The currencies of legs are those of their accounts: intake has looked, and an account keeps its own.
             touches.push_back({&account, row.net_cents, row.type == "TRANSFER" ? account.currency : row.currency});
         }
-        auto postings = row_at(places.front()).verdict == "discard" ? discard(touches) : post(touches);
+        auto postings = post_event(row_at(places.front()), touches);
         round_.event_id = row_at(places.front()).event_id;
         for (std::size_t i = 0; i < places.size(); ++i) {
             round_.outcomes.push_back({take_event(row_at(places[i])), std::move(postings[i])});
@@ -188,12 +273,23 @@ private:
         }
     }
 
+    std::vector<Posting> post_event(const Row& first, std::span<Touch> touches) {
+        if (first.verdict == "discard") {
+            holds_.discard(first);
+            return discard(touches);
+        }
+        if (!is_of_hold(first)) return post(touches);
+        const auto type = parse_transaction_type(first.type);
+        return holds_.post(first, *type, touches);
+    }
+
     Row& row_at(std::size_t place) { return rows_[kept_[place]]; }
     AccountState& account_of(Row& row) {
         const auto [known, is_new] = accounts_.try_emplace(row.account_id);
         if (is_new)
-            known->second = {row.account_id, std::move(row.account_currency), row.balance_cents, row.min_balance_cents,
-                             row.suspended};
+            known->second = {row.account_id,    std::move(row.account_currency),
+                             row.balance_cents, row.min_balance_cents,
+                             row.suspended,     row.held_cents};
         return known->second;
     }
 
@@ -203,6 +299,7 @@ private:
             if (event.is_first && (event.places > 1 || plan_.failing.contains(event.lane)))
                 counted.push_back(event.event_id);
         std::vector<Call> writes{decisions_.call()};
+        holds_.append_writes(writes);
         if (!counted.empty()) writes.push_back(sql::ApplyForgetAttempts{counted});
         writes.push_back({db::commit, {}});
         LEDGERLINE_CHECK(connection_.pipeline(writes));
@@ -218,6 +315,7 @@ private:
     std::vector<std::size_t> kept_;  // rows, by place of the agenda
     std::unordered_map<Uuid, AccountState> accounts_;
     Decisions decisions_;
+    Holds holds_;
     Round round_;
 };
 
@@ -249,8 +347,9 @@ Result<Round> decide_round(db::Connection& connection, const RoundPlan& plan) {
 }
 
 std::vector<Call> empty_round() {
-    return {sql::ApplyLockLanes{},   sql::ApplyAppliedSeqs{}, sql::ApplyNeeded{},
-            sql::ApplyReadWindows{}, Decisions().call(),      sql::ApplyForgetAttempts{}};
+    return {sql::ApplyLockLanes{},      sql::ApplyAppliedSeqs{},   sql::ApplyNeeded{}, sql::ApplyReadWindows{},
+            sql::ApplyReadHolds{},      Decisions().call(),        Holds().steps(),    sql::ApplyWriteDueHolds{},
+            sql::ApplySettleDueHolds{}, sql::ApplyForgetAttempts{}};
 }
 
 }  // namespace ledgerline::apply

@@ -11,6 +11,8 @@ std::optional<AuditedDecision> decision_of(const sql::AuditPlaces::Row& row) {
                            .balance_after_cents = db::required(row.balance_after_cents),
                            .floor_cents = db::required(row.floor_cents),
                            .failure_code = row.failure_code.value_or(""),
+                           .held_delta_cents = db::required(row.held_delta_cents),
+                           .held_after_cents = db::required(row.held_after_cents),
                            .letter_id = row.letter_id};
 }
 

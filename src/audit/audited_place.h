@@ -36,6 +36,8 @@ struct AuditedDecision {
     std::int64_t balance_after_cents = 0;
     std::int64_t floor_cents = 0;
     std::string failure_code;
+    std::int64_t held_delta_cents = 0;
+    std::int64_t held_after_cents = 0;
     std::optional<Uuid> letter_id{};
     std::optional<AuditedLetter> letter{};  // of a parked place
     // The later place at which that letter is replayed or discarded.
@@ -63,7 +65,9 @@ struct AuditedPlace {
         std::int64_t amount_cents = 0;
         std::string currency;
         std::string type;
-        bool is_transfer() const { return type == "TRANSFER"; }
+        // It has legs, and a place for each account that they name.
+        bool is_transfer() const { return type == "TRANSFER" || type == "CAPTURE"; }
+        bool moves_nothing() const { return type == "HOLD" || type == "RELEASE"; }
     };
     std::optional<Transaction> transaction{};
     std::optional<AuditedDecision> decision{};

@@ -16,10 +16,17 @@ std::int64_t add(std::int64_t a, std::int64_t b) {
     return b > 0 ? std::numeric_limits<std::int64_t>::max() : std::numeric_limits<std::int64_t>::min();
 }
 
+// Follows from the hold's steps, which Check::holds compares.
+bool is_of_hold(const std::string& code) {
+    return code == "parent_undecided" || code == "hold_failed" || code == "hold_closed" || code == "hold_expired" ||
+           code == "capture_exceeds_hold";
+}
+
 // One of the accounts justifies it. That is judged at the place of the first one; all others were decided like that.
 std::string wrong_refusal_of_transfer(const AuditedDecision& decision,
                                       const std::optional<sql::AuditTransfers::Row>& whole) {
     const std::string& code = decision.failure_code;
+    if (is_of_hold(code)) return "";
     if (code != "insufficient_balance" && code != "balance_overflow" && code != "currency_mismatch")
         return fmt::format("refused for an unknown reason '{}'", code);
     if (!whole || whole->places == 0 || whole->justified) return "";
@@ -30,14 +37,18 @@ std::string wrong_refusal_of_transfer(const AuditedDecision& decision,
 std::string wrong_refusal(const AuditedPlace& place, const AuditedAccount& account, std::int64_t balance_cents) {
     const std::string& code = place.decision->failure_code;
     const std::int64_t balance_after = add(balance_cents, place.net_cents);
+    const bool hold = place.transaction->type == "HOLD";
+    const std::int64_t change = hold ? -place.transaction->amount_cents : place.net_cents;
     if (code == "discarded")
         return place.verdict == "discard" ? "" : "refused as discarded at a place that discards no dead letter";
     if (code == "account_suspended") return "";
     if (place.is_transfer()) return wrong_refusal_of_transfer(*place.decision, place.whole);
+    if (place.transaction->moves_nothing() && is_of_hold(code)) return "";
     if (code == "insufficient_balance") {
-        if (place.net_cents < 0 && balance_after < place.decision->floor_cents) return "";
-        return fmt::format("refused for insufficient balance, but {} from {} keeps the floor {}", place.net_cents,
-                           balance_cents, place.decision->floor_cents);
+        const std::int64_t available_after = add(add(balance_cents, -place.decision->held_after_cents), change);
+        if (change < 0 && available_after < place.decision->floor_cents) return "";
+        return fmt::format("refused for insufficient balance, but {} from {} keeps the floor {}", change, balance_cents,
+                           place.decision->floor_cents);
     }
     if (code == "balance_overflow") {
         if (place.net_cents > 0 && balance_after > balance_cents_max) return "";
@@ -124,14 +135,17 @@ LaneAudit::Running* LaneAudit::check_identity(const AuditedPlace& place) {
     }
     const bool transfer = transaction.is_transfer();
     const bool debit = transaction.type == "DEBIT";
-    if ((!transfer && !debit && transaction.type != "CREDIT") || transaction.amount_cents < 1 ||
-        (!transfer && transaction.amount_cents > amount_cents_max)) {
+    if ((!transfer && !transaction.moves_nothing() && !debit && transaction.type != "CREDIT") ||
+        transaction.amount_cents < 1 || (!transfer && transaction.amount_cents > amount_cents_max)) {
         report(Check::identity, place, place.transaction_id,
                fmt::format("{} of {} is no transaction", transaction.type, transaction.amount_cents));
         return nullptr;
     }
     // What the places of a transfer move: check_legs().
-    if (!transfer && place.net_cents != (debit ? -transaction.amount_cents : transaction.amount_cents))
+    const std::int64_t moved = transaction.moves_nothing() ? 0
+                               : debit                     ? -transaction.amount_cents
+                                                           : transaction.amount_cents;
+    if (!transfer && place.net_cents != moved)
         report(Check::identity, place, place.transaction_id,
                fmt::format("the place moves {}, but the transaction is a {} of {}", place.net_cents, transaction.type,
                            transaction.amount_cents));
@@ -212,7 +226,9 @@ void LaneAudit::check_entry(const AuditedPlace& place, const Running& running) {
                fmt::format("an amount in {} was posted to an account in {}", place.transaction->currency,
                            running.account.currency));
     const std::int64_t sum_cents = add(running.sum_cents(), place.net_cents);
-    if (place.net_cents < 0 && sum_cents < running.account.floor_cents)
+    const AuditedDecision& decision = *place.decision;
+    const std::int64_t change = add(place.net_cents, -decision.held_delta_cents);
+    if (change < 0 && add(sum_cents, -decision.held_after_cents) < running.account.floor_cents)
         report(Check::floor, place, place.transaction_id,
                fmt::format("the balance fell to {}, below the floor {}", sum_cents, running.account.floor_cents));
     if (place.net_cents > 0 && sum_cents > balance_cents_max)

@@ -32,6 +32,7 @@ public:
                 LEDGERLINE_CHECK(verify_lane(lane.lane));
         }
         LEDGERLINE_CHECK(check_balances());
+        LEDGERLINE_CHECK(check_holds());
         LEDGERLINE_CHECK(find_halts());
         LEDGERLINE_CHECK(find_still_lanes());
         LEDGERLINE_CHECK(find_strays_of_no_lane());
@@ -78,7 +79,9 @@ private:
             for (auto& row : read) letters.try_emplace(row.seq, std::move(row));
         }
         std::unordered_map<std::int64_t, sql::AuditTransfers::Row> transfers;
-        if (any([](const auto& row) { return row.further.value_or(false) || row.type == "TRANSFER"; })) {
+        if (any([](const auto& row) {
+                return row.further.value_or(false) || row.type == "TRANSFER" || row.type == "CAPTURE";
+            })) {
             LEDGERLINE_TRY(auto read,
                            connection_.query(sql::AuditTransfers{window.lane, window.after_seq, window.last_seq,
                                                                  amount_cents_max, balance_cents_max}));
@@ -115,6 +118,21 @@ private:
         for (const auto& row : read)
             accounts.push_back({row.account_id, row.balance_cents, row.min_balance_cents, row.currency});
         audit.begin_window(accounts);
+        return {};
+    }
+
+    Result<void> check_holds() {
+        const auto listed_max = static_cast<std::int64_t>(settings_.listed_max) + 1;
+        LEDGERLINE_TRY(const auto held, connection_.query(sql::AuditHolds{}));
+        LEDGERLINE_TRY(const auto wrong, connection_.query(sql::AuditWrongHolds{listed_max}));
+        report_.examine(Check::holds, held.front().holds);
+        for (const auto& row : wrong)
+            report_.violate(Check::holds,
+                            {row.lane, row.seq, row.hold_id.value_or(row.account_id).to_string(), row.detail});
+        LEDGERLINE_TRY(const auto overdue, connection_.query(sql::AuditOverdueHolds{listed_max}));
+        for (const auto& row : overdue)
+            report_.violate(Check::halts,
+                            {row.lane, row.seq, row.hold_id.to_string(), "the hold has expired, but is still open"});
         return {};
     }
 

@@ -22,6 +22,7 @@ constexpr CheckText kTexts[] = {
     {"discards", "every discard has its dead letter", "discards"},
     {"replays", "every replay has its dead letter", "replays"},
     {"balances", "every balance is the sum of the account's entries", "accounts"},
+    {"holds", "every account holds what its open holds make, and these are what their transactions did", "holds"},
     {"halts", "no lane is halted or stuck", "lanes"},
 };
 static_assert(std::size(kTexts) == check_count);

@@ -49,6 +49,7 @@ int run(const roles::Environment& environment, int argc, const char* const* argv
     declare_verify(root, environment);
     declare_accounts(root, environment);
     declare_transactions(root, environment);
+    declare_holds(root, environment);
     declare_dead_letters(root, environment);
     declare_lanes(root, environment);
     declare_top(root, environment);

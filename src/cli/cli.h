@@ -30,6 +30,7 @@ void declare_import(Command& parent, const roles::Environment& environment);
 void declare_verify(Command& parent, const roles::Environment& environment);
 void declare_accounts(Command& parent, const roles::Environment& environment);
 void declare_transactions(Command& parent, const roles::Environment& environment);
+void declare_holds(Command& parent, const roles::Environment& environment);
 void declare_dead_letters(Command& parent, const roles::Environment& environment);
 void declare_lanes(Command& parent, const roles::Environment& environment);
 void declare_top(Command& parent, const roles::Environment& environment);

@@ -49,6 +49,10 @@ std::string encode_value(const Event& event) {
     json::append_quoted(event.currency, out);
     out += R"(,"type":)";
     json::append_quoted(name_of(event.type), out);
+    if (event.parent_id) {
+        out += R"(,"hold_id":)";
+        json::append_quoted(event.parent_id->to_string(), out);
+    }
     if (event.legs) {
         out += R"(,"net_cents":)";
         out += std::to_string(event.net_cents);
@@ -81,6 +85,12 @@ std::string_view name_of(TransactionType type) {
             return "CREDIT";
         case TransactionType::transfer:
             return "TRANSFER";
+        case TransactionType::hold:
+            return "HOLD";
+        case TransactionType::capture:
+            return "CAPTURE";
+        case TransactionType::release:
+            return "RELEASE";
     }
     LEDGERLINE_ASSERT(false);
 }
@@ -89,6 +99,9 @@ std::optional<TransactionType> parse_transaction_type(std::string_view name) {
     if (name == "DEBIT") return TransactionType::debit;
     if (name == "CREDIT") return TransactionType::credit;
     if (name == "TRANSFER") return TransactionType::transfer;
+    if (name == "HOLD") return TransactionType::hold;
+    if (name == "CAPTURE") return TransactionType::capture;
+    if (name == "RELEASE") return TransactionType::release;
     return std::nullopt;
 }
 

@@ -14,16 +14,17 @@
 
 namespace ledgerline {
 
-enum class TransactionType { debit, credit, transfer };
-std::string_view name_of(TransactionType type);  // "DEBIT", "CREDIT", "TRANSFER"
+enum class TransactionType { debit, credit, transfer, hold, capture, release };
+std::string_view name_of(TransactionType type);  // "DEBIT", "CREDIT", "TRANSFER", "HOLD", "CAPTURE", "RELEASE"
 std::optional<TransactionType> parse_transaction_type(std::string_view name);
 
 // The versions of an event's meaning that this binary writes and can apply: 2 is 1 with legs, and that of transfers
-// only, so that a reader of 1 reads everything else.
+// only; 3 is that of holds, captures and releases. So a reader of 1 reads everything else.
 inline constexpr int event_schema_version = 1;
 inline constexpr int event_schema_version_with_legs = 2;
+inline constexpr int event_schema_version_of_holds = 3;
 constexpr bool is_known_schema_version(int schema_version) {
-    return schema_version == event_schema_version || schema_version == event_schema_version_with_legs;
+    return schema_version >= event_schema_version && schema_version <= event_schema_version_of_holds;
 }
 inline constexpr std::string_view event_type_transaction_created = "transaction.created";
 
@@ -46,9 +47,10 @@ struct Event {
     std::string currency;           // of the first leg
     TransactionType type = TransactionType::credit;
     std::string idempotency_key;
-    std::optional<std::string> legs{};       // of a transfer: JSON text of an array
+    std::optional<std::string> legs{};       // of a transfer or capture: JSON text of an array
     std::optional<std::string> reference{};  // the caller's own name for the transaction; at the first place only
     std::optional<std::string> metadata{};   // JSON text of an object; at the first place only
+    std::optional<Uuid> parent_id{};         // of a capture or release: the hold
 
     bool operator==(const Event&) const = default;
 };

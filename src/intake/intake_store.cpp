@@ -8,7 +8,7 @@ namespace ledgerline::intake {
 
 void set_legs(IntakeItem& item, std::vector<Leg> legs) {
     LEDGERLINE_ASSERT(!legs.empty() && legs.size() <= legs_max);
-    item.type = TransactionType::transfer;
+    if (item.type != TransactionType::capture) item.type = TransactionType::transfer;
     item.account_id = legs.front().from ? *legs.front().from : *legs.front().to;
     item.currency = legs.front().currency;
     item.amount_cents = 0;
@@ -16,8 +16,15 @@ void set_legs(IntakeItem& item, std::vector<Leg> legs) {
     item.legs = std::move(legs);
 }
 
+int schema_version_of(TransactionType type) {
+    if (type == TransactionType::debit || type == TransactionType::credit) return event_schema_version;
+    return type == TransactionType::transfer ? event_schema_version_with_legs : event_schema_version_of_holds;
+}
+
 std::vector<Effect> effects_of(const IntakeItem& item) {
     if (!item.legs.empty()) return effects_of(item.legs);
+    if (item.type == TransactionType::hold || item.type == TransactionType::release)
+        return {{item.account_id, 0, item.currency}};
     return {
         {item.account_id, item.type == TransactionType::debit ? -item.amount_cents : item.amount_cents, item.currency}};
 }
@@ -25,7 +32,6 @@ std::vector<Effect> effects_of(const IntakeItem& item) {
 std::vector<Event> events_of(const IntakeItem& item, const IntakeResult& result) {
     const std::vector<Effect> effects = effects_of(item);
     if (result.further.size() + 1 != effects.size()) return {};
-    const bool is_transfer = !item.legs.empty();
     std::vector<Event> events;
     for (const Effect& effect : effects) {
         const bool is_first = events.empty();
@@ -33,7 +39,7 @@ std::vector<Event> events_of(const IntakeItem& item, const IntakeResult& result)
         events.push_back({.event_id = item.event_id,
                           .lane = place.lane,
                           .seq = place.seq,
-                          .schema_version = is_transfer ? event_schema_version_with_legs : event_schema_version,
+                          .schema_version = schema_version_of(item.type),
                           .occurred_at = result.created_at,
                           .traceparent = item.traceparent,
                           .transaction_id = item.transaction_id,
@@ -45,9 +51,10 @@ std::vector<Event> events_of(const IntakeItem& item, const IntakeResult& result)
                           .currency = item.currency,
                           .type = item.type,
                           .idempotency_key = item.idempotency_key,
-                          .legs = is_transfer ? std::optional(legs_json(item.legs)) : std::nullopt,
+                          .legs = item.legs.empty() ? std::nullopt : std::optional(legs_json(item.legs)),
                           .reference = is_first ? item.reference : std::nullopt,
-                          .metadata = is_first ? item.metadata : std::nullopt});
+                          .metadata = is_first ? item.metadata : std::nullopt,
+                          .parent_id = item.parent_id});
     }
     return events;
 }

@@ -39,20 +39,25 @@ struct IntakeItem {
     std::string currency;           // of a transfer, that of its first leg
     TransactionType type = TransactionType::credit;
     std::string idempotency_key;
-    std::vector<Leg> legs{};                 // of a transfer, 1 to legs_max; otherwise empty
+    std::vector<Leg> legs{};                 // of a transfer, 1 to legs_max; of a capture, one; otherwise empty
     std::optional<std::string> reference{};  // the caller's own name for it
     std::optional<std::string> metadata;     // a JSON object, as jsonb prints it
     std::string traceparent;
+    std::optional<Uuid> parent_id{};     // of a capture or release: the hold
+    std::optional<std::string> terms{};  // of a hold, capture or release: a JSON object, as jsonb prints it
 
     // Size in memory.
     std::size_t bytes() const {
         return sizeof(IntakeItem) + currency.size() + idempotency_key.size() + traceparent.size() +
-               (metadata ? metadata->size() : 0) + (reference ? reference->size() : 0) + legs.size() * sizeof(Leg);
+               (metadata ? metadata->size() : 0) + (reference ? reference->size() : 0) + (terms ? terms->size() : 0) +
+               legs.size() * sizeof(Leg);
     }
 };
 
-// Makes item a transfer: its account, amount and currency follow from the legs.
+// Makes item a transfer, unless it is a capture: its account, amount and currency follow from the legs.
 void set_legs(IntakeItem& item, std::vector<Leg> legs);
+// The least schema_version of an event that says it.
+int schema_version_of(TransactionType type);
 // What the transaction means for each account that it touches: its places, in the order in which they are given.
 std::vector<Effect> effects_of(const IntakeItem& item);
 

@@ -29,7 +29,7 @@ bool same_metadata(const std::optional<std::string>& a, const std::optional<std:
 bool same_request(const IntakeItem& a, const IntakeItem& b) {
     return a.type == b.type && a.amount_cents == b.amount_cents && same_legs(a.legs, b.legs) &&
            (!a.legs.empty() || a.currency == b.currency) && a.reference == b.reference &&
-           same_metadata(a.metadata, b.metadata);
+           same_metadata(a.metadata, b.metadata) && a.parent_id == b.parent_id && same_metadata(a.terms, b.terms);
 }
 
 // Items as columns for unnest(), each place relative to the last seq of its lane.
@@ -37,7 +37,7 @@ class Columns {
 public:
     void append(const IntakeItem& item, std::span<const Effect> effects) {
         const Effect& first = effects.front();
-        const bool transfer = !item.legs.empty();
+        const bool has_legs = !item.legs.empty();
         transaction_ids_.push_back(item.transaction_id);
         account_ids_.push_back(item.account_id);
         event_ids_.push_back(item.event_id);
@@ -46,13 +46,15 @@ public:
         amounts_cents_.push_back(item.amount_cents);
         nets_cents_.push_back(first.net_cents);
         places_.push_back(static_cast<int>(effects.size()));
-        versions_.push_back(transfer ? event_schema_version_with_legs : event_schema_version);
+        versions_.push_back(schema_version_of(item.type));
         currencies_.push_back(first.currency);
         types_.emplace_back(name_of(item.type));
         keys_.push_back(item.idempotency_key);
-        legs_.push_back(transfer ? std::optional(legs_json(item.legs)) : std::nullopt);
+        legs_.push_back(has_legs ? std::optional(legs_json(item.legs)) : std::nullopt);
         references_.push_back(item.reference);
         metadata_.push_back(item.metadata);
+        parents_.push_back(item.parent_id ? std::optional(item.parent_id->to_string()) : std::nullopt);
+        terms_.push_back(item.terms);
         traceparents_.push_back(item.traceparent.empty() ? std::nullopt : std::optional(item.traceparent));
         for (const Effect& effect : effects.subspan(1)) {
             further_items_.push_back(static_cast<int>(size()));
@@ -98,6 +100,8 @@ public:
                                                                                      .legs = legs_,
                                                                                      .references = references_,
                                                                                      .metadata = metadata_,
+                                                                                     .parents = parents_,
+                                                                                     .terms = terms_,
                                                                                      .touching = touching,
                                                                                      .account_ids = touched}};
     }
@@ -128,7 +132,9 @@ public:
                                     .further_nets_cents = further_nets_cents_,
                                     .further_currencies = further_currencies_,
                                     .further_keys = further_keys_,
-                                    .keys_looked_up = keys_looked_up};
+                                    .keys_looked_up = keys_looked_up,
+                                    .parents = parents_,
+                                    .terms = terms_};
     }
 
 private:
@@ -136,7 +142,7 @@ private:
     std::vector<int> lanes_of_, nths_, places_, versions_;
     std::vector<std::int64_t> amounts_cents_, nets_cents_;
     std::vector<std::string> currencies_, types_, keys_;
-    std::vector<std::optional<std::string>> legs_, references_, metadata_, traceparents_;
+    std::vector<std::optional<std::string>> legs_, references_, metadata_, traceparents_, parents_, terms_;
     // The places after the first one of each item.
     std::vector<int> further_items_, further_lanes_, further_nths_;
     std::vector<Uuid> further_accounts_;
@@ -272,7 +278,7 @@ private:
         if (!locked_.contains(result.lane)) {
             result.status = Status::lane_held;
             for (const Effect& other : effects_[i]) left_.try_emplace(other.account_id, result.lane);
-        } else if (account->second.suspended) {
+        } else if (account->second.suspended && items_[i].type != TransactionType::release) {
             result.status = Status::account_suspended;
         } else if (account->second.currency != effect.currency) {
             result.status = Status::currency_mismatch;

@@ -33,7 +33,8 @@ Event event_of(sql::PublishRead::Row row) {
             .idempotency_key = std::move(row.idempotency_key),
             .legs = std::move(row.legs),
             .reference = std::move(row.reference),
-            .metadata = std::move(row.metadata)};
+            .metadata = std::move(row.metadata),
+            .parent_id = row.parent_id};
 }
 
 // The beginning of an error text from any source; bytes that PostgreSQL would reject are replaced.

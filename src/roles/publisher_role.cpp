@@ -1,6 +1,7 @@
 #include "publish/pg_outbox_store.h"
 #include "roles/dead_letter_service.h"
 #include "roles/health_server.h"
+#include "roles/hold_expiry_service.h"
 #include "roles/kafka_link.h"
 #include "roles/publisher_service.h"
 #include "roles/roles.h"
@@ -14,7 +15,7 @@ Result<void> run(RoleProcess& process, const PublisherSettings& options) {
                                                      Schema::must_be_current, {publish::can_publish}));
     LEDGERLINE_TRY(const KafkaLink kafka, KafkaLink::open(process, "publisher", options.kafka, lanes));
 
-    // Events come from other processes: only polling wakes the publisher.
+    // Events come from other processes, except those by which holds expire: mostly polling wakes the publisher.
     Wakeup wakeup;
     Watchdog watchdog(options.timeouts.stall, process.on_fatal(), process.context().metrics);
     const std::string owner = new_owner(process.context().ids);
@@ -23,12 +24,13 @@ Result<void> run(RoleProcess& process, const PublisherSettings& options) {
         kafka.bus().make_producer(), wakeup, watchdog, process.context());
     DeadLetterService dead_letters(options.database_url, owner, kafka.bus().make_dead_letter_producer(), watchdog,
                                    process.context());
+    HoldExpiryService expiry(options.database_url, wakeup, watchdog, process.context());
     LEDGERLINE_CHECK(
         server.start({.version = version,
                       .dependencies = {health::dependency("database", [&publisher] { return publisher.trouble(); }),
                                        kafka.dependency(true)},
                       .alive = [&watchdog] { return watchdog.alive(); }}));
-    return run_services(process, server, {&watchdog, &publisher, &dead_letters});
+    return run_services(process, server, {&watchdog, &publisher, &dead_letters, &expiry});
 }
 
 }  // namespace

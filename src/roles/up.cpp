@@ -11,6 +11,7 @@
 #include "roles/api_server.h"
 #include "roles/dead_letter_service.h"
 #include "roles/drain.h"
+#include "roles/hold_expiry_service.h"
 #include "roles/kafka_link.h"
 #include "roles/publisher_service.h"
 #include "roles/roles.h"
@@ -96,6 +97,7 @@ Result<void> serve(RoleProcess& process, const UpSettings& options, ApiServer& s
     std::optional<DeadLetterService> dead_letters;
     if (auto producer = bus->make_dead_letter_producer())
         dead_letters.emplace(database_url, owner, std::move(producer), watchdog, process.context());
+    HoldExpiryService expiry(database_url, publisher_wakeup, watchdog, process.context());
     WorkerService worker({.database_url = database_url,
                           .apply = options.apply,
                           .messaging = bus->names(),
@@ -114,7 +116,7 @@ Result<void> serve(RoleProcess& process, const UpSettings& options, ApiServer& s
                                    .alive = [&watchdog] { return watchdog.alive(); },
                                    .hand_over = [&publisher](auto events) { publisher.hand(std::move(events)); }},
                                   publisher_wakeup));
-    std::vector<Service*> services{&watchdog, &worker, &publisher};
+    std::vector<Service*> services{&watchdog, &worker, &publisher, &expiry};
     if (dead_letters) services.push_back(&*dead_letters);
     std::int64_t left = 0;
     const auto ended = run_services(process, server, services, [&] { left = drain(process, database_url, lanes); });

@@ -590,4 +590,117 @@ TEST_P(LedgerStoreConformance, ClaimsOfAllPlacesOfATransferInOneLaneAreProven) {
     EXPECT_THAT(*proven, testing::ElementsAre(true, true));
 }
 
+TEST_P(LedgerStoreConformance, HoldsAreDecidedWithWhatSettlesThem) {
+    const Uuid payer = open_account(kLane), payee = open_account(4);
+    const std::vector<Event> credit = insert_credits(payer, kLane, 1, 1);
+    const auto intake = database_->make_intake_store();
+    const auto send = [&](TransactionType type, std::int64_t cents, std::optional<Uuid> hold = {},
+                          const char* terms = R"({"expires_in_s": 60})") {
+        intake::IntakeItem item{.transaction_id = new_id(),
+                                .event_id = new_id(),
+                                .account_id = payer,
+                                .amount_cents = cents,
+                                .currency = "EUR",
+                                .type = type,
+                                .idempotency_key = new_id().to_string(),
+                                .metadata = {},
+                                .traceparent = {}};
+        item.parent_id = hold;
+        if (type != TransactionType::release && type != TransactionType::debit) item.terms = terms;
+        if (type == TransactionType::capture) set_legs(item, {{payer, payee, cents, "EUR"}});
+        for (int twice = 0; twice < 2; ++twice) {
+            const auto results = intake->accept(std::span(&item, 1));
+            EXPECT_TRUE(results) << results.error().message;
+            if (!results) break;
+            EXPECT_EQ(results->front().status,
+                      twice ? intake::IntakeResult::Status::replayed : intake::IntakeResult::Status::created);
+            item.event_id = new_id();
+            if (twice) return results->front().transaction_id;
+            item.transaction_id = new_id();
+        }
+        return Uuid{};
+    };
+    const auto part = R"({"final": false})", whole = R"({"final": true})";
+    const Uuid hold = send(TransactionType::hold, 60);
+    send(TransactionType::debit, 41);
+    const Uuid refused = send(TransactionType::hold, 41);
+    send(TransactionType::capture, 25, hold, part);
+    send(TransactionType::capture, 36, hold, part);
+    send(TransactionType::capture, 5, refused, whole);
+    send(TransactionType::capture, 10, hold, whole);
+    send(TransactionType::release, 25, hold);
+    const Uuid other = send(TransactionType::hold, 65);
+    send(TransactionType::release, 65, other);
+    send(TransactionType::release, 65, other);
+    const std::vector<Event> events = database_->events(kLane);
+    ASSERT_EQ(events.size(), 12u);
+    const apply::ApplyResult result = apply(events, 0);
+    ASSERT_EQ(result.status, Status::applied);
+    const std::vector<std::pair<std::string, std::int64_t>> expected{{"", 100},
+                                                                     {"", 100},
+                                                                     {"insufficient_balance", 100},
+                                                                     {"insufficient_balance", 100},
+                                                                     {"", 75},
+                                                                     {"capture_exceeds_hold", 75},
+                                                                     {"hold_failed", 75},
+                                                                     {"", 65},
+                                                                     {"hold_closed", 65},
+                                                                     {"", 65},
+                                                                     {"", 65},
+                                                                     {"hold_closed", 65}};
+    const std::int64_t helds[] = {0, 60, 60, 60, 35, 35, 35, 0, 0, 65, 0, 0};
+    const auto outcomes = database_->outcomes(kLane);
+    ASSERT_EQ(outcomes.size(), expected.size());
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+        EXPECT_EQ(outcomes[i].failure_code, expected[i].first) << i;
+        EXPECT_EQ(outcomes[i].balance_after_cents, expected[i].second) << i;
+        EXPECT_EQ(result.outcomes[i].posting.held_after_cents, helds[i]) << i;
+    }
+    EXPECT_EQ(database_->balance_cents(payee), 35);
+
+    // In a later round the state of the hold comes from its steps.
+    const Uuid open = send(TransactionType::hold, 65);
+    std::vector<Event> later = database_->events(kLane);
+    apply(std::span(later).subspan(12), 12);
+    send(TransactionType::capture, 66, open, part);
+    send(TransactionType::capture, 65, open, part);
+    send(TransactionType::capture, 1, hold, part);
+    later = database_->events(kLane);
+    apply(std::span(later).subspan(13), 13);
+    EXPECT_THAT(database_->outcomes(kLane), testing::SizeIs(16));
+    EXPECT_EQ(database_->outcomes(kLane)[13].failure_code, "capture_exceeds_hold");
+    EXPECT_EQ(database_->outcomes(kLane)[14].failure_code, "");
+    EXPECT_EQ(database_->outcomes(kLane)[15].failure_code, "hold_closed");
+    EXPECT_EQ(database_->balance_cents(payer), 0);
+}
+
+TEST_P(LedgerStoreConformance, TheChildrenOfAParkedHoldAreRefused) {
+    const Uuid payer = open_account(kLane);
+    insert_credits(payer, kLane, 1, 1);
+    const auto intake = database_->make_intake_store();
+    const auto send = [&](TransactionType type, std::optional<Uuid> hold) {
+        intake::IntakeItem item{.transaction_id = new_id(),
+                                .event_id = new_id(),
+                                .account_id = payer,
+                                .amount_cents = 10,
+                                .currency = "EUR",
+                                .type = type,
+                                .idempotency_key = new_id().to_string(),
+                                .metadata = {},
+                                .traceparent = {}};
+        item.parent_id = hold;
+        if (!hold) item.terms = R"({"expires_in_s": 60})";
+        EXPECT_TRUE(intake->accept(std::span(&item, 1)));
+        return item.transaction_id;
+    };
+    const Uuid hold = send(TransactionType::hold, std::nullopt);
+    send(TransactionType::release, hold);
+    const std::vector<Event> events = database_->events(kLane);
+    ASSERT_EQ(apply(std::span(events).first(1), 0).status, Status::applied);
+    const auto parked = store_->park(kLane, 1, letter(events[1]));
+    ASSERT_TRUE(parked && *parked);
+    ASSERT_EQ(apply(std::span(events).subspan(2), 2).status, Status::applied);
+    EXPECT_EQ(database_->outcomes(kLane).back().failure_code, "parent_undecided");
+}
+
 }  // namespace ledgerline::test

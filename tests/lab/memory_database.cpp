@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/json.h"
 #include "base/jsonb.h"
 
 namespace ledgerline::test {
@@ -324,8 +325,8 @@ private:
                 (run != runs.end() ? report.runs[static_cast<std::size_t>(run - runs.begin())].outcomes : report.others)
                     .push_back(outcome);
             }
-            for (const auto& [id, state] : accounts_)
-                tables_->accounts.at(id).state.balance_cents = state.balance_cents;
+            for (const auto& [id, state] : accounts_) tables_->accounts.at(id).state = state;
+            for (const auto& [id, hold] : holds_) tables_->holds[id] = hold;
             return report;
         }
 
@@ -380,12 +381,28 @@ private:
                     accounts_.try_emplace(place.account_id, tables_->accounts.at(place.account_id).state).first->second;
                 touches.push_back({&account, place.net_cents, place.legs ? account.currency : place.currency});
             }
-            auto postings = post(touches);
+            auto postings = post_event(event, touches);
             for (std::size_t i = 0; i < places.size(); ++i) outcomes_.push_back({places[i], std::move(postings[i])});
             return {};
         }
 
+        std::vector<Posting> post_event(const Event& event, std::span<Touch> touches) {
+            const bool opens = event.type == TransactionType::hold;
+            if (!opens && !event.parent_id) return post(touches);
+            const Uuid id = opens ? event.transaction_id : *event.parent_id;
+            Hold& hold = holds_.try_emplace(id, tables_->holds.at(id)).first->second;
+            // Every place of a transaction says when it was accepted: a replay keeps the event's time.
+            const auto terms = tables_->terms.find(event.transaction_id);
+            const auto parsed = terms == tables_->terms.end() ? json::Value() : *json::parse(terms->second);
+            const json::Value* final = parsed.find("final");
+            return post(hold,
+                        {event.type, event.amount_cents, !final || *final->if_bool(),
+                         event.idempotency_key == expiry_key(id), event.occurred_at},
+                        touches);
+        }
+
         MemoryTables* tables_;
+        std::map<Uuid, Hold> holds_;
         std::map<int, Status> statuses_;  // of the runs
         std::map<int, std::int64_t> applied_seqs_;
         std::map<Uuid, AccountState> accounts_;
@@ -449,7 +466,7 @@ private:
                 result.status = Status::account_not_found;
                 return result;
             }
-            if (account->second.state.suspended) {
+            if (account->second.state.suspended && item.type != TransactionType::release) {
                 result.status = Status::account_suspended;
                 return result;
             }
@@ -492,7 +509,24 @@ private:
                (legs == tables_.legs.end() ? item.legs.empty() && event.currency == item.currency
                                            : same_legs(legs->second, item.legs)) &&
                event.reference == item.reference && event.metadata.has_value() == item.metadata.has_value() &&
-               (!event.metadata || json::is_same_jsonb(*event.metadata, *item.metadata));
+               (!event.metadata || json::is_same_jsonb(*event.metadata, *item.metadata)) &&
+               event.parent_id == item.parent_id && is_same_terms(event.transaction_id, item);
+    }
+
+    bool is_same_terms(const Uuid& transaction_id, const intake::IntakeItem& item) const {
+        const auto terms = tables_.terms.find(transaction_id);
+        return terms == tables_.terms.end() ? !item.terms
+                                            : item.terms && json::is_same_jsonb(terms->second, *item.terms);
+    }
+
+    void store_hold(const Event& event) {
+        Hold hold{.amount_cents = event.amount_cents};
+        const auto terms = json::parse(tables_.terms.at(event.transaction_id));
+        const json::Value* in_s = terms->find("expires_in_s");
+        const json::Value* at = terms->find("expires_at");
+        hold.expires_at = in_s ? event.occurred_at + std::chrono::seconds(*in_s->if_int64())
+                               : WallTime(std::chrono::microseconds(*at->if_int64()));
+        tables_.holds[event.transaction_id] = hold;
     }
 
     // Returns the places in the order of effects.
@@ -508,9 +542,12 @@ private:
         event.idempotency_key = item.idempotency_key;
         event.reference = item.reference;
         event.metadata = item.metadata;
+        event.parent_id = item.parent_id;
+        event.schema_version = intake::schema_version_of(item.type);
+        if (item.terms) tables_.terms[item.transaction_id] = *item.terms;
+        if (item.type == TransactionType::hold) store_hold(event);
         event.places = static_cast<int>(effects.size());
         if (!item.legs.empty()) {
-            event.schema_version = event_schema_version_with_legs;
             event.legs = legs_json(item.legs);
             tables_.legs[item.transaction_id] = item.legs;
         }

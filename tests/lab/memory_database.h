@@ -16,6 +16,7 @@
 
 #include "apply/ledger_store.h"
 #include "base/clock.h"
+#include "domain/hold.h"
 #include "domain/legs.h"
 #include "domain/posting.h"
 #include "intake/intake_store.h"
@@ -63,7 +64,9 @@ struct MemoryTables {
     std::map<int, Lane> lanes;
     std::map<Uuid, Account> accounts;
     std::map<std::pair<Uuid, std::string>, Event> accepted;  // first places, by account and idempotency key
-    std::map<Uuid, std::vector<Leg>> legs;                   // of transfers, by transaction
+    std::map<Uuid, std::vector<Leg>> legs;                   // of transfers and captures, by transaction
+    std::map<Uuid, std::string> terms;                       // of holds, captures and releases, by transaction
+    std::map<Uuid, Hold> holds;                              // accepted ones, by transaction
     std::set<Uuid> transaction_ids, event_ids;               // of everything accepted or replayed
     std::set<Uuid> decided;                                  // transactions with an outcome
     std::vector<Letter> letters;

@@ -17,9 +17,11 @@ Pipeline::Pipeline(TestCluster& cluster)
                .on_outcome = [this] { api_.api().outcome_wakeup().notify(); }},
               watchdog_, context_),
       publisher_({.database_url = database().url(), .publisher = {.owner = "pipeline"}}, bus_.make_producer(),
-                 api_.publisher_wakeup(), watchdog_, context_) {
+                 api_.publisher_wakeup(), watchdog_, context_),
+      expiry_(database().url(), api_.publisher_wakeup(), watchdog_, context_) {
     worker_.start();
     publisher_.start();
+    expiry_.start();
 }
 
 }  // namespace ledgerline::test

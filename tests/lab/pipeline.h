@@ -1,10 +1,11 @@
-// The whole pipeline in the test's process: database, API, publisher, memory bus and worker, as `ledgerline up` runs
+// The whole pipeline in the test's process: database, API, publisher, expiry of holds, memory bus and worker, as `ledgerline up` runs
 // them but without supervision.
 #pragma once
 
 #include "bus/memory/bus.h"
 #include "domain/legs.h"
 #include "lab/api_server.h"
+#include "roles/hold_expiry_service.h"
 #include "roles/publisher_service.h"
 #include "roles/worker_service.h"
 
@@ -32,6 +33,7 @@ private:
     roles::Watchdog watchdog_;  // never started: a debugger may stop the loops
     roles::WorkerService worker_;
     roles::PublisherService publisher_;
+    roles::HoldExpiryService expiry_;
 };
 
 }  // namespace ledgerline::test

@@ -66,7 +66,27 @@ public:
         return event;
     }
 
+    Event next_of_hold() {
+        constexpr TransactionType kTypes[] = {TransactionType::hold, TransactionType::capture,
+                                              TransactionType::release};
+        const TransactionType type = kTypes[pick(3)];
+        Event event = type == TransactionType::capture ? next_capture() : next();
+        event.schema_version = event_schema_version_of_holds;
+        event.type = type;
+        if (type != TransactionType::hold) event.parent_id = uuid();
+        return event;
+    }
+
 private:
+    Event next_capture() {
+        Event event = next();
+        const Leg leg{event.account_id, pick(2) ? std::optional(uuid()) : std::nullopt, event.amount_cents,
+                      event.currency};
+        event.legs = legs_json(std::span(&leg, 1));
+        event.places = leg.to ? 2 : 1;
+        event.net_cents = -event.amount_cents;
+        return event;
+    }
     std::uint64_t pick(std::uint64_t choices) { return random_.next() % choices; }
     Uuid uuid() {
         Uuid id;
@@ -121,6 +141,21 @@ TEST(EventSchema, TakesEveryTransfer) {
     }
     expect_all(JsonSchema("transaction.created.v2"), values);
     expect_all(JsonSchema("transaction.created.v1.headers"), headers);
+}
+
+TEST(EventSchema, TakesEveryHoldCaptureAndRelease) {
+    Events events(5);
+    std::vector<std::string> values;
+    for (int i = 0; i < kEvents; ++i) values.push_back(encode(events.next_of_hold()).value);
+    expect_all(JsonSchema("transaction.created.v3"), values);
+    // Without the hold, or with the version of a transfer, none of the children is one.
+    Event child = events.next_of_hold();
+    while (!child.legs) child = events.next_of_hold();
+    const std::string value = encode(child).value;
+    for (const std::string& wrong :
+         {with(value, "\"hold_id\"", "\"parent_id\""), with(value, R"("schema_version":3)", R"("schema_version":2)"),
+          with(value, R"("type":"CAPTURE")", R"("type":"HOLD")"), with(value, "\"legs\"", "\"leg\"")})
+        EXPECT_NE(JsonSchema("transaction.created.v3").check({wrong}).front(), "ok") << wrong;
 }
 
 TEST(EventSchema, RefusesWhatIsNoTransfer) {

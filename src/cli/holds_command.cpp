@@ -1,0 +1,175 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/money.h"
+#include "cli/cli.h"
+#include "cli/field_options.h"
+#include "cli/server.h"
+#include "cli/server_command.h"
+#include "roles/exit_code.h"
+
+namespace ledgerline::cli {
+namespace {
+
+constexpr milliseconds kWaitMax{30'000};  // of the API
+constexpr milliseconds kExpiryMax{std::int64_t{90} * 24 * 3600 * 1000};
+
+struct Options {
+    ServerOptions server;
+    OutputOptions output;
+    std::string hold;
+    std::string account;
+    std::string state;
+    std::string currency;
+    std::string key;
+    std::string to;
+    std::string reference;
+    json::Value metadata;
+    std::optional<std::int64_t> amount_cents;
+    std::optional<milliseconds> expires_in;
+    bool keep_open = false;
+    std::int64_t limit = 50;
+    milliseconds wait{10'000};
+};
+
+const Field kHoldFields[] = {{"id", "id"},
+                             {"account_id", "account_id"},
+                             {"amount_cents", "amount_cents", Align::right},
+                             {"currency", "currency"},
+                             {"state", "state"},
+                             {"captured_cents", "captured_cents", Align::right},
+                             {"released_cents", "released_cents", Align::right},
+                             {"expires_at", "expires_at"}};
+
+std::string path_of(const Options& options, std::string_view call = "") {
+    return fmt::format("/v1/holds/{}{}", http::percent_encode(options.hold), call);
+}
+
+Result<int> list(const roles::Environment& environment, const Options& options, Server& server) {
+    std::string id;
+    if (!options.account.empty()) {
+        LEDGERLINE_TRY(id, resolve_account(server, options.account));
+    }
+    LEDGERLINE_CHECK(print_pages(environment, options.output, server,
+                                 {.path = "/v1/holds",
+                                  .filters = query_of("account_id", id) + query_of("state", options.state),
+                                  .member = "holds",
+                                  .limit = options.limit,
+                                  .fields = kHoldFields}));
+    return roles::exit_ok;
+}
+
+Result<int> get(const roles::Environment& environment, const Options& options, Server& server) {
+    LEDGERLINE_TRY(const json::Value hold, server.get(path_of(options), "id"));
+    print_object(environment, options.output, hold);
+    return roles::exit_ok;
+}
+
+// Posts what all calls have in common with body, and prints the answer, as far as it has come when the wait ends.
+Result<int> send(const roles::Environment& environment, const Options& options, Server& server, const std::string& path,
+                 json::Object body) {
+    body.emplace_back("idempotency_key", options.key);
+    if (options.amount_cents) body.emplace_back("amount_cents", *options.amount_cents);
+    if (!options.to.empty()) {
+        LEDGERLINE_TRY(const std::string id, resolve_account(server, options.to));
+        body.emplace_back("to_account_id", id);
+    }
+    if (!options.reference.empty()) body.emplace_back("reference", options.reference);
+    if (!options.metadata.is_null()) body.emplace_back("metadata", options.metadata);
+    std::vector<http::Header> headers;
+    if (options.wait.count() > 0) {
+        headers.emplace_back("Prefer",
+                             fmt::format("wait={}", std::chrono::ceil<std::chrono::seconds>(options.wait).count()));
+        server.set_timeout(std::max(options.server.timeout, options.wait + options.server.timeout));
+    }
+    LEDGERLINE_TRY(
+        const Answer answer,
+        server.call_until_known("POST", path, json::serialize(json::Value(std::move(body))), headers));
+    if (!answer.ok()) return std::unexpected(server.error_of(answer));
+    if (!answer.body.find("id")) return std::unexpected(server.bad_answer("answered without 'id'"));
+    print_object(environment, options.output, answer.body);
+    return text_of(answer.body, "status") == "FAILED" ? roles::exit_refused : roles::exit_ok;
+}
+
+Result<int> create(const roles::Environment& environment, const Options& options, Server& server) {
+    LEDGERLINE_TRY(const std::string account_id, resolve_account(server, options.account));
+    json::Object body = {{"account_id", account_id}, {"currency", options.currency}};
+    if (options.expires_in)
+        body.emplace_back("expires_in_s", std::chrono::ceil<std::chrono::seconds>(*options.expires_in).count());
+    return send(environment, options, server, "/v1/holds", std::move(body));
+}
+
+Result<int> capture(const roles::Environment& environment, const Options& options, Server& server) {
+    return send(environment, options, server, path_of(options, "/capture"), {{"final", !options.keep_open}});
+}
+
+Result<int> release(const roles::Environment& environment, const Options& options, Server& server) {
+    return send(environment, options, server, path_of(options, "/release"), {});
+}
+
+void declare_post(Command& command, Options& options) {
+    command.option({"--key", "KEY", "Idempotency key: the same key never acts twice", no_variable, true}, options.key);
+    command.option({"--reference", "TEXT", "Your own name for it, which need not be unique", no_variable},
+                   options.reference);
+    declare_metadata(command, options.metadata);
+    command.option({"--wait", "TIME", "How long to wait for the outcome; 0: do not wait", no_variable}, options.wait,
+                   milliseconds(0), kWaitMax);
+}
+
+void declare_create(Command& family, const roles::Environment& environment) {
+    Command command = family.add("create", "Set an amount of an account aside");
+    const auto options = declare_server_command<Options>(command, environment, create);
+    command.option({"--account", "ACCOUNT", "The account's id or reference", no_variable, true}, options->account);
+    command.option({"--amount-cents", "CENTS", "Amount in minor units", no_variable, true}, options->amount_cents, 1,
+                   amount_cents_max);
+    declare_currency(command, options->currency, "ISO 4217 code of the account's currency", true);
+    command.option(
+        {"--to", "ACCOUNT", "Where captures go: an id or reference; without it, the outside world", no_variable},
+        options->to);
+    command.option({"--expires-in", "TIME", "When it is released by itself; without it, after 7 days", no_variable},
+                   options->expires_in, milliseconds(1000), kExpiryMax);
+    declare_post(command, *options);
+    command.notes(
+        "Example:\n"
+        "  ledgerline holds create --account alice --amount-cents 1250 --currency EUR --key order-7\n\n"
+        "Exit code 1 if the hold was refused or is FAILED.");
+}
+
+}  // namespace
+
+void declare_holds(Command& parent, const roles::Environment& environment) {
+    Command family = parent.add("holds", "List, show, create, capture and release holds");
+    Command list_command = family.add("list", "List holds, newest first");
+    const auto listed = declare_server_command<Options>(list_command, environment, list);
+    list_command.option({"--account", "ACCOUNT", "Only holds of the account with this id or reference", no_variable},
+                        listed->account);
+    list_command.choice({"--state", "", "Only holds in this state", no_variable}, listed->state,
+                        {"PENDING", "OPEN", "CAPTURED", "RELEASED", "EXPIRED", "FAILED"});
+    list_command.option({"--limit", "N", "Print at most this many", no_variable}, listed->limit, 1, list_limit_max);
+
+    Command get_command = family.add("get", "Show one hold");
+    const auto shown = declare_server_command<Options>(get_command, environment, get);
+    get_command.positional("ID", "The hold's id", shown->hold, uuid_rule);
+
+    declare_create(family, environment);
+
+    Command capture_command = family.add("capture", "Take all or a part of a hold");
+    const auto captured = declare_server_command<Options>(capture_command, environment, capture);
+    capture_command.positional("ID", "The hold's id", captured->hold, uuid_rule);
+    capture_command.option(
+        {"--amount-cents", "CENTS", "Amount in minor units; without it, all that is left", no_variable},
+        captured->amount_cents, 1, amount_cents_max);
+    capture_command.option({"--to", "ACCOUNT", "In place of the hold's: an id or reference", no_variable},
+                           captured->to);
+    capture_command.flag({"--keep-open", "", "Leave the rest open for further captures", no_variable},
+                         captured->keep_open);
+    declare_post(capture_command, *captured);
+
+    Command release_command = family.add("release", "Give back what is left of a hold");
+    const auto released = declare_server_command<Options>(release_command, environment, release);
+    release_command.positional("ID", "The hold's id", released->hold, uuid_rule);
+    declare_post(release_command, *released);
+}
+
+}  // namespace ledgerline::cli

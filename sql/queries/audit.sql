@@ -229,7 +229,7 @@ SELECT count(*) AS holds FROM accepted WHERE type = 'HOLD'
 -- moves the held amount has a step, and each step continues the one before it.
 SELECT hold_id, account_id, lane, seq, detail
 FROM (
-    SELECT s.hold_id, h.account_id, h.lane, s.seq, CASE
+    SELECT s.hold_id, coalesce(h.account_id, s.hold_id) AS account_id, coalesce(h.lane, -1) AS lane, s.seq, CASE
                WHEN h.id IS NULL THEN 'the step is of no hold'
                WHEN d.lane IS NULL THEN 'the step has no posted decision'
                WHEN s.amount_cents <> h.amount_cents THEN 'the step names another amount than its hold'

@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "apply/agenda.h"
+#include "apply/pg_holds.h"
 #include "base/failpoint.h"
-#include "domain/hold.h"
 #include "sql/queries.h"
 
 namespace ledgerline::apply {
@@ -85,74 +85,6 @@ struct Decisions {
         reasons.push_back(posting.refusal ? std::optional(posting.failure_reason) : std::nullopt);
     }
 };
-
-// The holds of a round: their states before it and as it leaves them.
-class Holds {
-public:
-    using Request = sql::ApplyReadHolds::Row;
-
-    void take(std::vector<Request> requests) {
-        for (Request& request : requests) {
-            const auto status = parse_hold_status(request.state);
-            db::expect(status.has_value(), "expected the state of a hold");
-            holds_.try_emplace(request.hold_id, Hold{*status, request.amount_cents, request.captured_cents,
-                                                     request.released_cents, request.expires_at});
-            requests_.emplace(request.transaction_id, std::move(request));
-        }
-    }
-
-    std::vector<Posting> post(const Row& first, TransactionType type, std::span<Touch> touches) {
-        const auto found = requests_.find(first.transaction_id);
-        db::expect(found != requests_.end(), "expected the hold of a capture or release");
-        const Request& request = found->second;
-        Hold& hold = holds_.at(request.hold_id);
-        auto postings = ledgerline::post(
-            hold, {type, first.amount_cents, request.final, request.by_expiry, request.accepted_at}, touches);
-        if (postings.front().refusal) return postings;
-        if (type == TransactionType::hold && hold.status == HoldStatus::open) opened_.push_back(request.hold_id);
-        if (hold.status != HoldStatus::open) settled_.push_back(request.hold_id);
-        hold_ids_.push_back(request.hold_id);
-        seqs_.push_back(first.seq);
-        transaction_ids_.push_back(first.transaction_id);
-        amounts_.push_back(hold.amount_cents);
-        captured_.push_back(hold.captured_cents);
-        released_.push_back(hold.released_cents);
-        states_.emplace_back(name_of(hold.status));
-        return postings;
-    }
-
-    // A hold whose dead letter is discarded.
-    void discard(const Row& first) {
-        const auto hold = holds_.find(first.transaction_id);
-        if (hold != holds_.end()) hold->second.status = HoldStatus::failed;
-    }
-
-    void append_writes(std::vector<Call>& calls) const {
-        if (hold_ids_.empty()) return;
-        calls.push_back(steps());
-        if (!opened_.empty()) calls.push_back(sql::ApplyWriteDueHolds{opened_});
-        if (!settled_.empty()) calls.push_back(sql::ApplySettleDueHolds{settled_});
-    }
-
-    Call steps() const {
-        return sql::ApplyWriteHoldSteps{.hold_ids = hold_ids_,
-                                        .seqs = seqs_,
-                                        .transaction_ids = transaction_ids_,
-                                        .amounts_cents = amounts_,
-                                        .captured_cents = captured_,
-                                        .released_cents = released_,
-                                        .states = states_};
-    }
-
-private:
-    std::unordered_map<Uuid, Request> requests_;  // by transaction
-    std::unordered_map<Uuid, Hold> holds_;
-    std::vector<Uuid> hold_ids_, transaction_ids_, opened_, settled_;
-    std::vector<std::int64_t> seqs_, amounts_, captured_, released_;
-    std::vector<std::string> states_;
-};
-
-bool is_of_hold(const Row& row) { return row.type == "HOLD" || row.type == "CAPTURE" || row.type == "RELEASE"; }
 
 class Decider {
 public:
@@ -278,9 +210,7 @@ private:
             holds_.discard(first);
             return discard(touches);
         }
-        if (!is_of_hold(first)) return post(touches);
-        const auto type = parse_transaction_type(first.type);
-        return holds_.post(first, *type, touches);
+        return is_of_hold(first) ? holds_.post(first, touches) : post(touches);
     }
 
     Row& row_at(std::size_t place) { return rows_[kept_[place]]; }
@@ -315,7 +245,7 @@ private:
     std::vector<std::size_t> kept_;  // rows, by place of the agenda
     std::unordered_map<Uuid, AccountState> accounts_;
     Decisions decisions_;
-    Holds holds_;
+    PgHolds holds_;
     Round round_;
 };
 
@@ -348,7 +278,7 @@ Result<Round> decide_round(db::Connection& connection, const RoundPlan& plan) {
 
 std::vector<Call> empty_round() {
     return {sql::ApplyLockLanes{},      sql::ApplyAppliedSeqs{},   sql::ApplyNeeded{}, sql::ApplyReadWindows{},
-            sql::ApplyReadHolds{},      Decisions().call(),        Holds().steps(),    sql::ApplyWriteDueHolds{},
+            sql::ApplyReadHolds{},      Decisions().call(),        PgHolds().steps(),  sql::ApplyWriteDueHolds{},
             sql::ApplySettleDueHolds{}, sql::ApplyForgetAttempts{}};
 }
 

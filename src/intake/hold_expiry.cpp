@@ -4,7 +4,6 @@
 #include <vector>
 
 #include "domain/hold.h"
-#include "observe/log.h"
 #include "sql/queries.h"
 
 namespace ledgerline::intake {
@@ -41,11 +40,12 @@ Result<milliseconds> HoldExpiry::step() {
     const auto released = release_due();
     if (released) {
         backoff_.reset();
+        probe_.database_answered();
         if (*released > 0) publisher_wakeup_.notify();
         return std::cmp_equal(*released, holds_per_round_max) ? milliseconds(0) : idle;
     }
     if (released.error().disposition == Disposition::stop) return std::unexpected(released.error());
-    log::warn("holds cannot be expired", {{"code", released.error().code}, {"reason", released.error().message}});
+    probe_.database_away(released.error());
     return backoff_.next();
 }
 

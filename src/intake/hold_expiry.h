@@ -8,6 +8,7 @@
 #include "base/uuid.h"
 #include "base/wakeup.h"
 #include "db/session.h"
+#include "intake/hold_expiry_probe.h"
 #include "intake/pg_intake_store.h"
 #include "observe/process_context.h"
 
@@ -33,6 +34,7 @@ private:
     Wakeup& publisher_wakeup_;
     UuidGenerator& ids_;
     Backoff backoff_;
+    HoldExpiryProbe probe_;
 };
 
 }  // namespace ledgerline::intake

@@ -307,7 +307,15 @@ TEST_P(IntakeStoreConformance, WhatIsHandedOverIsWhatThePublisherWouldRead) {
     full.metadata = sent.metadata = R"({"order": 7})";
     full.reference = sent.reference = "ref";
     full.traceparent = sent.traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-    const std::vector<intake::IntakeItem> items{full, sent, item(b)};
+    intake::IntakeItem hold = item(a), capture = item(a), release = item(a);
+    hold.type = TransactionType::hold;
+    hold.terms = R"({"expires_in_s": 60})";
+    capture.type = TransactionType::capture;
+    capture.terms = R"({"final": true})";
+    set_legs(capture, {{a, b, 5, "EUR"}});
+    release.type = TransactionType::release;
+    capture.parent_id = release.parent_id = hold.transaction_id;
+    const std::vector<intake::IntakeItem> items{full, sent, item(b), hold, capture, release};
     const auto results = accept(items);
     std::vector<Event> handed;
     for (std::size_t i = 0; i < items.size(); ++i)
@@ -316,7 +324,7 @@ TEST_P(IntakeStoreConformance, WhatIsHandedOverIsWhatThePublisherWouldRead) {
     const auto read = outbox->read(std::vector<publish::Lease>{{3, 1, 0}, {4, 1, 0}}, 10);
     ASSERT_TRUE(read) << read.error().message;
     EXPECT_THAT(handed, testing::UnorderedElementsAreArray(*read));
-    EXPECT_EQ(read->size(), 5u);
+    EXPECT_EQ(read->size(), 9u);
 }
 
 TEST_P(IntakeStoreConformance, TransfersAreNumberedInOneOrderInAllTheirLanes) {

@@ -4,7 +4,7 @@ import html
 
 from ladder import RUNGS
 
-_WIDTH, _NAMES, _VALUES, _ROW, _BAR, _TOP, _BOTTOM = 860, 290, 130, 26, 16, 52, 48
+_WIDTH, _NAMES, _VALUES, _ROW, _BAR, _TOP, _BOTTOM = 900, 330, 130, 26, 16, 52, 48
 _COLOURS = {"reached": "#2f7d4f", "missed": "#b4502a", "peer": "#8a8f98"}
 _STYLE = ("text{font:13px system-ui,sans-serif;fill:#1d2430}.title{font-size:16px;font-weight:600}.note{fill:#5b6472}"
           ".floor{stroke:#1d2430;stroke-width:2}.ground{fill:#ffffff}")

@@ -14,7 +14,7 @@
 
 namespace ledgerline::cli {
 
-struct Outcome {
+struct CommandOutcome {
     int code = 0;
     std::string out, err;
 
@@ -27,7 +27,7 @@ struct Outcome {
 };
 
 // arguments: those after the program's name.
-inline Outcome call_command(const std::vector<std::string>& arguments) {
+inline CommandOutcome call_command(const std::vector<std::string>& arguments) {
     std::vector<const char*> argv = {"ledgerline"};
     for (const std::string& argument : arguments) argv.push_back(argument.c_str());
     std::ostringstream out, err;

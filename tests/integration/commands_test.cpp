@@ -16,7 +16,7 @@ using testing::HasSubstr;
 class Commands : public testing::Test {
 protected:
     // The server's or the database's address is added.
-    Outcome call(std::vector<std::string> arguments) {
+    CommandOutcome call(std::vector<std::string> arguments) {
         const std::string& family = arguments.front();
         const bool on_database = family == "migrate" || family == "verify";
         arguments.push_back(on_database ? "--database-url" : "--url");
@@ -25,8 +25,8 @@ protected:
     }
 
     std::string post(const std::string& key, const std::string& type = "CREDIT") {
-        const Outcome posted = call({"tx", "post", "--account", "alice", "--type", type, "--amount-cents", "100",
-                                     "--currency", "EUR", "--key", key, "--wait", "0", "-o", "json"});
+        const CommandOutcome posted = call({"tx", "post", "--account", "alice", "--type", type, "--amount-cents", "100",
+                                            "--currency", "EUR", "--key", key, "--wait", "0", "-o", "json"});
         EXPECT_EQ(posted.code, roles::exit_ok) << posted.err;
         return posted.at("id");
     }
@@ -35,14 +35,14 @@ protected:
 };
 
 TEST_F(Commands, AccountsFromCreationToStatement) {
-    const Outcome created = call({"accounts", "create", "--currency", "EUR", "--reference", "alice",
-                                  "--min-balance-cents", "-500", "--metadata", R"({"tier":1})", "-o", "json"});
+    const CommandOutcome created = call({"accounts", "create", "--currency", "EUR", "--reference", "alice",
+                                         "--min-balance-cents", "-500", "--metadata", R"({"tier":1})", "-o", "json"});
     ASSERT_EQ(created.code, roles::exit_ok) << created.err;
     EXPECT_EQ(created.at("min_balance_cents"), "-500");
     EXPECT_EQ(created.at("metadata.tier"), "1");
     const std::string id = created.at("id");
 
-    const Outcome taken = call({"accounts", "create", "--currency", "EUR", "--reference", "alice"});
+    const CommandOutcome taken = call({"accounts", "create", "--currency", "EUR", "--reference", "alice"});
     EXPECT_EQ(taken.code, roles::exit_refused);
     EXPECT_THAT(taken.err, HasSubstr("HTTP 409, reference_taken"));
 
@@ -55,14 +55,14 @@ TEST_F(Commands, AccountsFromCreationToStatement) {
     EXPECT_EQ(call({"accounts", "activate", "alice", "-o", "json"}).at("status"), "ACTIVE");
 
     server_.apply(post("k1"));
-    const Outcome entries = call({"accounts", "entries", "alice", "-o", "json"});
+    const CommandOutcome entries = call({"accounts", "entries", "alice", "-o", "json"});
     EXPECT_EQ(entries.lines(), 1);
     EXPECT_EQ(entries.at("amount_cents"), "100");
 }
 
 TEST_F(Commands, TablesHaveTitlesAndAlignedNumbers) {
     server_.account(R"("currency":"EUR","reference":"alice")");
-    const Outcome listed = call({"accounts", "list"});
+    const CommandOutcome listed = call({"accounts", "list"});
     EXPECT_EQ(listed.code, roles::exit_ok);
     EXPECT_EQ(listed.lines(), 2);
     EXPECT_THAT(listed.out, HasSubstr("balance_cents"));
@@ -72,7 +72,7 @@ TEST_F(Commands, TablesHaveTitlesAndAlignedNumbers) {
 TEST_F(Commands, ListsGoOverPagesAndSayWhenThereIsMore) {
     for (int i = 0; i < 5; ++i) server_.account();
     EXPECT_EQ(call({"accounts", "list", "--limit", "5", "-o", "json"}).lines(), 5);
-    const Outcome some = call({"accounts", "list", "--limit", "3", "-o", "json"});
+    const CommandOutcome some = call({"accounts", "list", "--limit", "3", "-o", "json"});
     EXPECT_EQ(some.lines(), 3);
     EXPECT_EQ(some.err, "There are more than 3: raise --limit to see the rest.\n");
 }
@@ -85,13 +85,13 @@ TEST_F(Commands, TransactionsArePostedOnce) {
     EXPECT_EQ(call({"tx", "show", id, "-o", "json"}).at("idempotency_key"), "k1");
 
     server_.apply(id, "FAILED");
-    const Outcome failed = call({"tx", "post", "--account", "alice", "--type", "CREDIT", "--amount-cents", "100",
-                                 "--currency", "EUR", "--key", "k1"});
+    const CommandOutcome failed = call({"tx", "post", "--account", "alice", "--type", "CREDIT", "--amount-cents", "100",
+                                        "--currency", "EUR", "--key", "k1"});
     EXPECT_EQ(failed.code, roles::exit_refused) << "it ended FAILED";
     EXPECT_THAT(failed.out, HasSubstr("FAILED"));
 
-    const Outcome reused = call({"tx", "post", "--account", "alice", "--type", "CREDIT", "--amount-cents", "101",
-                                 "--currency", "EUR", "--key", "k1"});
+    const CommandOutcome reused = call({"tx", "post", "--account", "alice", "--type", "CREDIT", "--amount-cents", "101",
+                                        "--currency", "EUR", "--key", "k1"});
     EXPECT_EQ(reused.code, roles::exit_refused);
     EXPECT_THAT(reused.err, HasSubstr("idempotency_key_reused"));
     EXPECT_EQ(call({"tx", "post", "--account", "alice", "--type", "CREDIT", "--amount-cents", "1", "--currency", "EUR",
@@ -108,13 +108,13 @@ TEST_F(Commands, DeadLettersAreReplayedOrDiscarded) {
 
     EXPECT_EQ(call({"dlq", "replay", first, "-o", "json"}).at("state"), "REPLAYED");
     EXPECT_EQ(call({"dlq", "replay", first}).code, roles::exit_ok) << "again";
-    const Outcome mixed = call({"dlq", "discard", first, second, "--yes", "-o", "json"});
+    const CommandOutcome mixed = call({"dlq", "discard", first, second, "--yes", "-o", "json"});
     EXPECT_EQ(mixed.code, roles::exit_refused) << "the first is replayed";
     EXPECT_THAT(mixed.err, HasSubstr(first));
     EXPECT_EQ(mixed.lines(), 1);
     EXPECT_EQ(mixed.at("state"), "DISCARDED") << "the second is decided all the same";
 
-    const Outcome verified = call({"verify", "-o", "json"});
+    const CommandOutcome verified = call({"verify", "-o", "json"});
     EXPECT_EQ(verified.code, roles::exit_ok) << verified.out;
     EXPECT_EQ(verified.at("ok"), "true");
 }
@@ -122,7 +122,7 @@ TEST_F(Commands, DeadLettersAreReplayedOrDiscarded) {
 TEST_F(Commands, ATransactionIsTracedThroughItsLife) {
     server_.account(R"("currency":"EUR","reference":"alice")");
     const std::string id = post("k1");
-    const Outcome waiting = call({"tx", "trace", id});
+    const CommandOutcome waiting = call({"tx", "trace", id});
     EXPECT_EQ(waiting.code, roles::exit_ok) << waiting.err;
     for (const char* part :
          {"accepted  event ", "waits     for a publisher, 0 events before it", ": CREDIT of 100 cents"})
@@ -131,7 +131,7 @@ TEST_F(Commands, ATransactionIsTracedThroughItsLife) {
     const std::string letter = server_.park(id);
     call({"dlq", "replay", letter});
     server_.apply(id);
-    const Outcome done = call({"tx", "trace", id});
+    const CommandOutcome done = call({"tx", "trace", id});
     EXPECT_THAT(done.out,
                 testing::ContainsRegex("accepted +event (.|\n)* published +transactions partition (.|\n)* "
                                        "parked +dead letter " +
@@ -147,7 +147,7 @@ TEST_F(Commands, TopShowsWhatChangesBetweenTwoLooks) {
     auto top = std::async(std::launch::async, [this] { return call({"top", "--once", "-o", "json"}); });
     int posted = 0;
     while (top.wait_for(milliseconds(0)) != std::future_status::ready) post("k" + std::to_string(posted++));
-    const Outcome busy = top.get();
+    const CommandOutcome busy = top.get();
     EXPECT_EQ(busy.code, roles::exit_ok) << busy.err;
     EXPECT_EQ(busy.at("servers.0.up"), "true");
     EXPECT_EQ(busy.at("lanes.11.lane"), "11");
@@ -155,14 +155,14 @@ TEST_F(Commands, TopShowsWhatChangesBetweenTwoLooks) {
     EXPECT_GT(std::stod(busy.at("latencies.0.p95_seconds")), 0);
     EXPECT_EQ(busy.at("to_apply"), busy.at("to_publish")) << "nothing is published here";
 
-    const Outcome idle = call({"top", "--once", "--interval", "100ms"});
+    const CommandOutcome idle = call({"top", "--once", "--interval", "100ms"});
     EXPECT_THAT(idle.out, HasSubstr("0.0/s accepted, 0.0/s published"));
     EXPECT_THAT(idle.out, HasSubstr(std::to_string(posted) + " to publish"));
     EXPECT_EQ(idle.out.find('\x1b'), std::string::npos) << "no terminal";
 }
 
 TEST_F(Commands, TopGoesOnWithoutAServerThatIsAway) {
-    const Outcome one = call({"top", "--once", "--interval", "100ms", "--url", "http://127.0.0.1:1"});
+    const CommandOutcome one = call({"top", "--once", "--interval", "100ms", "--url", "http://127.0.0.1:1"});
     EXPECT_EQ(one.code, roles::exit_ok);
     EXPECT_THAT(one.out, HasSubstr("does not answer: "));
     EXPECT_THAT(one.out, HasSubstr("up, version test"));
@@ -175,7 +175,7 @@ TEST_F(Commands, TopGoesOnWithoutAServerThatIsAway) {
 TEST_F(Commands, LanesShowTheirCursors) {
     server_.account(R"("currency":"EUR","reference":"alice")");
     post("k1");
-    const Outcome lanes = call({"lanes", "-o", "json"});
+    const CommandOutcome lanes = call({"lanes", "-o", "json"});
     EXPECT_EQ(lanes.code, roles::exit_ok);
     EXPECT_EQ(lanes.lines(), 48);
     EXPECT_THAT(lanes.out, HasSubstr(R"("last_seq":1)"));
@@ -191,7 +191,7 @@ TEST_F(Commands, LanesAndVerifyShowWhatHaltsALane) {
     EXPECT_THAT(call({"lanes", "-o", "json"}).out, HasSubstr(R"("halts":[{"stage":"apply","seq":1,)"));
     EXPECT_THAT(call({"lanes"}).out, ContainsRegex("apply at 1 since [-0-9T:.]+Z: not_recognized: why"));
     EXPECT_THAT(call({"top", "--once", "--interval", "100ms"}).out, HasSubstr("apply halted at 1: not_recognized"));
-    const Outcome verified = call({"verify"});
+    const CommandOutcome verified = call({"verify"});
     EXPECT_EQ(verified.code, roles::exit_refused);
     EXPECT_THAT(verified.out, HasSubstr("FAILED  no lane is halted"));
     EXPECT_THAT(verified.out, HasSubstr("The ledger is intact, but a lane is not moving"));
@@ -201,7 +201,7 @@ TEST_F(Commands, MigrateTellsWhereTheSchemaIs) {
     EXPECT_EQ(call({"migrate", "status"}).code, roles::exit_ok);
     EXPECT_EQ(call({"migrate", "up", "-o", "json"}).at("applied"), "[]");
     server_.database().run("DELETE FROM schema_migrations");
-    const Outcome missing = call({"migrate", "status", "-o", "json"});
+    const CommandOutcome missing = call({"migrate", "status", "-o", "json"});
     EXPECT_EQ(missing.code, roles::exit_refused);
     EXPECT_EQ(missing.at("state"), "missing");
     EXPECT_EQ(call({"verify"}).code, roles::exit_broken) << "a schema that this binary does not know";
@@ -212,7 +212,7 @@ TEST_F(Commands, VerifyNamesDamageAndFails) {
     server_.database().run(
         "INSERT INTO decisions (lane, seq, transaction_id, account_id, amount_cents, balance_after_cents, floor_cents, "
         "processed_at, kind) SELECT -1, 1, id, id, 7, 7, 0, now(), 'POSTED' FROM account_settings");
-    const Outcome damaged = call({"verify"});
+    const CommandOutcome damaged = call({"verify"});
     EXPECT_EQ(damaged.code, roles::exit_refused);
     EXPECT_THAT(damaged.out, HasSubstr("FAILED  every balance is the sum of the account's entries"));
     EXPECT_THAT(damaged.out, HasSubstr("the account's latest decision is in lane -1"));
@@ -220,17 +220,17 @@ TEST_F(Commands, VerifyNamesDamageAndFails) {
 }
 
 TEST_F(Commands, HealthIsWhatTheServerSaysOfItself) {
-    const Outcome ready = call({"health", "-o", "json"});
+    const CommandOutcome ready = call({"health", "-o", "json"});
     EXPECT_EQ(ready.code, roles::exit_ok) << ready.err;
     EXPECT_EQ(ready.at("status"), "ready");
     server_.api().begin_stop();
-    const Outcome leaving = call({"health"});
+    const CommandOutcome leaving = call({"health"});
     EXPECT_EQ(leaving.code, roles::exit_unavailable);
     EXPECT_THAT(leaving.err, HasSubstr("Missing: server."));
 }
 
 TEST_F(Commands, ADatabaseThatIsAwayIsSaidSo) {
-    const Outcome away = call_command({"verify", "--database-url", "postgresql://127.0.0.1:1/none"});
+    const CommandOutcome away = call_command({"verify", "--database-url", "postgresql://127.0.0.1:1/none"});
     EXPECT_EQ(away.code, roles::exit_unavailable);
     EXPECT_THAT(away.err, HasSubstr("cannot connect to PostgreSQL"));
 }

@@ -16,7 +16,7 @@ using testing::HasSubstr;
 
 class DeadLetterCommands : public testing::Test {
 protected:
-    Outcome call(std::vector<std::string> arguments) {
+    CommandOutcome call(std::vector<std::string> arguments) {
         arguments.insert(arguments.begin(), "dlq");
         arguments.insert(arguments.end(), {"--url", server_.url()});
         return call_command(arguments);
@@ -62,7 +62,7 @@ TEST_F(DeadLetterCommands, ListsByFilter) {
     const auto listed = [&](std::vector<std::string> filter) {
         filter.insert(filter.begin(), "list");
         filter.insert(filter.end(), {"-o", "json"});
-        const Outcome list = call(filter);
+        const CommandOutcome list = call(filter);
         EXPECT_EQ(list.code, roles::exit_ok) << list.err;
         return list.lines();
     };
@@ -81,7 +81,7 @@ TEST_F(DeadLetterCommands, ListsByFilter) {
 TEST_F(DeadLetterCommands, ASelectionIsOnlyShownWithoutYes) {
     park(7, alice_);
     make_foreign();
-    const Outcome shown = call({"replay", "--all", "-o", "json"});
+    const CommandOutcome shown = call({"replay", "--all", "-o", "json"});
     EXPECT_EQ(shown.code, roles::exit_ok);
     EXPECT_EQ(shown.at("dry_run"), "true");
     EXPECT_EQ(shown.at("selected"), "8");
@@ -91,7 +91,7 @@ TEST_F(DeadLetterCommands, ASelectionIsOnlyShownWithoutYes) {
     EXPECT_EQ(shown.at("amounts.0.amount_cents"), "700");
     EXPECT_NE(shown.at("sample.4.id"), "missing");
     EXPECT_THAT(shown.err, HasSubstr("Nothing was done"));
-    const Outcome table = call({"discard", "--class", "permanent", "--max", "3"});
+    const CommandOutcome table = call({"discard", "--class", "permanent", "--max", "3"});
     EXPECT_THAT(table.out, HasSubstr("23514"));
     EXPECT_THAT(table.err, HasSubstr("7 parked letters are selected, 3 would be discarded"));
     EXPECT_EQ(states(), "PARKED 8");
@@ -100,8 +100,8 @@ TEST_F(DeadLetterCommands, ASelectionIsOnlyShownWithoutYes) {
 TEST_F(DeadLetterCommands, ReplaysASelectionInItsOrderAndPutsItOnRecord) {
     const auto letters = park(120, alice_);  // two pages
     make_foreign();
-    const Outcome done = call({"replay", "--account", "alice", "--yes", "--rate", "10000", "--operator", "ann",
-                               "--reason", "fixed", "-o", "json"});
+    const CommandOutcome done = call({"replay", "--account", "alice", "--yes", "--rate", "10000", "--operator", "ann",
+                                      "--reason", "fixed", "-o", "json"});
     EXPECT_EQ(done.code, roles::exit_ok) << done.err;
     EXPECT_EQ(done.at("decided"), "120");
     EXPECT_EQ(done.at("left"), "0");
@@ -113,7 +113,7 @@ TEST_F(DeadLetterCommands, ReplaysASelectionInItsOrderAndPutsItOnRecord) {
     EXPECT_EQ(value("SELECT count(*) || ' ' || min(operator) || ' ' || min(reason) || ' ' || count(DISTINCT bulk_id) "
                     "FROM dead_letter_decisions"),
               "120 ann fixed 1");
-    const Outcome shown = call({"show", letters[3]});
+    const CommandOutcome shown = call({"show", letters[3]});
     EXPECT_THAT(shown.out, HasSubstr("ann"));
     EXPECT_THAT(shown.out, HasSubstr(done.at("bulk_id")));
     EXPECT_EQ(call({"show", letters[3], "-o", "json"}).at("audit.0.operator"), "ann");
@@ -121,7 +121,7 @@ TEST_F(DeadLetterCommands, ReplaysASelectionInItsOrderAndPutsItOnRecord) {
 
 TEST_F(DeadLetterCommands, DecidesTheOldestUpToTheCapAndGoesOnWithTheRest) {
     const auto letters = park(5, alice_);
-    const Outcome first = call({"discard", "--all", "--yes", "--max", "2", "-o", "json"});
+    const CommandOutcome first = call({"discard", "--all", "--yes", "--max", "2", "-o", "json"});
     EXPECT_EQ(first.code, roles::exit_ok) << first.err;
     EXPECT_EQ(first.at("decided"), "2");
     EXPECT_EQ(first.at("left"), "3");
@@ -136,7 +136,7 @@ TEST_F(DeadLetterCommands, ForeignLettersCanBeDiscardedInBulkButNotReplayed) {
     make_foreign();
     const auto letters = park(1, alice_);
     EXPECT_EQ(call({"replay", "--class", "foreign", "--yes"}).code, roles::exit_usage);
-    const Outcome replayed = call({"replay", "--all", "--yes", "-o", "json"});
+    const CommandOutcome replayed = call({"replay", "--all", "--yes", "-o", "json"});
     EXPECT_EQ(replayed.code, roles::exit_ok) << replayed.err;
     EXPECT_EQ(replayed.at("decided"), "1");
     EXPECT_EQ(replayed.at("foreign_left_out"), "1");
@@ -149,7 +149,7 @@ TEST_F(DeadLetterCommands, ALetterThatIsRefusedHoldsUpNoOther) {
     server_.database().run(
         "ALTER TABLE dead_letters DROP CONSTRAINT dead_letters_foreign, DROP CONSTRAINT dead_letters_proven");
     change(letters[1], "transaction_id = NULL");
-    const Outcome done = call({"replay", "--all", "--yes", "-o", "json"});
+    const CommandOutcome done = call({"replay", "--all", "--yes", "-o", "json"});
     EXPECT_EQ(done.code, roles::exit_refused);
     EXPECT_EQ(done.at("decided"), "2");
     EXPECT_EQ(done.at("refused"), "1");

@@ -10,8 +10,8 @@ constexpr WallTime kExpiry{std::chrono::seconds(1'000)};
 constexpr WallTime kInTime = kExpiry - std::chrono::microseconds(1);
 
 struct Scene {
-    AccountState payer{.currency = "EUR", .balance_cents = 100, .held_cents = 60};
-    AccountState payee{.currency = "EUR"};
+    AccountState payer{.id = {}, .currency = "EUR", .balance_cents = 100, .held_cents = 60};
+    AccountState payee{.id = {}, .currency = "EUR"};
     Hold hold{.status = HoldStatus::open, .amount_cents = 60, .expires_at = kExpiry};
 
     Posting capture(std::int64_t cents, bool final, WallTime at = kInTime) {
@@ -73,7 +73,7 @@ TEST(Hold, OfASuspendedAccountIsReleasedButNotCaptured) {
 }
 
 TEST(Hold, TakesOnlyWhatIsAvailable) {
-    AccountState account{.currency = "EUR", .balance_cents = 100, .min_balance_cents = -10, .held_cents = 60};
+    AccountState account{.id = {}, .currency = "EUR", .balance_cents = 100, .min_balance_cents = -10, .held_cents = 60};
     const auto open = [&](std::int64_t cents, WallTime at = kInTime) {
         Hold hold{.amount_cents = cents, .expires_at = kExpiry};
         Touch touches[] = {{&account, 0, "EUR"}};

@@ -18,10 +18,6 @@ public:
 
     Random& random() { return random_; }
 
-    // Ends every session of the database: the next call of each store fails, whatever it is.
-    void end_sessions() { ++sessions_ended_; }
-    unsigned sessions_ended() const { return sessions_ended_; }
-
     // Something else runs in the middle of a call: another process goes on while this one is held up. Not reentrant.
     std::function<void()> interleave = [] {};
     void maybe_interleave(unsigned per_mille) {
@@ -41,7 +37,6 @@ private:
     Random& random_;
     bool active_ = true;
     bool interleaving_ = false;
-    unsigned sessions_ended_ = 0;
 };
 
 }  // namespace ledgerline::test

@@ -17,82 +17,68 @@ inline constexpr unsigned fails_after_commit = 15;
 inline constexpr unsigned fails_unknown = 5;
 inline constexpr unsigned held_up = 20;
 
-// What a store calls the database through. A session that has ended fails one call; the next one has a new session.
-class FaultySession {
-public:
-    explicit FaultySession(Faults& faults) : faults_(faults), sessions_ended_(faults.sessions_ended()) {}
-
-    bool has_ended() { return std::exchange(sessions_ended_, faults_.sessions_ended()) != faults_.sessions_ended(); }
-
-    // Runs one transaction of a store.
-    template <class Call>
-    auto run(Call&& call) -> decltype(call()) {
-        if (has_ended()) return failure(Disposition::retry, "57P01", "simulated end of the server");
-        if (faults_.happen(fails_before)) return std::unexpected(faults_.outage());
-        auto result = call();
-        if (faults_.happen(fails_after_commit))
-            return failure(Disposition::retry, "08006", "simulated loss of the connection after the commit");
-        return result;
-    }
-
-private:
-    Faults& faults_;
-    unsigned sessions_ended_;
-};
+// Runs one transaction of a store under these faults.
+template <class Call>
+auto under_faults(Faults& faults, Call&& call) -> decltype(call()) {
+    if (faults.happen(fails_before)) return std::unexpected(faults.outage());
+    auto result = call();
+    if (faults.happen(fails_after_commit))
+        return failure(Disposition::retry, "08006", "simulated loss of the connection after the commit");
+    return result;
+}
 
 class FaultyOutboxStore final : public publish::OutboxStore {
 public:
     FaultyOutboxStore(std::unique_ptr<publish::OutboxStore> store, Faults& faults)
-        : store_(std::move(store)), faults_(faults), session_(faults) {}
+        : store_(std::move(store)), faults_(faults) {}
 
     Result<std::vector<publish::Lease>> renew(const std::string& owner, milliseconds term) override {
-        return session_.run([&] { return store_->renew(owner, term); });
+        return under_faults(faults_, [&] { return store_->renew(owner, term); });
     }
     Result<void> expire_others(const std::string& owner) override {
-        return session_.run([&] { return store_->expire_others(owner); });
+        return under_faults(faults_, [&] { return store_->expire_others(owner); });
     }
     Result<void> release(const std::string& owner) override {
-        return session_.run([&] { return store_->release(owner); });
+        return under_faults(faults_, [&] { return store_->release(owner); });
     }
     Result<std::vector<Event>> read(std::span<const publish::Lease> leases, std::size_t events_max) override {
-        return session_.run([&] { return store_->read(leases, events_max); });
+        return under_faults(faults_, [&] { return store_->read(leases, events_max); });
     }
     Result<std::vector<bool>> advance(const std::string& owner, std::span<const publish::Advance> advances) override {
         faults_.maybe_interleave(held_up);
-        return session_.run([&] { return store_->advance(owner, advances); });
+        return under_faults(faults_, [&] { return store_->advance(owner, advances); });
     }
     Result<void> record_failure(const publish::Lease& lease, const std::string& owner,
                                 const std::string& error) override {
-        return session_.run([&] { return store_->record_failure(lease, owner, error); });
+        return under_faults(faults_, [&] { return store_->record_failure(lease, owner, error); });
     }
     Result<bool> halt(const publish::Lease& lease, const std::string& owner, const LaneHalt& halt) override {
-        return session_.run([&] { return store_->halt(lease, owner, halt); });
+        return under_faults(faults_, [&] { return store_->halt(lease, owner, halt); });
     }
     Result<void> clear_halts(std::span<const int> lanes) override {
-        return session_.run([&] { return store_->clear_halts(lanes); });
+        return under_faults(faults_, [&] { return store_->clear_halts(lanes); });
     }
     Result<publish::Backlog> backlog() override {
-        return session_.run([&] { return store_->backlog(); });
+        return under_faults(faults_, [&] { return store_->backlog(); });
     }
 
 private:
     std::unique_ptr<publish::OutboxStore> store_;
     Faults& faults_;
-    FaultySession session_;
 };
 
 class FaultyLedgerStore final : public apply::LedgerStore {
 public:
     FaultyLedgerStore(std::unique_ptr<apply::LedgerStore> store, Faults& faults)
-        : store_(std::move(store)), faults_(faults), session_(faults) {}
+        : store_(std::move(store)), faults_(faults) {}
 
     Result<std::vector<apply::LaneState>> load(std::span<const int> lanes) override {
-        return session_.run([&] { return store_->load(lanes); });
+        return under_faults(faults_, [&] { return store_->load(lanes); });
     }
     Result<apply::ApplyReport> apply(std::span<const apply::LaneRun> runs) override {
         faults_.maybe_interleave(held_up);
         if (faults_.happen(fails_unknown)) return failure(Disposition::refuse, "P0001", "simulated unknown failure");
-        return session_.run([&] { return store_->apply(runs); });
+        return under_faults(faults_, [&] { return store_->apply(runs); });
     }
     Result<apply::HeadReport> apply_head(const apply::LaneRun& run) override {
         faults_.maybe_interleave(held_up);
@@ -103,47 +89,46 @@ public:
                 .event_id = run.refs.front().event_id};
             return head;
         }
-        return session_.run([&] { return store_->apply_head(run); });
+        return under_faults(faults_, [&] { return store_->apply_head(run); });
     }
     Result<std::vector<bool>> prove(int lane, std::span<const apply::EventRef> refs) override {
-        return session_.run([&] { return store_->prove(lane, refs); });
+        return under_faults(faults_, [&] { return store_->prove(lane, refs); });
     }
     Result<int> count_attempt(int lane, std::int64_t applied_seq) override {
-        return session_.run([&] { return store_->count_attempt(lane, applied_seq); });
+        return under_faults(faults_, [&] { return store_->count_attempt(lane, applied_seq); });
     }
     Result<bool> park(int lane, std::int64_t applied_seq, const apply::ParkedEvent& letter) override {
         faults_.maybe_interleave(held_up);
-        return session_.run([&] { return store_->park(lane, applied_seq, letter); });
+        return under_faults(faults_, [&] { return store_->park(lane, applied_seq, letter); });
     }
     Result<std::size_t> park_foreign(std::span<const apply::ForeignMessage> letters) override {
-        return session_.run([&] { return store_->park_foreign(letters); });
+        return under_faults(faults_, [&] { return store_->park_foreign(letters); });
     }
     Result<bool> rewind(int lane, std::int64_t applied_seq) override {
         faults_.maybe_interleave(held_up);
-        return session_.run([&] { return store_->rewind(lane, applied_seq); });
+        return under_faults(faults_, [&] { return store_->rewind(lane, applied_seq); });
     }
     Result<bool> halt(int lane, const LaneHalt& halt) override {
-        return session_.run([&] { return store_->halt(lane, halt); });
+        return under_faults(faults_, [&] { return store_->halt(lane, halt); });
     }
     Result<bool> clear_halt(int lane) override {
-        return session_.run([&] { return store_->clear_halt(lane); });
+        return under_faults(faults_, [&] { return store_->clear_halt(lane); });
     }
 
 private:
     std::unique_ptr<apply::LedgerStore> store_;
     Faults& faults_;
-    FaultySession session_;
 };
 
 class FaultyIntakeStore final : public intake::IntakeStore {
 public:
     FaultyIntakeStore(std::unique_ptr<intake::IntakeStore> store, Faults& faults)
-        : store_(std::move(store)), faults_(faults), session_(faults) {}
+        : store_(std::move(store)), faults_(faults) {}
 
     using intake::IntakeStore::accept;
     Result<std::vector<intake::IntakeResult>> accept(std::span<const intake::IntakeItem> items,
                                                      const intake::LaneWaits& waits) override {
-        if (session_.has_ended() || faults_.happen(fails_before)) return std::unexpected(faults_.outage());
+        if (faults_.happen(fails_before)) return std::unexpected(faults_.outage());
         auto result = store_->accept(items, waits);
         if (faults_.happen(fails_after_commit))
             return failure(Disposition::retry, std::string(db::outcome_unknown),
@@ -155,7 +140,6 @@ public:
 private:
     std::unique_ptr<intake::IntakeStore> store_;
     Faults& faults_;
-    FaultySession session_;
 };
 
 }  // namespace ledgerline::test

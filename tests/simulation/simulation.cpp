@@ -60,7 +60,6 @@ Simulation::Simulation(std::uint64_t seed)
         for (std::uint64_t left = draw(8); left > 0; --left) step_anything();
     };
     open_accounts();
-    copy_to_standby();
 }
 
 Simulation::~Simulation() = default;
@@ -91,9 +90,6 @@ void Simulation::step_anything() {
     if (what < 975) return replay_a_letter();
     if (what < 985) return restart_publisher(what % 2);
     if (what < 995) return restart_worker(what % 2);
-    if (what == 995) return copy_to_standby();
-    if (what == 996) return fail_over();
-    if (what == 997) return kill_server();
     clock_.advance(std::chrono::seconds(draw(20)));
 }
 
@@ -200,7 +196,7 @@ void Simulation::restart_worker(std::size_t index) {
     workers_[index] = std::make_unique<WorkerProcess>(*this);
 }
 
-// An operator fixes the cause, or does not, and replays.
+// An operator mends what was wrong, or not, and replays.
 void Simulation::replay_a_letter() {
     auto& letters = database_.tables.letters;
     const auto letter =
@@ -208,27 +204,6 @@ void Simulation::replay_a_letter() {
     if (letter == letters.end()) return;
     if (draw(2) == 0) database_.tables.poisoned.erase(letter->transaction_id);
     database_.replay(letter->id, ids_.next());
-}
-
-void Simulation::copy_to_standby() {
-    standby_ = database_.tables;
-    standby_receipts_ = receipts_.size();
-}
-
-// A standby that lags behind is promoted. What it had not received is lost, and places are given a second time; the bus
-// still has messages of both.
-void Simulation::fail_over() {
-    database_.tables = standby_;
-    receipts_.resize(standby_receipts_);
-    faults_.end_sessions();
-}
-
-// As kill -9 of the postmaster: all sessions end at once, and the last commits that nobody waited for are lost, which
-// are those of the publish cursor.
-void Simulation::kill_server() {
-    for (auto& [number, lane] : database_.tables.lanes)
-        lane.published_seq = std::max<std::int64_t>(lane.published_seq - static_cast<std::int64_t>(draw(8)), 0);
-    faults_.end_sessions();
 }
 
 void Simulation::let_time_pass() { clock_.advance(milliseconds(draw(30))); }

@@ -57,9 +57,6 @@ private:
     void restart_publisher(std::size_t index);
     void restart_worker(std::size_t index);
     void replay_a_letter();
-    void copy_to_standby();
-    void fail_over();
-    void kill_server();
     void let_time_pass();
     bool at_rest() const;
     std::uint64_t draw(std::uint64_t bound) { return random_.below(bound); }
@@ -82,8 +79,6 @@ private:
     std::vector<intake::IntakeItem> repeatable_;  // some that were sent before
     std::vector<intake::IntakeItem> unanswered_;  // a batch whose fate the client does not know
     std::vector<Receipt> receipts_;
-    MemoryTables standby_;              // what it has received
-    std::size_t standby_receipts_ = 0;  // how many receipts had been given then
 };
 
 }  // namespace ledgerline::test

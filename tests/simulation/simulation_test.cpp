@@ -1,5 +1,5 @@
-// The promises G1 to G5 under everything at once: a faulty bus, a database that comes and goes, is killed and
-// loses what it committed last, processes that crash and others that are held up and come back as zombies.
+// The promises G1 to G5 under everything at once: a faulty bus, a database that comes and goes, processes that crash
+// and others that are held up and come back as zombies.
 //
 // LEDGERLINE_SIMULATION_SEED=N runs one seed only; LEDGERLINE_SIMULATION_SEEDS=N runs that many of them, from 1 on.
 #include "simulation.h"

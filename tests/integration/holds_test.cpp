@@ -32,7 +32,7 @@ protected:
         return pipeline_.api().post(path, body, {{"Prefer", "wait=10"}});
     }
     Answer pay(const std::string& account, const std::string& key, int cents, const std::string& type) const {
-        return post("/v1/transactions", ApiServer::transaction(account, key, cents, type));
+        return post("/v1/transactions", transaction_json(account, key, cents, type));
     }
     Answer hold(const std::string& account, const std::string& key, std::int64_t cents,
                 const std::string& more = "") const {
@@ -290,7 +290,7 @@ TEST_F(Holds, OfManyClientsAreWhatAModelSays) {
                 const auto kind = random.below(holds.empty() ? 3 : 6);
                 if (kind < 2) {
                     pipeline_.api().post("/v1/transactions",
-                                         ApiServer::transaction(account, key, cents, kind == 0 ? "DEBIT" : "CREDIT"));
+                                         transaction_json(account, key, cents, kind == 0 ? "DEBIT" : "CREDIT"));
                 } else if (kind == 2) {
                     const std::string more = random.below(3) == 0 ? R"(,"expires_in_s":1)" : "";
                     holds.push_back(pipeline_.api().post("/v1/holds", hold_json(account, key, cents, more)).at("id"));

@@ -168,7 +168,7 @@ TEST_P(LedgerStoreConformance, ProvesEachRefOnItsOwn) {
 
 TEST_P(LedgerStoreConformance, AnEventOfANewerVersionIsLeftAlone) {
     Event newer = new_event(open_account(kLane), kLane, 1);
-    newer.schema_version = event_schema_version_with_legs + 1;
+    newer.schema_version = event_schema_version_of_holds + 1;
     database_->insert(newer);
     EXPECT_EQ(apply(std::vector{newer}, 0).status, Status::version_unknown);
     EXPECT_EQ(state().applied_seq, 0);
@@ -477,7 +477,7 @@ TEST_P(LedgerStoreConformance, ATransferWaitsForWhatWasAcceptedBeforeInAnyOfItsL
 TEST_P(LedgerStoreConformance, WhatWaitsForAnEventThatIsTooNewIsLeftAlone) {
     const Uuid a = open_account(kLane, 100), b = open_account(4);
     Event newer = new_event(b, 4, 1);
-    newer.schema_version = event_schema_version_with_legs + 1;
+    newer.schema_version = event_schema_version_of_holds + 1;
     database_->insert(newer);
     const auto before = insert_credits(a, kLane, 1, 1);
     const auto places = insert_transfer({{a, b, 5, "EUR"}});
@@ -634,8 +634,14 @@ TEST_P(LedgerStoreConformance, HoldsAreDecidedWithWhatSettlesThem) {
     send(TransactionType::release, 65, other);
     const std::vector<Event> events = database_->events(kLane);
     ASSERT_EQ(events.size(), 12u);
-    const apply::ApplyResult result = apply(events, 0);
-    ASSERT_EQ(result.status, Status::applied);
+    // A round may stop at what waits for other lanes: the next one goes on.
+    std::vector<apply::Applied> applied;
+    while (applied.size() < events.size()) {
+        const std::size_t before = applied.size();
+        const apply::ApplyResult result = apply(std::span(events).subspan(before), static_cast<std::int64_t>(before));
+        std::ranges::copy(result.outcomes, std::back_inserter(applied));
+        ASSERT_GT(applied.size(), before);
+    }
     const std::vector<std::pair<std::string, std::int64_t>> expected{{"", 100},
                                                                      {"", 100},
                                                                      {"insufficient_balance", 100},
@@ -654,7 +660,7 @@ TEST_P(LedgerStoreConformance, HoldsAreDecidedWithWhatSettlesThem) {
     for (std::size_t i = 0; i < expected.size(); ++i) {
         EXPECT_EQ(outcomes[i].failure_code, expected[i].first) << i;
         EXPECT_EQ(outcomes[i].balance_after_cents, expected[i].second) << i;
-        EXPECT_EQ(result.outcomes[i].posting.held_after_cents, helds[i]) << i;
+        EXPECT_EQ(applied[i].posting.held_after_cents, helds[i]) << i;
     }
     EXPECT_EQ(database_->balance_cents(payee), 35);
 
@@ -666,7 +672,11 @@ TEST_P(LedgerStoreConformance, HoldsAreDecidedWithWhatSettlesThem) {
     send(TransactionType::capture, 65, open, part);
     send(TransactionType::capture, 1, hold, part);
     later = database_->events(kLane);
-    apply(std::span(later).subspan(13), 13);
+    while (state().applied_seq < 16) {
+        const auto before = static_cast<std::size_t>(state().applied_seq);
+        apply(std::span(later).subspan(before), state().applied_seq);
+        ASSERT_GT(state().applied_seq, static_cast<std::int64_t>(before));
+    }
     EXPECT_THAT(database_->outcomes(kLane), testing::SizeIs(16));
     EXPECT_EQ(database_->outcomes(kLane)[13].failure_code, "capture_exceeds_hold");
     EXPECT_EQ(database_->outcomes(kLane)[14].failure_code, "");

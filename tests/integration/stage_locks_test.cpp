@@ -107,7 +107,7 @@ protected:
     // Of the first item.
     void hold_an_apply_open() {
         const std::vector<int> lanes{kLane};
-        const std::vector<std::int64_t> seqs{1}, balances{100}, floors{0};
+        const std::vector<std::int64_t> seqs{1}, balances{100}, floors{0}, held{0};
         const std::vector<std::optional<std::string>> none{std::nullopt};
         hold_open({sql::ApplyLockLanes{lanes}, sql::ApplyAppliedSeqs{lanes},
                    sql::ApplyReadWindows{.lanes = lanes, .last_seqs = seqs, .window_max = 10},
@@ -116,7 +116,9 @@ protected:
                                     .balances_after_cents = balances,
                                     .floors_cents = floors,
                                     .failure_codes = none,
-                                    .failure_reasons = none}});
+                                    .failure_reasons = none,
+                                    .held_deltas_cents = held,
+                                    .held_after_cents = held}});
     }
 
     TestDatabase database_;

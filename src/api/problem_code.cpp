@@ -1,7 +1,6 @@
 #include "api/problem_code.h"
 
 #include <algorithm>
-#include <iterator>
 #include <utility>
 
 #include "observe/log.h"
@@ -77,9 +76,9 @@ http::Problem problem(ProblemCode code, std::string detail, std::string field) {
 }
 
 http::Problem problem_of_failure(std::string_view failure_code, std::string_view reason) {
-    const auto* const kind = std::ranges::find(kKinds, failure_code, &ProblemKind::name);
+    const ProblemKind& no_money = kind_of(insufficient_balance);
     http::Problem document;
-    document.status = kind != std::end(kKinds) ? kind->status : kind_of(discarded).status;
+    document.status = failure_code == no_money.name ? no_money.status : 422;
     document.code = failure_code;
     document.detail = "The transaction was accepted and ended as FAILED: " + http::echo(reason);
     return document;

@@ -69,8 +69,8 @@ http::Problem problem(ProblemCode code, std::string detail, std::string field = 
 // outcome_unknown.
 http::Problem problem_of(const Error& error);
 
-// For a transaction that ended as FAILED: its failure code is the problem's. The status is that of the
-// code: 402 insufficient_balance, 409 where a hold's state is the reason, 422 otherwise.
+// For a transaction that ended as FAILED: its failure code is the problem's. 402 insufficient_balance,
+// 422 any other, also those that are a conflict (409) where a request is refused before it is stored.
 http::Problem problem_of_failure(std::string_view failure_code, std::string_view reason);
 
 }  // namespace ledgerline::api

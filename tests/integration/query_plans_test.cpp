@@ -218,9 +218,10 @@ TEST_P(QueryPlans, OfIntake) {
     expect_bounded(sql::IntakeLockFreeLanes::statement, kAllLanes);
     expect_bounded(sql::IntakeReadAccounts::statement, accounts);
     expect_bounded(sql::IntakeReadKeys::statement,
-                   fmt::format("{}, {}, {}, {}, {}, {}, {}, {}, {}", column("100", "bigint"), column("'EUR'", "text"),
+                   fmt::format("{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}", column("100", "bigint"), column("'EUR'", "text"),
                                column("'CREDIT'", "text"), array("SELECT generate_series(0, 499)", "text"),
                                column("NULL", "jsonb"), column("NULL", "text"), column("NULL", "jsonb"),
+                               column("NULL", "text"), column("NULL", "jsonb"),
                                array("SELECT generate_series(1, 500)", "integer"), accounts));
 }
 

@@ -11,7 +11,7 @@ namespace ledgerline::test {
 namespace {
 
 constexpr int kClients = 4;
-constexpr int kFlood = 96;
+constexpr int kFlood = 256;
 constexpr int kFloodBatch = 500;
 constexpr std::int64_t kLookMs = 200;
 // Every process, whatever is offered. The queue of the API holds 20 000 rows, each some hundreds of bytes.

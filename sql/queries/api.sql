@@ -14,9 +14,11 @@
 
 -- record: transaction
 -- columns: id uuid, account_id uuid, amount_cents int8, currency text, type text, status text, idempotency_key text,
---   legs jsonb?, reference text?, metadata jsonb?, failure_code text?, failure_reason text?, dead_letter_id uuid?, lane int4, seq int8,
---   created_at timestamptz, updated_at timestamptz
--- A transaction. account_id: the first that it touches. legs: of a transfer, an array. metadata: an object. lane, seq: the place of the event that decided it or will decide it.
+--   legs jsonb?, reference text?, metadata jsonb?, hold_id uuid?, reverses uuid?, reversed_cents int8, reason text?,
+--   previous_id uuid?, occurred_at timestamptz?, failure_code text?, failure_reason text?, dead_letter_id uuid?,
+--   lane int4, seq int8, created_at timestamptz, updated_at timestamptz
+-- A transaction. account_id: the first that it touches. legs: of a transfer, capture or reversal, an array. metadata: an
+-- object. reversed_cents: by all reversals of it. lane, seq: the place of the event that decided it or will decide it.
 
 -- record: hold
 -- columns: id uuid, account_id uuid, to_account_id uuid?, amount_cents int8, currency text, status text, state text,
@@ -307,6 +309,11 @@ FROM (SELECT {s.transaction}, sum(octet_length(s.metadata::text)) OVER earlier A
 WHERE coalesce(bytes_before, 0) <= $3::bigint
 ORDER BY id DESC
 
+-- name: transaction_to_reverse
+-- args: id uuid
+-- row: account_id uuid, type text, status text, amount_cents int8, currency text, legs jsonb?, reversed_cents int8
+SELECT account_id, type, status, amount_cents, currency, legs, reversed_cents FROM transaction_states WHERE id = $1::uuid
+
 -- name: applied_seqs
 -- row: lane int4, applied_seq int8
 SELECT lane, applied_seq FROM lane_cursors ORDER BY lane
@@ -350,10 +357,11 @@ FROM holds h
                         LIMIT 1) k ON true
 WHERE h.id = $1::uuid
 
--- name: key_is_known
+-- name: amount_of_key
 -- args: account_id uuid, idempotency_key text
--- row: known bool
-SELECT EXISTS (SELECT FROM accepted WHERE account_id = $1::uuid AND idempotency_key = $2::text) AS known
+-- row: amount_cents int8
+-- Of the transaction that the key has for this account; none when it is unknown.
+SELECT amount_cents FROM accepted WHERE account_id = $1::uuid AND idempotency_key = $2::text
 
 -- name: holds_page
 -- args: before uuid, rows_max int8, bytes_max int8, state text?

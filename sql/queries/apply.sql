@@ -72,7 +72,7 @@ WHERE n.last_seq > c.applied_seq
 -- args: lanes int4[], last_seqs int8[], window_max int8
 -- row: lane int4, seq int8, event_id uuid, schema_version int4, traceparent text, created_at timestamptz,
 --   transaction_id uuid, account_id uuid, net_cents int8, places int4, is_first bool, amount_cents int8, currency text,
---   type text, account_currency text, balance_cents int8, held_cents int8, min_balance_cents int8, suspended bool,
+--   type text, parent_id uuid?, previous_id uuid?, account_currency text, balance_cents int8, held_cents int8, min_balance_cents int8, suspended bool,
 --   verdict text?
 -- The undecided places of these lanes up to last_seqs, and their accounts as the decisions so far have left them.
 WITH place AS MATERIALIZED (
@@ -83,12 +83,12 @@ WITH place AS MATERIALIZED (
                                              0) AS applied_seq OFFSET 0) c
          CROSS JOIN LATERAL (
              (SELECT lane, seq, event_id, account_id, net_cents, places, id AS transaction_id, traceparent, created_at,
-                     NULL::text AS verdict, true AS is_first, schema_version, amount_cents, currency, type
+                     NULL::text AS verdict, true AS is_first, schema_version, amount_cents, currency, type, parent_id, previous_id
               FROM accepted WHERE lane = w.lane AND seq > c.applied_seq AND seq <= w.last_seq ORDER BY seq LIMIT $3)
              UNION ALL
              (SELECT e.lane, e.seq, e.event_id, e.account_id, e.net_cents, e.places, e.transaction_id,
                      coalesce(e.traceparent, t.traceparent), e.created_at, e.verdict, e.account_id = t.account_id,
-                     t.schema_version, t.amount_cents, t.currency, t.type
+                     t.schema_version, t.amount_cents, t.currency, t.type, t.parent_id, t.previous_id
               FROM (SELECT * FROM places WHERE lane = w.lane AND seq > c.applied_seq AND seq <= w.last_seq
                     ORDER BY seq LIMIT $3) e
                    CROSS JOIN LATERAL (SELECT * FROM accepted WHERE id = e.transaction_id LIMIT 1) t)) p
@@ -102,7 +102,7 @@ WITH place AS MATERIALIZED (
 )
 SELECT p.lane, p.seq, p.event_id, p.schema_version::integer AS schema_version, coalesce(p.traceparent, '') AS traceparent,
        p.created_at, p.transaction_id, p.account_id, p.net_cents, p.places::integer AS places, p.is_first, p.amount_cents,
-       p.currency, p.type, a.currency AS account_currency, coalesce(a.latest[1], 0) AS balance_cents,
+       p.currency, p.type, p.parent_id, p.previous_id, a.currency AS account_currency, coalesce(a.latest[1], 0) AS balance_cents,
        coalesce(a.latest[2], 0) AS held_cents, a.min_balance_cents,
        a.status = 'SUSPENDED' AS suspended, p.verdict
 FROM place p JOIN account a ON a.id = p.account_id
@@ -174,9 +174,17 @@ SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::bigint[], $5::big
 INSERT INTO due_holds (hold_id, expires_at)
 SELECT id, hold_expiry(created_at, terms) FROM accepted WHERE id = ANY ($1::uuid[])
 
--- name: settle_due_holds
--- args: hold_ids uuid[]
-DELETE FROM due_holds WHERE hold_id = ANY ($1::uuid[])
+-- name: read_named
+-- args: ids uuid[]
+-- row: id uuid, status text, amount_cents int8, reversed_cents int8
+-- Transactions that others reverse or follow. A statement of its own after the lanes are locked, which are theirs too.
+SELECT s.id, s.status, s.amount_cents, s.reversed_cents
+FROM unnest($1::uuid[]) i (id) CROSS JOIN LATERAL (SELECT * FROM transaction_states WHERE id = i.id LIMIT 1) s
+
+-- name: write_reversal_steps
+-- args: reversed_ids uuid[], seqs int8[], transaction_ids uuid[], amounts_cents int8[], reversed_cents int8[]
+INSERT INTO reversal_steps (reversed_id, seq, transaction_id, amount_cents, reversed_after_cents)
+SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::bigint[], $5::bigint[])
 
 -- name: prove
 -- args: lane int4, seqs int8[], event_ids uuid[]

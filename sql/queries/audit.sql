@@ -44,25 +44,27 @@ SELECT last_seq, published_seq, applied_seq FROM lane_cursors WHERE lane = $1
 -- name: places
 -- args: lane int4, after_seq int8, last_seq int8
 -- row: seq int8, event_id uuid?, transaction_id uuid?, account_id uuid?, net_cents int8?, places int4?, verdict text?,
---   further bool?, amount_cents int8?, currency text?, type text?, kind text?, decided_transaction_id uuid?,
+--   further bool?, amount_cents int8?, currency text?, type text?, has_legs bool?, kind text?, decided_transaction_id uuid?,
 --   decided_account_id uuid?, decided_cents int8?, balance_after_cents int8?, floor_cents int8?, failure_code text?,
 --   letter_id uuid?, held_delta_cents int8?, held_after_cents int8?
 -- A window of a lane: its places, each with its transaction, and what was decided there. A decision without a place is a
--- row of its own. further: this is not the place that the accepted row holds.
+-- row of its own. further: this is not the place that the accepted row holds. has_legs: or is a follower.
 SELECT coalesce(e.seq, d.seq) AS seq, e.event_id, e.transaction_id, e.account_id, e.net_cents, e.places, e.verdict,
-       e.further, e.amount_cents, e.currency, e.type,
+       e.further, e.amount_cents, e.currency, e.type, e.has_legs,
        d.kind, d.transaction_id AS decided_transaction_id, d.account_id AS decided_account_id,
        d.amount_cents AS decided_cents, d.balance_after_cents, d.floor_cents, d.failure_code,
        d.dead_letter_id AS letter_id, d.held_delta_cents, d.held_after_cents
 FROM (SELECT seq, event_id, id AS transaction_id, account_id, net_cents, places::integer, NULL AS verdict,
-             false AS further, amount_cents, currency, type
+             false AS further, amount_cents, currency, type,
+             legs IS NOT NULL OR previous_id IS NOT NULL OR type = 'TRANSFER' AS has_legs
       FROM accepted WHERE lane = $1 AND seq > $2 AND seq <= $3
       UNION ALL
       SELECT p.seq, p.event_id, p.transaction_id, p.account_id, p.net_cents, p.places::integer, p.verdict,
-             true, t.amount_cents, t.currency, t.type
+             true, t.amount_cents, t.currency, t.type, t.has_legs
       FROM places p
-           LEFT JOIN LATERAL (SELECT amount_cents, currency, type FROM accepted WHERE id = p.transaction_id LIMIT 1) t
-                     ON true
+           LEFT JOIN LATERAL (SELECT amount_cents, currency, type,
+                                     legs IS NOT NULL OR previous_id IS NOT NULL OR type = 'TRANSFER' AS has_legs
+                              FROM accepted WHERE id = p.transaction_id LIMIT 1) t ON true
       WHERE p.lane = $1 AND p.seq > $2 AND p.seq <= $3) e
      FULL JOIN (SELECT * FROM decisions WHERE lane = $1 AND seq > $2 AND seq <= $3) d ON d.seq = e.seq
 ORDER BY 1
@@ -118,15 +120,18 @@ SELECT e.seq, d.kind, e.first_lane, e.first_seq, e.first_event_id, e.first_place
            AS first_named,
        w.legs_cents, w.faulty_legs, w.accounts, w.places, w.distinct_places, w.wrong_account, w.other_currency,
        w.justified
-FROM (SELECT seq, account_id, net_cents, id AS transaction_id, NULL::uuid AS dead_letter_id, legs,
-             lane AS first_lane, seq AS first_seq, event_id AS first_event_id, places::integer AS first_places,
-             true AS is_first
-      FROM accepted WHERE lane = $1 AND seq > $2 AND seq <= $3 AND (legs IS NOT NULL OR type = 'TRANSFER')
+FROM (SELECT seq, account_id, net_cents, id AS transaction_id, NULL::uuid AS dead_letter_id,
+             all_legs AS legs, lane AS first_lane, seq AS first_seq, event_id AS first_event_id, places::integer AS first_places,
+             true AS is_first, previous_id
+      FROM (SELECT *, legs_of(a) AS all_legs FROM accepted a
+            WHERE lane = $1 AND seq > $2 AND seq <= $3
+              AND (legs IS NOT NULL OR type = 'TRANSFER' OR previous_id IS NOT NULL)) a
       UNION ALL
-      SELECT p.seq, p.account_id, p.net_cents, p.transaction_id, p.dead_letter_id, t.legs,
-             f.lane, f.seq, f.event_id, f.places, coalesce(f.lane = p.lane AND f.seq = p.seq, false)
+      SELECT p.seq, p.account_id, p.net_cents, p.transaction_id, p.dead_letter_id, t.all_legs,
+             f.lane, f.seq, f.event_id, f.places, coalesce(f.lane = p.lane AND f.seq = p.seq, false), t.previous_id
       FROM places p
-           LEFT JOIN LATERAL (SELECT * FROM accepted WHERE id = p.transaction_id LIMIT 1) t ON true
+           LEFT JOIN LATERAL (SELECT *, legs_of(a) AS all_legs FROM accepted a WHERE id = p.transaction_id LIMIT 1) t
+                     ON true
            LEFT JOIN LATERAL (SELECT t.lane, t.seq, t.event_id, t.places::integer WHERE p.dead_letter_id IS NULL
                               UNION ALL
                               (SELECT lane, seq, event_id, places::integer FROM places
@@ -160,6 +165,12 @@ FROM (SELECT seq, account_id, net_cents, id AS transaction_id, NULL::uuid AS dea
                                   AND v->>'from_account_id' IS DISTINCT FROM v->>'to_account_id')
                                  IS NOT TRUE)::integer),
                                (v->>'to_account_id', a.cents, v->>'currency', NULL, 0)
+                        UNION ALL
+                        SELECT f.account_id::text, 0, NULL, NULL, 0
+                        FROM places f
+                        WHERE e.is_first AND e.previous_id IS NOT NULL AND f.transaction_id = e.transaction_id
+                          AND f.dead_letter_id IS NULL
+                          AND EXISTS (SELECT FROM event_places(e.previous_id, NULL) o WHERE o.account_id = f.account_id)
                     ) b (id, net_cents, currency, leg_cents, faulty)
                GROUP BY b.id) t
               FULL JOIN (SELECT account_id::text AS id, account_id, min(net_cents) AS net_cents, min(lane) AS lane,
@@ -180,6 +191,60 @@ FROM (SELECT seq, account_id, net_cents, id AS transaction_id, NULL::uuid AS dea
               CROSS JOIN LATERAL (SELECT CASE WHEN t.least_currency <> s.currency THEN t.least_currency
                                               WHEN t.greatest_currency <> s.currency THEN t.greatest_currency
                                          END AS other_currency) c) w
+
+-- name: links
+-- row: links int8
+SELECT count(*) AS links FROM accepted WHERE type = 'REVERSAL' OR previous_id IS NOT NULL
+
+-- name: wrong_links
+-- args: rows_max int8
+-- row: transaction_id uuid, lane int4, seq int8, detail text
+-- Reversals whose legs are not those of what they reverse, turned round, or whose steps are not what they did; followers
+-- that were posted although what they follow was not, or refused although it was at its first place, which is decided
+-- before them.
+SELECT transaction_id, lane, seq, detail
+FROM (
+    SELECT t.id AS transaction_id, t.lane, t.seq, CASE
+               WHEN o.id IS NULL THEN 'it reverses nothing that can be reversed'
+               WHEN t.amount_cents > o.amount_cents THEN 'it reverses more than there was'
+               WHEN leg_sides(t.legs, false, t.amount_cents = o.amount_cents)
+                    IS DISTINCT FROM leg_sides(legs_of(o), true, t.amount_cents = o.amount_cents)
+                   THEN 'its legs are not those of what it reverses, turned round'
+               WHEN (x.status = 'PROCESSED') <> (s.seq IS NOT NULL) OR s.seq <> x.seq
+                   THEN 'its step is not where it was posted'
+               WHEN s.amount_cents <> o.amount_cents
+                    OR s.reversed_after_cents - coalesce(b.reversed_after_cents, 0) <> t.amount_cents
+                   THEN 'its step reverses another amount'
+               WHEN x.status = 'PROCESSED' AND y.status <> 'PROCESSED'
+                   THEN 'it was posted, but what it reverses was not' END AS detail
+    FROM accepted t
+         LEFT JOIN accepted o ON o.id = t.parent_id AND o.type IN ('DEBIT', 'CREDIT', 'TRANSFER', 'CAPTURE')
+         CROSS JOIN LATERAL (SELECT status, seq FROM transaction_states WHERE id = t.id LIMIT 1) x
+         LEFT JOIN LATERAL (SELECT status FROM transaction_states WHERE id = o.id LIMIT 1) y ON true
+         LEFT JOIN LATERAL (SELECT seq, amount_cents, reversed_after_cents FROM reversal_steps
+                            WHERE reversed_id = t.parent_id AND transaction_id = t.id LIMIT 1) s ON true
+         LEFT JOIN LATERAL (SELECT reversed_after_cents FROM reversal_steps
+                            WHERE reversed_id = t.parent_id AND seq < s.seq ORDER BY seq DESC LIMIT 1) b ON true
+    WHERE t.type = 'REVERSAL'
+    UNION ALL
+    SELECT s.transaction_id, -1, s.seq, 'the step is of no reversal'
+    FROM reversal_steps s
+         LEFT JOIN accepted t ON t.id = s.transaction_id AND t.type = 'REVERSAL' AND t.parent_id = s.reversed_id
+    WHERE t.id IS NULL
+    UNION ALL
+    SELECT t.id, t.lane, t.seq, CASE
+               WHEN o.id IS NULL THEN 'it follows no transaction'
+               WHEN x.status = 'PROCESSED' AND y.status <> 'PROCESSED' THEN 'it was posted, but what it follows was not'
+               WHEN x.failure_code = 'previous_failed' AND d.kind = 'POSTED'
+                   THEN 'it was refused, but what it follows was posted' END
+    FROM accepted t
+         LEFT JOIN accepted o ON o.id = t.previous_id
+         CROSS JOIN LATERAL (SELECT status, failure_code FROM transaction_states WHERE id = t.id LIMIT 1) x
+         LEFT JOIN LATERAL (SELECT status FROM transaction_states WHERE id = o.id LIMIT 1) y ON true
+         LEFT JOIN decisions d ON d.lane = o.lane AND d.seq = o.seq
+    WHERE t.previous_id IS NOT NULL) w
+WHERE detail IS NOT NULL
+LIMIT $1
 
 -- name: letters_without_place
 -- args: lane int4, after_seq int8, last_seq int8

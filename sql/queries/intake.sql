@@ -21,7 +21,7 @@ SELECT lane FROM lane_intake WHERE lane = ANY ($1::integer[]) ORDER BY lane FOR 
 --   idempotency_keys text[], legs jsonb?[], references text?[], metadata jsonb?[], traceparents text?[], further_items int4[],
 --   further_accounts uuid[], further_lanes int4[], further_nths int4[], further_nets_cents int8[],
 --   further_currencies text[], further_keys text[], keys_looked_up bool,
---   parents text?[], terms jsonb?[]
+--   parents text?[], terms jsonb?[], previous text?[], occurred text?[]
 -- row: lane int4, last_seq int8, accepted_at timestamptz
 -- Numbers and stores the items with all their places, all of them or none. lanes: ascending, locked by an earlier
 -- statement, so that this one's snapshot holds every place given before. nths: 1, 2, ... among the batch's places of that
@@ -41,17 +41,18 @@ WITH last AS MATERIALIZED (
 ), stored AS (
     INSERT INTO accepted (id, account_id, event_id, seq, amount_cents, net_cents, created_at, lane, places,
                           schema_version, currency, type, idempotency_key, legs, reference, metadata, traceparent, parent_id,
-                          terms)
+                          terms, previous_id, occurred_at)
     SELECT i.id, i.account_id, i.event_id, b.seqs[i.lane + 1] + i.nth, i.amount_cents, i.net_cents, b.now, i.lane,
            i.places, i.schema_version, i.currency, i.type, i.idempotency_key, i.legs, i.reference, i.metadata,
-           i.traceparent, i.parent_id, i.terms
+           i.traceparent, i.parent_id, i.terms, i.previous_id, i.occurred_at
     FROM by_lane b
          CROSS JOIN unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::integer[], $6::integer[], $7::bigint[], $8::bigint[],
                            $9::integer[], $10::integer[], $11::text[], $12::text[], $13::text[], $14::jsonb[],
                            $15::text[], $16::jsonb[], $17::text[], $26::text[]::uuid[],
-                           $27::jsonb[])
+                           $27::jsonb[], $28::text[]::uuid[], $29::text[]::timestamptz[])
               AS i (id, account_id, event_id, lane, nth, amount_cents, net_cents, places, schema_version, currency, type,
-                    idempotency_key, legs, reference, metadata, traceparent, parent_id, terms)
+                    idempotency_key, legs, reference, metadata, traceparent, parent_id, terms, previous_id,
+                    occurred_at)
          JOIN account_settings a ON a.id = i.account_id AND a.currency = i.currency
                                     AND (a.status = 'ACTIVE' OR i.type = 'RELEASE')
     RETURNING lane
@@ -84,27 +85,31 @@ SELECT id, status = 'SUSPENDED' AS suspended, currency FROM account_settings WHE
 
 -- name: read_keys
 -- args: amounts_cents int8[], currencies text[], types text[], idempotency_keys text[], legs jsonb?[],
---   references text?[], metadata jsonb?[], parents text?[], terms jsonb?[], touching int4[], account_ids uuid[]
--- row: item int4, account_id uuid, id uuid, same_request bool, lane int4, seq int8, created_at timestamptz
+--   references text?[], metadata jsonb?[], parents text?[], terms jsonb?[], touching int4[], account_ids uuid[],
+--   occurred text?[]
+-- row: item int4, account_id uuid, id uuid, same_request bool, previous_id uuid?, lane int4, seq int8,
+--   created_at timestamptz
 -- What is known of the items' keys under any of the accounts that they touch: touching holds positions of items, from 1,
--- and account_ids an account each. Legs are the same in whatever order. A separate statement after the lanes are locked,
+-- and account_ids an account each. Legs are the same in whatever order. same_request: but for previous_id. A separate statement after the lanes are locked,
 -- so that its snapshot holds every key committed before.
 SELECT touched.item, t.account_id, t.id,
        t.amount_cents = item.amount_cents AND t.type = item.type AND t.metadata IS NOT DISTINCT FROM item.metadata
            AND t.reference IS NOT DISTINCT FROM item.reference
            AND t.parent_id IS NOT DISTINCT FROM item.parent_id AND t.terms IS NOT DISTINCT FROM item.terms
+           AND t.occurred_at IS NOT DISTINCT FROM item.occurred_at
            AND CASE WHEN item.legs IS NULL THEN t.currency = item.currency
                     ELSE (SELECT jsonb_agg(leg ORDER BY leg) FROM jsonb_array_elements(t.legs) leg)
                          = (SELECT jsonb_agg(leg ORDER BY leg) FROM jsonb_array_elements(item.legs) leg) END
            AS same_request,
-       t.lane, t.seq, t.created_at
+       t.previous_id, t.lane, t.seq, t.created_at
 FROM unnest($10::integer[], $11::uuid[]) AS touched (item, account_id)
      JOIN unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::jsonb[], $6::text[], $7::jsonb[],
-                 $8::text[]::uuid[], $9::jsonb[]) WITH ORDINALITY
-              AS item (amount_cents, currency, type, idempotency_key, legs, reference, metadata, parent_id, terms, nth)
+                 $8::text[]::uuid[], $9::jsonb[], $12::text[]::timestamptz[]) WITH ORDINALITY
+              AS item (amount_cents, currency, type, idempotency_key, legs, reference, metadata, parent_id, terms,
+                       occurred_at, nth)
               ON item.nth = touched.item
      CROSS JOIN LATERAL (SELECT id, account_id, amount_cents, currency, type, legs, reference, metadata, parent_id, terms,
-                                lane, seq, created_at
+                                previous_id, occurred_at, lane, seq, created_at
                          FROM accepted WHERE account_id = touched.account_id AND idempotency_key = item.idempotency_key
                          LIMIT 1) t
 ORDER BY touched.item
@@ -122,4 +127,5 @@ ORDER BY d.expires_at
 
 -- name: forget_due_holds
 -- args: hold_ids uuid[]
+-- Apply does this too, for holds that are settled before their time.
 DELETE FROM due_holds WHERE hold_id = ANY ($1::uuid[])

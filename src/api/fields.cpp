@@ -10,6 +10,11 @@
 #include "base/money.h"
 
 namespace ledgerline::api {
+namespace {
+
+constexpr std::size_t kTimeCharsMax = 40;
+
+}  // namespace
 
 std::size_t code_points(std::string_view utf8) {
     return static_cast<std::size_t>(
@@ -109,6 +114,14 @@ std::optional<std::string> Fields::currency(std::string_view name) {
     if (string && is_currency(*string)) return *string;
     complain(ProblemCode::invalid_field, name, "must be an ISO 4217 currency code, such as \"EUR\"");
     return std::nullopt;
+}
+
+std::optional<WallTime> Fields::time(std::string_view name) {
+    const auto value = text(name, kTimeCharsMax);
+    if (!value) return std::nullopt;
+    const auto time = parse_rfc3339(*value);
+    if (!time) complain(ProblemCode::invalid_field, name, "must be a time as in RFC 3339");
+    return time;
 }
 
 std::optional<std::string> Fields::choice(std::string_view name, std::span<const std::string_view> choices) {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "api/problem_code.h"
+#include "base/clock.h"
 #include "base/json.h"
 #include "base/uuid.h"
 
@@ -39,6 +40,7 @@ public:
     std::optional<bool> truth(std::string_view name);
     std::optional<Uuid> uuid(std::string_view name);
     std::optional<std::string> currency(std::string_view name);
+    std::optional<WallTime> time(std::string_view name);  // as in RFC 3339
     // A text that must be one of choices.
     std::optional<std::string> choice(std::string_view name, std::span<const std::string_view> choices);
     // An object to be stored: its text as jsonb prints it, within json::JsonbLimits.

@@ -16,7 +16,6 @@ namespace {
 
 constexpr std::int64_t kExpirySecondsMax = std::int64_t{90} * 24 * 3600;
 constexpr std::int64_t kExpirySecondsDefault = std::int64_t{7} * 24 * 3600;
-constexpr std::size_t kTimeCharsMax = 40;
 constexpr std::string_view kStates[] = {"PENDING", "OPEN", "CAPTURED", "RELEASED", "EXPIRED", "FAILED"};
 constexpr char kNotBothAccounts[] = "must not be given together with account_id";
 constexpr char kNotBothPayees[] = "must not be given together with to_account_id";
@@ -34,12 +33,10 @@ void read_payee(Fields& fields, TransactionRequest& request) {
 
 void read_expiry(Fields& fields, TransactionRequest::HoldTerms& terms) {
     terms.expires_in_s = fields.integer("expires_in_s", 1, kExpirySecondsMax);
-    const auto text = fields.text("expires_at", kTimeCharsMax);
-    if (text) terms.expires_at = parse_rfc3339(*text);
-    if (text && !terms.expires_at)
-        fields.complain(ProblemCode::invalid_field, "expires_at", "must be a time as in RFC 3339");
-    if (text && terms.expires_in_s) fields.complain(ProblemCode::invalid_field, "expires_in_s", kNotBothExpiries);
-    if (!text && !terms.expires_in_s) terms.expires_in_s = kExpirySecondsDefault;
+    terms.expires_at = fields.time("expires_at");
+    if (terms.expires_at && terms.expires_in_s)
+        fields.complain(ProblemCode::invalid_field, "expires_in_s", kNotBothExpiries);
+    if (!terms.expires_at && !terms.expires_in_s) terms.expires_in_s = kExpirySecondsDefault;
 }
 
 std::expected<TransactionRequest, http::Problem> parse_hold(const json::Value& value, std::string path,
@@ -148,8 +145,8 @@ boost::asio::awaitable<std::optional<http::Problem>> TransactionEndpoints::check
     const WallTime now = clock_.wall_now();
     auto checked = co_await database_.run(request.trace, [&](db::Connection& connection) -> Checked {
         LEDGERLINE_TRY(const auto known,
-                       connection.query(sql::ApiKeyIsKnown{hold.item.account_id, hold.item.idempotency_key}));
-        if (known.front().known) return std::nullopt;
+                       connection.query(sql::ApiAmountOfKey{hold.item.account_id, hold.item.idempotency_key}));
+        if (!known.empty()) return std::nullopt;
         if (auto wrong = wrong_expiry(*hold.hold, now)) return wrong;
         if (!hold.hold->to) return std::nullopt;
         LEDGERLINE_TRY(const auto payee, connection.query(sql::ApiAccountById{*hold.hold->to}));
@@ -169,19 +166,19 @@ TransactionEndpoints::Answer TransactionEndpoints::post_hold(http::Request& requ
     TransactionRequest* hold = items->front() ? &*items->front() : nullptr;
     if (hold)
         if (auto wrong = co_await check_new_hold(request, *hold)) co_return http::to_response(*wrong);
-    auto response = co_await answer(request, *std::move(items));
+    const auto outcomes = co_await accept(request, *std::move(items));
+    auto response = answer_to_post(outcomes);
     if (response.status != 201) co_return response;
-    const auto made = json::parse(response.body);
-    const auto id = Uuid::parse(*made->find("id")->if_string());
+    const Uuid id = outcomes.items[0]->transaction.id;
     const auto found = co_await database_.run(
-        request.trace, [&](db::Connection& connection) { return connection.query(sql::ApiHoldById{*id}); });
+        request.trace, [&](db::Connection& connection) { return connection.query(sql::ApiHoldById{id}); });
     if (!found) co_return http::to_response(problem_of(found.error()));
     // The key may be that of a transaction of another kind only if the body differs, which intake has refused.
     if (found->empty()) co_return http::to_response(problem(ProblemCode::internal_error, "The hold cannot be read."));
     response.body.clear();
     append_json(found->front(), response.body);
     for (auto& [name, value] : response.headers)
-        if (name == "Location") value = "/v1/holds/" + id->to_string();
+        if (name == "Location") value = "/v1/holds/" + id.to_string();
     co_return response;
 }
 

@@ -83,6 +83,7 @@ std::string array_of(const std::vector<Item>& items) {
 
 void append_json(const AccountRecord& record, std::string& out) { append_columns(record, out); }
 void append_json(const TransactionRecord& record, std::string& out) { append_columns(record, out); }
+void append_json(const HoldRecord& record, std::string& out) { append_columns(record, out); }
 
 void append_json(const EntryRecord& record, std::string& out) {
     JsonObject(out)
@@ -139,27 +140,6 @@ void append_json(const DeadLetterSummary& summary, std::string& out) {
         .add("newest_failed_at", newest)
         .add_raw("groups", array_of(summary.groups))
         .add_raw("amounts", array_of(summary.amounts))
-        .close();
-}
-
-void append_json(const HoldRecord& record, std::string& out) {
-    JsonObject(out)
-        .add("id", record.id)
-        .add("account_id", record.account_id)
-        .add("to_account_id", record.to_account_id)
-        .add("amount_cents", record.amount_cents)
-        .add("currency", record.currency)
-        .add("status", record.status)
-        .add("state", record.state)
-        .add("captured_cents", record.captured_cents)
-        .add("released_cents", record.released_cents)
-        .add("expires_at", record.expires_at)
-        .add("idempotency_key", record.idempotency_key)
-        .add("reference", record.reference)
-        .add_raw("metadata", record.metadata)
-        .add("failure_code", record.failure_code)
-        .add("failure_reason", record.failure_reason)
-        .add("created_at", record.created_at)
         .close();
 }
 

@@ -34,6 +34,9 @@ TransactionRecord new_transaction(intake::IntakeItem item, const intake::IntakeR
     if (!item.legs.empty()) record.legs = legs_json(item.legs);
     record.reference = std::move(item.reference);
     record.metadata = std::move(item.metadata);
+    (item.type == TransactionType::reversal ? record.reverses : record.hold_id) = item.parent_id;
+    record.previous_id = result.previous_id;
+    record.occurred_at = item.dated;
     record.lane = result.lane;
     record.seq = result.seq;
     record.created_at = record.updated_at = result.created_at;
@@ -58,6 +61,8 @@ http::Problem refusal(const intake::IntakeResult& result, const TransactionReque
             return problem(ProblemCode::currency_mismatch,
                            fmt::format("The account's currency is {}.", result.account_currency),
                            request.currency_field_of(result.account_id));
+        case Status::previous_refused:
+            return previous_refused(request);
         case Status::failed:
             return problem(ProblemCode::internal_error, "The database refused this transaction. Nothing was stored.");
         case Status::lane_held:  // turned into an error before
@@ -126,7 +131,17 @@ void TransactionEndpoints::add_routes(http::Router& router) {
                 .pattern = "/v1/transactions/{id}/trace",
                 .name = "trace_transaction",
                 .handler = [this](Request& request) { return trace(request); }});
+    add_reversal_routes(router);
     add_hold_routes(router);
+}
+
+// Binds a follower to the item before it, which is the last of those that will be accepted, or refuses it.
+void TransactionEndpoints::follow_previous(BatchItems::value_type& follower, const BatchItems::value_type& previous,
+                                           std::span<const intake::IntakeItem> well_formed) {
+    if (previous)
+        intake::follow(follower->item, well_formed.back());
+    else
+        follower = std::unexpected(previous_refused(*follower));
 }
 
 // Gives the well-formed items their ids and has them accepted. Publishing and applying continue below the span that
@@ -136,12 +151,13 @@ boost::asio::awaitable<intake::IntakeAnswers> TransactionEndpoints::take_in(cons
     Span span = tracer_.start_below(request.trace, SpanKind::internal, "intake");
     const std::string traceparent = span.context().to_string();
     std::vector<intake::IntakeItem> well_formed;
-    for (auto& each : items) {
-        if (!each) continue;
-        each->item.transaction_id = ids_.next();
-        each->item.event_id = ids_.next();
-        each->item.traceparent = traceparent;
-        well_formed.push_back(std::move(each->item));
+    for (auto each = items.begin(); each != items.end(); ++each) {
+        if (*each && (*each)->after_previous) follow_previous(*each, *std::prev(each), well_formed);
+        if (!*each) continue;
+        (*each)->item.transaction_id = ids_.next();
+        (*each)->item.event_id = ids_.next();
+        (*each)->item.traceparent = traceparent;
+        well_formed.push_back(std::move((*each)->item));
     }
     intake::IntakeReply reply = co_await intake_.accept(std::move(well_formed));
     auto back = reply.items.begin();

@@ -1,4 +1,4 @@
-// /v1/transactions, /v1/transfers and /v1/holds: post one or many, read, list, trace.
+// /v1/transactions, /v1/transfers and /v1/holds: post one or many, reverse, read, list, trace.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -6,6 +6,7 @@
 #include <chrono>
 #include <expected>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "api/database.h"
@@ -70,6 +71,10 @@ private:
     static http::Response answer_to_batch(Outcomes outcomes);
     static void name_preferences(const Outcomes& outcomes, http::Response& response);
 
+    void add_reversal_routes(http::Router& router);
+    Answer reverse(http::Request& request);
+    boost::asio::awaitable<std::optional<http::Problem>> bind_to_reversed(const http::Request& request,
+                                                                          TransactionRequest& reversal);
     void add_hold_routes(http::Router& router);
     Answer post_hold(http::Request& request);
     Answer settle_hold(http::Request& request, TransactionType type);
@@ -87,6 +92,8 @@ private:
     // Has the well-formed items accepted, in order, and waits for their outcomes if the request prefers that.
     boost::asio::awaitable<Outcomes> accept(const http::Request& request, BatchItems items);
     boost::asio::awaitable<void> resolve_names(const http::Request& request, BatchItems& items);
+    static void follow_previous(BatchItems::value_type& follower, const BatchItems::value_type& previous,
+                                std::span<const intake::IntakeItem> well_formed);
     boost::asio::awaitable<intake::IntakeAnswers> take_in(const http::Request& request, BatchItems& items);
     boost::asio::awaitable<void> load_replayed(const http::Request& request, std::vector<Outcome>& outcomes);
     boost::asio::awaitable<bool> wait_for(std::vector<Outcome>& outcomes, std::chrono::seconds wait);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <ranges>
 #include <utility>
 
 #include "api/fields.h"
@@ -84,6 +85,23 @@ std::expected<Leg, http::Problem> parse_leg(const json::Value& value, std::strin
     return leg;
 }
 
+// Refuses the last item if it cannot follow the one before it.
+void link(BatchItems& items) {
+    const auto follows = [](const auto& item) { return item && item->after_previous; };
+    if (!follows(items.back())) return;
+    const std::string field = member_path(items.back()->path, "after_previous");
+    const auto followers = std::ranges::distance(items | std::views::reverse | std::views::take_while(follows));
+    if (items.size() == 1)
+        items.back() = std::unexpected(
+            problem(ProblemCode::invalid_field, fmt::format("{} must not be true for the first item.", field), field));
+    else if (static_cast<std::size_t>(followers) == chain_items_max)
+        items.back() = std::unexpected(problem(
+            ProblemCode::invalid_field,
+            fmt::format("{} must not be true for more than {} items in a row.", field, chain_items_max - 1), field));
+    else if (!items[items.size() - 2])
+        items.back() = std::unexpected(previous_refused(*items.back()));
+}
+
 http::Problem too_many_items() {
     return problem(ProblemCode::invalid_field,
                    fmt::format("transactions must be an array of 1 to {} items.", batch_items_max), "transactions");
@@ -100,10 +118,21 @@ http::Problem fault_of(const json::Item& item, const std::string& path) {
 
 }  // namespace
 
+http::Problem previous_refused(const TransactionRequest& request) {
+    return problem(ProblemCode::previous_failed, "The item before it was not accepted.",
+                   member_path(request.path, "after_previous"));
+}
+
 void read_common(Fields& fields, const std::optional<std::string>& header_key, intake::IntakeItem& item) {
     item.idempotency_key = read_key(fields, header_key);
     item.reference = fields.text("reference", kReferenceCharsMax);
     item.metadata = fields.object("metadata");
+}
+
+void read_payment(Fields& fields, const std::optional<std::string>& header_key, TransactionRequest& request) {
+    read_common(fields, header_key, request.item);
+    request.item.dated = fields.time("occurred_at");
+    if (!request.path.empty()) request.after_previous = fields.truth("after_previous").value_or(false);
 }
 
 std::expected<json::Value, http::Problem> parse_body(const http::Request& request) {
@@ -131,7 +160,7 @@ std::expected<TransactionRequest, http::Problem> parse_transaction(const json::V
     item.amount_cents = fields.integer("amount_cents", 1, amount_cents_max).value_or(0);
     item.currency = fields.currency("currency").value_or("");
     item.type = parse_transaction_type(fields.choice("type", kTypes).value_or("")).value_or(TransactionType::credit);
-    read_common(fields, header_key, item);
+    read_payment(fields, header_key, request);
     if (auto broken = fields.finish()) return std::unexpected(std::move(*broken));
     return request;
 }
@@ -142,7 +171,7 @@ std::expected<TransactionRequest, http::Problem> parse_transfer(const json::Valu
     Fields fields(value, std::move(path));
     fields.require("legs");
     const json::Array& parts = fields.array("legs", 1, legs_max);
-    read_common(fields, header_key, request.item);
+    read_payment(fields, header_key, request);
     if (auto broken = fields.finish()) return std::unexpected(std::move(*broken));
     std::vector<Leg> legs;
     for (std::size_t i = 0; i < parts.size(); ++i) {
@@ -193,6 +222,7 @@ std::optional<http::Problem> TransactionRequest::set_terms() {
 }
 
 std::string TransactionRequest::field_of(const Uuid& account_id) const {
+    if (item.type == TransactionType::reversal) return path;  // it names no accounts
     const auto named = [&](std::size_t leg, bool payer) {
         return std::ranges::any_of(names, [&](const Name& name) { return name.leg == leg && name.payer == payer; });
     };
@@ -203,13 +233,14 @@ std::string TransactionRequest::field_of(const Uuid& account_id) const {
                                  : by_name ? "account_reference"
                                            : "account_id");
     }
-    if (item.legs.empty()) return member_path(path, names.empty() ? "account_id" : "account_reference");
+    if (item.legs.empty() && item.account_id == account_id)
+        return member_path(path, names.empty() ? "account_id" : "account_reference");
     for (std::size_t i = 0; i < item.legs.size(); ++i)
         for (const bool payer : {true, false})
             if ((payer ? item.legs[i].from : item.legs[i].to) == account_id)
                 return member_path(path, fmt::format("legs[{}].{}_{}", i, payer ? "from" : "to",
                                                      named(i, payer) ? "reference" : "account_id"));
-    return member_path(path, "legs");
+    return member_path(path, item.follows ? "after_previous" : "legs");
 }
 
 std::string TransactionRequest::currency_field_of(const Uuid& account_id) const {
@@ -231,6 +262,7 @@ ParsedBatch parse_batch(std::string_view body) {
         else
             items.push_back(item.value.find("legs") ? parse_transfer(item.value, std::move(path), std::nullopt)
                                                     : parse_transaction(item.value, std::move(path), std::nullopt));
+        link(items);
         return true;
     };
     const auto rest = json::parse_items(body, "transactions", limits::batch_item_values_max, take);

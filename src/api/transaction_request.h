@@ -44,6 +44,7 @@ struct TransactionRequest {
     std::vector<Name> names{};
     std::string path{};  // its location in the body, "" for the body itself
     std::optional<HoldTerms> hold{};
+    bool after_previous = false;  // of a batch: it follows the item before it
 
     // Replaces the names by the ids of their accounts. Returns the problem with the first one that no account has, or
     // that makes a leg whose sides are one account.
@@ -57,9 +58,14 @@ struct TransactionRequest {
     std::string currency_field_of(const Uuid& account_id) const;
 };
 
+// Why a follower is not accepted when the item before it is not.
+http::Problem previous_refused(const TransactionRequest& request);
+
 class Fields;
-// What all of them have in common: key, reference, metadata.
+// What all of them have in common: key, reference, metadata. And what payments and transfers have besides: occurred_at,
+// and in a batch after_previous.
 void read_common(Fields& fields, const std::optional<std::string>& header_key, intake::IntakeItem& item);
+void read_payment(Fields& fields, const std::optional<std::string>& header_key, TransactionRequest& request);
 
 // path: the location of value, "" for the body itself. header_key: the
 // Idempotency-Key header.
@@ -72,6 +78,7 @@ std::expected<TransactionRequest, http::Problem> parse_transfer(const json::Valu
 // them is held as JSON at any time.
 using BatchItems = std::vector<std::expected<TransactionRequest, http::Problem>>;
 inline constexpr std::size_t batch_items_max = 1000;
+inline constexpr std::size_t chain_items_max = 100;  // each but the first follows the one before
 using ParsedBatch = std::expected<BatchItems, http::Problem>;
 ParsedBatch parse_batch(std::string_view body);
 

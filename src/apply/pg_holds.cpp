@@ -48,7 +48,7 @@ void PgHolds::append_writes(std::vector<db::Call>& calls) const {
     if (hold_ids_.empty()) return;
     calls.push_back(steps());
     if (!opened_.empty()) calls.push_back(sql::ApplyWriteDueHolds{opened_});
-    if (!settled_.empty()) calls.push_back(sql::ApplySettleDueHolds{settled_});
+    if (!settled_.empty()) calls.push_back(sql::IntakeForgetDueHolds{settled_});
 }
 
 db::Call PgHolds::steps() const {

@@ -7,6 +7,7 @@
 
 #include "apply/agenda.h"
 #include "apply/pg_holds.h"
+#include "apply/pg_named.h"
 #include "base/failpoint.h"
 #include "sql/queries.h"
 
@@ -124,7 +125,8 @@ private:
         for (const auto& row : db::rows_of<sql::ApplyAppliedSeqs>(read[read.size() - 2]))
             applied_seqs_[row.lane] = row.applied_seq;
         rows_ = db::rows_of<sql::ApplyReadWindows>(read.back());
-        return read_holds();
+        LEDGERLINE_CHECK(read_holds());
+        return read_named();
     }
 
     // Payments and transfers need none of it.
@@ -135,6 +137,16 @@ private:
         if (ids.empty()) return {};
         LEDGERLINE_TRY(const auto read, connection_.pipeline({sql::ApplyReadHolds{ids}}));
         holds_.take(db::rows_of<sql::ApplyReadHolds>(read.front()));
+        return {};
+    }
+
+    Result<void> read_named() {
+        std::vector<Uuid> ids;
+        for (const Row& row : rows_)
+            if (row.is_first) PgNamed::add_names(row, ids);
+        if (ids.empty()) return {};
+        LEDGERLINE_TRY(const auto read, connection_.query(sql::ApplyReadNamed{ids}));
+        named_.take(read);
         return {};
     }
 
@@ -194,10 +206,13 @@ private:
         for (const std::size_t place : places) {
             Row& row = row_at(place);
             AccountState& account = account_of(row);
-            // The currencies of legs are those of their accounts: intake has looked, and an account keeps its own.
-            touches.push_back({&account, row.net_cents, row.type == "TRANSFER" ? account.currency : row.currency});
+            // Of legs, and at the places of further accounts, the currencies are those of the accounts: intake has
+            // looked, and an account keeps its own.
+            const bool has_one_currency = row.is_first && row.type != "TRANSFER" && row.type != "REVERSAL";
+            touches.push_back({&account, row.net_cents, has_one_currency ? row.currency : account.currency});
         }
         auto postings = post_event(row_at(places.front()), touches);
+        named_.decided(row_at(places.front()).transaction_id, !postings.front().refusal);
         round_.event_id = row_at(places.front()).event_id;
         for (std::size_t i = 0; i < places.size(); ++i) {
             round_.outcomes.push_back({take_event(row_at(places[i])), std::move(postings[i])});
@@ -210,6 +225,8 @@ private:
             holds_.discard(first);
             return discard(touches);
         }
+        if (!named_.lets_pass(first)) return refuse_follower(touches);
+        if (first.type == "REVERSAL") return named_.reverse(first, touches);
         return is_of_hold(first) ? holds_.post(first, touches) : post(touches);
     }
 
@@ -230,6 +247,7 @@ private:
                 counted.push_back(event.event_id);
         std::vector<Call> writes{decisions_.call()};
         holds_.append_writes(writes);
+        named_.append_writes(writes);
         if (!counted.empty()) writes.push_back(sql::ApplyForgetAttempts{counted});
         writes.push_back({db::commit, {}});
         LEDGERLINE_CHECK(connection_.pipeline(writes));
@@ -246,6 +264,7 @@ private:
     std::unordered_map<Uuid, AccountState> accounts_;
     Decisions decisions_;
     PgHolds holds_;
+    PgNamed named_;
     Round round_;
 };
 
@@ -277,9 +296,9 @@ Result<Round> decide_round(db::Connection& connection, const RoundPlan& plan) {
 }
 
 std::vector<Call> empty_round() {
-    return {sql::ApplyLockLanes{},      sql::ApplyAppliedSeqs{},   sql::ApplyNeeded{}, sql::ApplyReadWindows{},
-            sql::ApplyReadHolds{},      Decisions().call(),        PgHolds().steps(),  sql::ApplyWriteDueHolds{},
-            sql::ApplySettleDueHolds{}, sql::ApplyForgetAttempts{}};
+    return {sql::ApplyLockLanes{},       sql::ApplyAppliedSeqs{}, sql::ApplyNeeded{}, sql::ApplyReadWindows{},
+            sql::ApplyReadHolds{},       Decisions().call(),      PgHolds().steps(),  sql::ApplyWriteDueHolds{},
+            sql::IntakeForgetDueHolds{}, sql::ApplyReadNamed{},   PgNamed().steps(),  sql::ApplyForgetAttempts{}};
 }
 
 }  // namespace ledgerline::apply

@@ -27,7 +27,9 @@ std::optional<AuditedPlace> place_of(const sql::AuditPlaces::Row& row) {
                        .further = db::required(row.further),
                        .verdict = row.verdict.value_or(""),
                        .decision = decision_of(row)};
-    if (row.amount_cents) place.transaction = {*row.amount_cents, db::required(row.currency), db::required(row.type)};
+    if (row.amount_cents)
+        place.transaction = {*row.amount_cents, db::required(row.currency), db::required(row.type),
+                             db::required(row.has_legs)};
     return place;
 }
 

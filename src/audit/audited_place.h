@@ -65,8 +65,9 @@ struct AuditedPlace {
         std::int64_t amount_cents = 0;
         std::string currency;
         std::string type;
-        // It has legs, and a place for each account that they name.
-        bool is_transfer() const { return type == "TRANSFER" || type == "CAPTURE"; }
+        // It has legs, and a place for each account that they name; a follower may have one more. The leg of a DEBIT or
+        // CREDIT counts only if it is a follower: others have one place.
+        bool has_legs = false;
         bool moves_nothing() const { return type == "HOLD" || type == "RELEASE"; }
     };
     std::optional<Transaction> transaction{};
@@ -75,7 +76,7 @@ struct AuditedPlace {
     // Of transfers, and of replays and discards: how the place stands to all others of its event.
     std::optional<sql::AuditTransfers::Row> whole{};
 
-    bool is_transfer() const { return transaction && transaction->is_transfer(); }
+    bool has_legs() const { return transaction && transaction->has_legs; }
     bool is_first(int lane) const { return whole ? whole->first_lane == lane && whole->first_seq == seq : !further; }
 };
 

@@ -16,17 +16,18 @@ std::int64_t add(std::int64_t a, std::int64_t b) {
     return b > 0 ? std::numeric_limits<std::int64_t>::max() : std::numeric_limits<std::int64_t>::min();
 }
 
-// Follows from the hold's steps, which Check::holds compares.
-bool is_of_hold(const std::string& code) {
+// Follows from the state of another transaction, which Check::holds and Check::links compare.
+bool is_of_another(const std::string& code) {
     return code == "parent_undecided" || code == "hold_failed" || code == "hold_closed" || code == "hold_expired" ||
-           code == "capture_exceeds_hold";
+           code == "capture_exceeds_hold" || code == "transaction_failed" || code == "reversal_exceeds_transaction" ||
+           code == "previous_failed";
 }
 
 // One of the accounts justifies it. That is judged at the place of the first one; all others were decided like that.
 std::string wrong_refusal_of_transfer(const AuditedDecision& decision,
                                       const std::optional<sql::AuditTransfers::Row>& whole) {
     const std::string& code = decision.failure_code;
-    if (is_of_hold(code)) return "";
+    if (is_of_another(code)) return "";
     if (code != "insufficient_balance" && code != "balance_overflow" && code != "currency_mismatch")
         return fmt::format("refused for an unknown reason '{}'", code);
     if (!whole || whole->places == 0 || whole->justified) return "";
@@ -42,8 +43,8 @@ std::string wrong_refusal(const AuditedPlace& place, const AuditedAccount& accou
     if (code == "discarded")
         return place.verdict == "discard" ? "" : "refused as discarded at a place that discards no dead letter";
     if (code == "account_suspended") return "";
-    if (place.is_transfer()) return wrong_refusal_of_transfer(*place.decision, place.whole);
-    if (place.transaction->moves_nothing() && is_of_hold(code)) return "";
+    if (place.has_legs()) return wrong_refusal_of_transfer(*place.decision, place.whole);
+    if (place.transaction->moves_nothing() && is_of_another(code)) return "";
     if (code == "insufficient_balance") {
         const std::int64_t available_after = add(add(balance_cents, -place.decision->held_after_cents), change);
         if (change < 0 && available_after < place.decision->floor_cents) return "";
@@ -133,10 +134,10 @@ LaneAudit::Running* LaneAudit::check_identity(const AuditedPlace& place) {
                fmt::format("account {} does not exist in this lane", place.account_id.to_string()));
         return nullptr;
     }
-    const bool transfer = transaction.is_transfer();
+    const bool has_legs = transaction.has_legs;
     const bool debit = transaction.type == "DEBIT";
-    if ((!transfer && !transaction.moves_nothing() && !debit && transaction.type != "CREDIT") ||
-        transaction.amount_cents < 1 || (!transfer && transaction.amount_cents > amount_cents_max)) {
+    if ((!has_legs && !transaction.moves_nothing() && !debit && transaction.type != "CREDIT") ||
+        transaction.amount_cents < 1 || (!has_legs && transaction.amount_cents > amount_cents_max)) {
         report(Check::identity, place, place.transaction_id,
                fmt::format("{} of {} is no transaction", transaction.type, transaction.amount_cents));
         return nullptr;
@@ -145,7 +146,7 @@ LaneAudit::Running* LaneAudit::check_identity(const AuditedPlace& place) {
     const std::int64_t moved = transaction.moves_nothing() ? 0
                                : debit                     ? -transaction.amount_cents
                                                            : transaction.amount_cents;
-    if (!transfer && place.net_cents != moved)
+    if (!has_legs && place.net_cents != moved)
         report(Check::identity, place, place.transaction_id,
                fmt::format("the place moves {}, but the transaction is a {} of {}", place.net_cents, transaction.type,
                            transaction.amount_cents));
@@ -221,7 +222,7 @@ void LaneAudit::check_entry(const AuditedPlace& place, const Running& running) {
     report_.examine(Check::floor);
     if (place.verdict == "discard")
         report(Check::discards, place, place.transaction_id, "posted at a place that discards a dead letter");
-    if (!place.is_transfer() && place.transaction->currency != running.account.currency)
+    if (!place.has_legs() && place.transaction->currency != running.account.currency)
         report(Check::entries, place, place.transaction_id,
                fmt::format("an amount in {} was posted to an account in {}", place.transaction->currency,
                            running.account.currency));

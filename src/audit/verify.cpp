@@ -33,6 +33,7 @@ public:
         }
         LEDGERLINE_CHECK(check_balances());
         LEDGERLINE_CHECK(check_holds());
+        LEDGERLINE_CHECK(check_links());
         LEDGERLINE_CHECK(find_halts());
         LEDGERLINE_CHECK(find_still_lanes());
         LEDGERLINE_CHECK(find_strays_of_no_lane());
@@ -79,9 +80,7 @@ private:
             for (auto& row : read) letters.try_emplace(row.seq, std::move(row));
         }
         std::unordered_map<std::int64_t, sql::AuditTransfers::Row> transfers;
-        if (any([](const auto& row) {
-                return row.further.value_or(false) || row.type == "TRANSFER" || row.type == "CAPTURE";
-            })) {
+        if (any([](const auto& row) { return row.further.value_or(false) || row.has_legs.value_or(false); })) {
             LEDGERLINE_TRY(auto read,
                            connection_.query(sql::AuditTransfers{window.lane, window.after_seq, window.last_seq,
                                                                  amount_cents_max, balance_cents_max}));
@@ -133,6 +132,16 @@ private:
         for (const auto& row : overdue)
             report_.violate(Check::halts,
                             {row.lane, row.seq, row.hold_id.to_string(), "the hold has expired, but is still open"});
+        return {};
+    }
+
+    Result<void> check_links() {
+        const auto listed_max = static_cast<std::int64_t>(settings_.listed_max) + 1;
+        LEDGERLINE_TRY(const auto linked, connection_.query(sql::AuditLinks{}));
+        LEDGERLINE_TRY(const auto wrong, connection_.query(sql::AuditWrongLinks{listed_max}));
+        report_.examine(Check::links, linked.front().links);
+        for (const auto& row : wrong)
+            report_.violate(Check::links, {row.lane, row.seq, row.transaction_id.to_string(), row.detail});
         return {};
     }
 

@@ -22,7 +22,8 @@ constexpr CheckText kTexts[] = {
     {"discards", "every discard has its dead letter", "discards"},
     {"replays", "every replay has its dead letter", "replays"},
     {"balances", "every balance is the sum of the account's entries", "accounts"},
-    {"holds", "every account holds what its open holds make, and these are what their transactions did", "holds"},
+    {"holds", "every account holds what its open holds make", "holds"},
+    {"links", "reversals undo no more than was posted, and followers passed with what they follow", "transactions"},
     {"halts", "no lane is halted or stuck", "lanes"},
 };
 static_assert(std::size(kTexts) == check_count);

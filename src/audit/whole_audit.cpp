@@ -7,7 +7,7 @@
 namespace ledgerline::audit {
 
 void LaneAudit::check_whole(const AuditedPlace& place) {
-    if (place.further && place.verdict.empty() && !place.is_transfer()) {
+    if (place.further && place.verdict.empty() && !place.has_legs()) {
         report(Check::whole, place, place.transaction_id,
                fmt::format("a {} has no further places", place.transaction->type));
         return;
@@ -19,12 +19,12 @@ void LaneAudit::check_whole(const AuditedPlace& place) {
     }
     if (!place.is_first(lane_)) return check_partner(place);
     report_.examine(Check::whole);
-    const std::int64_t accounts = place.is_transfer() ? place.whole->accounts : 1;
+    const std::int64_t accounts = place.has_legs() ? place.whole->accounts : 1;
     if (place.places != accounts || place.whole->places != accounts || place.whole->distinct_places != accounts)
         report(Check::whole, place, place.transaction_id,
                fmt::format("the transaction touches {} accounts, but the event names {} places and has {}", accounts,
                            place.places, place.whole->places));
-    if (place.is_transfer()) check_legs(place);
+    if (place.has_legs()) check_legs(place);
 }
 
 void LaneAudit::check_partner(const AuditedPlace& place) {

@@ -50,14 +50,24 @@ std::string encode_value(const Event& event) {
     out += R"(,"type":)";
     json::append_quoted(name_of(event.type), out);
     if (event.parent_id) {
-        out += R"(,"hold_id":)";
+        out += event.type == TransactionType::reversal ? R"(,"reverses":)" : R"(,"hold_id":)";
         json::append_quoted(event.parent_id->to_string(), out);
     }
-    if (event.legs) {
+    if (event.previous_id) {
+        out += R"(,"previous_id":)";
+        json::append_quoted(event.previous_id->to_string(), out);
+    }
+    if (event.dated) {
+        out += R"(,"occurred_at":)";
+        json::append_quoted(format_rfc3339(*event.dated), out);
+    }
+    if (event.legs || event.previous_id) {
         out += R"(,"net_cents":)";
         out += std::to_string(event.net_cents);
         out += R"(,"places":)";
         out += std::to_string(event.places);
+    }
+    if (event.legs) {
         out += R"(,"legs":)";
         out += *event.legs;
     }
@@ -91,6 +101,8 @@ std::string_view name_of(TransactionType type) {
             return "CAPTURE";
         case TransactionType::release:
             return "RELEASE";
+        case TransactionType::reversal:
+            return "REVERSAL";
     }
     LEDGERLINE_ASSERT(false);
 }
@@ -102,6 +114,7 @@ std::optional<TransactionType> parse_transaction_type(std::string_view name) {
     if (name == "HOLD") return TransactionType::hold;
     if (name == "CAPTURE") return TransactionType::capture;
     if (name == "RELEASE") return TransactionType::release;
+    if (name == "REVERSAL") return TransactionType::reversal;
     return std::nullopt;
 }
 

@@ -14,17 +14,20 @@
 
 namespace ledgerline {
 
-enum class TransactionType { debit, credit, transfer, hold, capture, release };
-std::string_view name_of(TransactionType type);  // "DEBIT", "CREDIT", "TRANSFER", "HOLD", "CAPTURE", "RELEASE"
+enum class TransactionType { debit, credit, transfer, hold, capture, release, reversal };
+std::string_view name_of(TransactionType type);  // in capitals: "DEBIT"
 std::optional<TransactionType> parse_transaction_type(std::string_view name);
 
 // The versions of an event's meaning that this binary writes and can apply: 2 is 1 with legs, and that of transfers
-// only; 3 is that of holds, captures and releases. So a reader of 1 reads everything else.
+// only; 3 is that of holds, captures and releases; 4 that of reversals, of what follows another transaction, and of
+// what has a date of its own. So a reader of 1 reads everything else.
 inline constexpr int event_schema_version = 1;
 inline constexpr int event_schema_version_with_legs = 2;
 inline constexpr int event_schema_version_of_holds = 3;
+inline constexpr int event_schema_version_of_chains = 4;
+inline constexpr int event_schema_version_max = event_schema_version_of_chains;
 constexpr bool is_known_schema_version(int schema_version) {
-    return schema_version >= event_schema_version && schema_version <= event_schema_version_of_holds;
+    return schema_version >= event_schema_version && schema_version <= event_schema_version_max;
 }
 inline constexpr std::string_view event_type_transaction_created = "transaction.created";
 
@@ -47,10 +50,12 @@ struct Event {
     std::string currency;           // of the first leg
     TransactionType type = TransactionType::credit;
     std::string idempotency_key;
-    std::optional<std::string> legs{};       // of a transfer or capture: JSON text of an array
+    std::optional<std::string> legs{};       // of a transfer, capture or reversal: JSON text of an array
     std::optional<std::string> reference{};  // the caller's own name for the transaction; at the first place only
     std::optional<std::string> metadata{};   // JSON text of an object; at the first place only
-    std::optional<Uuid> parent_id{};         // of a capture or release: the hold
+    std::optional<Uuid> parent_id{};         // of a capture or release: the hold; of a reversal: what it reverses
+    std::optional<Uuid> previous_id{};       // the transaction that it follows: it fails unless that was processed
+    std::optional<WallTime> dated{};         // the caller's own time of it; says nothing about the order
 
     bool operator==(const Event&) const = default;
 };

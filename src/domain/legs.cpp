@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/json.h"
 
@@ -44,6 +45,46 @@ std::string legs_json(std::span<const Leg> legs) {
         out += '}';
     }
     return out + "]";
+}
+
+namespace {
+
+// One side of a leg. False when it is neither an account nor the outside world.
+bool read_side(const json::Value& leg, std::string_view account_id, std::string_view external,
+               std::optional<Uuid>& side) {
+    const json::Value* const id = leg.find(account_id);
+    if (!id) return leg.find(external) != nullptr;
+    const std::string* const text = id->if_string();
+    side = text ? Uuid::parse(*text) : std::nullopt;
+    return side.has_value();
+}
+
+}  // namespace
+
+std::optional<std::vector<Leg>> parse_legs(std::string_view json) {
+    const auto parsed = json::parse(json);
+    const json::Array* const parts = parsed ? parsed->if_array() : nullptr;
+    if (!parts) return std::nullopt;
+    std::vector<Leg> legs;
+    for (const json::Value& part : *parts) {
+        Leg& leg = legs.emplace_back();
+        const json::Value* const amount = part.find("amount_cents");
+        const json::Value* const currency = part.find("currency");
+        const auto cents = amount ? amount->if_int64() : std::nullopt;
+        if (!cents || !currency || !currency->if_string() ||
+            !read_side(part, "from_account_id", "from_external", leg.from) ||
+            !read_side(part, "to_account_id", "to_external", leg.to))
+            return std::nullopt;
+        leg.amount_cents = *cents;
+        leg.currency = *currency->if_string();
+    }
+    return legs;
+}
+
+std::vector<Leg> turned_round(std::span<const Leg> legs) {
+    std::vector<Leg> turned(legs.begin(), legs.end());
+    for (Leg& leg : turned) std::swap(leg.from, leg.to);
+    return turned;
 }
 
 int lane_of(const Uuid& account_id) { return (account_id.bytes[14] * 256 + account_id.bytes[15]) % lane_count; }

@@ -5,6 +5,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/uuid.h"
@@ -44,6 +45,12 @@ bool same_legs(std::span<const Leg> a, std::span<const Leg> b);
 // "amount_cents": N, "to_account_id": ID, "from_account_id": ID}, ...]. A side that is the outside world is
 // "from_external": true or "to_external": true.
 std::string legs_json(std::span<const Leg> legs);
+
+// The legs that such text holds; nothing when it holds anything else.
+std::optional<std::vector<Leg>> parse_legs(std::string_view json);
+
+// The legs turned round: each amount goes back.
+std::vector<Leg> turned_round(std::span<const Leg> legs);
 
 // The number of lanes (it never changes), and the lane of an account: the last two bytes of its id, random, modulo
 // that number. The database computes the same (lane_of() of the first migration).

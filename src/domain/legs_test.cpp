@@ -42,6 +42,22 @@ TEST(Legs, AreTheSameInAnyOrderButAsManyTimes) {
     EXPECT_FALSE(same_legs(std::vector{one}, std::vector{one, one}));
 }
 
+TEST(Legs, AreReadBackFromTheirJson) {
+    const std::vector<Leg> legs = {
+        {kAlice, kBob, 100, "EUR"}, {kBob, std::nullopt, 7, "JPY"}, {std::nullopt, kFees, amount_cents_max, "USD"}};
+    EXPECT_EQ(parse_legs(legs_json(legs)), legs);
+    for (const char* wrong :
+         {"", "{}", "[{}]", R"([{"currency": "EUR", "amount_cents": 1, "to_external": true}])",
+          R"([{"currency": 1, "amount_cents": 1, "to_external": true, "from_external": true}])",
+          R"([{"currency": "EUR", "to_external": true, "from_account_id": "x", "amount_cents": 1}])"})
+        EXPECT_FALSE(parse_legs(wrong)) << wrong;
+}
+
+TEST(Legs, TurnedRoundPayBack) {
+    const std::vector<Leg> legs = {{kAlice, kBob, 100, "EUR"}, {kBob, std::nullopt, 7, "EUR"}};
+    EXPECT_EQ(turned_round(legs), (std::vector<Leg>{{kBob, kAlice, 100, "EUR"}, {std::nullopt, kBob, 7, "EUR"}}));
+}
+
 TEST(Lanes, AreTakenFromTheLastTwoBytes) {
     Uuid id;
     EXPECT_EQ(lane_of(id), 0);

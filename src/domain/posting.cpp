@@ -57,6 +57,12 @@ std::string_view code_of(Refusal refusal) {
             return "hold_expired";
         case Refusal::capture_exceeds_hold:
             return "capture_exceeds_hold";
+        case Refusal::transaction_failed:
+            return "transaction_failed";
+        case Refusal::reversal_exceeds_transaction:
+            return "reversal_exceeds_transaction";
+        case Refusal::previous_failed:
+            return "previous_failed";
     }
     LEDGERLINE_ASSERT(false);
 }

@@ -34,6 +34,9 @@ enum class Refusal {
     hold_closed,
     hold_expired,
     capture_exceeds_hold,
+    transaction_failed,
+    reversal_exceeds_transaction,
+    previous_failed,
 };
 std::string_view code_of(Refusal refusal);
 

@@ -10,6 +10,32 @@ namespace {
 // This many rows in a row, each refused alone and all for the same reason, count as an outage.
 constexpr int kRefusalsOfAnOutage = 2;
 
+// Whether all items but the first follow the one before: nothing of it is accepted without the rest.
+bool is_chain(std::span<const IntakeItem> items) {
+    return std::ranges::all_of(items.subspan(1), [](const IntakeItem& item) { return item.follows.has_value(); });
+}
+
+// Where to halve the items: the border between chains that is next to the middle, in either direction. items: not a
+// single chain.
+std::size_t middle_of(std::span<const IntakeItem> items) {
+    const std::size_t half = items.size() / 2;
+    for (std::size_t distance = 0;; ++distance) {
+        if (distance < half && !items[half - distance].follows) return half - distance;
+        if (half + distance < items.size() && !items[half + distance].follows) return half + distance;
+    }
+}
+
+// Why the item is not tried: it touches an account that is left. Its other accounts are left with it.
+std::optional<Error> why_left(const IntakeItem& item, std::map<Uuid, Error>& left) {
+    const std::vector<Effect> effects = effects_of(item);
+    const auto why =
+        std::ranges::find_if(effects, [&](const Effect& effect) { return left.contains(effect.account_id); });
+    if (why == effects.end()) return std::nullopt;
+    const Error reason = left.at(why->account_id);
+    for (const Effect& effect : effects) left.try_emplace(effect.account_id, reason);
+    return reason;
+}
+
 Error with_code(std::string_view code, std::string message) {
     return {Disposition::retry, std::string(code), std::move(message)};
 }
@@ -113,17 +139,16 @@ IntakeAnswers IntakeBatcher::accept_items(std::span<const IntakeItem> items, Att
 
         const Error& error = results.error();
         if (error.disposition == Disposition::refuse)
-            return items.size() > 1 ? accept_halves(items, attempt, fate_unknown)
-                                    : refuse_one(items[0], error, attempt);
+            return is_chain(items) ? refuse_chain(items, error, attempt) : accept_halves(items, attempt, fate_unknown);
         if (error.code == outcome_unknown) {
             fate_unknown = true;
             probe_.fate_unknown(error);
-        } else if (error.code == db::query_canceled && items.size() > 1) {
+        } else if (error.code == db::query_canceled && !is_chain(items)) {
             batch_rows_max_ = std::max<std::size_t>(1, std::min(batch_rows_max_, items.size()) / 2);
             probe_.too_slow(items.size());
             return accept_halves(items, attempt, fate_unknown);
         } else if (error.code == db::query_canceled) {
-            return answer_all(1, with_code(fate_unknown ? outcome_unknown : overloaded, error.message));
+            return answer_all(items.size(), with_code(fate_unknown ? outcome_unknown : overloaded, error.message));
         } else if (error.code == db::lock_not_available && std::exchange(attempt.waits_for_lanes, false)) {
             continue;
         } else if (!db::is_contention(error.code)) {
@@ -153,9 +178,9 @@ Result<std::vector<IntakeResult>> IntakeBatcher::try_once(std::span<const Intake
     return results;
 }
 
-// One half after the other, so that each account's rows keep their order.
+// One half after the other, so that each account's rows keep their order. items: not a single chain.
 IntakeAnswers IntakeBatcher::accept_halves(std::span<const IntakeItem> items, Attempt& attempt, bool fate_unknown) {
-    const std::size_t half = items.size() / 2;
+    const std::size_t half = middle_of(items);
     IntakeAnswers answers = accept_items(items.first(half), attempt, fate_unknown);
     std::map<Uuid, Error> left;
     for (std::size_t i = 0; i < half && !fate_unknown; ++i)
@@ -169,46 +194,42 @@ IntakeAnswers IntakeBatcher::accept_halves(std::span<const IntakeItem> items, At
 
 // left: accounts touched by an earlier row that was not accepted for a transient reason, and that reason. Other rows
 // that touch them are not tried: they would overtake the earlier one when the client sends it again.
-IntakeAnswers IntakeBatcher::accept_rest(std::span<const IntakeItem> items, const std::map<Uuid, Error>& left,
+IntakeAnswers IntakeBatcher::accept_rest(std::span<const IntakeItem> items, std::map<Uuid, Error> left,
                                          Attempt& attempt, bool fate_unknown) {
     if (left.empty()) return accept_items(items, attempt, fate_unknown);
-    const auto why_left = [&](const IntakeItem& item) -> const Error* {
-        for (const Effect& effect : effects_of(item))
-            if (const auto why = left.find(effect.account_id); why != left.end()) return &why->second;
-        return nullptr;
-    };
+    std::vector<std::optional<Error>> reasons;
     std::vector<IntakeItem> others;
-    for (const IntakeItem& item : items)
-        if (!why_left(item)) others.push_back(item);
+    for (const IntakeItem& item : items) {
+        reasons.push_back(why_left(item, left));
+        if (!reasons.back()) others.push_back(item);
+    }
     IntakeAnswers tried;
     if (!others.empty()) tried = accept_items(others, attempt, fate_unknown);
     IntakeAnswers answers;
     auto next = tried.begin();
-    for (const IntakeItem& item : items) {
-        if (const Error* why = why_left(item))
-            answers.emplace_back(std::unexpected(*why));
+    for (std::optional<Error>& reason : reasons) {
+        if (reason)
+            answers.emplace_back(std::unexpected(*std::move(reason)));
         else
             answers.push_back(std::move(*next++));
     }
     return answers;
 }
 
-// A row that the database refuses on its own. If the next one is refused for the same reason, the database is at fault.
-IntakeAnswers IntakeBatcher::refuse_one(const IntakeItem& item, const Error& error, Attempt& attempt) {
-    probe_.refused(item, error);
+// A row that the database refuses on its own, or a chain. If the next one is refused for the same reason, the database
+// is at fault.
+IntakeAnswers IntakeBatcher::refuse_chain(std::span<const IntakeItem> items, const Error& error, Attempt& attempt) {
+    probe_.refused(items[0], error);
     refusals_in_a_row_ = refusal_code_ == error.code ? refusals_in_a_row_ + 1 : 1;
     refusal_code_ = error.code;
-    IntakeAnswers answers;
     if (refusals_in_a_row_ >= kRefusalsOfAnOutage) {
         attempt.outage = with_code(database_unavailable, error.message);
-        answers.emplace_back(std::unexpected(*attempt.outage));
-        return answers;
+        return answer_all(items.size(), *attempt.outage);
     }
     IntakeResult result;
     result.status = IntakeResult::Status::failed;
     result.error = error.message;
-    answers.emplace_back(std::move(result));
-    return answers;
+    return IntakeAnswers(items.size(), result);
 }
 
 // fate_unknown: an earlier try may have stored what this one could not.

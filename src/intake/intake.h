@@ -13,7 +13,7 @@
 //   other lock, deadlock        the same batch is tried again, until its deadline
 //   statement timeout           the batch is halved, and so are those that follow, until one succeeds. A row that takes
 //                               too long alone is not accepted
-//   a refused row               found by halving; it fails alone
+//   a refused row               found by halving; it fails alone, or with the chain that it belongs to
 //   refused rows in succession  if for the same reason, an outage of the database: no row is at fault
 //   anything else               an outage: everything that waits is answered, and the database is probed
 //
@@ -103,8 +103,8 @@ private:
     IntakeAnswers accept_items(std::span<const IntakeItem> items, Attempt& attempt, bool fate_unknown = false);
     Result<std::vector<IntakeResult>> try_once(std::span<const IntakeItem> items, const Attempt& attempt);
     IntakeAnswers accept_halves(std::span<const IntakeItem> items, Attempt& attempt, bool fate_unknown);
-    IntakeAnswers refuse_one(const IntakeItem& item, const Error& error, Attempt& attempt);
-    IntakeAnswers accept_rest(std::span<const IntakeItem> items, const std::map<Uuid, Error>& left, Attempt& attempt,
+    IntakeAnswers refuse_chain(std::span<const IntakeItem> items, const Error& error, Attempt& attempt);
+    IntakeAnswers accept_rest(std::span<const IntakeItem> items, std::map<Uuid, Error> left, Attempt& attempt,
                               bool fate_unknown);
     IntakeAnswers accepted(std::span<const IntakeItem> items, std::vector<IntakeResult> results, bool fate_unknown);
     void hand_over(std::span<const IntakeItem> items, std::span<const IntakeResult> results) const;

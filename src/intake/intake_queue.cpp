@@ -98,17 +98,20 @@ std::optional<IntakeQueue::Batch> IntakeQueue::take(Size max) {
     return batch;
 }
 
-// Takes one turn's rows. False when the batch has no room for the request's next row.
+// Takes one turn's rows, whole chains: a follower goes with the row before it, whatever the limits. False when the
+// batch has no room for the request's next row.
 bool IntakeQueue::take_turn(const std::shared_ptr<Request>& request, Size max, Batch& batch, Size& taken) {
     Size turn;
     bool has_room = true;
     const std::size_t begin = request->taken;
-    while (request->taken < request->items.size() && taken.rows < max.rows && turn.rows < turn_.rows &&
-           turn.bytes < turn_.bytes) {
+    while (request->taken < request->items.size()) {
         IntakeItem& item = request->items[request->taken];
         const std::size_t bytes = item.bytes();
-        has_room = taken.rows == 0 || taken.bytes + bytes <= max.bytes;
-        if (!has_room) break;
+        if (!item.follows) {
+            if (taken.rows >= max.rows || turn.rows >= turn_.rows || turn.bytes >= turn_.bytes) break;
+            has_room = taken.rows == 0 || taken.bytes + bytes <= max.bytes;
+            if (!has_room) break;
+        }
         for (Size* size : {&turn, &taken}) ++size->rows, size->bytes += bytes;
         --waiting_size_.rows;
         waiting_size_.bytes -= bytes;

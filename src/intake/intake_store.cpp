@@ -1,5 +1,6 @@
 #include "intake/intake_store.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/result.h"
@@ -8,7 +9,8 @@ namespace ledgerline::intake {
 
 void set_legs(IntakeItem& item, std::vector<Leg> legs) {
     LEDGERLINE_ASSERT(!legs.empty() && legs.size() <= legs_max);
-    if (item.type != TransactionType::capture) item.type = TransactionType::transfer;
+    if (item.type != TransactionType::capture && item.type != TransactionType::reversal)
+        item.type = TransactionType::transfer;
     item.account_id = legs.front().from ? *legs.front().from : *legs.front().to;
     item.currency = legs.front().currency;
     item.amount_cents = 0;
@@ -16,17 +18,40 @@ void set_legs(IntakeItem& item, std::vector<Leg> legs) {
     item.legs = std::move(legs);
 }
 
-int schema_version_of(TransactionType type) {
-    if (type == TransactionType::debit || type == TransactionType::credit) return event_schema_version;
-    return type == TransactionType::transfer ? event_schema_version_with_legs : event_schema_version_of_holds;
+namespace {
+
+bool touches(std::span<const Effect> effects, const Uuid& account_id) {
+    return std::ranges::find(effects, account_id, &Effect::account_id) != effects.end();
+}
+
+}  // namespace
+
+void follow(IntakeItem& item, const IntakeItem& previous) {
+    const std::vector<Effect> theirs = effects_of(previous);
+    const std::vector<Effect> own = effects_of(item);
+    const auto shared =
+        std::ranges::find_if(theirs, [&](const Effect& effect) { return touches(own, effect.account_id); });
+    const Effect& anchor = shared == theirs.end() ? theirs.front() : *shared;
+    item.follows = Effect{anchor.account_id, 0, anchor.currency};
+}
+
+int schema_version_of(const IntakeItem& item) {
+    if (item.type == TransactionType::reversal || item.follows || item.dated) return event_schema_version_of_chains;
+    if (item.type == TransactionType::debit || item.type == TransactionType::credit) return event_schema_version;
+    return item.type == TransactionType::transfer ? event_schema_version_with_legs : event_schema_version_of_holds;
 }
 
 std::vector<Effect> effects_of(const IntakeItem& item) {
-    if (!item.legs.empty()) return effects_of(item.legs);
-    if (item.type == TransactionType::hold || item.type == TransactionType::release)
-        return {{item.account_id, 0, item.currency}};
-    return {
-        {item.account_id, item.type == TransactionType::debit ? -item.amount_cents : item.amount_cents, item.currency}};
+    std::vector<Effect> effects;
+    if (!item.legs.empty()) {
+        effects = effects_of(item.legs);
+    } else {
+        const bool moves = item.type == TransactionType::debit || item.type == TransactionType::credit;
+        const std::int64_t sign = !moves ? 0 : item.type == TransactionType::debit ? -1 : 1;
+        effects.push_back({item.account_id, sign * item.amount_cents, item.currency});
+    }
+    if (item.follows && !touches(effects, item.follows->account_id)) effects.push_back(*item.follows);
+    return effects;
 }
 
 std::vector<Event> events_of(const IntakeItem& item, const IntakeResult& result) {
@@ -39,7 +64,7 @@ std::vector<Event> events_of(const IntakeItem& item, const IntakeResult& result)
         events.push_back({.event_id = item.event_id,
                           .lane = place.lane,
                           .seq = place.seq,
-                          .schema_version = schema_version_of(item.type),
+                          .schema_version = schema_version_of(item),
                           .occurred_at = result.created_at,
                           .traceparent = item.traceparent,
                           .transaction_id = item.transaction_id,
@@ -54,7 +79,9 @@ std::vector<Event> events_of(const IntakeItem& item, const IntakeResult& result)
                           .legs = item.legs.empty() ? std::nullopt : std::optional(legs_json(item.legs)),
                           .reference = is_first ? item.reference : std::nullopt,
                           .metadata = is_first ? item.metadata : std::nullopt,
-                          .parent_id = item.parent_id});
+                          .parent_id = item.parent_id,
+                          .previous_id = result.previous_id,
+                          .dated = item.dated});
     }
     return events;
 }

@@ -43,8 +43,12 @@ struct IntakeItem {
     std::optional<std::string> reference{};  // the caller's own name for it
     std::optional<std::string> metadata;     // a JSON object, as jsonb prints it
     std::string traceparent;
-    std::optional<Uuid> parent_id{};     // of a capture or release: the hold
-    std::optional<std::string> terms{};  // of a hold, capture or release: a JSON object, as jsonb prints it
+    std::optional<Uuid> parent_id{};     // of a capture or release: the hold; of a reversal: what it reverses
+    std::optional<std::string> terms{};  // of a hold, capture, release or reversal: a JSON object, as jsonb prints it
+    std::optional<WallTime> dated{};     // the caller's own time of it
+    // Of a follower: an account of the item before it, with its currency. It gets a place there if it has none among
+    // that item's accounts, so that it is decided after that item, and it fails unless that is processed.
+    std::optional<Effect> follows{};
 
     // Size in memory.
     std::size_t bytes() const {
@@ -54,10 +58,13 @@ struct IntakeItem {
     }
 };
 
-// Makes item a transfer, unless it is a capture: its account, amount and currency follow from the legs.
+// Gives the item its legs, and the account, amount and currency that follow from them. It is a transfer, unless it is a
+// capture or reversal.
 void set_legs(IntakeItem& item, std::vector<Leg> legs);
+// Makes item follow previous.
+void follow(IntakeItem& item, const IntakeItem& previous);
 // The least schema_version of an event that says it.
-int schema_version_of(TransactionType type);
+int schema_version_of(const IntakeItem& item);
 // What the transaction means for each account that it touches: its places, in the order in which they are given.
 std::vector<Effect> effects_of(const IntakeItem& item);
 
@@ -73,6 +80,7 @@ struct IntakeResult {
         account_not_found,
         account_suspended,
         currency_mismatch,
+        previous_refused,  // the item before it, which it follows, was not accepted
         lane_held,  // another session holds the lane, and the call does not wait for it. Nothing was stored
         failed,     // the database refuses this row: error says why (set by IntakeBatcher, which isolates the row)
     };
@@ -82,6 +90,7 @@ struct IntakeResult {
     int lane = 0;                  // created: of the first place; lane_held
     std::int64_t seq = 0;          // created: of the first place
     std::vector<Place> further{};  // created by this call: the other places, in the order of effects_of()
+    std::optional<Uuid> previous_id{};  // created: the transaction that it follows
     WallTime created_at;           // created
     std::string account_currency;  // currency_mismatch
     std::string error;             // failed
@@ -111,6 +120,9 @@ public:
     //
     // A transfer gets a place in the lane of each account that it touches, all of them or none. Its key is looked up
     // under all these accounts: the same legs in another order, so with another first account, replay it.
+    //
+    // A follower stands directly behind the item that it follows, and is accepted only with it, or with the transaction
+    // that this item replays.
     //
     // Error with Disposition::retry and code outcome_unknown: the commit was sent and its fate is unknown; run the same
     // items again. Any other error: nothing was stored. Disposition::refuse: at least one of the items is at fault.

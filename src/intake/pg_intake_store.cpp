@@ -26,16 +26,19 @@ bool same_metadata(const std::optional<std::string>& a, const std::optional<std:
     return a.has_value() == b.has_value() && (!a || json::is_same_jsonb(*a, *b));
 }
 
+// But for what they follow.
 bool same_request(const IntakeItem& a, const IntakeItem& b) {
     return a.type == b.type && a.amount_cents == b.amount_cents && same_legs(a.legs, b.legs) &&
-           (!a.legs.empty() || a.currency == b.currency) && a.reference == b.reference &&
-           same_metadata(a.metadata, b.metadata) && a.parent_id == b.parent_id && same_metadata(a.terms, b.terms);
+           (!a.legs.empty() || (a.currency == b.currency && a.account_id == b.account_id)) &&
+           a.reference == b.reference && same_metadata(a.metadata, b.metadata) && a.parent_id == b.parent_id &&
+           same_metadata(a.terms, b.terms) && a.dated == b.dated;
 }
 
 // Items as columns for unnest(), each place relative to the last seq of its lane.
 class Columns {
 public:
-    void append(const IntakeItem& item, std::span<const Effect> effects) {
+    // previous_id: of a follower.
+    void append(const IntakeItem& item, std::span<const Effect> effects, const std::optional<Uuid>& previous_id) {
         const Effect& first = effects.front();
         const bool has_legs = !item.legs.empty();
         transaction_ids_.push_back(item.transaction_id);
@@ -46,7 +49,7 @@ public:
         amounts_cents_.push_back(item.amount_cents);
         nets_cents_.push_back(first.net_cents);
         places_.push_back(static_cast<int>(effects.size()));
-        versions_.push_back(schema_version_of(item.type));
+        versions_.push_back(schema_version_of(item));
         currencies_.push_back(first.currency);
         types_.emplace_back(name_of(item.type));
         keys_.push_back(item.idempotency_key);
@@ -55,6 +58,8 @@ public:
         metadata_.push_back(item.metadata);
         parents_.push_back(item.parent_id ? std::optional(item.parent_id->to_string()) : std::nullopt);
         terms_.push_back(item.terms);
+        previous_.push_back(previous_id ? std::optional(previous_id->to_string()) : std::nullopt);
+        occurred_.push_back(item.dated ? std::optional(format_rfc3339(*item.dated)) : std::nullopt);
         traceparents_.push_back(item.traceparent.empty() ? std::nullopt : std::optional(item.traceparent));
         for (const Effect& effect : effects.subspan(1)) {
             further_items_.push_back(static_cast<int>(size()));
@@ -103,7 +108,8 @@ public:
                                                                                      .parents = parents_,
                                                                                      .terms = terms_,
                                                                                      .touching = touching,
-                                                                                     .account_ids = touched}};
+                                                                                     .account_ids = touched,
+                                                                                     .occurred = occurred_}};
     }
     // keys_looked_up: no item is another one that was accepted before with its legs in another order.
     db::Call accept(bool keys_looked_up) const {
@@ -134,7 +140,9 @@ public:
                                     .further_keys = further_keys_,
                                     .keys_looked_up = keys_looked_up,
                                     .parents = parents_,
-                                    .terms = terms_};
+                                    .terms = terms_,
+                                    .previous = previous_,
+                                    .occurred = occurred_};
     }
 
 private:
@@ -142,7 +150,8 @@ private:
     std::vector<int> lanes_of_, nths_, places_, versions_;
     std::vector<std::int64_t> amounts_cents_, nets_cents_;
     std::vector<std::string> currencies_, types_, keys_;
-    std::vector<std::optional<std::string>> legs_, references_, metadata_, traceparents_, parents_, terms_;
+    std::vector<std::optional<std::string>> legs_, references_, metadata_, traceparents_, parents_, terms_, previous_,
+        occurred_;
     // The places after the first one of each item.
     std::vector<int> further_items_, further_lanes_, further_nths_;
     std::vector<Uuid> further_accounts_;
@@ -157,9 +166,13 @@ class Batch {
 public:
     // waits must outlive it.
     Batch(std::span<const IntakeItem> items, const LaneWaits& waits)
-        : items_(items), waits_(waits), results_(items.size()) {
+        : items_(items), waits_(waits), results_(items.size()), accepted_as_(items.size()) {
         effects_.reserve(items.size());
-        for (const IntakeItem& item : items) all_.append(item, effects_.emplace_back(effects_of(item)));
+        for (std::size_t i = 0; i < items.size(); ++i) {
+            LEDGERLINE_ASSERT(i > 0 || !items[i].follows);
+            accepted_as_[i] = items[i].transaction_id;  // until it is known better
+            all_.append(items[i], effects_.emplace_back(effects_of(items[i])), previous_of(i));
+        }
     }
 
     bool may_be_all_new() const {
@@ -177,10 +190,7 @@ public:
         return waits_.waits_for_all();
     }
     std::vector<db::Call> accept_all_calls() const {
-        return {{db::begin, {}},
-                sql::IntakeLockLanes{all_.lanes()},
-                all_.accept(false),
-                {db::commit, {}}};
+        return {{db::begin, {}}, sql::IntakeLockLanes{all_.lanes()}, all_.accept(false), {db::commit, {}}};
     }
     void take_accepted_all(const db::Rows& answer) {
         for (std::size_t i = 0; i < items_.size(); ++i) new_.push_back(i);
@@ -207,9 +217,14 @@ public:
         for (const db::Rows& lanes : answers.subspan(1, 2))
             for (const auto& locked : db::rows_of<sql::IntakeLockLanes>(lanes)) locked_.insert(locked.lane);
         for (std::size_t i = 0; i < items_.size(); ++i) {
-            if (decide_known_key(i, known[i]) || decide_accounts(i) || decide_repeated_key(i)) continue;
+            if (decide_known_key(i, known[i]) || decide_previous(i) || decide_accounts(i) || decide_repeated_key(i)) {
+                accepted_as_[i].reset();
+                if (results_[i].status == Status::created || results_[i].status == Status::replayed)
+                    accepted_as_[i] = results_[i].transaction_id;
+                continue;
+            }
             new_.push_back(i);
-            rest_.append(items_[i], effects_[i]);
+            rest_.append(items_[i], effects_[i], previous_of(i));
         }
     }
 
@@ -237,11 +252,20 @@ private:
 
     static Key key_of(const IntakeItem& item) { return {item.account_id, item.idempotency_key}; }
 
+    // The transaction that item i follows. Nothing when it follows none, or one that was not accepted.
+    std::optional<Uuid> previous_of(std::size_t i) const {
+        return items_[i].follows ? accepted_as_[i - 1] : std::nullopt;
+    }
+
     // A key that was committed before. A row under this item's own id was stored by an earlier try of the same batch.
     // One under a further account counts only when it is the same transfer: the key's scope is the first account.
     bool decide_known_key(std::size_t i, std::span<const Known> known) {
+        const auto is_same = [&](const Known& row) {
+            return row.same_request && row.previous_id == previous_of(i) &&
+                   (!items_[i].legs.empty() || row.account_id == items_[i].account_id);
+        };
         const auto own = std::ranges::find(known, items_[i].transaction_id, &Known::id);
-        const auto same = own != known.end() ? own : std::ranges::find(known, true, &Known::same_request);
+        const auto same = own != known.end() ? own : std::ranges::find_if(known, is_same);
         const auto found =
             same != known.end() ? same : std::ranges::find(known, items_[i].account_id, &Known::account_id);
         if (found == known.end()) return false;
@@ -253,9 +277,17 @@ private:
             result.lane = found->lane;
             result.seq = found->seq;
             result.created_at = found->created_at;
+            result.previous_id = found->previous_id;
         } else {
-            result.status = found->same_request ? Status::replayed : Status::key_reused;
+            result.status = same != known.end() ? Status::replayed : Status::key_reused;
         }
+        return true;
+    }
+
+    // What follows an item that waits for a held lane is left like it: it has a place in that lane.
+    bool decide_previous(std::size_t i) {
+        if (!items_[i].follows || previous_of(i) || results_[i - 1].status == Status::lane_held) return false;
+        results_[i].status = Status::previous_refused;
         return true;
     }
 
@@ -295,7 +327,7 @@ private:
             const auto leader = leaders_.find({effect.account_id, items_[i].idempotency_key});
             if (leader == leaders_.end()) continue;
             const IntakeItem& first = items_[leader->second];
-            const bool same = same_request(first, items_[i]);
+            const bool same = same_request(first, items_[i]) && previous_of(leader->second) == previous_of(i);
             if (!same && first.account_id != items_[i].account_id) continue;
             results_[i].status = same ? Status::replayed : Status::key_reused;
             results_[i].transaction_id = first.transaction_id;
@@ -327,6 +359,7 @@ private:
             result.seq = seq_of(result.lane, accepted.nth(n));
             for (const auto& [lane, nth] : accepted.further(n)) result.further.push_back({lane, seq_of(lane, nth)});
             result.created_at = accepted_at;
+            result.previous_id = previous_of(new_[n]);
         }
     }
 
@@ -334,6 +367,7 @@ private:
     const LaneWaits& waits_;
     std::vector<std::vector<Effect>> effects_;  // of each item
     std::vector<IntakeResult> results_;
+    std::vector<std::optional<Uuid>> accepted_as_;  // of each item: the transaction that it is; nothing when refused
     Columns all_;
     Columns rest_;                  // the items that turned out to be new
     std::vector<std::size_t> new_;  // their positions

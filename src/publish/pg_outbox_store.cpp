@@ -34,7 +34,9 @@ Event event_of(sql::PublishRead::Row row) {
             .legs = std::move(row.legs),
             .reference = std::move(row.reference),
             .metadata = std::move(row.metadata),
-            .parent_id = row.parent_id};
+            .parent_id = row.parent_id,
+            .previous_id = row.previous_id,
+            .dated = row.dated};
 }
 
 // The beginning of an error text from any source; bytes that PostgreSQL would reject are replaced.

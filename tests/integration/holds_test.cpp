@@ -12,6 +12,7 @@
 #include "base/random.h"
 #include "lab/eventually.h"
 #include "lab/pipeline.h"
+#include "lab/verified.h"
 
 namespace ledgerline::test {
 namespace {
@@ -54,16 +55,7 @@ protected:
         return fmt::format("{} {} {}", answer.at("balance_cents"), answer.at("held_cents"),
                            answer.at("available_cents"));
     }
-    void expect_clean() const {
-        EXPECT_TRUE(eventually([&] { return pipeline_.database().value("SELECT count(*) FROM undecided") == "0"; }));
-        db::Connection connection = pipeline_.database().connect();
-        const auto report = audit::verify(connection, {});
-        ASSERT_TRUE(report) << report.error().message;
-        for (std::size_t i = 0; i < audit::check_count; ++i)
-            for (const audit::Violation& violation : report->finding(static_cast<audit::Check>(i)).listed)
-                ADD_FAILURE() << audit::name_of(static_cast<audit::Check>(i)) << ": " << violation.id << ' '
-                              << violation.detail;
-    }
+    void expect_clean() const { expect_verified(pipeline_.database()); }
 
     Pipeline pipeline_;
 };

@@ -6,10 +6,10 @@
 
 #include <thread>
 
-#include "audit/verify.h"
 #include "base/random.h"
 #include "lab/eventually.h"
 #include "lab/pipeline.h"
+#include "lab/verified.h"
 
 namespace ledgerline::test {
 namespace {
@@ -272,10 +272,7 @@ TEST_F(Transfers, OfManyClientsKeepTheSum) {
     EXPECT_EQ(pipeline_.database().value(
                   "SELECT count(*) FROM transactions WHERE type = 'TRANSFER' AND status IN ('PROCESSED', 'FAILED')"),
               std::to_string(kClients * kTransfers));
-    db::Connection connection = pipeline_.database().connect();
-    const auto report = audit::verify(connection, {});
-    ASSERT_TRUE(report) << report.error().message;
-    EXPECT_TRUE(report->ok());
+    expect_verified(pipeline_.database());
 }
 
 }  // namespace

@@ -19,29 +19,6 @@ protected:
         store_ = database_->make_intake_store();
     }
 
-    intake::IntakeItem item(const Uuid& account_id, std::int64_t amount_cents = 100) {
-        intake::IntakeItem item;
-        item.transaction_id = new_id();
-        item.event_id = new_id();
-        item.account_id = account_id;
-        item.amount_cents = amount_cents;
-        item.currency = "EUR";
-        item.idempotency_key = item.transaction_id.to_string();
-        return item;
-    }
-    intake::IntakeItem transfer(std::vector<Leg> legs) {
-        intake::IntakeItem transfer = item({});
-        set_legs(transfer, std::move(legs));
-        return transfer;
-    }
-    // The same request under the same key, as a client sends it again.
-    intake::IntakeItem again(const intake::IntakeItem& first) {
-        intake::IntakeItem item = first;
-        item.transaction_id = new_id();
-        item.event_id = new_id();
-        return item;
-    }
-
     std::vector<intake::IntakeResult> accept(std::span<const intake::IntakeItem> items) {
         auto results = store_->accept(items);
         EXPECT_TRUE(results) << results.error().message;
@@ -315,16 +292,24 @@ TEST_P(IntakeStoreConformance, WhatIsHandedOverIsWhatThePublisherWouldRead) {
     set_legs(capture, {{a, b, 5, "EUR"}});
     release.type = TransactionType::release;
     capture.parent_id = release.parent_id = hold.transaction_id;
-    const std::vector<intake::IntakeItem> items{full, sent, item(b), hold, capture, release};
+    intake::IntakeItem follower = item(c), beside = transfer({{a, c, 1, "EUR"}}), back = item(a);
+    follow(follower, release);  // with a place of its own at a
+    follow(beside, follower);
+    beside.dated = WallTime(std::chrono::seconds(1'600'000'000));
+    back.type = TransactionType::reversal;
+    back.parent_id = sent.transaction_id;
+    back.terms = R"({"reason": "returned"})";
+    set_legs(back, {{b, a, 100, "EUR"}, {c, b, 3, "EUR"}, {std::nullopt, c, 1, "EUR"}});
+    const std::vector<intake::IntakeItem> items{full, sent, item(b), hold, capture, release, follower, beside, back};
     const auto results = accept(items);
     std::vector<Event> handed;
     for (std::size_t i = 0; i < items.size(); ++i)
         std::ranges::move(events_of(items[i], results[i]), std::back_inserter(handed));
     const auto outbox = database_->make_outbox_store();
-    const auto read = outbox->read(std::vector<publish::Lease>{{3, 1, 0}, {4, 1, 0}}, 10);
+    const auto read = outbox->read(std::vector<publish::Lease>{{3, 1, 0}, {4, 1, 0}}, 20);
     ASSERT_TRUE(read) << read.error().message;
     EXPECT_THAT(handed, testing::UnorderedElementsAreArray(*read));
-    EXPECT_EQ(read->size(), 9u);
+    EXPECT_EQ(read->size(), 16u);
 }
 
 TEST_P(IntakeStoreConformance, TransfersAreNumberedInOneOrderInAllTheirLanes) {
@@ -356,6 +341,94 @@ TEST_P(IntakeStoreConformance, ATransferIsRefusedForAnyOfItsAccountsAndLeavesNot
     EXPECT_EQ(results[3].account_id, good);
     EXPECT_EQ(results[4].seq, 1);
     EXPECT_TRUE(database_->events(3).empty());
+}
+
+// Followers ----------------------------------------------------------------------------------------------------------
+
+TEST_P(IntakeStoreConformance, AFollowerHasAPlaceBehindWhatItFollows) {
+    const Uuid a = open_account(5), b = open_account(2);
+    const intake::IntakeItem first = item(a);
+    intake::IntakeItem second = item(b), third = transfer({{b, a, 7, "EUR"}});
+    follow(second, first);
+    follow(third, second);
+    const auto results = accept(std::vector{first, second, third});
+    EXPECT_EQ(results[1].previous_id, first.transaction_id);
+    EXPECT_EQ(results[2].previous_id, second.transaction_id);
+    EXPECT_THAT(transactions_in(5),
+                testing::ElementsAre(first.transaction_id, second.transaction_id, third.transaction_id));
+    EXPECT_THAT(transactions_in(2), testing::ElementsAre(second.transaction_id, third.transaction_id));
+    const Event place = database_->events(5)[1];
+    EXPECT_EQ(place.account_id, a);
+    EXPECT_EQ(place.net_cents, 0);
+    EXPECT_EQ(place.places, 2);
+    EXPECT_FALSE(place.is_first);
+    EXPECT_EQ(place.previous_id, first.transaction_id);
+    EXPECT_EQ(place.schema_version, event_schema_version_of_chains);
+    EXPECT_EQ(database_->events(5)[2].places, 2) << "it has its place there already";
+}
+
+TEST_P(IntakeStoreConformance, AFollowerIsAcceptedOnlyWithWhatItFollows) {
+    const Uuid good = open_account(5), suspended = open_account(2);
+    database_->suspend(suspended);
+    const intake::IntakeItem refused = item(suspended);
+    intake::IntakeItem second = item(good), third = item(good);
+    follow(second, refused);
+    follow(third, second);
+    const auto results = accept(std::vector{refused, second, third, item(good)});
+    EXPECT_EQ(results[0].status, Status::account_suspended);
+    EXPECT_EQ(results[1].status, Status::previous_refused);
+    EXPECT_EQ(results[2].status, Status::previous_refused);
+    EXPECT_EQ(results[3].status, Status::created);
+    EXPECT_EQ(database_->events(5).size(), 1u);
+}
+
+TEST_P(IntakeStoreConformance, AChainSentAgainIsReplayedWhole) {
+    const Uuid a = open_account(5), b = open_account(2);
+    const intake::IntakeItem first = item(a);
+    intake::IntakeItem second = item(b);
+    follow(second, first);
+    accept(std::vector{first, second});
+    const auto replayed = accept(std::vector{again(first), again(second)});
+    EXPECT_EQ(replayed[0].status, Status::replayed);
+    EXPECT_EQ(replayed[1].status, Status::replayed);
+    EXPECT_EQ(replayed[1].transaction_id, second.transaction_id);
+    // With its own ids it is the first try of the same batch.
+    EXPECT_EQ(accept(std::vector{first, second})[1].status, Status::created);
+
+    intake::IntakeItem behind = item(a);
+    follow(behind, first);
+    const auto results = accept(std::vector{again(first), behind});
+    EXPECT_EQ(results[1].status, Status::created);
+    EXPECT_EQ(results[1].previous_id, first.transaction_id) << "what the item before it replays";
+
+    intake::IntakeItem alone = again(second);
+    alone.follows.reset();
+    EXPECT_EQ(accept(alone).status, Status::key_reused);
+    const intake::IntakeItem other = item(a);
+    EXPECT_EQ(accept(std::vector{other, again(second)})[1].status, Status::key_reused) << "it follows another one";
+}
+
+TEST_P(IntakeStoreConformance, AFollowerIsNotTakenForWhatTheOtherAccountHasUnderItsKey) {
+    const Uuid a = open_account(5), b = open_account(2);
+    const intake::IntakeItem known = item(a), first = item(a);
+    accept(known);
+    intake::IntakeItem second = item(b);
+    second.idempotency_key = known.idempotency_key;
+    follow(second, first);
+    const auto results = accept(std::vector{first, second});
+    EXPECT_EQ(results[1].status, Status::created);
+    EXPECT_EQ(results[1].transaction_id, second.transaction_id);
+}
+
+TEST_P(IntakeStoreConformance, AnotherDateIsAnotherRequest) {
+    intake::IntakeItem dated = item(open_account(5));
+    dated.dated = WallTime(std::chrono::seconds(1'600'000'000));
+    EXPECT_EQ(accept(dated).status, Status::created);
+    EXPECT_EQ(accept(again(dated)).status, Status::replayed);
+    intake::IntakeItem other = again(dated);
+    other.dated.reset();
+    EXPECT_EQ(accept(other).status, Status::key_reused);
+    EXPECT_EQ(database_->events(5).front().dated, dated.dated);
 }
 
 TEST_P(IntakeStoreConformance, ATransferOfOneAccountIsATransfer) {

@@ -30,6 +30,21 @@ protected:
         return result ? result->runs.front() : apply::ApplyResult{Status::not_proven, {}};
     }
 
+    // Decides everything that is accepted.
+    void apply_all() {
+        for (bool waits = true; waits;) {
+            waits = false;
+            for (int lane = 0; lane < lane_count; ++lane) {
+                const std::int64_t applied = state(lane).applied_seq;
+                const auto events = database_->events(lane);
+                if (std::ssize(events) == applied) continue;
+                apply(std::span(events).subspan(static_cast<std::size_t>(applied)), applied, lane);
+                ASSERT_GT(state(lane).applied_seq, applied);
+                waits = true;
+            }
+        }
+    }
+
     apply::LaneState state(int lane = kLane) {
         const auto states = store_->load(std::span(&lane, 1));
         EXPECT_TRUE(states) << states.error().message;
@@ -168,7 +183,7 @@ TEST_P(LedgerStoreConformance, ProvesEachRefOnItsOwn) {
 
 TEST_P(LedgerStoreConformance, AnEventOfANewerVersionIsLeftAlone) {
     Event newer = new_event(open_account(kLane), kLane, 1);
-    newer.schema_version = event_schema_version_of_holds + 1;
+    newer.schema_version = event_schema_version_max + 1;
     database_->insert(newer);
     EXPECT_EQ(apply(std::vector{newer}, 0).status, Status::version_unknown);
     EXPECT_EQ(state().applied_seq, 0);
@@ -477,7 +492,7 @@ TEST_P(LedgerStoreConformance, ATransferWaitsForWhatWasAcceptedBeforeInAnyOfItsL
 TEST_P(LedgerStoreConformance, WhatWaitsForAnEventThatIsTooNewIsLeftAlone) {
     const Uuid a = open_account(kLane, 100), b = open_account(4);
     Event newer = new_event(b, 4, 1);
-    newer.schema_version = event_schema_version_of_holds + 1;
+    newer.schema_version = event_schema_version_max + 1;
     database_->insert(newer);
     const auto before = insert_credits(a, kLane, 1, 1);
     const auto places = insert_transfer({{a, b, 5, "EUR"}});
@@ -596,15 +611,8 @@ TEST_P(LedgerStoreConformance, HoldsAreDecidedWithWhatSettlesThem) {
     const auto intake = database_->make_intake_store();
     const auto send = [&](TransactionType type, std::int64_t cents, std::optional<Uuid> hold = {},
                           const char* terms = R"({"expires_in_s": 60})") {
-        intake::IntakeItem item{.transaction_id = new_id(),
-                                .event_id = new_id(),
-                                .account_id = payer,
-                                .amount_cents = cents,
-                                .currency = "EUR",
-                                .type = type,
-                                .idempotency_key = new_id().to_string(),
-                                .metadata = {},
-                                .traceparent = {}};
+        intake::IntakeItem item = this->item(payer, cents);
+        item.type = type;
         item.parent_id = hold;
         if (type != TransactionType::release && type != TransactionType::debit) item.terms = terms;
         if (type == TransactionType::capture) set_legs(item, {{payer, payee, cents, "EUR"}});
@@ -689,15 +697,8 @@ TEST_P(LedgerStoreConformance, TheChildrenOfAParkedHoldAreRefused) {
     insert_credits(payer, kLane, 1, 1);
     const auto intake = database_->make_intake_store();
     const auto send = [&](TransactionType type, std::optional<Uuid> hold) {
-        intake::IntakeItem item{.transaction_id = new_id(),
-                                .event_id = new_id(),
-                                .account_id = payer,
-                                .amount_cents = 10,
-                                .currency = "EUR",
-                                .type = type,
-                                .idempotency_key = new_id().to_string(),
-                                .metadata = {},
-                                .traceparent = {}};
+        intake::IntakeItem item = this->item(payer, 10);
+        item.type = type;
         item.parent_id = hold;
         if (!hold) item.terms = R"({"expires_in_s": 60})";
         EXPECT_TRUE(intake->accept(std::span(&item, 1)));
@@ -711,6 +712,97 @@ TEST_P(LedgerStoreConformance, TheChildrenOfAParkedHoldAreRefused) {
     ASSERT_TRUE(parked && *parked);
     ASSERT_EQ(apply(std::span(events).subspan(2), 2).status, Status::applied);
     EXPECT_EQ(database_->outcomes(kLane).back().failure_code, "parent_undecided");
+}
+
+// What follows or reverses another transaction
+// --------------------------------------------------------------------------
+
+TEST_P(LedgerStoreConformance, FollowersShareTheFateOfWhatTheyFollow) {
+    const Uuid a = open_account(kLane, 10), b = open_account(4);
+    const auto intake = database_->make_intake_store();
+    std::vector<intake::IntakeItem> items;
+    const auto add = [&](const Uuid& account, TransactionType type, std::int64_t cents, bool follower) {
+        items.push_back(item(account, cents));
+        items.back().type = type;
+        if (follower) follow(items.back(), items[items.size() - 2]);
+    };
+    add(a, TransactionType::debit, 8, false);
+    add(b, TransactionType::credit, 8, true);
+    add(a, TransactionType::debit, 3, false);
+    add(b, TransactionType::credit, 3, true);
+    add(b, TransactionType::credit, 1, true);
+    add(a, TransactionType::debit, 2, false);
+    const auto accepted = intake->accept(items);
+    ASSERT_TRUE(accepted) << accepted.error().message;
+    apply_all();
+    const auto codes_in = [&](int lane) {
+        std::vector<std::string> codes;
+        for (const auto& outcome : database_->outcomes(lane)) codes.push_back(outcome.failure_code);
+        return codes;
+    };
+    EXPECT_THAT(codes_in(kLane), testing::ElementsAre("", "", "insufficient_balance", "previous_failed", ""));
+    EXPECT_THAT(codes_in(4), testing::ElementsAre("", "previous_failed", "previous_failed"));
+    EXPECT_EQ(database_->balance_cents(a), 0);
+    EXPECT_EQ(database_->balance_cents(b), 8);
+
+    // In a later round its fate comes from the database.
+    std::vector<intake::IntakeItem> late{again(items[2]), item(b, 100), again(items[0]), item(b, 5)};
+    follow(late[1], late[0]);
+    follow(late[3], late[2]);
+    ASSERT_TRUE(intake->accept(late));
+    apply_all();
+    EXPECT_EQ(database_->balance_cents(b), 13);
+}
+
+TEST_P(LedgerStoreConformance, AFollowerOfAParkedTransactionIsRefused) {
+    const Uuid a = open_account(kLane, 10), b = open_account(4);
+    const auto intake = database_->make_intake_store();
+    std::vector<intake::IntakeItem> items{item(a, 1), item(b, 1)};
+    follow(items[1], items[0]);
+    ASSERT_TRUE(intake->accept(items));
+    const std::vector<Event> events = database_->events(kLane);
+    ASSERT_TRUE(store_->park(kLane, 0, letter(events[0])).value_or(false));
+    apply_all();
+    EXPECT_EQ(database_->outcomes(4).back().failure_code, "previous_failed");
+    EXPECT_EQ(database_->balance_cents(b), 0);
+}
+
+TEST_P(LedgerStoreConformance, ReversalsNeverExceedWhatTheyReverse) {
+    const Uuid a = open_account(kLane, 100), b = open_account(4);
+    const auto intake = database_->make_intake_store();
+    const auto accept = [&](intake::IntakeItem one) {
+        const auto results = intake->accept(std::span(&one, 1));
+        EXPECT_TRUE(results) << results.error().message;
+        return one.transaction_id;
+    };
+    const auto reverse = [&](const Uuid& id, std::vector<Leg> legs) {
+        intake::IntakeItem back = item(a, 1);
+        back.type = TransactionType::reversal;
+        back.parent_id = id;
+        set_legs(back, std::move(legs));
+        return accept(back);
+    };
+    intake::IntakeItem sent = item(a, 1);
+    set_legs(sent, {{a, b, 60, "EUR"}});
+    const Uuid paid = accept(sent);
+    reverse(paid, {{b, a, 25, "EUR"}});
+    reverse(paid, {{b, a, 36, "EUR"}});
+    apply_all();
+    reverse(paid, {{b, a, 36, "EUR"}});
+    reverse(paid, {{b, a, 35, "EUR"}});
+    reverse(paid, {{b, a, 1, "EUR"}});
+    intake::IntakeItem poor = item(b, 61);
+    poor.type = TransactionType::debit;
+    const Uuid refused = accept(poor);
+    reverse(refused, {{std::nullopt, b, 61, "EUR"}});
+    apply_all();
+    std::vector<std::string> codes;
+    for (const auto& outcome : database_->outcomes(4)) codes.push_back(outcome.failure_code);
+    EXPECT_THAT(codes,
+                testing::ElementsAre("", "", "reversal_exceeds_transaction", "reversal_exceeds_transaction", "",
+                                     "reversal_exceeds_transaction", "insufficient_balance", "transaction_failed"));
+    EXPECT_EQ(database_->balance_cents(a), 100);
+    EXPECT_EQ(database_->balance_cents(b), 0);
 }
 
 }  // namespace ledgerline::test

@@ -317,7 +317,6 @@ private:
             for (const apply::Applied& outcome : outcomes_) {
                 MemoryTables::Lane& lane = tables_->lanes.at(outcome.event.lane);
                 lane.outcomes.emplace(outcome.event.seq, outcome);
-                if (outcome.event.is_first) tables_->decided.insert(outcome.event.transaction_id);
                 move_cursor(lane, outcome.event.seq);
                 const auto run = std::ranges::find_if(runs, [&](const apply::LaneRun& candidate) {
                     return candidate.lane == outcome.event.lane && is_read(candidate, report, runs);
@@ -327,6 +326,7 @@ private:
             }
             for (const auto& [id, state] : accounts_) tables_->accounts.at(id).state = state;
             for (const auto& [id, hold] : holds_) tables_->holds[id] = hold;
+            for (const auto& [id, named] : named_) tables_->named[id] = named;
             return report;
         }
 
@@ -374,19 +374,27 @@ private:
             tried_ = event.event_id;
             if (const auto poison = tables_->poisoned.find(event.transaction_id); poison != tables_->poisoned.end())
                 return failure(Disposition::refuse, poison->second, "the row is refused");
-            if (tables_->decided.contains(event.transaction_id)) return unique_violation("decided twice");
+            if (named(event.transaction_id).status != NamedTransaction::Status::undecided)
+                return unique_violation("decided twice");
             std::vector<Touch> touches;
             for (const Event& place : places) {
                 AccountState& account =
                     accounts_.try_emplace(place.account_id, tables_->accounts.at(place.account_id).state).first->second;
-                touches.push_back({&account, place.net_cents, place.legs ? account.currency : place.currency});
+                const bool has_one_currency = place.is_first && !place.legs;
+                touches.push_back({&account, place.net_cents, has_one_currency ? place.currency : account.currency});
             }
             auto postings = post_event(event, touches);
+            named(event.transaction_id).status =
+                postings.front().refusal ? NamedTransaction::Status::failed : NamedTransaction::Status::processed;
             for (std::size_t i = 0; i < places.size(); ++i) outcomes_.push_back({places[i], std::move(postings[i])});
             return {};
         }
 
         std::vector<Posting> post_event(const Event& event, std::span<Touch> touches) {
+            if (event.previous_id && named(*event.previous_id).status != NamedTransaction::Status::processed)
+                return refuse_follower(touches);
+            if (event.type == TransactionType::reversal)
+                return post_reversal(named(*event.parent_id), event.amount_cents, touches);
             const bool opens = event.type == TransactionType::hold;
             if (!opens && !event.parent_id) return post(touches);
             const Uuid id = opens ? event.transaction_id : *event.parent_id;
@@ -401,7 +409,10 @@ private:
                         touches);
         }
 
+        NamedTransaction& named(const Uuid& id) { return named_.try_emplace(id, tables_->named.at(id)).first->second; }
+
         MemoryTables* tables_;
+        std::map<Uuid, NamedTransaction> named_;
         std::map<Uuid, Hold> holds_;
         std::map<int, Status> statuses_;  // of the runs
         std::map<int, std::int64_t> applied_seqs_;
@@ -439,7 +450,8 @@ public:
                 return unique_violation("event_id");
         std::set<Uuid> fresh;
         std::vector<intake::IntakeResult> results;
-        for (const intake::IntakeItem& item : items) results.push_back(accept_one(item, fresh));
+        for (const intake::IntakeItem& item : items)
+            results.push_back(accept_one(item, item.follows ? &results.back() : nullptr, fresh));
         return results;
     }
 
@@ -448,15 +460,27 @@ public:
 private:
     // fresh: the transactions that this call has stored. Those under the same id that an earlier one has stored are
     // created, not replayed: the earlier call was the first try of the same batch.
-    intake::IntakeResult accept_one(const intake::IntakeItem& item, std::set<Uuid>& fresh) {
+    // previous: of the item that it follows; null when it follows none.
+    intake::IntakeResult accept_one(const intake::IntakeItem& item, const intake::IntakeResult* previous,
+                                    std::set<Uuid>& fresh) {
         using Status = intake::IntakeResult::Status;
         const auto effects = effects_of(item);
         intake::IntakeResult result;
-        if (const Event* known = find_known(item, effects)) {
+        const bool has_previous =
+            previous && (previous->status == Status::created || previous->status == Status::replayed);
+        const auto previous_id = has_previous ? std::optional(previous->transaction_id) : std::nullopt;
+        const auto is_same = [&](const Event& event) {
+            return is_same_request(event, item) && event.previous_id == previous_id;
+        };
+        if (const Event* known = find_known(item, effects, is_same)) {
             result.transaction_id = known->transaction_id;
-            result.status = is_same_request(*known, item) ? Status::replayed : Status::key_reused;
+            result.status = is_same(*known) ? Status::replayed : Status::key_reused;
             if (known->transaction_id == item.transaction_id && !fresh.contains(item.transaction_id))
                 result = created(*known);
+            return result;
+        }
+        if (previous && !has_previous) {
+            result.status = Status::previous_refused;
             return result;
         }
         for (const Effect& effect : effects) {
@@ -477,17 +501,18 @@ private:
             }
         }
         fresh.insert(item.transaction_id);
-        const std::vector<Event> places = store(item, effects);
+        const std::vector<Event> places = store(item, effects, previous_id);
         result = created(places.front());
         for (const Event& place : std::span(places).subspan(1)) result.further.push_back({place.lane, place.seq});
         return result;
     }
 
     // Under the item's key: the same request under any account that it touches, otherwise another one under the first.
-    const Event* find_known(const intake::IntakeItem& item, const std::vector<Effect>& effects) const {
+    template <class IsSame>
+    const Event* find_known(const intake::IntakeItem& item, const std::vector<Effect>& effects, IsSame is_same) const {
         for (const Effect& effect : effects) {
             const auto known = tables_.accepted.find({effect.account_id, item.idempotency_key});
-            if (known != tables_.accepted.end() && is_same_request(known->second, item)) return &known->second;
+            if (known != tables_.accepted.end() && is_same(known->second)) return &known->second;
         }
         const auto known = tables_.accepted.find({item.account_id, item.idempotency_key});
         return known != tables_.accepted.end() ? &known->second : nullptr;
@@ -500,15 +525,18 @@ private:
         result.lane = event.lane;
         result.seq = event.seq;
         result.created_at = event.occurred_at;
+        result.previous_id = event.previous_id;
         return result;
     }
 
     bool is_same_request(const Event& event, const intake::IntakeItem& item) const {
         const auto legs = tables_.legs.find(event.transaction_id);
         return event.amount_cents == item.amount_cents && event.type == item.type &&
-               (legs == tables_.legs.end() ? item.legs.empty() && event.currency == item.currency
-                                           : same_legs(legs->second, item.legs)) &&
-               event.reference == item.reference && event.metadata.has_value() == item.metadata.has_value() &&
+               (legs == tables_.legs.end()
+                    ? item.legs.empty() && event.currency == item.currency && event.account_id == item.account_id
+                    : same_legs(legs->second, item.legs)) &&
+               event.dated == item.dated && event.reference == item.reference &&
+               event.metadata.has_value() == item.metadata.has_value() &&
                (!event.metadata || json::is_same_jsonb(*event.metadata, *item.metadata)) &&
                event.parent_id == item.parent_id && is_same_terms(event.transaction_id, item);
     }
@@ -530,7 +558,8 @@ private:
     }
 
     // Returns the places in the order of effects.
-    std::vector<Event> store(const intake::IntakeItem& item, const std::vector<Effect>& effects) {
+    std::vector<Event> store(const intake::IntakeItem& item, const std::vector<Effect>& effects,
+                             const std::optional<Uuid>& previous_id) {
         Event event;
         event.event_id = item.event_id;
         event.occurred_at = database_.clock_.wall_now();
@@ -543,7 +572,9 @@ private:
         event.reference = item.reference;
         event.metadata = item.metadata;
         event.parent_id = item.parent_id;
-        event.schema_version = intake::schema_version_of(item.type);
+        event.previous_id = previous_id;
+        event.dated = item.dated;
+        event.schema_version = intake::schema_version_of(item);
         if (item.terms) tables_.terms[item.transaction_id] = *item.terms;
         if (item.type == TransactionType::hold) store_hold(event);
         event.places = static_cast<int>(effects.size());
@@ -552,6 +583,7 @@ private:
             tables_.legs[item.transaction_id] = item.legs;
         }
         tables_.transaction_ids.insert(event.transaction_id);
+        tables_.named[event.transaction_id].amount_cents = event.amount_cents;
         std::vector<Event> places;
         for (const Effect& effect : effects) {
             event.account_id = effect.account_id;
@@ -593,6 +625,7 @@ void MemoryDatabase::insert(const Event& event) {
     std::lock_guard lock(mutex_);
     tables.add_place(event);
     tables.transaction_ids.insert(event.transaction_id);
+    tables.named.try_emplace(event.transaction_id, NamedTransaction{.amount_cents = event.amount_cents});
     if (event.is_first) tables.accepted.emplace(std::pair(event.account_id, event.idempotency_key), event);
 }
 

@@ -19,6 +19,7 @@
 #include "domain/hold.h"
 #include "domain/legs.h"
 #include "domain/posting.h"
+#include "domain/reversal.h"
 #include "intake/intake_store.h"
 #include "letters/dead_letter_store.h"
 #include "publish/outbox_store.h"
@@ -64,11 +65,11 @@ struct MemoryTables {
     std::map<int, Lane> lanes;
     std::map<Uuid, Account> accounts;
     std::map<std::pair<Uuid, std::string>, Event> accepted;  // first places, by account and idempotency key
-    std::map<Uuid, std::vector<Leg>> legs;                   // of transfers and captures, by transaction
-    std::map<Uuid, std::string> terms;                       // of holds, captures and releases, by transaction
+    std::map<Uuid, std::vector<Leg>> legs;                   // of transfers, captures and reversals
+    std::map<Uuid, std::string> terms;                       // of holds, captures, releases and reversals
     std::map<Uuid, Hold> holds;                              // accepted ones, by transaction
     std::set<Uuid> transaction_ids, event_ids;               // of everything accepted or replayed
-    std::set<Uuid> decided;                                  // transactions with an outcome
+    std::map<Uuid, NamedTransaction> named;                  // every accepted transaction
     std::vector<Letter> letters;
     std::map<std::string, WallTime> publishers;  // owner, expiry
     // Transactions whose outcome the database refuses to take, with the SQLSTATE it refuses them with.

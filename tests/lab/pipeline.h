@@ -1,5 +1,5 @@
-// The whole pipeline in the test's process: database, API, publisher, expiry of holds, memory bus and worker, as `ledgerline up` runs
-// them but without supervision.
+// The whole pipeline in the test's process: database, API, publisher, expiry of holds, memory bus and worker, as
+// `ledgerline up` runs them but without supervision.
 #pragma once
 
 #include "bus/memory/bus.h"

@@ -70,6 +70,29 @@ protected:
         return events;
     }
 
+    intake::IntakeItem item(const Uuid& account_id, std::int64_t amount_cents = 100) {
+        intake::IntakeItem item;
+        item.transaction_id = new_id();
+        item.event_id = new_id();
+        item.account_id = account_id;
+        item.amount_cents = amount_cents;
+        item.currency = "EUR";
+        item.idempotency_key = item.transaction_id.to_string();
+        return item;
+    }
+    intake::IntakeItem transfer(std::vector<Leg> legs) {
+        intake::IntakeItem transfer = item({});
+        set_legs(transfer, std::move(legs));
+        return transfer;
+    }
+    // The same request under the same key, as a client sends it again.
+    intake::IntakeItem again(const intake::IntakeItem& first) {
+        intake::IntakeItem item = first;
+        item.transaction_id = new_id();
+        item.event_id = new_id();
+        return item;
+    }
+
     std::unique_ptr<DatabaseUnderTest> database_;
 
 private:

@@ -66,6 +66,18 @@ public:
         return event;
     }
 
+    // A reversal, a follower, or one with a date.
+    Event next_linked() {
+        const auto kind = pick(3);
+        Event event = kind == 0 || pick(2) ? next_transfer() : next();
+        event.schema_version = event_schema_version_of_chains;
+        if (kind == 0) event.type = TransactionType::reversal;
+        if (kind == 0) event.parent_id = uuid();
+        if (kind == 1) event.previous_id = uuid();
+        if (kind == 2 || pick(3) == 0) event.dated = event.occurred_at;
+        return event;
+    }
+
     Event next_of_hold() {
         constexpr TransactionType kTypes[] = {TransactionType::hold, TransactionType::capture,
                                               TransactionType::release};
@@ -156,6 +168,21 @@ TEST(EventSchema, TakesEveryHoldCaptureAndRelease) {
          {with(value, "\"hold_id\"", "\"parent_id\""), with(value, R"("schema_version":3)", R"("schema_version":2)"),
           with(value, R"("type":"CAPTURE")", R"("type":"HOLD")"), with(value, "\"legs\"", "\"leg\"")})
         EXPECT_NE(JsonSchema("transaction.created.v3").check({wrong}).front(), "ok") << wrong;
+}
+
+TEST(EventSchema, TakesEveryReversalFollowerAndDate) {
+    Events events(6);
+    std::vector<std::string> values;
+    for (int i = 0; i < kEvents; ++i) values.push_back(encode(events.next_linked()).value);
+    expect_all(JsonSchema("transaction.created.v4"), values);
+    Event reversal = events.next_linked();
+    while (reversal.type != TransactionType::reversal) reversal = events.next_linked();
+    const std::string value = encode(reversal).value;
+    for (const std::string& wrong :
+         {with(value, "\"reverses\"", "\"hold_id\""), with(value, R"("schema_version":4)", R"("schema_version":2)"),
+          with(value, R"("type":"REVERSAL")", R"("type":"TRANSFER")"), with(value, "\"legs\"", "\"leg\""),
+          encode(Events(2).next_transfer()).value})
+        EXPECT_NE(JsonSchema("transaction.created.v4").check({wrong}).front(), "ok") << wrong;
 }
 
 TEST(EventSchema, RefusesWhatIsNoTransfer) {

@@ -108,7 +108,8 @@ public:
                                 "SELECT p.event_id, p.seq, coalesce(t.traceparent, ''), t.id, p.account_id, "
                                 "t.amount_cents, t.currency, t.type, t.idempotency_key, "
                                 "CASE WHEN p.account_id = t.account_id THEN t.metadata::text END, p.net_cents, "
-                                "p.places, p.account_id = t.account_id, t.schema_version, t.legs::text "
+                                "p.places, p.account_id = t.account_id, t.schema_version, t.legs::text, "
+                                "t.previous_id::text, (extract(epoch FROM t.occurred_at) * 1000000)::bigint::text "
                                 "FROM lane_places p JOIN accepted t ON t.id = p.transaction_id "
                                 "WHERE p.lane = $1 AND p.dead_letter_id IS NULL ORDER BY p.seq",
                                 lane);
@@ -131,6 +132,9 @@ public:
             event.is_first = rows.text(row, 12) == "t";
             event.schema_version = static_cast<int>(rows.int64(row, 13));
             event.legs = rows.optional_text(row, 14);
+            if (const auto id = rows.optional_text(row, 15)) event.previous_id = Uuid::parse(*id);
+            if (const auto micros = rows.optional_text(row, 16))
+                event.dated = WallTime(std::chrono::microseconds(std::stoll(*micros)));
         }
         return events;
     }

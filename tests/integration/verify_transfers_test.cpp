@@ -7,43 +7,6 @@ namespace {
 // Accounts 30 and 60 live in lane 0, 1 in lane 1, 2 and 32 in lane 2; 3 and 33, in CZK, in lane 3. Only 60 may owe.
 // Waiting: 9 is next in both of its lanes, 10 waits for it in lane 0, 11 for 9 in lane 2 and for 10 in lane 1.
 constexpr const char* kTransfers = R"sql(
-CREATE FUNCTION leg(source integer, target integer, amount bigint, currency text DEFAULT 'EUR') RETURNS jsonb
-LANGUAGE sql AS $$ SELECT jsonb_strip_nulls(jsonb_build_object('from_account_id', id(source),
-                                          'to_account_id', id(target), 'amount_cents', amount,
-                                                      'currency', currency)) $$;
-
-CREATE FUNCTION transfer(n integer, amount bigint, legs jsonb[], accounts integer[], nets bigint[], seqs bigint[])
-RETURNS void LANGUAGE sql AS $$
-    INSERT INTO accepted (id, account_id, amount_cents, net_cents, places, schema_version, currency, type,
-                          idempotency_key, lane, seq, event_id, created_at, legs)
-    VALUES (id(1000 + n), id(accounts[1]), amount, nets[1], cardinality(accounts), 2, legs[1]->>'currency', 'TRANSFER',
-            'key ' || n, lane_of(id(accounts[1])), seqs[1], id(2000 + n), now(), to_jsonb(legs));
-    INSERT INTO places (lane, seq, account_id, net_cents, transaction_id, event_id, places, created_at)
-    SELECT lane_of(id(accounts[i])), seqs[i], id(accounts[i]), nets[i], id(1000 + n), id(2000 + n),
-           cardinality(accounts), now()
-    FROM generate_series(2, cardinality(accounts)) i $$;
-
-CREATE FUNCTION transfer_again(n integer, accounts integer[], seqs bigint[], of_verdict text) RETURNS void LANGUAGE sql
-AS $$
-    INSERT INTO places (lane, seq, account_id, net_cents, transaction_id, event_id, places, dead_letter_id, verdict,
-                        created_at)
-    SELECT p.lane, u.seq, p.account_id, p.net_cents, p.transaction_id, id(2900 + n), p.places, id(3000 + n), of_verdict,
-           now()
-    FROM unnest(accounts, seqs) u (account, seq)
-         JOIN lane_places p ON p.account_id = id(u.account) AND p.transaction_id = id(1000 + n) $$;
-
--- At the last place that each account has so far.
-CREATE FUNCTION decide_all(n integer, accounts integer[], balances bigint[], code text DEFAULT NULL,
-                           letter uuid DEFAULT NULL) RETURNS void LANGUAGE sql AS $$
-    INSERT INTO decisions (lane, seq, transaction_id, account_id, amount_cents, balance_after_cents, floor_cents,
-                           processed_at, kind, failure_code, dead_letter_id)
-    SELECT p.lane, p.seq, p.transaction_id, p.account_id, p.net_cents, u.balance, a.min_balance_cents, now(),
-           CASE WHEN letter IS NOT NULL THEN 'PARKED' WHEN code IS NOT NULL THEN 'REFUSED' ELSE 'POSTED' END, code,
-           letter
-    FROM unnest(accounts, balances) u (account, balance) JOIN account_settings a ON a.id = id(u.account)
-         CROSS JOIN LATERAL (SELECT * FROM lane_places WHERE account_id = a.id AND transaction_id = id(1000 + n)
-                             ORDER BY seq DESC LIMIT 1) p $$;
-
 INSERT INTO account_settings (id, currency, min_balance_cents, lane, created_at, updated_at)
 SELECT id(n), CASE WHEN n IN (3, 33) THEN 'CZK' ELSE 'EUR' END, CASE WHEN n = 60 THEN -500 ELSE 0 END, lane_of(id(n)),
        now(), now()

@@ -38,7 +38,7 @@ constexpr ProblemKind kKinds[] = {
     {hold_closed, "hold_closed", 409, 0},
     {hold_failed, "hold_failed", 409, 0},
     {hold_expired, "hold_expired", 409, 0},
-    {parent_undecided, "parent_undecided", 409, kRetrySoonSeconds},
+    {parent_undecided, "parent_undecided", 409, 0},
     {transaction_failed, "transaction_failed", 409, 0},
     {already_reversed, "already_reversed", 409, 0},
     {insufficient_balance, "insufficient_balance", 402, 0},

@@ -102,7 +102,7 @@ const Damage kDamages[] = {
      "its step reverses another amount",
      1004},
     {"StepOfARefusedReversal",
-     "INSERT INTO reversal_steps VALUES (id(1002), 4, id(1005), 300, 301)",
+     "INSERT INTO reversal_steps VALUES (id(1002), 4, id(1005), 300, 300)",
      {links},
      "its step is not where it was posted",
      1005},

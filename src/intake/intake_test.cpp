@@ -179,14 +179,22 @@ protected:
         return config;
     }
 
-    // Rows of one account, except that a key that begins with a digit belongs to its own account.
+    // Rows of one account, except that a key that begins with a digit belongs to its own account, one with "=13" is a
+    // transfer between two such accounts, and one that begins with ">" follows the row before it.
     std::future<IntakeAnswers> submit(const Keys& keys, std::int64_t amount_cents = 1) {
         std::vector<IntakeItem> items;
         for (const std::string& key : keys) {
             IntakeItem& item = items.emplace_back();
             item.idempotency_key = key;
-            if (std::isdigit(key.front()) != 0) item.account_id.bytes[0] = static_cast<std::uint8_t>(key.front());
+            const auto account = [](char name) {
+                Uuid id;
+                if (std::isdigit(name) != 0) id.bytes[0] = static_cast<std::uint8_t>(name);
+                return id;
+            };
+            item.account_id = account(key.front());
             item.amount_cents = amount_cents;
+            if (key.front() == '=') set_legs(item, {{account(key[1]), account(key[2]), amount_cents, "EUR"}});
+            if (key.front() == '>') follow(item, *(&item - 1));
         }
         auto promise = std::make_shared<std::promise<IntakeAnswers>>();
         auto answered = promise->get_future();
@@ -441,6 +449,42 @@ TEST_F(IntakeTest, AHeldLaneAfterAnUnknownFateIsOfUnknownFate) {
     store_.fail_next({Disposition::retry, std::string(outcome_unknown), "cut"});
     store_.lock_after_failure("1");
     EXPECT_THAT(words(submit({"1", "3"})), ElementsAre(outcome_unknown, "created"));
+}
+
+// What is left because of one of its accounts holds up all of them.
+TEST_F(IntakeTest, NothingOvertakesATransferThatIsLeft) {
+    start(with(kLong));
+    store_.set_locked("1");
+    store_.set_rows_in_time_max(2);
+    EXPECT_THAT(words(submit({"1", "2", "=13", "3", "4"})),
+                ElementsAre("overloaded", "created", "overloaded", "overloaded", "created"));
+}
+
+TEST_F(IntakeTest, AChainIsAcceptedOrRefusedWhole) {
+    start();
+    store_.set_guilty(">c");
+    EXPECT_THAT(words(submit({"a", "b", ">c", "d"})), ElementsAre("created", "failed", "failed", "created"));
+    EXPECT_THAT(store_.batches(),
+                ElementsAre(Keys{"a", "b", ">c", "d"}, Keys{"a"}, Keys{"b", ">c", "d"}, Keys{"b", ">c"}, Keys{"d"}));
+}
+
+TEST_F(IntakeTest, AChainThatTakesTooLongIsNotCut) {
+    start(with(kLong, 4));
+    store_.set_rows_in_time_max(2);
+    EXPECT_THAT(words(submit({"a", ">b", ">c", "d"})),
+                ElementsAre("overloaded", "overloaded", "overloaded", "overloaded"));
+    for (const Keys& batch : store_.batches())
+        EXPECT_EQ(std::ranges::count(batch, ">c"), std::ranges::count(batch, "a"));
+}
+
+TEST(IntakeQueue, HandsOutWholeChains) {
+    IntakeQueue queue({100, 1'000'000}, {1, 1'000'000});
+    std::vector<IntakeItem> items(5);
+    for (const std::size_t i : {1UL, 2UL, 4UL}) follow(items[i], items[i - 1]);
+    queue.push(std::move(items), SteadyTime::max(), [](IntakeReply) {});
+    EXPECT_EQ(queue.take({1, 1'000'000})->items.size(), 3u);
+    EXPECT_EQ(queue.take({1, 1})->items.size(), 2u);
+    EXPECT_EQ(queue.size().rows, 0u);
 }
 
 // A request that arrives while large requests have rows waiting does not wait for all of them.

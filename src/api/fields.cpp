@@ -35,25 +35,39 @@ std::string member_path(std::string_view path, std::string_view name) {
     return path.empty() ? std::string(name) : fmt::format("{}.{}", path, name);
 }
 
-Fields::Fields(const json::Value& value, std::string path) : value_(value), path_(std::move(path)) {
-    if (value.if_object()) return;
-    problem_ = problem(
+Fields::Fields(const json::Value& value, std::string path)
+    : value_(value), path_(std::move(path)), faults_(own_faults_) {
+    check_type();
+}
+
+Fields::Fields(const json::Value& value, std::string path, Fields& parent)
+    : value_(value), path_(std::move(path)), faults_(parent.faults_) {
+    check_type();
+}
+
+void Fields::check_type() {
+    if (value_.if_object()) return;
+    faults_.push_back(problem(
         ProblemCode::invalid_field,
-        path_.empty() ? "The body must be a JSON object." : fmt::format("{} must be a JSON object.", path_), path_);
+        path_.empty() ? "The body must be a JSON object." : fmt::format("{} must be a JSON object.", path_), path_));
+}
+
+bool Fields::has(std::string_view name) const {
+    const json::Value* member = value_.find(name);
+    return member && !member->is_null();
 }
 
 const json::Value* Fields::read(std::string_view name) {
     read_.push_back(name);
-    if (problem_) return nullptr;
-    const json::Value* member = value_.find(name);
-    return member && !member->is_null() ? member : nullptr;
+    return has(name) ? value_.find(name) : nullptr;
 }
 
 void Fields::complain(ProblemCode code, std::string_view name, std::string_view rule) {
-    if (problem_) return;
     std::string path = http::echo(path_of(name));
+    const bool known = std::ranges::find(faults_, path, &http::Problem::field) != faults_.end();
+    if (known || faults_.size() == faults_max || !value_.if_object()) return;
     std::string detail = fmt::format("{} {}.", path, rule);
-    problem_ = problem(code, std::move(detail), std::move(path));
+    faults_.push_back(problem(code, std::move(detail), std::move(path)));
 }
 
 std::optional<std::string> Fields::text(std::string_view name, std::size_t code_points_max) {
@@ -157,19 +171,26 @@ const json::Array& Fields::array(std::string_view name, std::size_t least, std::
 }
 
 void Fields::require(std::string_view name) {
-    const json::Value* member = value_.find(name);
-    if (!member || member->is_null()) complain(ProblemCode::missing_field, name, "is required");
+    if (!has(name)) complain(ProblemCode::missing_field, name, "is required");
+}
+
+void Fields::close() {
+    const json::Object* const members = value_.if_object();
+    if (!members) return;
+    for (const auto& [name, member] : *members)
+        if (std::ranges::find(read_, name) == read_.end())
+            complain(ProblemCode::unknown_field, name, "is not a field of this request");
 }
 
 std::optional<http::Problem> Fields::finish() {
-    if (problem_) return problem_;
-    for (const auto& [name, member] : *value_.if_object()) {
-        if (std::ranges::find(read_, name) == read_.end()) {
-            complain(ProblemCode::unknown_field, name, "is not a field of this request");
-            break;
-        }
-    }
-    return problem_;
+    close();
+    if (faults_.empty()) return std::nullopt;
+    json::Array errors;
+    for (const http::Problem& fault : faults_)
+        errors.push_back(json::Object{{"code", fault.code}, {"field", fault.field}, {"detail", fault.detail}});
+    http::Problem first = faults_.front();
+    first.extensions.emplace_back("errors", std::move(errors));
+    return first;
 }
 
 }  // namespace ledgerline::api

@@ -1,8 +1,13 @@
-// Fields: reads the members of one JSON object strictly, and keeps the first problem.
+// Fields: reads the members of one JSON object strictly, and keeps all that is wrong with them.
+//
+//     Fields fields(body, "");
+//     fields.require("currency");
+//     account.currency = fields.currency("currency").value_or("");
+//     if (auto broken = fields.finish()) return std::unexpected(std::move(*broken));
 //
 // Each member is read at most once, by name; finish() complains about members that were not read. A member that is null
-// counts as absent. After the first problem everything reads as absent, so that callers need to check only once, at the
-// end.
+// counts as absent. What is wrong reads as absent, so that callers need to check only once, at the end. A member has
+// one fault at most: the first.
 #pragma once
 
 #include <cstdint>
@@ -33,6 +38,11 @@ public:
     // value must be an object and outlive this. path: the location of value, "" for the body, otherwise such as
     // "transactions[3]".
     Fields(const json::Value& value, std::string path);
+    // For an object inside of parent's, which must outlive this: its faults are parent's.
+    Fields(const json::Value& value, std::string path, Fields& parent);
+
+    // The most faults that are listed.
+    static constexpr std::size_t faults_max = 20;
 
     // Empty when the member is absent or invalid.
     std::optional<std::string> text(std::string_view name, std::size_t code_points_max);
@@ -48,22 +58,28 @@ public:
     // Empty when the member is absent or invalid.
     const json::Array& array(std::string_view name, std::size_t least, std::size_t most);
 
+    // Whether the member is there and not null.
+    bool has(std::string_view name) const;
     // Complains if the member is absent or null.
     void require(std::string_view name);
-    // Records a problem with a member of this object. Only the first one counts.
+    // Records a fault of a member of this object, unless it has one.
     void complain(ProblemCode code, std::string_view name, std::string_view rule);
-    // Call last. Returns the first problem, or one about a member that was not read.
+    // Complains about the members that were not read. finish() does so by itself.
+    void close();
+    // Call last. Returns the first fault, with all of them as its member `errors`: [{code, field, detail}, ...].
     std::optional<http::Problem> finish();
 
     std::string path_of(std::string_view name) const { return member_path(path_, name); }
 
 private:
+    void check_type();
     const json::Value* read(std::string_view name);
 
     const json::Value& value_;
     const std::string path_;
     std::vector<std::string_view> read_;
-    std::optional<http::Problem> problem_;
+    std::vector<http::Problem> own_faults_;
+    std::vector<http::Problem>& faults_;  // those of the outermost object
 };
 
 }  // namespace ledgerline::api

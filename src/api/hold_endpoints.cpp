@@ -46,7 +46,7 @@ std::expected<TransactionRequest, http::Problem> parse_hold(const json::Value& v
     const auto id = fields.uuid("account_id");
     auto reference = fields.text("account_reference", account_reference_chars_max);
     if (id && reference) fields.complain(ProblemCode::invalid_field, "account_reference", kNotBothAccounts);
-    if (!reference) fields.require("account_id");
+    if (!fields.has("account_reference")) fields.require("account_id");
     for (const char* name : {"amount_cents", "currency"}) fields.require(name);
     intake::IntakeItem& item = request.item;
     item.type = TransactionType::hold;

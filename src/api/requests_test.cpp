@@ -1,4 +1,5 @@
 // Parsing of requests: headers, fields, query parameters and cursors.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -135,6 +136,54 @@ TEST(Fields, MetadataIsKeptAsTheDatabasePrintsIt) {
 TEST(Fields, TheFirstBrokenRuleCounts) {
     EXPECT_THAT(first_problem(R"({"account_id":1,"amount_cents":0,"currency":"?","type":"?","zzz":1})"),
                 HasSubstr("transactions[3].account_id"));
+}
+
+std::vector<std::string> faults_of(const std::expected<TransactionRequest, http::Problem>& request) {
+    if (request) return {};
+    std::vector<std::string> faults;
+    for (const auto& [name, errors] : request.error().extensions)
+        if (name == "errors")
+            for (const json::Value& error : *errors.if_array())
+                faults.push_back(*error.find("field")->if_string() + ' ' + *error.find("code")->if_string());
+    return faults;
+}
+
+TEST(Refusals, NameAllThatIsWrongWithABody) {
+    const auto faults = [](const char* text) { return faults_of(parse_transaction(*json::parse(text), "", {})); };
+    EXPECT_THAT(
+        faults(R"({"amount_cents":0,"currency":"euro","typ":"DEBIT","account_reference":7})"),
+        testing::ElementsAre("type missing_field", "account_reference invalid_field", "amount_cents invalid_field",
+                             "currency invalid_field", "idempotency_key missing_idempotency_key", "typ unknown_field"));
+    EXPECT_THAT(faults("{}"),
+                testing::ElementsAre("account_id missing_field", "amount_cents missing_field", "currency missing_field",
+                                     "type missing_field", "idempotency_key missing_idempotency_key"));
+    EXPECT_THAT(faults("[]"), testing::ElementsAre(" invalid_field"));
+    EXPECT_THAT(faults(R"({"idempotency_key":""})"), testing::Contains("idempotency_key invalid_field"));
+}
+
+TEST(Refusals, NameAllThatIsWrongWithLegs) {
+    const auto request = parse_transfer(
+        *json::parse(R"({"idempotency_key":"k","legs":[{"from_account_id":"x","to_external":true,"currency":"EUR"},)"
+                     R"({"from_external":true,"to_external":true,"amount_cents":1,"currency":"EUR"},7]})"),
+        "transactions[2]", {});
+    EXPECT_THAT(faults_of(request), testing::ElementsAre("transactions[2].legs[0].amount_cents missing_field",
+                                                         "transactions[2].legs[0].from_account_id invalid_field",
+                                                         "transactions[2].legs[1].to_external invalid_field",
+                                                         "transactions[2].legs[2] invalid_field"));
+}
+
+TEST(Refusals, ListABoundedNumberOfFaults) {
+    std::string body = "{";
+    for (int i = 0; i < 100; ++i) body += fmt::format(R"("m{}":1,)", i);
+    body.back() = '}';
+    EXPECT_EQ(faults_of(parse_transaction(*json::parse(body), "", {})).size(), Fields::faults_max);
+    std::string batch = R"({"transactions":[{})";
+    for (std::size_t i = 0; i < batch_errors_max; ++i) batch += ",{}";
+    const auto items = parse_batch(batch + "]}");
+    ASSERT_TRUE(items);
+    EXPECT_FALSE(items->front().error().extensions.empty());
+    EXPECT_TRUE(items->back().error().extensions.empty());
+    EXPECT_EQ(items->back().error().code, "missing_field");
 }
 
 // Neither for a refused name nor for a refused value.

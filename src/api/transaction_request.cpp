@@ -28,7 +28,7 @@ std::string read_key(Fields& fields, const std::optional<std::string>& header_ke
     if (body_key && header_key && *body_key != *header_key)
         fields.complain(ProblemCode::idempotency_key_mismatch, "idempotency_key",
                         "differs from the Idempotency-Key header");
-    if (!body_key && !header_key)
+    if (!fields.has("idempotency_key") && !header_key)
         fields.complain(ProblemCode::missing_idempotency_key, "idempotency_key",
                         "is required here or in the Idempotency-Key header");
     std::string key = body_key.value_or(header_key.value_or(""));
@@ -59,7 +59,7 @@ std::optional<Uuid> read_side(Fields& fields, const SideFields& side, std::size_
     const auto id = fields.uuid(side.account_id);
     auto reference = fields.text(side.reference, account_reference_chars_max);
     const bool external = fields.truth(side.external).value_or(false);
-    const int told = (id ? 1 : 0) + (reference ? 1 : 0) + (external ? 1 : 0);
+    const int told = (fields.has(side.account_id) ? 1 : 0) + (fields.has(side.reference) ? 1 : 0) + (external ? 1 : 0);
     if (told > 1) fields.complain(ProblemCode::invalid_field, side.account_id, kOneOfThree);
     if (told < 1) fields.complain(ProblemCode::missing_field, side.account_id, kOneOfThree);
     if (!reference) return external ? std::nullopt : std::optional(id.value_or(Uuid{}));
@@ -67,10 +67,8 @@ std::optional<Uuid> read_side(Fields& fields, const SideFields& side, std::size_
     return Uuid{};  // until it is resolved
 }
 
-std::expected<Leg, http::Problem> parse_leg(const json::Value& value, std::string path, std::size_t nth,
-                                            std::vector<TransactionRequest::Name>& names) {
+Leg read_leg(Fields& fields, std::size_t nth, std::vector<TransactionRequest::Name>& names) {
     const std::size_t named_before = names.size();
-    Fields fields(value, std::move(path));
     for (const char* name : {"amount_cents", "currency"}) fields.require(name);
     Leg leg;
     leg.from = read_side(fields, kFrom, nth, names);
@@ -79,9 +77,9 @@ std::expected<Leg, http::Problem> parse_leg(const json::Value& value, std::strin
     leg.currency = fields.currency("currency").value_or("");
     if (!leg.from && !leg.to)
         fields.complain(ProblemCode::invalid_field, "to_external", "must not be true on both sides of a leg");
-    if (auto broken = fields.finish()) return std::unexpected(std::move(*broken));
-    if (leg.from == leg.to && names.size() == named_before)
-        return std::unexpected(sides_must_differ(fields.path_of("to_account_id")));
+    else if (leg.from == leg.to && names.size() == named_before && leg.from != Uuid{})
+        fields.complain(ProblemCode::invalid_field, "to_account_id", "must differ from the other side of its leg");
+    fields.close();
     return leg;
 }
 
@@ -152,7 +150,7 @@ std::expected<TransactionRequest, http::Problem> parse_transaction(const json::V
     const auto id = fields.uuid("account_id");
     auto reference = fields.text("account_reference", account_reference_chars_max);
     if (id && reference) fields.complain(ProblemCode::invalid_field, "account_reference", kNotBoth);
-    if (!reference) fields.require("account_id");
+    if (!fields.has("account_reference")) fields.require("account_id");
     for (const char* name : {"amount_cents", "currency", "type"}) fields.require(name);
     intake::IntakeItem& item = request.item;
     item.account_id = id.value_or(Uuid{});
@@ -172,13 +170,12 @@ std::expected<TransactionRequest, http::Problem> parse_transfer(const json::Valu
     fields.require("legs");
     const json::Array& parts = fields.array("legs", 1, legs_max);
     read_payment(fields, header_key, request);
-    if (auto broken = fields.finish()) return std::unexpected(std::move(*broken));
     std::vector<Leg> legs;
     for (std::size_t i = 0; i < parts.size(); ++i) {
-        auto leg = parse_leg(parts[i], fields.path_of(fmt::format("legs[{}]", i)), i, request.names);
-        if (!leg) return std::unexpected(std::move(leg).error());
-        legs.push_back(*std::move(leg));
+        Fields leg(parts[i], fields.path_of(fmt::format("legs[{}]", i)), fields);
+        legs.push_back(read_leg(leg, i, request.names));
     }
+    if (auto broken = fields.finish()) return std::unexpected(std::move(*broken));
     set_legs(request.item, std::move(legs));
     return request;
 }
@@ -253,6 +250,7 @@ std::string TransactionRequest::currency_field_of(const Uuid& account_id) const 
 ParsedBatch parse_batch(std::string_view body) {
     BatchItems items;
     bool too_many = false;
+    std::size_t errors_left = batch_errors_max;
     const auto take = [&](const json::Item& item) {
         too_many = items.size() == batch_items_max;
         if (too_many) return false;
@@ -263,6 +261,10 @@ ParsedBatch parse_batch(std::string_view body) {
             items.push_back(item.value.find("legs") ? parse_transfer(item.value, std::move(path), std::nullopt)
                                                     : parse_transaction(item.value, std::move(path), std::nullopt));
         link(items);
+        if (!items.back() && errors_left > 0)
+            --errors_left;
+        else if (!items.back())
+            items.back().error().extensions.clear();
         return true;
     };
     const auto rest = json::parse_items(body, "transactions", limits::batch_item_values_max, take);

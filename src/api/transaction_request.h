@@ -78,6 +78,9 @@ std::expected<TransactionRequest, http::Problem> parse_transfer(const json::Valu
 // them is held as JSON at any time.
 using BatchItems = std::vector<std::expected<TransactionRequest, http::Problem>>;
 inline constexpr std::size_t batch_items_max = 1000;
+// So many items list all their errors; those after them tell the first one. It bounds what a batch of nonsense is
+// answered.
+inline constexpr std::size_t batch_errors_max = 50;
 inline constexpr std::size_t chain_items_max = 100;  // each but the first follows the one before
 using ParsedBatch = std::expected<BatchItems, http::Problem>;
 ParsedBatch parse_batch(std::string_view body);

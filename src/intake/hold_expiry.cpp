@@ -1,7 +1,8 @@
 #include "intake/hold_expiry.h"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
-#include <vector>
 
 #include "domain/hold.h"
 #include "sql/queries.h"
@@ -34,7 +35,8 @@ HoldExpiry::HoldExpiry(const db::ConnectionConfig& config, Wakeup& publisher_wak
       session_(config, context.metrics, "expiry"),
       publisher_wakeup_(publisher_wakeup),
       ids_(context.ids),
-      backoff_({}, context.random) {}
+      backoff_({}, context.random),
+      probe_(context.clock) {}
 
 Result<milliseconds> HoldExpiry::step() {
     const auto released = release_due();
@@ -57,13 +59,28 @@ Result<std::size_t> HoldExpiry::release_due() {
     if (due.empty()) return 0;
     std::vector<IntakeItem> items;
     for (const auto& hold : due) items.push_back(release_of(hold, ids_));
-    LEDGERLINE_TRY(const auto results, store_.accept(items));
+    LEDGERLINE_TRY(const auto results, accept(items));
     std::vector<Uuid> accepted;
     for (std::size_t i = 0; i < results.size(); ++i)
         if (is_accepted(results[i])) accepted.push_back(due[i].hold_id);
     LEDGERLINE_CHECK(session_.run(
         [&](db::Connection& connection) { return connection.execute(sql::IntakeForgetDueHolds{accepted}); }));
     return accepted.size();
+}
+
+// One half after the other where the database refuses a row: it holds up no other one. It is tried again each time.
+Result<std::vector<IntakeResult>> HoldExpiry::accept(std::span<const IntakeItem> items) {
+    auto results = store_.accept(items);
+    if (results || results.error().disposition != Disposition::refuse) return results;
+    if (items.size() == 1) {
+        probe_.refused(*items[0].parent_id, results.error());
+        return std::vector(1, IntakeResult{});
+    }
+    const std::size_t half = items.size() / 2;
+    LEDGERLINE_TRY(auto first, accept(items.first(half)));
+    LEDGERLINE_TRY(auto second, accept(items.subspan(half)));
+    std::ranges::move(second, std::back_inserter(first));
+    return first;
 }
 
 }  // namespace ledgerline::intake

@@ -3,6 +3,9 @@
 // hold before comes first. Runs where the publisher runs. Not thread-safe.
 #pragma once
 
+#include <span>
+#include <vector>
+
 #include "base/backoff.h"
 #include "base/result.h"
 #include "base/uuid.h"
@@ -28,6 +31,7 @@ public:
 
 private:
     Result<std::size_t> release_due();
+    Result<std::vector<IntakeResult>> accept(std::span<const IntakeItem> items);
 
     PgIntakeStore store_;
     db::Session session_;

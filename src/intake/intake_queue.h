@@ -79,8 +79,8 @@ public:
     // outcome_unknown.
     void push(std::vector<IntakeItem> items, SteadyTime deadline, Resume<IntakeReply> answered);
 
-    // Waits for rows and takes at most max of them, but at least one, and each with all that follow it. Returns empty at
-    // once while refuse() is in force.
+    // Waits for rows and takes at most max of them, but at least one, and each with all that follow it. Returns empty
+    // at once while refuse() is in force.
     std::optional<Batch> take(Size max);
     // One answer per item of the batch. When a row was not accepted for a transient reason, the rows of its request
     // that still wait are not accepted either: they would overtake it when it is sent again.

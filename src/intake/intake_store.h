@@ -81,20 +81,20 @@ struct IntakeResult {
         account_suspended,
         currency_mismatch,
         previous_refused,  // the item before it, which it follows, was not accepted
-        lane_held,  // another session holds the lane, and the call does not wait for it. Nothing was stored
-        failed,     // the database refuses this row: error says why (set by IntakeBatcher, which isolates the row)
+        lane_held,         // another session holds the lane, and the call does not wait for it. Nothing was stored
+        failed,  // the database refuses this row: error says why (set by IntakeBatcher, which isolates the row)
     };
     Status status = Status::failed;
-    Uuid transaction_id;           // created or replayed
-    Uuid account_id;               // account_not_found, account_suspended, currency_mismatch: which
-    int lane = 0;                  // created: of the first place; lane_held
-    std::int64_t seq = 0;          // created: of the first place
-    std::vector<Place> further{};  // created by this call: the other places, in the order of effects_of()
+    Uuid transaction_id;                // created or replayed
+    Uuid account_id;                    // account_not_found, account_suspended, currency_mismatch: which
+    int lane = 0;                       // created: of the first place; lane_held
+    std::int64_t seq = 0;               // created: of the first place
+    std::vector<Place> further{};       // created by this call: the other places, in the order of effects_of()
     std::optional<Uuid> previous_id{};  // created: the transaction that it follows
-    WallTime created_at;           // created
-    std::string account_currency;  // currency_mismatch
-    std::string error;             // failed
-    TraceContext batch;            // created: the span of its intake transaction (set by IntakeBatcher)
+    WallTime created_at;                // created
+    std::string account_currency;       // currency_mismatch
+    std::string error;                  // failed
+    TraceContext batch;                 // created: the span of its intake transaction (set by IntakeBatcher)
 };
 
 // The events of an item that was created, one for each place, as the publisher would read them. None if the result does

@@ -151,6 +151,22 @@ TEST_F(Holds, ManyThatAreDueAtOnceExpireOnce) {
     expect_clean();
 }
 
+TEST_F(Holds, ExpireBesideOneWhoseReleaseTheDatabaseRefuses) {
+    const std::string payer = open(10);
+    std::vector<std::string> ids;
+    for (int i = 0; i < 5; ++i) ids.push_back(hold(payer, std::to_string(i), 1, R"(,"expires_in_s":2)").at("id"));
+    pipeline_.database().run(
+        "CREATE FUNCTION poison() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = "
+        "'check_violation'; END $$; CREATE TRIGGER poison BEFORE INSERT ON accepted FOR EACH ROW WHEN "
+        "(NEW.idempotency_key = 'expire:" +
+        ids[2] + "') EXECUTE FUNCTION poison()");
+    EXPECT_TRUE(eventually([&] { return amounts(payer) == "10 1 9"; }));
+    EXPECT_EQ(read(ids[2]).at("state"), "OPEN");
+    pipeline_.database().run("DROP TRIGGER poison ON accepted");
+    EXPECT_TRUE(eventually([&] { return read(ids[2]).at("state") == "EXPIRED"; })) << "it is tried again";
+    expect_clean();
+}
+
 TEST_F(Holds, SayWhatIsWrongWithThem) {
     const std::string payer = open(10), yen = open(0, R"("currency":"JPY")");
     const std::string nobody = "00000000-0000-7000-8000-000000000000";

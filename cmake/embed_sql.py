@@ -14,7 +14,7 @@ ARGUMENT_TYPES = {
     "int4": "int", "int8": "std::int64_t", "bool": "bool", "text": "std::string_view", "jsonb": "std::string_view",
     "uuid": "Uuid", "timestamptz": "WallTime", "bytea": "db::Bytes",
     "int4[]": "std::span<const int>", "int8[]": "std::span<const std::int64_t>", "uuid[]": "std::span<const Uuid>",
-    "float8": "double", "jsonb?[]": "std::span<const std::optional<std::string>>",
+    "int8?[]": "std::span<const std::optional<std::int64_t>>", "float8": "double", "jsonb?[]": "std::span<const std::optional<std::string>>",
     "text[]": "std::span<const std::string>", "text?[]": "std::span<const std::optional<std::string>>",
 }
 COLUMN_TYPES = {

@@ -66,6 +66,10 @@ Params& Params::add_array(std::span<const std::optional<std::string>> items) {
 Params& Params::add_array(std::span<const std::int64_t> items) {
     return add(std::string_view(array_text(items, [](auto item, std::string& out) { out += std::to_string(item); })));
 }
+Params& Params::add_array(std::span<const std::optional<std::int64_t>> items) {
+    return add(std::string_view(
+        array_text(items, [](const auto& item, std::string& out) { out += item ? std::to_string(*item) : "NULL"; })));
+}
 Params& Params::add_array(std::span<const int> items) {
     return add(std::string_view(array_text(items, [](auto item, std::string& out) { out += std::to_string(item); })));
 }

@@ -36,6 +36,7 @@ public:
     Params& add(std::span<const std::string> items) { return add_array(items); }
     Params& add(std::span<const std::optional<std::string>> items) { return add_array(items); }
     Params& add(std::span<const std::int64_t> items) { return add_array(items); }
+    Params& add(std::span<const std::optional<std::int64_t>> items) { return add_array(items); }
     Params& add(std::span<const int> items) { return add_array(items); }
     Params& add(std::span<const Uuid> items) { return add_array(items); }
     Params& add_null();
@@ -48,6 +49,7 @@ public:
     Params& add_array(std::span<const std::string> items);
     Params& add_array(std::span<const std::optional<std::string>> items);
     Params& add_array(std::span<const std::int64_t> items);
+    Params& add_array(std::span<const std::optional<std::int64_t>> items);
     Params& add_array(std::span<const int> items);
     Params& add_array(std::span<const Uuid> items);
 

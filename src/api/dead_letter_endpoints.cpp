@@ -184,15 +184,15 @@ DeadLetterEndpoints::Answer DeadLetterEndpoints::decide(http::Request& request, 
     Span span =
         tracer_.start_below(request.trace, SpanKind::internal, replay ? "replay dead letter" : "discard dead letter");
     span.set("ledgerline.dead_letter.id", *id);
-    const std::string traceparent = span.context().to_string(), decided_by = who->decided_by();
+    const std::string traceparent = span.context().to_string(), decided_by = who->caller.name();
     const sql::LettersDecideDeadLetter decide{.letter_id = *id,
                                               .verdict = replay ? "replay" : "discard",
                                               .decided_by = decided_by,
-                                              .operator_name = who->operator_name,
-                                              .key_fingerprint = who->key_fingerprint,
+                                              .operator_name = who->caller.operator_name,
+                                              .key_fingerprint = who->caller.key_fingerprint,
                                               .bulk_id = who->bulk_id,
                                               .reason = who->reason,
-                                              .request_id = who->request_id,
+                                              .request_id = who->caller.request_id,
                                               .event_id = event_id,
                                               .traceparent = traceparent};
     const Found letter = co_await database_.run(

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "api/header_fields.h"
 #include "api/list_query.h"
 #include "base/clock.h"
 #include "base/uuid.h"
@@ -49,19 +50,11 @@ struct DeadLetterFilter {
 // A decision, from the header X-Operator or the body: {"by": "...", "reason": "...", "bulk_id": "..."}. All of it may
 // be left out, the body included.
 struct DecisionRequest {
-    static constexpr std::size_t operator_chars_max = 100;
-    static constexpr std::size_t reason_chars_max = 500;
-
-    std::optional<std::string> operator_name;    // the name the caller gives itself
-    std::optional<std::string> key_fingerprint;  // of the API key used
+    Caller caller;
     std::optional<std::string> reason;
     std::optional<Uuid> bulk_id;
-    std::string request_id;
 
     static std::expected<DecisionRequest, http::Problem> parse(const http::Request& request);
-
-    // The value of decided_by: the name, else "key:" and the fingerprint, else "api".
-    std::string decided_by() const;
 };
 
 }  // namespace ledgerline::api

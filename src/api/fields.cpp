@@ -170,6 +170,11 @@ const json::Array& Fields::array(std::string_view name, std::size_t least, std::
     return empty;
 }
 
+bool Fields::is_null(std::string_view name) const {
+    const json::Value* member = value_.find(name);
+    return member && member->is_null();
+}
+
 void Fields::require(std::string_view name) {
     if (!has(name)) complain(ProblemCode::missing_field, name, "is required");
 }

@@ -27,6 +27,7 @@ namespace ledgerline::api {
 // The number of Unicode code points of valid UTF-8.
 std::size_t code_points(std::string_view utf8);
 inline constexpr std::size_t account_reference_chars_max = 255;  // code points
+inline constexpr std::size_t reason_chars_max = 500;             // code points, of an operator's decision
 // Whether valid UTF-8 text contains a control character (U+0000 to U+001F, U+007F to U+009F).
 bool has_control_characters(std::string_view utf8);
 
@@ -60,6 +61,8 @@ public:
 
     // Whether the member is there and not null.
     bool has(std::string_view name) const;
+    // Whether the member is there and null: for the few where that means another thing than absent.
+    bool is_null(std::string_view name) const;
     // Complains if the member is absent or null.
     void require(std::string_view name);
     // Records a fault of a member of this object, unless it has one.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 #include "api/fields.h"
 #include "base/text.h"
@@ -11,6 +12,29 @@ namespace ledgerline::api {
 namespace {
 
 constexpr std::string_view kKeyHeader = "idempotency-key";
+
+constexpr const char* kUnnamed = "api";
+constexpr const char* kOperatorHeader = "X-Operator";
+
+using OperatorName = std::expected<std::optional<std::string>, http::Problem>;
+
+std::unexpected<http::Problem> bad_operator(std::string_view rule) {
+    return std::unexpected(problem(ProblemCode::invalid_field, "X-Operator " + std::string(rule), kOperatorHeader));
+}
+
+OperatorName operator_of_header(const http::Request& request) {
+    const auto count = std::ranges::count(request.headers, "x-operator", &http::Header::first);
+    if (count == 0) return std::nullopt;
+    if (count > 1) return bad_operator("must be sent once.");
+    // The rules of a body member apply.
+    const json::Value header(json::Object{{"operator", *request.header("x-operator")}});
+    const auto text = json::parse(json::serialize(header));
+    if (!text) return bad_operator("must be UTF-8.");
+    Fields fields(*text, "");
+    auto name = fields.text("operator", operator_chars_max);
+    if (fields.finish()) return bad_operator("must have 1 to 100 characters, none of them a control character.");
+    return name;
+}
 
 // The string between the quotes; empty optional when text is not exactly one structured-field string.
 std::optional<std::string> parse_sf_string(std::string_view text) {
@@ -50,6 +74,19 @@ std::optional<std::string> preference(const http::Request& request, std::string_
 }
 
 }  // namespace
+
+std::expected<Caller, http::Problem> Caller::parse(const http::Request& request) {
+    auto operator_name = operator_of_header(request);
+    if (!operator_name) return std::unexpected(std::move(operator_name).error());
+    Caller caller{*std::move(operator_name), std::nullopt, request.request_id};
+    if (!request.key_fingerprint.empty()) caller.key_fingerprint = request.key_fingerprint;
+    return caller;
+}
+
+std::string Caller::name() const {
+    if (operator_name) return *operator_name;
+    return key_fingerprint ? "key:" + *key_fingerprint : kUnnamed;
+}
 
 std::expected<std::optional<std::string>, http::Problem> read_idempotency_key(const http::Request& request) {
     const std::string* header = request.header(kKeyHeader);

@@ -14,7 +14,20 @@ namespace ledgerline::api {
 
 // In code points.
 inline constexpr std::size_t idempotency_key_chars_max = 255;
+inline constexpr std::size_t operator_chars_max = 100;
 inline constexpr std::chrono::seconds wait_max{30};
+
+// Who calls, for the audit of what operators decide.
+struct Caller {
+    std::optional<std::string> operator_name;    // the name the caller gives itself: X-Operator
+    std::optional<std::string> key_fingerprint;  // of the API key used
+    std::string request_id;
+
+    static std::expected<Caller, http::Problem> parse(const http::Request& request);
+
+    // The operator's name, else "key:" and the fingerprint, else "api".
+    std::string name() const;
+};
 
 // The Idempotency-Key header: a structured-field string (RFC 8941, section 3.3.3) when it begins with a quote,
 // otherwise taken literally. Empty when absent; a problem when malformed or repeated.

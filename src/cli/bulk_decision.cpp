@@ -7,6 +7,7 @@
 
 #include "base/backoff.h"
 #include "base/uuid.h"
+#include "cli/operator_option.h"
 #include "cli/progress.h"
 #include "cli/terminal.h"
 #include "roles/exit_code.h"
@@ -224,11 +225,6 @@ private:
 }  // namespace
 
 std::string letter_path(const std::string& letter_id) { return "/v1/dead-letters/" + http::percent_encode(letter_id); }
-
-std::vector<http::Header> operator_header(const std::string& operator_name) {
-    if (operator_name.empty()) return {};
-    return {{"X-Operator", operator_name}};
-}
 
 std::string decision_body(const std::string& reason, const std::string& bulk_id) {
     json::Object body;

@@ -38,8 +38,6 @@ struct BulkSettings {
 
 // The path of a letter.
 std::string letter_path(const std::string& letter_id);
-// The header X-Operator, if there is a name.
-std::vector<http::Header> operator_header(const std::string& operator_name);
 // The body of a decision; "" when it would be empty.
 std::string decision_body(const std::string& reason, const std::string& bulk_id = {});
 

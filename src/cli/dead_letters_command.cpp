@@ -1,11 +1,11 @@
 #include <fmt/format.h>
 
-#include <cstdlib>
 #include <optional>
 
 #include "cli/bulk_decision.h"
 #include "cli/cli.h"
 #include "cli/field_options.h"
+#include "cli/operator_option.h"
 #include "cli/server_command.h"
 #include "cli/terminal.h"
 #include "roles/exit_code.h"
@@ -13,11 +13,6 @@
 
 namespace ledgerline::cli {
 namespace {
-
-std::string user_name() {
-    const char* user = std::getenv("USER");
-    return user ? user : "";
-}
 
 struct Options {
     ServerOptions server;
@@ -176,8 +171,7 @@ void declare_decision(Command& family, const roles::Environment& environment, co
                    bulk_letters_max);
     command.option({"--rate", "N", "Decide at most this many per second", no_variable}, options->letters_per_second, 1,
                    bulk_rate_max);
-    command.option({"--operator", "NAME", "Who decides, for the audit"}, options->operator_name);
-    command.option({"--reason", "TEXT", "Why, for the audit", no_variable}, options->reason);
+    declare_operator(command, options->operator_name, options->reason);
     command.notes(fmt::format(
         "Filters and --all select parked letters. At a terminal the command shows them and asks; elsewhere, and\n"
         "with -o json, nothing happens without --yes.{1} Ctrl-C ends it after the current letter; run the same\n"

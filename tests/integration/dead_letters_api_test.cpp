@@ -273,12 +273,12 @@ TEST_F(DeadLettersApi, TheKeyIsOnRecordByItsFingerprint) {
     request.key_fingerprint = "0123456789ab";
     const auto unnamed = api::DecisionRequest::parse(request);
     ASSERT_TRUE(unnamed);
-    EXPECT_EQ(unnamed->decided_by(), "key:0123456789ab");
+    EXPECT_EQ(unnamed->caller.name(), "key:0123456789ab");
     request.headers = {{"x-operator", "ann"}};
     const auto named = api::DecisionRequest::parse(request);
     ASSERT_TRUE(named);
-    EXPECT_EQ(named->decided_by(), "ann");
-    EXPECT_EQ(named->key_fingerprint, "0123456789ab");
+    EXPECT_EQ(named->caller.name(), "ann");
+    EXPECT_EQ(named->caller.key_fingerprint, "0123456789ab");
 }
 
 TEST_F(DeadLettersApi, RefusesMalformedOperators) {

@@ -8,7 +8,7 @@
 
 -- record: account
 -- columns: id uuid, reference text?, currency text, balance_cents int8, held_cents int8,
---   available_cents int8, min_balance_cents int8, status text,
+--   available_cents int8, min_balance_cents int8, max_balance_cents int8?, status text,
 --   metadata jsonb?, lane int4, created_at timestamptz, updated_at timestamptz
 -- An account. metadata: an object.
 
@@ -54,16 +54,17 @@ SELECT account_id, request = $2::jsonb AS same_request FROM account_keys WHERE i
 
 -- name: create_account
 -- args: id uuid, currency text, reference text?, min_balance_cents int8, metadata jsonb?,
---   idempotency_key text?
+--   idempotency_key text?, max_balance_cents int8?
 -- row: account
 -- Returns nothing when the id (from an earlier run) or the reference already exists, or the key belongs to another
 -- account.
-INSERT INTO account_settings (id, currency, reference, min_balance_cents, metadata, lane, created_at, updated_at)
-SELECT $1::uuid, $2::text, $3::text, $4::bigint, $5::jsonb, lane_of($1::uuid), now(), now()
+INSERT INTO account_settings (id, currency, reference, min_balance_cents, max_balance_cents, metadata, lane, created_at,
+                              updated_at)
+SELECT $1::uuid, $2::text, $3::text, $4::bigint, $7::bigint, $5::jsonb, lane_of($1::uuid), now(), now()
 WHERE $6::text IS NULL OR EXISTS (SELECT FROM account_keys WHERE idempotency_key = $6::text AND account_id = $1::uuid)
 ON CONFLICT DO NOTHING
 RETURNING id, reference, currency, 0::bigint AS balance_cents, 0::bigint AS held_cents,
-          0::bigint AS available_cents, min_balance_cents, status, metadata, lane, created_at, updated_at
+          0::bigint AS available_cents, min_balance_cents, max_balance_cents, status, metadata, lane, created_at, updated_at
 
 -- name: account_by_id
 -- args: id uuid
@@ -88,23 +89,12 @@ FROM (SELECT {a.account}, sum(octet_length(a.metadata::text)) OVER earlier AS by
 WHERE coalesce(bytes_before, 0) <= $3::bigint
 ORDER BY id DESC
 
--- name: accounts_active
--- args: before uuid, rows_max int8, bytes_max int8
+-- name: accounts_by_status
+-- args: before uuid, rows_max int8, bytes_max int8, status text
 -- row: account
 SELECT {account}
 FROM (SELECT {a.account}, sum(octet_length(a.metadata::text)) OVER earlier AS bytes_before
-      FROM (SELECT id FROM account_settings WHERE id < $1::uuid AND status = 'ACTIVE' ORDER BY id DESC LIMIT $2::bigint) page
-      CROSS JOIN LATERAL (SELECT * FROM accounts WHERE id = page.id LIMIT 1) a
-      WINDOW earlier AS (ORDER BY a.id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
-WHERE coalesce(bytes_before, 0) <= $3::bigint
-ORDER BY id DESC
-
--- name: accounts_suspended
--- args: before uuid, rows_max int8, bytes_max int8
--- row: account
-SELECT {account}
-FROM (SELECT {a.account}, sum(octet_length(a.metadata::text)) OVER earlier AS bytes_before
-      FROM (SELECT id FROM account_settings WHERE id < $1::uuid AND status = 'SUSPENDED' ORDER BY id DESC LIMIT $2::bigint) page
+      FROM (SELECT id FROM account_settings WHERE id < $1::uuid AND status = $4 ORDER BY id DESC LIMIT $2::bigint) page
       CROSS JOIN LATERAL (SELECT * FROM accounts WHERE id = page.id LIMIT 1) a
       WINDOW earlier AS (ORDER BY a.id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
 WHERE coalesce(bytes_before, 0) <= $3::bigint
@@ -117,20 +107,60 @@ ORDER BY id DESC
 -- all later ones do.
 SELECT lane FROM lane_apply WHERE lane = lane_of($1::uuid) FOR NO KEY UPDATE
 
--- name: set_account_status
--- args: id uuid, status text, request_id text
--- Records the change with the lane's applied seq. Changes nothing when the account has that status. A statement of its own
--- after the lane is locked.
-WITH changed AS (
-    UPDATE account_settings SET status = $2::text, updated_at = now()
-    WHERE id = $1::uuid AND status <> $2::text
-    RETURNING id, lane
+-- name: change_account
+-- args: id uuid, status text?, min_balance_cents int8?, sets_ceiling bool, max_balance_cents int8?, sets_metadata bool,
+--   metadata jsonb?, reason text?, changed_by text, operator_name text?, key_fingerprint text?, request_id text
+-- row: obstacle text?
+-- Changes what is not NULL, or what is set, and records it with the lane's applied seq; obstacle: why not. Changes nothing
+-- when all of it is so already. A statement of its own after the lane is locked. No row when there is no such account.
+WITH known AS MATERIALIZED (
+    SELECT a.id, a.lane, a.status, a.balance_cents, a.held_cents, a.min_balance_cents, a.max_balance_cents, a.metadata,
+           coalesce($2::text, a.status) AS new_status, coalesce($3::bigint, a.min_balance_cents) AS new_min_balance_cents,
+           CASE WHEN $4::boolean THEN $5::bigint ELSE a.max_balance_cents END AS new_max_balance_cents,
+           CASE WHEN $6::boolean THEN $7::jsonb ELSE a.metadata END AS new_metadata, clock_timestamp() AS changed_at
+    FROM accounts a WHERE a.id = $1::uuid
+), wanted AS MATERIALIZED (
+    SELECT k.*, c.before, c.after,
+           CASE WHEN c.before IS NULL THEN NULL
+                WHEN k.status = 'CLOSED' THEN 'closed_is_final'
+                WHEN k.new_max_balance_cents < k.new_min_balance_cents THEN 'limits_crossed'
+                WHEN k.new_status = 'CLOSED' AND (k.balance_cents <> 0 OR k.held_cents <> 0)
+                THEN 'account_not_empty' END AS obstacle
+    FROM known k
+         CROSS JOIN LATERAL (
+             SELECT jsonb_object_agg(name, old) AS before, jsonb_object_agg(name, new) AS after
+             FROM (VALUES ('status', to_jsonb(k.status), to_jsonb(k.new_status)),
+                          ('min_balance_cents', to_jsonb(k.min_balance_cents), to_jsonb(k.new_min_balance_cents)),
+                          ('max_balance_cents', to_jsonb(k.max_balance_cents), to_jsonb(k.new_max_balance_cents)),
+                          ('metadata', k.metadata, k.new_metadata)) AS v (name, old, new)
+             WHERE old IS DISTINCT FROM new) c
+), changed AS (
+    UPDATE account_settings s
+    SET status = w.new_status, min_balance_cents = w.new_min_balance_cents, max_balance_cents = w.new_max_balance_cents,
+        metadata = w.new_metadata, updated_at = w.changed_at
+    FROM wanted w WHERE s.id = w.id AND w.obstacle IS NULL AND w.before IS NOT NULL
+), recorded AS (
+    INSERT INTO account_changes (account_id, number, lane, applied_seq, before, after, changed_at, changed_by, operator,
+                                 key_fingerprint, reason, request_id)
+    SELECT w.id, 1 + coalesce((SELECT max(number) FROM account_changes WHERE account_id = w.id), 0), w.lane,
+           coalesce((SELECT seq FROM decisions WHERE lane = w.lane ORDER BY seq DESC LIMIT 1), 0), w.before, w.after,
+           w.changed_at, $9::text, $10::text, $11::text, $8::text, $12::text
+    FROM wanted w WHERE w.obstacle IS NULL AND w.before IS NOT NULL
 )
-INSERT INTO account_changes (account_id, number, lane, applied_seq, before, after, changed_at, request_id)
-SELECT c.id, 1 + coalesce((SELECT max(number) FROM account_changes WHERE account_id = c.id), 0), c.lane,
-       coalesce((SELECT seq FROM decisions WHERE lane = c.lane ORDER BY seq DESC LIMIT 1), 0),
-       jsonb_build_object('status', s.status), jsonb_build_object('status', $2::text), now(), $3::text
-FROM changed c JOIN account_settings s ON s.id = c.id
+SELECT obstacle FROM wanted
+
+-- name: account_changes_page
+-- args: account_id uuid, before_number int8, rows_max int8, bytes_max int8
+-- row: number int4, before jsonb, after jsonb, reason text?, changed_by text, operator_name text?, key_fingerprint text?,
+--   request_id text, changed_at timestamptz, lane int4, applied_seq int8
+SELECT number, before, after, reason, changed_by, operator AS operator_name, key_fingerprint, request_id, changed_at,
+       lane, applied_seq
+FROM (SELECT c.*, sum(octet_length(c.before::text) + octet_length(c.after::text)) OVER earlier AS bytes_before
+      FROM (SELECT * FROM account_changes WHERE account_id = $1::uuid AND number < $2::bigint
+            ORDER BY number DESC LIMIT $3::bigint) c
+      WINDOW earlier AS (ORDER BY c.number DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
+WHERE coalesce(bytes_before, 0) <= $4::bigint
+ORDER BY number DESC
 
 -- name: entries_page
 -- args: account_id uuid, before_seq int8, rows_max int8

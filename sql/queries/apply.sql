@@ -72,8 +72,8 @@ WHERE n.last_seq > c.applied_seq
 -- args: lanes int4[], last_seqs int8[], window_max int8
 -- row: lane int4, seq int8, event_id uuid, schema_version int4, traceparent text, created_at timestamptz,
 --   transaction_id uuid, account_id uuid, net_cents int8, places int4, is_first bool, amount_cents int8, currency text,
---   type text, parent_id uuid?, previous_id uuid?, account_currency text, balance_cents int8, held_cents int8, min_balance_cents int8, suspended bool,
---   verdict text?
+--   type text, parent_id uuid?, previous_id uuid?, account_currency text, balance_cents int8, held_cents int8,
+--   min_balance_cents int8, max_balance_cents int8?, account_status text, verdict text?
 -- The undecided places of these lanes up to last_seqs, and their accounts as the decisions so far have left them.
 WITH place AS MATERIALIZED (
     SELECT p.*
@@ -93,32 +93,32 @@ WITH place AS MATERIALIZED (
                     ORDER BY seq LIMIT $3) e
                    CROSS JOIN LATERAL (SELECT * FROM accepted WHERE id = e.transaction_id LIMIT 1) t)) p
 ), account AS MATERIALIZED (
-    SELECT a.id, a.currency, a.min_balance_cents, a.status,
+    SELECT a.id, a.currency, a.min_balance_cents, a.max_balance_cents, a.status,
            (SELECT ARRAY[balance_after_cents, held_after_cents] FROM decisions WHERE account_id = a.id
             ORDER BY seq DESC LIMIT 1) AS latest
     FROM (SELECT DISTINCT account_id FROM place) t
-         CROSS JOIN LATERAL (SELECT id, currency, min_balance_cents, status FROM account_settings
+         CROSS JOIN LATERAL (SELECT id, currency, min_balance_cents, max_balance_cents, status FROM account_settings
                              WHERE id = t.account_id LIMIT 1) a
 )
 SELECT p.lane, p.seq, p.event_id, p.schema_version::integer AS schema_version, coalesce(p.traceparent, '') AS traceparent,
        p.created_at, p.transaction_id, p.account_id, p.net_cents, p.places::integer AS places, p.is_first, p.amount_cents,
        p.currency, p.type, p.parent_id, p.previous_id, a.currency AS account_currency, coalesce(a.latest[1], 0) AS balance_cents,
        coalesce(a.latest[2], 0) AS held_cents, a.min_balance_cents,
-       a.status = 'SUSPENDED' AS suspended, p.verdict
+       a.max_balance_cents, a.status AS account_status, p.verdict
 FROM place p JOIN account a ON a.id = p.account_id
 ORDER BY p.lane, p.seq
 
 -- name: decide
 -- args: lanes int4[], seqs int8[], balances_after_cents int8[], floors_cents int8[], failure_codes text?[],
---   failure_reasons text?[], held_deltas_cents int8[], held_after_cents int8[]
+--   failure_reasons text?[], held_deltas_cents int8[], held_after_cents int8[], ceilings_cents int8?[]
 -- Posts the places, or refuses those with a failure code. Transaction, account and amount come from the place, never from
 -- the arguments. What is not a place, leaves a hole after the applied seq, or is not all places of its event, fails the
 -- statement.
 WITH claim AS MATERIALIZED (
     SELECT * FROM unnest($1::integer[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::text[],
-                         $7::bigint[], $8::bigint[])
+                         $7::bigint[], $8::bigint[], $9::bigint[])
         AS c (lane, seq, balance_after_cents, floor_cents, failure_code, failure_reason, held_delta_cents,
-              held_after_cents)
+              held_after_cents, ceiling_cents)
 ), place AS MATERIALIZED (
     SELECT c.*, p.transaction_id, p.account_id, p.net_cents, p.event_id, p.places
     FROM claim c
@@ -130,10 +130,11 @@ WITH claim AS MATERIALIZED (
              WHERE lane = c.lane AND seq = c.seq) p
 ), decided AS (
     INSERT INTO decisions (lane, seq, transaction_id, account_id, amount_cents, balance_after_cents, floor_cents,
-                           processed_at, kind, failure_code, failure_reason, held_delta_cents, held_after_cents)
+                           processed_at, kind, failure_code, failure_reason, held_delta_cents, held_after_cents,
+                           ceiling_cents)
     SELECT lane, seq, transaction_id, account_id, net_cents, balance_after_cents, floor_cents, now(),
            CASE WHEN failure_code IS NULL THEN 'POSTED' ELSE 'REFUSED' END, failure_code, failure_reason,
-           held_delta_cents, held_after_cents
+           held_delta_cents, held_after_cents, ceiling_cents
     FROM place
     RETURNING lane
 )
@@ -222,7 +223,7 @@ ORDER BY lane FOR NO KEY UPDATE
 -- All places of the event, if it is the lane's next one and next in all its other lanes. The letter names the first.
 WITH place AS MATERIALIZED (
     SELECT e.lane, e.seq, e.event_id, e.transaction_id, e.account_id, e.net_cents, a.min_balance_cents,
-           e.account_id = t.account_id AS is_first,
+           a.max_balance_cents, e.account_id = t.account_id AS is_first,
            coalesce((SELECT balance_after_cents FROM decisions WHERE account_id = e.account_id
                      ORDER BY seq DESC LIMIT 1), 0) AS balance_cents,
            coalesce((SELECT held_after_cents FROM decisions WHERE account_id = e.account_id
@@ -247,9 +248,9 @@ WITH place AS MATERIALIZED (
     RETURNING id
 )
 INSERT INTO decisions (lane, seq, transaction_id, account_id, amount_cents, balance_after_cents, floor_cents,
-                       processed_at, kind, dead_letter_id, held_after_cents)
+                       processed_at, kind, dead_letter_id, held_after_cents, ceiling_cents)
 SELECT p.lane, p.seq, p.transaction_id, p.account_id, p.net_cents, p.balance_cents, p.min_balance_cents, now(),
-       'PARKED', l.id, p.held_cents
+       'PARKED', l.id, p.held_cents, p.max_balance_cents
 FROM place p CROSS JOIN letter l
 
 -- name: park_foreign

@@ -46,14 +46,14 @@ SELECT last_seq, published_seq, applied_seq FROM lane_cursors WHERE lane = $1
 -- row: seq int8, event_id uuid?, transaction_id uuid?, account_id uuid?, net_cents int8?, places int4?, verdict text?,
 --   further bool?, amount_cents int8?, currency text?, type text?, has_legs bool?, kind text?, decided_transaction_id uuid?,
 --   decided_account_id uuid?, decided_cents int8?, balance_after_cents int8?, floor_cents int8?, failure_code text?,
---   letter_id uuid?, held_delta_cents int8?, held_after_cents int8?
+--   letter_id uuid?, held_delta_cents int8?, held_after_cents int8?, ceiling_cents int8?
 -- A window of a lane: its places, each with its transaction, and what was decided there. A decision without a place is a
 -- row of its own. further: this is not the place that the accepted row holds. has_legs: or is a follower.
 SELECT coalesce(e.seq, d.seq) AS seq, e.event_id, e.transaction_id, e.account_id, e.net_cents, e.places, e.verdict,
        e.further, e.amount_cents, e.currency, e.type, e.has_legs,
        d.kind, d.transaction_id AS decided_transaction_id, d.account_id AS decided_account_id,
        d.amount_cents AS decided_cents, d.balance_after_cents, d.floor_cents, d.failure_code,
-       d.dead_letter_id AS letter_id, d.held_delta_cents, d.held_after_cents
+       d.dead_letter_id AS letter_id, d.held_delta_cents, d.held_after_cents, d.ceiling_cents
 FROM (SELECT seq, event_id, id AS transaction_id, account_id, net_cents, places::integer, NULL AS verdict,
              false AS further, amount_cents, currency, type,
              legs IS NOT NULL OR previous_id IS NOT NULL OR type = 'TRANSFER' AS has_legs
@@ -71,14 +71,30 @@ ORDER BY 1
 
 -- name: window_accounts
 -- args: account_ids uuid[], lane int4, after_seq int8
--- row: account_id uuid, currency text, min_balance_cents int8, balance_cents int8
--- The accounts of a window: those of them that are in this lane, with the balance after their last decision before it.
-SELECT i.account_id, s.currency, s.min_balance_cents, coalesce(d.balance_after_cents, 0) AS balance_cents
+-- row: account_id uuid, currency text, status text, min_balance_cents int8, max_balance_cents int8?, balance_cents int8,
+--   changed bool
+-- The accounts of a window: those of them that are in this lane, with the balance after their last decision before it, and
+-- with their settings of now. changed: these were others once.
+SELECT i.account_id, s.currency, s.status, s.min_balance_cents, s.max_balance_cents,
+       coalesce(d.balance_after_cents, 0) AS balance_cents,
+       EXISTS (SELECT FROM account_changes WHERE account_id = i.account_id) AS changed
 FROM unnest($1::uuid[]) i (account_id)
-     CROSS JOIN LATERAL (SELECT currency, min_balance_cents FROM account_settings
+     CROSS JOIN LATERAL (SELECT currency, status, min_balance_cents, max_balance_cents FROM account_settings
                          WHERE id = i.account_id AND lane = $2 LIMIT 1) s
      LEFT JOIN LATERAL (SELECT balance_after_cents FROM decisions WHERE account_id = i.account_id AND seq <= $3
                         ORDER BY seq DESC LIMIT 1) d ON true
+
+-- name: window_changes
+-- args: account_ids uuid[], after_seq int8
+-- row: account_id uuid, applied_seq int8, status text?, min_balance_cents int8?, sets_ceiling bool,
+--   max_balance_cents int8?
+-- What the settings of these accounts were before each change that was made after this seq; NULL: it was none of that.
+-- Read it after the accounts: a change that is made in between says what they were.
+SELECT account_id, applied_seq, before->>'status' AS status, (before->>'min_balance_cents')::bigint AS min_balance_cents,
+       before ? 'max_balance_cents' AS sets_ceiling, (before->>'max_balance_cents')::bigint AS max_balance_cents
+FROM account_changes
+WHERE account_id = ANY ($1::uuid[]) AND applied_seq > $2::bigint
+ORDER BY account_id, number
 
 -- name: letters
 -- args: lane int4, after_seq int8, last_seq int8
@@ -151,6 +167,10 @@ FROM (SELECT seq, account_id, net_cents, id AS transaction_id, NULL::uuid AS dea
                          AND q.balance_after_cents - q.held_after_cents + h.net_cents::numeric < q.floor_cents
                     WHEN 'balance_overflow'
                     THEN h.net_cents > 0 AND q.balance_after_cents + h.net_cents::numeric > $5::bigint
+                    WHEN 'balance_limit_exceeded'
+                    THEN h.net_cents > 0 AND q.balance_after_cents + h.net_cents::numeric > q.ceiling_cents
+                    WHEN 'account_suspended' THEN q.status = 'SUSPENDED'
+                    WHEN 'account_closed' THEN q.status = 'CLOSED'
                     WHEN 'currency_mismatch' THEN c.other_currency IS NOT NULL END), false) AS justified
          FROM (SELECT b.id, CASE WHEN b.id IS NOT NULL THEN sum(b.net_cents) END AS net_cents,
                       sum(b.leg_cents) AS leg_cents, sum(b.faulty) AS faulty,
@@ -185,8 +205,14 @@ FROM (SELECT seq, account_id, net_cents, id AS transaction_id, NULL::uuid AS dea
                                WHERE e.is_first AND dead_letter_id = e.dead_letter_id
                                  AND (lane <> $1 OR seq <> e.seq)) p
                          GROUP BY account_id) h ON h.id = t.id
-              LEFT JOIN LATERAL (SELECT currency FROM account_settings WHERE id = h.account_id LIMIT 1) s ON true
-              LEFT JOIN LATERAL (SELECT balance_after_cents, held_after_cents, floor_cents FROM decisions
+              LEFT JOIN LATERAL (SELECT currency, status FROM account_settings WHERE id = h.account_id LIMIT 1) s
+                        ON true
+              -- status: before the first change that was made after this place.
+              LEFT JOIN LATERAL (SELECT balance_after_cents, held_after_cents, floor_cents, ceiling_cents,
+                                        coalesce((SELECT before->>'status' FROM account_changes
+                                                  WHERE account_id = h.account_id AND applied_seq >= h.seq
+                                                    AND before ? 'status' ORDER BY number LIMIT 1), s.status) AS status
+                                 FROM decisions
                                  WHERE d.kind = 'REFUSED' AND lane = h.lane AND seq = h.seq LIMIT 1) q ON true
               CROSS JOIN LATERAL (SELECT CASE WHEN t.least_currency <> s.currency THEN t.least_currency
                                               WHEN t.greatest_currency <> s.currency THEN t.greatest_currency
@@ -282,6 +308,56 @@ FROM (SELECT id, lane FROM account_settings WHERE id > $1 ORDER BY id LIMIT $2) 
      LEFT JOIN LATERAL (SELECT lane, balance_after_cents FROM decisions WHERE account_id = a.id
                         ORDER BY seq DESC LIMIT 1) d ON true
 ORDER BY a.id
+
+-- name: wrong_changes
+-- args: rows_max int8
+-- row: account_id uuid, lane int4, seq int8, detail text
+-- Accounts whose settings are not what their changes make, and closed ones that hold money. Each change continues the one
+-- before it, and an account begins as ACTIVE.
+SELECT account_id, lane, seq, detail
+FROM (
+    SELECT c.account_id, c.lane, c.applied_seq AS seq, CASE
+               WHEN s.id IS NULL THEN 'the change is of no account'
+               WHEN c.number <> c.number_before + 1 THEN 'the change before number ' || c.number || ' is missing'
+               WHEN c.lane <> s.lane THEN 'the change names another lane than its account'
+               WHEN c.applied_seq < c.seq_before THEN 'change ' || c.number || ' took effect before the one before it'
+               WHEN c.closed_before THEN 'a closed account was changed'
+               ELSE w.detail END AS detail
+    FROM (SELECT *, lag(number, 1, 0) OVER earlier AS number_before, lag(applied_seq) OVER earlier AS seq_before,
+                 lag(after->>'status' = 'CLOSED') OVER earlier AS closed_before
+          FROM account_changes WINDOW earlier AS (PARTITION BY account_id ORDER BY number)) c
+         LEFT JOIN account_settings s ON s.id = c.account_id
+         LEFT JOIN LATERAL (
+             SELECT 'change ' || c.number || ' left ' || v.key || ' at ' || v.value || ', but then it was '
+                    || coalesce(n.value, now.value, 'null') AS detail
+             FROM jsonb_each(c.after) v
+                  LEFT JOIN LATERAL (SELECT before->v.key AS value FROM account_changes
+                                     WHERE account_id = c.account_id AND number > c.number AND before ? v.key
+                                     ORDER BY number LIMIT 1) n ON true
+                  CROSS JOIN LATERAL (SELECT CASE v.key WHEN 'status' THEN to_jsonb(s.status)
+                                                        WHEN 'min_balance_cents' THEN to_jsonb(s.min_balance_cents)
+                                                        WHEN 'max_balance_cents' THEN to_jsonb(s.max_balance_cents)
+                                                        WHEN 'metadata' THEN s.metadata END AS value) now
+             WHERE v.value <> coalesce(n.value, now.value, 'null')
+             LIMIT 1) w ON true
+    UNION ALL
+    SELECT s.id, s.lane, 0, 'the account is ' || s.status || ', but no change says so'
+    FROM account_settings s
+    WHERE s.status <> 'ACTIVE' AND NOT EXISTS (SELECT FROM account_changes WHERE account_id = s.id AND after ? 'status')
+    UNION ALL
+    SELECT c.account_id, c.lane, c.applied_seq, 'the account began as ' || (c.before->>'status')
+    FROM account_changes c
+    WHERE c.before->>'status' <> 'ACTIVE'
+      AND NOT EXISTS (SELECT FROM account_changes WHERE account_id = c.account_id AND number < c.number AND after ? 'status')
+    UNION ALL
+    SELECT s.id, s.lane, d.seq, 'the account is closed with a balance of ' || d.balance_after_cents || ' and holds '
+                                || d.held_after_cents
+    FROM account_settings s
+         CROSS JOIN LATERAL (SELECT seq, balance_after_cents, held_after_cents FROM decisions WHERE account_id = s.id
+                             ORDER BY seq DESC LIMIT 1) d
+    WHERE s.status = 'CLOSED' AND (d.balance_after_cents <> 0 OR d.held_after_cents <> 0)) w
+WHERE detail IS NOT NULL
+LIMIT $1
 
 -- name: holds
 -- row: holds int8

@@ -26,7 +26,7 @@ SELECT lane FROM lane_intake WHERE lane = ANY ($1::integer[]) ORDER BY lane FOR 
 -- Numbers and stores the items with all their places, all of them or none. lanes: ascending, locked by an earlier
 -- statement, so that this one's snapshot holds every place given before. nths: 1, 2, ... among the batch's places of that
 -- lane. further: the places after an item's first; their items are positions in ids, from 1. The rows say what the
--- last seqs were. LL001 when an account does not exist, is suspended or has another currency, or, unless the keys
+-- last seqs were. LL001 when an account does not exist, is not ACTIVE or has another currency, or, unless the keys
 -- were looked up, when a further account has a transfer under the item's key: it may be this one with its legs in another
 -- order.
 WITH last AS MATERIALIZED (
@@ -80,8 +80,8 @@ WHERE d.complete
 
 -- name: read_accounts
 -- args: account_ids uuid[]
--- row: id uuid, suspended bool, currency text
-SELECT id, status = 'SUSPENDED' AS suspended, currency FROM account_settings WHERE id = ANY ($1::uuid[])
+-- row: id uuid, status text, currency text
+SELECT id, status, currency FROM account_settings WHERE id = ANY ($1::uuid[])
 
 -- name: read_keys
 -- args: amounts_cents int8[], currencies text[], types text[], idempotency_keys text[], legs jsonb?[],

@@ -14,12 +14,14 @@ using Status = Creation::Status;
 // What must be equal in a request that repeats an earlier one, compared as jsonb.
 std::string request_of(const NewAccount& account) {
     std::string text;
-    JsonObject(text)
-        .add("currency", account.currency)
+    JsonObject request(text);
+    request.add("currency", account.currency)
         .add("reference", account.reference)
         .add("min_balance_cents", account.min_balance_cents)
-        .add_raw("metadata", account.metadata.value_or("null"))
-        .close();
+        .add_raw("metadata", account.metadata.value_or("null"));
+    // Keys that are older than ceilings know of none.
+    if (account.max_balance_cents) request.add("max_balance_cents", account.max_balance_cents);
+    request.close();
     return text;
 }
 
@@ -38,7 +40,8 @@ struct FirstTrip {
                                                                   .reference = account.reference,
                                                                   .min_balance_cents = account.min_balance_cents,
                                                                   .metadata = account.metadata,
-                                                                  .idempotency_key = account.idempotency_key},
+                                                                  .idempotency_key = account.idempotency_key,
+                                                                  .max_balance_cents = account.max_balance_cents},
                                             sql::ApiAccountOfKey{account.idempotency_key, request}}));
         return FirstTrip{db::rows_of<sql::ApiCreateAccount>(results[2]), db::rows_of<sql::ApiAccountOfKey>(results[3])};
     }
@@ -56,6 +59,9 @@ Result<Creation> find_obstacle(db::Connection& connection, const NewAccount& acc
     if (!own.empty()) return answer_found(connection, Status::created, std::move(own.front()));
     LEDGERLINE_TRY(auto other, connection.query(sql::ApiAccountByReference{
                                    .reference = account.reference, .status = std::nullopt, .before = greatest_id()}));
+    // A key that was taken above goes back: a refused request uses up none.
+    if (!other.empty() && !account.idempotency_key)
+        return answer_found(connection, Status::reference_taken, std::move(other.front()));
     connection.rollback();
     if (!other.empty()) return Creation{Status::reference_taken, std::move(other.front())};
     return failure(Disposition::refuse, "account_conflict", "a new account conflicts with one that cannot be read");

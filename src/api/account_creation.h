@@ -19,6 +19,7 @@ struct NewAccount {
     std::optional<std::string> reference;
     std::int64_t min_balance_cents = 0;
     std::optional<std::string> metadata;  // JSON
+    std::optional<std::int64_t> max_balance_cents{};
 };
 
 struct Creation {
@@ -33,7 +34,8 @@ struct Creation {
 };
 
 // Safe to repeat with the same id, whatever became of the earlier run. Stores the account and its key only with status
-// created. Accounts returned as created or replayed are durable. Error outcome_unknown (retry): the account may have
+// created. Accounts are durable, except those that a request with a key
+// is refused for. Error outcome_unknown (retry): the account may have
 // been stored.
 Result<Creation> create_account(db::Connection& connection, const NewAccount& account);
 

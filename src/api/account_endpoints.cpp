@@ -5,38 +5,15 @@
 #include <limits>
 #include <utility>
 
-#include "api/account_creation.h"
+#include "api/account_requests.h"
 #include "api/fields.h"
 #include "api/header_fields.h"
 #include "api/responses.h"
 #include "api/transaction_request.h"
-#include "base/money.h"
 #include "sql/queries.h"
 
 namespace ledgerline::api {
 namespace {
-
-constexpr std::string_view kStatuses[] = {"ACTIVE", "SUSPENDED"};
-
-std::expected<NewAccount, http::Problem> parse_account(const json::Value& body) {
-    Fields fields(body, "");
-    fields.require("currency");
-    NewAccount account;
-    account.currency = fields.currency("currency").value_or("");
-    account.reference = fields.text("reference", account_reference_chars_max);
-    account.min_balance_cents = fields.integer("min_balance_cents", min_balance_cents_min, 0).value_or(0);
-    account.metadata = fields.object("metadata");
-    if (auto broken = fields.finish()) return std::unexpected(std::move(*broken));
-    return account;
-}
-
-std::expected<std::string, http::Problem> parse_status(const json::Value& body) {
-    Fields fields(body, "");
-    fields.require("status");
-    auto status = fields.choice("status", kStatuses).value_or("");
-    if (auto broken = fields.finish()) return std::unexpected(std::move(*broken));
-    return status;
-}
 
 db::Call page_call(const ListQuery& query, const std::optional<std::string>& reference,
                    const std::optional<std::string>& status) {
@@ -44,8 +21,7 @@ db::Call page_call(const ListQuery& query, const std::optional<std::string>& ref
     if (reference) return sql::ApiAccountByReference{reference, status, before};
     const std::int64_t rows = query.limit() + 1;
     if (!status) return sql::ApiAccountsPage{before, rows, page_bytes};
-    if (*status == "ACTIVE") return sql::ApiAccountsActive{before, rows, page_bytes};
-    return sql::ApiAccountsSuspended{before, rows, page_bytes};
+    return sql::ApiAccountsByStatus{before, rows, page_bytes, *status};
 }
 
 Result<std::string> list_accounts(db::Connection& connection, const ListQuery& query,
@@ -64,14 +40,22 @@ Result<std::optional<AccountRecord>> find_account(db::Connection& connection, co
     return std::move(accounts.front());
 }
 
-http::Response not_found() {
-    return http::to_response(problem(ProblemCode::account_not_found, "There is no account with this id."));
-}
-
 http::Response account_response(const Result<std::optional<AccountRecord>>& account) {
     if (!account) return http::to_response(problem_of(account.error()));
-    if (!*account) return not_found();
+    if (!*account) return account_not_found();
     return record_response(200, **account);
+}
+
+// 201 for one that this call has created.
+http::Response named_response(const Result<Creation>& creation, const NamedAccount& named) {
+    if (!creation) return http::to_response(problem_of(creation.error()));
+    if (creation->status == Creation::Status::created) {
+        auto response = record_response(201, creation->account);
+        response.headers.emplace_back("Location", "/v1/accounts/" + creation->account.id.to_string());
+        return response;
+    }
+    if (const auto difference = named.difference_to(creation->account)) return http::to_response(*difference);
+    return record_response(200, creation->account);
 }
 
 http::Response creation_response(const Result<Creation>& creation) {
@@ -93,6 +77,10 @@ http::Response creation_response(const Result<Creation>& creation) {
 
 }  // namespace
 
+http::Response account_not_found() {
+    return http::to_response(problem(ProblemCode::account_not_found, "There is no account with this id or reference."));
+}
+
 void AccountEndpoints::add_routes(http::Router& router) {
     using http::Request;
     router.add({.method = "POST",
@@ -110,9 +98,22 @@ void AccountEndpoints::add_routes(http::Router& router) {
                 .handler = [this](const Request& request) { return get(request); }});
     router.add({.method = "PATCH",
                 .pattern = "/v1/accounts/{id}",
-                .name = "set_account_status",
-                .handler = [this](const Request& request) { return set_status(request); },
+                .name = "change_account",
+                .handler = [this](const Request& request) { return change(request); },
                 .body_bytes_max = body_bytes_max});
+    router.add({.method = "GET",
+                .pattern = "/v1/accounts/by-reference/{reference}",
+                .name = "get_account_by_reference",
+                .handler = [this](const Request& request) { return get_by_reference(request); }});
+    router.add({.method = "PUT",
+                .pattern = "/v1/accounts/by-reference/{reference}",
+                .name = "ensure_account",
+                .handler = [this](const Request& request) { return ensure(request); },
+                .body_bytes_max = body_bytes_max});
+    router.add({.method = "GET",
+                .pattern = "/v1/accounts/{id}/changes",
+                .name = "list_account_changes",
+                .handler = [this](Request& request) { return changes(request); }});
     router.add({.method = "GET",
                 .pattern = "/v1/accounts/{id}/entries",
                 .name = "list_entries",
@@ -147,7 +148,7 @@ AccountEndpoints::Answer AccountEndpoints::list(http::Request& request) {
     constexpr std::string_view filters[] = {"reference", "status"};
     ListQuery query(request, "accounts", filters);
     const auto reference = query.text("reference", account_reference_chars_max);
-    const auto status = query.choice("status", kStatuses);
+    const auto status = query.choice("status", account_statuses);
     if (query.problem()) co_return http::to_response(*query.problem());
     auto accounts = co_await database_.run(
         request.trace, [&](db::Connection& connection) { return list_accounts(connection, query, reference, status); });
@@ -155,27 +156,28 @@ AccountEndpoints::Answer AccountEndpoints::list(http::Request& request) {
     co_return co_await text_response(request, *std::move(accounts));
 }
 
-AccountEndpoints::Answer AccountEndpoints::set_status(const http::Request& request) {
+AccountEndpoints::Answer AccountEndpoints::get_by_reference(const http::Request& request) {
     if (auto wrong = check_parameters(request, {})) co_return http::to_response(*wrong);
-    const auto id = path_id(request);
-    if (!id) co_return http::to_response(id.error());
-    const auto body = parse_body(request);
-    if (!body) co_return http::to_response(body.error());
-    const auto status = parse_status(*body);
-    if (!status) co_return http::to_response(status.error());
+    const auto reference = path_reference(request);
+    if (!reference) co_return http::to_response(reference.error());
     const auto account =
         co_await database_.run(request.trace, [&](db::Connection& connection) -> Result<std::optional<AccountRecord>> {
-            LEDGERLINE_TRY(const auto results,
-                           connection.commit_pipeline({{db::begin, {}},
-                                                       sql::ApiLockApplyLaneOfAccount{*id},
-                                                       sql::ApiSetAccountStatus{*id, *status, request.request_id},
-                                                       sql::ApiAccountById{*id},
-                                                       {db::commit, {}}}));
-            auto accounts = db::rows_of<sql::ApiAccountById>(results[3]);
-            if (accounts.empty()) return std::nullopt;
-            return std::move(accounts.front());
+            LEDGERLINE_TRY(auto found,
+                           connection.query(sql::ApiAccountByReference{*reference, std::nullopt, greatest_id()}));
+            if (found.empty()) return std::nullopt;
+            return std::move(found.front());
         });
     co_return account_response(account);
+}
+
+AccountEndpoints::Answer AccountEndpoints::ensure(const http::Request& request) {
+    if (auto wrong = check_parameters(request, {})) co_return http::to_response(*wrong);
+    auto named = NamedAccount::parse(request);
+    if (!named) co_return http::to_response(named.error());
+    named->account.id = ids_.next();
+    const auto creation = co_await database_.run(
+        request.trace, [&](db::Connection& connection) { return create_account(connection, named->account); });
+    co_return named_response(creation, *named);
 }
 
 AccountEndpoints::Answer AccountEndpoints::entries(http::Request& request) {
@@ -196,7 +198,7 @@ AccountEndpoints::Answer AccountEndpoints::entries(http::Request& request) {
                          [](const EntryRecord& each) { return each.seq; });
     });
     if (!entries) co_return http::to_response(problem_of(entries.error()));
-    if (!*entries) co_return not_found();
+    if (!*entries) co_return account_not_found();
     co_return co_await text_response(request, **std::move(entries));
 }
 

@@ -1,4 +1,4 @@
-// /v1/accounts: create, read, list, suspend; and the statement of one account.
+// /v1/accounts: create, read, list, change; and the statement and the changes of one account.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -8,6 +8,8 @@
 #include "http/router.h"
 
 namespace ledgerline::api {
+
+http::Response account_not_found();
 
 class AccountEndpoints {
 public:
@@ -22,8 +24,11 @@ private:
     Answer create(const http::Request& request);
     Answer get(const http::Request& request);
     Answer list(http::Request& request);
-    Answer set_status(const http::Request& request);
+    Answer get_by_reference(const http::Request& request);
+    Answer ensure(const http::Request& request);
+    Answer change(const http::Request& request);
     Answer entries(http::Request& request);
+    Answer changes(http::Request& request);
 
     Database& database_;
     UuidGenerator& ids_;

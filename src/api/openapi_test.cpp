@@ -130,19 +130,17 @@ TEST_F(OpenApi, AllowsFurtherMembersInAnswersOnly) {
 }
 
 TEST_F(OpenApi, MarksPlacesAsInternal) {
-    for (const char* name : {"Account", "Entry", "Transaction", "TracedEvent", "DeadLetter"})
-        for (const char* member : {"lane", "seq"})
+    for (const char* name : {"Account", "RecordedAccountChange", "Entry", "Transaction", "TracedEvent", "DeadLetter"})
+        for (const char* member : {"lane", "seq", "applied_seq"})
             if (const json::Value* rule = schema(name).find("properties")->find(member))
                 EXPECT_NE(rule->find("x-internal"), nullptr) << name << ' ' << member;
 }
 
 // {the resource's plural, next_cursor, has_more}
 TEST_F(OpenApi, GivesEveryListTheSameEnvelope) {
-    const std::map<std::string, const char*> lists = {{"AccountPage", "accounts"},
-                                                      {"EntryPage", "entries"},
-                                                      {"TransactionPage", "transactions"},
-                                                      {"DeadLetterPage", "dead_letters"},
-                                                      {"Lanes", "lanes"}};
+    const std::map<std::string, const char*> lists = {
+        {"AccountPage", "accounts"},         {"EntryPage", "entries"},           {"AccountChangePage", "changes"},
+        {"TransactionPage", "transactions"}, {"DeadLetterPage", "dead_letters"}, {"Lanes", "lanes"}};
     for (const auto& [name, plural] : lists) {
         Names required;
         for (const json::Value& each : *schema(name).find("required")->if_array()) required.insert(*each.if_string());
@@ -155,6 +153,9 @@ TEST_F(OpenApi, DescribesTheRecordsMemberByMember) {
     EXPECT_EQ(properties_of("Transaction"), members_of(TransactionRecord{}));
     EXPECT_EQ(properties_of("Entry"), members_of(EntryRecord{}));
     EXPECT_EQ(properties_of("Lane"), members_of(LaneRecord{}));
+    AccountChangeRecord change;
+    change.before = change.after = "{}";
+    EXPECT_EQ(properties_of("RecordedAccountChange"), members_of(change));
     DeadLetterRecord letter;
     letter.headers = "[]";
     letter.decision.emplace();

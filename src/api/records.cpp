@@ -97,6 +97,22 @@ void append_json(const EntryRecord& record, std::string& out) {
         .close();
 }
 
+void append_json(const AccountChangeRecord& record, std::string& out) {
+    JsonObject(out)
+        .add("number", record.number)
+        .add("changed_at", record.changed_at)
+        .add("changed_by", record.changed_by)
+        .add("operator", record.operator_name)
+        .add("key_fingerprint", record.key_fingerprint)
+        .add("reason", record.reason)
+        .add("request_id", record.request_id)
+        .add_raw("before", record.before)
+        .add_raw("after", record.after)
+        .add("lane", record.lane)
+        .add("applied_seq", record.applied_seq)
+        .close();
+}
+
 void append_json(const DeadLetterRecord& record, std::string& out) {
     JsonObject(out)
         .add("id", record.id)

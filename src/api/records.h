@@ -14,6 +14,7 @@ namespace ledgerline::api {
 using AccountRecord = sql::Account;
 using TransactionRecord = sql::Transaction;
 using EntryRecord = sql::ApiEntriesPage::Row;
+using AccountChangeRecord = sql::ApiAccountChangesPage::Row;
 using DeadLetterRecord = sql::DeadLetter;
 using HoldRecord = sql::Hold;
 using LaneRecord = sql::Lane;
@@ -34,6 +35,7 @@ inline bool is_settled(const TransactionRecord& record) {
 void append_json(const AccountRecord& record, std::string& out);
 void append_json(const TransactionRecord& record, std::string& out);
 void append_json(const EntryRecord& record, std::string& out);
+void append_json(const AccountChangeRecord& record, std::string& out);
 void append_json(const DeadLetterRecord& record, std::string& out);
 void append_json(const DeadLetterSummary& summary, std::string& out);
 void append_json(const HoldRecord& record, std::string& out);

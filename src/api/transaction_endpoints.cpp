@@ -57,6 +57,8 @@ http::Problem refusal(const intake::IntakeResult& result, const TransactionReque
         case Status::account_suspended:
             return problem(ProblemCode::account_suspended, "The account is suspended.",
                            request.field_of(result.account_id));
+        case Status::account_closed:
+            return problem(ProblemCode::account_closed, "The account is closed.", request.field_of(result.account_id));
         case Status::currency_mismatch:
             return problem(ProblemCode::currency_mismatch,
                            fmt::format("The account's currency is {}.", result.account_currency),

@@ -63,6 +63,8 @@ struct Decisions {
     std::vector<std::int64_t> seqs, balances, floors;
     std::vector<std::optional<std::string>> codes, reasons;
     std::vector<std::int64_t> held_deltas, helds;
+    std::vector<std::optional<std::int64_t>>
+        ceilings;  // up to the last one: unnest() adds NULL for those that are missing
 
     Call call() const {
         return sql::ApplyDecide{.lanes = lanes,
@@ -72,14 +74,19 @@ struct Decisions {
                                 .failure_codes = codes,
                                 .failure_reasons = reasons,
                                 .held_deltas_cents = held_deltas,
-                                .held_after_cents = helds};
+                                .held_after_cents = helds,
+                                .ceilings_cents = ceilings};
     }
-    void append(const Applied& outcome, std::int64_t floor_cents) {
+    void append(const Applied& outcome, const AccountState& account) {
         const auto& [event, posting] = outcome;
         lanes.push_back(event.lane);
         seqs.push_back(event.seq);
         balances.push_back(posting.balance_after_cents);
-        floors.push_back(floor_cents);
+        floors.push_back(account.min_balance_cents);
+        if (account.max_balance_cents) {
+            ceilings.resize(lanes.size());
+            ceilings.back() = account.max_balance_cents;
+        }
         held_deltas.push_back(posting.held_delta_cents);
         helds.push_back(posting.held_after_cents);
         codes.push_back(posting.refusal ? std::optional(std::string(code_of(*posting.refusal))) : std::nullopt);
@@ -216,7 +223,7 @@ private:
         round_.event_id = row_at(places.front()).event_id;
         for (std::size_t i = 0; i < places.size(); ++i) {
             round_.outcomes.push_back({take_event(row_at(places[i])), std::move(postings[i])});
-            decisions_.append(round_.outcomes.back(), touches[i].account->min_balance_cents);
+            decisions_.append(round_.outcomes.back(), *touches[i].account);
         }
     }
 
@@ -233,10 +240,16 @@ private:
     Row& row_at(std::size_t place) { return rows_[kept_[place]]; }
     AccountState& account_of(Row& row) {
         const auto [known, is_new] = accounts_.try_emplace(row.account_id);
-        if (is_new)
-            known->second = {row.account_id,    std::move(row.account_currency),
-                             row.balance_cents, row.min_balance_cents,
-                             row.suspended,     row.held_cents};
+        if (!is_new) return known->second;
+        const auto status = parse_account_status(row.account_status);
+        db::expect(status.has_value(), "expected the status of an account");
+        known->second = {row.account_id,
+                         std::move(row.account_currency),
+                         row.balance_cents,
+                         row.min_balance_cents,
+                         *status,
+                         row.held_cents,
+                         row.max_balance_cents};
         return known->second;
     }
 

@@ -2,6 +2,18 @@
 
 namespace ledgerline::audit {
 
+AuditedSettings AuditedAccount::settings_at(std::int64_t seq) const {
+    AuditedSettings then = settings;
+    // The last to be applied is the first change after that place.
+    for (auto change = changes.rbegin(); change != changes.rend(); ++change) {
+        if (change->applied_seq < seq) continue;
+        if (change->status) then.status = *change->status;
+        if (change->min_balance_cents) then.floor_cents = *change->min_balance_cents;
+        if (change->sets_ceiling) then.ceiling_cents = change->max_balance_cents;
+    }
+    return then;
+}
+
 std::optional<AuditedDecision> decision_of(const sql::AuditPlaces::Row& row) {
     if (!row.kind) return std::nullopt;
     return AuditedDecision{.kind = *row.kind,
@@ -13,6 +25,7 @@ std::optional<AuditedDecision> decision_of(const sql::AuditPlaces::Row& row) {
                            .failure_code = row.failure_code.value_or(""),
                            .held_delta_cents = db::required(row.held_delta_cents),
                            .held_after_cents = db::required(row.held_after_cents),
+                           .ceiling_cents = row.ceiling_cents,
                            .letter_id = row.letter_id};
 }
 

@@ -4,18 +4,31 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/uuid.h"
 #include "sql/queries.h"
 
 namespace ledgerline::audit {
 
+// What decisions about an account depend on, and what can change.
+struct AuditedSettings {
+    std::string status = "ACTIVE";
+    std::int64_t floor_cents = 0;
+    std::optional<std::int64_t> ceiling_cents{};
+};
+
 // An account of a window of places.
 struct AuditedAccount {
     Uuid id;
     std::int64_t balance_cents = 0;  // after its last decision before the window
-    std::int64_t floor_cents = 0;
     std::string currency;
+    AuditedSettings settings{};  // of now
+    // What they were before each change since the window began, in the order of the changes.
+    std::vector<sql::AuditWindowChanges::Row> changes{};
+
+    // Decisions up to a change's applied seq were made before it, all others after it.
+    AuditedSettings settings_at(std::int64_t seq) const;
 };
 
 struct AuditedLetter {
@@ -38,6 +51,7 @@ struct AuditedDecision {
     std::string failure_code;
     std::int64_t held_delta_cents = 0;
     std::int64_t held_after_cents = 0;
+    std::optional<std::int64_t> ceiling_cents{};
     std::optional<Uuid> letter_id{};
     std::optional<AuditedLetter> letter{};  // of a parked place
     // The later place at which that letter is replayed or discarded.

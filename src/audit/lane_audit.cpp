@@ -2,64 +2,14 @@
 
 #include <fmt/format.h>
 
-#include <limits>
-
+#include "audit/wrong_refusal.h"
 #include "base/money.h"
 
 namespace ledgerline::audit {
 namespace {
 
-// Wrong rows may hold any number: the sum is clamped to the range instead of overflowing.
-std::int64_t add(std::int64_t a, std::int64_t b) {
-    std::int64_t sum = 0;
-    if (!__builtin_add_overflow(a, b, &sum)) return sum;
-    return b > 0 ? std::numeric_limits<std::int64_t>::max() : std::numeric_limits<std::int64_t>::min();
-}
-
-// Follows from the state of another transaction, which Check::holds and Check::links compare.
-bool is_of_another(const std::string& code) {
-    return code == "parent_undecided" || code == "hold_failed" || code == "hold_closed" || code == "hold_expired" ||
-           code == "capture_exceeds_hold" || code == "transaction_failed" || code == "reversal_exceeds_transaction" ||
-           code == "previous_failed";
-}
-
-// One of the accounts justifies it. That is judged at the place of the first one; all others were decided like that.
-std::string wrong_refusal_of_transfer(const AuditedDecision& decision,
-                                      const std::optional<sql::AuditTransfers::Row>& whole) {
-    const std::string& code = decision.failure_code;
-    if (is_of_another(code)) return "";
-    if (code != "insufficient_balance" && code != "balance_overflow" && code != "currency_mismatch")
-        return fmt::format("refused for an unknown reason '{}'", code);
-    if (!whole || whole->places == 0 || whole->justified) return "";
-    return fmt::format("refused for '{}', but none of its {} accounts justifies that", code, whole->places);
-}
-
-// Why the refusal was wrong; empty when it was right. The rules are those of the API contract.
-std::string wrong_refusal(const AuditedPlace& place, const AuditedAccount& account, std::int64_t balance_cents) {
-    const std::string& code = place.decision->failure_code;
-    const std::int64_t balance_after = add(balance_cents, place.net_cents);
-    const bool hold = place.transaction->type == "HOLD";
-    const std::int64_t change = hold ? -place.transaction->amount_cents : place.net_cents;
-    if (code == "discarded")
-        return place.verdict == "discard" ? "" : "refused as discarded at a place that discards no dead letter";
-    if (code == "account_suspended") return "";
-    if (place.has_legs()) return wrong_refusal_of_transfer(*place.decision, place.whole);
-    if (place.transaction->moves_nothing() && is_of_another(code)) return "";
-    if (code == "insufficient_balance") {
-        const std::int64_t available_after = add(add(balance_cents, -place.decision->held_after_cents), change);
-        if (change < 0 && available_after < place.decision->floor_cents) return "";
-        return fmt::format("refused for insufficient balance, but {} from {} keeps the floor {}", change, balance_cents,
-                           place.decision->floor_cents);
-    }
-    if (code == "balance_overflow") {
-        if (place.net_cents > 0 && balance_after > balance_cents_max) return "";
-        return fmt::format("refused for balance overflow, but the balance would have been {}", balance_after);
-    }
-    if (code == "currency_mismatch")
-        return place.transaction->currency != account.currency
-                   ? ""
-                   : fmt::format("refused for its currency, but both are {}", account.currency);
-    return fmt::format("refused for an unknown reason '{}'", code);
+std::string text_of(std::optional<std::int64_t> ceiling_cents) {
+    return ceiling_cents ? std::to_string(*ceiling_cents) : "none";
 }
 
 }  // namespace
@@ -192,10 +142,12 @@ void LaneAudit::check_decided(const AuditedPlace& place, Running& running) {
         return;
     }
     report_.examine(Check::outcomes);
+    const AuditedSettings settings = running.account.settings_at(place.seq);
+    check_settings(place, settings);
     if (place.decision->kind == "POSTED")
-        check_entry(place, running);
+        check_entry(place, running, settings);
     else if (place.decision->kind == "REFUSED")
-        check_refusal(place, running);
+        check_refusal(place, running, settings);
     else
         check_parked(place);
     check_balance_after(place, running);
@@ -217,7 +169,24 @@ void LaneAudit::check_parked(const AuditedPlace& place) {
                fmt::format("the dead letter is {}, but no later event says so", letter.state));
 }
 
-void LaneAudit::check_entry(const AuditedPlace& place, const Running& running) {
+void LaneAudit::check_settings(const AuditedPlace& place, const AuditedSettings& settings) {
+    report_.examine(Check::settings);
+    const AuditedDecision& decision = *place.decision;
+    const auto say = [&](std::string detail) {
+        report(Check::settings, place, place.transaction_id, std::move(detail));
+    };
+    if (decision.floor_cents != settings.floor_cents)
+        say(fmt::format("decided with the floor {}, but the account's was {}", decision.floor_cents,
+                        settings.floor_cents));
+    if (decision.ceiling_cents != settings.ceiling_cents)
+        say(fmt::format("decided with the ceiling {}, but the account's was {}", text_of(decision.ceiling_cents),
+                        text_of(settings.ceiling_cents)));
+    const bool takes =
+        settings.status == "ACTIVE" || (settings.status == "SUSPENDED" && place.transaction->type == "RELEASE");
+    if (decision.kind == "POSTED" && !takes) say(fmt::format("posted to an account that was {}", settings.status));
+}
+
+void LaneAudit::check_entry(const AuditedPlace& place, const Running& running, const AuditedSettings& settings) {
     report_.examine(Check::entries);
     report_.examine(Check::floor);
     if (place.verdict == "discard")
@@ -229,16 +198,19 @@ void LaneAudit::check_entry(const AuditedPlace& place, const Running& running) {
     const std::int64_t sum_cents = add(running.sum_cents(), place.net_cents);
     const AuditedDecision& decision = *place.decision;
     const std::int64_t change = add(place.net_cents, -decision.held_delta_cents);
-    if (change < 0 && add(sum_cents, -decision.held_after_cents) < running.account.floor_cents)
+    if (change < 0 && add(sum_cents, -decision.held_after_cents) < settings.floor_cents)
         report(Check::floor, place, place.transaction_id,
-               fmt::format("the balance fell to {}, below the floor {}", sum_cents, running.account.floor_cents));
+               fmt::format("the balance fell to {}, below the floor {}", sum_cents, settings.floor_cents));
+    if (place.net_cents > 0 && settings.ceiling_cents && sum_cents > *settings.ceiling_cents)
+        report(Check::floor, place, place.transaction_id,
+               fmt::format("the balance rose to {}, above the ceiling {}", sum_cents, *settings.ceiling_cents));
     if (place.net_cents > 0 && sum_cents > balance_cents_max)
         report(Check::entries, place, place.transaction_id, fmt::format("the balance rose to {}", sum_cents));
 }
 
-void LaneAudit::check_refusal(const AuditedPlace& place, const Running& running) {
+void LaneAudit::check_refusal(const AuditedPlace& place, const Running& running, const AuditedSettings& settings) {
     report_.examine(Check::refusals);
-    const std::string wrong = wrong_refusal(place, running.account, running.sum_cents());
+    const std::string wrong = wrong_refusal(place, running.account.currency, running.sum_cents(), settings);
     if (!wrong.empty()) report(Check::refusals, place, place.transaction_id, wrong);
 }
 

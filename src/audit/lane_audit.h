@@ -55,8 +55,9 @@ private:
 
     void check_decided(const AuditedPlace& place, Running& running);
     void check_parked(const AuditedPlace& place);
-    void check_entry(const AuditedPlace& place, const Running& running);
-    void check_refusal(const AuditedPlace& place, const Running& running);
+    void check_settings(const AuditedPlace& place, const AuditedSettings& settings);
+    void check_entry(const AuditedPlace& place, const Running& running, const AuditedSettings& settings);
+    void check_refusal(const AuditedPlace& place, const Running& running, const AuditedSettings& settings);
     void check_balance_after(const AuditedPlace& place, Running& running);
     void remember_balance(const AuditedDecision& decision);
 

@@ -32,6 +32,7 @@ public:
                 LEDGERLINE_CHECK(verify_lane(lane.lane));
         }
         LEDGERLINE_CHECK(check_balances());
+        LEDGERLINE_CHECK(check_changes());
         LEDGERLINE_CHECK(check_holds());
         LEDGERLINE_CHECK(check_links());
         LEDGERLINE_CHECK(find_halts());
@@ -115,8 +116,32 @@ private:
         std::vector<AuditedAccount> accounts;
         accounts.reserve(read.size());
         for (const auto& row : read)
-            accounts.push_back({row.account_id, row.balance_cents, row.min_balance_cents, row.currency});
+            accounts.push_back({.id = row.account_id,
+                                .balance_cents = row.balance_cents,
+                                .currency = row.currency,
+                                .settings = {row.status, row.min_balance_cents, row.max_balance_cents}});
+        if (std::ranges::any_of(read, &sql::AuditWindowAccounts::Row::changed))
+            LEDGERLINE_CHECK(read_changes(ids, window.after_seq, accounts));
         audit.begin_window(accounts);
+        return {};
+    }
+
+    Result<void> read_changes(const std::vector<Uuid>& ids, std::int64_t after_seq,
+                              std::vector<AuditedAccount>& accounts) {
+        LEDGERLINE_TRY(auto changes, connection_.query(sql::AuditWindowChanges{ids, after_seq}));
+        std::unordered_map<Uuid, AuditedAccount*> by_id;
+        for (AuditedAccount& account : accounts) by_id.emplace(account.id, &account);
+        for (auto& change : changes)
+            if (const auto account = by_id.find(change.account_id); account != by_id.end())
+                account->second->changes.push_back(std::move(change));
+        return {};
+    }
+
+    Result<void> check_changes() {
+        const auto listed_max = static_cast<std::int64_t>(settings_.listed_max) + 1;
+        LEDGERLINE_TRY(const auto wrong, connection_.query(sql::AuditWrongChanges{listed_max}));
+        for (const auto& row : wrong)
+            report_.violate(Check::settings, {row.lane, row.seq, row.account_id.to_string(), row.detail});
         return {};
     }
 

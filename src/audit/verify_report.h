@@ -17,8 +17,9 @@ enum class Check {
     identity,  // outcomes and letters name the transaction and account of their event
     whole,     // a transaction of many accounts has all its places, all decided alike or none
     entries,   // every entry moved the balance by its amount, to balance_after
-    floor,     // no debit ever crossed the floor
-    refusals,  // every refusal was right at its point in the lane; suspensions are not checked
+    floor,     // no debit ever crossed the floor, no credit the ceiling
+    settings,  // decisions were made with the account's status and limits, which are what its changes make
+    refusals,  // every refusal was right at its point in the lane
     discards,  // discarded outcomes and discarded letters belong together
     replays,   // replayed events and replayed letters belong together
     balances,  // every balance is the sum of the account's entries: no decision deviates from those before it

@@ -21,6 +21,7 @@ struct Options {
     json::Value metadata;
     std::string idempotency_key;
     std::int64_t min_balance_cents = 0;
+    std::optional<std::int64_t> max_balance_cents;
     std::int64_t limit = 50;
 };
 
@@ -30,6 +31,7 @@ const Field kAccountFields[] = {{"id", "id"},
                                 {"currency", "currency"},
                                 {"balance_cents", "balance_cents", Align::right},
                                 {"min_balance_cents", "min_balance_cents", Align::right},
+                                {"max_balance_cents", "max_balance_cents", Align::right},
                                 {"created_at", "created_at"}};
 
 const Field kEntryFields[] = {{"seq", "seq", Align::right},
@@ -59,6 +61,7 @@ Result<int> show(const roles::Environment& environment, const Options& options, 
 
 Result<int> create(const roles::Environment& environment, const Options& options, Server& server) {
     json::Object body = {{"currency", options.currency}, {"min_balance_cents", options.min_balance_cents}};
+    if (options.max_balance_cents) body.emplace_back("max_balance_cents", *options.max_balance_cents);
     if (!options.reference.empty()) body.emplace_back("reference", options.reference);
     if (!options.metadata.is_null()) body.emplace_back("metadata", options.metadata);
     const std::string key = options.idempotency_key.empty()
@@ -72,15 +75,6 @@ Result<int> create(const roles::Environment& environment, const Options& options
     return roles::exit_ok;
 }
 
-Result<int> set_status(const roles::Environment& environment, const Options& options, Server& server,
-                       const char* status) {
-    LEDGERLINE_TRY(const std::string id, resolve_account(server, options.account));
-    LEDGERLINE_TRY(const json::Value account,
-                   server.send("PATCH", "/v1/accounts/" + id, json::Object{{"status", status}}, "id"));
-    print_object(environment, options.output, account);
-    return roles::exit_ok;
-}
-
 Result<int> entries(const roles::Environment& environment, const Options& options, Server& server) {
     LEDGERLINE_TRY(const std::string id, resolve_account(server, options.account));
     LEDGERLINE_CHECK(print_pages(environment, options.output, server,
@@ -91,22 +85,13 @@ Result<int> entries(const roles::Environment& environment, const Options& option
     return roles::exit_ok;
 }
 
-void declare_status(Command& family, const roles::Environment& environment, const char* name, const char* description,
-                    const char* status) {
-    Command command = family.add(name, description);
-    const auto options = declare_server_command<Options>(
-        command, environment,
-        [status](const roles::Environment& e, const Options& o, Server& s) { return set_status(e, o, s, status); });
-    command.positional("ACCOUNT", "The account's id or reference", options->account);
-}
-
 void declare_list(Command& family, const roles::Environment& environment) {
     Command command = family.add("list", "List accounts, newest first");
     const auto options = declare_server_command<Options>(command, environment, list);
     command.option({"--reference", "REFERENCE", "Only the account with this reference", no_variable},
                    options->reference);
     command.choice({"--status", "", "Only accounts with this status", no_variable}, options->status,
-                   {"ACTIVE", "SUSPENDED"});
+                   {"ACTIVE", "SUSPENDED", "CLOSED"});
     command.option({"--limit", "N", "Print at most this many", no_variable}, options->limit, 1, list_limit_max);
     command.notes("Example:\n  ledgerline accounts list --status SUSPENDED --limit 1000 -o json");
 }
@@ -116,9 +101,11 @@ void declare_create(Command& family, const roles::Environment& environment) {
     const auto options = declare_server_command<Options>(command, environment, create);
     declare_currency(command, options->currency, "ISO 4217 code of the account's currency", true);
     command.option({"--reference", "REFERENCE", "Your name for the account, unique", no_variable}, options->reference);
-    command.option(
-        {"--min-balance-cents", "CENTS", "The floor that a debit may not cross; it can never be changed", no_variable},
-        options->min_balance_cents, min_balance_cents_min, 0);
+    command.option({"--min-balance-cents", "CENTS", "The floor that a debit may not cross", no_variable},
+                   options->min_balance_cents, min_balance_cents_min, balance_cents_max);
+    command.option({"--max-balance-cents", "CENTS", "The ceiling that a credit may not cross; by default there is none",
+                    no_variable},
+                   options->max_balance_cents, min_balance_cents_min, balance_cents_max);
     declare_metadata(command, options->metadata);
     command.option({"--idempotency-key", "KEY",
                     "The same key never creates a second account; by default each command uses a new key", no_variable},
@@ -129,7 +116,7 @@ void declare_create(Command& family, const roles::Environment& environment) {
 }  // namespace
 
 void declare_accounts(Command& parent, const roles::Environment& environment) {
-    Command family = parent.add("accounts", "List, show, create, suspend and activate accounts; print statements");
+    Command family = parent.add("accounts", "List, show, create and change accounts; print statements and changes");
     declare_list(family, environment);
 
     Command show_command = family.add("show", "Show one account");
@@ -137,8 +124,7 @@ void declare_accounts(Command& parent, const roles::Environment& environment) {
     show_command.positional("ACCOUNT", "The account's id or reference", shown->account);
 
     declare_create(family, environment);
-    declare_status(family, environment, "suspend", "Refuse all further debits and credits of an account", "SUSPENDED");
-    declare_status(family, environment, "activate", "Lift a suspension", "ACTIVE");
+    declare_account_changes(family, environment);
 
     Command entries_command = family.add("entries", "Print an account's statement, newest entry first");
     const auto stated = declare_server_command<Options>(entries_command, environment, entries);

@@ -118,7 +118,7 @@ void declare_verify(Command& parent, const roles::Environment& environment) {
     command.notes(
         "It only reads, and may run while the system is running: each statement is short, and it checks only rows "
         "that\n"
-        "never change. Refusals of suspended accounts are not checked.\n\n"
+        "never change.\n\n"
         "Examples:\n"
         "  ledgerline verify --database-url postgresql://ledgerline@db/ledgerline\n"
         "  ledgerline verify --data-dir ./data -o json\n\n"

@@ -66,7 +66,7 @@ TEST(Hold, EndsByExpiryOrByRelease) {
 
 TEST(Hold, OfASuspendedAccountIsReleasedButNotCaptured) {
     Scene scene;
-    scene.payer.suspended = true;
+    scene.payer.status = AccountStatus::suspended;
     EXPECT_EQ(scene.capture(1, true).refusal, Refusal::account_suspended);
     EXPECT_EQ(scene.hold.status, HoldStatus::open);
     EXPECT_FALSE(scene.release().refusal);

@@ -13,20 +13,28 @@
 
 namespace ledgerline {
 
+// closed: for good, and with nothing in it.
+enum class AccountStatus { active, suspended, closed };
+std::string_view name_of(AccountStatus status);  // "ACTIVE", "SUSPENDED", "CLOSED"
+std::optional<AccountStatus> parse_account_status(std::string_view name);
+
 struct AccountState {
     Uuid id;
     std::string currency;
     std::int64_t balance_cents = 0;
-    std::int64_t min_balance_cents = 0;  // the floor below which no debit may go
-    bool suspended = false;
-    std::int64_t held_cents = 0;  // set aside by holds: no debit may use it
+    std::int64_t min_balance_cents = 0;  // the floor below which no debit may go; the balance may be below it already
+    AccountStatus status = AccountStatus::active;
+    std::int64_t held_cents = 0;                      // set aside by holds: no debit may use it
+    std::optional<std::int64_t> max_balance_cents{};  // the ceiling above which no credit may go, likewise
 };
 
 // Why a transaction ended FAILED. Final: never retried.
 enum class Refusal {
     insufficient_balance,
     account_suspended,
+    account_closed,
     currency_mismatch,
+    balance_limit_exceeded,
     balance_overflow,
     discarded,
     parent_undecided,
@@ -59,8 +67,8 @@ struct Touch {
 };
 
 // Decides one transaction: it changes the balances of all its accounts or of none. The first account that does not take
-// its effect names the refusal. The order of the checks is part of the contract: suspension, currency, then the floor
-// (what lowers the available amount: balance less held) or the ceiling (what raises the balance). Returns one posting a
+// its effect names the refusal. The order of the checks is part of the contract: status, currency, then the floor (what
+// lowers the available amount: balance less held) or the ceiling (what raises the balance). Returns one posting a
 // touch. touches: at least one, no account twice.
 std::vector<Posting> post(std::span<const Touch> touches);
 

@@ -7,8 +7,9 @@
 namespace ledgerline {
 namespace {
 
-AccountState account(std::int64_t balance_cents, std::int64_t min_balance_cents = 0, bool suspended = false) {
-    return {{}, "EUR", balance_cents, min_balance_cents, suspended};
+AccountState account(std::int64_t balance_cents, std::int64_t min_balance_cents = 0,
+                     AccountStatus status = AccountStatus::active) {
+    return {{}, "EUR", balance_cents, min_balance_cents, status};
 }
 
 Posting post_one(AccountState& state, std::int64_t net_cents, const char* currency = "EUR") {
@@ -40,10 +41,41 @@ TEST(Posting, ACreditMayReachTheCeilingButNotCrossIt) {
 }
 
 TEST(Posting, ASuspendedAccountTakesNothing) {
-    AccountState state = account(100, 0, true);
+    AccountState state = account(100, 0, AccountStatus::suspended);
     for (const std::int64_t net_cents : {-1, 0, 1})
         EXPECT_EQ(post_one(state, net_cents).refusal, Refusal::account_suspended);
     EXPECT_EQ(state.balance_cents, 100);
+}
+
+TEST(Posting, AClosedAccountTakesNothingNotEvenWhatASuspendedOneTakes) {
+    AccountState state = account(0, 0, AccountStatus::closed);
+    for (const bool even_suspended : {false, true}) {
+        const std::vector<Touch> touches{{&state, 1, "USD", 0, even_suspended}};
+        EXPECT_EQ(post(touches).front().refusal, Refusal::account_closed);
+    }
+    EXPECT_EQ(state.balance_cents, 0);
+}
+
+TEST(Posting, ACreditMayReachTheAccountsOwnCeilingButNotCrossIt) {
+    AccountState state = account(0, -100);
+    state.max_balance_cents = 50;
+    const Posting refused = post_one(state, 51);
+    EXPECT_EQ(refused.refusal, Refusal::balance_limit_exceeded);
+    EXPECT_EQ(refused.failure_reason, "balance limit exceeded: the balance would be 51, and may not exceed 50");
+    EXPECT_FALSE(post_one(state, 50).refusal);
+    state.max_balance_cents = -20;  // lowered below the balance: it only keeps out what raises that
+    EXPECT_FALSE(post_one(state, 0).refusal);
+    EXPECT_FALSE(post_one(state, -10).refusal);
+    EXPECT_EQ(post_one(state, 1).refusal, Refusal::balance_limit_exceeded);
+}
+
+TEST(Posting, AFloorAboveZeroKeepsWhatItNames) {
+    AccountState state = account(100, 60);
+    EXPECT_EQ(post_one(state, -41).refusal, Refusal::insufficient_balance);
+    EXPECT_FALSE(post_one(state, -40).refusal);
+    state.min_balance_cents = 80;  // raised above the balance: it only blocks further debits
+    EXPECT_EQ(post_one(state, -1).failure_reason, "insufficient balance: 0 available, 1 needed");
+    EXPECT_FALSE(post_one(state, 5).refusal);
 }
 
 TEST(Posting, AnotherCurrencyIsRefusedBeforeTheBalanceIsLookedAt) {
@@ -78,7 +110,7 @@ TEST(Posting, AllAccountsTakeTheirEffectOrNone) {
 }
 
 TEST(Posting, TheFirstAccountThatDoesNotTakeItsEffectNamesTheRefusal) {
-    AccountState poor = account(0), suspended = account(0, 0, true);
+    AccountState poor = account(0), suspended = account(0, 0, AccountStatus::suspended);
     EXPECT_EQ(post(std::vector<Touch>{{&poor, -1, "EUR"}, {&suspended, 1, "EUR"}}).back().refusal,
               Refusal::insufficient_balance);
     EXPECT_EQ(post(std::vector<Touch>{{&suspended, 1, "EUR"}, {&poor, -1, "EUR"}}).back().refusal,

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/result.h"
+#include "domain/posting.h"
 
 namespace ledgerline::intake {
 
@@ -52,6 +53,12 @@ std::vector<Effect> effects_of(const IntakeItem& item) {
     }
     if (item.follows && !touches(effects, item.follows->account_id)) effects.push_back(*item.follows);
     return effects;
+}
+
+std::optional<IntakeResult::Status> refusal_of_status(std::string_view account_status, TransactionType type) {
+    if (type == TransactionType::release || account_status == name_of(AccountStatus::active)) return std::nullopt;
+    return account_status == name_of(AccountStatus::closed) ? IntakeResult::Status::account_closed
+                                                            : IntakeResult::Status::account_suspended;
 }
 
 std::vector<Event> events_of(const IntakeItem& item, const IntakeResult& result) {

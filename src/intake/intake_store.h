@@ -79,6 +79,7 @@ struct IntakeResult {
         key_reused,  // the key is known for the first account, with another body
         account_not_found,
         account_suspended,
+        account_closed,
         currency_mismatch,
         previous_refused,  // the item before it, which it follows, was not accepted
         lane_held,         // another session holds the lane, and the call does not wait for it. Nothing was stored
@@ -86,7 +87,7 @@ struct IntakeResult {
     };
     Status status = Status::failed;
     Uuid transaction_id;                // created or replayed
-    Uuid account_id;                    // account_not_found, account_suspended, currency_mismatch: which
+    Uuid account_id;                    // account_not_found, _suspended, _closed, currency_mismatch: which
     int lane = 0;                       // created: of the first place; lane_held
     std::int64_t seq = 0;               // created: of the first place
     std::vector<Place> further{};       // created by this call: the other places, in the order of effects_of()
@@ -96,6 +97,11 @@ struct IntakeResult {
     std::string error;                  // failed
     TraceContext batch;                 // created: the span of its intake transaction (set by IntakeBatcher)
 };
+
+// Why an account with this status takes no such transaction; nothing if it does, as far as intake knows: the status
+// that counts is that at the decision. What is set aside can always be given back, so a release is left to the
+// decision.
+std::optional<IntakeResult::Status> refusal_of_status(std::string_view account_status, TransactionType type);
 
 // The events of an item that was created, one for each place, as the publisher would read them. None if the result does
 // not know all places: an earlier call stored the item.

@@ -310,8 +310,8 @@ private:
         if (!locked_.contains(result.lane)) {
             result.status = Status::lane_held;
             for (const Effect& other : effects_[i]) left_.try_emplace(other.account_id, result.lane);
-        } else if (account->second.suspended && items_[i].type != TransactionType::release) {
-            result.status = Status::account_suspended;
+        } else if (const auto refusal = refusal_of_status(account->second.status, items_[i].type)) {
+            result.status = *refusal;
         } else if (account->second.currency != effect.currency) {
             result.status = Status::currency_mismatch;
             result.account_currency = account->second.currency;

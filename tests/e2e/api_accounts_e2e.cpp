@@ -105,6 +105,41 @@ TEST_F(Accounts, AFloorBelowZeroIsCredit) {
     EXPECT_EQ(balance(id), "-1000");
 }
 
+TEST_F(Accounts, ACeilingKeepsOutWhatWouldExceedIt) {
+    const std::string id = account("EUR", R"(,"max_balance_cents":100)");
+    const auto credit = [&](int cents) {
+        return settle({.account_id = id, .key = fresh("credit"), .amount_cents = cents, .type = "CREDIT"});
+    };
+    EXPECT_EQ(credit(101).at("failure_code"), "balance_limit_exceeded");
+    EXPECT_EQ(credit(100).at("status"), "PROCESSED");
+    EXPECT_EQ(call("PATCH", "/v1/accounts/" + id, R"({"max_balance_cents":null})").at("max_balance_cents"), "null");
+    EXPECT_EQ(credit(1).at("status"), "PROCESSED");
+}
+
+TEST_F(Accounts, AnEmptyOneIsClosedForGood) {
+    const std::string id = account(), path = "/v1/accounts/" + id;
+    EXPECT_EQ(settle({.account_id = id, .key = fresh("in"), .amount_cents = 5, .type = "CREDIT"}).at("status"),
+              "PROCESSED");
+    EXPECT_EQ(call("PATCH", path, suspend("CLOSED")).code(), "account_not_empty");
+    EXPECT_EQ(settle({.account_id = id, .key = fresh("out"), .amount_cents = 5, .type = "DEBIT"}).at("status"),
+              "PROCESSED");
+    EXPECT_EQ(call("PATCH", path, suspend("CLOSED")).at("status"), "CLOSED");
+    EXPECT_EQ(accept({.account_id = id, .key = fresh("late")}).code(), "account_closed");
+    EXPECT_EQ(call("PATCH", path, suspend("ACTIVE")).code(), "closed_is_final");
+    const Answer changes = get(path + "/changes");
+    EXPECT_EQ(changes.at("changes.0.after.status"), "CLOSED");
+    EXPECT_EQ(changes.at("changes.1"), "missing");
+}
+
+TEST_F(Accounts, AReferenceIsMadeOrFound) {
+    const std::string path = "/v1/accounts/by-reference/" + http::percent_encode(fresh("wallet"));
+    const Answer made = call("PUT", path, R"({"currency":"EUR"})");
+    EXPECT_EQ(made.status, 201);
+    EXPECT_EQ(call("PUT", path, R"({"currency":"EUR"})").at("id"), made.at("id"));
+    EXPECT_EQ(call("PUT", path, R"({"currency":"CZK"})").code(), "account_differs");
+    EXPECT_EQ(get(path).at("id"), made.at("id"));
+}
+
 TEST_F(Accounts, WhatIsWrongIsNamed) {
     struct Case {
         const char* body;
@@ -115,7 +150,7 @@ TEST_F(Accounts, WhatIsWrongIsNamed) {
                                      {R"({"currency":"eur"})", "invalid_field"},
                                      {R"({"currency":978})", "invalid_field"},
                                      {R"({"currency":"EUR","reference":""})", "invalid_field"},
-                                     {R"({"currency":"EUR","min_balance_cents":1})", "invalid_field"},
+                                     {R"({"currency":"EUR","max_balance_cents":9000000000000001})", "invalid_field"},
                                      {R"({"currency":"EUR","min_balance_cents":-1000000000000001})", "invalid_field"},
                                      {R"({"currency":"EUR","metadata":[]})", "invalid_field"},
                                      {R"({"currency":"EUR","balance_cents":5})", "unknown_field"},
@@ -128,7 +163,7 @@ TEST_F(Accounts, WhatIsWrongIsNamed) {
         EXPECT_EQ(answer.at("status"), "400") << body;
     }
     const std::string id = account();
-    for (const char* body : {R"({"status":"CLOSED"})", R"({"status":null})", R"({})", R"({"currency":"CZK"})"})
+    for (const char* body : {R"({"status":"GONE"})", R"({"status":null})", R"({})", R"({"currency":"CZK"})"})
         EXPECT_EQ(call("PATCH", "/v1/accounts/" + id, body).status, 400) << body;
 }
 

@@ -103,7 +103,7 @@ TEST_F(Lists, WhatIsWrongWithAQueryIsNamed) {
             EXPECT_EQ(answer.code(), code) << list << ' ' << query;
         }
     for (const char* target : {"/v1/transactions?status=DONE", "/v1/transactions?account_id=17",
-                               "/v1/accounts?status=CLOSED", "/v1/dead-letters?state=OPEN"})
+                               "/v1/accounts?status=GONE", "/v1/dead-letters?state=OPEN"})
         EXPECT_EQ(get(target).status, 400) << target;
 }
 

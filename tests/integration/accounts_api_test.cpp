@@ -88,8 +88,11 @@ TEST_F(AccountsApi, OneOfManyAtOnceGetsTheReference) {
 TEST_F(AccountsApi, RefusesMalformedBodies) {
     const std::pair<const char*, const char*> wrong[] = {
         {R"({})", "currency"},
-        {R"({"currency":"EUR","min_balance_cents":1})", "min_balance_cents"},
+        {R"({"currency":"EUR","min_balance_cents":9000000000000001})", "min_balance_cents"},
         {R"({"currency":"EUR","min_balance_cents":-1000000000000001})", "min_balance_cents"},
+        {R"({"currency":"EUR","max_balance_cents":9000000000000001})", "max_balance_cents"},
+        {R"({"currency":"EUR","max_balance_cents":-1000000000000001})", "max_balance_cents"},
+        {R"({"currency":"EUR","max_balance_cents":"1"})", "max_balance_cents"},
         {R"({"currency":"EUR","min_balance_cents":-1.0})", "min_balance_cents"},
         {R"({"currency":"EUR","reference":""})", "reference"},
         {R"({"currency":"EUR","reference":"a\nb"})", "reference"},
@@ -115,7 +118,9 @@ TEST_F(AccountsApi, SuspendsAndReactivates) {
     // The same again changes nothing.
     EXPECT_EQ(set_status(id, R"({"status":"SUSPENDED"})").at("updated_at"), suspended.at("updated_at"));
     EXPECT_EQ(set_status(id, R"({"status":"ACTIVE"})").at("status"), "ACTIVE");
-    for (const char* body : {"{}", R"({"status":"CLOSED"})", R"({"status":"ACTIVE","reference":"x"})"})
+    for (const char* body : {"{}", R"({"status":"GONE"})", R"({"status":null})", R"({"reason":"none"})",
+                             R"({"min_balance_cents":null})", R"({"status":"ACTIVE","reference":"x"})",
+                             R"({"status":"ACTIVE","reason":""})", R"({"metadata":[]})", R"({"max_balance_cents":0.5})"})
         EXPECT_EQ(set_status(id, body).status, 400) << body;
 }
 

@@ -60,6 +60,40 @@ TEST_F(Commands, AccountsFromCreationToStatement) {
     EXPECT_EQ(entries.at("amount_cents"), "100");
 }
 
+TEST_F(Commands, AccountsAreChangedUntilTheyAreClosed) {
+    const CommandOutcome created = call({"accounts", "create", "--currency", "EUR", "--reference", "alice",
+                                         "--max-balance-cents", "900", "-o", "json"});
+    EXPECT_EQ(created.at("max_balance_cents"), "900") << created.err;
+    const CommandOutcome updated =
+        call({"accounts", "update", "alice", "--min-balance-cents", "5", "--no-max-balance", "--metadata", R"({"a":1})",
+              "--reason", "ticket 7", "--operator", "ann", "-o", "json"});
+    ASSERT_EQ(updated.code, roles::exit_ok) << updated.err;
+    EXPECT_EQ(updated.at("min_balance_cents"), "5");
+    EXPECT_EQ(updated.at("max_balance_cents"), "null");
+    EXPECT_EQ(updated.at("metadata.a"), "1");
+    const CommandOutcome changes = call({"accounts", "changes", "alice", "-o", "json"});
+    EXPECT_EQ(changes.lines(), 1);
+    EXPECT_EQ(changes.at("changed_by"), "ann");
+    EXPECT_EQ(changes.at("reason"), "ticket 7");
+    EXPECT_EQ(changes.at("before.max_balance_cents"), "900");
+    EXPECT_EQ(call({"accounts", "update", "alice", "--no-metadata", "-o", "json"}).at("metadata"), "null");
+
+    EXPECT_EQ(call({"accounts", "update", "alice"}).code, roles::exit_usage);
+    EXPECT_EQ(call({"accounts", "update", "alice", "--max-balance-cents", "1", "--no-max-balance"}).code,
+              roles::exit_usage);
+    const CommandOutcome crossed = call({"accounts", "update", "alice", "--max-balance-cents", "1"});
+    EXPECT_EQ(crossed.code, roles::exit_refused);
+    EXPECT_THAT(crossed.err, HasSubstr("limits_crossed"));
+
+    EXPECT_EQ(call({"accounts", "close", "alice", "--reason", "done", "-o", "json"}).at("status"), "CLOSED");
+    EXPECT_EQ(call({"accounts", "close", "alice"}).code, roles::exit_ok) << "again";
+    EXPECT_EQ(call({"accounts", "list", "--status", "CLOSED", "-o", "json"}).lines(), 1);
+    const CommandOutcome final = call({"accounts", "activate", "alice"});
+    EXPECT_EQ(final.code, roles::exit_refused);
+    EXPECT_THAT(final.err, HasSubstr("HTTP 409, closed_is_final"));
+    EXPECT_THAT(call({"accounts", "changes", "alice"}).out, HasSubstr("done"));
+}
+
 TEST_F(Commands, TablesHaveTitlesAndAlignedNumbers) {
     server_.account(R"("currency":"EUR","reference":"alice")");
     const CommandOutcome listed = call({"accounts", "list"});

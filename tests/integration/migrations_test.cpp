@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <latch>
 #include <thread>
 
@@ -136,6 +137,27 @@ TEST_F(MigrationsTest, TellsBinariesThatAreTooOldOrTooNew) {
     EXPECT_EQ(check({kFirst, kSecond, kThird}), "");
 }
 
+TEST_F(MigrationsTest, AccountsThatAreOlderThanTheirChangesKeepWhatIsOnRecord) {
+    const std::vector<Migration> all(std::begin(sql::migrations), std::end(sql::migrations));
+    const auto accounts =
+        std::ranges::find_if(all, [](const Migration& each) { return each.name.ends_with("_accounts"); });
+    ASSERT_EQ(up({all.begin(), accounts}), "");
+    database_.run(R"sql(
+        INSERT INTO account_settings (id, currency, lane, status, min_balance_cents, created_at, updated_at)
+        VALUES ('00000000-0000-7000-8000-000000000003', 'EUR', 3, 'SUSPENDED', -7, now(), now());
+        INSERT INTO account_changes (account_id, number, lane, applied_seq, before, after, changed_at, request_id)
+        VALUES ('00000000-0000-7000-8000-000000000003', 1, 3, 0, '{"status": "ACTIVE"}', '{"status": "SUSPENDED"}',
+                now(), 'r-1'))sql");
+    ASSERT_EQ(up(all), "");
+    EXPECT_EQ(database_.value("SELECT concat_ws('|', status, min_balance_cents, coalesce(max_balance_cents, -1)) "
+                              "FROM accounts"),
+              "SUSPENDED|-7|-1");
+    EXPECT_EQ(database_.value("SELECT concat_ws('|', changed_by, coalesce(operator, '-'), coalesce(reason, '-'), "
+                              "request_id) FROM account_changes"),
+              "unknown|-|-|r-1");
+    EXPECT_EQ(check({all.begin(), accounts}), "schema_too_new") << "older binaries would decide by what they know";
+}
+
 // What the tables refuse by themselves, whatever a binary does.
 class TablesTest : public testing::Test {
 protected:
@@ -192,6 +214,26 @@ TEST_F(TablesTest, RefuseToForget) {
         SCOPED_TRACE(change);
         EXPECT_EQ(refused(change), "55000");
     }
+}
+
+TEST_F(TablesTest, RefuseABalanceAboveTheCeiling) {
+    const auto credit = [this](const char* ceiling, const char* kind, const char* code) {
+        return refused(std::string("INSERT INTO decisions (lane, seq, transaction_id, account_id, amount_cents, "
+                                   "balance_after_cents, floor_cents, processed_at, ceiling_cents, kind, failure_code) "
+                                   "SELECT lane, seq, id, account_id, 5, 10, 0, now(), ") +
+                       ceiling + ", " + kind + ", " + code + " FROM accepted WHERE seq = 2");
+    };
+    EXPECT_EQ(credit("9", "'POSTED'", "NULL"), "23514");
+    EXPECT_EQ(credit("10", "'POSTED'", "NULL"), "");
+}
+
+TEST_F(TablesTest, RefuseSettingsThatCannotBe) {
+    for (const char* change : {"status = 'GONE'", "min_balance_cents = 9000000000000001", "max_balance_cents = -1",
+                               "min_balance_cents = -1000000000000001"}) {
+        SCOPED_TRACE(change);
+        EXPECT_EQ(refused(std::string("UPDATE account_settings SET ") + change), "23514");
+    }
+    EXPECT_EQ(refused("UPDATE account_settings SET min_balance_cents = 5, max_balance_cents = 5"), "");
 }
 
 TEST_F(TablesTest, RefuseABalanceBelowTheFloor) {

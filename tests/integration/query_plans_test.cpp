@@ -204,6 +204,11 @@ TEST_P(QueryPlans, OfTheLookUps) {
     expect_bounded(sql::ApiTransactionsById::statement,
                    array("SELECT id FROM accepted WHERE lane = 0 AND seq BETWEEN 5000 AND 5999", "uuid"));
     expect_bounded(sql::ApiEntriesPage::statement, fmt::format("{}, 9223372036854775807, 1001", kAccount));
+    expect_bounded(sql::ApiAccountChangesPage::statement,
+                   fmt::format("{}, 9223372036854775807, 1001, 1048576", kAccount));
+    for (const char* status : {"ACTIVE", "SUSPENDED", "CLOSED"})
+        expect_bounded(sql::ApiAccountsByStatus::statement,
+                       fmt::format("'ffffffff-ffff-ffff-ffff-ffffffffffff', 1001, 1048576, '{}'", status));
     const std::string id = loaded_->database().value("SELECT id FROM dead_letters LIMIT 1");
     expect_bounded(sql::LettersLockLanes::statement, fmt::format("'{}'", id));
     expect_bounded(sql::ApiLanes::statement, "");

@@ -45,12 +45,18 @@ public:
             "INSERT INTO decisions (lane, seq, transaction_id, account_id, amount_cents, balance_after_cents, "
             "floor_cents, processed_at, kind) "
             "VALUES (-1, -{5}, gen_random_uuid(), '{0}', {6}, {6}, {2}, now(), 'POSTED')",
-            account.id.to_string(), account.currency, account.min_balance_cents,
-            account.suspended ? "SUSPENDED" : "ACTIVE", lane_of(account.id), ++accounts_, account.balance_cents));
+            account.id.to_string(), account.currency, account.min_balance_cents, name_of(account.status),
+            lane_of(account.id), ++accounts_, account.balance_cents));
     }
-    void suspend(const Uuid& account_id) override {
+    void set_status(const Uuid& account_id, AccountStatus status) override {
+        database_.run(fmt::format("UPDATE account_settings SET status = '{}' WHERE id = '{}'", name_of(status),
+                                  account_id.to_string()));
+    }
+    void set_limits(const Uuid& account_id, std::int64_t floor_cents,
+                    std::optional<std::int64_t> ceiling_cents) override {
         database_.run(
-            fmt::format("UPDATE account_settings SET status = 'SUSPENDED' WHERE id = '{}'", account_id.to_string()));
+            fmt::format("UPDATE account_settings SET min_balance_cents = {}, max_balance_cents = {} WHERE id = '{}'",
+                        floor_cents, ceiling_cents ? std::to_string(*ceiling_cents) : "NULL", account_id.to_string()));
     }
     std::int64_t balance_cents(const Uuid& account_id) override {
         return std::stoll(

@@ -29,8 +29,9 @@ CREATE FUNCTION accept(n integer, account integer, in_lane integer, at_seq bigin
 CREATE FUNCTION decide(n integer, balance_after bigint, code text DEFAULT NULL, letter uuid DEFAULT NULL)
 RETURNS void LANGUAGE sql AS $$
     INSERT INTO decisions (lane, seq, transaction_id, account_id, amount_cents, balance_after_cents, floor_cents,
-                           processed_at, kind, failure_code, dead_letter_id)
-    SELECT p.lane, p.seq, p.transaction_id, p.account_id, p.net_cents, balance_after, a.min_balance_cents, now(),
+                           ceiling_cents, processed_at, kind, failure_code, dead_letter_id)
+    SELECT p.lane, p.seq, p.transaction_id, p.account_id, p.net_cents, balance_after, a.min_balance_cents,
+           a.max_balance_cents, now(),
            CASE WHEN letter IS NOT NULL THEN 'PARKED' WHEN code IS NOT NULL THEN 'REFUSED' ELSE 'POSTED' END, code,
            letter
     FROM lane_places p JOIN account_settings a ON a.id = p.account_id
@@ -43,6 +44,23 @@ CREATE FUNCTION letter(n integer, in_state text) RETURNS void LANGUAGE sql AS $$
     SELECT id(3000 + n), event_id, id, account_id, lane, seq, 'transactions', lane, n, '{}', 'utf8', ''::bytea,
            'permanent', '22003', 'by hand', 1, now(), now(), in_state, CASE WHEN in_state <> 'PARKED' THEN now() END
     FROM accepted WHERE id = id(1000 + n) $$;
+
+-- Of what is decided so far.
+CREATE FUNCTION change(account integer, wanted jsonb) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    known jsonb := (SELECT to_jsonb(a) FROM account_settings a WHERE a.id = id(account));
+BEGIN
+    INSERT INTO account_changes (account_id, number, lane, applied_seq, before, after, changed_at, changed_by, request_id)
+    SELECT c.id, 1 + (SELECT count(*) FROM account_changes WHERE account_id = c.id), c.lane,
+           coalesce((SELECT max(seq) FROM decisions WHERE lane = c.lane), 0),
+           (SELECT jsonb_object_agg(key, known->key) FROM jsonb_object_keys(wanted) key), wanted, now(), 'by hand', 'r'
+    FROM account_settings c WHERE c.id = id(account);
+    known := known || wanted;
+    UPDATE account_settings a
+    SET status = known->>'status', min_balance_cents = (known->>'min_balance_cents')::bigint,
+        max_balance_cents = (known->>'max_balance_cents')::bigint
+    WHERE a.id = id(account);
+END $$;
 
 CREATE FUNCTION place_again(n integer, at_seq bigint, of_verdict text) RETURNS void LANGUAGE sql AS $$
     INSERT INTO places (lane, seq, account_id, net_cents, transaction_id, event_id, places, dead_letter_id, verdict,
@@ -80,8 +98,9 @@ AS $$
 CREATE FUNCTION decide_all(n integer, accounts integer[], balances bigint[], code text DEFAULT NULL,
                            letter uuid DEFAULT NULL) RETURNS void LANGUAGE sql AS $$
     INSERT INTO decisions (lane, seq, transaction_id, account_id, amount_cents, balance_after_cents, floor_cents,
-                           processed_at, kind, failure_code, dead_letter_id)
-    SELECT p.lane, p.seq, p.transaction_id, p.account_id, p.net_cents, u.balance, a.min_balance_cents, now(),
+                           ceiling_cents, processed_at, kind, failure_code, dead_letter_id)
+    SELECT p.lane, p.seq, p.transaction_id, p.account_id, p.net_cents, u.balance, a.min_balance_cents,
+           a.max_balance_cents, now(),
            CASE WHEN letter IS NOT NULL THEN 'PARKED' WHEN code IS NOT NULL THEN 'REFUSED' ELSE 'POSTED' END, code,
            letter
     FROM unnest(accounts, balances) u (account, balance) JOIN account_settings a ON a.id = id(u.account)

@@ -17,7 +17,9 @@ SELECT accept(4, 30, 0, 4, 'DEBIT', 1000), decide(4, 0);
 SELECT accept(5, 60, 0, 5, 'CREDIT', 50), letter(5, 'PARKED'), decide(5, -300, NULL, id(3005));
 SELECT accept(6, 30, 0, 6, 'CREDIT', 70), letter(6, 'DISCARDED'), decide(6, 0, NULL, id(3006));
 SELECT accept(7, 30, 0, 7, 'CREDIT', 20), letter(7, 'REPLAYED'), decide(7, 0, NULL, id(3007));
+SELECT change(60, '{"status": "SUSPENDED"}');
 SELECT accept(8, 60, 0, 8, 'DEBIT', 1), decide(8, -300, 'account_suspended');
+SELECT change(60, '{"status": "ACTIVE"}');
 SELECT place_again(7, 9, 'replay'), decide(7, 20);
 SELECT place_again(6, 10, 'discard'), decide(6, 20, 'discarded');
 SELECT accept(10, 30, 0, 11, 'CREDIT', 5), accept(11, 30, 0, 12, 'CREDIT', 5);
@@ -44,6 +46,7 @@ TEST_F(Verify, FindsNothingWrongWithARightLedger) {
     EXPECT_EQ(examined(Check::outcomes), 13);
     EXPECT_EQ(examined(Check::entries), 6);
     EXPECT_EQ(examined(Check::refusals), 4);
+    EXPECT_EQ(examined(Check::settings), 13);
     EXPECT_EQ(examined(Check::discards), 1);
     EXPECT_EQ(examined(Check::replays), 1);
     EXPECT_EQ(examined(Check::balances), 3);
@@ -162,7 +165,7 @@ const Damage kDamages[] = {
      1001},
     {"FloorCrossed",
      "UPDATE account_settings SET min_balance_cents = -200 WHERE id = id(60)",
-     {Check::floor},
+     {Check::floor, Check::settings},
      "the balance fell to -300, below the floor -200",
      1002},
     {"RefusedThoughCovered",
@@ -259,7 +262,7 @@ const Damage kDamages[] = {
     {"AccountMoved",
      "ALTER TABLE account_settings DROP CONSTRAINT account_settings_lane; "
      "UPDATE account_settings SET lane = 1 WHERE id = id(60)",
-     {identity, balances},
+     {identity, balances, Check::settings},
      "account 00000000-0000-7000-8000-000000000060 does not exist in this lane",
      1002},
     {"AccountOfNoLane",

@@ -44,12 +44,15 @@ std::string ApiServer::transaction(const std::string& account_id, const std::str
 // Decides the place that the transaction got last. more: failure_code, failure_reason and dead_letter_id.
 void ApiServer::decide(const std::string& transaction_id, const std::string& kind, const std::string& more) {
     database_.run(fmt::format(
-        "WITH place AS (SELECT p.*, a.balance_cents FROM lane_places p JOIN accounts a ON a.id = p.account_id "
+        "WITH place AS (SELECT p.*, a.balance_cents, a.min_balance_cents, a.max_balance_cents FROM lane_places p JOIN "
+        "accounts a ON a.id = p.account_id "
         "WHERE transaction_id = '{0}' ORDER BY seq DESC LIMIT 1), decided AS ("
         "INSERT INTO decisions (lane, seq, transaction_id, account_id, amount_cents, balance_after_cents, floor_cents, "
-        "processed_at, kind, failure_code, failure_reason, dead_letter_id) SELECT lane, seq, transaction_id, "
+        "ceiling_cents, processed_at, kind, failure_code, failure_reason, dead_letter_id) SELECT lane, seq, "
+        "transaction_id, "
         "account_id, "
-        "net_cents, balance_cents + CASE WHEN '{1}' = 'POSTED' THEN net_cents ELSE 0 END, -1000000000, now(), '{1}', "
+        "net_cents, balance_cents + CASE WHEN '{1}' = 'POSTED' THEN net_cents ELSE 0 END, min_balance_cents, "
+        "max_balance_cents, now(), '{1}', "
         "{2} "
         "FROM place) "
         "UPDATE lane_publish p SET published_seq = greatest(published_seq, place.seq) FROM place "

@@ -42,7 +42,9 @@ public:
     virtual std::unique_ptr<letters::DeadLetterStore> make_dead_letter_store() = 0;
 
     virtual void add_account(const AccountState& account) = 0;
-    virtual void suspend(const Uuid& account_id) = 0;
+    virtual void set_status(const Uuid& account_id, AccountStatus status) = 0;
+    virtual void set_limits(const Uuid& account_id, std::int64_t floor_cents,
+                            std::optional<std::int64_t> ceiling_cents) = 0;
     virtual std::int64_t balance_cents(const Uuid& account_id) = 0;
     // Accepts event by hand, at whatever lane and seq it names. The lane's last_seq follows.
     virtual void insert(const Event& event) = 0;

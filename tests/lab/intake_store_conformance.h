@@ -96,7 +96,7 @@ TEST_P(IntakeStoreConformance, NumbersInTheOrderOfArrivalAcrossLanes) {
 
 TEST_P(IntakeStoreConformance, EachItemIsJudgedOnItsOwnAndRefusalsLeaveNoHole) {
     const Uuid account = open_account(2), suspended = open_account(2);
-    database_->suspend(suspended);
+    database_->set_status(suspended, AccountStatus::suspended);
     intake::IntakeItem wrong_currency = item(account);
     wrong_currency.currency = "USD";
     const std::vector<intake::IntakeItem> items{item(new_id()), item(account), item(suspended), wrong_currency,
@@ -110,6 +110,19 @@ TEST_P(IntakeStoreConformance, EachItemIsJudgedOnItsOwnAndRefusalsLeaveNoHole) {
     EXPECT_EQ(results[4].status, Status::created);
     EXPECT_EQ(results[4].seq, 2);
     EXPECT_EQ(database_->lane(2).last_seq, 2);
+}
+
+TEST_P(IntakeStoreConformance, AClosedAccountTakesNothingButWhatTheDecisionMustRefuse) {
+    const Uuid closed = open_account(2), good = open_account(3);
+    database_->set_status(closed, AccountStatus::closed);
+    const std::vector<intake::IntakeItem> items{item(closed), item(good), transfer({{good, closed, 1, "EUR"}})};
+    const auto results = accept(items);
+    EXPECT_EQ(results[0].status, Status::account_closed);
+    EXPECT_EQ(results[0].account_id, closed);
+    EXPECT_EQ(results[1].status, Status::created);
+    EXPECT_EQ(results[2].status, Status::account_closed);
+    EXPECT_EQ(results[2].account_id, closed);
+    EXPECT_TRUE(database_->events(2).empty());
 }
 
 TEST_P(IntakeStoreConformance, ARefusalUsesUpNoKey) {
@@ -171,7 +184,7 @@ TEST_P(IntakeStoreConformance, AReplayIsAnsweredAlsoWhenTheAccountIsSuspendedSin
     const Uuid account = open_account(2);
     const intake::IntakeItem first = item(account);
     accept(first);
-    database_->suspend(account);
+    database_->set_status(account, AccountStatus::suspended);
     EXPECT_EQ(accept(again(first)).status, Status::replayed);
 }
 
@@ -326,7 +339,7 @@ TEST_P(IntakeStoreConformance, TransfersAreNumberedInOneOrderInAllTheirLanes) {
 
 TEST_P(IntakeStoreConformance, ATransferIsRefusedForAnyOfItsAccountsAndLeavesNothing) {
     const Uuid good = open_account(2), suspended = open_account(3), missing = new_id();
-    database_->suspend(suspended);
+    database_->set_status(suspended, AccountStatus::suspended);
     const std::vector<intake::IntakeItem> items{
         transfer({{good, suspended, 1, "EUR"}}), transfer({{good, missing, 1, "EUR"}}),
         transfer({{good, std::nullopt, 1, "EUR"}, {std::nullopt, suspended, 1, "EUR"}}),
@@ -369,7 +382,7 @@ TEST_P(IntakeStoreConformance, AFollowerHasAPlaceBehindWhatItFollows) {
 
 TEST_P(IntakeStoreConformance, AFollowerIsAcceptedOnlyWithWhatItFollows) {
     const Uuid good = open_account(5), suspended = open_account(2);
-    database_->suspend(suspended);
+    database_->set_status(suspended, AccountStatus::suspended);
     const intake::IntakeItem refused = item(suspended);
     intake::IntakeItem second = item(good), third = item(good);
     follow(second, refused);

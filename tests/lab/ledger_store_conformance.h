@@ -245,11 +245,46 @@ TEST_P(LedgerStoreConformance, ABadRowChangesNothingInAnyLane) {
 TEST_P(LedgerStoreConformance, ASuspendedAccountIsRefused) {
     const Uuid account = open_account(kLane);
     const auto events = insert_credits(account, kLane, 1, 1);
-    database_->suspend(account);
+    database_->set_status(account, AccountStatus::suspended);
     const apply::ApplyResult result = apply(events, 0);
     ASSERT_EQ(result.outcomes.size(), 1u);
     EXPECT_EQ(result.outcomes[0].posting.refusal, Refusal::account_suspended);
     EXPECT_EQ(database_->balance_cents(account), 0);
+}
+
+TEST_P(LedgerStoreConformance, AClosedAccountIsRefused) {
+    const Uuid account = open_account(kLane);
+    const auto events = insert_credits(account, kLane, 1, 1);
+    database_->set_status(account, AccountStatus::closed);
+    EXPECT_EQ(apply(events, 0).outcomes.at(0).posting.refusal, Refusal::account_closed);
+    EXPECT_EQ(database_->outcomes(kLane).at(0).failure_code, "account_closed");
+    EXPECT_EQ(database_->balance_cents(account), 0);
+}
+
+TEST_P(LedgerStoreConformance, LimitsAreThoseOfTheMomentOfTheDecision) {
+    const Uuid account = open_account(kLane);
+    const auto events = insert_credits(account, kLane, 1, 3);
+    database_->set_limits(account, 150, 200);
+    const apply::ApplyResult result = apply(events, 0);
+    EXPECT_FALSE(result.outcomes.at(1).posting.refusal) << "up to the ceiling";
+    EXPECT_EQ(result.outcomes.at(2).posting.refusal, Refusal::balance_limit_exceeded);
+    const Event debit = new_event(account, kLane, 4, 51, TransactionType::debit);
+    const Event credit = new_event(account, kLane, 5);
+    database_->insert(debit);
+    database_->insert(credit);
+    EXPECT_EQ(apply(std::vector{debit}, 3).outcomes.at(0).posting.refusal, Refusal::insufficient_balance);
+    database_->set_limits(account, 0, std::nullopt);
+    EXPECT_FALSE(apply(std::vector{credit}, 4).outcomes.at(0).posting.refusal);
+    EXPECT_EQ(database_->balance_cents(account), 300);
+}
+
+TEST_P(LedgerStoreConformance, ATransferIsRefusedForTheCeilingOfAnyOfItsAccounts) {
+    const Uuid from = open_account(kLane, 500), to = open_account(4, 50);
+    database_->set_limits(to, 0, 60);
+    const auto places = insert_transfer({{from, to, 11, "EUR"}});
+    EXPECT_EQ(apply(std::vector{places[0]}, 0).outcomes.at(0).posting.refusal, Refusal::balance_limit_exceeded);
+    EXPECT_EQ(database_->balance_cents(from), 500);
+    EXPECT_EQ(database_->outcomes(4).at(0).failure_code, "balance_limit_exceeded");
 }
 
 TEST_P(LedgerStoreConformance, AReplayedEventIsAppliedUnderItsOwnSeq) {
@@ -467,7 +502,7 @@ TEST_P(LedgerStoreConformance, ATransferIsRefusedAtAllItsPlaces) {
 TEST_P(LedgerStoreConformance, TheFirstAccountThatDoesNotTakeItsPartNamesTheRefusal) {
     const Uuid poor = open_account(9), suspended = open_account(1);
     const auto places = insert_transfer({{poor, suspended, 1, "EUR"}});
-    database_->suspend(suspended);
+    database_->set_status(suspended, AccountStatus::suspended);
     EXPECT_EQ(apply(std::vector{places[0]}, 0, 9).outcomes.at(0).posting.refusal, Refusal::insufficient_balance);
     EXPECT_EQ(database_->outcomes(1).at(0).failure_code, "insufficient_balance");
 }

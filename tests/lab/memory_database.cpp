@@ -490,8 +490,8 @@ private:
                 result.status = Status::account_not_found;
                 return result;
             }
-            if (account->second.state.suspended && item.type != TransactionType::release) {
-                result.status = Status::account_suspended;
+            if (const auto refusal = intake::refusal_of_status(name_of(account->second.state.status), item.type)) {
+                result.status = *refusal;
                 return result;
             }
             if (account->second.state.currency != effect.currency) {
@@ -627,6 +627,24 @@ void MemoryDatabase::insert(const Event& event) {
     tables.transaction_ids.insert(event.transaction_id);
     tables.named.try_emplace(event.transaction_id, NamedTransaction{.amount_cents = event.amount_cents});
     if (event.is_first) tables.accepted.emplace(std::pair(event.account_id, event.idempotency_key), event);
+}
+
+bool MemoryDatabase::change(const AccountState& wanted) {
+    std::lock_guard lock(mutex_);
+    MemoryTables::Account& account = tables.accounts.at(wanted.id);
+    AccountState& state = account.state;
+    if (state.status == AccountStatus::closed) return false;
+    if (wanted.status == AccountStatus::closed && (state.balance_cents != 0 || state.held_cents != 0)) return false;
+    account.changes.push_back({tables.lanes.at(account.lane).applied_seq, state});
+    state.status = wanted.status;
+    state.min_balance_cents = wanted.min_balance_cents;
+    state.max_balance_cents = wanted.max_balance_cents;
+    return true;
+}
+
+const AccountState& MemoryTables::Account::at(std::int64_t seq) const {
+    const auto later = std::ranges::find_if(changes, [seq](const Change& each) { return each.applied_seq >= seq; });
+    return later == changes.end() ? state : later->before;
 }
 
 void MemoryDatabase::replay(const Uuid& letter_id, const Uuid& new_event_id) {

@@ -47,6 +47,15 @@ struct MemoryTables {
     struct Account {
         AccountState state;
         int lane = 0;
+        // Made after this place of the lane was decided, and before the next one was.
+        struct Change {
+            std::int64_t applied_seq = 0;
+            AccountState before;
+        };
+        std::vector<Change> changes{};
+
+        // As decisions at that place found its settings: all but what is in it.
+        const AccountState& at(std::int64_t seq) const;
     };
     struct Letter {
         Uuid id;
@@ -97,6 +106,9 @@ public:
 
     // Adds an event at its lane and seq as intake would, but wherever the test wants it. last_seq follows.
     void insert(const Event& event);
+    // Gives the account the status and the limits of wanted, at one point of its lane. False: it is closed, or is to be
+    // closed and is not empty.
+    bool change(const AccountState& wanted);
     // Replays a parked letter: its transaction gets a new event at the end of its lane.
     void replay(const Uuid& letter_id, const Uuid& new_event_id);
 

@@ -16,7 +16,15 @@ public:
     void add_account(const AccountState& account) override {
         database_.tables.accounts[account.id] = {account, lane_of(account.id)};
     }
-    void suspend(const Uuid& account_id) override { database_.tables.accounts.at(account_id).state.suspended = true; }
+    void set_status(const Uuid& account_id, AccountStatus status) override {
+        database_.tables.accounts.at(account_id).state.status = status;
+    }
+    void set_limits(const Uuid& account_id, std::int64_t floor_cents,
+                    std::optional<std::int64_t> ceiling_cents) override {
+        AccountState& state = database_.tables.accounts.at(account_id).state;
+        state.min_balance_cents = floor_cents;
+        state.max_balance_cents = ceiling_cents;
+    }
     std::int64_t balance_cents(const Uuid& account_id) override {
         return database_.tables.accounts.at(account_id).state.balance_cents;
     }

@@ -18,7 +18,7 @@ protected:
     Uuid open_account(int lane, std::int64_t balance_cents = 0) {
         Uuid id = new_id();
         while (lane_of(id) != lane) id = new_id();
-        database_->add_account({id, "EUR", balance_cents, 0, false});
+        database_->add_account({.id = id, .currency = "EUR", .balance_cents = balance_cents});
         return id;
     }
 

@@ -124,9 +124,11 @@ private:
             }
         expect(nets.size() == places.size(), fmt::format("lane {} seq {}: {} accounts, {} places", places.front()->lane,
                                                          places.front()->seq, nets.size(), places.size()));
-        const bool refused = std::ranges::any_of(nets, [&](const auto& net) {
-            return net.second < 0 &&
-                   balances_.at(net.first) + net.second < tables_.accounts.at(net.first).state.min_balance_cents;
+        const bool refused = std::ranges::any_of(places, [&](const Event* place) {
+            const AccountState& then = tables_.accounts.at(place->account_id).at(place->seq);
+            const std::int64_t net = nets[place->account_id], after = balances_.at(place->account_id) + net;
+            return then.status != AccountStatus::active || (net < 0 && after < then.min_balance_cents) ||
+                   (net > 0 && then.max_balance_cents && after > *then.max_balance_cents);
         });
         for (const auto& [account, net] : nets)
             if (!refused) balances_.at(account) += net;

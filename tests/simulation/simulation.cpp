@@ -68,8 +68,9 @@ void Simulation::open_accounts() {
     for (std::size_t i = 0; i < kAccounts; ++i) {
         const Uuid id = ids_.next();
         const auto floor = -static_cast<std::int64_t>(draw(3)) * 500;
-        const auto balance = static_cast<std::int64_t>(draw(1000));
-        database_.tables.accounts[id] = {{id, "EUR", balance, floor, false}, static_cast<int>(draw(kLanes))};
+        const auto balance = draw(3) == 0 ? 0 : static_cast<std::int64_t>(draw(1000));  // an empty one may be closed
+        const AccountState state{.id = id, .currency = "EUR", .balance_cents = balance, .min_balance_cents = floor};
+        database_.tables.accounts[id] = {state, static_cast<int>(draw(kLanes))};
         accounts_.push_back(id);
         opening_cents_[id] = balance;
     }
@@ -89,7 +90,8 @@ void Simulation::step_anything() {
     if (what < 960) return step_worker(what % 2);
     if (what < 975) return replay_a_letter();
     if (what < 985) return restart_publisher(what % 2);
-    if (what < 995) return restart_worker(what % 2);
+    if (what < 992) return restart_worker(what % 2);
+    if (what < 997) return change_an_account();
     clock_.advance(std::chrono::seconds(draw(20)));
 }
 
@@ -204,6 +206,17 @@ void Simulation::replay_a_letter() {
     if (letter == letters.end()) return;
     if (draw(2) == 0) database_.tables.poisoned.erase(letter->transaction_id);
     database_.replay(letter->id, ids_.next());
+}
+
+// An operator suspends or closes an account, lets it work again, or gives it other limits.
+void Simulation::change_an_account() {
+    constexpr AccountStatus statuses[] = {AccountStatus::active, AccountStatus::active, AccountStatus::suspended,
+                                          AccountStatus::closed};
+    AccountState wanted{.id = accounts_[draw(accounts_.size())], .currency = "EUR"};
+    wanted.status = statuses[draw(std::size(statuses))];
+    wanted.min_balance_cents = 300 - static_cast<std::int64_t>(draw(3)) * 400;
+    if (draw(2) == 0) wanted.max_balance_cents = wanted.min_balance_cents + static_cast<std::int64_t>(draw(2000));
+    database_.change(wanted);
 }
 
 void Simulation::let_time_pass() { clock_.advance(milliseconds(draw(30))); }

@@ -57,6 +57,7 @@ private:
     void restart_publisher(std::size_t index);
     void restart_worker(std::size_t index);
     void replay_a_letter();
+    void change_an_account();
     void let_time_pass();
     bool at_rest() const;
     std::uint64_t draw(std::uint64_t bound) { return random_.below(bound); }

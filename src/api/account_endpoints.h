@@ -1,4 +1,4 @@
-// /v1/accounts: create, read, list, suspend; and the statement of one account.
+// /v1/accounts: create, read, list, suspend; the statement and the balances of one account, and those of all.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -11,8 +11,9 @@ namespace ledgerline::api {
 
 class AccountEndpoints {
 public:
-    // Arguments must outlive it.
-    AccountEndpoints(Database& database, UuidGenerator& ids) : database_(database), ids_(ids) {}
+    // reports: for what reads all accounts. Arguments must outlive it.
+    AccountEndpoints(Database& database, Database& reports, UuidGenerator& ids)
+        : database_(database), reports_(reports), ids_(ids) {}
 
     // This must outlive the router.
     void add_routes(http::Router& router);
@@ -23,9 +24,13 @@ private:
     Answer get(const http::Request& request);
     Answer list(http::Request& request);
     Answer set_status(const http::Request& request);
+    // In account_balances.cpp:
     Answer entries(http::Request& request);
+    Answer balance(const http::Request& request);
+    Answer trial_balance(const http::Request& request);
 
     Database& database_;
+    Database& reports_;
     UuidGenerator& ids_;
 };
 

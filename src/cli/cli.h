@@ -29,6 +29,7 @@ void declare_migrate(Command& parent, const roles::Environment& environment);
 void declare_import(Command& parent, const roles::Environment& environment);
 void declare_verify(Command& parent, const roles::Environment& environment);
 void declare_accounts(Command& parent, const roles::Environment& environment);
+void declare_trial_balance(Command& parent, const roles::Environment& environment);
 void declare_transactions(Command& parent, const roles::Environment& environment);
 void declare_holds(Command& parent, const roles::Environment& environment);
 void declare_dead_letters(Command& parent, const roles::Environment& environment);

@@ -162,15 +162,68 @@ FROM (SELECT c.*, sum(octet_length(c.before::text) + octet_length(c.after::text)
 WHERE coalesce(bytes_before, 0) <= $4::bigint
 ORDER BY number DESC
 
--- name: entries_page
--- args: account_id uuid, before_seq int8, rows_max int8
--- row: transaction_id uuid, seq int8, type text, net_cents int8, balance_after_cents int8, processed_at timestamptz
-SELECT o.transaction_id, o.seq, t.type, o.net_cents, o.balance_after_cents, o.processed_at
+-- name: statement_period
+-- args: account_id uuid, from_time timestamptz?, to_time timestamptz?
+-- row: currency text, above_seq int8, upto_seq int8, opening_balance_cents int8, closing_balance_cents int8
+-- The part of the account's lane that was decided from one time on and before another, and the balances before and after
+-- it. Without a time: from the beginning, to what is decided now.
+SELECT s.currency, p.above AS above_seq, p.upto AS upto_seq, coalesce(o.balance_after_cents, 0) AS opening_balance_cents,
+       coalesce(c.balance_after_cents, 0) AS closing_balance_cents
+FROM account_settings s
+     CROSS JOIN LATERAL (SELECT CASE WHEN $2::timestamptz IS NULL THEN 0 ELSE decided_before(s.lane, $2) END AS above,
+                                decided_before(s.lane, coalesce($3::timestamptz, 'infinity')) AS upto OFFSET 0) p
+     LEFT JOIN LATERAL (SELECT balance_after_cents FROM decisions WHERE account_id = s.id AND seq <= p.above
+                        ORDER BY seq DESC LIMIT 1) o ON true
+     LEFT JOIN LATERAL (SELECT balance_after_cents FROM decisions WHERE account_id = s.id AND seq <= p.upto
+                        ORDER BY seq DESC LIMIT 1) c ON true
+WHERE s.id = $1::uuid
+
+-- record: entry
+-- columns: transaction_id uuid, seq int8, type text, net_cents int8, balance_after_cents int8, idempotency_key text,
+--   reference text?, processed_at timestamptz
+
+-- name: entries_newest
+-- args: account_id uuid, above_seq int8, upto_seq int8, rows_max int8
+-- row: entry
+SELECT {entry}
 FROM (SELECT transaction_id, seq, amount_cents AS net_cents, balance_after_cents, processed_at FROM decisions
-      WHERE account_id = $1::uuid AND kind = 'POSTED' AND seq < $2::bigint
-      ORDER BY seq DESC LIMIT $3::bigint) o
-CROSS JOIN LATERAL (SELECT type FROM accepted WHERE id = o.transaction_id LIMIT 1) t
+      WHERE account_id = $1::uuid AND kind = 'POSTED' AND seq > $2::bigint AND seq <= $3::bigint
+      ORDER BY seq DESC LIMIT $4::bigint) o
+CROSS JOIN LATERAL (SELECT type, idempotency_key, reference FROM accepted WHERE id = o.transaction_id LIMIT 1) t
 ORDER BY o.seq DESC
+
+-- name: entries_oldest
+-- args: account_id uuid, above_seq int8, upto_seq int8, rows_max int8
+-- row: entry
+SELECT {entry}
+FROM (SELECT transaction_id, seq, amount_cents AS net_cents, balance_after_cents, processed_at FROM decisions
+      WHERE account_id = $1::uuid AND kind = 'POSTED' AND seq > $2::bigint AND seq <= $3::bigint
+      ORDER BY seq LIMIT $4::bigint) o
+CROSS JOIN LATERAL (SELECT type, idempotency_key, reference FROM accepted WHERE id = o.transaction_id LIMIT 1) t
+ORDER BY o.seq
+
+-- name: balance_at
+-- args: account_id uuid, before timestamptz?
+-- row: id uuid, currency text, balance_cents int8, held_cents int8, available_cents int8, last_decided_at timestamptz?
+-- After all that was decided before the time; without one, now.
+SELECT s.id, s.currency, coalesce(d.balance_after_cents, 0) AS balance_cents, coalesce(d.held_after_cents, 0) AS held_cents,
+       coalesce(d.balance_after_cents - d.held_after_cents, 0) AS available_cents, d.processed_at AS last_decided_at
+FROM account_settings s
+     CROSS JOIN LATERAL (SELECT decided_before(s.lane, coalesce($2::timestamptz, 'infinity')) AS upto OFFSET 0) p
+     LEFT JOIN LATERAL (SELECT balance_after_cents, held_after_cents, processed_at FROM decisions
+                        WHERE account_id = s.id AND seq <= p.upto ORDER BY seq DESC LIMIT 1) d ON true
+WHERE s.id = $1::uuid
+
+-- name: trial_balance
+-- row: currency text, accounts int8, balance_cents text, held_cents text, external_cents text
+-- Decimal digits, because a sum may exceed 64 bits. One snapshot; one probe of an index for each account.
+SELECT s.currency, count(*) AS accounts, coalesce(sum(d.balance_after_cents), 0)::text AS balance_cents,
+       coalesce(sum(d.held_after_cents), 0)::text AS held_cents,
+       (-coalesce(sum(d.balance_after_cents), 0))::text AS external_cents
+FROM account_settings s
+     LEFT JOIN LATERAL (SELECT balance_after_cents, held_after_cents FROM decisions WHERE account_id = s.id
+                        ORDER BY seq DESC LIMIT 1) d ON true
+GROUP BY s.currency ORDER BY s.currency
 
 -- name: accounts_by_references
 -- args: references text[]
@@ -196,148 +249,317 @@ FROM (SELECT DISTINCT unnest($1::uuid[]) AS id) page
 CROSS JOIN LATERAL (SELECT {transaction - metadata} FROM transaction_states WHERE id = page.id LIMIT 1) s
 ORDER BY s.id DESC
 
--- name: transactions_page
--- args: before uuid, rows_max int8, bytes_max int8
--- row: transaction
-SELECT {transaction}
-FROM (SELECT {s.transaction}, sum(octet_length(s.metadata::text)) OVER earlier AS bytes_before
-      FROM (SELECT id FROM accepted WHERE id < $1::uuid ORDER BY id DESC LIMIT $2::bigint) page
-      CROSS JOIN LATERAL (SELECT * FROM transaction_states WHERE id = page.id LIMIT 1) s
-      WINDOW earlier AS (ORDER BY s.id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
-WHERE coalesce(bytes_before, 0) <= $3::bigint
-ORDER BY id DESC
+-- Lists in two steps. A scan reads at most scan_max rows in the list's order, from an index, and gives those that fit the
+-- filters. If it read so many, it also says where it stopped: there the next page goes on, even if nothing fitted. So the
+-- cost of a page is bounded however rare its rows are. The page's transactions are then looked up by their ids.
 
--- name: transactions_processed
--- args: before uuid, rows_max int8, bytes_max int8
--- row: transaction
-SELECT {transaction}
-FROM (SELECT {s.transaction}, sum(octet_length(s.metadata::text)) OVER earlier AS bytes_before
-      FROM (SELECT id FROM transactions WHERE status = 'PROCESSED' AND id < $1::uuid
-            ORDER BY id DESC LIMIT $2::bigint) page
-      CROSS JOIN LATERAL (SELECT * FROM transaction_states WHERE id = page.id LIMIT 1) s
-      WINDOW earlier AS (ORDER BY s.id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
-WHERE coalesce(bytes_before, 0) <= $3::bigint
-ORDER BY id DESC
+-- record: scanned_id
+-- columns: id uuid?, position uuid, is_last bool
+-- id: NULL if the row does not fit. position: for the cursor. is_last: the scan stopped here.
 
--- name: transactions_failed
--- args: before uuid, rows_max int8, bytes_max int8
--- row: transaction
-SELECT {transaction}
-FROM (SELECT {s.transaction}, sum(octet_length(s.metadata::text)) OVER earlier AS bytes_before
-      FROM (SELECT transaction_id AS id FROM decisions WHERE kind = 'REFUSED' AND transaction_id < $1::uuid
-            ORDER BY transaction_id DESC LIMIT $2::bigint) page
-      CROSS JOIN LATERAL (SELECT * FROM transaction_states WHERE id = page.id LIMIT 1) s
-      WINDOW earlier AS (ORDER BY s.id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
-WHERE coalesce(bytes_before, 0) <= $3::bigint
-ORDER BY id DESC
+-- record: scanned_place
+-- columns: id uuid?, position int8, is_last bool
+-- The same with a place as the position: its seq, or seq * 1024 + lane where there are several lanes.
 
--- name: transactions_pending
--- args: before uuid, rows_max int8, bytes_max int8
+-- name: transactions_of_page
+-- args: ids uuid[], status text?, rows_max int8, bytes_max int8
 -- row: transaction
+-- Those of the transactions that have the status, in the given order.
 SELECT {transaction}
-FROM (SELECT {s.transaction}, sum(octet_length(s.metadata::text)) OVER earlier AS bytes_before
-      FROM (SELECT id FROM undecided WHERE status = 'PENDING' AND is_first AND id < $1::uuid
-            ORDER BY id DESC LIMIT $2::bigint) page
-      CROSS JOIN LATERAL (SELECT * FROM transaction_states WHERE id = page.id LIMIT 1) s
-      WINDOW earlier AS (ORDER BY s.id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
-WHERE coalesce(bytes_before, 0) <= $3::bigint
-ORDER BY id DESC
+FROM (SELECT {s.transaction}, s.nth, sum(octet_length(s.metadata::text)) OVER earlier AS bytes_before
+      FROM (SELECT s.*, page.nth FROM unnest($1::uuid[]) WITH ORDINALITY AS page (id, nth)
+            CROSS JOIN LATERAL (SELECT * FROM transaction_states WHERE id = page.id LIMIT 1) s
+            WHERE $2::text IS NULL OR s.status = $2 ORDER BY page.nth LIMIT $3::bigint) s
+      WINDOW earlier AS (ORDER BY s.nth ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
+WHERE coalesce(bytes_before, 0) <= $4::bigint
+ORDER BY nth
 
--- name: transactions_processing
--- args: before uuid, rows_max int8, bytes_max int8
--- row: transaction
-SELECT {transaction}
-FROM (SELECT {s.transaction}, sum(octet_length(s.metadata::text)) OVER earlier AS bytes_before
-      FROM (SELECT id FROM undecided WHERE status = 'PROCESSING' AND is_first AND id < $1::uuid
-            ORDER BY id DESC LIMIT $2::bigint) page
-      CROSS JOIN LATERAL (SELECT * FROM transaction_states WHERE id = page.id LIMIT 1) s
-      WINDOW earlier AS (ORDER BY s.id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
-WHERE coalesce(bytes_before, 0) <= $3::bigint
-ORDER BY id DESC
+-- name: scan_transactions
+-- args: before uuid, scan_max int8, type text?, currency text?, reference text?,
+--   idempotency_key text?, created_after timestamptz?, created_before timestamptz?
+-- row: scanned_id
+SELECT CASE WHEN fits THEN id END AS id, id AS position, nth = $2::bigint AS is_last
+FROM (SELECT t.id, t.nth,
+             asked_for(t.type, t.currency, t.reference, t.idempotency_key, t.created_at, $3::text, $4::text, $5::text,
+                       $6::text, $7::timestamptz, $8::timestamptz) AS fits
+      FROM (SELECT *, row_number() OVER () AS nth FROM (
+                SELECT id, type, currency, reference, idempotency_key, created_at FROM accepted
+                WHERE id < $1::uuid ORDER BY id DESC LIMIT $2::bigint) newest) t) scanned
+WHERE fits OR nth = $2::bigint ORDER BY nth
 
--- name: account_transactions_page
--- args: before uuid, rows_max int8, bytes_max int8, account_id uuid
--- row: transaction
--- In the order in which they were accepted for the account: that of the places given at intake in its lane.
-SELECT {transaction}
-FROM (SELECT {s.transaction}, page.at, sum(octet_length(s.metadata::text)) OVER earlier AS bytes_before
-      FROM (
-          (SELECT id, seq AS at FROM accepted
-           WHERE lane = lane_of($4::uuid) AND account_id = $4::uuid AND seq < first_place_seq($1::uuid, $4::uuid)
-             AND seq > coalesce((SELECT seq FROM decisions WHERE lane = lane_of($4::uuid) ORDER BY seq DESC LIMIT 1), 0)
-           ORDER BY seq DESC LIMIT $2::bigint)
-          UNION ALL
-          (SELECT transaction_id, seq FROM places
-           WHERE lane = lane_of($4::uuid) AND account_id = $4::uuid AND dead_letter_id IS NULL
-             AND seq < first_place_seq($1::uuid, $4::uuid)
-             AND seq > coalesce((SELECT seq FROM decisions WHERE lane = lane_of($4::uuid) ORDER BY seq DESC LIMIT 1), 0)
-           ORDER BY seq DESC LIMIT $2::bigint)
-          UNION ALL
-          (SELECT transaction_id, seq FROM decisions
-           WHERE account_id = $4::uuid AND seq < first_place_seq($1::uuid, $4::uuid)
-             AND seq = first_place_seq(transaction_id, $4::uuid)
-           ORDER BY seq DESC LIMIT $2::bigint)
-          ORDER BY at DESC LIMIT $2::bigint) page
-      CROSS JOIN LATERAL (SELECT * FROM transaction_states WHERE id = page.id LIMIT 1) s
-      WINDOW earlier AS (ORDER BY page.at DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
-WHERE coalesce(bytes_before, 0) <= $3::bigint
-ORDER BY at DESC
+-- name: scan_by_reference
+-- args: before uuid, scan_max int8, type text?, currency text?, reference text?,
+--   idempotency_key text?, created_after timestamptz?, created_before timestamptz?
+-- row: scanned_id
+SELECT CASE WHEN fits THEN id END AS id, id AS position, nth = $2::bigint AS is_last
+FROM (SELECT t.id, t.nth,
+             asked_for(t.type, t.currency, t.reference, t.idempotency_key, t.created_at, $3::text, $4::text, $5::text,
+                       $6::text, $7::timestamptz, $8::timestamptz) AS fits
+      FROM (SELECT *, row_number() OVER () AS nth FROM (
+                SELECT id, type, currency, reference, idempotency_key, created_at FROM accepted
+                WHERE reference = $5::text AND id < $1::uuid ORDER BY id DESC LIMIT $2::bigint) newest) t) scanned
+WHERE fits OR nth = $2::bigint ORDER BY nth
 
--- name: account_transactions_processed
--- args: before uuid, rows_max int8, bytes_max int8, account_id uuid
--- row: transaction
+-- name: scan_holds
+-- args: before uuid, scan_max int8, type text?, currency text?, reference text?,
+--   idempotency_key text?, created_after timestamptz?, created_before timestamptz?
+-- row: scanned_id
+SELECT CASE WHEN fits THEN id END AS id, id AS position, nth = $2::bigint AS is_last
+FROM (SELECT t.id, t.nth,
+             asked_for(t.type, t.currency, t.reference, t.idempotency_key, t.created_at, $3::text, $4::text, $5::text,
+                       $6::text, $7::timestamptz, $8::timestamptz) AS fits
+      FROM (SELECT *, row_number() OVER () AS nth FROM (
+                SELECT id, type, currency, reference, idempotency_key, created_at FROM accepted
+                WHERE type = 'HOLD' AND id < $1::uuid ORDER BY id DESC LIMIT $2::bigint) newest) t) scanned
+WHERE fits OR nth = $2::bigint ORDER BY nth
+
+-- name: scan_refused
+-- args: before uuid, scan_max int8, type text?, currency text?, reference text?,
+--   idempotency_key text?, created_after timestamptz?, created_before timestamptz?
+-- row: scanned_id
+-- What touches several accounts was refused at several places.
+SELECT CASE WHEN fits THEN id END AS id, id AS position, nth = $2::bigint AS is_last
+FROM (SELECT t.id, t.nth,
+             asked_for(t.type, t.currency, t.reference, t.idempotency_key, t.created_at, $3::text, $4::text, $5::text,
+                       $6::text, $7::timestamptz, $8::timestamptz) AS fits
+      FROM (SELECT a.*, r.nth FROM (
+                SELECT id, max(nth) AS nth FROM (
+                    SELECT id, row_number() OVER () AS nth FROM (
+                        SELECT transaction_id AS id FROM decisions WHERE kind = 'REFUSED' AND transaction_id < $1::uuid
+                        ORDER BY transaction_id DESC LIMIT $2::bigint) newest) counted
+                GROUP BY id) r
+            CROSS JOIN LATERAL (SELECT * FROM accepted WHERE id = r.id LIMIT 1) a) t) scanned
+WHERE fits OR nth = $2::bigint ORDER BY nth
+
+-- name: scan_created
+-- args: before int8?, scan_max int8, type text?, currency text?, reference text?,
+--   idempotency_key text?, created_after timestamptz?, created_before timestamptz?
+-- row: scanned_place
+-- Between two times, merged by created_at: all lanes are walked backwards at once, each between the seqs that it had at
+-- these times. What lies beyond the nearest end of a walk that was cut short is left to the next page.
+WITH start AS MATERIALIZED (
+    SELECT lane, seq, created_at FROM accepted WHERE lane = ($1::bigint % 1024)::integer AND seq = $1 / 1024
+), bounds AS MATERIALIZED (
+    SELECT c.lane,
+           least(CASE WHEN s.lane IS NULL THEN c.last_seq WHEN s.lane = c.lane THEN s.seq - 1
+                      ELSE accepted_before(c.lane, s.created_at + (c.lane < s.lane)::integer * interval '1 microsecond') END,
+                 CASE WHEN $8::timestamptz IS NULL THEN c.last_seq ELSE accepted_before(c.lane, $8) END) AS upto,
+           CASE WHEN $7::timestamptz IS NULL THEN 0 ELSE accepted_before(c.lane, $7) END AS above
+    FROM lane_cursors c LEFT JOIN start s ON true
+), share AS MATERIALIZED (
+    SELECT greatest($2::bigint / greatest(count(*), 1), 1) AS rows FROM bounds WHERE upto > above
+), walked AS MATERIALIZED (
+    SELECT b.lane, t.*, row_number() OVER (PARTITION BY b.lane ORDER BY t.seq DESC) AS nth
+    FROM bounds b CROSS JOIN share
+         CROSS JOIN LATERAL (SELECT seq, id, type, currency, reference, idempotency_key, created_at FROM accepted
+                             WHERE lane = b.lane AND seq > b.above AND seq <= b.upto
+                             ORDER BY seq DESC LIMIT share.rows) t
+), cut AS MATERIALIZED (
+    SELECT w.created_at, w.lane, w.seq FROM walked w JOIN share ON w.nth = share.rows
+    ORDER BY w.created_at DESC, w.lane DESC, w.seq DESC LIMIT 1
+)
+SELECT CASE WHEN fits THEN id END AS id, seq * 1024 + lane AS position, is_last
+FROM (SELECT t.id, t.created_at, t.lane, t.seq, coalesce(t.lane = cut.lane AND t.seq = cut.seq, false) AS is_last,
+             asked_for(t.type, t.currency, t.reference, t.idempotency_key, t.created_at, $3::text, $4::text, $5::text,
+                       $6::text, $7::timestamptz, $8::timestamptz) AS fits
+      FROM walked t LEFT JOIN cut ON true
+      WHERE cut.lane IS NULL OR (t.created_at, t.lane, t.seq) >= (cut.created_at, cut.lane, cut.seq)) reached
+WHERE fits OR is_last ORDER BY created_at DESC, lane DESC, seq DESC
+
+-- name: scan_waiting
+-- args: before int8?, scan_max int8, type text?, currency text?, reference text?,
+--   idempotency_key text?, created_after timestamptz?, created_before timestamptz?, status text
+-- row: scanned_place
+-- The same of what waits in the lanes, by the time at which it got its place there: accepted and not decided, or given
+-- another place for a dead letter.
+WITH start AS MATERIALIZED (
+    SELECT lane, seq, created_at FROM accepted WHERE lane = ($1::bigint % 1024)::integer AND seq = $1 / 1024
+    UNION ALL
+    SELECT lane, seq, created_at FROM places WHERE lane = ($1 % 1024)::integer AND seq = $1 / 1024
+), bounds AS MATERIALIZED (
+    SELECT c.lane, c.announced_seq, c.applied_seq,
+           CASE WHEN s.lane IS NULL THEN c.last_seq WHEN s.lane = c.lane THEN s.seq - 1
+                ELSE accepted_before(c.lane, s.created_at + (c.lane < s.lane)::integer * interval '1 microsecond')
+           END AS upto
+    FROM lane_cursors c LEFT JOIN start s ON true
+), streams AS MATERIALIZED (
+    SELECT lane, announced_seq, false AS of_letters,
+           CASE $9::text WHEN 'PENDING' THEN announced_seq ELSE applied_seq END AS above,
+           CASE $9::text WHEN 'PENDING' THEN upto ELSE least(upto, announced_seq) END AS upto FROM bounds
+    UNION ALL
+    SELECT lane, announced_seq, true, applied_seq, upto FROM bounds
+), share AS MATERIALIZED (
+    SELECT greatest($2::bigint / greatest(count(*), 1), 1) AS rows FROM streams WHERE upto > above
+), walked AS MATERIALIZED (
+    SELECT b.lane, w.*, row_number() OVER (PARTITION BY b.lane, b.of_letters ORDER BY w.seq DESC) AS nth
+    FROM streams b CROSS JOIN share CROSS JOIN LATERAL (
+        (SELECT seq, id, account_id, created_at, true AS waits FROM accepted
+         WHERE NOT b.of_letters AND lane = b.lane AND seq > b.above AND seq <= b.upto ORDER BY seq DESC LIMIT share.rows)
+        UNION ALL
+        (SELECT seq, transaction_id, account_id, created_at,
+                (seq <= b.announced_seq OR verdict = 'discard') = ($9::text = 'PROCESSING') FROM places
+         WHERE b.of_letters AND lane = b.lane AND seq > b.above AND seq <= b.upto AND dead_letter_id IS NOT NULL
+         ORDER BY seq DESC LIMIT share.rows)) w
+), cut AS MATERIALIZED (
+    SELECT w.created_at, w.lane, w.seq FROM walked w JOIN share ON w.nth = share.rows
+    ORDER BY w.created_at DESC, w.lane DESC, w.seq DESC LIMIT 1
+)
+SELECT CASE WHEN waits AND fits THEN id END AS id, seq * 1024 + lane AS position, is_last
+FROM (SELECT w.id, w.created_at, w.lane, w.seq, coalesce(w.lane = cut.lane AND w.seq = cut.seq, false) AS is_last,
+             w.waits AND w.account_id = t.account_id AS waits,
+             asked_for(t.type, t.currency, t.reference, t.idempotency_key, t.created_at, $3::text, $4::text, $5::text,
+                       $6::text, $7::timestamptz, $8::timestamptz) AS fits
+      FROM walked w LEFT JOIN cut ON true
+           CROSS JOIN LATERAL (SELECT * FROM accepted WHERE id = w.id LIMIT 1) t
+      WHERE cut.lane IS NULL OR (w.created_at, w.lane, w.seq) >= (cut.created_at, cut.lane, cut.seq)) reached
+WHERE waits AND fits OR is_last ORDER BY created_at DESC, lane DESC, seq DESC
+
+-- name: scan_parked
+-- args: before uuid, scan_max int8, type text?, currency text?, reference text?,
+--   idempotency_key text?, created_after timestamptz?, created_before timestamptz?
+-- row: scanned_id
+-- What is parked: before and position are ids of letters.
+SELECT CASE WHEN fits THEN id END AS id, position, nth = $2::bigint AS is_last
+FROM (SELECT t.id, l.position, l.nth,
+             asked_for(t.type, t.currency, t.reference, t.idempotency_key, t.created_at, $3::text, $4::text, $5::text,
+                       $6::text, $7::timestamptz, $8::timestamptz) AS fits
+      FROM (SELECT *, row_number() OVER () AS nth FROM (
+                SELECT id AS position, transaction_id FROM dead_letters
+                WHERE state = 'PARKED' AND transaction_id IS NOT NULL AND id < $1::uuid
+                ORDER BY id DESC LIMIT $2::bigint) newest) l
+           CROSS JOIN LATERAL (SELECT * FROM accepted WHERE id = l.transaction_id LIMIT 1) t) scanned
+WHERE fits OR nth = $2::bigint ORDER BY nth
+
+-- name: scan_account
+-- args: before int8, scan_max int8, type text?, currency text?, reference text?,
+--   idempotency_key text?, created_after timestamptz?, created_before timestamptz?,
+--   account_id uuid, lane_scan_max int8
+-- row: scanned_place
+-- In the order in which they were accepted for the account: that of the places given at intake in its lane. What was
+-- decided is found by an index; what waits, by looking through the newest lane_scan_max rows of the lane.
+WITH bounds AS MATERIALIZED (
+    SELECT lane_of($9::uuid) AS lane,
+           least($1::bigint - 1, CASE WHEN $8::timestamptz IS NULL THEN $1 ELSE accepted_before(lane_of($9), $8) END) AS upto,
+           CASE WHEN $7::timestamptz IS NULL THEN 0 ELSE accepted_before(lane_of($9), $7) END AS above,
+           coalesce((SELECT seq FROM decisions WHERE lane = lane_of($9) ORDER BY seq DESC LIMIT 1), 0) AS applied
+), waiting AS MATERIALIZED (
+    SELECT w.*, row_number() OVER (PARTITION BY w.is_first ORDER BY w.seq DESC) AS nth FROM bounds b CROSS JOIN LATERAL (
+        (SELECT true AS is_first, seq, id, account_id, NULL::uuid AS dead_letter_id FROM accepted
+         WHERE lane = b.lane AND seq > greatest(b.above, b.applied) AND seq <= b.upto ORDER BY seq DESC LIMIT $10::bigint)
+        UNION ALL
+        (SELECT false, seq, transaction_id, account_id, dead_letter_id FROM places
+         WHERE lane = b.lane AND seq > greatest(b.above, b.applied) AND seq <= b.upto ORDER BY seq DESC LIMIT $10::bigint)) w
+), decided AS MATERIALIZED (
+    SELECT d.*, row_number() OVER () AS nth FROM bounds b CROSS JOIN LATERAL (
+        SELECT seq, transaction_id AS id FROM decisions
+        WHERE account_id = $9 AND seq > b.above AND seq <= b.upto ORDER BY seq DESC LIMIT $2::bigint) d
+), cut AS MATERIALIZED (
+    SELECT greatest((SELECT max(seq) FROM waiting WHERE nth = $10::bigint), (SELECT seq FROM decided WHERE nth = $2::bigint),
+                    0) AS seq
+), scanned AS MATERIALIZED (
+    SELECT id, seq FROM waiting WHERE account_id = $9 AND dead_letter_id IS NULL AND seq >= (SELECT seq FROM cut)
+    UNION ALL
+    SELECT id, seq FROM decided WHERE seq >= (SELECT seq FROM cut) AND seq = first_place_seq(id, $9)
+)
+SELECT id, position, is_last
+FROM (SELECT t.id, s.seq AS position, false AS is_last,
+             asked_for(t.type, t.currency, t.reference, t.idempotency_key, t.created_at, $3::text, $4::text, $5::text,
+                       $6::text, $7::timestamptz, $8::timestamptz) AS fits
+      FROM scanned s CROSS JOIN LATERAL (SELECT * FROM accepted WHERE id = s.id LIMIT 1) t
+      UNION ALL
+      SELECT NULL, seq, true, true FROM cut WHERE seq > 0) reached
+WHERE fits ORDER BY position DESC, is_last
+
+-- name: scan_account_posted
+-- args: before int8, scan_max int8, type text?, currency text?, reference text?,
+--   idempotency_key text?, created_after timestamptz?, created_before timestamptz?, account_id uuid
+-- row: scanned_place
 -- In the order in which they were decided.
-SELECT {transaction}
-FROM (SELECT {s.transaction}, page.at, sum(octet_length(s.metadata::text)) OVER earlier AS bytes_before
-      FROM (
-          SELECT transaction_id AS id, seq AS at FROM decisions
-          WHERE account_id = $4::uuid AND kind = 'POSTED' AND seq < last_place_seq($1::uuid, $4::uuid)
-          ORDER BY seq DESC LIMIT $2::bigint) page
-      CROSS JOIN LATERAL (SELECT * FROM transaction_states WHERE id = page.id LIMIT 1) s
-      WINDOW earlier AS (ORDER BY page.at DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
-WHERE coalesce(bytes_before, 0) <= $3::bigint
-ORDER BY at DESC
+SELECT CASE WHEN fits THEN id END AS id, seq AS position, nth = $2::bigint AS is_last
+FROM (SELECT t.id, d.seq, d.nth,
+             asked_for(t.type, t.currency, t.reference, t.idempotency_key, t.created_at, $3::text, $4::text, $5::text,
+                       $6::text, $7::timestamptz, $8::timestamptz) AS fits
+      FROM (SELECT *, row_number() OVER () AS nth FROM (
+                SELECT transaction_id, seq FROM decisions WHERE account_id = $9::uuid AND kind = 'POSTED' AND seq < $1::bigint
+                ORDER BY seq DESC LIMIT $2::bigint) newest) d
+           CROSS JOIN LATERAL (SELECT * FROM accepted WHERE id = d.transaction_id LIMIT 1) t) scanned
+WHERE fits OR nth = $2::bigint ORDER BY nth
 
--- name: account_transactions_failed
--- args: before uuid, rows_max int8, bytes_max int8, account_id uuid
--- row: transaction
+-- name: scan_account_refused
+-- args: before int8, scan_max int8, type text?, currency text?, reference text?,
+--   idempotency_key text?, created_after timestamptz?, created_before timestamptz?, account_id uuid
+-- row: scanned_place
 -- In the order in which they were decided.
-SELECT {transaction}
-FROM (SELECT {s.transaction}, page.at, sum(octet_length(s.metadata::text)) OVER earlier AS bytes_before
-      FROM (
-          SELECT transaction_id AS id, seq AS at FROM decisions
-          WHERE account_id = $4::uuid AND kind = 'REFUSED' AND seq < last_place_seq($1::uuid, $4::uuid)
-          ORDER BY seq DESC LIMIT $2::bigint) page
-      CROSS JOIN LATERAL (SELECT * FROM transaction_states WHERE id = page.id LIMIT 1) s
-      WINDOW earlier AS (ORDER BY page.at DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
-WHERE coalesce(bytes_before, 0) <= $3::bigint
-ORDER BY at DESC
+SELECT CASE WHEN fits THEN id END AS id, seq AS position, nth = $2::bigint AS is_last
+FROM (SELECT t.id, d.seq, d.nth,
+             asked_for(t.type, t.currency, t.reference, t.idempotency_key, t.created_at, $3::text, $4::text, $5::text,
+                       $6::text, $7::timestamptz, $8::timestamptz) AS fits
+      FROM (SELECT *, row_number() OVER () AS nth FROM (
+                SELECT transaction_id, seq FROM decisions WHERE account_id = $9::uuid AND kind = 'REFUSED' AND seq < $1::bigint
+                ORDER BY seq DESC LIMIT $2::bigint) newest) d
+           CROSS JOIN LATERAL (SELECT * FROM accepted WHERE id = d.transaction_id LIMIT 1) t) scanned
+WHERE fits OR nth = $2::bigint ORDER BY nth
 
--- name: account_transactions_pending
--- args: before uuid, rows_max int8, bytes_max int8, account_id uuid
--- row: transaction
-SELECT {transaction}
-FROM (SELECT {s.transaction}, sum(octet_length(s.metadata::text)) OVER earlier AS bytes_before
-      FROM (SELECT id FROM undecided
-            WHERE status = 'PENDING' AND lane = lane_of($4::uuid) AND account_id = $4::uuid AND id < $1::uuid
-            ORDER BY id DESC LIMIT $2::bigint) page
-      CROSS JOIN LATERAL (SELECT * FROM transaction_states WHERE id = page.id LIMIT 1) s
-      WINDOW earlier AS (ORDER BY s.id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
-WHERE coalesce(bytes_before, 0) <= $3::bigint
-ORDER BY id DESC
+-- name: scan_account_waiting
+-- args: before int8, scan_max int8, type text?, currency text?, reference text?,
+--   idempotency_key text?, created_after timestamptz?, created_before timestamptz?,
+--   account_id uuid, status text
+-- row: scanned_place
+-- scan_max: of the lane, whose rows are looked through.
+WITH waiting AS MATERIALIZED (
+    SELECT w.*, row_number() OVER (PARTITION BY w.is_first ORDER BY w.seq DESC) AS nth
+    FROM lane_cursors c CROSS JOIN LATERAL (
+        (SELECT true AS is_first, seq, id, account_id, seq <= c.announced_seq AS is_announced FROM accepted
+         WHERE lane = c.lane AND seq > CASE $10::text WHEN 'PENDING' THEN c.announced_seq ELSE c.applied_seq END
+           AND seq < $1::bigint AND ($10::text = 'PENDING' OR seq <= c.announced_seq)
+         ORDER BY seq DESC LIMIT $2::bigint)
+        UNION ALL
+        (SELECT false, seq, transaction_id, account_id, seq <= c.announced_seq OR verdict IS NOT DISTINCT FROM 'discard'
+         FROM places WHERE lane = c.lane AND seq > c.applied_seq AND seq < $1::bigint
+         ORDER BY seq DESC LIMIT $2::bigint)) w
+    WHERE c.lane = lane_of($9::uuid)
+), cut AS MATERIALIZED (
+    SELECT coalesce(max(seq), 0) AS seq FROM waiting WHERE nth = $2::bigint
+)
+SELECT id, position, is_last
+FROM (SELECT t.id, w.seq AS position, false AS is_last,
+             asked_for(t.type, t.currency, t.reference, t.idempotency_key, t.created_at, $3::text, $4::text, $5::text,
+                       $6::text, $7::timestamptz, $8::timestamptz) AS fits
+      FROM waiting w CROSS JOIN LATERAL (SELECT * FROM accepted WHERE id = w.id LIMIT 1) t
+      WHERE w.account_id = $9 AND w.is_announced = ($10::text = 'PROCESSING') AND w.seq >= (SELECT seq FROM cut)
+      UNION ALL
+      SELECT NULL, seq, true, true FROM cut WHERE seq > 0) reached
+WHERE fits ORDER BY position DESC, is_last
 
--- name: account_transactions_processing
--- args: before uuid, rows_max int8, bytes_max int8, account_id uuid
--- row: transaction
-SELECT {transaction}
-FROM (SELECT {s.transaction}, sum(octet_length(s.metadata::text)) OVER earlier AS bytes_before
-      FROM (SELECT id FROM undecided
-            WHERE status = 'PROCESSING' AND lane = lane_of($4::uuid) AND account_id = $4::uuid AND id < $1::uuid
-            ORDER BY id DESC LIMIT $2::bigint) page
-      CROSS JOIN LATERAL (SELECT * FROM transaction_states WHERE id = page.id LIMIT 1) s
-      WINDOW earlier AS (ORDER BY s.id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
-WHERE coalesce(bytes_before, 0) <= $3::bigint
-ORDER BY id DESC
+-- name: scan_account_parked
+-- args: before uuid, scan_max int8, type text?, currency text?, reference text?,
+--   idempotency_key text?, created_after timestamptz?, created_before timestamptz?, account_id uuid
+-- row: scanned_id
+-- What is parked: before and position are ids of letters.
+SELECT CASE WHEN fits THEN id END AS id, position, nth = $2::bigint AS is_last
+FROM (SELECT t.id, l.id AS position, d.nth, l.state = 'PARKED' AND
+             asked_for(t.type, t.currency, t.reference, t.idempotency_key, t.created_at, $3::text, $4::text, $5::text,
+                       $6::text, $7::timestamptz, $8::timestamptz) AS fits
+      FROM (SELECT *, row_number() OVER () AS nth FROM (
+                SELECT dead_letter_id, transaction_id FROM decisions
+                WHERE account_id = $9::uuid AND kind = 'PARKED' AND seq < coalesce(
+                    (SELECT seq FROM decisions WHERE dead_letter_id = $1::uuid AND account_id = $9), 9223372036854775807)
+                ORDER BY seq DESC LIMIT $2::bigint) newest) d
+           CROSS JOIN LATERAL (SELECT id, state FROM dead_letters WHERE id = d.dead_letter_id LIMIT 1) l
+           CROSS JOIN LATERAL (SELECT * FROM accepted WHERE id = d.transaction_id LIMIT 1) t) scanned
+WHERE fits OR nth = $2::bigint ORDER BY nth
+
+-- name: scan_account_key
+-- args: before int8, scan_max int8, type text?, currency text?, reference text?,
+--   idempotency_key text?, created_after timestamptz?, created_before timestamptz?, account_id uuid
+-- row: scanned_place
+-- The transaction that has the key of this account. scan_max is not reached.
+SELECT id, seq AS position, false AS is_last
+FROM (SELECT t.id, t.seq,
+             asked_for(t.type, t.currency, t.reference, t.idempotency_key, t.created_at, $3::text, $4::text, $5::text,
+                       $6::text, $7::timestamptz, $8::timestamptz) AS fits
+      FROM accepted t WHERE account_id = $9::uuid AND idempotency_key = $6 AND seq < $1::bigint LIMIT $2::bigint) known
+WHERE fits
 
 -- name: transaction_to_reverse
 -- args: id uuid
@@ -393,24 +615,38 @@ WHERE h.id = $1::uuid
 -- Of the transaction that the key has for this account; none when it is unknown.
 SELECT amount_cents FROM accepted WHERE account_id = $1::uuid AND idempotency_key = $2::text
 
--- name: holds_page
--- args: before uuid, rows_max int8, bytes_max int8, state text?
--- row: hold
-SELECT {hold}
-FROM (SELECT {h.hold}, sum(octet_length(h.metadata::text)) OVER earlier AS bytes_before
-      FROM (SELECT * FROM holds WHERE id < $1::uuid AND ($4::text IS NULL OR state = $4)
-            ORDER BY id DESC LIMIT $2::bigint) h
-      WINDOW earlier AS (ORDER BY h.id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
-WHERE coalesce(bytes_before, 0) <= $3::bigint
-ORDER BY id DESC
+-- Lists of holds, in two steps as those of transactions.
 
--- name: account_holds_page
--- args: before uuid, rows_max int8, bytes_max int8, state text?, account_id uuid
+-- name: scan_holds_by_state
+-- args: before uuid, scan_max int8, state text?
+-- row: scanned_id
+SELECT CASE WHEN fits THEN id END AS id, id AS position, nth = $2::bigint AS is_last
+FROM (SELECT h.id, n.nth, $3::text IS NULL OR h.state = $3 AS fits
+      FROM (SELECT id, row_number() OVER () AS nth FROM (
+                SELECT id FROM accepted WHERE type = 'HOLD' AND id < $1::uuid ORDER BY id DESC LIMIT $2::bigint) newest) n
+           CROSS JOIN LATERAL (SELECT id, state FROM holds WHERE id = n.id LIMIT 1) h) scanned
+WHERE fits OR nth = $2::bigint ORDER BY nth
+
+-- name: scan_account_holds
+-- args: before uuid, scan_max int8, state text?, account_id uuid
+-- row: scanned_id
+SELECT CASE WHEN fits THEN id END AS id, id AS position, nth = $2::bigint AS is_last
+FROM (SELECT h.id, n.nth, $3::text IS NULL OR h.state = $3 AS fits
+      FROM (SELECT id, row_number() OVER () AS nth FROM (
+                SELECT id FROM accepted WHERE type = 'HOLD' AND account_id = $4::uuid AND id < $1::uuid
+                ORDER BY id DESC LIMIT $2::bigint) newest) n
+           CROSS JOIN LATERAL (SELECT id, state FROM holds WHERE id = n.id LIMIT 1) h) scanned
+WHERE fits OR nth = $2::bigint ORDER BY nth
+
+-- name: holds_of_page
+-- args: ids uuid[], state text?, rows_max int8, bytes_max int8
 -- row: hold
+-- Those of the holds that have the state, in the given order.
 SELECT {hold}
-FROM (SELECT {h.hold}, sum(octet_length(h.metadata::text)) OVER earlier AS bytes_before
-      FROM (SELECT * FROM holds WHERE account_id = $5::uuid AND id < $1::uuid AND ($4::text IS NULL OR state = $4)
-            ORDER BY id DESC LIMIT $2::bigint) h
-      WINDOW earlier AS (ORDER BY h.id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
-WHERE coalesce(bytes_before, 0) <= $3::bigint
-ORDER BY id DESC
+FROM (SELECT {h.hold}, h.nth, sum(octet_length(h.metadata::text)) OVER earlier AS bytes_before
+      FROM (SELECT h.*, page.nth FROM unnest($1::uuid[]) WITH ORDINALITY AS page (id, nth)
+            CROSS JOIN LATERAL (SELECT * FROM holds WHERE id = page.id LIMIT 1) h
+            WHERE $2::text IS NULL OR h.state = $2 ORDER BY page.nth LIMIT $3::bigint) h
+      WINDOW earlier AS (ORDER BY h.nth ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
+WHERE coalesce(bytes_before, 0) <= $4::bigint
+ORDER BY nth

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <limits>
 #include <utility>
 
 #include "api/account_requests.h"
@@ -118,6 +117,14 @@ void AccountEndpoints::add_routes(http::Router& router) {
                 .pattern = "/v1/accounts/{id}/entries",
                 .name = "list_entries",
                 .handler = [this](Request& request) { return entries(request); }});
+    router.add({.method = "GET",
+                .pattern = "/v1/accounts/{id}/balance",
+                .name = "get_balance",
+                .handler = [this](const Request& request) { return balance(request); }});
+    router.add({.method = "GET",
+                .pattern = "/v1/trial-balance",
+                .name = "get_trial_balance",
+                .handler = [this](const Request& request) { return trial_balance(request); }});
 }
 
 AccountEndpoints::Answer AccountEndpoints::create(const http::Request& request) {
@@ -178,28 +185,6 @@ AccountEndpoints::Answer AccountEndpoints::ensure(const http::Request& request) 
     const auto creation = co_await database_.run(
         request.trace, [&](db::Connection& connection) { return create_account(connection, named->account); });
     co_return named_response(creation, *named);
-}
-
-AccountEndpoints::Answer AccountEndpoints::entries(http::Request& request) {
-    const auto id = path_id(request);
-    if (!id) co_return http::to_response(id.error());
-    ListQuery query(request, fmt::format("entries/{}", id->to_string()), {}, CursorKind::seq);
-    if (query.problem()) co_return http::to_response(*query.problem());
-    using Page = std::optional<std::string>;
-    auto entries = co_await database_.run(request.trace, [&](db::Connection& connection) -> Result<Page> {
-        LEDGERLINE_TRY(const auto account, find_account(connection, *id));
-        if (!account) return std::nullopt;
-        const sql::ApiEntriesPage page{
-            .account_id = *id,
-            .before_seq = query.after_seq().value_or(std::numeric_limits<std::int64_t>::max()),
-            .rows_max = query.limit() + 1};
-        LEDGERLINE_TRY(const auto rows, connection.query(page.statement, page.params()));
-        return page_text("entries", db::TypedRows<EntryRecord>(rows), query,
-                         [](const EntryRecord& each) { return each.seq; });
-    });
-    if (!entries) co_return http::to_response(problem_of(entries.error()));
-    if (!*entries) co_return account_not_found();
-    co_return co_await text_response(request, **std::move(entries));
 }
 
 }  // namespace ledgerline::api

@@ -1,4 +1,5 @@
-// /v1/accounts: create, read, list, change; and the statement and the changes of one account.
+// /v1/accounts: create, read, list, change; the statement, the balances and the changes of one account, and the balances
+// of all.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -13,8 +14,9 @@ http::Response account_not_found();
 
 class AccountEndpoints {
 public:
-    // Arguments must outlive it.
-    AccountEndpoints(Database& database, UuidGenerator& ids) : database_(database), ids_(ids) {}
+    // reports: for what reads all accounts. Arguments must outlive it.
+    AccountEndpoints(Database& database, Database& reports, UuidGenerator& ids)
+        : database_(database), reports_(reports), ids_(ids) {}
 
     // This must outlive the router.
     void add_routes(http::Router& router);
@@ -27,10 +29,14 @@ private:
     Answer get_by_reference(const http::Request& request);
     Answer ensure(const http::Request& request);
     Answer change(const http::Request& request);
-    Answer entries(http::Request& request);
     Answer changes(http::Request& request);
+    // In account_balances.cpp:
+    Answer entries(http::Request& request);
+    Answer balance(const http::Request& request);
+    Answer trial_balance(const http::Request& request);
 
     Database& database_;
+    Database& reports_;
     UuidGenerator& ids_;
 };
 

@@ -37,6 +37,16 @@ DatabaseConfig database_config(const ApiConfig& config) {
     return database;
 }
 
+// One at a time, and not for long in the queue: each reads all accounts.
+DatabaseConfig report_config(const ApiConfig& config) {
+    DatabaseConfig reports = database_config(config);
+    reports.connection.statement_timeout = config.report_timeout;
+    reports.pool = "reports";
+    reports.threads = 1;
+    reports.queue_max = 10;
+    return reports;
+}
+
 }  // namespace
 
 struct Api::Parts {
@@ -45,9 +55,10 @@ struct Api::Parts {
         : intake_store(intake_connection_config(config), context.metrics, context.tracer),
           intake(intake_store, config.intake, publisher_wakeup, std::move(on_fatal), context),
           database(database_config(config), context),
+          reports(report_config(config), context),
           outcome_store(connection_config(config, "watcher"), context.metrics),
           watcher(outcome_store, config.watcher, context.clock, context.metrics),
-          accounts(database, context.ids),
+          accounts(database, reports, context.ids),
           transactions(intake, database, watcher, context),
           dead_letters(database, publisher_wakeup, watcher.wakeup(), context),
           operations(database),
@@ -68,6 +79,7 @@ struct Api::Parts {
     intake::PgIntakeStore intake_store;
     intake::IntakeBatcher intake;
     Database database;
+    Database reports;
     PgOutcomeStore outcome_store;
     OutcomeWatcher watcher;
     AccountEndpoints accounts;
@@ -96,6 +108,7 @@ void Api::add_probe_routes(http::Router& router) { parts_->health.add_routes(rou
 void Api::start() {
     parts_->intake.start();
     parts_->database.start();
+    parts_->reports.start();
     parts_->watcher.start();
     parts_->health.start();
 }
@@ -113,6 +126,7 @@ void Api::stop() {
     parts_->transactions.stop();
     parts_->intake.stop();
     parts_->database.stop();
+    parts_->reports.stop();
 }
 
 Wakeup& Api::outcome_wakeup() { return parts_->watcher.wakeup(); }

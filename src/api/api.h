@@ -29,6 +29,7 @@ struct ApiConfig {
     // for another try.
     milliseconds statement_timeout{5'000};
     milliseconds lock_timeout{3'000};
+    milliseconds report_timeout{60'000};  // for a statement that reads all accounts
     // For the statements of a batch: short enough to try its halves before the requests' deadline. Lock waits are half
     // as long, so that contention can be told from a batch that is too large.
     milliseconds intake_statement_timeout{2'500};

@@ -73,6 +73,16 @@ std::optional<std::string> preference(const http::Request& request, std::string_
     return std::nullopt;
 }
 
+// The weight of a media range (RFC 9110, section 12.4.2): 1 when it says none, 0 when it is malformed.
+double weight_of(const http::Parameterized& range) {
+    const auto q = std::ranges::find(range.parameters, "q", &http::Parameter::name);
+    if (q == range.parameters.end()) return 1;
+    double weight = 0;
+    const char* const end = q->value.data() + q->value.size();
+    const auto parsed = std::from_chars(q->value.data(), end, weight, std::chars_format::fixed);
+    return parsed.ec == std::errc() && parsed.ptr == end && weight >= 0 && weight <= 1 ? weight : 0;
+}
+
 }  // namespace
 
 std::expected<Caller, http::Problem> Caller::parse(const http::Request& request) {
@@ -116,5 +126,21 @@ std::optional<std::chrono::seconds> read_wait(const http::Request& request) {
 }
 
 bool wants_strict_outcome(const http::Request& request) { return preference(request, "outcome") == "strict"; }
+
+bool wants_csv(const http::Request& request) {
+    double csv = 0, json = 0, any = 0;
+    for (const auto& [name, value] : request.headers) {
+        if (name != "accept") continue;
+        for (const std::string_view element : http::list_elements(value)) {
+            const auto range = http::parse_parameterized(element);
+            if (!range) continue;
+            const std::string type = lower(range->value);
+            if (type == "text/csv") csv = weight_of(*range);
+            if (type == "application/json") json = weight_of(*range);
+            if (type == "*/*" || type == "application/*") any = std::max(any, weight_of(*range));
+        }
+    }
+    return csv > json && csv >= any;
+}
 
 }  // namespace ledgerline::api

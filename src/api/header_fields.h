@@ -39,4 +39,7 @@ std::optional<std::chrono::seconds> read_wait(const http::Request& request);
 // Whether the Prefer header says outcome=strict: a transaction that ended as FAILED is then answered as a problem.
 bool wants_strict_outcome(const http::Request& request);
 
+// Whether the Accept header prefers text/csv to JSON, which is the answer to any other Accept header.
+bool wants_csv(const http::Request& request);
+
 }  // namespace ledgerline::api

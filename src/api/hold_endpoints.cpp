@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "api/fields.h"
+#include "api/list_scan.h"
 #include "api/responses.h"
 #include "api/transaction_endpoints.h"
 #include "base/money.h"
@@ -16,6 +17,7 @@ namespace {
 
 constexpr std::int64_t kExpirySecondsMax = std::int64_t{90} * 24 * 3600;
 constexpr std::int64_t kExpirySecondsDefault = std::int64_t{7} * 24 * 3600;
+constexpr std::int64_t kScanMax = 2'000;  // rows that a page looks at for those of a state
 constexpr std::string_view kStates[] = {"PENDING", "OPEN", "CAPTURED", "RELEASED", "EXPIRED", "FAILED"};
 constexpr char kNotBothAccounts[] = "must not be given together with account_id";
 constexpr char kNotBothPayees[] = "must not be given together with to_account_id";
@@ -108,6 +110,20 @@ std::optional<http::Problem> obstacle_of(const sql::ApiHoldToSettle::Row& hold, 
                        fmt::format("amount_cents must be at most {}, the rest of the hold.", hold.rest_cents),
                        "amount_cents");
     return std::nullopt;
+}
+
+Result<std::string> read_holds(db::Connection& connection, const ListQuery& query,
+                               const std::optional<Uuid>& account_id, const std::optional<std::string>& state) {
+    const Uuid before = query.after_id().value_or(greatest_id());
+    const std::int64_t scan_max = state ? kScanMax : query.limit() + 1;
+    const db::Call scan = account_id ? db::Call(sql::ApiScanAccountHolds{before, scan_max, state, *account_id})
+                                     : db::Call(sql::ApiScanHoldsByState{before, scan_max, state});
+    LEDGERLINE_TRY(const auto scanned, connection.query(scan.statement, scan.params));
+    const Found found = found_in<sql::ScannedId>(scanned, query, CursorKind::id);
+    const sql::ApiHoldsOfPage page{found.ids, state, query.limit() + 1, page_bytes};
+    LEDGERLINE_TRY(const auto rows, connection.query(page.statement, page.params()));
+    return page_text("holds", db::TypedRows<HoldRecord>(rows), query, [](const HoldRecord& each) { return each.id; },
+                     {.next_cursor = found.next_cursor, .members = {}});
 }
 
 }  // namespace
@@ -227,16 +243,8 @@ TransactionEndpoints::Answer TransactionEndpoints::list_holds(http::Request& req
     const auto account_id = query.uuid("account_id");
     const auto state = query.choice("state", kStates);
     if (query.problem()) co_return http::to_response(*query.problem());
-    const Uuid before = query.after_id().value_or(greatest_id());
-    auto page = co_await database_.run(request.trace, [&](db::Connection& connection) -> Result<std::string> {
-        const std::int64_t rows_max = query.limit() + 1;
-        const db::Call call = account_id
-                                  ? db::Call(sql::ApiAccountHoldsPage{before, rows_max, page_bytes, state, *account_id})
-                                  : db::Call(sql::ApiHoldsPage{before, rows_max, page_bytes, state});
-        LEDGERLINE_TRY(const auto rows, connection.query(call.statement, call.params));
-        return page_text("holds", db::TypedRows<HoldRecord>(rows), query,
-                         [](const HoldRecord& each) { return each.id; });
-    });
+    auto page = co_await database_.run(
+        request.trace, [&](db::Connection& connection) { return read_holds(connection, query, account_id, state); });
     if (!page) co_return http::to_response(problem_of(page.error()));
     co_return co_await text_response(request, *std::move(page));
 }

@@ -27,6 +27,11 @@ std::optional<std::int64_t> parse_digits(std::string_view text) {
     return number;
 }
 
+const std::string* find_parameter(const http::Request& request, std::string_view name) {
+    const auto found = std::ranges::find(request.query, name, &std::pair<std::string, std::string>::first);
+    return found == request.query.end() ? nullptr : &found->second;
+}
+
 }  // namespace
 
 std::optional<http::Problem> check_parameters(const http::Request& request, std::span<const std::string_view> names) {
@@ -46,8 +51,8 @@ std::optional<http::Problem> check_parameters(const http::Request& request, std:
 }
 
 ListQuery::ListQuery(const http::Request& request, std::string_view route, std::span<const std::string_view> filters,
-                     CursorKind kind)
-    : request_(request), kind_(kind) {
+                     std::initializer_list<CursorKind> kinds)
+    : request_(request) {
     std::vector<std::string_view> names(filters.begin(), filters.end());
     names.push_back("limit");
     names.push_back("cursor");
@@ -59,13 +64,20 @@ ListQuery::ListQuery(const http::Request& request, std::string_view route, std::
         filters_hash_ = hash_text(hash_text(filters_hash_, name), *value);
     }
     read_limit();
-    read_cursor();
+    read_cursor(kinds);
 }
 
-const std::string* ListQuery::find(std::string_view name) const {
-    const auto found = std::ranges::find(request_.query, name, &std::pair<std::string, std::string>::first);
-    return found == request_.query.end() ? nullptr : &found->second;
+std::expected<std::optional<WallTime>, http::Problem> time_parameter(const http::Request& request,
+                                                                     std::string_view name) {
+    const std::string* value = find_parameter(request, name);
+    if (!value) return std::nullopt;
+    if (const auto time = parse_rfc3339(*value)) return time;
+    return std::unexpected(problem(ProblemCode::invalid_parameter,
+                                   fmt::format("{} must be an RFC 3339 time, such as 2026-01-31T09:00:00Z.", name),
+                                   std::string(name)));
 }
+
+const std::string* ListQuery::find(std::string_view name) const { return find_parameter(request_, name); }
 
 void ListQuery::complain(ProblemCode code, std::string_view name, std::string detail) {
     if (!problem_) problem_ = ledgerline::api::problem(code, std::move(detail), std::string(name));
@@ -83,19 +95,33 @@ void ListQuery::read_limit() {
 }
 
 // <kind><hash of the list and its filters><position>
-void ListQuery::read_cursor() {
+void ListQuery::read_cursor(std::initializer_list<CursorKind> kinds) {
     const std::string* text = find("cursor");
     if (!text) return;
     const std::string_view cursor = *text;
     if (cursor.size() > 1 + kHashChars && cursor.substr(1, kHashChars) == fmt::format("{:016x}", filters_hash_)) {
         const std::string_view position = cursor.substr(1 + kHashChars);
-        const bool of_this_kind = cursor.front() == static_cast<char>(kind_);
-        if (of_this_kind && kind_ == CursorKind::id) after_id_ = Uuid::parse(position);
-        if (of_this_kind && kind_ == CursorKind::seq) after_seq_ = parse_digits(position);
+        const auto kind = static_cast<CursorKind>(cursor.front());
+        const bool known = std::ranges::find(kinds, kind) != kinds.end();
+        if (known && kind == CursorKind::id) after_id_ = Uuid::parse(position);
+        if (known && kind == CursorKind::seq) after_seq_ = parse_digits(position);
+        if (known && kind == CursorKind::letter) after_letter_ = Uuid::parse(position);
     }
-    if (!after_id_ && !after_seq_)
-        complain(ProblemCode::invalid_cursor, "cursor",
-                 "cursor must be the next_cursor of a list with the same filters.");
+    if (!after_id_ && !after_seq_ && !after_letter_) complain_of_cursor();
+}
+
+void ListQuery::complain_of_cursor() {
+    complain(ProblemCode::invalid_cursor, "cursor", "cursor must be the next_cursor of a list with the same filters.");
+}
+
+void ListQuery::expect_cursor(CursorKind kind) {
+    const bool other = (after_id_ && kind != CursorKind::id) || (after_seq_ && kind != CursorKind::seq) ||
+                       (after_letter_ && kind != CursorKind::letter);
+    if (other) complain_of_cursor();
+}
+
+void ListQuery::refuse(std::string_view name, std::string detail) {
+    complain(ProblemCode::invalid_parameter, name, std::move(detail));
 }
 
 std::optional<std::string> ListQuery::text(std::string_view name, std::size_t code_points_max) {
@@ -138,20 +164,20 @@ std::optional<std::int64_t> ListQuery::integer(std::string_view name, std::int64
 }
 
 std::optional<WallTime> ListQuery::time(std::string_view name) {
-    const std::string* value = find(name);
-    if (!value) return std::nullopt;
-    const auto time = parse_rfc3339(*value);
-    if (!time)
-        complain(ProblemCode::invalid_parameter, name,
-                 fmt::format("{} must be an RFC 3339 time, such as 2026-01-31T09:00:00Z.", name));
-    return time;
+    auto time = time_parameter(request_, name);
+    if (time) return *time;
+    if (!problem_) problem_ = std::move(time).error();
+    return std::nullopt;
 }
 
-std::string ListQuery::cursor_after(const Uuid& id) const { return encode(id.to_string()); }
-std::string ListQuery::cursor_after(std::int64_t seq) const { return encode(std::to_string(seq)); }
+std::string ListQuery::cursor_after(const Uuid& id) const { return encode(CursorKind::id, id.to_string()); }
+std::string ListQuery::cursor_after(std::int64_t seq) const { return encode(CursorKind::seq, std::to_string(seq)); }
+std::string ListQuery::cursor_after_letter(const Uuid& letter) const {
+    return encode(CursorKind::letter, letter.to_string());
+}
 
-std::string ListQuery::encode(std::string position) const {
-    return fmt::format("{}{:016x}{}", static_cast<char>(kind_), filters_hash_, position);
+std::string ListQuery::encode(CursorKind kind, std::string_view position) const {
+    return fmt::format("{}{:016x}{}", static_cast<char>(kind), filters_hash_, position);
 }
 
 }  // namespace ledgerline::api

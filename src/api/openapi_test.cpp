@@ -140,7 +140,8 @@ TEST_F(OpenApi, MarksPlacesAsInternal) {
 TEST_F(OpenApi, GivesEveryListTheSameEnvelope) {
     const std::map<std::string, const char*> lists = {
         {"AccountPage", "accounts"},         {"EntryPage", "entries"},           {"AccountChangePage", "changes"},
-        {"TransactionPage", "transactions"}, {"DeadLetterPage", "dead_letters"}, {"Lanes", "lanes"}};
+        {"TransactionPage", "transactions"}, {"DeadLetterPage", "dead_letters"}, {"TrialBalance", "currencies"},
+        {"Lanes", "lanes"}};
     for (const auto& [name, plural] : lists) {
         Names required;
         for (const json::Value& each : *schema(name).find("required")->if_array()) required.insert(*each.if_string());

@@ -1,7 +1,11 @@
 #include "api/records.h"
 
-#include <algorithm>
+#include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
+
+#include "base/csv.h"
 #include "base/json_object.h"
 
 namespace ledgerline::api {
@@ -93,6 +97,8 @@ void append_json(const EntryRecord& record, std::string& out) {
         .add("amount_cents", record.net_cents < 0 ? -record.net_cents : record.net_cents)
         .add("net_cents", record.net_cents)
         .add("balance_after_cents", record.balance_after_cents)
+        .add("idempotency_key", record.idempotency_key)
+        .add("reference", record.reference)
         .add("processed_at", record.processed_at)
         .close();
 }
@@ -111,6 +117,21 @@ void append_json(const AccountChangeRecord& record, std::string& out) {
         .add("lane", record.lane)
         .add("applied_seq", record.applied_seq)
         .close();
+}
+
+const std::string_view entry_csv_header =
+    "transaction_id,seq,type,amount_cents,net_cents,balance_after_cents,idempotency_key,reference,processed_at\r\n";
+
+void append_csv(const EntryRecord& record, std::string& out) {
+    const std::int64_t amount_cents = record.net_cents < 0 ? -record.net_cents : record.net_cents;
+    fmt::format_to(std::back_inserter(out), "{},{},{},{},{},{},", record.transaction_id.to_string(), record.seq,
+                   record.type, amount_cents, record.net_cents, record.balance_after_cents);
+    append_csv_text(record.idempotency_key, out);
+    out.push_back(',');
+    append_csv_text(record.reference.value_or(""), out);
+    out.push_back(',');
+    out += format_rfc3339(record.processed_at);
+    out += csv_line_end;
 }
 
 void append_json(const DeadLetterRecord& record, std::string& out) {

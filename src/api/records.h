@@ -13,8 +13,8 @@ namespace ledgerline::api {
 
 using AccountRecord = sql::Account;
 using TransactionRecord = sql::Transaction;
-using EntryRecord = sql::ApiEntriesPage::Row;
 using AccountChangeRecord = sql::ApiAccountChangesPage::Row;
+using EntryRecord = sql::Entry;
 using DeadLetterRecord = sql::DeadLetter;
 using HoldRecord = sql::Hold;
 using LaneRecord = sql::Lane;
@@ -36,6 +36,9 @@ void append_json(const AccountRecord& record, std::string& out);
 void append_json(const TransactionRecord& record, std::string& out);
 void append_json(const EntryRecord& record, std::string& out);
 void append_json(const AccountChangeRecord& record, std::string& out);
+// An entry as a line of CSV, and the line of titles: the members of its JSON, in their order.
+extern const std::string_view entry_csv_header;
+void append_csv(const EntryRecord& record, std::string& out);
 void append_json(const DeadLetterRecord& record, std::string& out);
 void append_json(const DeadLetterSummary& summary, std::string& out);
 void append_json(const HoldRecord& record, std::string& out);

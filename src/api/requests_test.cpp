@@ -253,17 +253,17 @@ TEST(ListQuery, CursorsGoRoundAndBelongToRouteAndFilters) {
 
 TEST(ListQuery, ACursorHoldsThePositionThatItsListWants) {
     http::Request request;
-    const ListQuery entries(request, "entries/1", {}, CursorKind::seq);
+    const ListQuery entries(request, "entries/1", {}, {CursorKind::seq});
     const std::string cursor = entries.cursor_after(std::int64_t{42});
     request.query = {{"cursor", cursor}};
-    EXPECT_EQ(ListQuery(request, "entries/1", {}, CursorKind::seq).after_seq(), 42);
-    EXPECT_EQ(ListQuery(request, "entries/2", {}, CursorKind::seq).problem()->code, "invalid_cursor");
-    EXPECT_EQ(ListQuery(request, "entries/1", {}, CursorKind::id).problem()->code, "invalid_cursor");
+    EXPECT_EQ(ListQuery(request, "entries/1", {}, {CursorKind::seq}).after_seq(), 42);
+    EXPECT_EQ(ListQuery(request, "entries/2", {}, {CursorKind::seq}).problem()->code, "invalid_cursor");
+    EXPECT_EQ(ListQuery(request, "entries/1", {}, {CursorKind::id}).problem()->code, "invalid_cursor");
     // Read as a position of another kind, it would start again from the first page.
     std::string other = cursor.substr(0, 17) + "0190a000-0000-7000-8000-00000000002a";
     other[0] = 'i';
     request.query = {{"cursor", other}};
-    EXPECT_EQ(ListQuery(request, "entries/1", {}, CursorKind::seq).problem()->code, "invalid_cursor");
+    EXPECT_EQ(ListQuery(request, "entries/1", {}, {CursorKind::seq}).problem()->code, "invalid_cursor");
 }
 
 // The codes and fields of the problems with a batch's items, or with the batch.

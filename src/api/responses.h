@@ -4,6 +4,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -35,17 +36,22 @@ http::Response record_response(int status, const Record& record) {
     return json_response(status, std::move(body));
 }
 
+// What a page has beside its rows.
+struct PageMore {
+    std::optional<std::string> next_cursor = {};  // where the list goes on after the last row, if all are on the page
+    std::string members = {};                     // further members of the answer, each with a comma before it
+};
+
 // The text of {"<name>": [...], "limit": n, "next_cursor": ..., "has_more": ...}. rows: the result of a query with
 // LIMIT limit + 1, possibly with fewer rows when they are large. A row beyond the limit, or beyond
 // limits::page_bytes_max of text, means that there is a next page. The first row is always on the page.
-// position(record) is what a cursor holds.
+// position(record) is what a cursor holds, or the cursor itself.
 //
 // Call it where the rows were read, so that only the text is passed on.
 template <class Record, class Position>
 std::string page_text(std::string_view name, const db::TypedRows<Record>& rows, const ListQuery& query,
-                      Position position) {
+                      Position position, PageMore more = {}) {
     const auto limit = static_cast<std::size_t>(query.limit());
-    std::optional<std::string> next_cursor;
     std::string body;
     JsonObject page(body);
     page.begin(name);
@@ -58,14 +64,19 @@ std::string page_text(std::string_view name, const db::TypedRows<Record>& rows, 
         if (row < limit) append_json(record, body);
         if (row == limit || (row > 0 && body.size() > limits::page_bytes_max)) {
             body.resize(end);
-            next_cursor = query.cursor_after(*last);
+            if constexpr (std::is_same_v<typename decltype(last)::value_type, std::string>)
+                more.next_cursor = std::move(*last);
+            else
+                more.next_cursor = query.cursor_after(*last);
             break;
         }
         last = position(record);
     }
     body.push_back(']');
-    page.add("limit", query.limit()).add("next_cursor", next_cursor);
-    page.add("has_more", next_cursor.has_value()).close();
+    page.add("limit", query.limit()).add("next_cursor", more.next_cursor);
+    page.add("has_more", more.next_cursor.has_value());
+    body += more.members;
+    page.close();
     return body;
 }
 

@@ -8,35 +8,15 @@
 #include "api/fields.h"
 #include "api/responses.h"
 #include "api/transaction_endpoints.h"
+#include "api/transaction_list.h"
 #include "api/transaction_trace.h"
 #include "sql/queries.h"
 
 namespace ledgerline::api {
 namespace {
 
-constexpr std::string_view kStatuses[] = {"PENDING", "PROCESSING", "PROCESSED", "FAILED"};
-
 http::Response not_found() {
     return http::to_response(problem(ProblemCode::transaction_not_found, "There is no transaction with this id."));
-}
-
-db::Call page_call(const ListQuery& query, const std::optional<std::string>& status,
-                   const std::optional<Uuid>& account_id) {
-    const Uuid before = query.after_id().value_or(greatest_id());
-    const std::int64_t rows = query.limit() + 1;
-    if (account_id) {
-        if (!status) return sql::ApiAccountTransactionsPage{before, rows, page_bytes, *account_id};
-        if (*status == "PENDING") return sql::ApiAccountTransactionsPending{before, rows, page_bytes, *account_id};
-        if (*status == "PROCESSING")
-            return sql::ApiAccountTransactionsProcessing{before, rows, page_bytes, *account_id};
-        if (*status == "PROCESSED") return sql::ApiAccountTransactionsProcessed{before, rows, page_bytes, *account_id};
-        return sql::ApiAccountTransactionsFailed{before, rows, page_bytes, *account_id};
-    }
-    if (!status) return sql::ApiTransactionsPage{before, rows, page_bytes};
-    if (*status == "PENDING") return sql::ApiTransactionsPending{before, rows, page_bytes};
-    if (*status == "PROCESSING") return sql::ApiTransactionsProcessing{before, rows, page_bytes};
-    if (*status == "PROCESSED") return sql::ApiTransactionsProcessed{before, rows, page_bytes};
-    return sql::ApiTransactionsFailed{before, rows, page_bytes};
 }
 
 }  // namespace
@@ -115,19 +95,16 @@ TransactionEndpoints::Answer TransactionEndpoints::trace(http::Request& request)
 }
 
 TransactionEndpoints::Answer TransactionEndpoints::list(http::Request& request) {
-    constexpr std::string_view filters[] = {"account_id", "status"};
-    ListQuery query(request, "transactions", filters);
-    const auto account_id = query.uuid("account_id");
-    const auto status = query.choice("status", kStatuses);
+    ListQuery query(request, "transactions", TransactionFilter::parameters, TransactionFilter::cursors);
+    const TransactionFilter filter = TransactionFilter::read(query);
     if (query.problem()) co_return http::to_response(*query.problem());
-    auto page = co_await database_.run(request.trace, [&](db::Connection& connection) -> Result<std::string> {
-        const db::Call page = page_call(query, status, account_id);
-        LEDGERLINE_TRY(const auto rows, connection.query(page.statement, page.params));
-        return page_text("transactions", db::TypedRows<TransactionRecord>(rows), query,
-                         [](const TransactionRecord& each) { return each.id; });
-    });
+    auto page = co_await database_.run(
+        request.trace, [&](db::Connection& connection) { return list_transactions(connection, query, filter); });
     if (!page) co_return http::to_response(problem_of(page.error()));
-    co_return co_await text_response(request, *std::move(page));
+    if (!*page)
+        co_return http::to_response(
+            problem(ProblemCode::account_not_found, "There is no account with this reference.", "account_reference"));
+    co_return co_await text_response(request, **std::move(page));
 }
 
 }  // namespace ledgerline::api

@@ -1,5 +1,8 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <limits>
+
 #include "base/money.h"
 #include "base/uuid.h"
 #include "cli/cli.h"
@@ -10,6 +13,8 @@
 
 namespace ledgerline::cli {
 namespace {
+
+constexpr milliseconds kTrialBalanceTimeout{75'000};
 
 struct Options {
     ServerOptions server;
@@ -22,7 +27,10 @@ struct Options {
     std::string idempotency_key;
     std::int64_t min_balance_cents = 0;
     std::optional<std::int64_t> max_balance_cents;
+    std::string from, to, at;
+    std::string order;
     std::int64_t limit = 50;
+    std::optional<std::int64_t> rows;  // of a statement
 };
 
 const Field kAccountFields[] = {{"id", "id"},
@@ -39,7 +47,15 @@ const Field kEntryFields[] = {{"seq", "seq", Align::right},
                               {"net_cents", "net_cents", Align::right},
                               {"balance_after_cents", "balance_after_cents", Align::right},
                               {"processed_at", "processed_at"},
-                              {"transaction_id", "transaction_id"}};
+                              {"transaction_id", "transaction_id"},
+                              {"idempotency_key", "idempotency_key"},
+                              {"reference", "reference"}};
+
+const Field kCurrencyFields[] = {{"currency", "currency"},
+                                 {"accounts", "accounts", Align::right},
+                                 {"balance_cents", "balance_cents", Align::right},
+                                 {"held_cents", "held_cents", Align::right},
+                                 {"external_cents", "external_cents", Align::right}};
 
 Result<int> list(const roles::Environment& environment, const Options& options, Server& server) {
     LEDGERLINE_CHECK(
@@ -75,19 +91,40 @@ Result<int> create(const roles::Environment& environment, const Options& options
     return roles::exit_ok;
 }
 
+// CSV is for taking a statement elsewhere, so it is whole unless a limit is given.
 Result<int> entries(const roles::Environment& environment, const Options& options, Server& server) {
     LEDGERLINE_TRY(const std::string id, resolve_account(server, options.account));
-    LEDGERLINE_CHECK(print_pages(environment, options.output, server,
-                                 {.path = "/v1/accounts/" + id + "/entries",
-                                  .member = "entries",
-                                  .limit = options.limit,
-                                  .fields = kEntryFields}));
+    const std::int64_t limit = options.output.csv() ? std::numeric_limits<std::int64_t>::max() : options.limit;
+    LEDGERLINE_CHECK(print_pages(
+        environment, options.output, server,
+        {.path = "/v1/accounts/" + id + "/entries",
+         .filters = query_of("from", options.from) + query_of("to", options.to) + query_of("order", options.order),
+         .member = "entries",
+         .limit = options.rows.value_or(limit),
+         .fields = kEntryFields}));
+    return roles::exit_ok;
+}
+
+Result<int> balance(const roles::Environment& environment, const Options& options, Server& server) {
+    LEDGERLINE_TRY(const std::string id, resolve_account(server, options.account));
+    const std::string query = options.at.empty() ? "" : "?at=" + http::percent_encode(options.at);
+    LEDGERLINE_TRY(const json::Value balance, server.get("/v1/accounts/" + id + "/balance" + query, "balance_cents"));
+    print_object(environment, options.output, balance);
+    return roles::exit_ok;
+}
+
+// The server may take a minute to read all accounts.
+Result<int> trial_balance(const roles::Environment& environment, const Options& options, Server& server) {
+    server.set_timeout(std::max(options.server.timeout, kTrialBalanceTimeout));
+    LEDGERLINE_TRY(const json::Value answer, server.get("/v1/trial-balance", "currencies"));
+    LEDGERLINE_TRY(const json::Array currencies, server.objects_of(answer, "currencies"));
+    print_list(environment, options.output, kCurrencyFields, currencies);
     return roles::exit_ok;
 }
 
 void declare_list(Command& family, const roles::Environment& environment) {
     Command command = family.add("list", "List accounts, newest first");
-    const auto options = declare_server_command<Options>(command, environment, list);
+    const auto options = declare_server_command<Options>(command, environment, list, Formats::table_json_csv);
     command.option({"--reference", "REFERENCE", "Only the account with this reference", no_variable},
                    options->reference);
     command.choice({"--status", "", "Only accounts with this status", no_variable}, options->status,
@@ -113,6 +150,22 @@ void declare_create(Command& family, const roles::Environment& environment) {
     command.notes("Example:\n  ledgerline accounts create --currency EUR --reference alice --min-balance-cents -50000");
 }
 
+void declare_entries(Command& family, const roles::Environment& environment) {
+    Command command = family.add("entries", "Print an account's statement, newest entry first");
+    const auto options = declare_server_command<Options>(command, environment, entries, Formats::table_json_csv);
+    command.positional("ACCOUNT", "The account's id or reference", options->account);
+    declare_time(command, "--from", "Only entries posted at this time or later", options->from);
+    declare_time(command, "--to", "Only entries posted before this time", options->to);
+    command.choice({"--order", "", "desc: newest first; asc: oldest first", no_variable}, options->order,
+                   {"asc", "desc"});
+    command.option({"--limit", "N", "Print at most this many; without it 50, and all as CSV", no_variable},
+                   options->rows, 1, list_limit_max);
+    command.notes(
+        "As CSV, a text that begins with = + - @ has an apostrophe in front, so that no spreadsheet runs it.\n\n"
+        "Example:\n"
+        "  ledgerline accounts entries alice --from 2026-01-01T00:00:00Z --to 2026-02-01T00:00:00Z --order asc -o csv");
+}
+
 }  // namespace
 
 void declare_accounts(Command& parent, const roles::Environment& environment) {
@@ -126,11 +179,23 @@ void declare_accounts(Command& parent, const roles::Environment& environment) {
     declare_create(family, environment);
     declare_account_changes(family, environment);
 
-    Command entries_command = family.add("entries", "Print an account's statement, newest entry first");
-    const auto stated = declare_server_command<Options>(entries_command, environment, entries);
-    entries_command.positional("ACCOUNT", "The account's id or reference", stated->account);
-    entries_command.option({"--limit", "N", "Print at most this many", no_variable}, stated->limit, 1, list_limit_max);
-    entries_command.notes("Example:\n  ledgerline accounts entries alice --limit 10");
+    declare_entries(family, environment);
+
+    Command balance_command = family.add("balance", "Show an account's balance, now or at a time");
+    const auto balanced =
+        declare_server_command<Options>(balance_command, environment, balance, Formats::table_json_csv);
+    balance_command.positional("ACCOUNT", "The account's id or reference", balanced->account);
+    declare_time(balance_command, "--at", "After all that was decided at this time or earlier; without it, now",
+                 balanced->at);
+    balance_command.notes("Example:\n  ledgerline accounts balance alice --at 2026-01-31T23:59:59Z");
+}
+
+void declare_trial_balance(Command& parent, const roles::Environment& environment) {
+    Command command = parent.add("trial-balance", "Sum up all accounts by currency");
+    declare_server_command<Options>(command, environment, trial_balance, Formats::table_json_csv);
+    command.notes(
+        "external_cents is what came from the outside world, with the sign turned round: with the accounts it\n"
+        "sums to zero. 'ledgerline verify' proves it from the transactions.");
 }
 
 }  // namespace ledgerline::cli

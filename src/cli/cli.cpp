@@ -14,7 +14,7 @@ namespace {
 constexpr const char* kNotes =
     "'ledgerline COMMAND --help' shows a command's flags, with their defaults and the environment variables that set\n"
     "them. Durations are written as 500ms, 30s, 10m or 2h. With -o json stdout carries one JSON document, for lists\n"
-    "one object per line.\n\n"
+    "one object per line; lists and balances can also be had with -o csv.\n\n"
     "Exit codes:\n"
     "  0    done; every check held\n"
     "  1    a check failed, or the operation was refused\n"
@@ -50,6 +50,7 @@ int run(const roles::Environment& environment, int argc, const char* const* argv
     declare_accounts(root, environment);
     declare_transactions(root, environment);
     declare_holds(root, environment);
+    declare_trial_balance(root, environment);
     declare_dead_letters(root, environment);
     declare_lanes(root, environment);
     declare_top(root, environment);

@@ -31,6 +31,7 @@ void declare_verify(Command& parent, const roles::Environment& environment);
 void declare_accounts(Command& parent, const roles::Environment& environment);
 // Those of them that change an account, and that tell how it was changed.
 void declare_account_changes(Command& accounts, const roles::Environment& environment);
+void declare_trial_balance(Command& parent, const roles::Environment& environment);
 void declare_transactions(Command& parent, const roles::Environment& environment);
 void declare_holds(Command& parent, const roles::Environment& environment);
 void declare_dead_letters(Command& parent, const roles::Environment& environment);

@@ -189,7 +189,7 @@ void declare_decision(Command& family, const roles::Environment& environment, co
 void declare_dead_letters(Command& parent, const roles::Environment& environment) {
     Command family = parent.add("dlq", "List, show, replay and discard dead letters");
     Command list_command = family.add("list", "List dead letters, latest failure first");
-    const auto listed = declare_server_command<Options>(list_command, environment, list);
+    const auto listed = declare_server_command<Options>(list_command, environment, list, Formats::table_json_csv);
     list_command.choice({"--state", "", "Only letters in this state", no_variable}, listed->state,
                         {"PARKED", "REPLAYED", "DISCARDED"});
     declare_letter_filter(list_command, listed->filter);

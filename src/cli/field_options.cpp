@@ -29,6 +29,14 @@ void declare_currency(Command& command, std::string& currency, const std::string
                    });
 }
 
+void declare_time(Command& command, const char* flag, const std::string& help, std::string& time) {
+    command.parsed({flag, "WHEN", help, no_variable}, "", [&time](const std::string& value) -> std::string {
+        if (!parse_rfc3339(value)) return "an RFC 3339 time, such as 2026-01-31T09:00:00Z";
+        time = value;
+        return "";
+    });
+}
+
 void declare_metadata(Command& command, json::Value& metadata) {
     command.parsed({"--metadata", "JSON", "An object to store with it", no_variable}, "",
                    [&metadata](const std::string& value) -> std::string {

@@ -16,6 +16,8 @@ std::string uuid_rule(const std::string& value);
 
 // --currency, an ISO 4217 code.
 void declare_currency(Command& command, std::string& currency, const std::string& help, bool required);
+// A point in time, in RFC 3339's form; "" when not given.
+void declare_time(Command& command, const char* flag, const std::string& help, std::string& time);
 // --metadata; null when not given.
 void declare_metadata(Command& command, json::Value& metadata);
 

@@ -83,9 +83,8 @@ Result<int> send(const roles::Environment& environment, const Options& options, 
                              fmt::format("wait={}", std::chrono::ceil<std::chrono::seconds>(options.wait).count()));
         server.set_timeout(std::max(options.server.timeout, options.wait + options.server.timeout));
     }
-    LEDGERLINE_TRY(
-        const Answer answer,
-        server.call_until_known("POST", path, json::serialize(json::Value(std::move(body))), headers));
+    LEDGERLINE_TRY(const Answer answer,
+                   server.call_until_known("POST", path, json::serialize(json::Value(std::move(body))), headers));
     if (!answer.ok()) return std::unexpected(server.error_of(answer));
     if (!answer.body.find("id")) return std::unexpected(server.bad_answer("answered without 'id'"));
     print_object(environment, options.output, answer.body);
@@ -141,7 +140,7 @@ void declare_create(Command& family, const roles::Environment& environment) {
 void declare_holds(Command& parent, const roles::Environment& environment) {
     Command family = parent.add("holds", "List, show, create, capture and release holds");
     Command list_command = family.add("list", "List holds, newest first");
-    const auto listed = declare_server_command<Options>(list_command, environment, list);
+    const auto listed = declare_server_command<Options>(list_command, environment, list, Formats::table_json_csv);
     list_command.option({"--account", "ACCOUNT", "Only holds of the account with this id or reference", no_variable},
                         listed->account);
     list_command.choice({"--state", "", "Only holds in this state", no_variable}, listed->state,

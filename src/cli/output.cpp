@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/csv.h"
 #include "cli/terminal.h"
 #include "roles/exit_code.h"
 
@@ -16,10 +17,50 @@ void print_json(const roles::Environment& environment, const json::Value& value)
     environment.out << printable_json(json::serialize(value)) << '\n';
 }
 
+// A line of CSV: what cell(i) appends to it, for i from 0.
+template <class Cell>
+void print_csv(const roles::Environment& environment, std::size_t cells, const Cell& cell) {
+    std::string line;
+    for (std::size_t i = 0; i < cells; ++i) {
+        if (i > 0) line.push_back(',');
+        cell(i, line);
+    }
+    environment.out << line << csv_line_end;
+}
+
+// A number stands there as it is, so that negative amounts stay numbers.
+void append_csv_cell(const json::Value* value, std::string& out) {
+    if (value && value->if_number())
+        out += cell_of(value);
+    else
+        append_csv_text(printable(cell_of(value)), out);
+}
+
+void print_csv_object(const roles::Environment& environment, const json::Object& object) {
+    print_csv(environment, object.size(),
+              [&](std::size_t i, std::string& line) { append_csv_text(printable(object[i].first), line); });
+    print_csv(environment, object.size(),
+              [&](std::size_t i, std::string& line) { append_csv_cell(&object[i].second, line); });
+}
+
+void print_csv_list(const roles::Environment& environment, std::span<const Field> fields,
+                    const std::vector<json::Value>& objects, bool continued) {
+    if (!continued)
+        print_csv(environment, fields.size(),
+                  [&](std::size_t i, std::string& line) { append_csv_text(fields[i].title, line); });
+    for (const json::Value& object : objects)
+        print_csv(environment, fields.size(),
+                  [&](std::size_t i, std::string& line) { append_csv_cell(object.find(fields[i].member), line); });
+}
+
 }  // namespace
 
-void declare_output_option(Command& command, OutputOptions& options) {
-    command.choice({"-o,--output", "", "How to print the result"}, options.format, {"table", "json"});
+void declare_output_option(Command& command, OutputOptions& options, Formats formats) {
+    const OptionText text{"-o,--output", "", "How to print the result"};
+    if (formats == Formats::table_json_csv)
+        command.choice(text, options.format, {"table", "json", "csv"});
+    else
+        command.choice(text, options.format, {"table", "json"});
 }
 
 int report(const roles::Environment& environment, const Error& error) {
@@ -35,6 +76,7 @@ std::string cell_of(const json::Value* value) {
 
 void print_object(const roles::Environment& environment, const OutputOptions& output, const json::Value& object) {
     if (output.json() || !object.if_object()) return print_json(environment, object);
+    if (output.csv()) return print_csv_object(environment, *object.if_object());
     std::vector<std::pair<std::string, std::string>> lines;
     std::size_t widest = 0;
     for (const auto& [name, value] : *object.if_object()) {
@@ -46,7 +88,8 @@ void print_object(const roles::Environment& environment, const OutputOptions& ou
 }
 
 void print_list(const roles::Environment& environment, const OutputOptions& output, std::span<const Field> fields,
-                const std::vector<json::Value>& objects) {
+                const std::vector<json::Value>& objects, bool continued) {
+    if (output.csv()) return print_csv_list(environment, fields, objects, continued);
     if (output.json()) {
         for (const json::Value& object : objects) print_json(environment, object);
         return;
@@ -66,21 +109,25 @@ Result<void> print_pages(const roles::Environment& environment, const OutputOpti
                          const PagedList& list) {
     std::vector<json::Value> for_table;
     std::string cursor;
-    for (std::int64_t left = list.limit; left > 0;) {
+    bool continued = false;
+    for (std::int64_t left = list.limit; left > 0; continued = true) {
         const std::string target = fmt::format("{}?limit={}{}{}", list.path, std::min(left, kPageMax), list.filters,
                                                query_of("cursor", cursor));
         LEDGERLINE_TRY(const json::Value page, server.get(target, list.member));
         LEDGERLINE_TRY(const json::Array objects, server.objects_of(page, list.member));
-        if (output.json())
-            print_list(environment, output, list.fields, objects);
+        if (output.streams())
+            print_list(environment, output, list.fields, objects, continued);
         else
             for_table.insert(for_table.end(), objects.begin(), objects.end());
         left -= static_cast<std::int64_t>(objects.size());
-        cursor = text_of(page, "next_cursor");
-        if (cursor.empty() || objects.empty()) break;
-        if (output.json() && !environment.out) return {};  // nobody reads it any more
+        // A page may be empty although more follow.
+        std::string next = text_of(page, "next_cursor");
+        if (!next.empty() && next == cursor) return std::unexpected(server.bad_answer("answered with the same cursor"));
+        cursor = std::move(next);
+        if (cursor.empty()) break;
+        if (output.streams() && !environment.out) return {};  // nobody reads it any more
     }
-    if (!output.json()) print_list(environment, output, list.fields, for_table);
+    if (!output.streams()) print_list(environment, output, list.fields, for_table);
     if (!cursor.empty())
         say(environment, fmt::format("There are more than {}: raise --limit to see the rest.", list.limit));
     return {};

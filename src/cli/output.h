@@ -1,7 +1,8 @@
-// How commands print results of the API or the database: tables for people, JSON for programs.
+// How commands print results of the API or the database: tables for people, JSON and CSV for programs.
 //
 // JSON on stdout is one document; for lists it is JSON Lines, one object per line, so that a list of any length can be
-// read as it arrives.
+// read as it arrives. CSV has a line of titles and one line per object (RFC 4180). Numbers stand there as they are; a
+// text that a spreadsheet would run as a formula has an apostrophe in front.
 #pragma once
 
 #include <functional>
@@ -19,8 +20,12 @@ namespace ledgerline::cli {
 struct OutputOptions {
     std::string format = "table";
     bool json() const { return format == "json"; }
+    bool csv() const { return format == "csv"; }
+    bool streams() const { return json() || csv(); }  // a table is printed once all of it is there
 };
-void declare_output_option(Command& command, OutputOptions& options);
+// What a command can print: csv is for lists and balances.
+enum class Formats { table_json, table_json_csv };
+void declare_output_option(Command& command, OutputOptions& options, Formats formats = Formats::table_json);
 
 // Prints the message to stderr, and returns the exit code for the error.
 int report(const roles::Environment& environment, const Error& error);
@@ -38,9 +43,9 @@ std::string cell_of(const json::Value* value);
 // One object: as JSON, or one line per member.
 void print_object(const roles::Environment& environment, const OutputOptions& output, const json::Value& object);
 
-// A list of objects.
+// A list of objects. continued: a part of a list whose titles are printed.
 void print_list(const roles::Environment& environment, const OutputOptions& output, std::span<const Field> fields,
-                const std::vector<json::Value>& objects);
+                const std::vector<json::Value>& objects, bool continued = false);
 
 inline constexpr std::int64_t list_limit_max = 1'000'000;
 

@@ -16,10 +16,11 @@ namespace ledgerline::cli {
 template <class Options>
 std::shared_ptr<Options> declare_server_command(
     Command& command, const roles::Environment& environment,
-    std::function<Result<int>(const roles::Environment&, const Options&, Server&)> work) {
+    std::function<Result<int>(const roles::Environment&, const Options&, Server&)> work,
+    Formats formats = Formats::table_json) {
     auto options = std::make_shared<Options>();
     declare_server_options(command, options->server);
-    declare_output_option(command, options->output);
+    declare_output_option(command, options->output, formats);
     command.action([&environment, options, work = std::move(work)] {
         auto server = Server::open(options->server);
         if (!server) return report(environment, server.error());

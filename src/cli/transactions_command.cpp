@@ -27,6 +27,7 @@ struct Options {
     std::string from;
     std::string to;
     std::string reference;
+    std::string since, until;
     json::Value metadata;
     std::int64_t amount_cents = 0;
     std::int64_t limit = 50;
@@ -48,12 +49,16 @@ Result<int> list(const roles::Environment& environment, const Options& options, 
     if (!options.account.empty()) {
         LEDGERLINE_TRY(id, resolve_account(server, options.account));
     }
-    LEDGERLINE_CHECK(print_pages(environment, options.output, server,
-                                 {.path = "/v1/transactions",
-                                  .filters = query_of("account_id", id) + query_of("status", options.status),
-                                  .member = "transactions",
-                                  .limit = options.limit,
-                                  .fields = kTransactionFields}));
+    LEDGERLINE_CHECK(
+        print_pages(environment, options.output, server,
+                    {.path = "/v1/transactions",
+                     .filters = query_of("account_id", id) + query_of("status", options.status) +
+                                query_of("type", options.type) + query_of("currency", options.currency) +
+                                query_of("reference", options.reference) + query_of("idempotency_key", options.key) +
+                                query_of("created_after", options.since) + query_of("created_before", options.until),
+                     .member = "transactions",
+                     .limit = options.limit,
+                     .fields = kTransactionFields}));
     return roles::exit_ok;
 }
 
@@ -179,19 +184,31 @@ void declare_post(Command& family, const roles::Environment& environment) {
         "Exit code 1 if the transaction was refused or is FAILED.");
 }
 
+void declare_list(Command& family, const roles::Environment& environment) {
+    Command command = family.add("list", "List transactions, newest first");
+    const auto options = declare_server_command<Options>(command, environment, list, Formats::table_json_csv);
+    command.option({"--account", "ACCOUNT", "Only transactions of the account with this id or reference", no_variable},
+                   options->account);
+    command.choice({"--status", "", "Only transactions with this status", no_variable}, options->status,
+                   {"PENDING", "PROCESSING", "PROCESSED", "FAILED"});
+    command.choice({"--type", "", "Only transactions of this type", no_variable}, options->type,
+                   {"DEBIT", "CREDIT", "TRANSFER", "HOLD", "CAPTURE", "RELEASE", "REVERSAL"});
+    declare_currency(command, options->currency, "Only transactions in this currency", false);
+    command.option({"--reference", "TEXT", "Only transactions with this reference of yours", no_variable},
+                   options->reference);
+    command.option({"--key", "KEY", "Only transactions with this idempotency key; fast with --account", no_variable},
+                   options->key);
+    declare_time(command, "--since", "Only transactions accepted at this time or later", options->since);
+    declare_time(command, "--until", "Only transactions accepted before this time", options->until);
+    command.option({"--limit", "N", "Print at most this many", no_variable}, options->limit, 1, list_limit_max);
+    command.notes("Example:\n  ledgerline tx list --account alice --status FAILED --since 2026-01-01T00:00:00Z");
+}
+
 }  // namespace
 
 void declare_transactions(Command& parent, const roles::Environment& environment) {
     Command family = parent.add("tx", "List, show, trace and post transactions and transfers");
-    Command list_command = family.add("list", "List transactions, newest first");
-    const auto listed = declare_server_command<Options>(list_command, environment, list);
-    list_command.option(
-        {"--account", "ACCOUNT", "Only transactions of the account with this id or reference", no_variable},
-        listed->account);
-    list_command.choice({"--status", "", "Only transactions with this status", no_variable}, listed->status,
-                        {"PENDING", "PROCESSING", "PROCESSED", "FAILED"});
-    list_command.option({"--limit", "N", "Print at most this many", no_variable}, listed->limit, 1, list_limit_max);
-    list_command.notes("Example:\n  ledgerline tx list --account alice --status FAILED");
+    declare_list(family, environment);
 
     Command show_command = family.add("show", "Show one transaction");
     const auto shown = declare_server_command<Options>(show_command, environment, show);

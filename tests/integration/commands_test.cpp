@@ -94,6 +94,77 @@ TEST_F(Commands, AccountsAreChangedUntilTheyAreClosed) {
     EXPECT_THAT(call({"accounts", "changes", "alice"}).out, HasSubstr("done"));
 }
 
+TEST_F(Commands, StatementsOfAPeriodGoOverAllPagesAsCsv) {
+    server_.account(R"("currency":"EUR","reference":"alice")");
+    for (const char* key : {"=k1", "k2", "k3"}) server_.apply(post(key));
+    server_.database().run(
+        "SET session_replication_role = replica; "
+        "UPDATE decisions SET processed_at = timestamptz '2026-01-01 00:00:00Z' + seq * interval '1 h'");
+    const auto statement = [&](std::vector<std::string> more) {
+        more.insert(more.begin(), {"accounts", "entries", "alice"});
+        return call(more);
+    };
+    const CommandOutcome all = statement({"-o", "csv", "--order", "asc"});
+    EXPECT_EQ(all.code, roles::exit_ok) << all.err;
+    EXPECT_EQ(all.lines(), 4);
+    EXPECT_TRUE(
+        all.out.starts_with("seq,type,net_cents,balance_after_cents,processed_at,transaction_id,"
+                            "idempotency_key,reference\r\n1,CREDIT,100,100,2026-01-01T01:00:00.000000Z,"))
+        << all.out;
+    EXPECT_THAT(all.out, HasSubstr(",'=k1,\r\n2,")) << "not a formula";
+    EXPECT_EQ(statement({"-o", "csv", "--limit", "1"}).lines(), 2);
+    const CommandOutcome part =
+        statement({"-o", "json", "--from", "2026-01-01T02:00:00Z", "--to", "2026-01-01T03:00:00Z"});
+    EXPECT_EQ(part.lines(), 1);
+    EXPECT_EQ(part.at("idempotency_key"), "k2");
+    EXPECT_EQ(statement({"--from", "noon"}).code, roles::exit_usage);
+    EXPECT_THAT(statement({"--from", "noon"}).err, HasSubstr("--from must be an RFC 3339 time"));
+    EXPECT_EQ(statement({"--order", "up"}).code, roles::exit_usage);
+
+    const auto balance = [&](std::vector<std::string> more) {
+        more.insert(more.begin(), {"accounts", "balance", "alice", "-o", "json"});
+        return call(more).at("balance_cents");
+    };
+    EXPECT_EQ(balance({}), "300");
+    EXPECT_EQ(balance({"--at", "2026-01-01T02:00:00Z"}), "200");
+    EXPECT_EQ(call({"trial-balance", "-o", "csv"}).out,
+              "currency,accounts,balance_cents,held_cents,external_cents\r\nEUR,1,300,0,-300\r\n");
+}
+
+// The list is one of 1500 rows, so of two pages.
+TEST_F(Commands, CsvHasItsTitlesOnce) {
+    const std::string account = server_.account(R"("currency":"EUR","reference":"alice")");
+    server_.database().run(
+        "INSERT INTO account_settings (id, currency, lane, created_at, updated_at) "
+        "SELECT id, 'EUR', lane_of(id), now(), now() FROM (SELECT gen_random_uuid() AS id FROM generate_series(1, "
+        "1499)) i");
+    const CommandOutcome listed = call({"accounts", "list", "--limit", "2000", "-o", "csv"});
+    EXPECT_EQ(listed.code, roles::exit_ok) << listed.err;
+    EXPECT_EQ(listed.lines(), 1501);
+    EXPECT_EQ(listed.out.find("balance_cents", listed.out.find("created_at")), std::string::npos);
+    EXPECT_EQ(call({"version", "-o", "csv"}).code, roles::exit_usage) << "no list";
+}
+
+TEST_F(Commands, TransactionsAreFoundByAnyFilters) {
+    server_.account(R"("currency":"EUR","reference":"alice")");
+    post("k1");
+    const std::string id = post("k2", "DEBIT");
+    const auto found = [&](std::vector<std::string> filters) {
+        filters.insert(filters.begin(), {"tx", "list", "-o", "json"});
+        return call(filters);
+    };
+    EXPECT_EQ(found({"--type", "DEBIT"}).at("id"), id);
+    EXPECT_EQ(found({"--key", "k2", "--account", "alice"}).at("id"), id);
+    EXPECT_EQ(found({"--key", "k2"}).lines(), 1);
+    EXPECT_EQ(found({"--currency", "EUR"}).lines(), 2);
+    EXPECT_EQ(found({"--currency", "USD"}).lines(), 0);
+    EXPECT_EQ(found({"--reference", "r"}).lines(), 0);
+    EXPECT_EQ(found({"--since", "2020-01-01T00:00:00Z", "--until", "2100-01-01T00:00:00+01:00"}).lines(), 2);
+    EXPECT_EQ(found({"--until", "2020-01-01T00:00:00Z"}).lines(), 0);
+    EXPECT_EQ(found({"--since", "2020"}).code, roles::exit_usage);
+    EXPECT_EQ(found({"--type", "PAYMENT"}).code, roles::exit_usage);
+}
+
 TEST_F(Commands, TablesHaveTitlesAndAlignedNumbers) {
     server_.account(R"("currency":"EUR","reference":"alice")");
     const CommandOutcome listed = call({"accounts", "list"});

@@ -25,11 +25,16 @@ protected:
         for (const std::string& account : {account_, other_})
             lists_.insert(
                 lists_.end(),
-                {"/v1/accounts/" + account + "/entries?", "/v1/transactions?account_id=" + account,
-                 "/v1/transactions?status=PROCESSED&account_id=" + account, "/v1/dead-letters?account_id=" + account});
+                {"/v1/accounts/" + account + "/entries?", "/v1/accounts/" + account + "/entries?order=asc",
+                 "/v1/accounts/" + account + "/entries?from=2020-01-01T00:00:00Z",
+                 "/v1/transactions?account_id=" + account, "/v1/transactions?status=PROCESSED&account_id=" + account,
+                 "/v1/dead-letters?account_id=" + account});
         lists_.insert(lists_.end(), {"/v1/accounts?", "/v1/accounts?status=ACTIVE", "/v1/transactions?",
                                      "/v1/transactions?status=PROCESSED", "/v1/transactions?status=PROCESSING",
-                                     "/v1/dead-letters?", "/v1/dead-letters?state=PARKED"});
+                                     "/v1/transactions?type=CREDIT", "/v1/transactions?currency=EUR",
+                                     "/v1/transactions?created_after=2020-01-01T00:00:00Z",
+                                     "/v1/transactions?created_before=2100-01-01T00:00:00Z", "/v1/dead-letters?",
+                                     "/v1/dead-letters?state=PARKED"});
     }
 
     Answer page(const std::string& list, const std::string& more) const {

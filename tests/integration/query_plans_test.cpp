@@ -23,6 +23,8 @@ struct Layout {
     const char* name;
     int transactions;
     const char* account;  // the number of the account, 0 to 999, of transaction t
+    // In each of the 48 lanes: so many are published and not applied, and as many again not even published.
+    int waiting = 40;
 
     friend void PrintTo(const Layout& layout, std::ostream* out) { *out << layout.name; }
 };
@@ -31,8 +33,8 @@ constexpr Layout kLayouts[] = {
     // Nearly everything belongs to one account, and so to one lane: the planner's idea of a lane is far off.
     {"Skewed", 300'000, "CASE WHEN t % 100 < 99 THEN 0 ELSE t / 100 % 1000 END"},
 };
-// In each of the 48 lanes: so many are published and not applied, and as many again not even published.
-constexpr int kWaitingPerStage = 40;
+// Most of it waits. For the lists alone: what operators ask of the views may read all that waits.
+constexpr Layout kBacklog = {"Backlog", 300'000, "t % 1000", 2'500};
 // What one query may touch of the big tables: all that waits, one account's rows or one page's, and their parts.
 constexpr double kRowsMax = 12'000;
 
@@ -47,11 +49,14 @@ SELECT ('00000000-0000-7000-8000-' || lpad(to_hex(a), 12, '0'))::uuid, 'EUR', a 
        CASE WHEN a % 100 = 0 THEN 'SUSPENDED' ELSE 'ACTIVE' END, now(), now()
 FROM generate_series(0, 999) a;
 INSERT INTO accepted (id, account_id, amount_cents, net_cents, places, schema_version, currency, type, idempotency_key,
-                      lane, seq, event_id, created_at)
+                      reference, lane, seq, event_id, created_at, terms)
 SELECT (lpad(to_hex(t), 8, '0') || '-0000-7000-8000-000000000000')::uuid,
        ('00000000-0000-7000-8000-' || lpad(to_hex(account), 12, '0'))::uuid,
-       100, 100, 1, 1, 'EUR', 'CREDIT', t::text, account % 48,
-       row_number() OVER (PARTITION BY account % 48 ORDER BY t), gen_random_uuid(), now()
+       100, 100, 1, 1, 'EUR', CASE WHEN t % 10 = 1 THEN 'HOLD' ELSE 'CREDIT' END, t::text,
+       CASE WHEN t % 10 = 0 THEN 'often' END, account % 48,
+       row_number() OVER (PARTITION BY account % 48 ORDER BY t), gen_random_uuid(),
+       timestamptz '2026-01-01 00:00:00+00' + t * interval '1 ms',
+       CASE WHEN t % 10 = 1 THEN jsonb_build_object('expires_in_s', 60) END
 FROM (SELECT t, {account} AS account FROM generate_series(0, {transactions} - 1) t) numbered;
 INSERT INTO dead_letters (id, event_id, transaction_id, account_id, lane, seq, topic, partition, "offset", payload,
                           payload_encoding, value_sha256, error_class, error_code, error_message, attempts,
@@ -62,7 +67,7 @@ FROM accepted WHERE seq = 1000;
 WITH last AS (SELECT lane, max(seq) AS seq FROM accepted GROUP BY lane)
 INSERT INTO decisions (lane, seq, transaction_id, account_id, amount_cents, balance_after_cents, floor_cents,
                        processed_at, kind, failure_code, dead_letter_id)
-SELECT t.lane, t.seq, t.id, t.account_id, t.net_cents, 1, 0, now(),
+SELECT t.lane, t.seq, t.id, t.account_id, t.net_cents, 1, 0, t.created_at + interval '5 ms',
        CASE WHEN t.seq = 1000 THEN 'PARKED' WHEN t.seq % 1000 = 7 THEN 'REFUSED' ELSE 'POSTED' END,
        CASE WHEN t.seq % 1000 = 7 THEN 'insufficient_balance' END,
        (SELECT l.id FROM dead_letters l WHERE l.lane = t.lane AND l.seq = t.seq)
@@ -72,7 +77,7 @@ SET session_replication_role = origin;
 ANALYZE;
 )",
                        fmt::arg("account", layout.account), fmt::arg("transactions", layout.transactions),
-                       fmt::arg("waiting", kWaitingPerStage));
+                       fmt::arg("waiting", layout.waiting));
 }
 
 double number(const json::Value& node, std::string_view name) {
@@ -163,6 +168,12 @@ protected:
         ASSERT_TRUE(loaded_->connection().run_script("SET plan_cache_mode = auto"));
     }
 
+    // All lists of transactions that the API answers, and what belongs to them.
+    static void lists_by_id();
+    static void lists_by_place();
+    static void account_lists();
+    static void pages_and_statements();
+
     // What a query gives, as an array for EXECUTE, which takes no subqueries.
     static std::string array(const std::string& query, const std::string& type) {
         return fmt::format("'{}'::{}[]", loaded_->database().value(fmt::format("SELECT ARRAY({})", query)), type);
@@ -171,6 +182,10 @@ protected:
     static inline std::map<std::string, std::unique_ptr<LoadedDatabase>> loaded_by_layout_;
     static inline LoadedDatabase* loaded_ = nullptr;  // of this test's layout
 };
+// The same where most of it waits.
+class BacklogPlans : public QueryPlans {};
+INSTANTIATE_TEST_SUITE_P(Layouts, BacklogPlans, testing::Values(kBacklog),
+                         [](const auto& layout) { return layout.param.name; });
 INSTANTIATE_TEST_SUITE_P(Layouts, QueryPlans, testing::ValuesIn(kLayouts),
                          [](const auto& layout) { return layout.param.name; });
 
@@ -181,29 +196,96 @@ const std::string kAllLanes = [] {
     return lanes + "}'::integer[]";
 }();
 constexpr const char* kAccount = "'00000000-0000-7000-8000-00000000002a'";
+constexpr const char* kHolder = "'00000000-0000-7000-8000-000000000029'";  // all its transactions are holds
+constexpr const char* kBusiestAccount = "'00000000-0000-7000-8000-000000000000'";
 constexpr const char* kTransaction = "'00001388-0000-7000-8000-000000000000'";
 
-TEST_P(QueryPlans, OfTheTransactionLists) {
-    const std::string last = "'ffffffff-ffff-ffff-ffff-ffffffffffff', 1001, 1048576";
-    const std::string middle = "'0007a120-0000-0000-0000-000000000000', 1001, 1048576";
-    for (const std::string& page : {last, middle}) {
-        for (const auto& statement : {sql::ApiTransactionsPage::statement, sql::ApiTransactionsProcessed::statement,
-                                      sql::ApiTransactionsFailed::statement, sql::ApiTransactionsPending::statement,
-                                      sql::ApiTransactionsProcessing::statement})
-            expect_bounded(statement, page);
-        for (const auto& statement :
-             {sql::ApiAccountTransactionsPage::statement, sql::ApiAccountTransactionsProcessed::statement,
-              sql::ApiAccountTransactionsFailed::statement, sql::ApiAccountTransactionsPending::statement,
-              sql::ApiAccountTransactionsProcessing::statement})
-            expect_bounded(statement, page + ", " + kAccount);
+// The filters of a scan in its arguments' order.
+constexpr const char* kNoFilters = "NULL, NULL, NULL, NULL, NULL, NULL";
+constexpr const char* kRareFilters = "'DEBIT', NULL, NULL, NULL, NULL, NULL";  // nothing fits
+constexpr const char* kTimes =
+    "NULL, NULL, NULL, NULL, '2026-01-01 00:03:20+00'::timestamptz, '2026-01-01 00:04:10+00'::timestamptz";
+
+void QueryPlans::lists_by_id() {
+    for (const char* before : {"'ffffffff-ffff-ffff-ffff-ffffffffffff'", "'0007a120-0000-0000-0000-000000000000'"})
+        for (const char* filters : {kNoFilters, kRareFilters})
+            for (const auto& statement :
+                 {sql::ApiScanTransactions::statement, sql::ApiScanHolds::statement, sql::ApiScanRefused::statement,
+                  sql::ApiScanParked::statement, sql::ApiScanByReference::statement})
+                expect_bounded(statement, fmt::format("{}, 3000, {}", before, filters));
+    for (const char* state : {"NULL", "'OPEN'", "'FAILED'"}) {
+        const std::string scan = fmt::format("'ffffffff-ffff-ffff-ffff-ffffffffffff', 2000, {}", state);
+        expect_bounded(sql::ApiScanHoldsByState::statement, scan);
+        for (const char* account : {kHolder, kBusiestAccount})
+            expect_bounded(sql::ApiScanAccountHolds::statement, fmt::format("{}, {}", scan, account));
+        expect_bounded(sql::ApiHoldsOfPage::statement,
+                       array("SELECT id FROM accepted WHERE type = 'HOLD' ORDER BY id DESC LIMIT 2000", "uuid") +
+                           fmt::format(", {}, 1001, 1048576", state));
     }
+    expect_bounded(sql::ApiScanByReference::statement,
+                   "'ffffffff-ffff-ffff-ffff-ffffffffffff', 3000, NULL, NULL, 'often', NULL, NULL, NULL");
 }
+
+void QueryPlans::lists_by_place() {
+    for (const char* before : {"NULL", "2048003"})
+        for (const char* filters : {kNoFilters, kRareFilters, kTimes}) {
+            expect_bounded(sql::ApiScanCreated::statement, fmt::format("{}, 3000, {}", before, filters));
+            for (const char* status : {"PENDING", "PROCESSING"})
+                expect_bounded(sql::ApiScanWaiting::statement,
+                               fmt::format("{}, 3000, {}, '{}'", before, filters, status));
+        }
+}
+
+void QueryPlans::account_lists() {
+    const std::string newest = "9223372036854775807", middle = "3000";
+    for (const char* account : {kAccount, kBusiestAccount})
+        for (const std::string& before : {newest, middle})
+            for (const char* filters : {kNoFilters, kRareFilters, kTimes}) {
+                const std::string scan = fmt::format("{}, 3000, {}, {}", before, filters, account);
+                expect_bounded(sql::ApiScanAccount::statement, scan + ", 10000");
+                expect_bounded(sql::ApiScanAccountPosted::statement, scan);
+                expect_bounded(sql::ApiScanAccountRefused::statement, scan);
+                for (const char* status : {"'PENDING'", "'PROCESSING'"})
+                    expect_bounded(sql::ApiScanAccountWaiting::statement, fmt::format("{}, {}", scan, status));
+                expect_bounded(sql::ApiScanAccountKey::statement,
+                               fmt::format("{}, 3000, NULL, NULL, NULL, '42', NULL, NULL, {}", before, account));
+                expect_bounded(sql::ApiScanAccountParked::statement,
+                               fmt::format("'ffffffff-ffff-ffff-ffff-ffffffffffff', 3000, {}, {}", filters, account));
+            }
+}
+
+void QueryPlans::pages_and_statements() {
+    expect_bounded(sql::ApiTransactionsOfPage::statement,
+                   array("SELECT id FROM accepted WHERE lane = 0 AND seq BETWEEN 3000 AND 5999", "uuid") +
+                       ", NULL, 1001, 1048576");
+    expect_bounded(sql::ApiTransactionsOfPage::statement,
+                   array("SELECT id FROM accepted WHERE lane = 0 AND seq BETWEEN 3000 AND 5999", "uuid") +
+                       ", 'PENDING', 1001, 1048576");
+    const std::string from = "'2026-01-01 00:03:20+00'::timestamptz", to = "'2026-01-01 00:04:10+00'::timestamptz";
+    for (const char* account : {kAccount, kBusiestAccount}) {
+        for (const std::string& period : {from + ", " + to, "NULL, " + to, from + ", NULL", std::string("NULL, NULL")})
+            expect_bounded(sql::ApiStatementPeriod::statement, fmt::format("{}, {}", account, period));
+        for (const auto& statement : {sql::ApiEntriesNewest::statement, sql::ApiEntriesOldest::statement})
+            expect_bounded(statement, fmt::format("{}, 0, 9223372036854775807, 1001", account));
+        for (const std::string& at : {from, std::string("NULL")})
+            expect_bounded(sql::ApiBalanceAt::statement, fmt::format("{}, {}", account, at));
+    }
+    expect_bounded(sql::ApiTrialBalance::statement, "");
+}
+
+TEST_P(QueryPlans, OfTheListsById) { lists_by_id(); }
+TEST_P(BacklogPlans, OfTheListsById) { lists_by_id(); }
+TEST_P(QueryPlans, OfTheListsByPlace) { lists_by_place(); }
+TEST_P(BacklogPlans, OfTheListsByPlace) { lists_by_place(); }
+TEST_P(QueryPlans, OfAnAccountsLists) { account_lists(); }
+TEST_P(BacklogPlans, OfAnAccountsLists) { account_lists(); }
+TEST_P(QueryPlans, OfPagesAndStatements) { pages_and_statements(); }
+TEST_P(BacklogPlans, OfPagesAndStatements) { pages_and_statements(); }
 
 TEST_P(QueryPlans, OfTheLookUps) {
     expect_bounded(sql::ApiTransactionsById::statement, fmt::format("ARRAY[{}]::uuid[]", kTransaction));
     expect_bounded(sql::ApiTransactionsById::statement,
                    array("SELECT id FROM accepted WHERE lane = 0 AND seq BETWEEN 5000 AND 5999", "uuid"));
-    expect_bounded(sql::ApiEntriesPage::statement, fmt::format("{}, 9223372036854775807, 1001", kAccount));
     expect_bounded(sql::ApiAccountChangesPage::statement,
                    fmt::format("{}, 9223372036854775807, 1001, 1048576", kAccount));
     for (const char* status : {"ACTIVE", "SUSPENDED", "CLOSED"})
@@ -222,12 +304,12 @@ TEST_P(QueryPlans, OfIntake) {
     expect_bounded(sql::IntakeLockLanes::statement, kAllLanes);
     expect_bounded(sql::IntakeLockFreeLanes::statement, kAllLanes);
     expect_bounded(sql::IntakeReadAccounts::statement, accounts);
-    expect_bounded(sql::IntakeReadKeys::statement,
-                   fmt::format("{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}", column("100", "bigint"), column("'EUR'", "text"),
-                               column("'CREDIT'", "text"), array("SELECT generate_series(0, 499)", "text"),
-                               column("NULL", "jsonb"), column("NULL", "text"), column("NULL", "jsonb"),
-                               column("NULL", "text"), column("NULL", "jsonb"),
-                               array("SELECT generate_series(1, 500)", "integer"), accounts));
+    expect_bounded(
+        sql::IntakeReadKeys::statement,
+        fmt::format("{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}", column("100", "bigint"), column("'EUR'", "text"),
+                    column("'CREDIT'", "text"), array("SELECT generate_series(0, 499)", "text"),
+                    column("NULL", "jsonb"), column("NULL", "text"), column("NULL", "jsonb"), column("NULL", "text"),
+                    column("NULL", "jsonb"), array("SELECT generate_series(1, 500)", "integer"), accounts));
 }
 
 TEST_P(QueryPlans, OfTheWorkerAndThePublisher) {

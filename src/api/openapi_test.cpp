@@ -138,11 +138,9 @@ TEST_F(OpenApi, MarksPlacesAsInternal) {
 
 // {the resource's plural, next_cursor, has_more}
 TEST_F(OpenApi, GivesEveryListTheSameEnvelope) {
-    const std::map<std::string, const char*> lists = {{"AccountPage", "accounts"},
-                                                      {"EntryPage", "entries"},
-                                                      {"TransactionPage", "transactions"},
-                                                      {"DeadLetterPage", "dead_letters"},
-                                                      {"Lanes", "lanes"}};
+    const std::map<std::string, const char*> lists = {
+        {"AccountPage", "accounts"},        {"EntryPage", "entries"}, {"TransactionPage", "transactions"},
+        {"DeadLetterPage", "dead_letters"}, {"Assets", "assets"},     {"Lanes", "lanes"}};
     for (const auto& [name, plural] : lists) {
         Names required;
         for (const json::Value& each : *schema(name).find("required")->if_array()) required.insert(*each.if_string());

@@ -1,7 +1,7 @@
 #include <fmt/format.h>
 
 #include "base/money.h"
-#include "base/uuid.h"
+#include "cli/amounts.h"
 #include "cli/cli.h"
 #include "cli/field_options.h"
 #include "cli/server.h"
@@ -27,17 +27,13 @@ struct Options {
 const Field kAccountFields[] = {{"id", "id"},
                                 {"reference", "reference"},
                                 {"status", "status"},
-                                {"currency", "currency"},
-                                {"balance_cents", "balance_cents", Align::right},
-                                {"min_balance_cents", "min_balance_cents", Align::right},
+                                {"balance", "balance", Align::right},
+                                {"min_balance", "min_balance", Align::right},
                                 {"created_at", "created_at"}};
 
-const Field kEntryFields[] = {{"seq", "seq", Align::right},
-                              {"type", "type"},
-                              {"net_cents", "net_cents", Align::right},
-                              {"balance_after_cents", "balance_after_cents", Align::right},
-                              {"processed_at", "processed_at"},
-                              {"transaction_id", "transaction_id"}};
+const Field kEntryFields[] = {{"seq", "seq", Align::right},     {"type", "type"},
+                              {"net", "net", Align::right},     {"balance_after", "balance_after", Align::right},
+                              {"processed_at", "processed_at"}, {"transaction_id", "transaction_id"}};
 
 Result<int> list(const roles::Environment& environment, const Options& options, Server& server) {
     LEDGERLINE_CHECK(
@@ -53,7 +49,7 @@ Result<int> list(const roles::Environment& environment, const Options& options, 
 Result<int> show(const roles::Environment& environment, const Options& options, Server& server) {
     LEDGERLINE_TRY(const std::string id, resolve_account(server, options.account));
     LEDGERLINE_TRY(const json::Value account, server.get("/v1/accounts/" + id, "id"));
-    print_object(environment, options.output, account);
+    print_answer(environment, options.output, account, server);
     return roles::exit_ok;
 }
 
@@ -61,14 +57,10 @@ Result<int> create(const roles::Environment& environment, const Options& options
     json::Object body = {{"currency", options.currency}, {"min_balance_cents", options.min_balance_cents}};
     if (!options.reference.empty()) body.emplace_back("reference", options.reference);
     if (!options.metadata.is_null()) body.emplace_back("metadata", options.metadata);
-    const std::string key = options.idempotency_key.empty()
-                                ? UuidGenerator(environment.clock, environment.random).next().to_string()
-                                : options.idempotency_key;
-    auto account = server.send("POST", "/v1/accounts", body, "id", {{"Idempotency-Key", key}});
-    if (!account && http::may_have_been_executed(account.error()))
-        account.error().message += fmt::format("; repeat the command with --idempotency-key {} to find out", key);
-    LEDGERLINE_CHECK(account);
-    print_object(environment, options.output, *account);
+    const std::string key = key_or_new(environment, options.idempotency_key);
+    const auto account = server.send("POST", "/v1/accounts", body, "id", {{"Idempotency-Key", key}});
+    if (!account) return std::unexpected(with_key(account.error(), "--idempotency-key", key));
+    print_answer(environment, options.output, *account, server);
     return roles::exit_ok;
 }
 
@@ -77,17 +69,23 @@ Result<int> set_status(const roles::Environment& environment, const Options& opt
     LEDGERLINE_TRY(const std::string id, resolve_account(server, options.account));
     LEDGERLINE_TRY(const json::Value account,
                    server.send("PATCH", "/v1/accounts/" + id, json::Object{{"status", status}}, "id"));
-    print_object(environment, options.output, account);
+    print_answer(environment, options.output, account, server);
     return roles::exit_ok;
 }
 
 Result<int> entries(const roles::Environment& environment, const Options& options, Server& server) {
     LEDGERLINE_TRY(const std::string id, resolve_account(server, options.account));
+    std::string currency;  // which entries do not name
+    if (!options.output.json()) {
+        LEDGERLINE_TRY(const json::Value account, server.get("/v1/accounts/" + id, "currency"));
+        currency = text_of(account, "currency");
+    }
     LEDGERLINE_CHECK(print_pages(environment, options.output, server,
                                  {.path = "/v1/accounts/" + id + "/entries",
                                   .member = "entries",
                                   .limit = options.limit,
-                                  .fields = kEntryFields}));
+                                  .fields = kEntryFields,
+                                  .currency = currency}));
     return roles::exit_ok;
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "cli/amounts.h"
 #include "cli/terminal.h"
 #include "roles/exit_code.h"
 
@@ -80,7 +81,8 @@ Result<void> print_pages(const roles::Environment& environment, const OutputOpti
         if (cursor.empty() || objects.empty()) break;
         if (output.json() && !environment.out) return {};  // nobody reads it any more
     }
-    if (!output.json()) print_list(environment, output, list.fields, for_table);
+    if (!output.json())
+        print_list(environment, output, list.fields, for_people(for_table, amounts_of(server), list.currency));
     if (!cursor.empty())
         say(environment, fmt::format("There are more than {}: raise --limit to see the rest.", list.limit));
     return {};

@@ -25,7 +25,8 @@ void declare_output_option(Command& command, OutputOptions& options);
 // Prints the message to stderr, and returns the exit code for the error.
 int report(const roles::Environment& environment, const Error& error);
 
-// A column of a list: the object member that it shows.
+// A column of a list: the object member that it shows. Of what a server answered, an amount's member is named as people
+// read it (cli/amounts.h): "amount" rather than "amount_cents".
 struct Field {
     std::string member;
     std::string title;
@@ -51,6 +52,7 @@ struct PagedList {
     std::string member;     // the array in the answer
     std::int64_t limit = 0;
     std::span<const Field> fields;
+    std::string currency{};  // of amounts in objects that name none
 };
 
 // Reads at most limit objects of the list and prints them. Says on stderr when there are more.

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 
+#include "base/amount_text.h"
 #include "cli/cli.h"
 #include "cli/import/check.h"
 #include "cli/import/file.h"

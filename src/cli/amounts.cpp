@@ -39,7 +39,7 @@ std::string text_of_leg(const json::Value& leg, const WriteAmount& write) {
 
 WriteAmount amounts_of(Server& server) {
     return [&server](std::int64_t cents, const std::string& currency) {
-        const auto asset = currency.empty() ? std::nullopt : server.asset(currency);
+        const auto asset = server.asset(currency);
         return amount_text(cents, asset && *asset ? (*asset)->exponent : std::nullopt, currency);
     };
 }
@@ -90,7 +90,7 @@ void declare_amount(Command& command, AmountOptions& options, const std::string&
 Result<std::int64_t> cents_of(const AmountOptions& options, const std::string& currency, Server& server) {
     if (options.cents) return *options.cents;
     if (options.text.empty()) return bad_amount("--amount or --amount-cents is required");
-    LEDGERLINE_TRY(const std::optional<Asset> asset, server.asset(currency));
+    LEDGERLINE_TRY(const Asset* asset, server.asset(currency));
     if (!asset || !asset->exponent)
         return bad_amount(
             fmt::format("--amount: it is not known how many decimals {} has; give --amount-cents", currency));

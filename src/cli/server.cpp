@@ -133,14 +133,13 @@ Result<json::Array> Server::objects_of(const json::Value& answer, std::string_vi
     return std::unexpected(bad_answer(fmt::format("answered without a list of objects in '{}'", member)));
 }
 
-Result<std::optional<Asset>> Server::asset(std::string_view code) {
+Result<const Asset*> Server::asset(std::string_view code) {
     const Asset* iso = find_asset(code);
-    if (iso && iso->exponent) return *iso;
+    if ((iso && iso->exponent) || !is_currency_form(code)) return iso;
     if (!assets_) assets_ = read_assets();
     if (!*assets_) return std::unexpected(assets_->error());
     const auto found = std::ranges::find(**assets_, code, &Asset::code);
-    if (found != (*assets_)->end()) return *found;
-    return iso ? std::optional(*iso) : std::nullopt;
+    return found != (*assets_)->end() ? &*found : iso;
 }
 
 Result<std::vector<Asset>> Server::read_assets() {

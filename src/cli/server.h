@@ -63,9 +63,9 @@ public:
                              std::string_view member, const std::vector<http::Header>& headers = {});
     // The objects in the list that is this member of the answer.
     Result<json::Array> objects_of(const json::Value& answer, std::string_view member) const;
-    // The asset with that code; nothing when the server has none. What ISO 4217 says is known; the server is asked for
+    // The asset with that code; null when the server has none. What ISO 4217 says is known; the server is asked for
     // everything else, once. One from before it had assets of its own has only ISO 4217's.
-    Result<std::optional<Asset>> asset(std::string_view code);
+    Result<const Asset*> asset(std::string_view code);
     // The error in an answer that is not ok().
     Error error_of(const Answer& answer) const { return answer.error(url_); }
     // The error for an answer that Ledgerline would not give. what: what is wrong with it. Code "bad_answer" (retry: a

@@ -37,10 +37,10 @@ TEST_F(Amounts, OfOnesOwnAssetsAreKeptLikeThoseOfCurrencies) {
     EXPECT_THAT(ApiClient(up.port()).get("/v1/assets").text(), HasSubstr(R"({"code":"PTS","exponent":0})"));
     for (const char* name : {"alice", "bob"})
         run(fmt::format("$L accounts create --currency XBT --reference {}", name));
-    run("$L tx post --account alice --type CREDIT --amount 21000000.00000001 --currency XBT");
+    run("$L tx post --account alice --type CREDIT --amount 9999999.00000001 --currency XBT");
     EXPECT_THAT(run("$L tx transfer --from alice --to bob --amount 0.5 --currency XBT"),
                 ContainsRegex("\nlegs\\[0\\] +0.50000000 XBT from "));
-    EXPECT_THAT(run("$L accounts show alice"), ContainsRegex("\nbalance +20,999,999.50000001 XBT\n"));
+    EXPECT_THAT(run("$L accounts show alice"), ContainsRegex("\nbalance +9,999,998.50000001 XBT\n"));
     EXPECT_THAT(run("$L holds capture --amount 0.25 "
                     "$($L holds create --account bob --amount 0.5 --currency XBT -o json | grep -o '[-0-9a-f]\\{36\\}' "
                     "| head -n 1)"),
@@ -53,6 +53,33 @@ TEST_F(Amounts, OfOnesOwnAssetsAreKeptLikeThoseOfCurrencies) {
     EXPECT_THAT(refused.err, HasSubstr("currency must be the code of an asset"));
     EXPECT_EQ(shell(dir_.path(), "$L tx post --account carol --type CREDIT --amount 1.5 --currency PTS", up.url()).err,
               "ledgerline: --amount must be an amount without decimals: PTS has none, not '1.5'\n");
+    expect_clean(up, dir_.path() / "data");
+}
+
+TEST_F(Amounts, AreImportedAsTheyAreWritten) {
+    const std::string assets = write("assets", "PTS 0\nXBT 8\n");
+    UpProcess up(dir_.path() / "data", 0, "127.0.0.1", {"--assets-file", assets});
+    write("in.csv",
+          "reference,from,to,amount,currency,note\n"
+          "r1,external,alice,0.00000002,XBT,\nr2,alice,bob,0.00000001,XBT,rent\nr3,external,carol,7,PTS,\n"
+          "r4,bob,alice,0.5,XBT,more than there is\n");
+    const Shelled first = shell(dir_.path(), "$L import in.csv", up.url());
+    EXPECT_EQ(first.code, 0) << first.err;
+    EXPECT_THAT(first.out, ContainsRegex("processed +3\nrefused: insufficient_balance +1\n"));
+    EXPECT_THAT(first.out, HasSubstr("4 of 4 rows settled"));
+    const Shelled again = shell(dir_.path(), "$L import - < in.csv", up.url());
+    EXPECT_THAT(again.out, HasSubstr("4 of them replayed"));
+    EXPECT_THAT(
+        shell(dir_.path(), "$L accounts list", up.url()).out,
+        ContainsRegex("carol +ACTIVE +7 PTS .*\n.*bob +ACTIVE +0.00000001 XBT .*\n.*alice +ACTIVE +0.00000001 XBT"));
+    EXPECT_EQ(shell(dir_.path(), "$L accounts show bob -o json | grep -o '\"balance_cents\":1,'", up.url()).code, 0);
+
+    write("bad.csv", "reference,from,to,amount,currency\nr9,alice,carol,1.5,PTS\nr10,external,alice,1,ABC\n");
+    const Shelled refused = shell(dir_.path(), "$L import bad.csv", up.url());
+    EXPECT_EQ(refused.code, 2);
+    EXPECT_THAT(refused.err, HasSubstr("bad.csv:2: column 'amount' must be an amount without decimals: PTS has none"));
+    EXPECT_THAT(refused.err, HasSubstr("bad.csv:3: column 'currency' must be the code of an asset"));
+    EXPECT_EQ(shell(dir_.path(), "$L import bad.csv", "http://127.0.0.1:1").code, 3) << "it cannot be checked";
     expect_clean(up, dir_.path() / "data");
 }
 

@@ -205,6 +205,16 @@ TEST_F(ImportPipeline, GoesOnWithTransfersAfterAnInterrupt) {
     EXPECT_EQ(balances(), model.balances);
 }
 
+TEST_F(ImportPipeline, KnowsAnAccountByBothItsNames) {
+    const std::string id = pipeline_.api().account(R"("currency":"EUR","reference":"a")");
+    std::string text = "reference,from,to,amount,currency\n";
+    for (int row = 0; row < 1000; ++row)
+        text +=
+            row % 2 == 0 ? fmt::format("{},external,a,1,EUR\n", row) : fmt::format("{},{},external,1,EUR\n", row, id);
+    settings_.batch_rows = 10;
+    EXPECT_EQ(import(text).counts.processed, 1000) << "each takes what the row before has given";
+}
+
 TEST_F(ImportPipeline, RefusesTransfersOfAnAccountThatIsNotThere) {
     const ImportOutcome outcome = import(
         "reference,from,to,amount,currency\n"

@@ -77,7 +77,7 @@ Result<int> entries(const roles::Environment& environment, const Options& option
     LEDGERLINE_TRY(const std::string id, resolve_account(server, options.account));
     std::string currency;  // which entries do not name
     if (!options.output.json()) {
-        LEDGERLINE_TRY(const json::Value account, server.get("/v1/accounts/" + id, "currency"));
+        LEDGERLINE_TRY(const json::Value account, server.get("/v1/accounts/" + id, "id"));
         currency = text_of(account, "currency");
     }
     LEDGERLINE_CHECK(print_pages(environment, options.output, server,

@@ -1,5 +1,5 @@
-// /v1/accounts: create, read, list, change; the statement, the balances and the changes of one account, and the balances
-// of all.
+// /v1/accounts: create, read, list, change; the statement, the balances and the changes of one account, and the
+// balances of all.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>

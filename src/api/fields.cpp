@@ -126,7 +126,8 @@ std::optional<std::string> Fields::currency(std::string_view name) {
     if (!member) return std::nullopt;
     const std::string* string = member->if_string();
     if (string && is_currency(*string)) return *string;
-    complain(ProblemCode::invalid_field, name, "must be an ISO 4217 currency code, such as \"EUR\"");
+    complain(ProblemCode::invalid_field, name,
+             "must be the code of an asset, such as \"EUR\": GET /v1/assets lists them");
     return std::nullopt;
 }
 

@@ -138,10 +138,14 @@ TEST_F(OpenApi, MarksPlacesAsInternal) {
 
 // {the resource's plural, next_cursor, has_more}
 TEST_F(OpenApi, GivesEveryListTheSameEnvelope) {
-    const std::map<std::string, const char*> lists = {
-        {"AccountPage", "accounts"},         {"EntryPage", "entries"},           {"AccountChangePage", "changes"},
-        {"TransactionPage", "transactions"}, {"DeadLetterPage", "dead_letters"}, {"TrialBalance", "currencies"},
-        {"Lanes", "lanes"}};
+    const std::map<std::string, const char*> lists = {{"AccountPage", "accounts"},
+                                                      {"EntryPage", "entries"},
+                                                      {"AccountChangePage", "changes"},
+                                                      {"TransactionPage", "transactions"},
+                                                      {"DeadLetterPage", "dead_letters"},
+                                                      {"TrialBalance", "currencies"},
+                                                      {"Assets", "assets"},
+                                                      {"Lanes", "lanes"}};
     for (const auto& [name, plural] : lists) {
         Names required;
         for (const json::Value& each : *schema(name).find("required")->if_array()) required.insert(*each.if_string());

@@ -4,6 +4,8 @@
 
 #include "api/openapi.h"
 #include "api/responses.h"
+#include "base/json_object.h"
+#include "base/money.h"
 #include "sql/queries.h"
 
 namespace ledgerline::api {
@@ -18,8 +20,25 @@ void OperationsEndpoints::add_routes(http::Router& router) {
                     .handler = [this, call](const Request& request) { return (this->*call)(request); },
                     .needs_key = needs_key});
     };
+    add("/v1/assets", "list_assets", &OperationsEndpoints::assets, true);
     add("/v1/lanes", "list_lanes", &OperationsEndpoints::lanes, true);
     add("/openapi.json", "openapi", &OperationsEndpoints::openapi, false);
+}
+
+OperationsEndpoints::Answer OperationsEndpoints::assets(const http::Request& request) {
+    if (auto wrong = check_parameters(request, {})) co_return http::to_response(*wrong);
+    std::string body;
+    JsonObject page(body);
+    page.begin("assets");
+    body.push_back('[');
+    for (const Asset& asset : ledgerline::assets()) {
+        if (body.back() != '[') body.push_back(',');
+        const std::optional<std::int64_t> exponent = asset.exponent;
+        JsonObject(body).add("code", asset.code).add("exponent", exponent).close();
+    }
+    body.push_back(']');
+    page.add("next_cursor", std::optional<std::string>()).add("has_more", false).close();
+    co_return json_response(200, std::move(body));
 }
 
 OperationsEndpoints::Answer OperationsEndpoints::lanes(const http::Request& request) {

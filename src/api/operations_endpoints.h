@@ -1,4 +1,4 @@
-// /v1/lanes and the OpenAPI document.
+// /v1/assets, /v1/lanes and the OpenAPI document.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -18,6 +18,7 @@ public:
 
 private:
     using Answer = boost::asio::awaitable<http::Response>;
+    Answer assets(const http::Request& request);
     Answer lanes(const http::Request& request);
     Answer openapi(const http::Request& request);
 

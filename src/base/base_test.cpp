@@ -6,7 +6,6 @@
 #include "base/backoff.h"
 #include "base/clock.h"
 #include "base/loop.h"
-#include "base/money.h"
 
 namespace ledgerline {
 namespace {
@@ -15,11 +14,6 @@ TEST(Clock, FormatsRfc3339InUtcWithMicroseconds) {
     EXPECT_EQ(format_rfc3339(WallTime(std::chrono::microseconds(0))), "1970-01-01T00:00:00.000000Z");
     EXPECT_EQ(format_rfc3339(WallTime(std::chrono::microseconds(1'700'000'000'000'001))),
               "2023-11-14T22:13:20.000001Z");
-}
-
-TEST(Currency, KnowsIso4217) {
-    for (const char* code : {"EUR", "USD", "CZK", "JPY", "AED", "ZWG"}) EXPECT_TRUE(is_currency(code)) << code;
-    for (const char* code : {"", "eur", "EU", "EURO", "ABC", "XXX", "XTS"}) EXPECT_FALSE(is_currency(code)) << code;
 }
 
 TEST(Random, BelowStaysBelow) {

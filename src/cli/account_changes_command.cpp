@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "base/money.h"
+#include "cli/amounts.h"
 #include "cli/cli.h"
 #include "cli/field_options.h"
 #include "cli/operator_option.h"
@@ -39,7 +40,7 @@ Result<int> send(const roles::Environment& environment, const Options& options, 
     LEDGERLINE_TRY(const std::string id, resolve_account(server, options.account));
     LEDGERLINE_TRY(const json::Value account, server.send("PATCH", "/v1/accounts/" + id, std::move(body), "id",
                                                           operator_header(options.operator_name)));
-    print_object(environment, options.output, account);
+    print_answer(environment, options.output, account, server);
     return roles::exit_ok;
 }
 

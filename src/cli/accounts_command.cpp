@@ -4,7 +4,7 @@
 #include <limits>
 
 #include "base/money.h"
-#include "base/uuid.h"
+#include "cli/amounts.h"
 #include "cli/cli.h"
 #include "cli/field_options.h"
 #include "cli/server.h"
@@ -36,16 +36,15 @@ struct Options {
 const Field kAccountFields[] = {{"id", "id"},
                                 {"reference", "reference"},
                                 {"status", "status"},
-                                {"currency", "currency"},
-                                {"balance_cents", "balance_cents", Align::right},
-                                {"min_balance_cents", "min_balance_cents", Align::right},
-                                {"max_balance_cents", "max_balance_cents", Align::right},
+                                amount_field("balance"),
+                                amount_field("min_balance"),
+                                amount_field("max_balance"),
                                 {"created_at", "created_at"}};
 
 const Field kEntryFields[] = {{"seq", "seq", Align::right},
                               {"type", "type"},
-                              {"net_cents", "net_cents", Align::right},
-                              {"balance_after_cents", "balance_after_cents", Align::right},
+                              amount_field("net"),
+                              amount_field("balance_after"),
                               {"processed_at", "processed_at"},
                               {"transaction_id", "transaction_id"},
                               {"idempotency_key", "idempotency_key"},
@@ -53,9 +52,9 @@ const Field kEntryFields[] = {{"seq", "seq", Align::right},
 
 const Field kCurrencyFields[] = {{"currency", "currency"},
                                  {"accounts", "accounts", Align::right},
-                                 {"balance_cents", "balance_cents", Align::right},
-                                 {"held_cents", "held_cents", Align::right},
-                                 {"external_cents", "external_cents", Align::right}};
+                                 amount_field("balance"),
+                                 amount_field("held"),
+                                 amount_field("external")};
 
 Result<int> list(const roles::Environment& environment, const Options& options, Server& server) {
     LEDGERLINE_CHECK(
@@ -71,7 +70,7 @@ Result<int> list(const roles::Environment& environment, const Options& options, 
 Result<int> show(const roles::Environment& environment, const Options& options, Server& server) {
     LEDGERLINE_TRY(const std::string id, resolve_account(server, options.account));
     LEDGERLINE_TRY(const json::Value account, server.get("/v1/accounts/" + id, "id"));
-    print_object(environment, options.output, account);
+    print_answer(environment, options.output, account, server);
     return roles::exit_ok;
 }
 
@@ -80,20 +79,21 @@ Result<int> create(const roles::Environment& environment, const Options& options
     if (options.max_balance_cents) body.emplace_back("max_balance_cents", *options.max_balance_cents);
     if (!options.reference.empty()) body.emplace_back("reference", options.reference);
     if (!options.metadata.is_null()) body.emplace_back("metadata", options.metadata);
-    const std::string key = options.idempotency_key.empty()
-                                ? UuidGenerator(environment.clock, environment.random).next().to_string()
-                                : options.idempotency_key;
-    auto account = server.send("POST", "/v1/accounts", body, "id", {{"Idempotency-Key", key}});
-    if (!account && http::may_have_been_executed(account.error()))
-        account.error().message += fmt::format("; repeat the command with --idempotency-key {} to find out", key);
-    LEDGERLINE_CHECK(account);
-    print_object(environment, options.output, *account);
+    const std::string key = key_or_new(environment, options.idempotency_key);
+    const auto account = server.send("POST", "/v1/accounts", body, "id", {{"Idempotency-Key", key}});
+    if (!account) return std::unexpected(with_key(account.error(), "--idempotency-key", key));
+    print_answer(environment, options.output, *account, server);
     return roles::exit_ok;
 }
 
 // CSV is for taking a statement elsewhere, so it is whole unless a limit is given.
 Result<int> entries(const roles::Environment& environment, const Options& options, Server& server) {
     LEDGERLINE_TRY(const std::string id, resolve_account(server, options.account));
+    std::string currency;  // which entries do not name
+    if (!options.output.streams()) {
+        LEDGERLINE_TRY(const json::Value account, server.get("/v1/accounts/" + id, "id"));
+        currency = text_of(account, "currency");
+    }
     const std::int64_t limit = options.output.csv() ? std::numeric_limits<std::int64_t>::max() : options.limit;
     LEDGERLINE_CHECK(print_pages(
         environment, options.output, server,
@@ -101,7 +101,9 @@ Result<int> entries(const roles::Environment& environment, const Options& option
          .filters = query_of("from", options.from) + query_of("to", options.to) + query_of("order", options.order),
          .member = "entries",
          .limit = options.rows.value_or(limit),
-         .fields = kEntryFields}));
+         .fields = kEntryFields,
+         .currency = currency,
+         .names_currency = false}));
     return roles::exit_ok;
 }
 
@@ -109,7 +111,7 @@ Result<int> balance(const roles::Environment& environment, const Options& option
     LEDGERLINE_TRY(const std::string id, resolve_account(server, options.account));
     const std::string query = options.at.empty() ? "" : "?at=" + http::percent_encode(options.at);
     LEDGERLINE_TRY(const json::Value balance, server.get("/v1/accounts/" + id + "/balance" + query, "balance_cents"));
-    print_object(environment, options.output, balance);
+    print_answer(environment, options.output, balance, server);
     return roles::exit_ok;
 }
 
@@ -118,7 +120,8 @@ Result<int> trial_balance(const roles::Environment& environment, const Options& 
     server.set_timeout(std::max(options.server.timeout, kTrialBalanceTimeout));
     LEDGERLINE_TRY(const json::Value answer, server.get("/v1/trial-balance", "currencies"));
     LEDGERLINE_TRY(const json::Array currencies, server.objects_of(answer, "currencies"));
-    print_list(environment, options.output, kCurrencyFields, currencies);
+    print_list(environment, options.output, kCurrencyFields,
+               options.output.streams() ? currencies : for_people(currencies, amounts_of(server)));
     return roles::exit_ok;
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/backoff.h"
 #include "base/uuid.h"
+#include "cli/amounts.h"
 #include "cli/operator_option.h"
 #include "cli/progress.h"
 #include "cli/terminal.h"
@@ -22,10 +23,8 @@ constexpr Backoff::Limits kRetryPause{milliseconds(200), milliseconds(5000)};
 
 const Field kGroupFields[] = {
     {"error_class", "error_class"}, {"error_code", "error_code"}, {"count", "letters", Align::right}};
-const Field kAmountFields[] = {{"currency", "currency"},
-                               {"type", "type"},
-                               {"count", "letters", Align::right},
-                               {"amount_cents", "amount_cents", Align::right}};
+const Field kAmountFields[] = {
+    {"type", "type"}, {"count", "letters", Align::right}, {"amount", "amount", Align::right}};
 const Field kSampleFields[] = {{"id", "id"},
                                {"lane", "lane", Align::right},
                                {"seq", "seq", Align::right},
@@ -129,7 +128,8 @@ private:
         } else {
             print_list(environment_, settings_.output, kGroupFields, items_of(summary_, "groups"));
             environment_.out << '\n';
-            print_list(environment_, settings_.output, kAmountFields, items_of(summary_, "amounts"));
+            print_list(environment_, settings_.output, kAmountFields,
+                       for_people(items_of(summary_, "amounts"), amounts_of(server_)));
             environment_.out << fmt::format("\nThe oldest {} of them:\n", sample.size());
             print_list(environment_, settings_.output, kSampleFields, sample);
         }

@@ -100,6 +100,12 @@ TEST(CommandValues, NoValueOfAnyCommandMayBeEmptyOrGarbage) {
 TEST(CommandValues, NamesTheFlagAndTheRule) {
     const std::string id = "0199f3c0-7b1c-7def-8abc-0123456789ab", long_text(500, 'x');
     const char* const uuid = " must be an id, a UUID in its 36-character form, not '";
+    const auto post = [&id](const std::string& amount, const std::string& currency) {
+        std::vector<std::string> words = {"tx",     "post",       "--account", id,      "--type",
+                                          "CREDIT", "--currency", currency,    "--key", "k"};
+        if (!amount.empty()) words.insert(words.end(), {"--amount", amount});
+        return words;
+    };
     struct Case {
         std::vector<std::string> words;
         std::string said;
@@ -110,14 +116,28 @@ TEST(CommandValues, NamesTheFlagAndTheRule) {
              {{"dlq", "show", "7"}, std::string("ID") + uuid},
              {{"dlq", "discard", "--yes", id, "abc"}, std::string("ID") + uuid + "abc'"},
              {{"dlq", "replay", id, id.substr(1)}, std::string("ID") + uuid},
-             {{"accounts", "create", "--currency", "EURO"}, "--currency must be an ISO 4217 currency code"},
-             {{"sample", "--currency", "eur"}, "--currency must be an ISO 4217 currency code"},
+             {{"accounts", "create", "--currency", "EURO"},
+              "--currency must be a currency code of three capital letters"},
+             {{"sample", "--currency", "eur"}, "--currency must be a currency code of three capital letters"},
              {{"accounts", "create", "--currency", "EUR", "--metadata", "x"},
               "--metadata must be a JSON object (syntax"},
              {{"accounts", "create", "--currency", "EUR", "--metadata", "[1]"},
               "--metadata must be a JSON object, not"},
              {{"tx", "post", "--metadata", "{\"a\":1,\"a\":2}"}, "'a' occurs twice"},
              {{"tx", "post", "--amount-cents", "1.5"}, "--amount-cents must be a whole number from 1 to"},
+             {{"tx", "post", "--amount", "-1"}, "--amount must be an amount without a sign, not '-1'"},
+             {{"tx", "post", "--amount", "1,250.50"},
+              "--amount must be an amount with a point before its decimals and no thousands separators, such as "
+              "1250.50, not '1,250.50'"},
+             {{"tx", "transfer", "--amount", "1e3"}, "--amount must be an amount written without an exponent"},
+             {{"holds", "create", "--amount", ".5"}, "--amount must be an amount with digits on both sides"},
+             {{"holds", "capture", id, "--amount", "x"}, "--amount must be a decimal number, such as 12.50, not 'x'"},
+             {{"tx", "post", "--amount", "1", "--amount-cents", "1"}, "--amount and --amount-cents cannot be combined"},
+             {post("1.505", "EUR"), "--amount must be an amount with at most 2 decimals, those of EUR, not '1.505'"},
+             {post("1.5", "JPY"), "--amount must be an amount without decimals: JPY has none, not '1.5'"},
+             {post("0", "EUR"), "--amount must be from 0.01 EUR to 10,000,000,000,000.00 EUR, not '0'"},
+             {post("10000000000000.01", "EUR"), "--amount must be from 0.01 EUR to"},
+             {post("", "EUR"), "--amount or --amount-cents is required"},
              {{"tx", "post", "--type", long_text}, "xxx\u2026'"},
              {{"verify", "--data-dir", "d", "--database-url", "x"}, "--database-url and --data-dir cannot be combined"},
              {{"migrate", "up", "--data-dir=d", "--database-url=x"},

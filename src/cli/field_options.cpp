@@ -23,7 +23,7 @@ std::string uuid_rule(const std::string& value) {
 void declare_currency(Command& command, std::string& currency, const std::string& help, bool required) {
     command.parsed({"--currency", "CODE", help, no_variable, required}, currency,
                    [&currency](const std::string& value) -> std::string {
-                       if (!is_currency(value)) return "an ISO 4217 currency code, such as EUR";
+                       if (!is_currency_form(value)) return "a currency code of three capital letters, such as EUR";
                        currency = value;
                        return "";
                    });
@@ -35,6 +35,24 @@ void declare_time(Command& command, const char* flag, const std::string& help, s
         time = value;
         return "";
     });
+}
+
+void declare_key(Command& command, std::string& key, const std::string& does) {
+    command.option(
+        {"--key", "KEY",
+         fmt::format("Idempotency key: the same key never {} twice; by default each command uses a new key", does),
+         no_variable},
+        key);
+}
+
+std::string key_or_new(const roles::Environment& environment, const std::string& key) {
+    return key.empty() ? UuidGenerator(environment.clock, environment.random).next().to_string() : key;
+}
+
+Error with_key(Error error, const std::string& flag, const std::string& key) {
+    if (http::may_have_been_executed(error))
+        error.message += fmt::format("; repeat the command with {} {} to find out", flag, key);
+    return error;
 }
 
 void declare_metadata(Command& command, json::Value& metadata) {

@@ -14,10 +14,17 @@ namespace ledgerline::cli {
 // The rule for an argument that is an id.
 std::string uuid_rule(const std::string& value);
 
-// --currency, an ISO 4217 code.
+// --currency: ISO 4217's code, or that of one of the server's own assets, which only the server knows.
 void declare_currency(Command& command, std::string& currency, const std::string& help, bool required);
 // A point in time, in RFC 3339's form; "" when not given.
 void declare_time(Command& command, const char* flag, const std::string& help, std::string& time);
+// --key, the idempotency key of a request that moves money. does: "moves money".
+void declare_key(Command& command, std::string& key, const std::string& does);
+// The key given, or a new one.
+std::string key_or_new(const roles::Environment& environment, const std::string& key);
+// A write of unknown fate whose key is new can only be found out about with that key: this adds it to the message.
+Error with_key(Error error, const std::string& flag, const std::string& key);
+
 // --metadata; null when not given.
 void declare_metadata(Command& command, json::Value& metadata);
 

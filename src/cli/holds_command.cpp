@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "base/money.h"
+#include "cli/amounts.h"
 #include "cli/cli.h"
 #include "cli/field_options.h"
 #include "cli/server.h"
@@ -26,7 +26,7 @@ struct Options {
     std::string to;
     std::string reference;
     json::Value metadata;
-    std::optional<std::int64_t> amount_cents;
+    AmountOptions amount;
     std::optional<milliseconds> expires_in;
     bool keep_open = false;
     std::int64_t limit = 50;
@@ -35,11 +35,10 @@ struct Options {
 
 const Field kHoldFields[] = {{"id", "id"},
                              {"account_id", "account_id"},
-                             {"amount_cents", "amount_cents", Align::right},
-                             {"currency", "currency"},
+                             amount_field("amount"),
                              {"state", "state"},
-                             {"captured_cents", "captured_cents", Align::right},
-                             {"released_cents", "released_cents", Align::right},
+                             amount_field("captured"),
+                             amount_field("released"),
                              {"expires_at", "expires_at"}};
 
 std::string path_of(const Options& options, std::string_view call = "") {
@@ -62,15 +61,15 @@ Result<int> list(const roles::Environment& environment, const Options& options, 
 
 Result<int> get(const roles::Environment& environment, const Options& options, Server& server) {
     LEDGERLINE_TRY(const json::Value hold, server.get(path_of(options), "id"));
-    print_object(environment, options.output, hold);
+    print_answer(environment, options.output, hold, server);
     return roles::exit_ok;
 }
 
 // Posts what all calls have in common with body, and prints the answer, as far as it has come when the wait ends.
 Result<int> send(const roles::Environment& environment, const Options& options, Server& server, const std::string& path,
                  json::Object body) {
-    body.emplace_back("idempotency_key", options.key);
-    if (options.amount_cents) body.emplace_back("amount_cents", *options.amount_cents);
+    const std::string key = key_or_new(environment, options.key);
+    body.emplace_back("idempotency_key", key);
     if (!options.to.empty()) {
         LEDGERLINE_TRY(const std::string id, resolve_account(server, options.to));
         body.emplace_back("to_account_id", id);
@@ -83,24 +82,35 @@ Result<int> send(const roles::Environment& environment, const Options& options, 
                              fmt::format("wait={}", std::chrono::ceil<std::chrono::seconds>(options.wait).count()));
         server.set_timeout(std::max(options.server.timeout, options.wait + options.server.timeout));
     }
-    LEDGERLINE_TRY(const Answer answer,
-                   server.call_until_known("POST", path, json::serialize(json::Value(std::move(body))), headers));
-    if (!answer.ok()) return std::unexpected(server.error_of(answer));
-    if (!answer.body.find("id")) return std::unexpected(server.bad_answer("answered without 'id'"));
-    print_object(environment, options.output, answer.body);
-    return text_of(answer.body, "status") == "FAILED" ? roles::exit_refused : roles::exit_ok;
+    const auto posted = server.send("POST", path, json::Value(std::move(body)), "id", headers);
+    if (!posted) return std::unexpected(with_key(posted.error(), "--key", key));
+    print_answer(environment, options.output, *posted, server);
+    return text_of(*posted, "status") == "FAILED" ? roles::exit_refused : roles::exit_ok;
 }
 
 Result<int> create(const roles::Environment& environment, const Options& options, Server& server) {
     LEDGERLINE_TRY(const std::string account_id, resolve_account(server, options.account));
-    json::Object body = {{"account_id", account_id}, {"currency", options.currency}};
+    LEDGERLINE_TRY(const std::int64_t cents, cents_of(options.amount, options.currency, server));
+    json::Object body = {{"account_id", account_id}, {"amount_cents", cents}, {"currency", options.currency}};
     if (options.expires_in)
         body.emplace_back("expires_in_s", std::chrono::ceil<std::chrono::seconds>(*options.expires_in).count());
     return send(environment, options, server, "/v1/holds", std::move(body));
 }
 
+// Without --currency: it is the hold's.
+Result<std::int64_t> captured_cents(const Options& options, Server& server) {
+    if (options.amount.cents) return *options.amount.cents;
+    LEDGERLINE_TRY(const json::Value hold, server.get(path_of(options), "currency"));
+    return cents_of(options.amount, text_of(hold, "currency"), server);
+}
+
 Result<int> capture(const roles::Environment& environment, const Options& options, Server& server) {
-    return send(environment, options, server, path_of(options, "/capture"), {{"final", !options.keep_open}});
+    json::Object body = {{"final", !options.keep_open}};
+    if (options.amount.is_given()) {
+        LEDGERLINE_TRY(const std::int64_t cents, captured_cents(options, server));
+        body.emplace_back("amount_cents", cents);
+    }
+    return send(environment, options, server, path_of(options, "/capture"), std::move(body));
 }
 
 Result<int> release(const roles::Environment& environment, const Options& options, Server& server) {
@@ -108,7 +118,7 @@ Result<int> release(const roles::Environment& environment, const Options& option
 }
 
 void declare_post(Command& command, Options& options) {
-    command.option({"--key", "KEY", "Idempotency key: the same key never acts twice", no_variable, true}, options.key);
+    declare_key(command, options.key, "acts");
     command.option({"--reference", "TEXT", "Your own name for it, which need not be unique", no_variable},
                    options.reference);
     declare_metadata(command, options.metadata);
@@ -120,8 +130,7 @@ void declare_create(Command& family, const roles::Environment& environment) {
     Command command = family.add("create", "Set an amount of an account aside");
     const auto options = declare_server_command<Options>(command, environment, create);
     command.option({"--account", "ACCOUNT", "The account's id or reference", no_variable, true}, options->account);
-    command.option({"--amount-cents", "CENTS", "Amount in minor units", no_variable, true}, options->amount_cents, 1,
-                   amount_cents_max);
+    declare_amount(command, options->amount, amount_is_required);
     declare_currency(command, options->currency, "ISO 4217 code of the account's currency", true);
     command.option(
         {"--to", "ACCOUNT", "Where captures go: an id or reference; without it, the outside world", no_variable},
@@ -131,7 +140,7 @@ void declare_create(Command& family, const roles::Environment& environment) {
     declare_post(command, *options);
     command.notes(
         "Example:\n"
-        "  ledgerline holds create --account alice --amount-cents 1250 --currency EUR --key order-7\n\n"
+        "  ledgerline holds create --account alice --amount 12.50 --currency EUR --key order-7\n\n"
         "Exit code 1 if the hold was refused or is FAILED.");
 }
 
@@ -156,9 +165,7 @@ void declare_holds(Command& parent, const roles::Environment& environment) {
     Command capture_command = family.add("capture", "Take all or a part of a hold");
     const auto captured = declare_server_command<Options>(capture_command, environment, capture);
     capture_command.positional("ID", "The hold's id", captured->hold, uuid_rule);
-    capture_command.option(
-        {"--amount-cents", "CENTS", "Amount in minor units; without it, all that is left", no_variable},
-        captured->amount_cents, 1, amount_cents_max);
+    declare_amount(capture_command, captured->amount, "without an amount, all that is left");
     capture_command.option({"--to", "ACCOUNT", "In place of the hold's: an id or reference", no_variable},
                            captured->to);
     capture_command.flag({"--keep-open", "", "Leave the rest open for further captures", no_variable},

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/csv.h"
+#include "cli/amounts.h"
 #include "cli/terminal.h"
 #include "roles/exit_code.h"
 
@@ -43,8 +44,25 @@ void print_csv_object(const roles::Environment& environment, const json::Object&
               [&](std::size_t i, std::string& line) { append_csv_cell(&object[i].second, line); });
 }
 
-void print_csv_list(const roles::Environment& environment, std::span<const Field> fields,
+// Amounts in minor units.
+std::vector<Field> csv_fields_of(std::span<const Field> fields) {
+    std::vector<Field> in_csv(fields.begin(), fields.end());
+    for (Field& field : in_csv)
+        if (field.amount) field.member = field.title = field.member + "_cents";
+    return in_csv;
+}
+
+std::vector<Field> with_currency(std::span<const Field> fields) {
+    std::vector<Field> in_csv(fields.begin(), fields.end());
+    const bool has_amounts = std::ranges::find(fields, true, &Field::amount) != fields.end();
+    const bool has_currency = std::ranges::find(fields, "currency", &Field::member) != fields.end();
+    if (has_amounts && !has_currency) in_csv.push_back({"currency", "currency"});
+    return in_csv;
+}
+
+void print_csv_list(const roles::Environment& environment, std::span<const Field> shown,
                     const std::vector<json::Value>& objects, bool continued) {
+    const std::vector<Field> fields = csv_fields_of(shown);
     if (!continued)
         print_csv(environment, fields.size(),
                   [&](std::size_t i, std::string& line) { append_csv_text(fields[i].title, line); });
@@ -73,6 +91,8 @@ std::string cell_of(const json::Value* value) {
     if (const std::string* text = value->if_string()) return *text;
     return json::serialize(*value);
 }
+
+Field amount_field(const std::string& name) { return {name, name, Align::right, true}; }
 
 void print_object(const roles::Environment& environment, const OutputOptions& output, const json::Value& object) {
     if (output.json() || !object.if_object()) return print_json(environment, object);
@@ -107,6 +127,8 @@ void print_list(const roles::Environment& environment, const OutputOptions& outp
 
 Result<void> print_pages(const roles::Environment& environment, const OutputOptions& output, Server& server,
                          const PagedList& list) {
+    const std::vector<Field> streamed =
+        list.names_currency ? with_currency(list.fields) : std::vector(list.fields.begin(), list.fields.end());
     std::vector<json::Value> for_table;
     std::string cursor;
     bool continued = false;
@@ -116,7 +138,7 @@ Result<void> print_pages(const roles::Environment& environment, const OutputOpti
         LEDGERLINE_TRY(const json::Value page, server.get(target, list.member));
         LEDGERLINE_TRY(const json::Array objects, server.objects_of(page, list.member));
         if (output.streams())
-            print_list(environment, output, list.fields, objects, continued);
+            print_list(environment, output, streamed, objects, continued);
         else
             for_table.insert(for_table.end(), objects.begin(), objects.end());
         left -= static_cast<std::int64_t>(objects.size());
@@ -127,7 +149,8 @@ Result<void> print_pages(const roles::Environment& environment, const OutputOpti
         if (cursor.empty()) break;
         if (output.streams() && !environment.out) return {};  // nobody reads it any more
     }
-    if (!output.streams()) print_list(environment, output, list.fields, for_table);
+    if (!output.streams())
+        print_list(environment, output, list.fields, for_people(for_table, amounts_of(server), list.currency));
     if (!cursor.empty())
         say(environment, fmt::format("There are more than {}: raise --limit to see the rest.", list.limit));
     return {};

@@ -35,7 +35,11 @@ struct Field {
     std::string member;
     std::string title;
     Align align = Align::left;
+    bool amount = false;
 };
+// An amount, by the name of its member without "_cents": tables show it as people write it (cli/amounts.h), CSV in
+// minor units under the member's whole name.
+Field amount_field(const std::string& name);
 
 // The text of a table cell for a JSON value: strings unchanged, "" for null, compact JSON otherwise.
 std::string cell_of(const json::Value* value);
@@ -56,6 +60,8 @@ struct PagedList {
     std::string member;     // the array in the answer
     std::int64_t limit = 0;
     std::span<const Field> fields;
+    std::string currency{};      // of amounts in objects that name none
+    bool names_currency = true;  // an amount's object does: in CSV it has a column of its own
 };
 
 // Reads at most limit objects of the list and prints them. Says on stderr when there are more.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/amount_text.h"
 #include "cli/terminal.h"
 
 namespace ledgerline::cli {

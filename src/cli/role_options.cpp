@@ -103,6 +103,13 @@ void declare_admission(Command& command, roles::AdmissionSettings& options) {
                  options.allow_open);
 }
 
+void declare_assets(Command& command, roles::AssetSettings& options) {
+    command.option({"--assets-file", "FILE",
+                    "File with assets of your own besides ISO 4217's currencies: a line for each with its code, three "
+                    "capital letters, and its number of decimals, such as PTS 0"},
+                   options.file);
+}
+
 void declare_role_database(Command& command, std::string& url) {
     declare_database_url_option({"--database-url", "URL", "The database, as a libpq URL", "DATABASE_URL", true},
                                 command, url);

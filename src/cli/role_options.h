@@ -23,6 +23,8 @@ void declare_probe_listen(Command& command, roles::ListenSettings& options);
 
 void declare_admission(Command& command, roles::AdmissionSettings& options);
 
+void declare_assets(Command& command, roles::AssetSettings& options);
+
 // The database of a role without a private cluster.
 void declare_role_database(Command& command, std::string& url);
 

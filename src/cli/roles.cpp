@@ -52,6 +52,7 @@ void declare_up(Command command, const roles::Environment& environment, const Ro
     declare_listen(command, options.listen, "the HTTP API");
     declare_probe_listen(command, options.listen);
     declare_admission(command, options.admission);
+    declare_assets(command, options.assets);
     declare_kafka_connection(command, texts->kafka, KafkaUse::optional);
     declare_kafka_names(command, texts->kafka);
     declare_apply(command, options.apply);
@@ -72,6 +73,7 @@ void declare_api(Command command, const roles::Environment& environment, const R
     declare_listen(command, options.listen, "the HTTP API");
     declare_probe_listen(command, options.listen);
     declare_admission(command, options.admission);
+    declare_assets(command, options.assets);
     declare_kafka_connection(command, texts->kafka, KafkaUse::optional);
     declare_timeouts(command, options.timeouts, false);
     declare_rights(command, options.rights);

@@ -133,6 +133,31 @@ Result<json::Array> Server::objects_of(const json::Value& answer, std::string_vi
     return std::unexpected(bad_answer(fmt::format("answered without a list of objects in '{}'", member)));
 }
 
+Result<const Asset*> Server::asset(std::string_view code) {
+    const Asset* iso = find_asset(code);
+    if ((iso && iso->exponent) || !is_currency_form(code)) return iso;
+    if (!assets_) assets_ = read_assets();
+    if (!*assets_) return std::unexpected(assets_->error());
+    const auto found = std::ranges::find(**assets_, code, &Asset::code);
+    return found != (*assets_)->end() ? &*found : iso;
+}
+
+Result<std::vector<Asset>> Server::read_assets() {
+    LEDGERLINE_TRY(const Answer answer, call("GET", "/v1/assets"));
+    std::vector<Asset> assets;
+    if (answer.status == 404) return assets;
+    if (!answer.ok()) return std::unexpected(error_of(answer));
+    LEDGERLINE_TRY(const json::Array objects, objects_of(answer.body, "assets"));
+    for (const json::Value& each : objects) {
+        const json::Value* member = each.find("exponent");
+        const auto exponent = member ? member->if_int64() : std::nullopt;
+        if (exponent && (*exponent < 0 || *exponent > exponent_max))
+            return std::unexpected(bad_answer("answered with an asset whose exponent is out of range"));
+        assets.push_back({text_of(each, "code"), exponent});
+    }
+    return assets;
+}
+
 Result<json::Value> Server::get(std::string target, std::string_view member) {
     return object_of(call("GET", std::move(target)), member);
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "base/money.h"
 #include "base/result.h"
 #include "cli/command.h"
 #include "http/client.h"
@@ -62,6 +63,9 @@ public:
                              std::string_view member, const std::vector<http::Header>& headers = {});
     // The objects in the list that is this member of the answer.
     Result<json::Array> objects_of(const json::Value& answer, std::string_view member) const;
+    // The asset with that code; null when the server has none. What ISO 4217 says is known; the server is asked for
+    // everything else, once. One from before it had assets of its own has only ISO 4217's.
+    Result<const Asset*> asset(std::string_view code);
     // The error in an answer that is not ok().
     Error error_of(const Answer& answer) const { return answer.error(url_); }
     // The error for an answer that Ledgerline would not give. what: what is wrong with it. Code "bad_answer" (retry: a
@@ -73,6 +77,7 @@ public:
 private:
     // Adds the key, if there is one.
     Result<http::ClientResponse> exchange(http::ClientRequest request);
+    Result<std::vector<Asset>> read_assets();
     Result<json::Value> object_of(Result<Answer> answer, std::string_view member) const;
 
     Server(const http::BaseUrl& base, std::string api_key, milliseconds timeout);
@@ -81,6 +86,7 @@ private:
     std::string api_key_;
     milliseconds timeout_;
     http::Client client_;
+    std::optional<Result<std::vector<Asset>>> assets_;  // the answer, or why there is none
 };
 
 // The member's string; "" when it is missing, null or of another type.

@@ -62,13 +62,6 @@ std::size_t width_of(std::string_view text) {
     return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), begins_code_point));
 }
 
-std::string grouped(std::int64_t number) {
-    std::string text = std::to_string(number);
-    const std::size_t first = number < 0 ? 1 : 0;
-    for (std::size_t at = text.size(); at > first + 3;) text.insert(at -= 3, ",");
-    return text;
-}
-
 void Table::add(std::vector<std::string> cells) {
     LEDGERLINE_ASSERT(cells.size() == columns_.size());
     for (std::string& cell : cells) cell = printable(cell);

@@ -45,8 +45,6 @@ private:
 
 // The number of code points of valid UTF-8.
 std::size_t width_of(std::string_view text);
-// 1234567 as "1,234,567".
-std::string grouped(std::int64_t number);
 
 // A terminal that shows successive pictures in the same place, using only ANSI sequences.
 struct ScreenSize {

@@ -3,6 +3,7 @@
 
 #include <sstream>
 
+#include "base/amount_text.h"
 #include "cli/command_line.h"
 #include "cli/progress.h"
 #include "cli/terminal.h"

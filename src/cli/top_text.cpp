@@ -3,6 +3,7 @@
 
 #include <sstream>
 
+#include "base/amount_text.h"
 #include "cli/terminal.h"
 #include "cli/top_view.h"
 

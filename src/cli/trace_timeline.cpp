@@ -2,12 +2,15 @@
 
 #include <fmt/format.h>
 
+#include "base/amount_text.h"
 #include "base/clock.h"
 #include "cli/output.h"
 #include "cli/terminal.h"
 
 namespace ledgerline::cli {
 namespace {
+
+using Balance = std::function<std::string(std::int64_t cents)>;
 
 const json::Value kNothing;
 
@@ -53,10 +56,10 @@ void add_letter(std::vector<TraceStep>& steps, const json::Value& letter) {
         steps.push_back({"", "waits", "for a decision: ledgerline dlq replay or discard " + text(letter, "id")});
 }
 
-void add_outcome(std::vector<TraceStep>& steps, const json::Value& outcome) {
+void add_outcome(std::vector<TraceStep>& steps, const json::Value& outcome, const Balance& balance) {
     if (text(outcome, "status") == "PROCESSED")
-        steps.push_back({text(outcome, "processed_at"), "applied",
-                         fmt::format("balance {} cents", grouped(number(outcome, "balance_after_cents")))});
+        steps.push_back(
+            {text(outcome, "processed_at"), "applied", "balance " + balance(number(outcome, "balance_after_cents"))});
     else
         steps.push_back({text(outcome, "processed_at"), "failed",
                          fmt::format("{}: {}", text(outcome, "failure_code"), text(outcome, "failure_reason"))});
@@ -87,7 +90,7 @@ TraceStep wait_of(const json::Value& event, const json::Value& lane) {
 
 // decided: the dead letter that the event replays or discards; null for the first event.
 void add_event(std::vector<TraceStep>& steps, const json::Value& event, const json::Value& decided,
-               const json::Value& lane) {
+               const json::Value& lane, const Balance& balance) {
     const bool replays = !member_of(event, "replay_of").is_null();
     if (replays || !member_of(event, "discard_of").is_null())
         steps.push_back({text(event, "created_at"), replays ? "replayed" : "discarded",
@@ -99,7 +102,7 @@ void add_event(std::vector<TraceStep>& steps, const json::Value& event, const js
     const json::Value& letter = member_of(event, "dead_letter");
     const json::Value& outcome = member_of(event, "outcome");
     if (!letter.is_null()) add_letter(steps, letter);
-    if (!outcome.is_null()) add_outcome(steps, outcome);
+    if (!outcome.is_null()) add_outcome(steps, outcome, balance);
     if (letter.is_null() && outcome.is_null()) steps.push_back(wait_of(event, lane));
 }
 
@@ -114,28 +117,32 @@ std::string since(const std::string& from, const std::string& to) {
 
 }  // namespace
 
-std::vector<TraceStep> timeline_of(const json::Value& trace) {
+std::vector<TraceStep> timeline_of(const json::Value& trace, const WriteAmount& write) {
+    // The first account has the currency of its transaction.
+    const Balance balance = [&write, currency = text(member_of(trace, "transaction"), "currency")](std::int64_t cents) {
+        return write(cents, currency);
+    };
     std::vector<TraceStep> steps;
     const json::Array* all = member_of(trace, "events").if_array();
     if (!all) return steps;
     const json::Value* letter = &kNothing;
     for (const json::Value& event : *all) {
-        add_event(steps, event, *letter, member_of(trace, "lane"));
+        add_event(steps, event, *letter, member_of(trace, "lane"), balance);
         letter = &member_of(event, "dead_letter");
     }
     return steps;
 }
 
-void print_timeline(std::ostream& out, const json::Value& trace) {
+void print_timeline(std::ostream& out, const json::Value& trace, const WriteAmount& write) {
     const json::Value& transaction = member_of(trace, "transaction");
     const json::Value& lane = member_of(trace, "lane");
-    out << printable(fmt::format("transaction {}: {} of {} cents {}, account {}: {}", text(transaction, "id"),
-                                 text(transaction, "type"), grouped(number(transaction, "amount_cents")),
-                                 text(transaction, "currency"), text(transaction, "account_id"),
-                                 text(transaction, "status")))
+    out << printable(fmt::format("transaction {}: {} of {}, account {}: {}", text(transaction, "id"),
+                                 text(transaction, "type"),
+                                 write(number(transaction, "amount_cents"), text(transaction, "currency")),
+                                 text(transaction, "account_id"), text(transaction, "status")))
         << "\n\n";
     Table table({{"time"}, {"since accepted", Align::right}, {"step"}, {"details"}});
-    for (TraceStep& step : timeline_of(trace))
+    for (TraceStep& step : timeline_of(trace, write))
         table.add({step.at, since(text(transaction, "created_at"), step.at), step.name, step.details});
     table.print(out);
     const std::string owner = text(lane, "owner");

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "cli/amounts.h"
 
 namespace ledgerline::cli {
 
@@ -16,9 +17,9 @@ struct TraceStep {
 };
 
 // In order of occurrence; what it waits for comes last.
-std::vector<TraceStep> timeline_of(const json::Value& trace);
+std::vector<TraceStep> timeline_of(const json::Value& trace, const WriteAmount& write);
 
 // A headline, the steps as a table with the time since acceptance, and the lane's cursors.
-void print_timeline(std::ostream& out, const json::Value& trace);
+void print_timeline(std::ostream& out, const json::Value& trace, const WriteAmount& write);
 
 }  // namespace ledgerline::cli

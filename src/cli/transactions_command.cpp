@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "base/money.h"
+#include "cli/amounts.h"
 #include "cli/cli.h"
 #include "cli/field_options.h"
 #include "cli/server.h"
@@ -29,7 +29,7 @@ struct Options {
     std::string reference;
     std::string since, until;
     json::Value metadata;
-    std::int64_t amount_cents = 0;
+    AmountOptions amount;
     std::int64_t limit = 50;
     milliseconds wait{10'000};
 };
@@ -37,8 +37,7 @@ struct Options {
 const Field kTransactionFields[] = {{"id", "id"},
                                     {"account_id", "account_id"},
                                     {"type", "type"},
-                                    {"amount_cents", "amount_cents", Align::right},
-                                    {"currency", "currency"},
+                                    amount_field("amount"),
                                     {"status", "status"},
                                     {"failure_code", "failure_code"},
                                     {"idempotency_key", "idempotency_key"},
@@ -65,7 +64,7 @@ Result<int> list(const roles::Environment& environment, const Options& options, 
 Result<int> show(const roles::Environment& environment, const Options& options, Server& server) {
     LEDGERLINE_TRY(const json::Value transaction,
                    server.get("/v1/transactions/" + http::percent_encode(options.transaction), "id"));
-    print_object(environment, options.output, transaction);
+    print_answer(environment, options.output, transaction, server);
     return roles::exit_ok;
 }
 
@@ -75,29 +74,30 @@ Result<int> trace(const roles::Environment& environment, const Options& options,
     if (options.output.json())
         print_object(environment, options.output, life);
     else
-        print_timeline(environment.out, life);
+        print_timeline(environment.out, life, amounts_of(server));
     return roles::exit_ok;
 }
 
 Result<json::Object> body_of(const Options& options, Server& server) {
+    LEDGERLINE_TRY(const std::int64_t cents, cents_of(options.amount, options.currency, server));
     LEDGERLINE_TRY(const std::string account_id, resolve_account(server, options.account));
-    json::Object body = {{"account_id", account_id},
-                         {"amount_cents", options.amount_cents},
-                         {"currency", options.currency},
-                         {"type", options.type},
-                         {"idempotency_key", options.key}};
+    json::Object body = {
+        {"account_id", account_id}, {"amount_cents", cents}, {"currency", options.currency}, {"type", options.type}};
     if (!options.reference.empty()) body.emplace_back("reference", options.reference);
     if (!options.metadata.is_null()) body.emplace_back("metadata", options.metadata);
     return body;
 }
 
+bool is_outside(const std::string& account) { return account.empty() || account == "external"; }
+
 // A side that no account is named for is the outside world.
 Result<json::Object> transfer_body_of(const Options& options, Server& server) {
-    if (options.from.empty() && options.to.empty())
+    if (is_outside(options.from) && is_outside(options.to))
         return failure(Disposition::refuse, "bad_usage", "give --from or --to: one side of a transfer is an account");
+    LEDGERLINE_TRY(const std::int64_t cents, cents_of(options.amount, options.currency, server));
     json::Object leg;
     const auto add_side = [&](const char* name, const std::string& account) -> Result<void> {
-        if (account.empty()) {
+        if (is_outside(account)) {
             leg.emplace_back(fmt::format("{}_external", name), true);
             return {};
         }
@@ -107,9 +107,9 @@ Result<json::Object> transfer_body_of(const Options& options, Server& server) {
     };
     LEDGERLINE_CHECK(add_side("from", options.from));
     LEDGERLINE_CHECK(add_side("to", options.to));
-    leg.emplace_back("amount_cents", options.amount_cents);
+    leg.emplace_back("amount_cents", cents);
     leg.emplace_back("currency", options.currency);
-    json::Object body = {{"legs", json::Array{std::move(leg)}}, {"idempotency_key", options.key}};
+    json::Object body = {{"legs", json::Array{std::move(leg)}}};
     if (!options.reference.empty()) body.emplace_back("reference", options.reference);
     if (!options.metadata.is_null()) body.emplace_back("metadata", options.metadata);
     return body;
@@ -117,37 +117,36 @@ Result<json::Object> transfer_body_of(const Options& options, Server& server) {
 
 // Posts body and prints the transaction, as far as it has come when the wait ends.
 Result<int> send(const roles::Environment& environment, const Options& options, Server& server, const char* path,
-                 const json::Object& body) {
+                 json::Object body) {
     std::vector<http::Header> headers;
     if (options.wait.count() > 0) {
         headers.emplace_back("Prefer",
                              fmt::format("wait={}", std::chrono::ceil<std::chrono::seconds>(options.wait).count()));
         server.set_timeout(std::max(options.server.timeout, options.wait + options.server.timeout));
     }
-    LEDGERLINE_TRY(const Answer answer, server.call_until_known("POST", path, json::serialize(body), headers));
-    if (!answer.ok()) return std::unexpected(server.error_of(answer));
-    if (!answer.body.find("id")) return std::unexpected(server.bad_answer("answered without 'id'"));
-    print_object(environment, options.output, answer.body);
-    return text_of(answer.body, "status") == "FAILED" ? roles::exit_refused : roles::exit_ok;
+    const std::string key = key_or_new(environment, options.key);
+    body.emplace_back("idempotency_key", key);
+    const auto posted = server.send("POST", path, body, "id", headers);
+    if (!posted) return std::unexpected(with_key(posted.error(), "--key", key));
+    print_answer(environment, options.output, *posted, server);
+    return text_of(*posted, "status") == "FAILED" ? roles::exit_refused : roles::exit_ok;
 }
 
 Result<int> post(const roles::Environment& environment, const Options& options, Server& server) {
-    LEDGERLINE_TRY(const json::Object body, body_of(options, server));
-    return send(environment, options, server, "/v1/transactions", body);
+    LEDGERLINE_TRY(json::Object body, body_of(options, server));
+    return send(environment, options, server, "/v1/transactions", std::move(body));
 }
 
 Result<int> transfer(const roles::Environment& environment, const Options& options, Server& server) {
-    LEDGERLINE_TRY(const json::Object body, transfer_body_of(options, server));
-    return send(environment, options, server, "/v1/transfers", body);
+    LEDGERLINE_TRY(json::Object body, transfer_body_of(options, server));
+    return send(environment, options, server, "/v1/transfers", std::move(body));
 }
 
 // What both kinds of posts are told.
 void declare_movement(Command& command, Options& options) {
-    command.option({"--amount-cents", "CENTS", "Amount in minor units", no_variable, true}, options.amount_cents, 1,
-                   amount_cents_max);
+    declare_amount(command, options.amount, amount_is_required);
     declare_currency(command, options.currency, "ISO 4217 code of the account's currency", true);
-    command.option({"--key", "KEY", "Idempotency key: the same key never moves money twice", no_variable, true},
-                   options.key);
+    declare_key(command, options.key, "moves money");
     command.option({"--reference", "TEXT", "Your own name for it, which need not be unique", no_variable},
                    options.reference);
     declare_metadata(command, options.metadata);
@@ -158,17 +157,18 @@ void declare_movement(Command& command, Options& options) {
 void declare_transfer(Command& family, const roles::Environment& environment) {
     Command command = family.add("transfer", "Move money from one account to another");
     const auto options = declare_server_command<Options>(command, environment, transfer);
-    command.option(
-        {"--from", "ACCOUNT", "Who pays: an account's id or reference; without it, the outside world", no_variable},
-        options->from);
-    command.option(
-        {"--to", "ACCOUNT", "Who is paid: an account's id or reference; without it, the outside world", no_variable},
-        options->to);
+    command.option({"--from", "ACCOUNT",
+                    "Who pays: an account's id or reference; external, or nothing: the outside world", no_variable},
+                   options->from);
+    command.option({"--to", "ACCOUNT",
+                    "Who is paid: an account's id or reference; external, or nothing: the outside world", no_variable},
+                   options->to);
     declare_movement(command, *options);
     command.notes(
-        "Both accounts take their part, or neither does.\n\n"
+        "Both accounts take their part, or neither does. An account whose reference is 'external' is named by its "
+        "id.\n\n"
         "Example:\n"
-        "  ledgerline tx transfer --from alice --to bob --amount-cents 1250 --currency EUR --key order-7\n\n"
+        "  ledgerline tx transfer --from alice --to bob --amount 12.50 --currency EUR --key order-7\n\n"
         "Exit code 1 if the transfer was refused or is FAILED.");
 }
 
@@ -180,7 +180,7 @@ void declare_post(Command& family, const roles::Environment& environment) {
     declare_movement(command, *options);
     command.notes(
         "Example:\n"
-        "  ledgerline tx post --account alice --type CREDIT --amount-cents 1250 --currency EUR --key invoice-7\n\n"
+        "  ledgerline tx post --account alice --type CREDIT --amount 12.50 --currency EUR --key invoice-7\n\n"
         "Exit code 1 if the transaction was refused or is FAILED.");
 }
 

@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "audit/verify.h"
+#include "base/amount_text.h"
 #include "cli/cli.h"
 #include "cli/database.h"
 #include "cli/output.h"

@@ -2,6 +2,7 @@
 
 #include "intake/pg_intake_store.h"
 #include "roles/api_server.h"
+#include "roles/assets_file.h"
 #include "roles/kafka_link.h"
 #include "roles/roles.h"
 
@@ -21,9 +22,9 @@ Result<void> run(RoleProcess& process, const ApiSettings& options, const ApiKeys
         dependencies.push_back(kafka->dependency(false));
     }
     Wakeup publishers_poll_by_themselves;
-    LEDGERLINE_CHECK(
-        server.start({.database_url = options.database_url, .dependencies = std::move(dependencies), .alive = {}, .hand_over = {}},
-                     publishers_poll_by_themselves));
+    LEDGERLINE_CHECK(server.start(
+        {.database_url = options.database_url, .dependencies = std::move(dependencies), .alive = {}, .hand_over = {}},
+        publishers_poll_by_themselves));
     return run_services(process, server, {});
 }
 
@@ -33,6 +34,7 @@ int run_api(const Environment& environment, const ApiSettings& options) {
     ApiKeysFile keys;
     const auto check = [&](bool only_loopback) -> Result<void> {
         LEDGERLINE_TRY(keys, admitted_keys(options.admission, options.listen.host, only_loopback));
+        LEDGERLINE_CHECK(use_assets_file(options.assets.file));
         return options.kafka.brokers.empty() ? Result<void>() : bus::check_kafka_client(options.kafka);
     };
     return run_role(

@@ -29,6 +29,10 @@ struct AdmissionSettings {
     bool allow_open = false;    // without keys, also on an address that others can reach
 };
 
+struct AssetSettings {
+    std::string file;  // of assets of one's own; empty: only the currencies of ISO 4217
+};
+
 struct ApplySettings {
     std::int64_t worker_threads = 1;
     std::int64_t unknown_attempts_max = 5;  // for an event that fails for an unknown reason, before it is parked
@@ -65,6 +69,7 @@ struct UpSettings {
     std::string database_url;  // empty: a private cluster under data_dir
     ListenSettings listen{.port = api_port};
     AdmissionSettings admission;
+    AssetSettings assets;
     bus::KafkaConfig kafka;  // without brokers: the in-process bus
     ApplySettings apply;
     TimeoutSettings timeouts;
@@ -76,6 +81,7 @@ struct ApiSettings {
     std::string database_url;
     ListenSettings listen{.port = api_port};
     AdmissionSettings admission;
+    AssetSettings assets;
     bus::KafkaConfig kafka;  // without brokers: Kafka's state is not reported
     TimeoutSettings timeouts;
     RightsSettings rights;

@@ -9,6 +9,7 @@
 #include "observe/log.h"
 #include "publish/pg_outbox_store.h"
 #include "roles/api_server.h"
+#include "roles/assets_file.h"
 #include "roles/dead_letter_service.h"
 #include "roles/drain.h"
 #include "roles/hold_expiry_service.h"
@@ -146,6 +147,7 @@ int run_up(const Environment& environment, const UpSettings& options) {
     ApiKeysFile keys;
     const auto check = [&](bool only_loopback) -> Result<void> {
         LEDGERLINE_TRY(keys, admitted_keys(options.admission, options.listen.host, only_loopback));
+        LEDGERLINE_CHECK(use_assets_file(options.assets.file));
         if (!options.kafka.brokers.empty()) LEDGERLINE_CHECK(bus::check_kafka_client(options.kafka));
         return has_cluster ? cluster::check_machine(cluster) : Result<void>();
     };

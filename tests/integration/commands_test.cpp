@@ -170,8 +170,56 @@ TEST_F(Commands, TablesHaveTitlesAndAlignedNumbers) {
     const CommandOutcome listed = call({"accounts", "list"});
     EXPECT_EQ(listed.code, roles::exit_ok);
     EXPECT_EQ(listed.lines(), 2);
-    EXPECT_THAT(listed.out, HasSubstr("balance_cents"));
-    EXPECT_THAT(call({"accounts", "show", "alice"}).out, HasSubstr("\nreference          alice\n"));
+    EXPECT_THAT(listed.out, ContainsRegex(" +balance +min_balance +created_at\n.* +0.00 EUR +0.00 EUR "));
+    EXPECT_THAT(call({"accounts", "show", "alice"}).out, HasSubstr("\nreference    alice\n"));
+}
+
+TEST_F(Commands, AmountsAreForPeopleUnlessJsonIsAskedFor) {
+    server_.account(R"("currency":"EUR","reference":"alice","min_balance_cents":-321760)");
+    server_.account(R"("currency":"EUR","reference":"bob")");
+    server_.account(R"("currency":"JPY","reference":"yuki")");
+    server_.account(R"("currency":"BHD","reference":"ali")");
+    server_.account(R"("currency":"XAU","reference":"vault")");
+    const auto post = [&](const std::string& account, const std::string& currency, const std::string& amount) {
+        return call({"tx", "post", "--account", account, "--type", "CREDIT", "--amount", amount, "--currency", currency,
+                     "--wait", "0", "-o", "json"});
+    };
+    EXPECT_EQ(post("yuki", "JPY", "100").at("amount_cents"), "100");
+    EXPECT_EQ(post("ali", "BHD", "1.5").at("amount_cents"), "1500");
+    const std::string credit = post("alice", "EUR", "3217.60").at("id");
+    server_.apply(credit);
+    const CommandOutcome gold = post("vault", "XAU", "1");
+    EXPECT_EQ(gold.code, roles::exit_usage);
+    EXPECT_EQ(gold.err, "ledgerline: --amount: it is not known how many decimals XAU has; give --amount-cents\n");
+
+    for (const char* shown : {"100 JPY", "1.500 BHD", "3,217.60 EUR"})
+        EXPECT_THAT(call({"tx", "list"}).out, HasSubstr(shown));
+    EXPECT_THAT(call({"tx", "show", credit}).out, ContainsRegex("\namount +3,217.60 EUR\n"));
+    EXPECT_THAT(call({"accounts", "show", "alice"}).out,
+                ContainsRegex("\nbalance +3,217.60 EUR\n(.|\n)*min_balance +-3,217.60 EUR\n"));
+    EXPECT_THAT(call({"accounts", "show", "vault"}).out, ContainsRegex("\nbalance +0 minor units of XAU\n"));
+    EXPECT_THAT(call({"accounts", "entries", "alice"}).out, ContainsRegex("CREDIT +3,217.60 EUR +3,217.60 EUR "));
+    EXPECT_EQ(call({"accounts", "entries", "alice", "-o", "json"}).at("net_cents"), "321760");
+}
+
+TEST_F(Commands, ATransferIsOneLine) {
+    server_.account(R"("currency":"EUR","reference":"alice")");
+    const std::string bob = server_.account(R"("currency":"EUR","reference":"bob")");
+    const auto transfer = [&](std::vector<std::string> more) {
+        std::vector<std::string> words = {"tx", "transfer", "--amount", "12.50", "--currency", "EUR", "--wait", "0"};
+        words.insert(words.end(), more.begin(), more.end());
+        return call(words);
+    };
+    const CommandOutcome one = transfer({"--from", "alice", "--to", "bob"});
+    EXPECT_EQ(one.code, roles::exit_ok) << one.err;
+    EXPECT_THAT(one.out, ContainsRegex("\nlegs\\[0\\] +12.50 EUR from [-0-9a-f]+ to " + bob + "\n"));
+    const CommandOutcome again = transfer({"--from", "alice", "--to", bob, "-o", "json"});
+    EXPECT_EQ(again.at("legs.0.amount_cents"), "1250");
+    EXPECT_EQ(call({"tx", "list", "-o", "json"}).lines(), 2) << "each command has a key of its own";
+    EXPECT_EQ(transfer({"--from", "external", "--to", "bob", "-o", "json"}).at("legs.0.from_external"), "true");
+    EXPECT_EQ(transfer({"--from", "bob", "-o", "json"}).at("legs.0.to_external"), "true");
+    EXPECT_THAT(transfer({"--from", "external"}).err, HasSubstr("one side of a transfer is an account"));
+    EXPECT_THAT(transfer({"--from", "nobody", "--to", "bob"}).err, HasSubstr("no account with the reference 'nobody'"));
 }
 
 TEST_F(Commands, ListsGoOverPagesAndSayWhenThereIsMore) {
@@ -230,7 +278,7 @@ TEST_F(Commands, ATransactionIsTracedThroughItsLife) {
     const CommandOutcome waiting = call({"tx", "trace", id});
     EXPECT_EQ(waiting.code, roles::exit_ok) << waiting.err;
     for (const char* part :
-         {"accepted  event ", "waits     for a publisher, 0 events before it", ": CREDIT of 100 cents"})
+         {"accepted  event ", "waits     for a publisher, 0 events before it", ": CREDIT of 1.00 EUR, account "})
         EXPECT_THAT(waiting.out, HasSubstr(part));
 
     const std::string letter = server_.park(id);
@@ -242,7 +290,7 @@ TEST_F(Commands, ATransactionIsTracedThroughItsLife) {
                                        "parked +dead letter " +
                                        letter +
                                        "(.|\n)* replayed +by api, as event (.|\n)* published +partition (.|\n)* "
-                                       "applied +balance 100 cents(.|\n)* published by nobody"));
+                                       "applied +balance 1.00 EUR(.|\n)* published by nobody"));
     EXPECT_EQ(call({"tx", "trace", id, "-o", "json"}).at("events.1.outcome.status"), "PROCESSED");
     EXPECT_EQ(call({"tx", "trace", "00000000-0000-7000-8000-000000000000"}).code, roles::exit_refused);
 }

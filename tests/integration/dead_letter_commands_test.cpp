@@ -93,6 +93,7 @@ TEST_F(DeadLetterCommands, ASelectionIsOnlyShownWithoutYes) {
     EXPECT_THAT(shown.err, HasSubstr("Nothing was done"));
     const CommandOutcome table = call({"discard", "--class", "permanent", "--max", "3"});
     EXPECT_THAT(table.out, HasSubstr("23514"));
+    EXPECT_THAT(table.out, HasSubstr("7.00 EUR"));
     EXPECT_THAT(table.err, HasSubstr("7 parked letters are selected, 3 would be discarded"));
     EXPECT_EQ(states(), "PARKED 8");
 }

@@ -50,6 +50,19 @@ TEST(OperationsApi, ShowsWhatHaltsALaneUntilItGoesOn) {
     EXPECT_EQ(server.get("/v1/lanes").at("lanes." + made.at("lane") + ".halts"), "[]") << "the cursors have passed";
 }
 
+TEST(OperationsApi, ListsTheAssetsThatAmountsMayBeIn) {
+    test::ApiServer server;
+    const Answer listed = server.get("/v1/assets");
+    EXPECT_EQ(listed.status, 200);
+    EXPECT_EQ(listed.at("next_cursor"), "null");
+    EXPECT_EQ(listed.at("has_more"), "false");
+    const std::string text = json::serialize(listed.body);
+    for (const char* asset : {R"({"code":"EUR","exponent":2})", R"({"code":"JPY","exponent":0})",
+                              R"({"code":"BHD","exponent":3})", R"({"code":"XAU","exponent":null})"})
+        EXPECT_THAT(text, HasSubstr(asset));
+    EXPECT_EQ(server.get("/v1/assets?limit=1").at("code"), "unknown_parameter");
+}
+
 TEST(OperationsApi, ServesItsDocument) {
     test::ApiServer server;
     const Answer document = server.get("/openapi.json");

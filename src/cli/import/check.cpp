@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/uuid.h"
 #include "cli/new_file.h"
 #include "roles/exit_code.h"
 
@@ -45,19 +46,21 @@ private:
 Fingerprint fingerprint_of(const ImportRow& row) {
     Hash body;
     body.add(row.type).add(std::to_string(row.amount_cents)).add(row.currency);
+    if (row.is_transfer()) body.add(row.from).add(row.to);
     for (const auto& [name, value] : row.metadata) body.add(name).add(value);
-    return {Hash().add(row.account).add(row.reference).finish(), body.finish()[0], row.line};
+    return {Hash().add(*row.accounts().first).add(row.reference).finish(), body.finish()[0], row.line};
 }
 
 class Checker {
 public:
     void take(const ImportRow& row) {
-        const auto [known, is_new] = check_.account_index.try_emplace(row.account, check_.accounts.size());
-        if (is_new) check_.accounts.push_back({row.account, row.currency});
-        const std::string& currency = check_.accounts[known->second].currency;
-        if (row.currency != currency)
-            return reject({row.line, "currency",
-                           fmt::format("must be {}, as in the first row of account '{}'", currency, row.account)});
+        const auto [first, second] = row.accounts();
+        for (const std::string* name : {first, second}) {
+            if (const std::string rule = name ? currency_rule(*name, row.currency) : ""; !rule.empty())
+                return reject({row.line, "currency", rule});
+        }
+        const std::size_t index = index_of(*first, row);
+        if (second) check_.groups.join(index, index_of(*second, row));
         fingerprints_.push_back(fingerprint_of(row));
     }
 
@@ -87,6 +90,23 @@ public:
     void set_header(std::string header) { check_.header = std::move(header); }
 
 private:
+    // The rule that the currency of a row breaks for an account that is known; "" when it breaks none.
+    std::string currency_rule(const std::string& name, const std::string& currency) const {
+        const auto known = check_.account_index.find(name);
+        if (known == check_.account_index.end() || check_.accounts[known->second].currency == currency) return "";
+        return fmt::format("must be {}, as in the first row of account '{}'", check_.accounts[known->second].currency,
+                           name);
+    }
+
+    std::size_t index_of(const std::string& name, const ImportRow& row) {
+        const auto [known, is_new] = check_.account_index.try_emplace(name, check_.accounts.size());
+        if (is_new) {
+            check_.accounts.push_back({name, row.currency, row.is_transfer() && Uuid::parse(name)});
+            check_.groups.add();
+        }
+        return known->second;
+    }
+
     void add_first(std::vector<BadRow> conflicts) {
         std::ranges::sort(conflicts, {}, &BadRow::line);
         conflicts.resize(std::min(conflicts.size(), bad_rows_kept));
@@ -104,13 +124,13 @@ std::unexpected<Error> unusable(std::string message) {
 
 }  // namespace
 
-Result<FileCheck> check_file(std::istream& in) {
+Result<FileCheck> check_file(std::istream& in, const FindAsset& find) {
     CsvReader csv(in);
     CsvRecord record;
     auto more = csv.next(record);
     if (!more) return unusable(more.error().message);
     if (!*more) return unusable("the file is empty: the first line must name the columns");
-    LEDGERLINE_TRY(const RowReader reader, RowReader::of_header(record));
+    LEDGERLINE_TRY(const RowReader reader, RowReader::of_header(record, find));
 
     Checker checker;
     checker.set_header(record.raw);

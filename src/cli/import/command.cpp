@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 
+#include "base/amount_text.h"
 #include "cli/cli.h"
 #include "cli/import/check.h"
 #include "cli/import/file.h"
@@ -115,11 +116,12 @@ int finish(const roles::Environment& environment, const Options& options, const 
 }
 
 ImportOutcome send(const roles::Environment& environment, const Options& options, const FileCheck& check,
-                   ImportFile& file) {
+                   ImportFile& file, const FindAsset& find) {
     roles::Interrupts interrupts;
     Progress progress(environment, "importing", "rows", static_cast<std::int64_t>(check.good_rows));
     bool seen = false;
     ImportSettings settings = options.settings;
+    settings.find_asset = find;
     settings.wait_interrupt = [&](milliseconds at_most) {
         const bool came = interrupts.wait(at_most);
         if (came && std::exchange(seen, true)) _exit(roles::exit_interrupted);
@@ -138,8 +140,8 @@ ImportOutcome send(const roles::Environment& environment, const Options& options
     return outcome;
 }
 
-Result<FileCheck> check_rows(const Options& options, ImportFile& file) {
-    auto checked = check_file(file.begin());
+Result<FileCheck> check_rows(const Options& options, ImportFile& file, const FindAsset& find) {
+    auto checked = check_file(file.begin(), find);
     if (checked) return checked;
     const std::string reason = file.defect().value_or(checked.error().message);
     return failure(Disposition::refuse, std::string(roles::bad_usage), fmt::format("{}: {}", options.file, reason));
@@ -167,33 +169,44 @@ Result<std::optional<int>> set_bad_rows_aside(const roles::Environment& environm
 }
 
 Result<int> import_file(const roles::Environment& environment, const Options& options) {
-    LEDGERLINE_CHECK(Server::open(options.settings.server));
+    LEDGERLINE_TRY(Server server, Server::open(options.settings.server));
     LEDGERLINE_TRY(ImportFile file, ImportFile::open(options.file));
     LEDGERLINE_TRY(const std::string rejects, rejects_path(options.rejects, options.file, file));
-    LEDGERLINE_TRY(const FileCheck checked, check_rows(options, file));
+    std::optional<Error> trouble;  // of the server that was asked about a currency
+    const FindAsset find = [&](std::string_view code) -> const Asset* {
+        const auto asset = server.asset(code);
+        if (!asset) trouble = asset.error();
+        return asset ? *asset : nullptr;
+    };
+    LEDGERLINE_TRY(const FileCheck checked, check_rows(options, file, find));
+    if (trouble) return std::unexpected(*trouble);
     if (!checked.bad_lines.empty()) {
         LEDGERLINE_TRY(const std::optional<int> code, set_bad_rows_aside(environment, options, checked, file, rejects));
         if (code) return *code;
     }
-    const ImportOutcome outcome = send(environment, options, checked, file);
+    const ImportOutcome outcome = send(environment, options, checked, file, find);
     return finish(environment, options, checked, outcome);
 }
 
 constexpr const char* kNotes =
-    "The first line names the columns, in any order: reference (becomes the idempotency key), account (the account's\n"
-    "reference), type (CREDIT or DEBIT), amount_cents and currency. Other columns go into the transaction's metadata, "
-    "empty\n"
-    "ones are left out. Missing accounts are created in the currency of their first row.\n\n"
+    "The first line names the columns, in any order: reference (becomes the idempotency key), amount_cents (minor "
+    "units)\n"
+    "or amount (such as 12.50), currency, and either account (the account's reference) and type (CREDIT or DEBIT), or\n"
+    "from and to: accounts by reference or id, and external for the outside world. Other columns go into the\n"
+    "transaction's metadata, empty ones are left out. Missing accounts are created in the currency of their first\n"
+    "row, unless they are named by their ids.\n\n"
     "FILE may be a pipe, and - is stdin: their data is first copied to TMPDIR. The whole file is checked "
     "before\n"
     "the first row is sent. Each account's rows are applied in the order of the "
-    "file.\n"
+    "file;\n"
+    "accounts that transfers join, directly or over others, share a connection.\n"
     "Running an import again, after an interrupt or not, changes nothing twice and gives the same numbers; "
     "'replayed'\n"
     "counts rows that the server already had. A server that is away or busy is retried.\n\n"
     "Examples:\n"
     "  ledgerline import payments.csv\n"
     "  ledgerline import payments.csv --skip-invalid --rejects bad.csv -o json\n"
+    "  printf 'reference,from,to,amount,currency\\nr1,alice,bob,12.50,EUR\\n' | ledgerline import -\n"
     "  zcat payments.csv.gz | ledgerline import -\n\n"
     "Exit codes: 0 when every row is settled (a refusal by the rules of the ledger is a result); 1 when rows were "
     "refused\n"

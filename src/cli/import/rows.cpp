@@ -5,8 +5,9 @@
 #include <algorithm>
 #include <charconv>
 
-#include "base/money.h"
+#include "base/amount_text.h"
 #include "base/text.h"
+#include "base/uuid.h"
 #include "cli/command_line.h"
 #include "cli/terminal.h"
 #include "roles/exit_code.h"
@@ -14,7 +15,12 @@
 namespace ledgerline::cli {
 namespace {
 
-constexpr std::string_view kRequired[] = {"reference", "account", "type", "amount_cents", "currency"};
+constexpr std::string_view kNames[] = {"reference", "account",      "type",   "from",
+                                       "to",        "amount_cents", "amount", "currency"};
+constexpr std::string_view kRequired =
+    "the first line must name the columns reference, account and type (or from and to), amount_cents (or amount) and "
+    "currency";
+constexpr std::string_view kOutside = "external";
 constexpr std::size_t kNameCodePointsMax = 255;  // of references and keys, as in the API
 
 std::unexpected<Error> bad_header(const std::string& message) {
@@ -40,9 +46,24 @@ const char* broken_name_rule(std::string_view name) {
 
 }  // namespace
 
-Result<RowReader> RowReader::of_header(const CsvRecord& header) {
+std::pair<const std::string*, const std::string*> ImportRow::accounts() const {
+    if (!is_transfer()) return {&account, nullptr};
+    if (from.empty()) return {&to, nullptr};
+    return {&from, to.empty() ? nullptr : &to};
+}
+
+// A file that has all columns of a payment is one of payments: from, to and amount are then metadata, like any other.
+std::vector<RowReader::Column> RowReader::columns_of(const std::vector<std::string>& names) {
+    const auto has = [&](Column column) { return std::ranges::find(names, kNames[column]) != names.end(); };
+    const bool transfers = !has(account) && !has(type) && (has(from) || has(to));
+    const bool decimal = has(amount) && !has(amount_cents);
+    return {reference, transfers ? from : account, transfers ? to : type, decimal ? amount : amount_cents, currency};
+}
+
+Result<RowReader> RowReader::of_header(const CsvRecord& header, FindAsset find) {
     if (!header.defect.empty()) return bad_header(header.defect);
     RowReader reader;
+    reader.find_ = std::move(find);
     reader.names_ = header.fields;
     for (std::size_t i = 0; i < header.fields.size(); ++i) {
         const std::string& name = header.fields[i];
@@ -51,16 +72,15 @@ Result<RowReader> RowReader::of_header(const CsvRecord& header) {
             return bad_header(fmt::format("the name of column {} {}", i + 1, rule));
         if (std::count(header.fields.begin(), header.fields.end(), name) > 1)
             return bad_header(fmt::format("the column '{}' occurs twice", name));
-        if (std::find(std::begin(kRequired), std::end(kRequired), name) == std::end(kRequired))
-            reader.others_.push_back(i);
     }
-    for (std::size_t i = 0; i < required_count; ++i) {
-        const auto found = std::find(header.fields.begin(), header.fields.end(), kRequired[i]);
+    for (const Column column : columns_of(header.fields)) {
+        const auto found = std::ranges::find(header.fields, kNames[column]);
         if (found == header.fields.end())
-            return bad_header(fmt::format("the column '{}' is missing: the first line must name the columns {}",
-                                          kRequired[i], fmt::join(kRequired, ", ")));
-        reader.at_[i] = static_cast<std::size_t>(found - header.fields.begin());
+            return bad_header(fmt::format("the column '{}' is missing: {}", kNames[column], kRequired));
+        reader.at_[column] = static_cast<std::size_t>(found - header.fields.begin());
     }
+    for (std::size_t i = 0; i < header.fields.size(); ++i)
+        if (std::ranges::find(reader.at_, std::optional(i)) == std::end(reader.at_)) reader.others_.push_back(i);
     return reader;
 }
 
@@ -72,8 +92,8 @@ std::optional<BadRow> RowReader::read(const CsvRecord& record, ImportRow& row) c
     if (auto bad = check_texts(record)) return bad;
 
     row.line = record.line;
-    row.reference = record.fields[at_[reference]];
-    row.account = record.fields[at_[account]];
+    row.reference = field(record, reference);
+    if (auto bad = read_sides(record, row)) return bad;
     if (auto bad = read_money(record, row)) return bad;
     row.metadata.clear();
     for (const std::size_t i : others_)
@@ -87,29 +107,63 @@ std::optional<BadRow> RowReader::check_texts(const CsvRecord& record) const {
         if (record.fields[i].find('\0') != std::string::npos)
             return BadRow{record.line, names_[i], "must not contain U+0000"};
     }
-    for (const Required column : {reference, account})
-        if (const char* rule = broken_name_rule(record.fields[at_[column]]))
-            return BadRow{record.line, names_[at_[column]], rule};
+    for (const Column column : {reference, account, from, to}) {
+        if (!at_[column]) continue;
+        if (const char* rule = broken_name_rule(field(record, column)))
+            return BadRow{record.line, std::string(kNames[column]), rule};
+    }
     return std::nullopt;
 }
 
-std::optional<BadRow> RowReader::read_money(const CsvRecord& record, ImportRow& row) const {
-    row.type = record.fields[at_[type]];
-    if (row.type != "CREDIT" && row.type != "DEBIT")
+// An empty side is refused: a value that is missing must not make money.
+std::optional<BadRow> RowReader::read_sides(const CsvRecord& record, ImportRow& row) const {
+    if (!reads_transfers()) {
+        row.account = field(record, account);
+        row.type = field(record, type);
+        if (row.type == "CREDIT" || row.type == "DEBIT") return std::nullopt;
         return BadRow{record.line, "type", fmt::format("must be CREDIT or DEBIT, not '{}'", row.type)};
+    }
+    const auto side_of = [&](Column column) -> std::string {
+        const std::string& name = field(record, column);
+        if (name == kOutside) return "";
+        const auto id = Uuid::parse(name);  // one account has one name
+        return id ? id->to_string() : name;
+    };
+    row.from = side_of(from);
+    row.to = side_of(to);
+    if (row.from != row.to) return std::nullopt;
+    return BadRow{record.line, "to",
+                  row.to.empty() ? "must be an account, as 'from' is external" : "must not be the account in 'from'"};
+}
 
-    const std::string& amount = record.fields[at_[amount_cents]];
-    const auto parsed = std::from_chars(amount.data(), amount.data() + amount.size(), row.amount_cents);
-    const bool whole = parsed.ec == std::errc() && parsed.ptr == amount.data() + amount.size();
-    if (!whole || row.amount_cents < 1 || row.amount_cents > amount_cents_max)
-        return BadRow{record.line, "amount_cents",
-                      fmt::format("must be a whole number from 1 to {}, not '{}'", amount_cents_max, amount)};
-
-    row.currency = record.fields[at_[currency]];
-    if (!is_currency(row.currency))
+std::optional<BadRow> RowReader::read_money(const CsvRecord& record, ImportRow& row) const {
+    row.currency = field(record, currency);
+    const Asset* asset = find_(row.currency);
+    if (!asset)
         return BadRow{record.line, "currency",
-                      fmt::format("must be an ISO 4217 code such as EUR, not '{}'", row.currency)};
+                      fmt::format("must be the code of an asset, such as EUR, not '{}'", row.currency)};
+
+    const Column column = at_[amount] ? amount : amount_cents;
+    const std::string& text = field(record, column);
+    const auto cents = read_amount(text, *asset);
+    if (!cents)
+        return BadRow{record.line, std::string(kNames[column]),
+                      fmt::format("must be {}, not '{}'", cents.error(), text)};
+    row.amount_cents = *cents;
     return std::nullopt;
+}
+
+std::expected<std::int64_t, std::string> RowReader::read_amount(const std::string& text, const Asset& asset) const {
+    if (at_[amount]) {
+        if (asset.exponent) return parse_amount(text, *asset.exponent, asset.code);
+        return std::unexpected(
+            fmt::format("in a column amount_cents, as it is not known how many decimals {} has", asset.code));
+    }
+    std::int64_t cents = 0;
+    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), cents);
+    const bool whole = parsed.ec == std::errc() && parsed.ptr == text.data() + text.size();
+    if (whole && cents >= 1 && cents <= amount_cents_max) return cents;
+    return std::unexpected(fmt::format("a whole number from 1 to {}", amount_cents_max));
 }
 
 }  // namespace ledgerline::cli

@@ -6,6 +6,7 @@
 #include <atomic>
 #include <deque>
 #include <thread>
+#include <unordered_map>
 
 #include "base/bounded_queue.h"
 #include "base/limits.h"
@@ -18,10 +19,24 @@ constexpr std::size_t kBatchesQueuedMax = 4;  // per connection
 constexpr milliseconds kTick{20};
 constexpr milliseconds kCallTimeoutLeast{60'000};  // the server may wait up to 30 s for outcomes
 
-std::string row_body(const ImportRow& row, std::string_view account_id) {
-    std::string body =
-        fmt::format(R"({{"account_id":"{}","amount_cents":{},"currency":"{}","type":"{}","idempotency_key":)",
-                    account_id, row.amount_cents, row.currency, row.type);
+void append_side(std::string_view side, const std::string& account_id, std::string& body) {
+    body += account_id.empty() ? fmt::format(R"("{}_external":true,)", side)
+                               : fmt::format(R"("{}_account_id":"{}",)", side, account_id);
+}
+
+// id_of: the id of an account by its name; "" for the outside world.
+std::string row_body(const ImportRow& row, const std::function<std::string(const std::string&)>& id_of) {
+    const std::string money = fmt::format(R"("amount_cents":{},"currency":"{}")", row.amount_cents, row.currency);
+    std::string body = "{";
+    if (row.is_transfer()) {
+        body += R"("legs":[{)";
+        append_side("from", id_of(row.from), body);
+        append_side("to", id_of(row.to), body);
+        body += money + "}]";
+    } else {
+        body += fmt::format(R"("account_id":"{}",{},"type":"{}")", id_of(row.account), money, row.type);
+    }
+    body += R"(,"idempotency_key":)";
     json::append_quoted(row.reference, body);
     if (!row.metadata.empty()) {
         body += R"(,"metadata":{)";
@@ -73,7 +88,8 @@ public:
           check_(check),
           csv_(file),
           state_(environment.clock, settings.give_up),
-          account_ids_(check.accounts.size()) {
+          account_ids_(check.accounts.size()),
+          groups_(check.groups) {
         for (std::int64_t i = 0; i < settings.connections; ++i)
             writers_.emplace_back(static_cast<std::size_t>(settings.batch_rows),
                                   import_share(static_cast<std::size_t>(settings.connections)));
@@ -145,10 +161,20 @@ private:
         for (BatchWriter& writer : writers_) writer.queue().close();
     }
 
+    // An account may have two names: its reference and its id.
+    void unite_names() {
+        std::unordered_map<std::string_view, std::size_t> first;
+        for (std::size_t i = 0; i < account_ids_.size(); ++i) {
+            same_.push_back(first.try_emplace(account_ids_[i], i).first->second);
+            groups_.join(i, same_[i]);
+        }
+    }
+
     Result<void> read_and_deal() {
+        unite_names();
         CsvRecord record;
         LEDGERLINE_TRY(bool more, csv_.next(record));
-        LEDGERLINE_TRY(const RowReader reader, RowReader::of_header(record));
+        LEDGERLINE_TRY(const RowReader reader, RowReader::of_header(record, settings_.find_asset));
         auto bad_line = check_.bad_lines.begin();
         std::uint64_t rows = 0;
         for (ImportRow row; more;) {
@@ -158,15 +184,27 @@ private:
                 ++bad_line;
                 continue;
             }
-            const bool good = !reader.read(record, row);
-            const auto account = good ? check_.account_index.find(row.account) : check_.account_index.end();
-            if (account == check_.account_index.end()) return changed();
-            BatchWriter& writer = writers_[account->second % writers_.size()];
-            if (!writer.add({row.line, account->second, row_body(row, account_ids_[account->second])})) return {};
+            if (reader.read(record, row)) return changed();
+            const auto dealt = deal(row);
+            if (!dealt) return changed();
+            if (!*dealt) return {};
             ++rows;
         }
         for (BatchWriter& writer : writers_) writer.flush();
         return rows == check_.good_rows ? Result<void>() : changed();
+    }
+
+    // False when its connection takes no more; nothing when the file was changed.
+    std::optional<bool> deal(const ImportRow& row) {
+        const auto [first, second] = row.accounts();
+        const auto one = check_.account_index.find(*first);
+        const auto other = second ? check_.account_index.find(*second) : one;
+        if (one == check_.account_index.end() || other == check_.account_index.end()) return std::nullopt;
+        BatchWriter& writer = writers_[groups_.group_of(one->second) % writers_.size()];
+        const auto id_of = [this](const std::string& name) {
+            return name.empty() ? "" : account_ids_[check_.account_index.at(name)];
+        };
+        return writer.add({row.line, {same_[one->second], same_[other->second]}, row_body(row, id_of)});
     }
 
     static std::unexpected<Error> changed() {
@@ -200,6 +238,9 @@ private:
     CsvReader csv_;
     ImportState state_;
     std::vector<std::string> account_ids_;
+    // Of the thread that deals.
+    std::vector<std::size_t> same_;  // by account: the first that has its id
+    AccountGroups groups_;
     std::deque<BatchWriter> writers_;  // one per connection
     std::atomic<std::size_t> next_account_ = 0;
     std::atomic<std::size_t> ready_ = 0;

@@ -17,7 +17,8 @@ struct ImportSettings {
     ServerOptions server;
     std::int64_t connections = 4;
     std::int64_t batch_rows = 500;
-    milliseconds give_up{600'000};  // without any progress
+    milliseconds give_up{600'000};                  // without any progress
+    FindAsset find_asset = ledgerline::find_asset;  // as the file was checked with
     // Waits that long for an interrupt, and returns whether one came. Called by the thread that runs run_import().
     std::function<bool(milliseconds)> wait_interrupt;
     // Called with the number of settled rows several times a second, by the same thread.
@@ -41,7 +42,8 @@ struct ImportShare {
 };
 ImportShare import_share(std::size_t connections);
 
-// Rows are assigned to connections by account, so that each account's rows stay in file order. Returns when every row
+// Rows are assigned to connections by account, and accounts that transfers join to the same one, so that each account's
+// rows stay in file order. Returns when every row
 // is settled, or when an error or an interrupt has ended the import: rows may then have been accepted that are not
 // counted, and running the import again counts them. file is at its beginning, with the content that check was made
 // from.

@@ -99,6 +99,28 @@ TEST_F(ImportRun, CountsARowThatIsThereTwiceAsAReplay) {
     EXPECT_EQ(outcome.counts.replayed, 1);
 }
 
+TEST_F(ImportRun, SendsTransfersWithTheirSides) {
+    const ImportOutcome outcome = import(
+        "reference,from,to,amount,currency,note\n"
+        "r1,external,a,12.50,CZK,\nr2,a,b,2.25,CZK,rent\nr3,b,external,1,CZK,\nr4,b,a,2,CZK,\n");
+    EXPECT_FALSE(outcome.error) << outcome.error->message;
+    EXPECT_EQ(outcome.counts.processed, 3);
+    EXPECT_EQ(refusals_of(outcome), 1);
+    EXPECT_EQ(ledger_.balances(), (std::map<std::string, std::int64_t>{{"a", 1025}, {"b", 125}}));
+    EXPECT_EQ(ledger_.order().at("a"), (std::vector<std::string>{"r1", "r2", "r4"}));
+    EXPECT_EQ(ledger_.metadata(), (std::map<std::string, std::string>{{"r2", R"({"note":"rent"})"}}));
+}
+
+// A transfer that a later row of either account has overtaken is never sent again.
+TEST_F(ImportRun, KeepsTheOrderOfBothAccountsOfATransfer) {
+    ledger_.faults = {Fault::first_busy};
+    const ImportOutcome outcome =
+        import("reference,from,to,amount_cents,currency\nr1,a,b,5,CZK\nr2,external,b,5,CZK\n");
+    EXPECT_FALSE(outcome.error) << outcome.error->message;
+    EXPECT_EQ(outcome.counts.refused_at_intake, (std::map<std::string, std::int64_t>{{"overloaded", 1}}));
+    EXPECT_EQ(ledger_.order().at("b"), (std::vector<std::string>{"r2"}));
+}
+
 TEST_F(ImportRun, SendsOtherColumnsAsMetadata) {
     import(
         "reference,account,type,amount_cents,currency,note,\"odd \"\"name\"\n"

@@ -152,11 +152,27 @@ private:
     // The status of an item that is not stored; 0 for the others.
     static int refusal_of(Fault fault, const json::Array& items, std::size_t i) {
         const std::size_t middle = items.size() / 2;
-        const bool follows_middle = i >= middle && text(items[i], "account_id") == text(items[middle], "account_id");
+        const auto account = [&](std::size_t at) {
+            return items[at].find("account_id") ? text(items[at], "account_id") : "";
+        };
+        const bool follows_middle = i >= middle && account(i) == account(middle);
         if (fault == Fault::half_busy && i >= middle) return 503;
         if (fault == Fault::one_busy && follows_middle) return 503;
         if (fault == Fault::one_too_many && follows_middle) return 429;
         return fault == Fault::first_busy && i == 0 ? 503 : 0;
+    }
+
+    // Who pays and who is paid; null for the outside world.
+    std::pair<Account*, Account*> sides_of(const json::Value& item) {
+        const auto account = [this](const json::Value& object, std::string_view member) {
+            return object.find(member) ? &accounts_.at(text(object, member).substr(3)) : nullptr;
+        };
+        if (const json::Value* legs = item.find("legs")) {
+            const json::Value& leg = legs->if_array()->front();
+            return {account(leg, "from_account_id"), account(leg, "to_account_id")};
+        }
+        Account* only = account(item, "account_id");
+        return text(item, "type") == "DEBIT" ? std::pair<Account*, Account*>(only, nullptr) : std::pair(nullptr, only);
     }
 
     json::Value post(const json::Value& item, bool undecided) {
@@ -164,17 +180,21 @@ private:
         if (broken.contains(key)) return json::Object{{"status", 500}, {"problem", problem("internal_error")}};
         if (conflicting.contains(key))
             return json::Object{{"status", 422}, {"problem", problem("idempotency_key_reused")}};
-        Account& account = accounts_.at(text(item, "account_id").substr(3));
-        const auto [state, is_new] = account.states.try_emplace(key, "PROCESSED");
+        const auto [payer, payee] = sides_of(item);
+        Account& owner = *(payer ? payer : payee);
+        const auto [state, is_new] = owner.states.try_emplace(key, "PROCESSED");
         if (is_new) {
-            account.accepted.push_back(key);
+            for (Account* account : {payer, payee})
+                if (account) account->accepted.push_back(key);
             if (const json::Value* found = item.find("metadata")) metadata_[key] = json::serialize(*found);
-            const std::int64_t amount_cents = *item.find("amount_cents")->if_int64();
-            const bool debit = text(item, "type") == "DEBIT";
-            if (debit && amount_cents > account.balance_cents)
+            const json::Value* legs = item.find("legs");
+            const std::int64_t cents = *(legs ? legs->if_array()->front() : item).find("amount_cents")->if_int64();
+            if (payer && cents > payer->balance_cents) {
                 state->second = "FAILED";
-            else if (!poisoned.contains(key))
-                account.balance_cents += debit ? -amount_cents : amount_cents;
+            } else if (!poisoned.contains(key)) {
+                if (payer) payer->balance_cents -= cents;
+                if (payee) payee->balance_cents += cents;
+            }
         }
         json::Object transaction = {{"status", undecided ? "PENDING" : state->second},
                                     {"dead_letter_id", json::Value()}};

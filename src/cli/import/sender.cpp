@@ -65,15 +65,17 @@ ItemEnd end_of(const json::Value& item, BatchRow& row) {
     return {std::nullopt, "rows are accepted but not decided yet", {}};
 }
 
-// Ends rows that were not accepted although a later one of their account was: sending them now would change the order
+// Ends rows that were not accepted although a later one of their accounts was: sending them now would change the order
 // of the file.
 void end_overtaken(const Batch& batch, std::vector<ItemEnd>& ends) {
     std::unordered_set<std::size_t> accepted_later;
     for (std::size_t i = batch.size(); i-- > 0;) {
         const BatchRow& row = batch[i];
         if (row.known) {
-            accepted_later.insert(row.account);
-        } else if (!ends[i].end && accepted_later.contains(row.account)) {
+            accepted_later.insert(row.accounts.begin(), row.accounts.end());
+        } else if (!ends[i].end && std::ranges::any_of(row.accounts, [&](std::size_t account) {
+                       return accepted_later.contains(account);
+                   })) {
             const std::string detail =
                 fmt::format("{}; not sent again, because a later row of its account was accepted", ends[i].reason);
             ends[i].end = RowEnd{.intake_refusal = IntakeRefusal{row.line, ends[i].code, detail}};
@@ -107,7 +109,11 @@ std::optional<Answer> ImportSender::call(const std::string& target, const std::s
 }
 
 std::optional<std::string> ImportSender::ensure_account(const ImportAccount& account) {
-    const json::Value body = json::Object{{"reference", account.reference}, {"currency", account.currency}};
+    if (account.is_id) {  // the server refuses the rows of one that is not there
+        state_.account_ready();
+        return account.name;
+    }
+    const json::Value body = json::Object{{"reference", account.name}, {"currency", account.currency}};
     bool may_have_arrived = false;
     const auto answer = call("/v1/accounts", json::serialize(body), {}, may_have_arrived);
     if (!answer) return std::nullopt;
@@ -115,7 +121,7 @@ std::optional<std::string> ImportSender::ensure_account(const ImportAccount& acc
     std::string id = text_of(answer->body, answer->status == 409 ? "account_id" : "id");
     if (id.empty()) {
         Error error = answer->ok() ? server_.bad_answer("answered without an id") : server_.error_of(*answer);
-        error.message = fmt::format("account '{}': {}", account.reference, error.message);
+        error.message = fmt::format("account '{}': {}", account.name, error.message);
         state_.fail(std::move(error));
         return std::nullopt;
     }

@@ -4,6 +4,7 @@
 // transient failures, after a growing, jittered delay, until the import as a whole gives up.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -19,7 +20,8 @@ namespace ledgerline::cli {
 // One row as it is sent.
 struct BatchRow {
     std::uint64_t line = 0;
-    std::size_t account = 0;   // index in the import's accounts
+    // Indices in the import's accounts, of the one or two that it touches.
+    std::array<std::size_t, 2> accounts = {};
     std::string body;          // JSON
     bool may_be_ours = false;  // an earlier try may have been accepted, so a replay proves nothing
     int internal_errors = 0;
@@ -33,7 +35,7 @@ public:
     // state and random must outlive it.
     ImportSender(Server server, Random& random, ImportState& state);
 
-    // The id of the account with that reference, which is created if missing. Empty when the import ends first.
+    // The account's id. An account named by its reference is created if missing. Empty when the import ends first.
     std::optional<std::string> ensure_account(const ImportAccount& account);
 
     // Returns when every row is settled and counted, or when the import ends. Each account's rows stay in order: rows

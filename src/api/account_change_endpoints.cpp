@@ -76,7 +76,7 @@ AccountEndpoints::Answer AccountEndpoints::change(const http::Request& request) 
 AccountEndpoints::Answer AccountEndpoints::changes(http::Request& request) {
     const auto id = path_id(request);
     if (!id) co_return http::to_response(id.error());
-    const ListQuery query(request, fmt::format("changes/{}", id->to_string()), {}, CursorKind::seq);
+    const ListQuery query(request, fmt::format("changes/{}", id->to_string()), {}, {CursorKind::seq});
     if (query.problem()) co_return http::to_response(*query.problem());
     auto changes = co_await database_.run(
         request.trace, [&](db::Connection& connection) { return list_changes(connection, *id, query); });

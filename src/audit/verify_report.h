@@ -27,7 +27,7 @@ enum class Check {
     links,     // reversals undo what they name and never more; what follows a transaction shares its fate
     halts,     // no lane is halted or stuck, no hold overdue: a fault of the installation, not of the ledger
 };
-inline constexpr std::size_t check_count = 15;
+inline constexpr std::size_t check_count = 16;
 
 std::string_view name_of(Check check);
 std::string_view claim_of(Check check);  // what holds when there is no violation

@@ -72,7 +72,7 @@ std::vector<json::Value> for_people(const std::vector<json::Value>& objects, con
 
 void print_answer(const roles::Environment& environment, const OutputOptions& output, const json::Value& object,
                   Server& server) {
-    print_object(environment, output, output.json() ? object : for_people(object, amounts_of(server)));
+    print_object(environment, output, output.streams() ? object : for_people(object, amounts_of(server)));
 }
 
 void declare_amount(Command& command, AmountOptions& options, const std::string& otherwise) {

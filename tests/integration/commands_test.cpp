@@ -267,6 +267,17 @@ TEST_F(Commands, VerifyNamesDamageAndFails) {
     EXPECT_THAT(damaged.out, HasSubstr("The ledger is damaged"));
 }
 
+TEST_F(Commands, VerifySaysWhatMinorUnitsAre) {
+    server_.account(R"("currency":"EUR","reference":"alice")");
+    post("k1");
+    server_.database().run(
+        "INSERT INTO decisions (lane, seq, transaction_id, account_id, amount_cents, balance_after_cents, floor_cents, "
+        "processed_at, kind) SELECT lane, seq, id, account_id, 100, 7, 0, now(), 'POSTED' FROM accepted");
+    EXPECT_THAT(call({"verify"}).out, HasSubstr(": balance_after is 7, but the entries make 100 (in minor units: 1000 "
+                                                "is 10.00 EUR)\n"));
+    EXPECT_THAT(call({"verify", "-o", "json"}).out, HasSubstr("but the entries make 100\""));
+}
+
 TEST_F(Commands, HealthIsWhatTheServerSaysOfItself) {
     const CommandOutcome ready = call({"health", "-o", "json"});
     EXPECT_EQ(ready.code, roles::exit_ok) << ready.err;

@@ -148,6 +148,23 @@ TEST_F(Commands, TransactionsArePostedOnce) {
               roles::exit_usage);
 }
 
+TEST_F(Commands, ATransactionIsTakenBackInParts) {
+    server_.account(R"("currency":"EUR","reference":"alice")");
+    const std::string id = post("k1");
+    const CommandOutcome early = call({"tx", "reverse", id, "--wait", "0"});
+    EXPECT_EQ(early.code, roles::exit_refused);
+    EXPECT_THAT(early.err, HasSubstr("parent_undecided"));
+    server_.apply(id);
+    const CommandOutcome part = call({"tx", "reverse", id, "--amount", "0.40", "--reason", "one item came back",
+                                      "--reference", "r", "--key", "k2", "--wait", "0", "-o", "json"});
+    EXPECT_EQ(part.code, roles::exit_ok) << part.err;
+    EXPECT_EQ(part.at("type"), "REVERSAL");
+    EXPECT_EQ(part.at("amount_cents"), "40") << "in the currency of the transaction";
+    EXPECT_EQ(part.at("reference"), "r");
+    EXPECT_EQ(part.at("idempotency_key"), "k2");
+    EXPECT_EQ(call({"tx", "reverse", id, "--amount", "0.405"}).code, roles::exit_usage);
+}
+
 TEST_F(Commands, DeadLettersAreReplayedOrDiscarded) {
     server_.account(R"("currency":"EUR","reference":"alice")");
     const std::string first = server_.park(post("k1")), second = server_.park(post("k2"));

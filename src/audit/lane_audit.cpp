@@ -15,7 +15,9 @@ std::string text_of(std::optional<std::int64_t> ceiling_cents) {
 }  // namespace
 
 void LaneAudit::report(Check check, const AuditedPlace& place, const Uuid& id, std::string detail) {
-    report_.violate(check, {lane_, place.seq, id.to_string(), std::move(detail)});
+    const auto account = accounts_.find(place.account_id);
+    report_.violate(check, {lane_, place.seq, id.to_string(), std::move(detail),
+                            account == accounts_.end() ? "" : account->second.account.currency});
 }
 
 std::int64_t LaneAudit::Running::sum_cents() const { return add(told_cents, -deviation_cents); }

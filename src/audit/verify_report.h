@@ -38,6 +38,7 @@ struct Violation {
     std::int64_t seq = 0;  // 0: no particular event
     std::string id;        // of the event, transaction, account or letter in question
     std::string detail;
+    std::string currency{};  // of the account in whose place it is, for details that speak of amounts; "" if unknown
 };
 
 class VerifyReport {

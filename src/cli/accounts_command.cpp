@@ -139,7 +139,7 @@ void declare_list(Command& family, const roles::Environment& environment) {
 void declare_create(Command& family, const roles::Environment& environment) {
     Command command = family.add("create", "Create an account");
     const auto options = declare_server_command<Options>(command, environment, create);
-    declare_currency(command, options->currency, "ISO 4217 code of the account's currency", true);
+    declare_currency(command, options->currency, "The account's currency, such as EUR", true);
     command.option({"--reference", "REFERENCE", "Your name for the account, unique", no_variable}, options->reference);
     command.option({"--min-balance-cents", "CENTS", "The floor that a debit may not cross", no_variable},
                    options->min_balance_cents, min_balance_cents_min, balance_cents_max);

@@ -131,7 +131,7 @@ void declare_create(Command& family, const roles::Environment& environment) {
     const auto options = declare_server_command<Options>(command, environment, create);
     command.option({"--account", "ACCOUNT", "The account's id or reference", no_variable, true}, options->account);
     declare_amount(command, options->amount, amount_is_required);
-    declare_currency(command, options->currency, "ISO 4217 code of the account's currency", true);
+    declare_currency(command, options->currency, "The account's currency, such as EUR", true);
     command.option(
         {"--to", "ACCOUNT", "Where captures go: an id or reference; without it, the outside world", no_variable},
         options->to);

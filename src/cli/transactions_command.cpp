@@ -28,6 +28,7 @@ struct Options {
     std::string to;
     std::string reference;
     std::string since, until;
+    std::string reason;
     json::Value metadata;
     AmountOptions amount;
     std::int64_t limit = 50;
@@ -83,8 +84,6 @@ Result<json::Object> body_of(const Options& options, Server& server) {
     LEDGERLINE_TRY(const std::string account_id, resolve_account(server, options.account));
     json::Object body = {
         {"account_id", account_id}, {"amount_cents", cents}, {"currency", options.currency}, {"type", options.type}};
-    if (!options.reference.empty()) body.emplace_back("reference", options.reference);
-    if (!options.metadata.is_null()) body.emplace_back("metadata", options.metadata);
     return body;
 }
 
@@ -110,13 +109,11 @@ Result<json::Object> transfer_body_of(const Options& options, Server& server) {
     leg.emplace_back("amount_cents", cents);
     leg.emplace_back("currency", options.currency);
     json::Object body = {{"legs", json::Array{std::move(leg)}}};
-    if (!options.reference.empty()) body.emplace_back("reference", options.reference);
-    if (!options.metadata.is_null()) body.emplace_back("metadata", options.metadata);
     return body;
 }
 
 // Posts body and prints the transaction, as far as it has come when the wait ends.
-Result<int> send(const roles::Environment& environment, const Options& options, Server& server, const char* path,
+Result<int> send(const roles::Environment& environment, const Options& options, Server& server, const std::string& path,
                  json::Object body) {
     std::vector<http::Header> headers;
     if (options.wait.count() > 0) {
@@ -126,6 +123,8 @@ Result<int> send(const roles::Environment& environment, const Options& options, 
     }
     const std::string key = key_or_new(environment, options.key);
     body.emplace_back("idempotency_key", key);
+    if (!options.reference.empty()) body.emplace_back("reference", options.reference);
+    if (!options.metadata.is_null()) body.emplace_back("metadata", options.metadata);
     const auto posted = server.send("POST", path, body, "id", headers);
     if (!posted) return std::unexpected(with_key(posted.error(), "--key", key));
     print_answer(environment, options.output, *posted, server);
@@ -142,16 +141,52 @@ Result<int> transfer(const roles::Environment& environment, const Options& optio
     return send(environment, options, server, "/v1/transfers", std::move(body));
 }
 
-// What both kinds of posts are told.
-void declare_movement(Command& command, Options& options) {
-    declare_amount(command, options.amount, amount_is_required);
-    declare_currency(command, options.currency, "ISO 4217 code of the account's currency", true);
+// Without --currency: it is the transaction's.
+Result<std::int64_t> reversed_cents(const Options& options, Server& server, const std::string& path) {
+    if (options.amount.cents) return *options.amount.cents;
+    LEDGERLINE_TRY(const json::Value transaction, server.get(path, "currency"));
+    return cents_of(options.amount, text_of(transaction, "currency"), server);
+}
+
+Result<int> reverse(const roles::Environment& environment, const Options& options, Server& server) {
+    const std::string path = "/v1/transactions/" + http::percent_encode(options.transaction);
+    json::Object body;
+    if (options.amount.is_given()) {
+        LEDGERLINE_TRY(const std::int64_t cents, reversed_cents(options, server, path));
+        body.emplace_back("amount_cents", cents);
+    }
+    if (!options.reason.empty()) body.emplace_back("reason", options.reason);
+    return send(environment, options, server, path + "/reverse", std::move(body));
+}
+
+// What all kinds of posts are told.
+void declare_request(Command& command, Options& options) {
     declare_key(command, options.key, "moves money");
     command.option({"--reference", "TEXT", "Your own name for it, which need not be unique", no_variable},
                    options.reference);
     declare_metadata(command, options.metadata);
     command.option({"--wait", "TIME", "How long to wait for the outcome; 0: do not wait", no_variable}, options.wait,
                    milliseconds(0), kWaitMax);
+}
+
+void declare_movement(Command& command, Options& options) {
+    declare_amount(command, options.amount, amount_is_required);
+    declare_currency(command, options.currency, "The account's currency, such as EUR", true);
+    declare_request(command, options);
+}
+
+void declare_reverse(Command& family, const roles::Environment& environment) {
+    Command command = family.add("reverse", "Take a transaction back, in whole or in part");
+    const auto options = declare_server_command<Options>(command, environment, reverse);
+    command.positional("ID", "The transaction's id", options->transaction, uuid_rule);
+    declare_amount(command, options->amount, "without an amount, all that is left");
+    command.option({"--reason", "TEXT", "Why it is taken back", no_variable}, options->reason);
+    declare_request(command, *options);
+    command.notes(
+        "Only a transaction with one leg is reversed in parts.\n\n"
+        "Example:\n"
+        "  ledgerline tx reverse 01a20874-e2ca-767f-bd91-75834eb53280 --amount 2.50 --reason \"one item came back\"\n\n"
+        "Exit code 1 if the reversal was refused or is FAILED.");
 }
 
 void declare_transfer(Command& family, const roles::Environment& environment) {
@@ -207,7 +242,7 @@ void declare_list(Command& family, const roles::Environment& environment) {
 }  // namespace
 
 void declare_transactions(Command& parent, const roles::Environment& environment) {
-    Command family = parent.add("tx", "List, show, trace and post transactions and transfers");
+    Command family = parent.add("tx", "List, show, trace, post and reverse transactions and transfers");
     declare_list(family, environment);
 
     Command show_command = family.add("show", "Show one transaction");
@@ -224,6 +259,7 @@ void declare_transactions(Command& parent, const roles::Environment& environment
 
     declare_post(family, environment);
     declare_transfer(family, environment);
+    declare_reverse(family, environment);
 }
 
 }  // namespace ledgerline::cli

@@ -1,9 +1,12 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 
 #include "audit/verify.h"
 #include "base/amount_text.h"
+#include "base/money.h"
+#include "base/text.h"
 #include "cli/cli.h"
 #include "cli/database.h"
 #include "cli/output.h"
@@ -52,13 +55,23 @@ json::Value json_of(const audit::VerifyReport& report, double seconds) {
         {"ok", report.ok()}, {"checks", std::move(checks)}, {"seconds", json::Number{fmt::format("{:.3f}", seconds)}}};
 }
 
-std::string line_of(const audit::Violation& violation) {
+// What the minor units in a detail are to people; "" when it speaks of none.
+std::string scale_of(audit::Check check, const audit::Violation& violation) {
+    using enum audit::Check;
+    const Asset* asset = find_asset(violation.currency);
+    const bool of_amounts =
+        (check == entries || check == floor || check == refusals) && std::ranges::any_of(violation.detail, is_digit);
+    if (!of_amounts || !asset || !asset->exponent) return "";
+    return fmt::format(" (in minor units: 1000 is {})", amount_text(1000, asset->exponent, asset->code));
+}
+
+std::string line_of(audit::Check check, const audit::Violation& violation) {
     std::string line = "        ";
     if (violation.lane >= 0) line += fmt::format("lane {} ", violation.lane);
     if (violation.seq > 0) line += fmt::format("seq {} ", violation.seq);
     if (!violation.id.empty()) line += violation.id + " ";
     line.back() = ':';
-    return line + ' ' + violation.detail;
+    return line + ' ' + violation.detail + scale_of(check, violation);
 }
 
 void print_text(const roles::Environment& environment, const audit::VerifyReport& report, double seconds) {
@@ -69,7 +82,7 @@ void print_text(const roles::Environment& environment, const audit::VerifyReport
         environment.out << fmt::format("{:<6}  {:<70} {:>22}\n", finding.violated == 0 ? "ok" : "FAILED",
                                        audit::claim_of(check), count);
         for (const audit::Violation& violation : finding.listed)
-            environment.out << printable(line_of(violation)) << '\n';
+            environment.out << printable(line_of(check, violation)) << '\n';
         const auto listed = static_cast<std::int64_t>(finding.listed.size());
         if (finding.violated > listed)
             environment.out << fmt::format("        ... and {} more\n", grouped(finding.violated - listed));

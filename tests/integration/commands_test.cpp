@@ -253,6 +253,23 @@ TEST_F(Commands, TransactionsArePostedOnce) {
               roles::exit_usage);
 }
 
+TEST_F(Commands, ATransactionIsTakenBackInParts) {
+    server_.account(R"("currency":"EUR","reference":"alice")");
+    const std::string id = post("k1");
+    const CommandOutcome early = call({"tx", "reverse", id, "--wait", "0"});
+    EXPECT_EQ(early.code, roles::exit_refused);
+    EXPECT_THAT(early.err, HasSubstr("parent_undecided"));
+    server_.apply(id);
+    const CommandOutcome part = call({"tx", "reverse", id, "--amount", "0.40", "--reason", "one item came back",
+                                      "--reference", "r", "--key", "k2", "--wait", "0", "-o", "json"});
+    EXPECT_EQ(part.code, roles::exit_ok) << part.err;
+    EXPECT_EQ(part.at("type"), "REVERSAL");
+    EXPECT_EQ(part.at("amount_cents"), "40") << "in the currency of the transaction";
+    EXPECT_EQ(part.at("reference"), "r");
+    EXPECT_EQ(part.at("idempotency_key"), "k2");
+    EXPECT_EQ(call({"tx", "reverse", id, "--amount", "0.405"}).code, roles::exit_usage);
+}
+
 TEST_F(Commands, DeadLettersAreReplayedOrDiscarded) {
     server_.account(R"("currency":"EUR","reference":"alice")");
     const std::string first = server_.park(post("k1")), second = server_.park(post("k2"));
@@ -370,6 +387,17 @@ TEST_F(Commands, VerifyNamesDamageAndFails) {
     EXPECT_THAT(damaged.out, HasSubstr("FAILED  every balance is the sum of the account's entries"));
     EXPECT_THAT(damaged.out, HasSubstr("the account's latest decision is in lane -1"));
     EXPECT_THAT(damaged.out, HasSubstr("The ledger is damaged"));
+}
+
+TEST_F(Commands, VerifySaysWhatMinorUnitsAre) {
+    server_.account(R"("currency":"EUR","reference":"alice")");
+    post("k1");
+    server_.database().run(
+        "INSERT INTO decisions (lane, seq, transaction_id, account_id, amount_cents, balance_after_cents, floor_cents, "
+        "processed_at, kind) SELECT lane, seq, id, account_id, 100, 7, 0, now(), 'POSTED' FROM accepted");
+    EXPECT_THAT(call({"verify"}).out, HasSubstr(": balance_after is 7, but the entries make 100 (in minor units: 1000 "
+                                                "is 10.00 EUR)\n"));
+    EXPECT_THAT(call({"verify", "-o", "json"}).out, HasSubstr("but the entries make 100\""));
 }
 
 TEST_F(Commands, HealthIsWhatTheServerSaysOfItself) {

@@ -505,7 +505,8 @@ WHERE fits OR nth = $2::bigint ORDER BY nth
 --   idempotency_key text?, created_after timestamptz?, created_before timestamptz?,
 --   account_id uuid, status text
 -- row: scanned_place
--- scan_max: of the lane, whose rows are looked through.
+-- scan_max: of the lane, whose rows are looked through. Whether a transaction is announced is said by its first place:
+-- of further places all are given.
 WITH waiting AS MATERIALIZED (
     SELECT w.*, row_number() OVER (PARTITION BY w.is_first ORDER BY w.seq DESC) AS nth
     FROM lane_cursors c CROSS JOIN LATERAL (
@@ -526,7 +527,8 @@ FROM (SELECT t.id, w.seq AS position, false AS is_last,
              asked_for(t.type, t.currency, t.reference, t.idempotency_key, t.created_at, $3::text, $4::text, $5::text,
                        $6::text, $7::timestamptz, $8::timestamptz) AS fits
       FROM waiting w CROSS JOIN LATERAL (SELECT * FROM accepted WHERE id = w.id LIMIT 1) t
-      WHERE w.account_id = $9 AND w.is_announced = ($10::text = 'PROCESSING') AND w.seq >= (SELECT seq FROM cut)
+      WHERE w.account_id = $9 AND (NOT w.is_first OR w.is_announced = ($10::text = 'PROCESSING'))
+        AND w.seq >= (SELECT seq FROM cut)
       UNION ALL
       SELECT NULL, seq, true, true FROM cut WHERE seq > 0) reached
 WHERE fits ORDER BY position DESC, is_last

@@ -170,7 +170,7 @@ TEST_F(Commands, TablesHaveTitlesAndAlignedNumbers) {
     const CommandOutcome listed = call({"accounts", "list"});
     EXPECT_EQ(listed.code, roles::exit_ok);
     EXPECT_EQ(listed.lines(), 2);
-    EXPECT_THAT(listed.out, ContainsRegex(" +balance +min_balance +created_at\n.* +0.00 EUR +0.00 EUR "));
+    EXPECT_THAT(listed.out, ContainsRegex(" +balance +min_balance +max_balance +created_at\n.* +0.00 EUR +0.00 EUR "));
     EXPECT_THAT(call({"accounts", "show", "alice"}).out, HasSubstr("\nreference    alice\n"));
 }
 

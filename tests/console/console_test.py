@@ -284,6 +284,26 @@ class Actions(console.ConsoleTest):
         servers.eventually(lambda: len(rows := self.browser.rows()) == 1 and "599.50\u00a0EUR" in rows[0],
                            console.WAIT_SECONDS_MAX, "one open hold")
 
+    def test_a_transaction_is_reversed_in_part_and_then_the_rest(self):
+        paid = self.ledger.pay(self.alice, "CREDIT", 30_000)["id"]
+        self.enter(f"transactions/{paid}", "PROCESSED")
+        self.allow_changes()
+        self.browser.button("Reverse …")
+        self.browser.fill("Amount in EUR", "300.01")
+        self.browser.see("at most what is left to reverse, 300.00\u00a0EUR")
+        self.browser.fill("Amount in EUR", "100.50")
+        self.browser.fill("Reason", "sent twice")
+        self.browser.button("Reverse", "//dialog")
+        self.browser.see("PROCESSED.", "Reversed", "100.50\u00a0EUR")
+        self.browser.button("Reverse …")
+        self.browser.see("At most 199.50\u00a0EUR")
+        self.browser.button("Reverse", "//dialog")
+        self.browser.see("300.00\u00a0EUR")
+        self.browser.gone("Reverse …")
+        self.assertEqual(self.ledger.get(f"/v1/transactions/{paid}")["reversed_cents"], 30_000)
+        self.browser.press("//p[contains(., 'Reversal')]//a")
+        self.browser.see("REVERSAL", "Reverses", "Legs")
+
     def test_one_dead_letter_is_decided(self):
         account = self.ledger.park("one-letter", 2)
         replayed, discarded = (letter["id"] for letter in self.ledger.letters("PARKED", account))

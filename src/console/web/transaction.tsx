@@ -1,6 +1,7 @@
 import {ReactNode, useState} from "react";
 import {useLoad} from "./load";
-import {Amount, Badge, Facts, Failure, Heading, Id, Metadata, Table, Time} from "./parts";
+import {Amount, Badge, ChangeButton, Facts, Failure, Heading, Id, Metadata, Table, Time} from "./parts";
+import {isReversible, ReverseDialog} from "./reverse_dialog";
 import {linkTo} from "./route";
 import type {Leg, Trace, TracedEvent, Transaction} from "./types";
 import {Input} from "./filters";
@@ -108,10 +109,45 @@ function Legs({legs}: {legs: Leg[]}) {
     );
 }
 
+// What only some transactions have.
+function linksOf(one: Transaction): [string, ReactNode][] {
+    const links: [string, ReactNode][] = [];
+    if (one.reverses) links.push(["Reverses", <Id value={one.reverses} to="transactions"/>]);
+    if (one.hold_id) links.push(["Hold", <Id value={one.hold_id} to="transactions"/>]);
+    if (one.previous_id) links.push(["Follows", <Id value={one.previous_id} to="transactions"/>]);
+    if (BigInt(one.reversed_cents) > 0n)
+        links.push(["Reversed", <Amount cents={one.reversed_cents} currency={one.currency}/>]);
+    if (one.reason) links.push(["Reason", one.reason]);
+    if (one.occurred_at) links.push(["Occurred", <Time at={one.occurred_at}/>]);
+    return links;
+}
+
+function Reverse({one, done}: {one: Transaction; done(): void}) {
+    const [asks, setAsks] = useState(false);
+    const [made, setMade] = useState<Transaction>();
+    return (
+        <>
+            {isReversible(one) && (
+                <div className="actions">
+                    <ChangeButton act={() => setAsks(true)} danger>Reverse …</ChangeButton>
+                </div>
+            )}
+            <p role="status" className="said">
+                {made && <>Reversal <Id value={made.id} to="transactions"/>: {made.status}. {made.failure_reason}</>}
+            </p>
+            {asks && <ReverseDialog one={one} close={() => setAsks(false)} done={(reversal) => {
+                setAsks(false);
+                setMade(reversal);
+                done();
+            }}/>}
+        </>
+    );
+}
+
 export function TransactionPage({id}: {id: string}) {
     const [final, setFinal] = useState(false);
     const path = `v1/transactions/${encodeURIComponent(id)}/trace`;
-    const {data: trace, error} = useLoad<Trace>(path, final ? 0 : LOOK_AGAIN_MS);
+    const {data: trace, error, reload} = useLoad<Trace>(path, final ? 0 : LOOK_AGAIN_MS);
     if (!trace) return <><Heading>Transaction</Heading><Failure error={error}/></>;
     const one = trace.transaction;
     const decided = one.status === "PROCESSED" || one.status === "FAILED";
@@ -127,9 +163,10 @@ export function TransactionPage({id}: {id: string}) {
                 ["Account", <Id value={one.account_id} to="accounts"/>], ["Reference", one.reference ?? "–"],
                 ["Idempotency key", <code>{one.idempotency_key}</code>], ["Id", <code>{one.id}</code>],
                 ["Created", <Time at={one.created_at}/>],
-                ["As JSON", <a href={path}>its trace</a>],
+                ["As JSON", <a href={path}>its trace</a>], ...linksOf(one),
             ]}/>
             <Metadata value={one.metadata}/>
+            <Reverse one={one} done={reload}/>
             <Timeline trace={trace}/>
             {one.legs && <Legs legs={one.legs}/>}
         </>

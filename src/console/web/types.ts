@@ -46,6 +46,12 @@ export interface Transaction {
     failure_code: string | null;
     failure_reason: string | null;
     dead_letter_id: string | null;
+    hold_id: string | null;
+    reverses: string | null;
+    reversed_cents: Cents;
+    reason: string | null;
+    previous_id: string | null;
+    occurred_at: string | null;
     created_at: string;
     updated_at: string;
 }

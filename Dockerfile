@@ -10,6 +10,7 @@ RUN apt-get update \
     && apt-get install -y --no-install-recommends clang-19 mold cmake ninja-build pkg-config libboost1.81-dev \
         libboost-json1.81-dev libboost-url1.81-dev libpq-dev librdkafka-dev prometheus-cpp-dev libfmt-dev \
         libcli11-dev libsodium-dev libssl-dev libcurl4-openssl-dev libjemalloc-dev \
+        python3 esbuild node-typescript node-react node-react-dom node-chart.js node-csstype node-prop-types \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /source
 COPY CMakeLists.txt CMakePresets.json ./

@@ -1,6 +1,6 @@
 # Short names for common tasks. Each target works for root and for an ordinary user.
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap build test test-faults test-observe demo stop kafka kafka-stop stack stack-down seed e2e bench bench-big up down lint fmt clean
+.PHONY: help bootstrap build test test-faults test-console test-observe demo stop kafka kafka-stop stack stack-down seed e2e bench bench-big up down lint fmt clean
 
 PRESET ?= release
 ARGS ?=
@@ -31,6 +31,9 @@ test-faults: bootstrap ## Build everything and run the fault tests with all thei
 	@cmake --preset $(PRESET) >/dev/null
 	@cmake --build --preset $(PRESET)
 	@ctest --preset $(PRESET) --build-config faults --label-regex faults
+
+test-console: build ## Test every page and action of the console in Chromium, with pictures (about 6 minutes)
+	@ctest --preset $(PRESET) --build-config console --label-regex console
 
 test-observe: build ## Test dashboards and alerts on a live Prometheus, traces on a live Jaeger (about 6 minutes)
 	@scripts/test-observe

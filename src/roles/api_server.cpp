@@ -41,6 +41,8 @@ Result<void> ApiServer::start(ApiServerConfig config, Wakeup& publisher_wakeup) 
     api.intake.hand_over = std::move(config.hand_over);
     api_ = std::make_unique<api::Api>(api, publisher_wakeup, process_.on_fatal(), process_.context());
     api_->add_routes(router_);
+    console_ = std::make_unique<console::ConsoleEndpoints>(listener_->logins(), version);
+    console_->add_routes(router_);
     api_->add_probe_routes(probe_router_);
     api_->start();
     auto started = listen();

@@ -1,4 +1,4 @@
-// ApiServer: the API behind its port.
+// ApiServer: the API and the console behind their port.
 #pragma once
 
 #include <memory>
@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "api/api.h"
+#include "console/endpoints.h"
 #include "http/server/listener.h"
 #include "roles/api_keys.h"
 #include "roles/lifecycle.h"
@@ -50,7 +51,8 @@ private:
     const std::string keys_path_;  // "": none
     http::Router router_, probe_router_;
     std::unique_ptr<api::Api> api_;
-    // Destroyed before the API, which their handlers may still use.
+    std::unique_ptr<console::ConsoleEndpoints> console_;
+    // Destroyed before the API and the console, which their handlers may still use.
     std::unique_ptr<http::Listener> listener_, probe_listener_;
 };
 

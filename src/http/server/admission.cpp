@@ -65,7 +65,7 @@ std::optional<Response> Admission::refuse(std::string_view target, Exchange& exc
     request.path_params = std::move(match.path_params);
 
     if (match.route->needs_key) {
-        auto admitted = keys_.admit(request);
+        auto admitted = logins_.admit(request);
         if (!admitted) return std::move(admitted).error();
         request.key_fingerprint = *std::move(admitted);
     }

@@ -1,19 +1,19 @@
 // Admission: everything decided by a request's head: its target, route, key, and whether its body is acceptable. Safe
-// to use from any thread. Router and keys must outlive it.
+// to use from any thread. Router and logins must outlive it.
 #pragma once
 
 #include <optional>
 #include <string_view>
 
 #include "http/router.h"
-#include "http/server/api_keys.h"
 #include "http/server/exchange.h"
+#include "http/server/logins.h"
 
 namespace ledgerline::http {
 
 class Admission {
 public:
-    Admission(const Router& router, const ApiKeys& keys) : router_(router), keys_(keys) {}
+    Admission(const Router& router, const Logins& logins) : router_(router), logins_(logins) {}
 
     // Fills in path, query, parameters and route. Returns the answer when the request is refused, nothing when it may
     // proceed.
@@ -21,7 +21,7 @@ public:
 
 private:
     const Router& router_;
-    const ApiKeys& keys_;
+    const Logins& logins_;
 };
 
 // Whether value is application/json. Its parameters are ignored (RFC 8259, section 11), except a charset other than

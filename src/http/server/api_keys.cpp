@@ -59,6 +59,23 @@ std::expected<std::string, Response> ApiKeys::admit(const Request& request) cons
     const Hash hash = hash_of(*key);
     if (!knows(*hashes, hash))
         return std::unexpected(to_response(edge_problem(403, edge_code::forbidden, "This API key is not known.")));
+    return fingerprint_of(hash);
+}
+
+std::optional<ApiKeys::Hash> ApiKeys::secret_of(std::string_view fingerprint) const {
+    const auto hashes = hashes_.load();
+    for (const Hash& hash : *hashes) {
+        if (fingerprint_of(hash) != fingerprint) continue;
+        constexpr std::string_view purpose = "ledgerline session";
+        Hash secret;
+        crypto_generichash(secret.data(), secret.size(), reinterpret_cast<const unsigned char*>(purpose.data()),
+                           purpose.size(), hash.data(), hash.size());
+        return secret;
+    }
+    return std::nullopt;
+}
+
+std::string ApiKeys::fingerprint_of(const Hash& hash) {
     std::string fingerprint(2 * fingerprint_bytes + 1, '\0');
     sodium_bin2hex(fingerprint.data(), fingerprint.size(), hash.data(), fingerprint_bytes);
     fingerprint.pop_back();  // the terminating zero

@@ -25,7 +25,8 @@ struct Edge {
           span_attributes(server_attributes(config)),
           ids(context.ids),
           keys(config.api_keys),
-          admission(router, keys),
+          logins(keys, context.clock, context.random),
+          admission(router, logins),
           connections({config.connections_max, per_client_max(config), config.trusted_proxies}),
           spare_connections({Listener::spare_connections_max, Listener::spare_connections_max, {}}),
           requests(
@@ -44,6 +45,7 @@ struct Edge {
     const SpanAttributes span_attributes;  // of every request's span
     UuidGenerator& ids;
     ApiKeys keys;
+    const Logins logins;
     const Admission admission;
     Connections connections;
     Connections spare_connections;  // beyond connections_max: only probes are answered

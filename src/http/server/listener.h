@@ -24,6 +24,7 @@
 #include "base/result.h"
 #include "http/router.h"
 #include "http/server/listen_sockets.h"
+#include "http/server/logins.h"
 #include "http/server/network.h"
 #include "http/server/pace.h"
 #include "observe/process_context.h"
@@ -69,6 +70,8 @@ public:
     Result<void> start();
     // Replaces the configuration's keys from now on; there must be at least one. Thread-safe.
     void set_api_keys(const std::vector<std::string>& keys);
+    // The sessions of browsers, for the calls that begin and end them.
+    const Logins& logins() const;
     // 0 before bind().
     std::uint16_t port() const;
 

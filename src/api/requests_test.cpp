@@ -152,7 +152,7 @@ TEST(Refusals, NameAllThatIsWrongWithABody) {
     const auto faults = [](const char* text) { return faults_of(parse_transaction(*json::parse(text), "", {})); };
     EXPECT_THAT(
         faults(R"({"amount_cents":0,"currency":"euro","typ":"DEBIT","account_reference":7})"),
-        testing::ElementsAre("type missing_field", "account_reference invalid_field", "amount_cents invalid_field",
+        testing::ElementsAre("account_reference invalid_field", "type missing_field", "amount_cents invalid_field",
                              "currency invalid_field", "idempotency_key missing_idempotency_key", "typ unknown_field"));
     EXPECT_THAT(faults("{}"),
                 testing::ElementsAre("account_id missing_field", "amount_cents missing_field", "currency missing_field",

@@ -217,12 +217,13 @@ TEST_P(QueryPlans, OfIntake) {
     expect_bounded(sql::IntakeLockLanes::statement, kAllLanes);
     expect_bounded(sql::IntakeLockFreeLanes::statement, kAllLanes);
     expect_bounded(sql::IntakeReadAccounts::statement, accounts);
-    expect_bounded(sql::IntakeReadKeys::statement,
-                   fmt::format("{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}", column("100", "bigint"), column("'EUR'", "text"),
-                               column("'CREDIT'", "text"), array("SELECT generate_series(0, 499)", "text"),
-                               column("NULL", "jsonb"), column("NULL", "text"), column("NULL", "jsonb"),
-                               column("NULL", "text"), column("NULL", "jsonb"),
-                               array("SELECT generate_series(1, 500)", "integer"), accounts));
+    expect_bounded(
+        sql::IntakeReadKeys::statement,
+        fmt::format("{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}", column("100", "bigint"), column("'EUR'", "text"),
+                    column("'CREDIT'", "text"), array("SELECT generate_series(0, 499)", "text"),
+                    column("NULL", "jsonb"), column("NULL", "text"), column("NULL", "jsonb"), column("NULL", "text"),
+                    column("NULL", "jsonb"), array("SELECT generate_series(1, 500)", "integer"), accounts,
+                    column("NULL", "text")));
 }
 
 TEST_P(QueryPlans, OfTheWorkerAndThePublisher) {
@@ -231,6 +232,8 @@ TEST_P(QueryPlans, OfTheWorkerAndThePublisher) {
                     array("SELECT applied_seq + 10 FROM lane_cursors ORDER BY lane", "bigint"));
     expect_bounded(sql::ApplyLoad::statement, kAllLanes + ", 10");
     expect_bounded(sql::ApplyLockLanes::statement, kAllLanes);
+    expect_bounded(sql::ApplyReadNamed::statement,
+                   array("SELECT id FROM accepted WHERE lane = 0 AND seq BETWEEN 5000 AND 5499", "uuid"));
     expect_bounded(sql::ApplyAppliedSeqs::statement, kAllLanes);
     expect_bounded(sql::ApplyNeeded::statement, windows);
     expect_bounded(sql::ApplyReadWindows::statement, windows);

@@ -18,13 +18,13 @@ constexpr CheckText kTexts[] = {
     {"whole", "a transaction is decided at all its places or at none", "transactions"},
     {"entries", "every entry moves the balance by its amount, to balance_after", "entries"},
     {"floor", "no debit ever crossed its account's floor, and no credit its ceiling", "entries"},
-    {"settings", "every decision knew its account's settings, and these are what its changes make", "decisions"},
+    {"settings", "every decision knew its account's settings of that moment", "decisions"},
     {"refusals", "every refusal was right at its point in the lane", "refusals"},
     {"discards", "every discard has its dead letter", "discards"},
     {"replays", "every replay has its dead letter", "replays"},
     {"balances", "every balance is the sum of the account's entries", "accounts"},
     {"holds", "every account holds what its open holds make", "holds"},
-    {"links", "reversals undo no more than was posted, and followers passed with what they follow", "transactions"},
+    {"links", "reversals and followers agree with the transactions that they name", "transactions"},
     {"halts", "no lane is halted or stuck", "lanes"},
 };
 static_assert(std::size(kTexts) == check_count);

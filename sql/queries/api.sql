@@ -563,6 +563,14 @@ FROM (SELECT t.id, t.seq,
       FROM accepted t WHERE account_id = $9::uuid AND idempotency_key = $6 AND seq < $1::bigint LIMIT $2::bigint) known
 WHERE fits
 
+-- name: account_states
+-- args: ids uuid[]
+-- row: id uuid, currency text, status text, balance_cents int8, held_cents int8, min_balance_cents int8,
+--   max_balance_cents int8?
+-- Accounts as the decisions so far have left them: one snapshot.
+SELECT a.id, a.currency, a.status, a.balance_cents, a.held_cents, a.min_balance_cents, a.max_balance_cents
+FROM unnest($1::uuid[]) i (id) CROSS JOIN LATERAL (SELECT * FROM accounts WHERE id = i.id LIMIT 1) a
+
 -- name: transaction_to_reverse
 -- args: id uuid
 -- row: account_id uuid, type text, status text, amount_cents int8, currency text, legs jsonb?, reversed_cents int8

@@ -176,12 +176,15 @@ boost::asio::awaitable<std::optional<http::Problem>> TransactionEndpoints::check
 }
 
 TransactionEndpoints::Answer TransactionEndpoints::post_hold(http::Request& request) {
-    auto items = co_await take_item(request, parse_hold);
+    const auto dry = truth_parameter(request, "dry_run");
+    if (!dry) co_return http::to_response(dry.error());
+    auto items = co_await take_item(request, parse_hold, dry_run_parameters);
     if (!items) co_return std::move(items).error();
     co_await resolve_names(request, *items);
     TransactionRequest* hold = items->front() ? &*items->front() : nullptr;
     if (hold)
         if (auto wrong = co_await check_new_hold(request, *hold)) co_return http::to_response(*wrong);
+    if (*dry) co_return co_await dry_run(request, *std::move(items));
     const auto outcomes = co_await accept(request, *std::move(items));
     auto response = answer_to_post(outcomes);
     if (response.status != 201) co_return response;

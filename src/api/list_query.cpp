@@ -67,6 +67,14 @@ ListQuery::ListQuery(const http::Request& request, std::string_view route, std::
     read_cursor(kinds);
 }
 
+std::expected<bool, http::Problem> truth_parameter(const http::Request& request, std::string_view name) {
+    const std::string* value = find_parameter(request, name);
+    if (!value || *value == "false") return false;
+    if (*value == "true") return true;
+    return std::unexpected(
+        problem(ProblemCode::invalid_parameter, fmt::format("{} must be true or false.", name), std::string(name)));
+}
+
 std::expected<std::optional<WallTime>, http::Problem> time_parameter(const http::Request& request,
                                                                      std::string_view name) {
     const std::string* value = find_parameter(request, name);

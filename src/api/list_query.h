@@ -37,6 +37,9 @@ enum class CursorKind : char { id = 'i', seq = 's', letter = 'p' };
 std::expected<std::optional<WallTime>, http::Problem> time_parameter(const http::Request& request,
                                                                      std::string_view name);
 
+// A query parameter that is true or false; false when it is not given.
+std::expected<bool, http::Problem> truth_parameter(const http::Request& request, std::string_view name);
+
 class ListQuery {
 public:
     // route: the name of the list with the path's values, such as "entries/<account id>". filters: its parameters other

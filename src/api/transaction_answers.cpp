@@ -7,6 +7,7 @@
 
 #include <utility>
 
+#include "api/fields.h"
 #include "api/responses.h"
 #include "api/transaction_endpoints.h"
 
@@ -40,6 +41,38 @@ http::Response refused_response(const TransactionRecord& failed) {
 }
 
 }  // namespace
+
+http::Problem refusal(const intake::IntakeResult& result, const TransactionRequest& request) {
+    using Status = intake::IntakeResult::Status;
+    switch (result.status) {
+        case Status::key_reused:
+            return problem(
+                ProblemCode::idempotency_key_reused,
+                "This idempotency key was used for another transaction of this account, with a different body.",
+                member_path(request.path, "idempotency_key"));
+        case Status::account_not_found:
+            return problem(ProblemCode::account_not_found, "There is no account with this id.",
+                           request.field_of(result.account_id));
+        case Status::account_suspended:
+            return problem(ProblemCode::account_suspended, "The account is suspended.",
+                           request.field_of(result.account_id));
+        case Status::account_closed:
+            return problem(ProblemCode::account_closed, "The account is closed.", request.field_of(result.account_id));
+        case Status::currency_mismatch:
+            return problem(ProblemCode::currency_mismatch,
+                           fmt::format("The account's currency is {}.", result.account_currency),
+                           request.currency_field_of(result.account_id));
+        case Status::previous_refused:
+            return previous_refused(request);
+        case Status::failed:
+            return problem(ProblemCode::internal_error, "The database refused this transaction. Nothing was stored.");
+        case Status::lane_held:  // turned into an error before
+        case Status::created:
+        case Status::replayed:
+            break;
+    }
+    LEDGERLINE_ASSERT(false);
+}
 
 // Preference-Applied: the preferences that shaped the answer.
 void TransactionEndpoints::name_preferences(const Outcomes& outcomes, http::Response& response) {

@@ -43,38 +43,6 @@ TransactionRecord new_transaction(intake::IntakeItem item, const intake::IntakeR
     return record;
 }
 
-http::Problem refusal(const intake::IntakeResult& result, const TransactionRequest& request) {
-    using Status = intake::IntakeResult::Status;
-    switch (result.status) {
-        case Status::key_reused:
-            return problem(
-                ProblemCode::idempotency_key_reused,
-                "This idempotency key was used for another transaction of this account, with a different body.",
-                member_path(request.path, "idempotency_key"));
-        case Status::account_not_found:
-            return problem(ProblemCode::account_not_found, "There is no account with this id.",
-                           request.field_of(result.account_id));
-        case Status::account_suspended:
-            return problem(ProblemCode::account_suspended, "The account is suspended.",
-                           request.field_of(result.account_id));
-        case Status::account_closed:
-            return problem(ProblemCode::account_closed, "The account is closed.", request.field_of(result.account_id));
-        case Status::currency_mismatch:
-            return problem(ProblemCode::currency_mismatch,
-                           fmt::format("The account's currency is {}.", result.account_currency),
-                           request.currency_field_of(result.account_id));
-        case Status::previous_refused:
-            return previous_refused(request);
-        case Status::failed:
-            return problem(ProblemCode::internal_error, "The database refused this transaction. Nothing was stored.");
-        case Status::lane_held:  // turned into an error before
-        case Status::created:
-        case Status::replayed:
-            break;
-    }
-    LEDGERLINE_ASSERT(false);
-}
-
 void describe(Span& span, const BatchItems& items, const intake::IntakeAnswers& answers) {
     if (!span.recording()) return;
     std::int64_t created = 0, replayed = 0;
@@ -226,8 +194,8 @@ boost::asio::awaitable<bool> TransactionEndpoints::wait_for(std::vector<Outcome>
 
 // The item of a single post. The body and its tree are freed when it returns.
 boost::asio::awaitable<std::expected<BatchItems, http::Response>> TransactionEndpoints::take_item(
-    http::Request& request, Parser parse) {
-    if (auto wrong = check_parameters(request, {})) co_return std::unexpected(http::to_response(*wrong));
+    http::Request& request, Parser parse, std::span<const std::string_view> parameters) {
+    if (auto wrong = check_parameters(request, parameters)) co_return std::unexpected(http::to_response(*wrong));
     const auto key = read_idempotency_key(request);
     if (!key) co_return std::unexpected(http::to_response(key.error()));
     if (!co_await take_room_for_items(request, 1)) co_return std::unexpected(http::no_room());
@@ -241,8 +209,14 @@ boost::asio::awaitable<std::expected<BatchItems, http::Response>> TransactionEnd
 }
 
 TransactionEndpoints::Answer TransactionEndpoints::post(http::Request& request, Parser parse) {
-    auto items = co_await take_item(request, parse);
+    const auto dry = truth_parameter(request, "dry_run");
+    if (!dry) co_return http::to_response(dry.error());
+    auto items = co_await take_item(request, parse, dry_run_parameters);
     if (!items) co_return std::move(items).error();
+    if (*dry) {
+        co_await resolve_names(request, *items);
+        co_return co_await dry_run(request, *std::move(items));
+    }
     co_return co_await answer(request, *std::move(items));
 }
 

@@ -61,6 +61,9 @@ struct TransactionRequest {
 // Why a follower is not accepted when the item before it is not.
 http::Problem previous_refused(const TransactionRequest& request);
 
+// Why intake did not accept the request. result: neither created nor replayed.
+http::Problem refusal(const intake::IntakeResult& result, const TransactionRequest& request);
+
 class Fields;
 // What all of them have in common: key, reference, metadata. And what payments and transfers have besides: occurred_at,
 // and in a batch after_previous.

@@ -215,6 +215,18 @@ TEST_F(ImportPipeline, KnowsAnAccountByBothItsNames) {
     EXPECT_EQ(import(text).counts.processed, 1000) << "each takes what the row before has given";
 }
 
+TEST_F(ImportPipeline, KeepsTheDatesOfTheFileAndItsOrder) {
+    const std::string text =
+        "reference,account,type,amount_cents,currency,occurred_at\n"
+        "r1,a,CREDIT,5,EUR,2026-02-01\nr2,a,DEBIT,5,EUR,1993-01-05T10:00:00+01:00\nr3,a,CREDIT,1,EUR,\n";
+    EXPECT_EQ(import(text).counts.processed, 3);
+    EXPECT_EQ(pipeline_.database().value(
+                  "SELECT string_agg(coalesce((occurred_at AT TIME ZONE 'UTC')::text, 'none'), ', ' ORDER BY seq) "
+                  "FROM accepted"),
+              "2026-02-01 00:00:00, 1993-01-05 09:00:00, none");
+    EXPECT_EQ(import(text).counts.replayed, 3);
+}
+
 TEST_F(ImportPipeline, RefusesTransfersOfAnAccountThatIsNotThere) {
     const ImportOutcome outcome = import(
         "reference,from,to,amount,currency\n"

@@ -47,6 +47,7 @@ Fingerprint fingerprint_of(const ImportRow& row) {
     Hash body;
     body.add(row.type).add(std::to_string(row.amount_cents)).add(row.currency);
     if (row.is_transfer()) body.add(row.from).add(row.to);
+    body.add(row.occurred_at);
     for (const auto& [name, value] : row.metadata) body.add(name).add(value);
     return {Hash().add(*row.accounts().first).add(row.reference).finish(), body.finish()[0], row.line};
 }

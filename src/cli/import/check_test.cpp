@@ -142,6 +142,16 @@ TEST(ImportCheck, NamesColumnAndRuleOfTransfers) {
               "amount_cents: must be a whole number from 1 to 1000000000000000, not '1.5'");
 }
 
+TEST(ImportCheck, TakesTimesAndDays) {
+    const std::string header = "reference,from,to,amount,currency,occurred_at";
+    for (const char* time : {"", "1993-01-05", "2026-11-23T09:20:00Z", "2026-11-23T09:20:00.5+02:00"})
+        EXPECT_EQ(transfer_complaint(std::string("r1,a,b,1,EUR,") + time, header), "0 bad rows");
+    EXPECT_EQ(transfer_complaint("r1,a,b,1,EUR,1993-02-30", header),
+              "occurred_at: must be a time as in RFC 3339 or a day such as 2026-01-31, not '1993-02-30'");
+    EXPECT_EQ(transfer_complaint("r1,a,b,1,EUR,2026-01-01\nr1,a,b,1,EUR,2026-01-02", header),
+              "reference: must not be reused for a different row (see line 2)");
+}
+
 TEST(ImportCheck, KeepsTransferColumnsOfPaymentsAsMetadata) {
     EXPECT_EQ(
         transfer_complaint("r1,a,CREDIT,5,CZK,x,,12", "reference,account,type,amount_cents,currency,from,to,amount"),

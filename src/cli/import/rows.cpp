@@ -15,8 +15,8 @@
 namespace ledgerline::cli {
 namespace {
 
-constexpr std::string_view kNames[] = {"reference", "account",      "type",   "from",
-                                       "to",        "amount_cents", "amount", "currency"};
+constexpr std::string_view kNames[] = {"reference",    "account", "type",     "from",       "to",
+                                       "amount_cents", "amount",  "currency", "occurred_at"};
 constexpr std::string_view kRequired =
     "the first line must name the columns reference, account and type (or from and to), amount_cents (or amount) and "
     "currency";
@@ -79,6 +79,8 @@ Result<RowReader> RowReader::of_header(const CsvRecord& header, FindAsset find) 
             return bad_header(fmt::format("the column '{}' is missing: {}", kNames[column], kRequired));
         reader.at_[column] = static_cast<std::size_t>(found - header.fields.begin());
     }
+    const auto dated = std::ranges::find(header.fields, kNames[occurred_at]);
+    if (dated != header.fields.end()) reader.at_[occurred_at] = static_cast<std::size_t>(dated - header.fields.begin());
     for (std::size_t i = 0; i < header.fields.size(); ++i)
         if (std::ranges::find(reader.at_, std::optional(i)) == std::end(reader.at_)) reader.others_.push_back(i);
     return reader;
@@ -95,6 +97,7 @@ std::optional<BadRow> RowReader::read(const CsvRecord& record, ImportRow& row) c
     row.reference = field(record, reference);
     if (auto bad = read_sides(record, row)) return bad;
     if (auto bad = read_money(record, row)) return bad;
+    if (auto bad = read_time(record, row)) return bad;
     row.metadata.clear();
     for (const std::size_t i : others_)
         if (!record.fields[i].empty()) row.metadata.emplace_back(names_[i], record.fields[i]);
@@ -150,6 +153,20 @@ std::optional<BadRow> RowReader::read_money(const CsvRecord& record, ImportRow& 
         return BadRow{record.line, std::string(kNames[column]),
                       fmt::format("must be {}, not '{}'", cents.error(), text)};
     row.amount_cents = *cents;
+    return std::nullopt;
+}
+
+// A day is its beginning, in UTC.
+std::optional<BadRow> RowReader::read_time(const CsvRecord& record, ImportRow& row) const {
+    row.occurred_at.clear();
+    if (!at_[occurred_at] || field(record, occurred_at).empty()) return std::nullopt;
+    const std::string& text = field(record, occurred_at);
+    auto time = parse_rfc3339(text);
+    if (!time) time = parse_rfc3339(text + "T00:00:00Z");
+    if (!time)
+        return BadRow{record.line, "occurred_at",
+                      fmt::format("must be a time as in RFC 3339 or a day such as 2026-01-31, not '{}'", text)};
+    row.occurred_at = format_rfc3339(*time);
     return std::nullopt;
 }
 

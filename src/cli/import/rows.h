@@ -25,6 +25,7 @@ struct ImportRow {
     std::string from, to;   // of a transfer: an account's reference or id; "" is the outside world
     std::int64_t amount_cents = 0;
     std::string currency;
+    std::string occurred_at;                                    // in RFC 3339's form; "" when the file does not say
     std::vector<std::pair<std::string, std::string>> metadata;  // the other columns, without empty ones
 
     bool is_transfer() const { return type.empty(); }
@@ -55,7 +56,7 @@ public:
 
 private:
     // The columns that are not metadata, in the order of the names in the source file.
-    enum Column { reference, account, type, from, to, amount_cents, amount, currency, column_count };
+    enum Column { reference, account, type, from, to, amount_cents, amount, currency, occurred_at, column_count };
 
     // Which of the columns the file's rows are made of.
     static std::vector<Column> columns_of(const std::vector<std::string>& names);
@@ -63,6 +64,7 @@ private:
     std::optional<BadRow> check_texts(const CsvRecord& record) const;
     std::optional<BadRow> read_sides(const CsvRecord& record, ImportRow& row) const;
     std::optional<BadRow> read_money(const CsvRecord& record, ImportRow& row) const;
+    std::optional<BadRow> read_time(const CsvRecord& record, ImportRow& row) const;
     // The amount in minor units, or the rule that it breaks.
     std::expected<std::int64_t, std::string> read_amount(const std::string& text, const Asset& asset) const;
 

@@ -38,6 +38,7 @@ std::string row_body(const ImportRow& row, const std::function<std::string(const
     }
     body += R"(,"idempotency_key":)";
     json::append_quoted(row.reference, body);
+    if (!row.occurred_at.empty()) body += fmt::format(R"(,"occurred_at":"{}")", row.occurred_at);
     if (!row.metadata.empty()) {
         body += R"(,"metadata":{)";
         for (std::size_t i = 0; i < row.metadata.size(); ++i) {

@@ -112,26 +112,32 @@ private:
     // The posting rules once more, in the simplest words.
     void recompute(const std::vector<const Event*>& places, const std::vector<const Posting*>& postings) {
         std::map<Uuid, std::int64_t> nets;
-        const auto legs = tables_.legs.find(places.front()->transaction_id);
+        const Event& first = **std::ranges::find(places, true, &Event::is_first);
+        const auto legs = tables_.legs.find(first.transaction_id);
         if (legs == tables_.legs.end())
-            nets[places.front()->account_id] = places.front()->type == TransactionType::credit
-                                                   ? places.front()->amount_cents
-                                                   : -places.front()->amount_cents;
+            nets[first.account_id] = first.type == TransactionType::credit ? first.amount_cents : -first.amount_cents;
         else
             for (const Leg& leg : legs->second) {
                 if (leg.from) nets[*leg.from] -= leg.amount_cents;
                 if (leg.to) nets[*leg.to] += leg.amount_cents;
             }
+        // A follower may have one place more, for the order alone.
+        if (first.previous_id && nets.size() + 1 == places.size())
+            for (const Event* place : places) nets.try_emplace(place->account_id, 0);
         expect(nets.size() == places.size(), fmt::format("lane {} seq {}: {} accounts, {} places", places.front()->lane,
                                                          places.front()->seq, nets.size(), places.size()));
-        const bool refused = std::ranges::any_of(places, [&](const Event* place) {
-            const AccountState& then = tables_.accounts.at(place->account_id).at(place->seq);
-            const std::int64_t net = nets[place->account_id], after = balances_.at(place->account_id) + net;
-            return then.status != AccountStatus::active || (net < 0 && after < then.min_balance_cents) ||
-                   (net > 0 && then.max_balance_cents && after > *then.max_balance_cents);
-        });
+        const bool refused =
+            breaks_a_link(first) || std::ranges::any_of(places, [&](const Event* place) {
+                const AccountState& then = tables_.accounts.at(place->account_id).at(place->seq);
+                const std::int64_t net = nets[place->account_id], after = balances_.at(place->account_id) + net;
+                return then.status != AccountStatus::active || (net < 0 && after < then.min_balance_cents) ||
+                       (net > 0 && then.max_balance_cents && after > *then.max_balance_cents);
+            });
         for (const auto& [account, net] : nets)
             if (!refused) balances_.at(account) += net;
+        if (!refused) left_to_reverse_[first.transaction_id] = first.amount_cents;
+        if (!refused && first.type == TransactionType::reversal)
+            left_to_reverse_.at(*first.parent_id) -= first.amount_cents;
         for (std::size_t i = 0; i < places.size(); ++i) {
             const std::int64_t balance = balances_.at(places[i]->account_id);
             expect(refused == postings[i]->refusal.has_value() && postings[i]->balance_after_cents == balance,
@@ -140,8 +146,17 @@ private:
         }
     }
 
+    // What it follows was not processed, or what it reverses not, or not as much.
+    bool breaks_a_link(const Event& event) const {
+        if (event.previous_id && !left_to_reverse_.contains(*event.previous_id)) return true;
+        if (event.type != TransactionType::reversal) return false;
+        const auto reversed = left_to_reverse_.find(*event.parent_id);
+        return reversed == left_to_reverse_.end() || event.amount_cents > reversed->second;
+    }
+
     const MemoryTables& tables_;
     std::map<Uuid, std::int64_t> balances_;
+    std::map<Uuid, std::int64_t> left_to_reverse_;      // of what was processed
     std::map<Uuid, int> outcomes_, parked_;             // by transaction
     std::map<Uuid, std::vector<const Event*>> places_;  // by event, in the order of lanes
     std::vector<std::string> findings_;

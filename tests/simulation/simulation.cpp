@@ -99,7 +99,11 @@ void Simulation::step_anything() {
 void Simulation::accept_batch() {
     if (unanswered_.empty() || faults_.happen(200)) {
         unanswered_.clear();
-        for (std::uint64_t left = 1 + draw(8); left > 0; --left) unanswered_.push_back(make_item());
+        for (std::uint64_t left = 1 + draw(8); left > 0; --left) {
+            intake::IntakeItem item = make_item();
+            if (!unanswered_.empty() && draw(5) == 0) follow(item, unanswered_.back());
+            unanswered_.push_back(std::move(item));
+        }
     }
     const auto results = intake_->accept(unanswered_);
     if (!results) return;
@@ -107,7 +111,9 @@ void Simulation::accept_batch() {
         const intake::IntakeResult& result = (*results)[i];
         if (result.status != intake::IntakeResult::Status::created) continue;
         receipts_.push_back({result.transaction_id, result.lane, result.seq});
-        if (draw(10) == 0) repeatable_.push_back(unanswered_[i]);
+        // A follower is sent again only with what it follows.
+        if (!unanswered_[i].follows && draw(10) == 0) repeatable_.push_back(unanswered_[i]);
+        if (is_reversible(unanswered_[i].type) && draw(4) == 0) reversible_.push_back(unanswered_[i]);
         if (draw(40) == 0) database_.tables.poisoned[result.transaction_id] = draw(2) == 0 ? kBadRow : kUnknownFailure;
     }
     hand_over(*results);
@@ -136,6 +142,7 @@ intake::IntakeItem Simulation::make_item() {
         if (!item.legs.empty()) set_legs(item, item.legs);
         return item;
     }
+    if (!reversible_.empty() && draw(6) == 0) return make_reversal(reversible_[draw(reversible_.size())]);
     intake::IntakeItem item;
     item.transaction_id = ids_.next();
     item.event_id = ids_.next();
@@ -145,6 +152,26 @@ intake::IntakeItem Simulation::make_item() {
     item.type = draw(2) == 0 ? TransactionType::credit : TransactionType::debit;
     item.idempotency_key = item.transaction_id.to_string();
     if (draw(3) == 0) set_legs(item, make_legs());
+    return item;
+}
+
+// Of all of it, or of a part where it has one leg: perhaps of more than is left.
+intake::IntakeItem Simulation::make_reversal(const intake::IntakeItem& reversed) {
+    std::vector<Leg> legs = reversed.legs;
+    if (legs.empty()) {
+        const bool debit = reversed.type == TransactionType::debit;
+        legs.push_back({.from = {}, .to = {}, .amount_cents = reversed.amount_cents, .currency = reversed.currency});
+        (debit ? legs[0].from : legs[0].to) = reversed.account_id;
+    }
+    if (legs.size() == 1 && draw(2) == 0)
+        legs[0].amount_cents = 1 + static_cast<std::int64_t>(draw(static_cast<std::uint64_t>(legs[0].amount_cents)));
+    intake::IntakeItem item;
+    item.transaction_id = ids_.next();
+    item.event_id = ids_.next();
+    item.type = TransactionType::reversal;
+    item.idempotency_key = item.transaction_id.to_string();
+    item.parent_id = reversed.transaction_id;
+    set_legs(item, turned_round(legs));
     return item;
 }
 

@@ -14,9 +14,10 @@
 namespace ledgerline {
 
 // A double represents every value within these limits exactly, so that every JSON client reads it correctly.
-inline constexpr std::int64_t amount_cents_max = 1'000'000'000'000'000;        // 10^15, of one transaction
-inline constexpr std::int64_t balance_cents_max = 9'000'000'000'000'000;       // 9*10^15, of |balance|
-inline constexpr std::int64_t min_balance_cents_min = -1'000'000'000'000'000;  // -10^15, of an account's floor and ceiling
+inline constexpr std::int64_t amount_cents_max = 1'000'000'000'000'000;   // 10^15, of one transaction
+inline constexpr std::int64_t balance_cents_max = 9'000'000'000'000'000;  // 9*10^15, of |balance|
+inline constexpr std::int64_t min_balance_cents_min =
+    -1'000'000'000'000'000;  // -10^15, of an account's floor and ceiling
 
 // What an amount is counted in: a currency of ISO 4217, or an asset of one's own.
 struct Asset {

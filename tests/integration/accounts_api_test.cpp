@@ -118,9 +118,10 @@ TEST_F(AccountsApi, SuspendsAndReactivates) {
     // The same again changes nothing.
     EXPECT_EQ(set_status(id, R"({"status":"SUSPENDED"})").at("updated_at"), suspended.at("updated_at"));
     EXPECT_EQ(set_status(id, R"({"status":"ACTIVE"})").at("status"), "ACTIVE");
-    for (const char* body : {"{}", R"({"status":"GONE"})", R"({"status":null})", R"({"reason":"none"})",
-                             R"({"min_balance_cents":null})", R"({"status":"ACTIVE","reference":"x"})",
-                             R"({"status":"ACTIVE","reason":""})", R"({"metadata":[]})", R"({"max_balance_cents":0.5})"})
+    for (const char* body :
+         {"{}", R"({"status":"GONE"})", R"({"status":null})", R"({"reason":"none"})", R"({"min_balance_cents":null})",
+          R"({"status":"ACTIVE","reference":"x"})", R"({"status":"ACTIVE","reason":""})", R"({"metadata":[]})",
+          R"({"max_balance_cents":0.5})"})
         EXPECT_EQ(set_status(id, body).status, 400) << body;
 }
 

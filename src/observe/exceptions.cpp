@@ -8,7 +8,7 @@ void note_exception(Metrics& metrics, std::string_view loop, const char* what) n
     try {
         metrics.loop_exceptions(loop).Increment();
         log::error("a loop survived an exception", {{"loop", loop}, {"reason", what}});
-    } catch (...) {  // there is no memory for this either
+    } catch (...) {  // NOLINT(bugprone-empty-catch): there is no memory for this either
     }
 }
 

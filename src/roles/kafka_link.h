@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "bus/kafka/bus.h"
@@ -40,8 +41,8 @@ private:
 
 // The start of a role that uses only the database and Kafka: publisher or worker. options must outlive it.
 template <class Options>
-RoleStart stage_start(std::string name, const Options& options) {
-    return {.name = std::move(name),
+RoleStart stage_start(std::string_view name, const Options& options) {
+    return {.name = std::string(name),
             .log = options.log,
             .listen = options.listen,
             .timeouts = options.timeouts,

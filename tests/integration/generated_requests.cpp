@@ -188,7 +188,7 @@ std::string RequestGenerator::object(int depth) {
 // A value inside of containers, around the limit and far beyond it.
 std::string RequestGenerator::nested() {
     const std::size_t levels[] = {13, 14, 15, 16, 17, 29, 30, 31, 32, 33, 100, 200};
-    std::string text = value(0), closing;
+    std::string text = value(0);
     for (std::size_t i = one_of(levels); i > 0; --i) text = below(2) == 0 ? '[' + text + ']' : R"({"d":)" + text + '}';
     return text;
 }

@@ -293,7 +293,8 @@ TEST_F(Holds, OfManyClientsAreWhatAModelSays) {
             SeededRandom random(static_cast<std::uint64_t>(client) + 7);
             std::vector<std::string> holds;
             for (int i = 0; i < kRequests; ++i) {
-                const std::string account = accounts[random.below(kAccounts)], key = fmt::format("{}-{}", client, i);
+                const std::string& account = accounts[random.below(kAccounts)];
+                const std::string key = fmt::format("{}-{}", client, i);
                 const int cents = 1 + static_cast<int>(random.below(60));
                 const auto kind = random.below(holds.empty() ? 3 : 6);
                 if (kind < 2) {

@@ -36,7 +36,7 @@ class ApiClient {
 public:
     // On 127.0.0.1. api_key: sent with every call unless empty.
     explicit ApiClient(std::uint16_t port, const std::string& api_key = "");
-    explicit ApiClient(http::BaseUrl server) : client_(std::move(server)) {}
+    explicit ApiClient(const http::BaseUrl& server) : client_(server) {}
 
     Answer call(const std::string& method, const std::string& target, const std::string& body = "",
                 std::vector<http::Header> headers = {}, milliseconds timeout = patience);

@@ -65,7 +65,7 @@ class Worker {
 public:
     // Arguments passed by reference must outlive the worker. on_outcome is called on the worker's thread after outcomes
     // were committed.
-    Worker(WorkerConfig config, bus::Consumer& consumer, LedgerStore& store, std::function<void()> on_outcome,
+    Worker(const WorkerConfig& config, bus::Consumer& consumer, LedgerStore& store, std::function<void()> on_outcome,
            const ProcessContext& context);
 
     // One round: poll, prove, apply, look for losses, commit offsets. Returns how long nothing will be due. An error

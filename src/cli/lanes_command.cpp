@@ -36,9 +36,9 @@ std::string text_of_halts(const json::Value& lane) {
 
 void write_halts_as_text(json::Array& lanes) {
     for (json::Value& lane : lanes) {
-        std::string text = text_of_halts(lane);
+        const std::string text = text_of_halts(lane);
         for (auto& [name, value] : *lane.if_object())
-            if (name == "halts") value = std::move(text);
+            if (name == "halts") value = text;
     }
 }
 

@@ -28,7 +28,7 @@ struct Variable {
 class Roles : public testing::Test {
 protected:
     // Returns the exit code; complaints are in err_.
-    int call(std::vector<std::string> arguments) {
+    int call(const std::vector<std::string>& arguments) {
         const RoleCommands roles{
             .up = {},
             .api = [&](const roles::ApiSettings& options) { return api_ = options, kRan; },
@@ -47,7 +47,7 @@ protected:
     int worker(std::vector<std::string> more = {}) {
         std::vector<std::string> arguments{"worker", "--database-url", kUrl, "--kafka-brokers", "kafka:9092"};
         arguments.insert(arguments.end(), more.begin(), more.end());
-        return call(std::move(arguments));
+        return call(arguments);
     }
     std::string complaint(std::vector<std::string> more) {
         EXPECT_EQ(worker(std::move(more)), roles::exit_usage);

@@ -162,7 +162,7 @@ std::string ConnectTarget::to_string() const {
                        port.empty() ? "5432" : port);
 }
 
-std::string without_secrets(std::string reason, std::string_view url) {
+std::string without_secrets(std::string_view reason, std::string_view url) {
     std::string out;
     std::string_view rest = reason;
     while (true) {

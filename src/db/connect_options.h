@@ -41,7 +41,7 @@ struct ConnectOptions {
 Result<ConnectOptions> read_connect_options(const std::string& url);
 
 // reason without anything it quotes from where a password may be in the URL.
-std::string without_secrets(std::string reason, std::string_view url);
+std::string without_secrets(std::string_view reason, std::string_view url);
 
 // Each setting that server options ask for ("-c name=value", "--name=value"), in order. Nothing when they ask for
 // anything else as well.

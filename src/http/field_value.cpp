@@ -35,7 +35,8 @@ std::optional<std::string> token_or_quoted(std::string_view text) {
     std::string value;
     for (std::size_t i = 0; i < text.size(); ++i) {
         if (text[i] == '"') return std::nullopt;
-        if (text[i] == '\\' && ++i == text.size()) return std::nullopt;  // the last quote was escaped
+        if (text[i] == '\\') ++i;
+        if (i == text.size()) return std::nullopt;  // the last quote was escaped
         value += text[i];
     }
     return value;

@@ -20,8 +20,6 @@
 namespace ledgerline::test {
 namespace {
 
-using testing::HasSubstr;
-
 constexpr int kSlowLists = 8;          // more than the API has database threads
 constexpr milliseconds kProbe{1'000};  // what a kubelet waits by default
 

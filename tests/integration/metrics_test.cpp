@@ -18,8 +18,6 @@
 namespace ledgerline {
 namespace {
 
-using test::Answer;
-
 // Set, the golden file is written instead of compared.
 constexpr const char* update_variable = "LEDGERLINE_UPDATE_GOLDEN";
 

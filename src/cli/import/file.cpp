@@ -70,7 +70,8 @@ Result<Descriptor> spool(const std::string& path, int source) {
         if (size < 0 && errno == EINTR) continue;
         if (size < 0) return unusable(path, text_of(errno));
         if (size == 0) return copy;
-        if ((copied += size) > ImportFile::spool_bytes_max)
+        copied += size;
+        if (copied > ImportFile::spool_bytes_max)
             return unusable(path, fmt::format("it carries more than {} GiB: import a file instead",
                                               ImportFile::spool_bytes_max >> 30));
         if (!write_all(copy.number(), block.data(), static_cast<std::size_t>(size))) return no_space(text_of(errno));

@@ -173,9 +173,11 @@ void declare_entries(Command& family, const roles::Environment& environment) {
 
 void declare_accounts(Command& parent, const roles::Environment& environment) {
     Command family = parent.add("accounts", "List, show, create and change accounts; print statements and changes");
+    family.alias("account");
     declare_list(family, environment);
 
     Command show_command = family.add("show", "Show one account");
+    show_command.alias("get");
     const auto shown = declare_server_command<Options>(show_command, environment, show);
     show_command.positional("ACCOUNT", "The account's id or reference", shown->account);
 

@@ -188,6 +188,8 @@ void declare_decision(Command& family, const roles::Environment& environment, co
 
 void declare_dead_letters(Command& parent, const roles::Environment& environment) {
     Command family = parent.add("dlq", "List, show, replay and discard dead letters");
+    family.alias("dead-letters");
+    family.alias("dead-letter");
     Command list_command = family.add("list", "List dead letters, latest failure first");
     const auto listed = declare_server_command<Options>(list_command, environment, list, Formats::table_json_csv);
     list_command.choice({"--state", "", "Only letters in this state", no_variable}, listed->state,
@@ -197,6 +199,7 @@ void declare_dead_letters(Command& parent, const roles::Environment& environment
     list_command.notes("Example:\n  ledgerline dlq list --state PARKED --class permanent --newer-than 1h");
 
     Command show_command = family.add("show", "Show one dead letter: the message, the error, and who decided");
+    show_command.alias("get");
     const auto shown = declare_server_command<Options>(show_command, environment, show);
     show_command.positional("ID", "The dead letter's id", shown->letter, uuid_rule);
 

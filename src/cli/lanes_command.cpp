@@ -54,6 +54,7 @@ Result<int> lanes(const roles::Environment& environment, const Options& options,
 
 void declare_lanes(Command& parent, const roles::Environment& environment) {
     Command command = parent.add("lanes", "Show the position of intake, publisher and worker in each lane");
+    command.alias("lane");
     declare_server_command<Options>(command, environment, lanes, Formats::table_json_csv);
 }
 

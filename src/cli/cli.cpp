@@ -16,9 +16,9 @@ namespace {
 
 constexpr const char* kNotes =
     "'ledgerline help COMMAND' shows a command's flags, with their defaults and the environment variables that set\n"
-    "them; flags may stand before the command, too. Durations are written as 500ms, 30s, 10m or 2h. With -o json\n"
-    "stdout carries one JSON document, for lists one object per line; lists and balances can also be had with\n"
-    "-o csv.\n\n"
+    "them; flags may stand before the command, too. Durations are written as 500ms, 30s, 10m or 2h. Tables fit the\n"
+    "terminal, or 80 columns: -o wide shows all columns and whole ids. With -o json stdout carries one JSON document,\n"
+    "for lists one object per line, with -o yaml the same in YAML; lists and balances can also be had with -o csv.\n\n"
     "Exit codes:\n"
     "  0    done; every check held\n"
     "  1    a check failed, or the operation was refused\n"

@@ -63,7 +63,7 @@ bool step_flag(CommandWords& words, const std::string& argument) {
         complain(words, "flag", name, flags_of(*words.level));
         return false;
     }
-    words.flags.push_back(name);
+    words.flags.push_back(option->get_lnames().empty() ? name : "--" + option->get_lnames().front());
     return value_follows(*option, argument);
 }
 

@@ -24,7 +24,7 @@ struct CommandWords {
     const CLI::App* level;  // the innermost command named
     std::string command;    // its full name: "ledgerline accounts show"
     std::string complaint;  // one line about an unknown command or flag, with the one that was probably meant
-    std::vector<std::string> flags = {};  // as typed, without values
+    std::vector<std::string> flags = {};  // by their long names, without values
     bool lacks_command = false;           // the level is a family, and none of its commands is named
 
     bool names_flag(const std::string& flag) const { return std::ranges::find(flags, flag) != flags.end(); }

@@ -23,15 +23,16 @@ struct Options : PostingOptions {
     std::optional<milliseconds> expires_in;
     bool keep_open = false;
     std::int64_t limit = 50;
+    bool follow = false;
 };
 
 const Field kHoldFields[] = {{"id", "id"},
-                             {"account_id", "account_id"},
+                             spare({"account_id", "account_id"}),
                              amount_field("amount"),
                              {"state", "state"},
                              amount_field("captured"),
-                             amount_field("released"),
-                             {"expires_at", "expires_at"}};
+                             spare(amount_field("released")),
+                             spare({"expires_at", "expires_at"})};
 
 std::string path_of(const Options& options, std::string_view call = "") {
     return fmt::format("/v1/holds/{}{}", http::percent_encode(options.hold), call);
@@ -47,7 +48,8 @@ Result<int> list(const roles::Environment& environment, const Options& options, 
                                   .filters = query_of("account_id", id) + query_of("state", options.state),
                                   .member = "holds",
                                   .limit = options.limit,
-                                  .fields = kHoldFields}));
+                                  .fields = kHoldFields,
+                                  .follow = options.follow}));
     return roles::exit_ok;
 }
 
@@ -120,12 +122,14 @@ void declare_holds(Command& parent, const roles::Environment& environment) {
     Command family = parent.add("holds", "List, show, create, capture and release holds");
     family.alias("hold");
     Command list_command = family.add("list", "List holds, newest first");
-    const auto listed = declare_server_command<Options>(list_command, environment, list, Formats::table_json_csv);
+    const auto listed = declare_server_command<Options>(list_command, environment, list, Formats::list);
     list_command.option({"--account", "ACCOUNT", "Only holds of the account with this id or reference", no_variable},
                         listed->account);
     list_command.choice({"--state", "", "Only holds in this state", no_variable}, listed->state,
                         {"PENDING", "OPEN", "CAPTURED", "RELEASED", "EXPIRED", "FAILED"});
     list_command.option({"--limit", "N", "Print at most this many", no_variable}, listed->limit, 1, list_limit_max);
+    declare_follow(list_command, listed->follow);
+    list_command.alternatives("--follow", "--state");
 
     Command get_command = family.add("get", "Show one hold");
     get_command.alias("show");

@@ -24,16 +24,17 @@ struct Options : PostingOptions {
     std::string reason;
     AmountOptions amount;
     std::int64_t limit = 50;
+    bool follow = false;
 };
 
 const Field kTransactionFields[] = {{"id", "id"},
-                                    {"account_id", "account_id"},
+                                    spare({"account_id", "account_id"}),
                                     {"type", "type"},
                                     amount_field("amount"),
                                     {"status", "status"},
                                     {"failure_code", "failure_code"},
-                                    {"idempotency_key", "idempotency_key"},
-                                    {"created_at", "created_at"}};
+                                    spare({"idempotency_key", "idempotency_key"}),
+                                    spare({"created_at", "created_at"})};
 
 Result<int> list(const roles::Environment& environment, const Options& options, Server& server) {
     std::string id;
@@ -49,7 +50,8 @@ Result<int> list(const roles::Environment& environment, const Options& options, 
                                 query_of("created_after", options.since) + query_of("created_before", options.until),
                      .member = "transactions",
                      .limit = options.limit,
-                     .fields = kTransactionFields}));
+                     .fields = kTransactionFields,
+                     .follow = options.follow}));
     return roles::exit_ok;
 }
 
@@ -63,7 +65,7 @@ Result<int> show(const roles::Environment& environment, const Options& options, 
 Result<int> trace(const roles::Environment& environment, const Options& options, Server& server) {
     LEDGERLINE_TRY(const json::Value life,
                    server.get("/v1/transactions/" + http::percent_encode(options.transaction) + "/trace", "events"));
-    if (options.output.json())
+    if (options.output.documents())
         print_object(environment, options.output, life);
     else
         print_timeline(environment.out, life, amounts_of(server));
@@ -183,7 +185,7 @@ void declare_post(Command& family, const roles::Environment& environment) {
 
 void declare_list(Command& family, const roles::Environment& environment) {
     Command command = family.add("list", "List transactions, newest first");
-    const auto options = declare_server_command<Options>(command, environment, list, Formats::table_json_csv);
+    const auto options = declare_server_command<Options>(command, environment, list, Formats::list);
     command.option({"--account", "ACCOUNT", "Only transactions of the account with this id or reference", no_variable},
                    options->account);
     command.choice({"--status", "", "Only transactions with this status", no_variable}, options->status,
@@ -195,10 +197,17 @@ void declare_list(Command& family, const roles::Environment& environment) {
                    options->reference);
     command.option({"--key", "KEY", "Only transactions with this idempotency key; fast with --account", no_variable},
                    options->key);
-    declare_time(command, "--since", "Only transactions accepted at this time or later", options->since);
-    declare_time(command, "--until", "Only transactions accepted before this time", options->until);
+    declare_time(command, environment.clock, "--since", "Only transactions accepted at this time or later",
+                 options->since);
+    declare_time(command, environment.clock, "--until", "Only transactions accepted before this time", options->until);
     command.option({"--limit", "N", "Print at most this many", no_variable}, options->limit, 1, list_limit_max);
-    command.notes("Example:\n  ledgerline tx list --account alice --status FAILED --since 2026-01-01T00:00:00Z");
+    declare_follow(command, options->follow);
+    command.alternatives("--follow", "--status");
+    command.notes(
+        "Examples:\n"
+        "  ledgerline tx list --account alice --status FAILED --since 2026-01-01T00:00:00Z\n"
+        "  ledgerline tx list --since 24h --key order-7\n"
+        "  ledgerline tx list -f -o json | jq .status");
 }
 
 }  // namespace

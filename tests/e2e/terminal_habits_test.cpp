@@ -2,6 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <sstream>
+
+#include "e2e/program.h"
 #include "e2e/shell.h"
 #include "lab/temp_dir.h"
 
@@ -65,6 +68,33 @@ TEST_F(TerminalHabits, TheManualPageHasNoFaults) {
     EXPECT_EQ(read.code, 0);
     EXPECT_EQ(read.err, "");
     EXPECT_THAT(read.out, HasSubstr("ledgerline holds create --account alice --amount 12.50"));
+}
+
+// A row that was there, then one that comes while it is followed; the list ends with its reader.
+TEST_F(TerminalHabits, AListIsFollowed) {
+    const TempDir data;
+    UpProcess up(data.path());
+    const Shelled followed = shell(dir_.path(), std::string(kPath) + R"sh(
+        post() { ledgerline tx transfer --from external --to alice --amount 1 --currency EUR --key $1 -o json; }
+        ledgerline accounts create --currency EUR --reference alice >/dev/null
+        post k1 >/dev/null
+        ledgerline tx list -f -o csv | {
+            for line in 1 2; do IFS= read -r row; done
+            echo "${row:0:36}"
+            post k2 | cut -d'"' -f4
+            IFS= read -r row
+            echo "${row:0:36}"
+            post k3 >/dev/null
+        })sh",
+                                   up.url());
+    std::istringstream lines(followed.out);
+    std::string first, posted, came;
+    lines >> first >> posted >> came;
+    EXPECT_EQ(first.size(), 36u) << followed.out << followed.err;
+    EXPECT_NE(first, posted);
+    EXPECT_EQ(posted, came);
+    EXPECT_EQ(followed.err, "");
+    EXPECT_THAT(sh("ledgerline tx list -f --status FAILED").err, HasSubstr("--follow and --status cannot be combined"));
 }
 
 }  // namespace

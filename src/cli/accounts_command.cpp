@@ -31,15 +31,16 @@ struct Options {
     std::string order;
     std::int64_t limit = 50;
     std::optional<std::int64_t> rows;  // of a statement
+    bool follow = false;
 };
 
 const Field kAccountFields[] = {{"id", "id"},
                                 {"reference", "reference"},
                                 {"status", "status"},
                                 amount_field("balance"),
-                                amount_field("min_balance"),
-                                amount_field("max_balance"),
-                                {"created_at", "created_at"}};
+                                spare(amount_field("min_balance")),
+                                spare(amount_field("max_balance")),
+                                spare({"created_at", "created_at"})};
 
 const Field kEntryFields[] = {{"seq", "seq", Align::right},
                               {"type", "type"},
@@ -47,8 +48,8 @@ const Field kEntryFields[] = {{"seq", "seq", Align::right},
                               amount_field("balance_after"),
                               {"processed_at", "processed_at"},
                               {"transaction_id", "transaction_id"},
-                              {"idempotency_key", "idempotency_key"},
-                              {"reference", "reference"}};
+                              spare({"idempotency_key", "idempotency_key"}),
+                              spare({"reference", "reference"})};
 
 const Field kCurrencyFields[] = {{"currency", "currency"},
                                  {"accounts", "accounts", Align::right},
@@ -63,7 +64,8 @@ Result<int> list(const roles::Environment& environment, const Options& options, 
                      .filters = query_of("reference", options.reference) + query_of("status", options.status),
                      .member = "accounts",
                      .limit = options.limit,
-                     .fields = kAccountFields}));
+                     .fields = kAccountFields,
+                     .follow = options.follow}));
     return roles::exit_ok;
 }
 
@@ -94,7 +96,8 @@ Result<int> entries(const roles::Environment& environment, const Options& option
         LEDGERLINE_TRY(const json::Value account, server.get("/v1/accounts/" + id, "id"));
         currency = text_of(account, "currency");
     }
-    const std::int64_t limit = options.output.csv() ? std::numeric_limits<std::int64_t>::max() : options.limit;
+    const std::int64_t limit =
+        options.output.csv() && !options.follow ? std::numeric_limits<std::int64_t>::max() : options.limit;
     LEDGERLINE_CHECK(print_pages(
         environment, options.output, server,
         {.path = "/v1/accounts/" + id + "/entries",
@@ -103,7 +106,9 @@ Result<int> entries(const roles::Environment& environment, const Options& option
          .limit = options.rows.value_or(limit),
          .fields = kEntryFields,
          .currency = currency,
-         .names_currency = false}));
+         .names_currency = false,
+         .follow = options.follow,
+         .key = "seq"}));
     return roles::exit_ok;
 }
 
@@ -121,18 +126,20 @@ Result<int> trial_balance(const roles::Environment& environment, const Options& 
     LEDGERLINE_TRY(const json::Value answer, server.get("/v1/trial-balance", "currencies"));
     LEDGERLINE_TRY(const json::Array currencies, server.objects_of(answer, "currencies"));
     print_list(environment, options.output, kCurrencyFields,
-               options.output.streams() ? currencies : for_people(currencies, amounts_of(server)));
+               options.output.streams() ? currencies : for_people(currencies, amounts_of(server)), "accounts");
     return roles::exit_ok;
 }
 
 void declare_list(Command& family, const roles::Environment& environment) {
     Command command = family.add("list", "List accounts, newest first");
-    const auto options = declare_server_command<Options>(command, environment, list, Formats::table_json_csv);
+    const auto options = declare_server_command<Options>(command, environment, list, Formats::list);
     command.option({"--reference", "REFERENCE", "Only the account with this reference", no_variable},
                    options->reference);
     command.choice({"--status", "", "Only accounts with this status", no_variable}, options->status,
                    {"ACTIVE", "SUSPENDED", "CLOSED"});
     command.option({"--limit", "N", "Print at most this many", no_variable}, options->limit, 1, list_limit_max);
+    declare_follow(command, options->follow);
+    command.alternatives("--follow", "--status");
     command.notes("Example:\n  ledgerline accounts list --status SUSPENDED --limit 1000 -o json");
 }
 
@@ -155,14 +162,16 @@ void declare_create(Command& family, const roles::Environment& environment) {
 
 void declare_entries(Command& family, const roles::Environment& environment) {
     Command command = family.add("entries", "Print an account's statement, newest entry first");
-    const auto options = declare_server_command<Options>(command, environment, entries, Formats::table_json_csv);
+    const auto options = declare_server_command<Options>(command, environment, entries, Formats::list);
     command.positional("ACCOUNT", "The account's id or reference", options->account);
-    declare_time(command, "--from", "Only entries posted at this time or later", options->from);
-    declare_time(command, "--to", "Only entries posted before this time", options->to);
+    declare_time(command, environment.clock, "--from", "Only entries posted at this time or later", options->from);
+    declare_time(command, environment.clock, "--to", "Only entries posted before this time", options->to);
     command.choice({"--order", "", "desc: newest first; asc: oldest first", no_variable}, options->order,
                    {"asc", "desc"});
     command.option({"--limit", "N", "Print at most this many; without it 50, and all as CSV", no_variable},
                    options->rows, 1, list_limit_max);
+    declare_follow(command, options->follow);
+    command.alternatives("--follow", "--order");
     command.notes(
         "As CSV, a text that begins with = + - @ has an apostrophe in front, so that no spreadsheet runs it.\n\n"
         "Example:\n"
@@ -173,9 +182,11 @@ void declare_entries(Command& family, const roles::Environment& environment) {
 
 void declare_accounts(Command& parent, const roles::Environment& environment) {
     Command family = parent.add("accounts", "List, show, create and change accounts; print statements and changes");
+    family.alias("account");
     declare_list(family, environment);
 
     Command show_command = family.add("show", "Show one account");
+    show_command.alias("get");
     const auto shown = declare_server_command<Options>(show_command, environment, show);
     show_command.positional("ACCOUNT", "The account's id or reference", shown->account);
 
@@ -185,17 +196,16 @@ void declare_accounts(Command& parent, const roles::Environment& environment) {
     declare_entries(family, environment);
 
     Command balance_command = family.add("balance", "Show an account's balance, now or at a time");
-    const auto balanced =
-        declare_server_command<Options>(balance_command, environment, balance, Formats::table_json_csv);
+    const auto balanced = declare_server_command<Options>(balance_command, environment, balance, Formats::list);
     balance_command.positional("ACCOUNT", "The account's id or reference", balanced->account);
-    declare_time(balance_command, "--at", "After all that was decided at this time or earlier; without it, now",
-                 balanced->at);
+    declare_time(balance_command, environment.clock, "--at",
+                 "After all that was decided at this time or earlier; without it, now", balanced->at);
     balance_command.notes("Example:\n  ledgerline accounts balance alice --at 2026-01-31T23:59:59Z");
 }
 
 void declare_trial_balance(Command& parent, const roles::Environment& environment) {
     Command command = parent.add("trial-balance", "Sum up all accounts by currency");
-    declare_server_command<Options>(command, environment, trial_balance, Formats::table_json_csv);
+    declare_server_command<Options>(command, environment, trial_balance, Formats::list);
     command.notes(
         "external_cents is what came from the outside world, with the sign turned round: with the accounts it\n"
         "sums to zero. 'ledgerline verify' proves it from the transactions.");

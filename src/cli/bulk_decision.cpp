@@ -99,7 +99,7 @@ private:
     Result<std::optional<int>> show_and_ask() {
         LEDGERLINE_CHECK(show_dry_run());
         // JSON is for programs, which must pass --yes.
-        if (!environment_.terminal || settings_.output.json() || total_ == 0) {
+        if (!environment_.terminal || settings_.output.documents() || total_ == 0) {
             say(environment_, "Nothing was done: repeat the command with --yes to do it.");
             return roles::exit_ok;
         }
@@ -115,7 +115,7 @@ private:
             LEDGERLINE_TRY(const json::Value found, page(kSampleLetters, ""));
             sample = items_of(found, "dead_letters");
         }
-        if (settings_.output.json()) {
+        if (settings_.output.documents()) {
             print_object(environment_, settings_.output,
                          json::Object{{"dry_run", true},
                                       {"decision", settings_.decision},
@@ -126,12 +126,12 @@ private:
                                       {"amounts", items_of(summary_, "amounts")},
                                       {"sample", std::move(sample)}});
         } else {
-            print_list(environment_, settings_.output, kGroupFields, items_of(summary_, "groups"));
+            print_list(environment_, settings_.output, kGroupFields, items_of(summary_, "groups"), "");
             environment_.out << '\n';
             print_list(environment_, settings_.output, kAmountFields,
-                       for_people(items_of(summary_, "amounts"), amounts_of(server_)));
+                       for_people(items_of(summary_, "amounts"), amounts_of(server_)), "");
             environment_.out << fmt::format("\nThe oldest {} of them:\n", sample.size());
-            print_list(environment_, settings_.output, kSampleFields, sample);
+            print_list(environment_, settings_.output, kSampleFields, sample, "");
         }
         say(environment_, fmt::format("{} parked letters are selected, {} would be {}.{}", selected_, total_,
                                       replays() ? "replayed" : "discarded",

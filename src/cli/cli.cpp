@@ -5,6 +5,9 @@
 #include <system_error>
 
 #include "base/version.h"
+#include "cli/command_line.h"
+#include "cli/completion.h"
+#include "cli/man_page.h"
 #include "cli/terminal.h"
 #include "roles/exit_code.h"
 
@@ -12,9 +15,10 @@ namespace ledgerline::cli {
 namespace {
 
 constexpr const char* kNotes =
-    "'ledgerline COMMAND --help' shows a command's flags, with their defaults and the environment variables that set\n"
-    "them. Durations are written as 500ms, 30s, 10m or 2h. With -o json stdout carries one JSON document, for lists\n"
-    "one object per line; lists and balances can also be had with -o csv.\n\n"
+    "'ledgerline help COMMAND' shows a command's flags, with their defaults and the environment variables that set\n"
+    "them; flags may stand before the command, too. Durations are written as 500ms, 30s, 10m or 2h. Tables fit the\n"
+    "terminal, or 80 columns: -o wide shows all columns and whole ids. With -o json stdout carries one JSON document,\n"
+    "for lists one object per line, with -o yaml the same in YAML; lists and balances can also be had with -o csv.\n\n"
     "Exit codes:\n"
     "  0    done; every check held\n"
     "  1    a check failed, or the operation was refused\n"
@@ -36,7 +40,21 @@ int check_output(const roles::Environment& environment, int code) {
     return code == roles::exit_ok ? roles::exit_unavailable : code;
 }
 
+// The parser is never asked for it (arranged()).
+void declare_help(Command& parent) {
+    parent.add(std::string(help_command), "Show the help of a command: help tx list");
+}
+
 }  // namespace
+
+void declare_man(Command& parent, const roles::Environment& environment, const CLI::App& definition) {
+    Command command = parent.add("man", "Print the manual page");
+    command.notes("Example:\n  ledgerline man > ledgerline.1 && man ./ledgerline.1");
+    command.action([&environment, &definition] {
+        environment.out << man_page(definition, version);
+        return roles::exit_ok;
+    });
+}
 
 int run(const roles::Environment& environment, int argc, const char* const* argv, const RoleCommands& roles) {
     CommandLine line("ledgerline", "Takes money movements over HTTP and applies each one exactly once, in order.",
@@ -57,7 +75,15 @@ int run(const roles::Environment& environment, int argc, const char* const* argv
     declare_health(root, environment);
     declare_database_url(root, environment);
     declare_sample(root, environment);
+    declare_completion(root, environment);
+    declare_man(root, environment, line.definition());
+    declare_help(root);
     declare_version(root, environment);
+    if (argc > 1 && std::string_view(argv[1]) == completion_request) {
+        for (const std::string& candidate : completions(line.definition(), {argv + 2, argv + argc}))
+            environment.out << candidate << '\n';
+        return check_output(environment, roles::exit_ok);
+    }
     return check_output(environment, line.run(environment, argc, argv));
 }
 

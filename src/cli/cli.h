@@ -40,6 +40,9 @@ void declare_top(Command& parent, const roles::Environment& environment);
 void declare_health(Command& parent, const roles::Environment& environment);
 void declare_database_url(Command& parent, const roles::Environment& environment);
 void declare_sample(Command& parent, const roles::Environment& environment);
+// The definition is that of the whole command line.
+void declare_completion(Command& parent, const roles::Environment& environment);
+void declare_man(Command& parent, const roles::Environment& environment, const CLI::App& definition);
 void declare_version(Command& parent, const roles::Environment& environment);
 
 }  // namespace ledgerline::cli

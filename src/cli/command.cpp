@@ -198,6 +198,8 @@ Command Command::add(const std::string& name, const std::string& description) {
     return Command(app, shared_);
 }
 
+void Command::alias(const std::string& name) { app_->alias(name); }
+
 void Command::notes(const std::string& text) { app_->footer(text); }
 
 void Command::action(std::function<int()> action) {
@@ -216,13 +218,20 @@ CommandLine::~CommandLine() = default;
 Command CommandLine::root() { return Command(app_.get(), &shared_); }
 
 int CommandLine::run(const roles::Environment& environment, int argc, const char* const* argv) {
-    const CommandWords words = follow(*app_, {argv + 1, argv + argc});
+    std::vector<std::string> arguments = arranged(*app_, {argv + 1, argv + argc});
+    const CommandWords words = follow(*app_, arguments);
     const auto refuse = [&](const std::string& reason) {
         say(environment, fmt::format("{}: {} (see {} --help)", words.command, reason, words.command));
         return roles::exit_usage;
     };
     if (!words.complaint.empty()) {
         say(environment, words.complaint);
+        return roles::exit_usage;
+    }
+    if (words.lacks_command && words.flags.empty()) {
+        const std::string& name = words.level->get_name();
+        const std::string families = words.command.substr(0, words.command.size() - name.size());
+        environment.err << words.level->help(families.empty() ? "" : families.substr(0, families.size() - 1));
         return roles::exit_usage;
     }
     std::vector<std::string> passed_over;
@@ -237,7 +246,8 @@ int CommandLine::run(const roles::Environment& environment, int argc, const char
         if (app == words.level && std::ranges::find(passed_over, option->get_name()) == passed_over.end())
             option->envname(name);
     try {
-        app_->parse(argc, argv);
+        std::ranges::reverse(arguments);  // as the parser takes them
+        app_->parse(std::move(arguments));
     } catch (const CLI::CallForHelp&) {
         environment.out << app_->help();
         return roles::exit_ok;
@@ -253,7 +263,7 @@ int CommandLine::run(const roles::Environment& environment, int argc, const char
     } catch (const CLI::ExtrasError&) {
         return refuse(fmt::format("unexpected argument '{}'", without_secrets(words.level->remaining().front())));
     } catch (const CLI::ParseError& error) {
-        return refuse(words.lacks_command ? "a command is missing" : error.what());
+        return refuse(error.what());
     }
     try {
         return shared_.chosen ? shared_.chosen() : roles::exit_ok;

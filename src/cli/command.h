@@ -1,5 +1,5 @@
-// Command: how commands, their options and their help are declared. It gives all of them the same form, and is the only
-// place that knows the parser.
+// Command: how commands, their options and their help are declared. It gives all of them the same form. Besides what
+// describes the commands (command_line.h, completion.h, man_page.h), it is the only place that knows the parser.
 //
 // Every setting is a flag with an environment variable LEDGERLINE_<FLAG>; a flag on the command line wins. A mistyped
 // command or flag is answered with the one that was probably meant.
@@ -46,6 +46,8 @@ public:
 
     // Adds a command below this one, with a description of one sentence.
     Command add(const std::string& name, const std::string& description);
+    // Another name that people try for this command.
+    void alias(const std::string& name);
 
     void option(const OptionText& text, std::string& target);
     void option(const OptionText& text, std::vector<std::string>& target);  // repeatable
@@ -104,9 +106,11 @@ public:
     ~CommandLine();
 
     Command root();
+    // For what describes the commands: completion.h, man_page.h.
+    const CLI::App& definition() const { return *app_; }
 
     // Parses, and runs the command named. Help goes to environment.out; usage errors go to environment.err, on one
-    // line, with exit_usage.
+    // line, with exit_usage. So does the help of a family whose command is missing.
     int run(const roles::Environment& environment, int argc, const char* const* argv);
 
 private:

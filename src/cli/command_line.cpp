@@ -32,8 +32,10 @@ bool is_port_and_protocol(std::string_view text) {
 
 std::vector<std::string> commands_of(const CLI::App& level) {
     std::vector<std::string> names;
-    for (const CLI::App* command : level.get_subcommands([](const CLI::App*) { return true; }))
+    for (const CLI::App* command : level.get_subcommands([](const CLI::App*) { return true; })) {
         names.push_back(command->get_name());
+        names.insert(names.end(), command->get_aliases().begin(), command->get_aliases().end());
+    }
     return names;
 }
 
@@ -55,26 +57,23 @@ void complain(CommandWords& words, std::string_view kind, const std::string& typ
 
 // Whether the next argument is this flag's value.
 bool step_flag(CommandWords& words, const std::string& argument) {
-    const bool is_long = argument.starts_with("--");
-    const std::string name = is_long ? argument.substr(0, argument.find('=')) : argument.substr(0, 2);
+    const std::string name = flag_name_of(argument);
     const CLI::Option* option = words.level->get_option_no_throw(name);
     if (!option) {
         complain(words, "flag", name, flags_of(*words.level));
         return false;
     }
-    words.flags.push_back(name);
-    const bool carries_value = is_long ? argument.contains('=') : argument.size() > 2;
-    return option->get_items_expected_max() > 0 && !carries_value;
+    words.flags.push_back(option->get_lnames().empty() ? name : "--" + option->get_lnames().front());
+    return value_follows(*option, argument);
 }
 
 void step_word(CommandWords& words, const std::string& word) {
     const std::vector<std::string> commands = commands_of(*words.level);
     if (commands.empty()) return;
-    const auto named =
-        words.level->get_subcommands([&](const CLI::App* command) { return command->get_name() == word; });
-    if (named.empty()) return complain(words, "command", word, commands);
-    words.level = named.front();
-    words.command += " " + word;
+    const CLI::App* command = command_named(*words.level, word);
+    if (!command) return complain(words, "command", word, commands);
+    words.level = command;
+    words.command += " " + command->get_name();
 }
 
 struct Unit {
@@ -120,12 +119,65 @@ public:
 
 }  // namespace
 
+bool is_flag(const std::string& argument) { return argument.size() > 1 && argument.front() == '-'; }
+
+std::string flag_name_of(const std::string& argument) {
+    return argument.starts_with("--") ? argument.substr(0, argument.find('=')) : argument.substr(0, 2);
+}
+
+bool value_follows(const CLI::Option& flag, const std::string& argument) {
+    const bool carries_value = argument.starts_with("--") ? argument.contains('=') : argument.size() > 2;
+    return flag.get_items_expected_max() > 0 && !carries_value;
+}
+
+const CLI::App* command_named(const CLI::App& level, const std::string& name) {
+    const auto named = level.get_subcommands([&](const CLI::App* command) { return command->check_name(name); });
+    return named.empty() ? nullptr : named.front();
+}
+
+const CLI::Option* flag_named(const CLI::App& level, const std::string& name) {
+    if (const CLI::Option* own = level.get_option_no_throw(name)) return own;
+    for (const CLI::App* command : level.get_subcommands([](const CLI::App*) { return true; }))
+        if (const CLI::Option* flag = flag_named(*command, name)) return flag;
+    return nullptr;
+}
+
+std::vector<std::string> arranged(const CLI::App& root, std::vector<std::string> arguments) {
+    if (!arguments.empty() && arguments.front() == help_command) {
+        arguments.erase(arguments.begin());
+        arguments.emplace_back("--help");
+    }
+    std::vector<std::string> words, early;  // early: flags of a command that is not named yet
+    const CLI::App* level = &root;
+    std::size_t at = 0;
+    while (at < arguments.size() && arguments[at] != "--" && !commands_of(*level).empty()) {
+        const std::string& argument = arguments[at];
+        if (is_flag(argument)) {
+            const std::string name = flag_name_of(argument);
+            const CLI::Option* flag = flag_named(*level, name);
+            std::vector<std::string>& place = flag && !level->get_option_no_throw(name) ? early : words;
+            place.push_back(argument);
+            if (flag && value_follows(*flag, argument) && at + 1 < arguments.size()) place.push_back(arguments[++at]);
+        } else {
+            const CLI::App* command = command_named(*level, argument);
+            if (!command) break;
+            level = command;
+            words.push_back(argument);
+        }
+        ++at;
+    }
+    // Without a command there is nothing to which they could belong.
+    if (commands_of(*level).empty()) words.insert(words.end(), early.begin(), early.end());
+    words.insert(words.end(), arguments.begin() + static_cast<std::ptrdiff_t>(at), arguments.end());
+    return words;
+}
+
 CommandWords follow(const CLI::App& root, const std::vector<std::string>& arguments) {
     CommandWords words{&root, root.get_name(), {}, {}, false};
     for (std::size_t i = 0; i < arguments.size() && words.complaint.empty(); ++i) {
         const std::string& argument = arguments[i];
         if (argument == "--") break;
-        if (argument.size() > 1 && argument.front() == '-') {
+        if (is_flag(argument)) {
             if (step_flag(words, argument)) ++i;
         } else {
             step_word(words, argument);

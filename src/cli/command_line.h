@@ -15,6 +15,7 @@
 namespace CLI {
 class App;
 class FormatterBase;
+class Option;
 }  // namespace CLI
 
 namespace ledgerline::cli {
@@ -23,11 +24,27 @@ struct CommandWords {
     const CLI::App* level;  // the innermost command named
     std::string command;    // its full name: "ledgerline accounts show"
     std::string complaint;  // one line about an unknown command or flag, with the one that was probably meant
-    std::vector<std::string> flags = {};  // as typed, without values
+    std::vector<std::string> flags = {};  // by their long names, without values
     bool lacks_command = false;           // the level is a family, and none of its commands is named
 
     bool names_flag(const std::string& flag) const { return std::ranges::find(flags, flag) != flags.end(); }
 };
+
+inline constexpr std::string_view help_command = "help";
+
+// The arguments in the parser's order: "help tx" becomes "tx --help", and flags that stand before the command to which
+// they belong come behind its name.
+std::vector<std::string> arranged(const CLI::App& root, std::vector<std::string> arguments);
+
+// The command below this level with that name or alias; null when there is none.
+const CLI::App* command_named(const CLI::App& level, const std::string& name);
+// The flag with that name, of this level or else of any command below it; null when there is none.
+const CLI::Option* flag_named(const CLI::App& level, const std::string& name);
+// "--url" of "--url=x", "-o" of "-ojson".
+std::string flag_name_of(const std::string& argument);
+bool is_flag(const std::string& argument);
+// Whether the argument after this one, which names the flag, is its value.
+bool value_follows(const CLI::Option& flag, const std::string& argument);
 
 // Follows the arguments down the levels of the command line, as the parser will. Stops at the first complaint.
 CommandWords follow(const CLI::App& root, const std::vector<std::string>& arguments);

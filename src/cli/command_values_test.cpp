@@ -48,8 +48,9 @@ Level read_level(std::vector<std::string> words, const RoleCommands& roles) {
         std::istringstream line_words(line);
         std::string name, value;
         line_words >> name >> value;
+        if (name.ends_with(',')) name.pop_back();  // before a command's other names
         const bool has_value = line.substr(2).starts_with(name + " " + value);
-        if (section == "Commands:") level.commands.push_back(name);
+        if (section == "Commands:" && name != "help") level.commands.push_back(name);
         if (section == "Arguments:") level.arguments.push_back(name);
         if (section == "Options:" && has_value) level.flags.push_back({name.substr(name.rfind("--")), value});
     }

@@ -21,6 +21,7 @@ struct Options {
     std::string state;
     std::string letter;
     std::int64_t limit = 50;
+    bool follow = false;
 };
 
 struct DecisionOptions {
@@ -40,9 +41,9 @@ const Field kLetterFields[] = {{"id", "id"},
                                {"state", "state"},
                                {"lane", "lane", Align::right},
                                {"seq", "seq", Align::right},
-                               {"error_class", "error_class"},
+                               spare({"error_class", "error_class"}),
                                {"error_code", "error_code"},
-                               {"attempts", "attempts", Align::right},
+                               spare({"attempts", "attempts", Align::right}),
                                {"last_failed_at", "last_failed_at"},
                                {"transaction_id", "transaction_id"}};
 const Field kAuditFields[] = {{"decision", "decision"},    {"decided_at", "decided_at"}, {"operator", "operator"},
@@ -56,7 +57,8 @@ Result<int> list(const roles::Environment& environment, const Options& options, 
                                   .filters = query_of("state", options.state) + query.all(),
                                   .member = "dead_letters",
                                   .limit = options.limit,
-                                  .fields = kLetterFields}));
+                                  .fields = kLetterFields,
+                                  .follow = options.follow}));
     return roles::exit_ok;
 }
 
@@ -64,7 +66,7 @@ Result<int> show(const roles::Environment& environment, const Options& options, 
     LEDGERLINE_TRY(json::Value letter, server.get(letter_path(options.letter), "id"));
     json::Object* members = letter.if_object();
     const json::Value* audit = letter.find("audit");
-    if (options.output.json() || !members || !audit || !audit->if_array()) {
+    if (options.output.documents() || !members || !audit || !audit->if_array()) {
         print_object(environment, options.output, letter);
         return roles::exit_ok;
     }
@@ -73,7 +75,9 @@ Result<int> show(const roles::Environment& environment, const Options& options, 
     print_object(environment, options.output, letter);
     if (decisions.empty()) return roles::exit_ok;
     environment.out << '\n';
-    print_list(environment, options.output, kAuditFields, decisions);
+    OutputOptions whole = options.output;
+    whole.format = "wide";
+    print_list(environment, whole, kAuditFields, decisions, "");
     return roles::exit_ok;
 }
 
@@ -96,7 +100,7 @@ Result<int> decide_each(const roles::Environment& environment, const DecisionOpt
         code = roles::exit_code_of(error);
         if (code != roles::exit_refused) break;
     }
-    print_list(environment, options.output, kLetterFields, decided);
+    print_list(environment, options.output, kLetterFields, decided, "");
     return code;
 }
 
@@ -188,15 +192,20 @@ void declare_decision(Command& family, const roles::Environment& environment, co
 
 void declare_dead_letters(Command& parent, const roles::Environment& environment) {
     Command family = parent.add("dlq", "List, show, replay and discard dead letters");
+    family.alias("dead-letters");
+    family.alias("dead-letter");
     Command list_command = family.add("list", "List dead letters, latest failure first");
-    const auto listed = declare_server_command<Options>(list_command, environment, list, Formats::table_json_csv);
+    const auto listed = declare_server_command<Options>(list_command, environment, list, Formats::list);
     list_command.choice({"--state", "", "Only letters in this state", no_variable}, listed->state,
                         {"PARKED", "REPLAYED", "DISCARDED"});
     declare_letter_filter(list_command, listed->filter);
+    declare_follow(list_command, listed->follow);
+    list_command.alternatives("--follow", "--state");
     list_command.option({"--limit", "N", "Print at most this many", no_variable}, listed->limit, 1, list_limit_max);
     list_command.notes("Example:\n  ledgerline dlq list --state PARKED --class permanent --newer-than 1h");
 
     Command show_command = family.add("show", "Show one dead letter: the message, the error, and who decided");
+    show_command.alias("get");
     const auto shown = declare_server_command<Options>(show_command, environment, show);
     show_command.positional("ID", "The dead letter's id", shown->letter, uuid_rule);
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/money.h"
+#include "base/text.h"
 #include "base/uuid.h"
 #include "cli/command_line.h"
 #include "cli/output.h"
@@ -29,10 +30,15 @@ void declare_currency(Command& command, std::string& currency, const std::string
                    });
 }
 
-void declare_time(Command& command, const char* flag, const std::string& help, std::string& time) {
-    command.parsed({flag, "WHEN", help, no_variable}, "", [&time](const std::string& value) -> std::string {
-        if (!parse_rfc3339(value)) return "an RFC 3339 time, such as 2026-01-31T09:00:00Z";
-        time = value;
+void declare_time(Command& command, const Clock& clock, const char* flag, const std::string& help, std::string& time) {
+    command.parsed({flag, "WHEN", help, no_variable}, "", [&clock, &time](const std::string& value) -> std::string {
+        const bool has_unit = !value.empty() && !is_digit(value.back());
+        if (const auto age = parse_duration(value); age && has_unit)
+            time = format_rfc3339(clock.wall_now() - *age);
+        else if (parse_rfc3339(value))
+            time = value;
+        else
+            return "an RFC 3339 time, such as 2026-01-31T09:00:00Z, or an age, such as 30m or 24h";
         return "";
     });
 }

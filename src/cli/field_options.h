@@ -16,8 +16,8 @@ std::string uuid_rule(const std::string& value);
 
 // --currency: ISO 4217's code, or that of one of the server's own assets, which only the server knows.
 void declare_currency(Command& command, std::string& currency, const std::string& help, bool required);
-// A point in time, in RFC 3339's form; "" when not given.
-void declare_time(Command& command, const char* flag, const std::string& help, std::string& time);
+// A point in time, in RFC 3339's form, also given as an age such as 24h; "" when not given.
+void declare_time(Command& command, const Clock& clock, const char* flag, const std::string& help, std::string& time);
 // --key, the idempotency key of a request that moves money. does: "moves money".
 void declare_key(Command& command, std::string& key, const std::string& does);
 // The key given, or a new one.

@@ -13,23 +13,23 @@ struct Options {
 };
 
 const Field kLaneFields[] = {{"lane", "lane", Align::right},
-                             {"last_seq", "last_seq", Align::right},
-                             {"published_seq", "published_seq", Align::right},
+                             spare({"last_seq", "last_seq", Align::right}),
+                             spare({"published_seq", "published_seq", Align::right}),
                              {"applied_seq", "applied_seq", Align::right},
-                             {"oldest_waiting_age_ms", "oldest_waiting_age_ms", Align::right},
-                             {"owner", "owner"},
+                             {"oldest_waiting_age_ms", "oldest_ms", Align::right},
+                             spare({"owner", "owner"}),
                              {"halts", "halts"},
                              {"last_error", "last_error"}};
 
-// "apply at 17 since 2026-01-02T03:04:05.000000Z: not_proven: ...", for a table cell.
+// "apply at 17: not_proven: ..., since 2026-01-02T03:04:05.000000Z", for a table cell.
 std::string text_of_halts(const json::Value& lane) {
     std::string text;
     const json::Value* halts = lane.find("halts");
     if (!halts || !halts->if_array()) return text;
     for (const json::Value& halt : *halts->if_array()) {
         if (!text.empty()) text += "; ";
-        text += fmt::format("{} at {} since {}: {}: {}", text_of(halt, "stage"), cell_of(halt.find("seq")),
-                            text_of(halt, "since"), text_of(halt, "code"), text_of(halt, "reason"));
+        text += fmt::format("{} at {}: {}: {}, since {}", text_of(halt, "stage"), cell_of(halt.find("seq")),
+                            text_of(halt, "code"), text_of(halt, "reason"), text_of(halt, "since"));
     }
     return text;
 }
@@ -45,8 +45,8 @@ void write_halts_as_text(json::Array& lanes) {
 Result<int> lanes(const roles::Environment& environment, const Options& options, Server& server) {
     LEDGERLINE_TRY(const json::Value answer, server.get("/v1/lanes", "lanes"));
     LEDGERLINE_TRY(json::Array lanes, server.objects_of(answer, "lanes"));
-    if (!options.output.json()) write_halts_as_text(lanes);
-    print_list(environment, options.output, kLaneFields, lanes);
+    if (!options.output.documents()) write_halts_as_text(lanes);
+    print_list(environment, options.output, kLaneFields, lanes, "lanes");
     return roles::exit_ok;
 }
 
@@ -54,7 +54,8 @@ Result<int> lanes(const roles::Environment& environment, const Options& options,
 
 void declare_lanes(Command& parent, const roles::Environment& environment) {
     Command command = parent.add("lanes", "Show the position of intake, publisher and worker in each lane");
-    declare_server_command<Options>(command, environment, lanes, Formats::table_json_csv);
+    command.alias("lane");
+    declare_server_command<Options>(command, environment, lanes, Formats::list);
 }
 
 }  // namespace ledgerline::cli

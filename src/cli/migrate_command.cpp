@@ -23,7 +23,7 @@ struct Options {
 Result<int> up(const roles::Environment& environment, const Options& options) {
     LEDGERLINE_TRY(db::Connection connection, connect(options.database, kLockWaitMax));
     LEDGERLINE_TRY(const std::vector<int> applied, db::migrate_up(connection, sql::migrations));
-    if (options.output.json()) {
+    if (options.output.documents()) {
         json::Array levels;
         for (const int level : applied) levels.emplace_back(level);
         print_object(environment, options.output,
@@ -50,7 +50,7 @@ Result<int> status(const roles::Environment& environment, const Options& options
                          {"state", state},
                          {"applied_at", migration.applied ? json::Value(migration.applied_at) : json::Value()}});
     }
-    print_list(environment, options.output, kStatusFields, rows);
+    print_list(environment, options.output, kStatusFields, rows, "migrations");
     const bool complete = std::ranges::all_of(statuses, &db::MigrationStatus::applied);
     return complete ? roles::exit_ok : roles::exit_refused;
 }

@@ -7,12 +7,11 @@
 #include "base/csv.h"
 #include "cli/amounts.h"
 #include "cli/terminal.h"
+#include "cli/yaml.h"
 #include "roles/exit_code.h"
 
 namespace ledgerline::cli {
 namespace {
-
-constexpr std::int64_t kPageMax = 1000;  // of the API
 
 void print_json(const roles::Environment& environment, const json::Value& value) {
     environment.out << printable_json(json::serialize(value)) << '\n';
@@ -20,7 +19,7 @@ void print_json(const roles::Environment& environment, const json::Value& value)
 
 // A line of CSV: what cell(i) appends to it, for i from 0.
 template <class Cell>
-void print_csv(const roles::Environment& environment, std::size_t cells, const Cell& cell) {
+void print_csv_line(const roles::Environment& environment, std::size_t cells, const Cell& cell) {
     std::string line;
     for (std::size_t i = 0; i < cells; ++i) {
         if (i > 0) line.push_back(',');
@@ -38,10 +37,10 @@ void append_csv_cell(const json::Value* value, std::string& out) {
 }
 
 void print_csv_object(const roles::Environment& environment, const json::Object& object) {
-    print_csv(environment, object.size(),
-              [&](std::size_t i, std::string& line) { append_csv_text(printable(object[i].first), line); });
-    print_csv(environment, object.size(),
-              [&](std::size_t i, std::string& line) { append_csv_cell(&object[i].second, line); });
+    print_csv_line(environment, object.size(),
+                   [&](std::size_t i, std::string& line) { append_csv_text(printable(object[i].first), line); });
+    print_csv_line(environment, object.size(),
+                   [&](std::size_t i, std::string& line) { append_csv_cell(&object[i].second, line); });
 }
 
 // Amounts in minor units.
@@ -52,33 +51,14 @@ std::vector<Field> csv_fields_of(std::span<const Field> fields) {
     return in_csv;
 }
 
-std::vector<Field> with_currency(std::span<const Field> fields) {
-    std::vector<Field> in_csv(fields.begin(), fields.end());
-    const bool has_amounts = std::ranges::find(fields, true, &Field::amount) != fields.end();
-    const bool has_currency = std::ranges::find(fields, "currency", &Field::member) != fields.end();
-    if (has_amounts && !has_currency) in_csv.push_back({"currency", "currency"});
-    return in_csv;
-}
-
-void print_csv_list(const roles::Environment& environment, std::span<const Field> shown,
-                    const std::vector<json::Value>& objects, bool continued) {
-    const std::vector<Field> fields = csv_fields_of(shown);
-    if (!continued)
-        print_csv(environment, fields.size(),
-                  [&](std::size_t i, std::string& line) { append_csv_text(fields[i].title, line); });
-    for (const json::Value& object : objects)
-        print_csv(environment, fields.size(),
-                  [&](std::size_t i, std::string& line) { append_csv_cell(object.find(fields[i].member), line); });
-}
-
 }  // namespace
 
 void declare_output_option(Command& command, OutputOptions& options, Formats formats) {
     const OptionText text{"-o,--output", "", "How to print the result"};
-    if (formats == Formats::table_json_csv)
-        command.choice(text, options.format, {"table", "json", "csv"});
+    if (formats == Formats::list)
+        command.choice(text, options.format, {"table", "wide", "json", "yaml", "csv"});
     else
-        command.choice(text, options.format, {"table", "json"});
+        command.choice(text, options.format, {"table", "json", "yaml"});
 }
 
 int report(const roles::Environment& environment, const Error& error) {
@@ -92,9 +72,18 @@ std::string cell_of(const json::Value* value) {
     return json::serialize(*value);
 }
 
+Field spare(Field field) {
+    field.spare = true;
+    return field;
+}
+
 Field amount_field(const std::string& name) { return {name, name, Align::right, true}; }
 
 void print_object(const roles::Environment& environment, const OutputOptions& output, const json::Value& object) {
+    if (output.yaml() && object.if_object()) {
+        environment.out << yaml_of(object);
+        return;
+    }
     if (output.json() || !object.if_object()) return print_json(environment, object);
     if (output.csv()) return print_csv_object(environment, *object.if_object());
     std::vector<std::pair<std::string, std::string>> lines;
@@ -107,53 +96,61 @@ void print_object(const roles::Environment& environment, const OutputOptions& ou
         environment.out << name << std::string(widest - width_of(name) + 2, ' ') << value << '\n';
 }
 
-void print_list(const roles::Environment& environment, const OutputOptions& output, std::span<const Field> fields,
-                const std::vector<json::Value>& objects, bool continued) {
-    if (output.csv()) return print_csv_list(environment, fields, objects, continued);
-    if (output.json()) {
-        for (const json::Value& object : objects) print_json(environment, object);
-        return;
-    }
-    std::vector<Column> columns;
-    for (const Field& field : fields) columns.push_back({field.title, field.align});
-    Table table(std::move(columns));
-    for (const json::Value& object : objects) {
-        std::vector<std::string> cells;
-        for (const Field& field : fields) cells.push_back(cell_of(object.find(field.member)));
-        table.add(std::move(cells));
-    }
-    table.print(environment.out);
+ListPrinter::ListPrinter(const roles::Environment& environment, const OutputOptions& output,
+                         std::span<const Field> fields)
+    : environment_(environment), output_(output), fields_(fields.begin(), fields.end()) {
+    if (output.csv()) fields_ = csv_fields_of(fields);
 }
 
-Result<void> print_pages(const roles::Environment& environment, const OutputOptions& output, Server& server,
-                         const PagedList& list) {
-    const std::vector<Field> streamed =
-        list.names_currency ? with_currency(list.fields) : std::vector(list.fields.begin(), list.fields.end());
-    std::vector<json::Value> for_table;
-    std::string cursor;
-    bool continued = false;
-    for (std::int64_t left = list.limit; left > 0; continued = true) {
-        const std::string target = fmt::format("{}?limit={}{}{}", list.path, std::min(left, kPageMax), list.filters,
-                                               query_of("cursor", cursor));
-        LEDGERLINE_TRY(const json::Value page, server.get(target, list.member));
-        LEDGERLINE_TRY(const json::Array objects, server.objects_of(page, list.member));
-        if (output.streams())
-            print_list(environment, output, streamed, objects, continued);
+void ListPrinter::print(const std::vector<json::Value>& objects) {
+    any_ = any_ || !objects.empty();
+    if (output_.csv()) return print_csv(objects);
+    if (!output_.documents()) return print_table(objects);
+    for (const json::Value& object : objects)
+        if (output_.json())
+            print_json(environment_, object);
         else
-            for_table.insert(for_table.end(), objects.begin(), objects.end());
-        left -= static_cast<std::int64_t>(objects.size());
-        // A page may be empty although more follow.
-        std::string next = text_of(page, "next_cursor");
-        if (!next.empty() && next == cursor) return std::unexpected(server.bad_answer("answered with the same cursor"));
-        cursor = std::move(next);
-        if (cursor.empty()) break;
-        if (output.streams() && !environment.out) return {};  // nobody reads it any more
+            environment_.out << yaml_item_of(object);
+}
+
+void ListPrinter::print_csv(const std::vector<json::Value>& objects) {
+    if (!std::exchange(begun_, true))
+        print_csv_line(environment_, fields_.size(),
+                       [&](std::size_t i, std::string& line) { append_csv_text(fields_[i].title, line); });
+    for (const json::Value& object : objects)
+        print_csv_line(environment_, fields_.size(), [&](std::size_t i, std::string& line) {
+            append_csv_cell(object.find(fields_[i].member), line);
+        });
+}
+
+void ListPrinter::print_table(const std::vector<json::Value>& objects) {
+    if (objects.empty()) return;
+    if (!table_) {
+        std::vector<Column> columns;
+        for (const Field& field : fields_) columns.push_back({field.title, field.align, field.spare});
+        TableStyle style = TableStyle::of(environment_);
+        if (output_.format == "wide") style.columns_max = TableStyle().columns_max;
+        table_.emplace(std::move(columns), style);
     }
-    if (!output.streams())
-        print_list(environment, output, list.fields, for_people(for_table, amounts_of(server), list.currency));
-    if (!cursor.empty())
-        say(environment, fmt::format("There are more than {}: raise --limit to see the rest.", list.limit));
-    return {};
+    for (const json::Value& object : objects) {
+        std::vector<std::string> cells;
+        for (const Field& field : fields_) cells.push_back(cell_of(object.find(field.member)));
+        table_->add(std::move(cells));
+    }
+    table_->print(environment_.out);
+}
+
+void ListPrinter::finish(const std::string& what) {
+    if (any_) return;
+    if (output_.yaml()) environment_.out << "[]\n";
+    if (!output_.streams() && !what.empty()) say(environment_, fmt::format("No {}.", what));
+}
+
+void print_list(const roles::Environment& environment, const OutputOptions& output, std::span<const Field> fields,
+                const std::vector<json::Value>& objects, const std::string& what) {
+    ListPrinter printer(environment, output, fields);
+    printer.print(objects);
+    printer.finish(what);
 }
 
 std::string query_of(std::string_view name, std::string_view value) {

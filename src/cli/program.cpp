@@ -52,8 +52,8 @@ int run_program(int argc, char** argv) {
     std::set_terminate(end_by_exception);
     // If the reader has gone, a write fails, and the caller decides whether to report it.
     std::signal(SIGPIPE, SIG_IGN);
-    // A role reports a usage error if it can, and otherwise ends silently.
-    if (copies.size() > 1 && std::ranges::count(kRoles, copies[1]) > 0) never_wait_for(STDERR_FILENO);
+    // A role reports a usage error if it can, and otherwise ends silently. Flags may stand before its name.
+    if (std::ranges::find_first_of(copies, kRoles) != copies.end()) never_wait_for(STDERR_FILENO);
     std::vector<const char*> arguments;
     for (const std::string& copy : copies) arguments.push_back(copy.c_str());
 

@@ -17,7 +17,7 @@ template <class Options>
 std::shared_ptr<Options> declare_server_command(
     Command& command, const roles::Environment& environment,
     std::function<Result<int>(const roles::Environment&, const Options&, Server&)> work,
-    Formats formats = Formats::table_json) {
+    Formats formats = Formats::object) {
     auto options = std::make_shared<Options>();
     declare_server_options(command, options->server);
     declare_output_option(command, options->output, formats);

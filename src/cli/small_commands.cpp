@@ -77,7 +77,7 @@ void declare_version(Command& parent, const roles::Environment& environment) {
     declare_output_option(command, *output);
     command.action([&environment, output] {
         const int schema_level = std::rbegin(sql::migrations)->level;
-        if (output->json())
+        if (output->documents())
             print_object(environment, *output, json::Object{{"version", version}, {"schema_level", schema_level}});
         else
             environment.out << fmt::format("ledgerline {} (schema level {})\n", version, schema_level);

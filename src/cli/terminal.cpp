@@ -16,28 +16,6 @@ constexpr std::string_view kHome = "\x1b[H";
 constexpr std::string_view kClearLine = "\x1b[K";
 constexpr std::string_view kClearBelow = "\x1b[J";
 
-void print_row(const std::vector<Column>& columns, const std::vector<std::size_t>& widths,
-               const std::vector<std::string>& cells, std::ostream& out) {
-    std::string line;
-    for (std::size_t i = 0; i < columns.size(); ++i) {
-        const std::string padding(widths[i] - width_of(cells[i]), ' ');
-        if (i > 0) line += "  ";
-        line += columns[i].align == Align::right ? padding + cells[i] : cells[i] + padding;
-    }
-    line.erase(line.find_last_not_of(' ') + 1);
-    out << line << '\n';
-}
-
-// The first `columns` code points.
-std::string_view cut(std::string_view text, std::size_t columns) {
-    std::size_t seen = 0;
-    for (std::size_t at = 0; at < text.size(); ++at) {
-        const bool begins = (static_cast<unsigned char>(text[at]) & 0xC0) != 0x80;
-        if (begins && seen++ == columns) return text.substr(0, at);
-    }
-    return text;
-}
-
 }  // namespace
 
 void say(const roles::Environment& environment, std::string_view message) {
@@ -62,23 +40,13 @@ std::size_t width_of(std::string_view text) {
     return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), begins_code_point));
 }
 
-void Table::add(std::vector<std::string> cells) {
-    LEDGERLINE_ASSERT(cells.size() == columns_.size());
-    for (std::string& cell : cells) cell = printable(cell);
-    rows_.push_back(std::move(cells));
-}
-
-void Table::print(std::ostream& out) const {
-    std::vector<std::string> titles;
-    std::vector<std::size_t> widths;
-    for (const Column& column : columns_) {
-        titles.push_back(column.title);
-        widths.push_back(width_of(column.title));
+std::string_view cut(std::string_view text, std::size_t columns) {
+    std::size_t seen = 0;
+    for (std::size_t at = 0; at < text.size(); ++at) {
+        const bool begins = (static_cast<unsigned char>(text[at]) & 0xC0) != 0x80;
+        if (begins && seen++ == columns) return text.substr(0, at);
     }
-    for (const auto& row : rows_)
-        for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], width_of(row[i]));
-    print_row(columns_, widths, titles, out);
-    for (const auto& row : rows_) print_row(columns_, widths, row, out);
+    return text;
 }
 
 ScreenSize ScreenSize::of_stdout() {

@@ -4,6 +4,7 @@
 // and pictures use characters that control a terminal.
 #pragma once
 
+#include <limits>
 #include <ostream>
 #include <string>
 #include <string_view>
@@ -26,25 +27,56 @@ enum class Align { left, right };
 struct Column {
     std::string title;
     Align align = Align::left;
+    bool spare = false;  // left out, the last one first, when the table is too wide
 };
 
-// Rows of text in aligned columns, with numbers aligned to the right.
+struct TableStyle {
+    std::size_t columns_max = std::numeric_limits<std::size_t>::max();
+    bool colours = false;
+
+    // As wide as the terminal on stdout, or 80 columns; in colours on a terminal unless NO_COLOR is set.
+    static TableStyle of(const roles::Environment& environment);
+};
+
+// Rows of text in aligned columns, with numbers aligned to the right. What is too wide gets narrower step by step:
+// times lose their fractions, ids that are not in the first column all but their end, spare columns are left out, and
+// at last the widest texts are cut. Numbers and the first column are never shortened.
 class Table {
 public:
-    explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
+    explicit Table(std::vector<Column> columns, TableStyle style = {}) : columns_(std::move(columns)), style_(style) {}
 
     // One cell per column. Cells are made printable().
     void add(std::vector<std::string> cells);
-    // Titles, then the rows, two spaces between columns, no trailing spaces. Without rows only the titles.
-    void print(std::ostream& out) const;
+    // Titles, then the rows, two spaces between columns, no trailing spaces. Without rows only the titles. Once
+    // printed, a table continues: without titles, with the rows added since, in the same columns.
+    void print(std::ostream& out);
 
 private:
+    enum class Form { whole, whole_seconds, end_of_id };
+    struct Shown {
+        std::size_t column;
+        std::size_t width = 0;
+        Form form = Form::whole;
+        std::size_t cut_to = std::numeric_limits<std::size_t>::max();
+    };
+    static std::string in_form(const std::string& cell, const Shown& shown);
+    std::string shown_cell(const std::vector<std::string>& cells, const Shown& shown) const;
+    bool all_cells(std::size_t column, bool (*is_kind)(std::string_view)) const;
+    bool fits();
+    void lay_out();
+    void cut_texts();
+    void print_row(const std::vector<std::string>& cells, std::ostream& out, bool titles) const;
+
     std::vector<Column> columns_;
-    std::vector<std::vector<std::string>> rows_;
+    TableStyle style_;
+    std::vector<std::vector<std::string>> rows_;  // not printed yet
+    std::vector<Shown> layout_;                   // empty until it is printed
 };
 
 // The number of code points of valid UTF-8.
 std::size_t width_of(std::string_view text);
+// The first `columns` code points.
+std::string_view cut(std::string_view text, std::size_t columns);
 
 // A terminal that shows successive pictures in the same place, using only ANSI sequences.
 struct ScreenSize {

@@ -71,7 +71,7 @@ Look look(const Clock& clock, std::vector<Watched>& servers) {
 }
 
 void show(const roles::Environment& environment, const Options& options, const TopView& view) {
-    if (options.output.json()) {
+    if (options.output.documents()) {
         print_object(environment, options.output, to_json(view));
     } else if (environment.out_is_terminal && !options.once) {
         std::vector<std::string> lines = to_lines(view);
@@ -104,7 +104,7 @@ Result<int> top(const roles::Environment& environment, const Options& options) {
         before = std::move(after);
     }
     // The shell's prompt goes below the last picture.
-    if (environment.out_is_terminal && !options.output.json()) environment.out << '\n';
+    if (environment.out_is_terminal && !options.output.documents()) environment.out << '\n';
     return roles::exit_ok;
 }
 

@@ -63,7 +63,7 @@ std::string age_of(const std::optional<std::int64_t>& ms) {
 
 std::string rate_of(double rate) { return fmt::format("{:.1f}", rate); }
 
-void add_table(std::vector<std::string>& lines, const Table& table) {
+void add_table(std::vector<std::string>& lines, Table& table) {
     std::ostringstream text;
     table.print(text);
     std::istringstream in(text.str());

@@ -1,10 +1,9 @@
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "cli/amounts.h"
 #include "cli/cli.h"
 #include "cli/field_options.h"
+#include "cli/posting.h"
 #include "cli/server.h"
 #include "cli/server_command.h"
 #include "cli/trace_timeline.h"
@@ -13,36 +12,29 @@
 namespace ledgerline::cli {
 namespace {
 
-constexpr milliseconds kWaitMax{30'000};  // of the API
-
-struct Options {
-    ServerOptions server;
-    OutputOptions output;
+struct Options : PostingOptions {
     std::string transaction;
     std::string account;
     std::string status;
     std::string type;
     std::string currency;
-    std::string key;
     std::string from;
     std::string to;
-    std::string reference;
     std::string since, until;
     std::string reason;
-    json::Value metadata;
     AmountOptions amount;
     std::int64_t limit = 50;
-    milliseconds wait{10'000};
+    bool follow = false;
 };
 
 const Field kTransactionFields[] = {{"id", "id"},
-                                    {"account_id", "account_id"},
+                                    spare({"account_id", "account_id"}),
                                     {"type", "type"},
                                     amount_field("amount"),
                                     {"status", "status"},
                                     {"failure_code", "failure_code"},
-                                    {"idempotency_key", "idempotency_key"},
-                                    {"created_at", "created_at"}};
+                                    spare({"idempotency_key", "idempotency_key"}),
+                                    spare({"created_at", "created_at"})};
 
 Result<int> list(const roles::Environment& environment, const Options& options, Server& server) {
     std::string id;
@@ -58,7 +50,8 @@ Result<int> list(const roles::Environment& environment, const Options& options, 
                                 query_of("created_after", options.since) + query_of("created_before", options.until),
                      .member = "transactions",
                      .limit = options.limit,
-                     .fields = kTransactionFields}));
+                     .fields = kTransactionFields,
+                     .follow = options.follow}));
     return roles::exit_ok;
 }
 
@@ -72,7 +65,7 @@ Result<int> show(const roles::Environment& environment, const Options& options, 
 Result<int> trace(const roles::Environment& environment, const Options& options, Server& server) {
     LEDGERLINE_TRY(const json::Value life,
                    server.get("/v1/transactions/" + http::percent_encode(options.transaction) + "/trace", "events"));
-    if (options.output.json())
+    if (options.output.documents())
         print_object(environment, options.output, life);
     else
         print_timeline(environment.out, life, amounts_of(server));
@@ -112,33 +105,14 @@ Result<json::Object> transfer_body_of(const Options& options, Server& server) {
     return body;
 }
 
-// Posts body and prints the transaction, as far as it has come when the wait ends.
-Result<int> send(const roles::Environment& environment, const Options& options, Server& server, const std::string& path,
-                 json::Object body) {
-    std::vector<http::Header> headers;
-    if (options.wait.count() > 0) {
-        headers.emplace_back("Prefer",
-                             fmt::format("wait={}", std::chrono::ceil<std::chrono::seconds>(options.wait).count()));
-        server.set_timeout(std::max(options.server.timeout, options.wait + options.server.timeout));
-    }
-    const std::string key = key_or_new(environment, options.key);
-    body.emplace_back("idempotency_key", key);
-    if (!options.reference.empty()) body.emplace_back("reference", options.reference);
-    if (!options.metadata.is_null()) body.emplace_back("metadata", options.metadata);
-    const auto posted = server.send("POST", path, body, "id", headers);
-    if (!posted) return std::unexpected(with_key(posted.error(), "--key", key));
-    print_answer(environment, options.output, *posted, server);
-    return text_of(*posted, "status") == "FAILED" ? roles::exit_refused : roles::exit_ok;
-}
-
 Result<int> post(const roles::Environment& environment, const Options& options, Server& server) {
     LEDGERLINE_TRY(json::Object body, body_of(options, server));
-    return send(environment, options, server, "/v1/transactions", std::move(body));
+    return send_posting(environment, options, server, "/v1/transactions", std::move(body));
 }
 
 Result<int> transfer(const roles::Environment& environment, const Options& options, Server& server) {
     LEDGERLINE_TRY(json::Object body, transfer_body_of(options, server));
-    return send(environment, options, server, "/v1/transfers", std::move(body));
+    return send_posting(environment, options, server, "/v1/transfers", std::move(body));
 }
 
 // Without --currency: it is the transaction's.
@@ -156,23 +130,13 @@ Result<int> reverse(const roles::Environment& environment, const Options& option
         body.emplace_back("amount_cents", cents);
     }
     if (!options.reason.empty()) body.emplace_back("reason", options.reason);
-    return send(environment, options, server, path + "/reverse", std::move(body));
-}
-
-// What all kinds of posts are told.
-void declare_request(Command& command, Options& options) {
-    declare_key(command, options.key, "moves money");
-    command.option({"--reference", "TEXT", "Your own name for it, which need not be unique", no_variable},
-                   options.reference);
-    declare_metadata(command, options.metadata);
-    command.option({"--wait", "TIME", "How long to wait for the outcome; 0: do not wait", no_variable}, options.wait,
-                   milliseconds(0), kWaitMax);
+    return send_posting(environment, options, server, path + "/reverse", std::move(body));
 }
 
 void declare_movement(Command& command, Options& options) {
     declare_amount(command, options.amount, amount_is_required);
     declare_currency(command, options.currency, "The account's currency, such as EUR", true);
-    declare_request(command, options);
+    declare_posting(command, options, "moves money");
 }
 
 void declare_reverse(Command& family, const roles::Environment& environment) {
@@ -181,7 +145,7 @@ void declare_reverse(Command& family, const roles::Environment& environment) {
     command.positional("ID", "The transaction's id", options->transaction, uuid_rule);
     declare_amount(command, options->amount, "without an amount, all that is left");
     command.option({"--reason", "TEXT", "Why it is taken back", no_variable}, options->reason);
-    declare_request(command, *options);
+    declare_posting(command, *options, "moves money");
     command.notes(
         "Only a transaction with one leg is reversed in parts.\n\n"
         "Example:\n"
@@ -221,7 +185,7 @@ void declare_post(Command& family, const roles::Environment& environment) {
 
 void declare_list(Command& family, const roles::Environment& environment) {
     Command command = family.add("list", "List transactions, newest first");
-    const auto options = declare_server_command<Options>(command, environment, list, Formats::table_json_csv);
+    const auto options = declare_server_command<Options>(command, environment, list, Formats::list);
     command.option({"--account", "ACCOUNT", "Only transactions of the account with this id or reference", no_variable},
                    options->account);
     command.choice({"--status", "", "Only transactions with this status", no_variable}, options->status,
@@ -233,19 +197,29 @@ void declare_list(Command& family, const roles::Environment& environment) {
                    options->reference);
     command.option({"--key", "KEY", "Only transactions with this idempotency key; fast with --account", no_variable},
                    options->key);
-    declare_time(command, "--since", "Only transactions accepted at this time or later", options->since);
-    declare_time(command, "--until", "Only transactions accepted before this time", options->until);
+    declare_time(command, environment.clock, "--since", "Only transactions accepted at this time or later",
+                 options->since);
+    declare_time(command, environment.clock, "--until", "Only transactions accepted before this time", options->until);
     command.option({"--limit", "N", "Print at most this many", no_variable}, options->limit, 1, list_limit_max);
-    command.notes("Example:\n  ledgerline tx list --account alice --status FAILED --since 2026-01-01T00:00:00Z");
+    declare_follow(command, options->follow);
+    command.alternatives("--follow", "--status");
+    command.notes(
+        "Examples:\n"
+        "  ledgerline tx list --account alice --status FAILED --since 2026-01-01T00:00:00Z\n"
+        "  ledgerline tx list --since 24h --key order-7\n"
+        "  ledgerline tx list -f -o json | jq .status");
 }
 
 }  // namespace
 
 void declare_transactions(Command& parent, const roles::Environment& environment) {
     Command family = parent.add("tx", "List, show, trace, post and reverse transactions and transfers");
+    family.alias("transactions");
+    family.alias("transaction");
     declare_list(family, environment);
 
     Command show_command = family.add("show", "Show one transaction");
+    show_command.alias("get");
     const auto shown = declare_server_command<Options>(show_command, environment, show);
     show_command.positional("ID", "The transaction's id", shown->transaction, uuid_rule);
 

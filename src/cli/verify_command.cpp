@@ -110,7 +110,7 @@ Result<int> run(const roles::Environment& environment, const Options& options) {
     if (!report) return std::unexpected(report.error());
 
     const double seconds = std::chrono::duration<double>(environment.clock.steady_now() - begun_at).count();
-    if (options.output.json())
+    if (options.output.documents())
         print_object(environment, options.output, json_of(*report, seconds));
     else
         print_text(environment, *report, seconds);

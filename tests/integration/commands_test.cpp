@@ -3,6 +3,7 @@
 
 #include <future>
 
+#include "cli/terminal.h"
 #include "integration/command_call.h"
 #include "lab/api_server.h"
 #include "roles/exit_code.h"
@@ -167,11 +168,43 @@ TEST_F(Commands, TransactionsAreFoundByAnyFilters) {
 
 TEST_F(Commands, TablesHaveTitlesAndAlignedNumbers) {
     server_.account(R"("currency":"EUR","reference":"alice")");
-    const CommandOutcome listed = call({"accounts", "list"});
+    const CommandOutcome listed = call({"accounts", "list", "-o", "wide"});
     EXPECT_EQ(listed.code, roles::exit_ok);
     EXPECT_EQ(listed.lines(), 2);
     EXPECT_THAT(listed.out, ContainsRegex(" +balance +min_balance +max_balance +created_at\n.* +0.00 EUR +0.00 EUR "));
     EXPECT_THAT(call({"accounts", "show", "alice"}).out, HasSubstr("\nreference    alice\n"));
+}
+
+// What a command is given next, the id of a row, stays whole.
+TEST_F(Commands, TablesFitEightyColumnsAndSayWhenTheyAreEmpty) {
+    for (const char* family : {"accounts", "tx", "holds", "dlq"}) {
+        const CommandOutcome empty = call({family, "list"});
+        EXPECT_EQ(empty.code, roles::exit_ok);
+        EXPECT_EQ(empty.out, "") << family;
+        EXPECT_THAT(empty.err, ContainsRegex("^No [a-z ]+\\.\n$"));
+        EXPECT_EQ(call({family, "list", "-o", "yaml"}).out, "[]\n") << family;
+        EXPECT_EQ(call({family, "list", "-o", "json"}).out, "") << family;
+    }
+    server_.account(R"("currency":"EUR","reference":"alice")");
+    const std::string id = post("a-key-that-somebody-made-rather-long-for-reasons-of-their-own");
+    for (const std::vector<std::string>& list : std::vector<std::vector<std::string>>{
+             {"tx", "list"}, {"accounts", "list"}, {"accounts", "entries", "alice"}, {"lanes"}}) {
+        const CommandOutcome listed = call(list);
+        std::istringstream lines(listed.out);
+        for (std::string line; std::getline(lines, line);) EXPECT_LE(width_of(line), 80u) << line;
+    }
+    EXPECT_THAT(call({"tx", "list"}).out, HasSubstr("\n" + id + "  CREDIT"));
+    EXPECT_THAT(call({"tx", "list", "-o", "wide"}).out, HasSubstr("a-key-that-somebody-made-rather-long"));
+    EXPECT_THAT(call({"tx", "list", "-o", "yaml"}).out, HasSubstr("- id: \"" + id + "\"\n  account_id: "));
+}
+
+TEST_F(Commands, AgesAreTimesToo) {
+    server_.account(R"("currency":"EUR","reference":"alice")");
+    const std::string id = post("k1");
+    EXPECT_EQ(call({"tx", "list", "--since", "24h", "--key", "k1", "-o", "json"}).at("id"), id);
+    EXPECT_EQ(call({"tx", "list", "--until", "1h", "-o", "json"}).lines(), 0);
+    EXPECT_THAT(call({"tx", "list", "--since", "24"}).err,
+                HasSubstr("--since must be an RFC 3339 time, such as 2026-01-31T09:00:00Z, or an age"));
 }
 
 TEST_F(Commands, AmountsAreForPeopleUnlessJsonIsAskedFor) {
@@ -359,7 +392,7 @@ TEST_F(Commands, LanesAndVerifyShowWhatHaltsALane) {
         "INSERT INTO lane_halts SELECT lane, 'apply', 1, 'not_recognized', 'why', now() FROM lane_cursors "
         "WHERE last_seq = 1");
     EXPECT_THAT(call({"lanes", "-o", "json"}).out, HasSubstr(R"("halts":[{"stage":"apply","seq":1,)"));
-    EXPECT_THAT(call({"lanes"}).out, ContainsRegex("apply at 1 since [-0-9T:.]+Z: not_recognized: why"));
+    EXPECT_THAT(call({"lanes", "-o", "wide"}).out, ContainsRegex("apply at 1: not_recognized: why, since [-0-9T:.]+Z"));
     EXPECT_THAT(call({"top", "--once", "--interval", "100ms"}).out, HasSubstr("apply halted at 1: not_recognized"));
     const CommandOutcome verified = call({"verify"});
     EXPECT_EQ(verified.code, roles::exit_refused);

@@ -93,7 +93,7 @@ void print_table(const roles::Environment& environment, const FileCheck& check, 
 
 int finish(const roles::Environment& environment, const Options& options, const FileCheck& check,
            const ImportOutcome& outcome) {
-    if (options.output.json())
+    if (options.output.documents())
         print_json(environment, options.output, check, outcome);
     else
         print_table(environment, check, outcome);

@@ -103,7 +103,7 @@ Result<void> serve(RoleProcess& process, const UpSettings& options, ApiServer& s
                           .apply = options.apply,
                           .messaging = bus->names(),
                           .make_consumer = [&bus] { return bus->make_consumer(); },
-                          .on_outcome = [&server] { server.outcome_wakeup().notify(); }},
+                          .on_outcome = [&server] { server.note_outcomes(); }},
                          watchdog, process.context());
     // Without the stages after intake requests are still accepted.
     std::vector<health::Dependency> dependencies = bus->dependencies();

@@ -33,17 +33,18 @@ CREATE TABLE lane_outcomes (
 );
 COMMENT ON TABLE lane_outcomes IS 'How far the topic of outcomes has a lane. A hint, written at most once a second.';
 
--- What was asked for at a place, with the transaction: what the outcome of the place tells beside its decision.
+-- What was asked for at a place, with the transaction: what the outcome of the place tells beside its decision. legs: as
+-- in accepted.
 CREATE FUNCTION asked_at(of_lane integer, of_seq bigint)
 RETURNS TABLE (event_id uuid, is_first boolean, first_account_id uuid, amount_cents bigint, currency text, type text,
                idempotency_key text, legs text, reference text, metadata text, parent_id uuid, previous_id uuid,
                reason text, occurred_at timestamptz, created_at timestamptz) LANGUAGE sql STABLE AS $$
-    SELECT a.event_id, true, a.account_id, a.amount_cents, a.currency, a.type, a.idempotency_key, legs_of(a)::text,
+    SELECT a.event_id, true, a.account_id, a.amount_cents, a.currency, a.type, a.idempotency_key, a.legs::text,
            a.reference, a.metadata::text, a.parent_id, a.previous_id, a.terms->>'reason', a.occurred_at, a.created_at
     FROM accepted a WHERE a.lane = of_lane AND a.seq = of_seq
     UNION ALL
     SELECT p.event_id, p.account_id = a.account_id, a.account_id, a.amount_cents, a.currency, a.type,
-           a.idempotency_key, legs_of(a)::text, a.reference, a.metadata::text, a.parent_id, a.previous_id,
+           a.idempotency_key, a.legs::text, a.reference, a.metadata::text, a.parent_id, a.previous_id,
            a.terms->>'reason', a.occurred_at, a.created_at
     FROM places p CROSS JOIN LATERAL (SELECT * FROM accepted WHERE id = p.transaction_id LIMIT 1) a
     WHERE p.lane = of_lane AND p.seq = of_seq

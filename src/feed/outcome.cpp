@@ -2,8 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <span>
+#include <utility>
+
 #include "base/json_object.h"
 #include "domain/hold.h"
+#include "domain/legs.h"
 #include "sql/queries.h"
 
 namespace ledgerline::feed {
@@ -31,6 +35,17 @@ std::string_view status_of(OutcomeType type) {
     return type == OutcomeType::failed || type == OutcomeType::discarded ? "FAILED" : "PROCESSED";
 }
 
+// Also where the columns tell the only one.
+std::optional<std::string> legs_of(const sql::Told& row) {
+    if (row.legs || (row.type != "DEBIT" && row.type != "CREDIT")) return row.legs;
+    Leg leg{.from = row.first_account_id,
+            .to = std::nullopt,
+            .amount_cents = row.amount_cents.value_or(0),
+            .currency = row.currency.value_or("")};
+    if (row.type == "CREDIT") std::swap(leg.from, leg.to);
+    return legs_json(std::span(&leg, 1));
+}
+
 std::string transaction_json(const sql::Told& row, OutcomeType type) {
     const bool reverses = row.type == "REVERSAL";
     std::string out;
@@ -42,7 +57,7 @@ std::string transaction_json(const sql::Told& row, OutcomeType type) {
         .add("type", row.type)
         .add("status", status_of(type))
         .add("idempotency_key", row.idempotency_key)
-        .add_raw("legs", row.legs)
+        .add_raw("legs", legs_of(row))
         .add("reference", row.reference)
         .add_raw("metadata", row.metadata)
         .add("hold_id", reverses ? std::nullopt : row.parent_id)

@@ -472,11 +472,11 @@ TEST(EventsOfDeadLetters, AreParkedAndThenDecided) {
         EXPECT_THAT(JsonSchema("transaction.outcome.v1").check({json::serialize(each.data)}), ElementsAre("ok"));
     // What the schema is to refuse.
     const std::string good = json::serialize(follower.seen[3].data);
-    for (const auto& [part, other] :
+    for (const auto& [part, broken] :
          {std::pair{"\"discarded\"", "null"}, std::pair{"\"primary\":true", "\"primary\":1"},
           std::pair{"\"FAILED\"", "\"PENDING\""}, std::pair{"\"seq\"", "\"place\""}}) {
         std::string bad = good;
-        bad.replace(bad.find(part), std::string_view(part).size(), other);
+        bad.replace(bad.find(part), std::string_view(part).size(), broken);
         EXPECT_NE(JsonSchema("transaction.outcome.v1").check({bad}).front(), "ok") << bad;
     }
 }

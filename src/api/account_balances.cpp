@@ -109,7 +109,7 @@ AccountEndpoints::Answer AccountEndpoints::entries(http::Request& request) {
     ListQuery query(request, fmt::format("entries/{}", id->to_string()), filters, {CursorKind::seq});
     StatementQuery asked{.account_id = *id, .from = query.time("from"), .to = query.time("to")};
     asked.oldest_first = query.choice("order", kOrders) == "asc";
-    asked.csv = wants_csv(request);
+    asked.csv = prefers(request, "text/csv");
     if (asked.from && asked.to && *asked.from > *asked.to) query.refuse("from", "from must not be after to.");
     if (auto wrong = query.problem()) co_return http::to_response(*wrong);
     auto page = co_await database_.run(

@@ -5,6 +5,7 @@
 
 #include "api/account_endpoints.h"
 #include "api/dead_letter_endpoints.h"
+#include "api/event_endpoints.h"
 #include "api/operations_endpoints.h"
 #include "api/transaction_endpoints.h"
 #include "intake/pg_intake_store.h"
@@ -58,9 +59,12 @@ struct Api::Parts {
           reports(report_config(config), context),
           outcome_store(connection_config(config, "watcher"), context.metrics),
           watcher(outcome_store, config.watcher, context.clock, context.metrics),
+          feed_store(connection_config(config, "feed"), context.metrics, "feed"),
+          tail(feed_store, {}, context.clock, context.metrics),
           accounts(database, reports, context.ids),
           transactions(intake, database, watcher, context),
           dead_letters(database, publisher_wakeup, watcher.wakeup(), context),
+          events(database, tail, context),
           operations(database),
           ledger(connection_config(config, "health"), config.stages, context.clock, context.metrics),
           health(health_config(config, *this), context.metrics, context.clock) {}
@@ -82,9 +86,12 @@ struct Api::Parts {
     Database reports;
     PgOutcomeStore outcome_store;
     OutcomeWatcher watcher;
+    feed::PgFeedStore feed_store;
+    feed::FeedTail tail;
     AccountEndpoints accounts;
     TransactionEndpoints transactions;
     DeadLetterEndpoints dead_letters;
+    EventEndpoints events;
     OperationsEndpoints operations;
     health::LedgerProbe ledger;
     health::HealthEndpoints health;
@@ -99,6 +106,7 @@ void Api::add_routes(http::Router& router) {
     parts_->accounts.add_routes(router);
     parts_->transactions.add_routes(router);
     parts_->dead_letters.add_routes(router);
+    parts_->events.add_routes(router);
     parts_->operations.add_routes(router);
     parts_->health.add_routes(router);
 }
@@ -110,6 +118,7 @@ void Api::start() {
     parts_->database.start();
     parts_->reports.start();
     parts_->watcher.start();
+    parts_->tail.start();
     parts_->health.start();
 }
 
@@ -118,6 +127,7 @@ void Api::set_not_ready() { parts_->health.set_not_ready(); }
 void Api::begin_stop() {
     set_not_ready();
     parts_->watcher.stop();
+    parts_->tail.stop();
 }
 
 void Api::stop() {
@@ -129,6 +139,9 @@ void Api::stop() {
     parts_->reports.stop();
 }
 
-Wakeup& Api::outcome_wakeup() { return parts_->watcher.wakeup(); }
+void Api::note_outcomes() {
+    parts_->watcher.wakeup().notify();
+    parts_->tail.wakeup().notify();
+}
 
 }  // namespace ledgerline::api

@@ -67,8 +67,8 @@ public:
     // Afterwards the dependencies may be destroyed. Idempotent.
     void stop();
 
-    // Notify it whenever outcomes were written in this process. Thread-safe.
-    Wakeup& outcome_wakeup();
+    // Call it whenever outcomes were written in this process: wakes those that wait for them. Thread-safe.
+    void note_outcomes();
 
 private:
     struct Parts;

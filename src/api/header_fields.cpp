@@ -127,20 +127,20 @@ std::optional<std::chrono::seconds> read_wait(const http::Request& request) {
 
 bool wants_strict_outcome(const http::Request& request) { return preference(request, "outcome") == "strict"; }
 
-bool wants_csv(const http::Request& request) {
-    double csv = 0, json = 0, any = 0;
+bool prefers(const http::Request& request, std::string_view wanted) {
+    double weight = 0, json = 0, any = 0;
     for (const auto& [name, value] : request.headers) {
         if (name != "accept") continue;
         for (const std::string_view element : http::list_elements(value)) {
             const auto range = http::parse_parameterized(element);
             if (!range) continue;
             const std::string type = lower(range->value);
-            if (type == "text/csv") csv = weight_of(*range);
+            if (type == wanted) weight = weight_of(*range);
             if (type == "application/json") json = weight_of(*range);
             if (type == "*/*" || type == "application/*") any = std::max(any, weight_of(*range));
         }
     }
-    return csv > json && csv >= any;
+    return weight > json && weight >= any;
 }
 
 }  // namespace ledgerline::api

@@ -39,7 +39,7 @@ std::optional<std::chrono::seconds> read_wait(const http::Request& request);
 // Whether the Prefer header says outcome=strict: a transaction that ended as FAILED is then answered as a problem.
 bool wants_strict_outcome(const http::Request& request);
 
-// Whether the Accept header prefers text/csv to JSON, which is the answer to any other Accept header.
-bool wants_csv(const http::Request& request);
+// Whether the Accept header prefers that media type to JSON, which is the answer to any other Accept header.
+bool prefers(const http::Request& request, std::string_view wanted);
 
 }  // namespace ledgerline::api

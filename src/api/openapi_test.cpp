@@ -13,6 +13,7 @@
 #include "api/records.h"
 #include "api/transaction_trace.h"
 #include "base/json.h"
+#include "feed/outcome.h"
 #include "http/problem.h"
 
 namespace ledgerline::api {
@@ -130,7 +131,8 @@ TEST_F(OpenApi, AllowsFurtherMembersInAnswersOnly) {
 }
 
 TEST_F(OpenApi, MarksPlacesAsInternal) {
-    for (const char* name : {"Account", "RecordedAccountChange", "Entry", "Transaction", "TracedEvent", "DeadLetter"})
+    for (const char* name : {"Account", "RecordedAccountChange", "Entry", "Transaction", "TracedEvent", "DeadLetter",
+                             "Outcome", "AccountUpdate"})
         for (const char* member : {"lane", "seq", "applied_seq"})
             if (const json::Value* rule = schema(name).find("properties")->find(member))
                 EXPECT_NE(rule->find("x-internal"), nullptr) << name << ' ' << member;
@@ -144,6 +146,7 @@ TEST_F(OpenApi, GivesEveryListTheSameEnvelope) {
                                                       {"TransactionPage", "transactions"},
                                                       {"DeadLetterPage", "dead_letters"},
                                                       {"TrialBalance", "currencies"},
+                                                      {"EventPage", "events"},
                                                       {"Assets", "assets"},
                                                       {"Lanes", "lanes"}};
     for (const auto& [name, plural] : lists) {
@@ -172,6 +175,26 @@ TEST_F(OpenApi, DescribesTheRecordsMemberByMember) {
         audited.insert(name);
     EXPECT_EQ(properties_of("DeadLetterDecision"), audited);
     EXPECT_EQ(properties_of("DeadLetterSummary"), members_of(DeadLetterSummary{}));
+}
+
+TEST_F(OpenApi, DescribesEventsMemberByMember) {
+    sql::Told told;
+    told.event_id.emplace();
+    told.change_number = 1;
+    for (const auto& [kind, name] : {std::pair{"POSTED", "Outcome"}, std::pair{"CHANGED", "AccountUpdate"}}) {
+        told.kind = kind;
+        const json::Value event = written(feed::outcome_of(told));
+        EXPECT_EQ(properties_of("Event"), names_in(event));
+        EXPECT_EQ(properties_of(name), names_in(*event.find("data"))) << name;
+        const json::Value& schemas = *schema("Event").find("properties")->find("dataschema")->find("enum");
+        const std::string_view id = *event.find("dataschema")->if_string();
+        EXPECT_TRUE(
+            std::ranges::any_of(*schemas.if_array(), [&](const auto& each) { return *each.if_string() == id; }));
+    }
+    Names types;
+    for (const json::Value& type : *schema("Event").find("properties")->find("type")->find("enum")->if_array())
+        types.insert(*type.if_string());
+    EXPECT_EQ(types, Names(feed::outcome_type_names.begin(), feed::outcome_type_names.end()));
 }
 
 TEST_F(OpenApi, DescribesTheTraceMemberByMember) {

@@ -38,6 +38,8 @@ inline constexpr std::size_t page_bytes_max = 1 * mebibyte;
 inline constexpr std::size_t answers_under_way_bytes_max = 48 * mebibyte;
 // An answer up to this size is sent even when there is no room: the socket's buffers hold it even if nobody reads.
 inline constexpr std::size_t small_answer_bytes_max = 16 * kibibyte;
+// The newest outcomes, kept for those who wait for the next ones.
+inline constexpr std::size_t feed_tail_bytes_max = 16 * mebibyte;
 
 // Publishing and applying ---------------------------------------------------------------------------------------------
 

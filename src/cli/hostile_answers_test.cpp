@@ -62,6 +62,7 @@ protected:
                 {"dlq", "replay", kId},
                 {"dlq", "discard", kId, "--yes"},
                 {"dlq", "discard", "--all"},
+                {"events", "--limit", "1"},
                 {"lanes"},
                 {"health"},
                 {"import", file_, "--give-up", "0s", "--connections", "1"}};
@@ -184,6 +185,8 @@ std::string hostile_answer() {
     event.emplace_back("lane", kHostile);
     event.emplace_back("dead_letter", item);
     event.emplace_back("outcome", item);
+    event.emplace_back("data", json::Object{{"transaction", item}, {"failure_code", kHostile}});
+    body.emplace_back("next_cursor", kHostile);
     body.emplace_back("events", json::Array{std::move(event)});
     body.emplace_back("results", json::Array{json::Object{{"status", 422}, {"problem", item}}});
     return json::serialize(std::move(body));

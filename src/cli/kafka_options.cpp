@@ -125,6 +125,7 @@ void declare_kafka_connection(Command& command, KafkaOptions& options, KafkaUse 
 void declare_kafka_names(Command& command, KafkaOptions& options) {
     command.option({"--kafka-topic", "NAME", "The topic of events"}, options.topic);
     command.option({"--kafka-dead-letter-topic", "NAME", "The topic of dead letters"}, options.dead_letter_topic);
+    command.option({"--kafka-outcomes-topic", "NAME", "The topic of outcomes"}, options.outcomes_topic);
     command.option({"--kafka-group", "NAME", "The consumer group of the workers"}, options.group);
     command.option({"--kafka-replication-factor", "N", "Replication factor of new topics; 0: the broker's default"},
                    options.replication_factor, 0, kReplicationFactorMax);
@@ -149,6 +150,7 @@ Result<bus::KafkaConfig> kafka_config_of(const KafkaOptions& options, const Kafk
     config.brokers = options.brokers;
     config.topic = options.topic;
     config.dead_letter_topic = options.dead_letter_topic;
+    config.outcomes_topic = options.outcomes_topic;
     config.group = options.group;
     config.replication_factor = static_cast<int>(options.replication_factor);
     if (!options.config_file.empty()) LEDGERLINE_CHECK(add_file(config.properties, options.config_file));

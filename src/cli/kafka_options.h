@@ -17,6 +17,7 @@ struct KafkaOptions {
     std::string config_file;          // key=value lines, which may hold secrets
     std::string topic = bus::KafkaConfig().topic;
     std::string dead_letter_topic = bus::KafkaConfig().dead_letter_topic;
+    std::string outcomes_topic = bus::KafkaConfig().outcomes_topic;
     std::string group = bus::KafkaConfig().group;
     std::int64_t replication_factor = 0;  // of new topics; 0: the broker's default
 };

@@ -123,6 +123,14 @@ void declare_apply(Command& command, roles::ApplySettings& options) {
                    options.unknown_attempts_max, 1, kAttemptsMax);
 }
 
+void declare_outcomes(Command& command, roles::OutcomeSettings& options) {
+    command.choice(
+        {"--outcomes-from", "",
+         "Where the topic of outcomes begins when it was never told of any: with the first one, or with what is "
+         "decided from now on; off: outcomes are not published"},
+        options.from, {"start", "latest", "off"});
+}
+
 void declare_timeouts(Command& command, roles::TimeoutSettings& options, bool has_loops) {
     command.option({"--startup-timeout", "TIME", "How long the database may take to answer for the first time"},
                    options.startup, kTimeoutMin, kTimeoutMax);

@@ -30,6 +30,8 @@ void declare_role_database(Command& command, std::string& url);
 
 void declare_apply(Command& command, roles::ApplySettings& options);
 
+void declare_outcomes(Command& command, roles::OutcomeSettings& options);
+
 // With the stall timeout only for roles that have loops.
 void declare_timeouts(Command& command, roles::TimeoutSettings& options, bool has_loops);
 

@@ -55,6 +55,7 @@ void declare_up(Command command, const roles::Environment& environment, const Ro
     declare_assets(command, options.assets);
     declare_kafka_connection(command, texts->kafka, KafkaUse::optional);
     declare_kafka_names(command, texts->kafka);
+    declare_outcomes(command, options.outcomes);
     declare_apply(command, options.apply);
     declare_timeouts(command, options.timeouts, true);
     declare_rights(command, options.rights);
@@ -93,6 +94,7 @@ void declare_publisher(Command command, const roles::Environment& environment, c
     declare_role_database(command, options.database_url);
     declare_kafka_connection(command, texts->kafka, KafkaUse::required);
     declare_kafka_names(command, texts->kafka);
+    declare_outcomes(command, options.outcomes);
     declare_listen(command, options.listen, "health and metrics");
     declare_timeouts(command, options.timeouts, true);
     declare_rights(command, options.rights);

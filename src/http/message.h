@@ -1,6 +1,7 @@
 // Request and Response as handlers see them, after the edge has checked and parsed them.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -41,12 +42,15 @@ struct Request {
     std::string_view path_param(std::string_view name) const;
 };
 
+class BodyParts;
+
 struct Response {
     int status = 200;
     std::string content_type = "application/json";
     std::string body;
-    std::vector<Header> headers;  // other than Content-Type, Content-Length, Connection, Date and X-Request-Id
-    std::string problem_code;     // of a problem document, for the log and the metrics; "" otherwise
+    std::shared_ptr<BodyParts> parts;  // in place of body: one that is made while it is sent (body_parts.h)
+    std::vector<Header> headers;       // other than Content-Type, Content-Length, Connection, Date and X-Request-Id
+    std::string problem_code;          // of a problem document, for the log and the metrics; "" otherwise
 };
 
 }  // namespace ledgerline::http

@@ -96,6 +96,15 @@ Metrics::Metrics(std::string_view version)
           counters(registry_, "dlq_announced_total", "Dead letters acknowledged on their topic").Add({})),
       dead_letters_unannounced(
           gauges(registry_, "dead_letters_unannounced", "Dead letters not yet on their topic").Add({})),
+      feed_followers(
+          gauges(registry_, "feed_followers", "Clients that wait for the next outcomes, or are about to").Add({})),
+      feed_outcomes_told_total(
+          counters(registry_, "feed_outcomes_told_total", "Outcomes that clients were told of, by way")),
+      outcomes_published_total(
+          counters(registry_, "outcomes_published_total", "Outcomes acknowledged on their topic").Add({})),
+      outcomes_lag_events(gauges(registry_, "outcomes_lag_events", "Outcomes not yet on their topic").Add({})),
+      outcomes_lag_seconds(
+          gauges(registry_, "outcomes_lag_seconds", "Age of the oldest outcome not yet on its topic").Add({})),
       lane_lag_events(gauges(registry_, "lane_lag_events", "Accepted events not yet applied, by lane")),
       lane_halted(gauges(registry_, "lane_halted", "1 while the worker cannot get past an event of the lane")),
       end_to_end_seconds(
@@ -151,6 +160,7 @@ Metrics::Metrics(std::string_view version)
     for (const auto status : consumed_statuses) events_consumed(status);
     for (const auto each : dead_letter_classes) dlq_messages_total.Add({{"class", std::string(each)}});
     for (const char* type : {"transient", "unknown"}) worker_retries_total.Add({{"type", type}});
+    for (const auto way : feed_ways) feed_outcomes_told(way);
     for (const auto loop : loops) loop_exceptions(loop);
     for (const auto reason : trace_drop_reasons) trace_spans_dropped_total.Add({{"reason", std::string(reason)}});
     for (const char* result : {"created", "replayed", "refused", "failed"}) intake_rows_total.Add({{"result", result}});
@@ -174,6 +184,10 @@ prometheus::Histogram& Metrics::statement_seconds(std::string_view query) {
 
 prometheus::Counter& Metrics::http_connections_dropped(std::string_view reason) {
     return http_connections_dropped_total.Add({{"reason", std::string(reason)}});
+}
+
+prometheus::Counter& Metrics::feed_outcomes_told(std::string_view way) {
+    return feed_outcomes_told_total.Add({{"way", std::string(way)}});
 }
 
 prometheus::Counter& Metrics::loop_exceptions(std::string_view loop) {

@@ -90,6 +90,15 @@ public:
     prometheus::Counter& dlq_announced_total;
     prometheus::Gauge& dead_letters_unannounced;
 
+    // Feed of outcomes
+    prometheus::Gauge& feed_followers;  // clients that wait for the next outcomes, or are about to
+    prometheus::Family<prometheus::Counter>& feed_outcomes_told_total;  // way: feed_ways
+    prometheus::Counter& feed_outcomes_told(std::string_view way);
+    static constexpr std::string_view feed_ways[] = {"poll", "stream"};
+    prometheus::Counter& outcomes_published_total;
+    prometheus::Gauge& outcomes_lag_events;
+    prometheus::Gauge& outcomes_lag_seconds;
+
     // Lanes
     prometheus::Family<prometheus::Gauge>& lane_lag_events;  // lane
     prometheus::Family<prometheus::Gauge>& lane_halted;      // lane
@@ -128,9 +137,9 @@ public:
     static constexpr std::string_view trace_drop_reasons[] = {"queue_full", "refused", "unreachable", "shutdown"};
 
     // The threads that survive whatever one of their rounds throws.
-    static constexpr std::string_view loops[] = {"intake",       "database",     "outcome-watcher", "publisher",
-                                                 "worker",       "dead-letters", "kafka-topics",    "kafka-client",
-                                                 "trace-export", "http"};
+    static constexpr std::string_view loops[] = {"intake",       "database",     "outcome-watcher", "feed-tail",
+                                                 "outcomes",     "publisher",    "worker",          "dead-letters",
+                                                 "kafka-topics", "kafka-client", "trace-export",    "http"};
 
     static constexpr std::string_view dead_letter_classes[] = {"permanent", "unknown", "foreign"};
 

@@ -35,8 +35,8 @@ public:
     Result<void> start(ApiServerConfig config, Wakeup& publisher_wakeup);
     std::uint16_t port() const override { return listener_->port(); }
 
-    // Notify it whenever outcomes were written in this process. Valid after start().
-    Wakeup& outcome_wakeup() { return api_->outcome_wakeup(); }
+    // Call it whenever outcomes were written in this process. Valid after start().
+    void note_outcomes() { api_->note_outcomes(); }
 
     void set_not_ready() override { api_->set_not_ready(); }
     // Not ready from the first moment. Afterwards nothing is served.

@@ -1,3 +1,6 @@
+#include <optional>
+#include <vector>
+
 #include "publish/pg_outbox_store.h"
 #include "roles/dead_letter_service.h"
 #include "roles/health_server.h"
@@ -5,6 +8,7 @@
 #include "roles/kafka_link.h"
 #include "roles/publisher_service.h"
 #include "roles/roles.h"
+#include "roles/topic_service.h"
 
 namespace ledgerline::roles {
 namespace {
@@ -24,13 +28,20 @@ Result<void> run(RoleProcess& process, const PublisherSettings& options) {
         kafka.bus().make_producer(), wakeup, watchdog, process.context());
     DeadLetterService dead_letters(options.database_url, owner, kafka.bus().make_dead_letter_producer(), watchdog,
                                    process.context());
+    std::optional<TopicService> outcomes;
+    if (options.outcomes.from != "off")
+        outcomes.emplace(options.database_url, owner, options.outcomes, kafka.bus().make_outcome_producer(), watchdog,
+                         process.context());
     HoldExpiryService expiry(options.database_url, wakeup, watchdog, process.context());
     LEDGERLINE_CHECK(
         server.start({.version = version,
                       .dependencies = {health::dependency("database", [&publisher] { return publisher.trouble(); }),
                                        kafka.dependency(true)},
                       .alive = [&watchdog] { return watchdog.alive(); }}));
-    return run_services(process, server, {&watchdog, &publisher, &dead_letters, &expiry});
+    std::vector<Service*> services{&watchdog, &publisher, &dead_letters, &expiry};
+    // After the publisher, and so stopped before that gives up the leases.
+    if (outcomes) services.push_back(&*outcomes);
+    return run_services(process, server, services);
 }
 
 }  // namespace

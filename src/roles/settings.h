@@ -38,6 +38,12 @@ struct ApplySettings {
     std::int64_t unknown_attempts_max = 5;  // for an event that fails for an unknown reason, before it is parked
 };
 
+// The topic of outcomes.
+struct OutcomeSettings {
+    std::string from =
+        "start";  // where it begins with what it was never told of: start, latest, or off: not told at all
+};
+
 struct TimeoutSettings {
     milliseconds startup{60'000};  // for the database to answer for the first time
     milliseconds drain{20'000};    // within a shutdown
@@ -71,6 +77,7 @@ struct UpSettings {
     AdmissionSettings admission;
     AssetSettings assets;
     bus::KafkaConfig kafka;  // without brokers: the in-process bus
+    OutcomeSettings outcomes;
     ApplySettings apply;
     TimeoutSettings timeouts;
     RightsSettings rights;
@@ -92,6 +99,7 @@ struct PublisherSettings {
     std::string database_url;
     ListenSettings listen{.port = publisher_port};
     bus::KafkaConfig kafka;
+    OutcomeSettings outcomes;
     TimeoutSettings timeouts;
     RightsSettings rights;
     LogSettings log;

@@ -16,6 +16,7 @@
 #include "roles/kafka_link.h"
 #include "roles/publisher_service.h"
 #include "roles/roles.h"
+#include "roles/topic_service.h"
 #include "roles/worker_service.h"
 
 namespace ledgerline::roles {
@@ -66,6 +67,10 @@ public:
     std::unique_ptr<bus::Producer> make_dead_letter_producer() {
         return kafka_ ? kafka_->bus().make_dead_letter_producer() : nullptr;
     }
+    // Null if there is no topic of outcomes: likewise.
+    std::unique_ptr<bus::Producer> make_outcome_producer() {
+        return kafka_ ? kafka_->bus().make_outcome_producer() : nullptr;
+    }
     std::unique_ptr<bus::Consumer> make_consumer() {
         return kafka_ ? kafka_->bus().make_consumer() : memory_->make_consumer();
     }
@@ -98,12 +103,19 @@ Result<void> serve(RoleProcess& process, const UpSettings& options, ApiServer& s
     std::optional<DeadLetterService> dead_letters;
     if (auto producer = bus->make_dead_letter_producer())
         dead_letters.emplace(database_url, owner, std::move(producer), watchdog, process.context());
+    std::optional<TopicService> outcomes;
+    if (auto producer = bus->make_outcome_producer(); producer && options.outcomes.from != "off")
+        outcomes.emplace(database_url, owner, options.outcomes, std::move(producer), watchdog, process.context());
     HoldExpiryService expiry(database_url, publisher_wakeup, watchdog, process.context());
     WorkerService worker({.database_url = database_url,
                           .apply = options.apply,
                           .messaging = bus->names(),
                           .make_consumer = [&bus] { return bus->make_consumer(); },
-                          .on_outcome = [&server] { server.outcome_wakeup().notify(); }},
+                          .on_outcome =
+                              [&server, &outcomes] {
+                                  server.note_outcomes();
+                                  if (outcomes) outcomes->wakeup().notify();
+                              }},
                          watchdog, process.context());
     // Without the stages after intake requests are still accepted.
     std::vector<health::Dependency> dependencies = bus->dependencies();
@@ -118,6 +130,8 @@ Result<void> serve(RoleProcess& process, const UpSettings& options, ApiServer& s
                                    .hand_over = [&publisher](auto events) { publisher.hand(std::move(events)); }},
                                   publisher_wakeup));
     std::vector<Service*> services{&watchdog, &worker, &publisher, &expiry};
+    // After the publisher, and so stopped before that gives up the leases.
+    if (outcomes) services.push_back(&*outcomes);
     if (dead_letters) services.push_back(&*dead_letters);
     std::int64_t left = 0;
     const auto ended = run_services(process, server, services, [&] { left = drain(process, database_url, lanes); });

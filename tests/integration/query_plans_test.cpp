@@ -38,7 +38,7 @@ constexpr Layout kBacklog = {"Backlog", 300'000, "t % 1000", 2'500};
 // What one query may touch of the big tables: all that waits, one account's rows or one page's, and their parts.
 constexpr double kRowsMax = 12'000;
 
-const std::set<std::string> kBigTables{"accepted", "decisions"};
+const std::set<std::string> kBigTables{"accepted", "decisions", "account_changes"};
 
 // One transaction in a thousand has failed.
 std::string load(const Layout& layout) {
@@ -58,6 +58,10 @@ SELECT (lpad(to_hex(t), 8, '0') || '-0000-7000-8000-000000000000')::uuid,
        timestamptz '2026-01-01 00:00:00+00' + t * interval '1 ms',
        CASE WHEN t % 10 = 1 THEN jsonb_build_object('expires_in_s', 60) END
 FROM (SELECT t, {account} AS account FROM generate_series(0, {transactions} - 1) t) numbered;
+INSERT INTO account_changes (account_id, number, lane, applied_seq, nth, before, after, changed_at, changed_by, request_id)
+SELECT id, n, lane, 20 * n, row_number() OVER (PARTITION BY lane, n ORDER BY id), '{{"status": "ACTIVE"}}', '{{}}',
+       timestamptz '2026-01-01 00:00:00+00', 'api', ''
+FROM account_settings CROSS JOIN generate_series(1, 100) n;
 INSERT INTO dead_letters (id, event_id, transaction_id, account_id, lane, seq, topic, partition, "offset", payload,
                           payload_encoding, value_sha256, error_class, error_code, error_message, attempts,
                           first_failed_at, last_failed_at)
@@ -311,6 +315,21 @@ TEST_P(QueryPlans, OfIntake) {
                     column("NULL", "jsonb"), column("NULL", "text"), column("NULL", "jsonb"), column("NULL", "text"),
                     column("NULL", "jsonb"), array("SELECT generate_series(1, 500)", "integer"), accounts,
                     column("NULL", "text")));
+}
+
+// Wherever a reader is: at the beginning, in the middle, or at the end.
+TEST_P(QueryPlans, OfTheFeed) {
+    for (const char* behind : {"0", "applied_seq / 2", "greatest(applied_seq - 3, 0)", "applied_seq"}) {
+        const std::string seqs = array(fmt::format("SELECT {} FROM lane_cursors ORDER BY lane", behind), "bigint");
+        for (const char* rows : {"1", "1000", "2000"})
+            expect_bounded(sql::FeedRead::statement,
+                           fmt::format("{}, {}, array_fill(0, ARRAY[48]), {}, 1048576", kAllLanes, seqs, rows));
+    }
+    for (const char* account : {kAccount, kBusiestAccount})
+        for (const char* seq : {"0", "3000", "9223372036854775807"})
+            expect_bounded(sql::FeedReadAccount::statement, fmt::format("{}, {}, 0, 1000, 1048576", account, seq));
+    expect_bounded(sql::FeedEnds::statement, kAllLanes);
+    expect_bounded(sql::FeedLag::statement, "");
 }
 
 TEST_P(QueryPlans, OfTheWorkerAndThePublisher) {

@@ -68,7 +68,7 @@ void ApiServer::decide(const std::string& transaction_id, const std::string& kin
         "UPDATE lane_publish p SET published_seq = greatest(published_seq, place.seq) FROM place "
         "WHERE p.lane = place.lane",
         transaction_id, kind, more));
-    api_->outcome_wakeup().notify();
+    api_->note_outcomes();
 }
 
 void ApiServer::apply(const std::string& transaction_id, const std::string& outcome) {

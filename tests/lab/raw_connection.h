@@ -110,6 +110,16 @@ public:
         return std::exchange(read_, "");
     }
 
+    // What comes up to the mark, and the mark. Nothing when the connection ends before.
+    std::optional<std::string> receive_until(std::string_view mark) {
+        std::size_t at = 0;
+        while ((at = read_.find(mark)) == std::string::npos)
+            if (!read_more()) return std::nullopt;
+        std::string text = read_.substr(0, at + mark.size());
+        read_.erase(0, at + mark.size());
+        return text;
+    }
+
     // Whether the server closes the connection without sending anything more.
     bool closed() { return read_.empty() && !read_more() && !timed_out_; }
 

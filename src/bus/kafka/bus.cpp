@@ -83,6 +83,7 @@ std::unique_ptr<Producer> KafkaBus::make_producer() { return impl_->make_produce
 std::unique_ptr<Producer> KafkaBus::make_dead_letter_producer() {
     return impl_->make_producer(KafkaTopic::dead_letters);
 }
+std::unique_ptr<Producer> KafkaBus::make_outcome_producer() { return impl_->make_producer(KafkaTopic::outcomes); }
 std::unique_ptr<Consumer> KafkaBus::make_consumer() {
     return std::make_unique<KafkaConsumer>(impl_->config, *impl_->topics, impl_->clock, impl_->metrics, impl_->reaper);
 }

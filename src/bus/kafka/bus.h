@@ -32,13 +32,14 @@ public:
     // letters, where a message goes to the partition it names, modulo the topic's partitions.
     std::unique_ptr<Producer> make_producer();
     std::unique_ptr<Producer> make_dead_letter_producer();
+    std::unique_ptr<Producer> make_outcome_producer();  // for the topic of outcomes
     // A consumer is a member of the group from its first poll to its destruction.
     std::unique_ptr<Consumer> make_consumer();
 
     // Whether the broker has answered recently. Never blocks: a thread of the bus asks the broker every second.
     bool reachable() const;
 
-    // The state at the last check, at most about a second old while brokers answer. Never blocks. Covers both topics; a
+    // The state at the last check, at most about a second old while brokers answer. Never blocks. Covers all topics; a
     // partition named in it holds up only its own lane.
     KafkaHealth health() const;
 

@@ -16,6 +16,7 @@ struct KafkaConfig {
     std::map<std::string, std::string> properties;
     std::string topic = "transactions";
     std::string dead_letter_topic = "transactions.dlq";
+    std::string outcomes_topic = "transactions.outcomes";
     std::string group = "transaction-workers";
     std::string client_id = "ledgerline";
     int partitions = 0;          // one per lane

@@ -13,7 +13,13 @@ constexpr milliseconds kReportWaitMax{100};
 using Headers = std::unique_ptr<rd_kafka_headers_t, KafkaDeleter<rd_kafka_headers_destroy>>;
 
 const std::string& name_of(KafkaTopic topic, const KafkaConfig& config) {
+    if (topic == KafkaTopic::outcomes) return config.outcomes_topic;
     return topic == KafkaTopic::events ? config.topic : config.dead_letter_topic;
+}
+
+const char* role_of(KafkaTopic topic) {
+    if (topic == KafkaTopic::outcomes) return "outcomes";
+    return topic == KafkaTopic::events ? "publisher" : "dead-letters";
 }
 
 KafkaClient::Properties producer_properties(std::size_t batch_bytes) {
@@ -70,7 +76,7 @@ KafkaProducer::KafkaProducer(KafkaTopic topic, const KafkaConfig& config, KafkaT
                              KafkaReaper& reaper)
     : topic_(topic),
       topic_name_(name_of(topic, config)),
-      role_(topic == KafkaTopic::events ? "publisher" : "dead-letters"),
+      role_(role_of(topic)),
       config_(config),
       topics_(topics),
       metrics_(metrics),

@@ -25,7 +25,9 @@ KafkaTopics::KafkaTopics(const KafkaConfig& config, Metrics& metrics, std::funct
       answer_bytes_max_(config.answer_bytes_max),
       metrics_(metrics),
       on_look_(std::move(on_look)),
-      topics_{{.name = config.topic, .may_grow = true}, {.name = config.dead_letter_topic}} {}
+      topics_{{.name = config.topic, .by_lane = true, .vital = true},
+              {.name = config.dead_letter_topic},
+              {.name = config.outcomes_topic, .by_lane = true}} {}
 
 Result<std::unique_ptr<KafkaTopics>> KafkaTopics::start(const KafkaConfig& config, Metrics& metrics,
                                                         KafkaReaper& reaper, std::function<void()> on_look) {
@@ -105,7 +107,7 @@ KafkaHealth KafkaTopics::health() const {
     KafkaHealth health{.reachable = reachable_.value_or(false), .problems = {}, .degraded = {}};
     if (!health.reachable) health.problems.push_back(silence_);
     for (const Topic& topic : topics_) {
-        auto& of_topic = topic.may_grow ? health.problems : health.degraded;
+        auto& of_topic = topic.vital ? health.problems : health.degraded;
         if (!topic.problem.empty()) of_topic.push_back(topic.problem);
         if (health.reachable && !topic.looked)
             of_topic.push_back(fmt::format("topic {} has not been checked yet", topic.name));
@@ -156,7 +158,7 @@ std::size_t KafkaTopics::message_bytes_max(KafkaTopic topic) const {
 std::vector<int> KafkaTopics::partitions_away(const Topic& topic) const {
     std::vector<int> away;
     for (int i = 0; i < std::ssize(topic.partitions); ++i)
-        if ((!topic.may_grow || i < partitions_) && !topic.partitions[static_cast<std::size_t>(i)].problem.empty())
+        if ((!topic.by_lane || i < partitions_) && !topic.partitions[static_cast<std::size_t>(i)].problem.empty())
             away.push_back(i);
     return away;
 }

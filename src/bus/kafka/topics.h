@@ -1,10 +1,11 @@
 // KafkaTopics: keeps the topics as the lane protocol needs them, and knows the state of the broker and of each
 // partition.
 //
-// One thread asks the broker for its metadata every second. A missing topic is created, and the topic of events is
-// grown when it has fewer partitions than lanes; more partitions are a warning, logged once. Nothing is sent to a
-// partition while it has no leader, has fewer replicas in sync than its minimum, or has not yet reported its end: until
-// its log is open, a broker may acknowledge records that it does not keep. A partition that is away holds up no other.
+// One thread asks the broker for its metadata every second. A missing topic is created, and those of events and
+// outcomes are grown when they have fewer partitions than lanes; more partitions are a warning, logged once. Nothing is
+// sent to a partition while it has no leader, has fewer replicas in sync than its minimum, or has not yet reported its
+// end: until its log is open, a broker may acknowledge records that it does not keep. A partition that is away holds up
+// no other.
 //
 // Each full check also reads the limits that topics and their brokers set to the size of a message or request
 // (DescribeConfigs), and compares them with what an event needs (kafka/limits.h). A limit that is too small is a
@@ -29,7 +30,7 @@
 
 namespace ledgerline::bus {
 
-enum class KafkaTopic { events, dead_letters };
+enum class KafkaTopic { events, dead_letters, outcomes };
 
 // Where a partition ends, or why that is unknown.
 struct KafkaEnd {
@@ -90,7 +91,7 @@ public:
     std::size_t message_bytes_max(KafkaTopic topic) const;
 
 private:
-    static constexpr std::size_t topics_count = 2;
+    static constexpr std::size_t topics_count = 3;
 
     struct Partition {
         int leader = -1;            // broker id
@@ -103,7 +104,8 @@ private:
         // Written only by the keeper's thread.
         std::string name;
         KafkaTopicHandle handle = nullptr;  // includes the topic in the metadata request
-        bool may_grow = false;              // the topic of events
+        bool by_lane = false;               // each lane has its partition
+        bool vital = false;                 // the topic of events: nothing moves without it
         bool warned_of_more = false;
         bool warned_of_limits = false;
         SteadyTime full_look_due = {};

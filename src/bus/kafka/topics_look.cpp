@@ -119,7 +119,7 @@ Result<void> KafkaTopics::repair(Topic& topic, const rd_kafka_metadata_topic_t* 
     if (error != RD_KAFKA_RESP_ERR_NO_ERROR)
         return failure(Disposition::retry, "kafka_topic",
                        fmt::format("topic {} is not ready: {}", topic.name, rd_kafka_err2str(error)));
-    if (!topic.may_grow) return {};
+    if (!topic.by_lane) return {};
     if (found->partition_cnt < partitions_) {
         LEDGERLINE_CHECK(grow_kafka_topic(client_->get(), topic.name, partitions_));
         log::info("kafka: topic grown",

@@ -1,5 +1,7 @@
 #include "http/server/session.h"
 
+#include <fmt/format.h>
+
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <new>
@@ -142,13 +144,16 @@ asio::awaitable<bool> Session::answer(Exchange& exchange, Response response) {
     }
     meter_.record(exchange, response, edge_.clock.steady_now());
     end_server_span(edge_.span_attributes, exchange, response);
-    const bool close = exchange.close || edge_.draining || evicted_;
+    const bool close = exchange.close || edge_.draining || evicted_ ||
+                       (response.parts && exchange.framing.minor_version == 0);  // which knows no chunks
     const KeptOpen kept_open = close ? KeptOpen() : edge_.config.idle_timeout;
     const std::string head = wire_head(response, exchange.request.request_id, edge_.clock.wall_now(), kept_open);
     const bool bodiless = exchange.request.method == "HEAD" || response.status == 204 || response.status == 304;
     exchange.drop_request();
     stream_->set_deadline(edge_.config.write_timeout, edge_.config.answer_pace);
-    const Io io = co_await stream_->write(head, bodiless ? std::string_view() : response.body);
+    Io io = co_await stream_->write(head, bodiless ? std::string_view() : response.body);
+    if (io == Io::done && response.parts && !bodiless)
+        io = co_await write_parts(exchange.request.answer_memory, *response.parts, !close);
     if (io == Io::timed_out) meter_.record_dropped(Dropped::slow_reader);
     if (io != Io::done) stream_->close();
     co_return io == Io::done && !close;
@@ -167,6 +172,29 @@ asio::awaitable<bool> Session::hold_answer(Exchange& exchange, const Response& r
     place_->begin(Connections::Doing::writing);
     place_->hold(memory.bytes());
     co_return true;
+}
+
+// Each part has the time that an answer has.
+asio::awaitable<Io> Session::write_parts(ByteBudget::Share& memory, BodyParts& parts, bool chunked) {
+    while (!edge_.draining && !evicted_) {
+        stream_->clear_deadline();
+        place_->begin(Connections::Doing::working);
+        const std::string part = co_await parts.next(memory);
+        if (part.empty()) break;
+        const Io io = co_await write_part(memory, part, chunked);
+        memory.release();
+        if (io != Io::done) co_return io;
+    }
+    stream_->set_deadline(edge_.config.write_timeout, edge_.config.answer_pace);
+    co_return chunked ? co_await stream_->write("0\r\n\r\n", {}) : Io::done;
+}
+
+asio::awaitable<Io> Session::write_part(ByteBudget::Share& memory, const std::string& part, bool chunked) {
+    place_->begin(Connections::Doing::writing);
+    place_->hold(memory.bytes());
+    stream_->set_deadline(edge_.config.write_timeout, edge_.config.answer_pace);
+    const Io io = co_await stream_->write(chunked ? fmt::format("{:x}\r\n", part.size()) : std::string(), part);
+    co_return io == Io::done&& chunked ? co_await stream_->write("\r\n", {}) : io;
 }
 
 asio::awaitable<void> Session::finish() {

@@ -7,6 +7,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <memory>
 
+#include "http/body_parts.h"
 #include "http/server/edge.h"
 #include "http/server/exchange.h"
 #include "http/server/meter.h"
@@ -40,6 +41,8 @@ private:
     boost::asio::awaitable<bool> hold_answer(Exchange& exchange, const Response& response);
     boost::asio::awaitable<Response> handle(Exchange& exchange);
     boost::asio::awaitable<bool> answer(Exchange& exchange, Response response);
+    boost::asio::awaitable<Io> write_parts(ByteBudget::Share& memory, BodyParts& parts, bool chunked);
+    boost::asio::awaitable<Io> write_part(ByteBudget::Share& memory, const std::string& part, bool chunked);
     boost::asio::awaitable<void> finish();
 
     void evict(Eviction reason);

@@ -39,8 +39,11 @@ bool is_writable(const Response& response) {
 std::string wire_head(const Response& response, std::string_view request_id, WallTime now, KeptOpen kept_open) {
     std::string head = fmt::format("HTTP/1.1 {} {}\r\nDate: {}\r\nX-Request-Id: {}\r\n", response.status,
                                    reason_phrase(response.status), format_http_date(now), request_id);
-    if (!has_no_body(response.status))
-        head += fmt::format("Content-Type: {}\r\nContent-Length: {}\r\n", response.content_type, response.body.size());
+    if (!has_no_body(response.status)) {
+        head += fmt::format("Content-Type: {}\r\n", response.content_type);
+        if (!response.parts) head += fmt::format("Content-Length: {}\r\n", response.body.size());
+        if (response.parts && kept_open) head += "Transfer-Encoding: chunked\r\n";
+    }
     for (const auto& [name, value] : response.headers) head += fmt::format("{}: {}\r\n", name, value);
     if (!kept_open) return head + "Connection: close\r\n\r\n";
     const auto seconds = std::chrono::floor<std::chrono::seconds>(*kept_open).count();

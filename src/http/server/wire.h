@@ -14,8 +14,8 @@ namespace ledgerline::http {
 using KeptOpen = std::optional<milliseconds>;
 
 // Status line and headers, with the empty line. Content-Length is the size of response.body, whether it is sent or not.
-// Every client gets it, and how long the connection is kept: Keep-Alive is in whole seconds, and clients' pools rely on
-// it.
+// A body in parts is chunked, or ends with the connection if that is closed. Every client gets it, and how long the
+// connection is kept: Keep-Alive is in whole seconds, and clients' pools rely on it.
 std::string wire_head(const Response& response, std::string_view request_id, WallTime now, KeptOpen kept_open);
 
 // Whether its status and headers can be written safely: a line break in a value would forge a header.

@@ -1,0 +1,107 @@
+// docs/integrating.md: its consumer, as it stands there, killed again and again while it reads; and `ledgerline
+// events`.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <fstream>
+#include <iterator>
+
+#include "base/random.h"
+#include "e2e/program.h"
+#include "e2e/shell.h"
+#include "lab/temp_dir.h"
+
+namespace ledgerline::test {
+namespace {
+
+using testing::HasSubstr;
+
+std::string consumer_in_the_page() {
+    std::ifstream file(INTEGRATING_FILE, std::ios::binary);
+    const std::string page{std::istreambuf_iterator<char>(file), {}};
+    const std::string fence = "```python\n";
+    const std::size_t begin = page.find(fence);
+    EXPECT_NE(begin, std::string::npos);
+    return page.substr(begin + fence.size(), page.find("```\n", begin) - begin - fence.size());
+}
+
+TEST(Integrating, TheConsumerCountsEachEventOnceHoweverOftenItIsKilled) {
+    const TempDir data, files;
+    const auto program = files.path() / "consumer.py", database = files.path() / "consumer.db";
+    std::ofstream(program, std::ios::binary) << consumer_in_the_page();
+    UpProcess up(data.path());
+    ApiClient client(up.port());
+    std::vector<std::string> accounts;
+    for (int i = 0; i < 5; ++i) accounts.push_back(client.open_account());
+    SeededRandom random(3);
+    Process consumer("consumer", {.arguments = {"/usr/bin/python3", program, up.url(), database}});
+    consumer.start();
+    for (int i = 0; i < 200; ++i) {
+        const Answer made =
+            client.post("/v1/transactions", transaction_json(accounts[random.below(5)], std::to_string(i),
+                                                             static_cast<std::int64_t>(1 + random.below(100)),
+                                                             random.below(3) ? "CREDIT" : "DEBIT"));
+        EXPECT_EQ(made.status, 201) << made.text();
+        if (i % 20 != 19) continue;
+        consumer.kill();
+        consumer.start();
+    }
+    ASSERT_TRUE(up.wait_all_applied());
+    const std::string wanted = up.value(
+        "SELECT string_agg(account_id || '|' || sum || '|' || count, E'\\n' ORDER BY account_id) FROM (SELECT "
+        "account_id, "
+        "sum(amount_cents), count(*) FROM entries GROUP BY account_id) e");
+    const std::string read = fmt::format(
+        "import sqlite3\nfor row in sqlite3.connect({:?}).execute('SELECT * FROM totals ORDER BY account_id'): "
+        "print(*row, sep='|')",
+        database.string());
+    std::string found;
+    EXPECT_TRUE(eventually([&] {
+        found = shell(files.path(), "python3 -c '" + read + "'", up.url()).out;
+        return found == wanted + "\n";
+    })) << found
+        << "\nwanted\n"
+        << wanted << consumer.output();
+}
+
+TEST(EventsCommand, FollowsWaitsForTheServerAndEndsOnCtrlC) {
+    const TempDir data;
+    auto up = std::make_unique<UpProcess>(data.path());
+    const std::uint16_t port = up->port();
+    std::string account;
+    const auto pay = [&](const std::string& key) {
+        ApiClient client(port);
+        if (account.empty()) account = client.open_account(R"("currency":"EUR","reference":"alice")");
+        EXPECT_EQ(client.post("/v1/transactions", transaction_json(account, key, 1250)).status, 201);
+    };
+    pay("before");
+    Program follower({"events", "-f", "--url", up->url(), "--account", "alice"});
+    Program everything({"events", "-f", "--url", up->url(), "--after", "start", "-o", "json"});
+    ASSERT_TRUE(eventually([&] { return everything.output().contains("\"before\""); })) << everything.output();
+    pay("first");
+    ASSERT_TRUE(eventually([&] { return follower.output().contains("net 12.50 EUR  balance 25.00 EUR"); }))
+        << follower.output();
+    up->kill();
+    ASSERT_TRUE(eventually([&] { return follower.output().contains("trying again"); })) << follower.output();
+    up = std::make_unique<UpProcess>(data.path(), port);
+    pay("second");
+    ASSERT_TRUE(eventually([&] { return follower.output().contains("balance 37.50 EUR"); })) << follower.output();
+    ASSERT_TRUE(eventually([&] { return everything.output().contains("\"second\""); })) << everything.output();
+    EXPECT_EQ(follower.end(SIGINT), "exit code 0") << follower.output();
+    EXPECT_THAT(follower.output(), HasSubstr("go on with --after "));
+    EXPECT_EQ(everything.end(), "exit code 0");
+    // Page by page.
+    Program some({"events", "--url", up->url(), "--type", "transaction.processed", "--limit", "2"});
+    EXPECT_EQ(some.wait_outcome(), "exit code 0") << some.output();
+    EXPECT_THAT(some.output(), HasSubstr("net 12.50 EUR  balance 12.50 EUR"));
+    EXPECT_THAT(some.output(), testing::Not(HasSubstr("balance 37.50 EUR")));
+    EXPECT_THAT(some.output(), HasSubstr("go on with --after "));
+    Program wrong({"events", "--url", up->url(), "--type", "nonsense"});
+    EXPECT_EQ(wrong.wait_outcome(), "exit code 1");
+    EXPECT_THAT(wrong.output(), HasSubstr("type must be one or more of"));
+}
+
+}  // namespace
+}  // namespace ledgerline::test

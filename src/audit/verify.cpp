@@ -7,6 +7,7 @@
 #include <map>
 #include <unordered_map>
 
+#include "audit/chains.h"
 #include "audit/lane_audit.h"
 #include "base/money.h"
 #include "base/wakeup.h"
@@ -35,6 +36,7 @@ public:
         LEDGERLINE_CHECK(check_changes());
         LEDGERLINE_CHECK(check_holds());
         LEDGERLINE_CHECK(check_links());
+        LEDGERLINE_CHECK(check_chains(connection_, settings_.stretch_seqs, report_));
         LEDGERLINE_CHECK(find_halts());
         LEDGERLINE_CHECK(find_still_lanes());
         LEDGERLINE_CHECK(find_strays_of_no_lane());

@@ -109,8 +109,9 @@ SELECT lane FROM lane_apply WHERE lane = lane_of($1::uuid) FOR NO KEY UPDATE
 
 -- name: change_account
 -- args: id uuid, status text?, min_balance_cents int8?, sets_ceiling bool, max_balance_cents int8?, sets_metadata bool,
---   metadata jsonb?, reason text?, changed_by text, operator_name text?, key_fingerprint text?, request_id text
--- row: obstacle text?
+--   metadata jsonb?, reason text?, changed_by text, operator_name text?, key_id text?, request_id text,
+--   audit_id uuid, peer text
+-- row: obstacle text?, audited int8?
 -- Changes what is not NULL, or what is set, and records it with the lane's applied seq; obstacle: why not. Changes nothing
 -- when all of it is so already. A statement of its own after the lane is locked. No row when there is no such account.
 WITH known AS MATERIALIZED (
@@ -147,13 +148,19 @@ WITH known AS MATERIALIZED (
            w.changed_at, $9::text, $10::text, $11::text, $8::text, $12::text
     FROM wanted w WHERE w.obstacle IS NULL AND w.before IS NOT NULL
 )
-SELECT obstacle FROM wanted
+SELECT obstacle,
+       CASE WHEN obstacle IS NULL AND before IS NOT NULL
+            THEN append_audit(ROW(lane, 0, $13::uuid, NULL, 'account_changed', id::text, $11::text, $10::text, $14::text,
+                                  $12::text, $8::text, before - 'metadata',
+                                  after - 'metadata' || CASE WHEN after ? 'metadata' THEN '{"metadata_changed": true}'
+                                                             ELSE '{}' END::jsonb, '')::audit) END AS audited
+FROM wanted
 
 -- name: account_changes_page
 -- args: account_id uuid, before_number int8, rows_max int8, bytes_max int8
--- row: number int4, before jsonb, after jsonb, reason text?, changed_by text, operator_name text?, key_fingerprint text?,
+-- row: number int4, before jsonb, after jsonb, reason text?, changed_by text, operator_name text?, key_id text?,
 --   request_id text, changed_at timestamptz, lane int4, applied_seq int8
-SELECT number, before, after, reason, changed_by, operator AS operator_name, key_fingerprint, request_id, changed_at,
+SELECT number, before, after, reason, changed_by, operator AS operator_name, key_fingerprint AS key_id, request_id, changed_at,
        lane, applied_seq
 FROM (SELECT c.*, sum(octet_length(c.before::text) + octet_length(c.after::text)) OVER earlier AS bytes_before
       FROM (SELECT * FROM account_changes WHERE account_id = $1::uuid AND number < $2::bigint

@@ -412,3 +412,19 @@ FROM (SELECT * FROM hold_steps WHERE (hold_id, seq) > ($1, $2) ORDER BY hold_id,
      LEFT JOIN LATERAL (SELECT * FROM hold_steps WHERE hold_id = s.hold_id AND seq < s.seq
                         ORDER BY seq DESC LIMIT 1) b ON true
 ORDER BY s.hold_id, s.seq
+-- name: chains
+-- row: chain int4, number int8, hash bytea, last_number int8
+-- The end of each chain of the audit as it is kept, and the number of its last row.
+SELECT c.chain, c.number, c.hash, coalesce((SELECT max(number) FROM audit WHERE chain = c.chain), 0) AS last_number
+FROM audit_chains c ORDER BY c.chain
+
+-- name: chain_rows
+-- args: chain int4, after int8, last int8
+-- row: number int8, id uuid, text text, hash bytea
+-- text: what the row's hash covers besides the hash before it. It is put together here, and not by the function that
+-- made the hash.
+SELECT number, id, hash,
+       jsonb_build_object('chain', chain, 'number', number, 'id', id, 'at', (extract(epoch FROM at) * 1000000)::bigint,
+                          'action', action, 'subject', subject, 'key_id', key_id, 'operator', operator, 'peer', peer,
+                          'request_id', request_id, 'reason', reason, 'before', before, 'after', after)::text AS text
+FROM audit WHERE chain = $1::integer AND number > $2::bigint AND number <= $3::bigint ORDER BY number

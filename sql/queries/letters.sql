@@ -5,7 +5,7 @@
 --   partition int4, offset int8, key text?, payload text, payload_encoding text, headers jsonb, error_class text,
 --   error_code text, error_message text, attempts int4, first_failed_at timestamptz, last_failed_at timestamptz,
 --   state text, decided_at timestamptz?, decided_by text?, announced_at timestamptz?,
---   decision text?, decision_at timestamptz?, decision_by text?, operator_name text?, key_fingerprint text?,
+--   decision text?, decision_at timestamptz?, decision_by text?, operator_name text?, key_id text?,
 --   bulk_id uuid?, reason text?, request_id text?
 -- With the audit row of its decision, if there is one (REPLAYED, DISCARDED). key: of the message; bytes outside ASCII
 -- are escaped.
@@ -17,7 +17,7 @@ SELECT l.id, l.event_id, l.transaction_id, l.account_id, l.lane, l.seq, l.topic,
        encode(l.message_key, 'escape') AS key, l.payload, l.payload_encoding, l.headers, l.error_class, l.error_code,
        l.error_message, l.attempts, l.first_failed_at, l.last_failed_at, l.state, l.decided_at, l.decided_by,
        l.announced_at, a.decision, a.decided_at AS decision_at, a.decided_by AS decision_by,
-       a.operator AS operator_name, a.key_fingerprint, a.bulk_id, a.reason, a.request_id
+       a.operator AS operator_name, a.key_fingerprint AS key_id, a.bulk_id, a.reason, a.request_id
 FROM dead_letters l LEFT JOIN dead_letter_decisions a ON a.dead_letter_id = l.id
 WHERE l.id = $1::uuid
 
@@ -39,7 +39,7 @@ SELECT l.id, l.event_id, l.transaction_id, l.account_id, l.lane, l.seq, l.topic,
        encode(l.message_key, 'escape') AS key, l.payload, l.payload_encoding, l.headers, l.error_class, l.error_code,
        l.error_message, l.attempts, l.first_failed_at, l.last_failed_at, l.state, l.decided_at, l.decided_by,
        l.announced_at, a.decision, a.decided_at AS decision_at, a.decided_by AS decision_by,
-       a.operator AS operator_name, a.key_fingerprint, a.bulk_id, a.reason, a.request_id
+       a.operator AS operator_name, a.key_fingerprint AS key_id, a.bulk_id, a.reason, a.request_id
 FROM (SELECT *, sum(octet_length(payload) + octet_length(headers::text) + coalesce(octet_length(message_key), 0))
                     OVER (ORDER BY last_failed_at DESC, id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING) AS bytes_before
       FROM (SELECT * FROM dead_letters
@@ -62,7 +62,7 @@ SELECT l.id, l.event_id, l.transaction_id, l.account_id, l.lane, l.seq, l.topic,
        encode(l.message_key, 'escape') AS key, l.payload, l.payload_encoding, l.headers, l.error_class, l.error_code,
        l.error_message, l.attempts, l.first_failed_at, l.last_failed_at, l.state, l.decided_at, l.decided_by,
        l.announced_at, a.decision, a.decided_at AS decision_at, a.decided_by AS decision_by,
-       a.operator AS operator_name, a.key_fingerprint, a.bulk_id, a.reason, a.request_id
+       a.operator AS operator_name, a.key_fingerprint AS key_id, a.bulk_id, a.reason, a.request_id
 FROM (SELECT *, sum(octet_length(payload) + octet_length(headers::text) + coalesce(octet_length(message_key), 0))
                     OVER (ORDER BY last_failed_at, id ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING) AS bytes_before
       FROM (SELECT * FROM dead_letters
@@ -117,8 +117,8 @@ WHERE lane IN (SELECT lane FROM decisions WHERE dead_letter_id = $1::uuid)
 ORDER BY lane FOR NO KEY UPDATE
 
 -- name: decide_dead_letter
--- args: letter_id uuid, verdict text, decided_by text, operator_name text?, key_fingerprint text?, bulk_id uuid?,
---   reason text?, request_id text, event_id uuid, traceparent text
+-- args: letter_id uuid, verdict text, decided_by text, operator_name text?, key_id text?, bulk_id uuid?,
+--   reason text?, request_id text, event_id uuid, traceparent text, audit_id uuid, peer text
 -- verdict: replay or discard. Changes nothing unless the letter is parked; a foreign one can only be discarded. Each
 -- account of its transaction gets a place, the next one of its lane, at which the worker decides it. A statement of its
 -- own after the lanes are locked.
@@ -126,12 +126,11 @@ WITH decided AS (
     UPDATE dead_letters SET state = CASE $2::text WHEN 'replay' THEN 'REPLAYED' ELSE 'DISCARDED' END, decided_at = now(),
                             decided_by = $3::text
     WHERE id = $1::uuid AND state = 'PARKED' AND (transaction_id IS NOT NULL OR $2::text = 'discard')
-    RETURNING id, state, decided_at, decided_by
-), audited AS (
+    RETURNING id, state, decided_at, decided_by, lane
+), recorded AS (
     INSERT INTO dead_letter_decisions (dead_letter_id, decision, decided_at, decided_by, operator, key_fingerprint,
                                        bulk_id, reason, request_id)
     SELECT id, state, decided_at, decided_by, $4::text, $5::text, $6::uuid, $7::text, $8::text FROM decided
-    RETURNING dead_letter_id
 ), parked AS (
     SELECT b.lane, b.account_id, b.amount_cents, b.transaction_id, b.dead_letter_id,
            row_number() OVER (PARTITION BY b.lane ORDER BY b.seq) AS nth, count(*) OVER ()::smallint AS places
@@ -143,7 +142,10 @@ WITH decided AS (
            b.dead_letter_id, $2::text, $10::text, clock_timestamp()
     FROM parked b JOIN lane_cursors c ON c.lane = b.lane
 )
-SELECT count(*) FROM audited
+SELECT append_audit(ROW(coalesce((SELECT chain FROM audit_chains WHERE chain = d.lane), 0), 0, $11::uuid, NULL,
+                        'dead_letter_' || lower(d.state), d.id::text, $5::text, $4::text, $12::text, $8::text, $7::text,
+                        '{"state": "PARKED"}', jsonb_build_object('state', d.state, 'bulk_id', $6::uuid), '')::audit)
+FROM decided d
 
 -- Lanes --------------------------------------------------------------------------------------------------------------
 

@@ -7,7 +7,8 @@
 namespace ledgerline::api {
 
 Result<std::optional<ChangedAccount>> change_account(db::Connection& connection, const Uuid& id,
-                                                     const AccountChange& change, const Caller& caller) {
+                                                     const AccountChange& change, const Caller& caller,
+                                                     const Uuid& audit_id) {
     const std::string changed_by = caller.name();
     LEDGERLINE_TRY(const auto results,
                    connection.commit_pipeline({{db::begin, {}},
@@ -22,8 +23,10 @@ Result<std::optional<ChangedAccount>> change_account(db::Connection& connection,
                                                                      .reason = change.reason,
                                                                      .changed_by = changed_by,
                                                                      .operator_name = caller.operator_name,
-                                                                     .key_fingerprint = caller.key_fingerprint,
-                                                                     .request_id = caller.request_id},
+                                                                     .key_id = caller.key_id,
+                                                                     .request_id = caller.request_id,
+                                                                     .audit_id = audit_id,
+                                                                     .peer = caller.peer},
                                                // The answer promises what an earlier call may have changed.
                                                sql::DbSessionDurableMark{},
                                                sql::ApiAccountById{id},

@@ -33,9 +33,10 @@ struct ChangedAccount {
 };
 
 // All of it or nothing. Decisions in the account's lane up to the applied seq that is recorded were made before the
-// change, all later ones after it. Safe to repeat: what is so already is not changed and not recorded again. Empty when
-// there is no such account.
+// change, all later ones after it. It is in the audit under that id. Safe to repeat: what is so already is not changed
+// and not recorded again. Empty when there is no such account.
 Result<std::optional<ChangedAccount>> change_account(db::Connection& connection, const Uuid& id,
-                                                     const AccountChange& change, const Caller& caller);
+                                                     const AccountChange& change, const Caller& caller,
+                                                     const Uuid& audit_id);
 
 }  // namespace ledgerline::api

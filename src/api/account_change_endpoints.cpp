@@ -6,6 +6,7 @@
 #include "api/account_change.h"
 #include "api/account_endpoints.h"
 #include "api/account_requests.h"
+#include "api/key_limits.h"
 #include "api/responses.h"
 #include "api/transaction_request.h"
 #include "sql/queries.h"
@@ -68,8 +69,11 @@ AccountEndpoints::Answer AccountEndpoints::change(const http::Request& request) 
     if (!body) co_return http::to_response(body.error());
     const auto wanted = parse_change(*body);
     if (!wanted) co_return http::to_response(wanted.error());
-    const auto changed = co_await database_.run(
-        request.trace, [&](db::Connection& connection) { return change_account(connection, *id, *wanted, *caller); });
+    if (const auto beyond = check_floor(request, wanted->min_balance_cents)) co_return http::to_response(*beyond);
+    const Uuid audit_id = ids_.next();
+    const auto changed = co_await database_.run(request.trace, [&](db::Connection& connection) {
+        return change_account(connection, *id, *wanted, *caller, audit_id);
+    });
     co_return change_response(changed, *wanted);
 }
 

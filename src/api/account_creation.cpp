@@ -25,6 +25,15 @@ std::string request_of(const NewAccount& account) {
     return text;
 }
 
+sql::KeysAuditAccount audit_of(const NewAccount& account, const AccountAuthor& author) {
+    return {.account_id = account.id,
+            .audit_id = author.audit_id,
+            .key_id = author.caller.key_id,
+            .operator_name = author.caller.operator_name,
+            .peer = author.caller.peer,
+            .request_id = author.caller.request_id};
+}
+
 // Opens the transaction, takes the key and creates the account unless the key is taken, and reads the key's owner.
 struct FirstTrip {
     std::vector<AccountRecord> inserted;
@@ -69,10 +78,10 @@ Result<Creation> find_obstacle(db::Connection& connection, const NewAccount& acc
 
 }  // namespace
 
-Result<Creation> create_account(db::Connection& connection, const NewAccount& account) {
+Result<Creation> create_account(db::Connection& connection, const NewAccount& account, const AccountAuthor& author) {
     LEDGERLINE_TRY(FirstTrip first, FirstTrip::make(connection, account));
     if (!first.inserted.empty()) {
-        LEDGERLINE_CHECK(connection.commit_pipeline({{db::commit, {}}}));
+        LEDGERLINE_CHECK(connection.commit_pipeline({audit_of(account, author), {db::commit, {}}}));
         return Creation{Status::created, std::move(first.inserted.front())};
     }
     if (first.key.empty() || first.key.front().account_id == account.id) return find_obstacle(connection, account);

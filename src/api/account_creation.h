@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "api/header_fields.h"
 #include "api/records.h"
 #include "base/result.h"
 #include "base/uuid.h"
@@ -22,6 +23,12 @@ struct NewAccount {
     std::optional<std::int64_t> max_balance_cents{};
 };
 
+// Who creates it, for the audit.
+struct AccountAuthor {
+    Caller caller;
+    Uuid audit_id;  // made before the first try
+};
+
 struct Creation {
     enum class Status {
         created,          // by this call, or by an earlier run with the same id
@@ -37,6 +44,6 @@ struct Creation {
 // created. Accounts are durable, except those that a request with a key
 // is refused for. Error outcome_unknown (retry): the account may have
 // been stored.
-Result<Creation> create_account(db::Connection& connection, const NewAccount& account);
+Result<Creation> create_account(db::Connection& connection, const NewAccount& account, const AccountAuthor& author);
 
 }  // namespace ledgerline::api

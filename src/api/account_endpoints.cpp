@@ -7,6 +7,7 @@
 #include "api/account_requests.h"
 #include "api/fields.h"
 #include "api/header_fields.h"
+#include "api/key_limits.h"
 #include "api/responses.h"
 #include "api/transaction_request.h"
 #include "sql/queries.h"
@@ -86,45 +87,55 @@ void AccountEndpoints::add_routes(http::Router& router) {
                 .pattern = "/v1/accounts",
                 .name = "create_account",
                 .handler = [this](const Request& request) { return create(request); },
-                .body_bytes_max = body_bytes_max});
-    router.add(
-        {.method = "GET", .pattern = "/v1/accounts", .name = "list_accounts", .handler = [this](Request& request) {
-             return list(request);
-         }});
+                .body_bytes_max = body_bytes_max,
+                .scope = http::Scope::accounts_write});
+    router.add({.method = "GET",
+                .pattern = "/v1/accounts",
+                .name = "list_accounts",
+                .handler = [this](Request& request) { return list(request); },
+                .scope = http::Scope::accounts_read});
     router.add({.method = "GET",
                 .pattern = "/v1/accounts/{id}",
                 .name = "get_account",
-                .handler = [this](const Request& request) { return get(request); }});
+                .handler = [this](const Request& request) { return get(request); },
+                .scope = http::Scope::accounts_read});
     router.add({.method = "PATCH",
                 .pattern = "/v1/accounts/{id}",
                 .name = "change_account",
                 .handler = [this](const Request& request) { return change(request); },
-                .body_bytes_max = body_bytes_max});
+                .body_bytes_max = body_bytes_max,
+                .scope = http::Scope::accounts_write});
     router.add({.method = "GET",
                 .pattern = "/v1/accounts/by-reference/{reference}",
                 .name = "get_account_by_reference",
-                .handler = [this](const Request& request) { return get_by_reference(request); }});
+                .handler = [this](const Request& request) { return get_by_reference(request); },
+                .scope = http::Scope::accounts_read});
     router.add({.method = "PUT",
                 .pattern = "/v1/accounts/by-reference/{reference}",
                 .name = "ensure_account",
                 .handler = [this](const Request& request) { return ensure(request); },
-                .body_bytes_max = body_bytes_max});
+                .body_bytes_max = body_bytes_max,
+                .scope = http::Scope::accounts_write});
     router.add({.method = "GET",
                 .pattern = "/v1/accounts/{id}/changes",
                 .name = "list_account_changes",
-                .handler = [this](Request& request) { return changes(request); }});
+                .handler = [this](Request& request) { return changes(request); },
+                .scope = http::Scope::accounts_read});
     router.add({.method = "GET",
                 .pattern = "/v1/accounts/{id}/entries",
                 .name = "list_entries",
-                .handler = [this](Request& request) { return entries(request); }});
+                .handler = [this](Request& request) { return entries(request); },
+                .scope = http::Scope::accounts_read});
     router.add({.method = "GET",
                 .pattern = "/v1/accounts/{id}/balance",
                 .name = "get_balance",
-                .handler = [this](const Request& request) { return balance(request); }});
+                .handler = [this](const Request& request) { return balance(request); },
+                .scope = http::Scope::accounts_read});
     router.add({.method = "GET",
                 .pattern = "/v1/trial-balance",
                 .name = "get_trial_balance",
-                .handler = [this](const Request& request) { return trial_balance(request); }});
+                .handler = [this](const Request& request) { return trial_balance(request); },
+                .scope = http::Scope::accounts_read});
 }
 
 AccountEndpoints::Answer AccountEndpoints::create(const http::Request& request) {
@@ -136,9 +147,11 @@ AccountEndpoints::Answer AccountEndpoints::create(const http::Request& request) 
     auto key = read_idempotency_key(request);
     if (!key) co_return http::to_response(key.error());
     account->idempotency_key = *std::move(key);
+    if (const auto beyond = check_floor(request, account->min_balance_cents)) co_return http::to_response(*beyond);
     account->id = ids_.next();
+    const AccountAuthor author{Caller::unnamed(request), ids_.next()};
     const auto creation = co_await database_.run(
-        request.trace, [&](db::Connection& connection) { return create_account(connection, *account); });
+        request.trace, [&](db::Connection& connection) { return create_account(connection, *account, author); });
     co_return creation_response(creation);
 }
 
@@ -181,9 +194,12 @@ AccountEndpoints::Answer AccountEndpoints::ensure(const http::Request& request) 
     if (auto wrong = check_parameters(request, {})) co_return http::to_response(*wrong);
     auto named = NamedAccount::parse(request);
     if (!named) co_return http::to_response(named.error());
+    if (const auto beyond = check_floor(request, named->account.min_balance_cents))
+        co_return http::to_response(*beyond);
     named->account.id = ids_.next();
+    const AccountAuthor author{Caller::unnamed(request), ids_.next()};
     const auto creation = co_await database_.run(
-        request.trace, [&](db::Connection& connection) { return create_account(connection, named->account); });
+        request.trace, [&](db::Connection& connection) { return create_account(connection, named->account, author); });
     co_return named_response(creation, *named);
 }
 

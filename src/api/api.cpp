@@ -6,6 +6,8 @@
 #include "api/account_endpoints.h"
 #include "api/dead_letter_endpoints.h"
 #include "api/event_endpoints.h"
+#include "api/key_endpoints.h"
+#include "api/key_keeper.h"
 #include "api/operations_endpoints.h"
 #include "api/transaction_endpoints.h"
 #include "intake/pg_intake_store.h"
@@ -51,8 +53,8 @@ DatabaseConfig report_config(const ApiConfig& config) {
 }  // namespace
 
 struct Api::Parts {
-    Parts(const ApiConfig& config, Wakeup& publisher_wakeup, intake::IntakeBatcher::OnFatal on_fatal,
-          const ProcessContext& context)
+    Parts(const ApiConfig& config, http::ApiKeys& api_keys, Wakeup& publisher_wakeup,
+          intake::IntakeBatcher::OnFatal on_fatal, const ProcessContext& context)
         : intake_store(intake_connection_config(config), context.metrics, context.tracer),
           intake(intake_store, config.intake, publisher_wakeup, std::move(on_fatal), context),
           database(database_config(config), context),
@@ -66,6 +68,8 @@ struct Api::Parts {
           dead_letters(database, publisher_wakeup, watcher.wakeup(), context),
           events(database, tail, context),
           operations(database),
+          keeper(connection_config(config, "keys"), api_keys, context),
+          keys(database, keeper, context),
           ledger(connection_config(config, "health"), config.stages, context.clock, context.metrics),
           health(health_config(config, *this), context.metrics, context.clock) {}
 
@@ -93,13 +97,15 @@ struct Api::Parts {
     DeadLetterEndpoints dead_letters;
     EventEndpoints events;
     OperationsEndpoints operations;
+    KeyKeeper keeper;
+    KeyEndpoints keys;
     health::LedgerProbe ledger;
     health::HealthEndpoints health;
 };
 
-Api::Api(const ApiConfig& config, Wakeup& publisher_wakeup, std::function<void(const Error&)> on_fatal,
-         const ProcessContext& context)
-    : parts_(std::make_unique<Parts>(config, publisher_wakeup, std::move(on_fatal), context)) {}
+Api::Api(const ApiConfig& config, http::ApiKeys& keys, Wakeup& publisher_wakeup,
+         std::function<void(const Error&)> on_fatal, const ProcessContext& context)
+    : parts_(std::make_unique<Parts>(config, keys, publisher_wakeup, std::move(on_fatal), context)) {}
 Api::~Api() { stop(); }
 
 void Api::add_routes(http::Router& router) {
@@ -108,6 +114,7 @@ void Api::add_routes(http::Router& router) {
     parts_->dead_letters.add_routes(router);
     parts_->events.add_routes(router);
     parts_->operations.add_routes(router);
+    parts_->keys.add_routes(router);
     parts_->health.add_routes(router);
 }
 
@@ -119,6 +126,7 @@ void Api::start() {
     parts_->reports.start();
     parts_->watcher.start();
     parts_->tail.start();
+    parts_->keeper.start();
     parts_->health.start();
 }
 
@@ -135,6 +143,7 @@ void Api::stop() {
     parts_->health.stop();
     parts_->transactions.stop();
     parts_->intake.stop();
+    parts_->keeper.stop();
     parts_->database.stop();
     parts_->reports.stop();
 }

@@ -14,6 +14,7 @@
 #include "health/endpoints.h"
 #include "health/ledger_probe.h"
 #include "http/router.h"
+#include "http/server/api_keys.h"
 #include "intake/intake.h"
 #include "observe/process_context.h"
 
@@ -45,10 +46,10 @@ struct ApiConfig {
 
 class Api {
 public:
-    // on_fatal is called when the database says that intake can never succeed; the process should then end. Arguments
-    // passed by reference must outlive it.
-    Api(const ApiConfig& config, Wakeup& publisher_wakeup, std::function<void(const Error&)> on_fatal,
-        const ProcessContext& context);
+    // keys: those of the listener, which this keeps as they are in the database. on_fatal is called when the database
+    // says that intake can never succeed; the process should then end. Arguments passed by reference must outlive it.
+    Api(const ApiConfig& config, http::ApiKeys& keys, Wakeup& publisher_wakeup,
+        std::function<void(const Error&)> on_fatal, const ProcessContext& context);
     ~Api();
 
     // The router must not be used after this is destroyed.

@@ -110,25 +110,30 @@ void DeadLetterEndpoints::add_routes(http::Router& router) {
     router.add({.method = "GET",
                 .pattern = "/v1/dead-letters",
                 .name = "list_dead_letters",
-                .handler = [this](Request& request) { return list(request); }});
+                .handler = [this](Request& request) { return list(request); },
+                .scope = http::Scope::dead_letters_read});
     router.add({.method = "GET",
                 .pattern = "/v1/dead-letters/summary",
                 .name = "summarize_dead_letters",
-                .handler = [this](const Request& request) { return summary(request); }});
+                .handler = [this](const Request& request) { return summary(request); },
+                .scope = http::Scope::dead_letters_read});
     router.add({.method = "GET",
                 .pattern = "/v1/dead-letters/{id}",
                 .name = "get_dead_letter",
-                .handler = [this](Request& request) { return get(request); }});
+                .handler = [this](Request& request) { return get(request); },
+                .scope = http::Scope::dead_letters_read});
     router.add({.method = "POST",
                 .pattern = "/v1/dead-letters/{id}/replay",
                 .name = "replay_dead_letter",
                 .handler = [this](Request& request) { return decide(request, Decision::replay); },
-                .body_bytes_max = body_bytes_max});
+                .body_bytes_max = body_bytes_max,
+                .scope = http::Scope::dead_letters_decide});
     router.add({.method = "POST",
                 .pattern = "/v1/dead-letters/{id}/discard",
                 .name = "discard_dead_letter",
                 .handler = [this](Request& request) { return decide(request, Decision::discard); },
-                .body_bytes_max = body_bytes_max});
+                .body_bytes_max = body_bytes_max,
+                .scope = http::Scope::dead_letters_decide});
 }
 
 DeadLetterEndpoints::Answer DeadLetterEndpoints::get(http::Request& request) {
@@ -189,12 +194,14 @@ DeadLetterEndpoints::Answer DeadLetterEndpoints::decide(http::Request& request, 
                                               .verdict = replay ? "replay" : "discard",
                                               .decided_by = decided_by,
                                               .operator_name = who->caller.operator_name,
-                                              .key_fingerprint = who->caller.key_fingerprint,
+                                              .key_id = who->caller.key_id,
                                               .bulk_id = who->bulk_id,
                                               .reason = who->reason,
                                               .request_id = who->caller.request_id,
                                               .event_id = event_id,
-                                              .traceparent = traceparent};
+                                              .traceparent = traceparent,
+                                              .audit_id = ids_.next(),
+                                              .peer = who->caller.peer};
     const Found letter = co_await database_.run(
         span.context(), [&](db::Connection& connection) { return decide_letter(connection, decide); });
     if (letter && *letter)

@@ -3,6 +3,7 @@
 #include <map>
 #include <utility>
 
+#include "api/key_limits.h"
 #include "api/responses.h"
 #include "api/transaction_endpoints.h"
 #include "domain/hold.h"
@@ -81,6 +82,7 @@ std::string text_of(std::span<const Effect> effects, std::span<const Posting> po
 }  // namespace
 
 TransactionEndpoints::Answer TransactionEndpoints::dry_run(const http::Request& request, BatchItems items) {
+    refuse_beyond_limits(request, items);
     if (!items.front()) co_return http::to_response(items.front().error());
     const TransactionRequest& asked = *items.front();
     const std::vector<Effect> effects = intake::effects_of(asked.item);

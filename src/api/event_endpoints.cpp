@@ -26,10 +26,11 @@ http::Response no_seat() {
 }  // namespace
 
 void EventEndpoints::add_routes(http::Router& router) {
-    router.add(
-        {.method = "GET", .pattern = "/v1/events", .name = "list_events", .handler = [this](http::Request& request) {
-             return list(request);
-         }});
+    router.add({.method = "GET",
+                .pattern = "/v1/events",
+                .name = "list_events",
+                .handler = [this](http::Request& request) { return list(request); },
+                .scope = http::Scope::transactions_read});
 }
 
 EventEndpoints::Answer EventEndpoints::list(http::Request& request) {

@@ -6,6 +6,7 @@
 
 #include "api/fields.h"
 #include "base/text.h"
+#include "http/api_key.h"
 #include "http/field_value.h"
 
 namespace ledgerline::api {
@@ -88,14 +89,20 @@ double weight_of(const http::Parameterized& range) {
 std::expected<Caller, http::Problem> Caller::parse(const http::Request& request) {
     auto operator_name = operator_of_header(request);
     if (!operator_name) return std::unexpected(std::move(operator_name).error());
-    Caller caller{*std::move(operator_name), std::nullopt, request.request_id};
-    if (!request.key_fingerprint.empty()) caller.key_fingerprint = request.key_fingerprint;
+    Caller caller = unnamed(request);
+    caller.operator_name = *std::move(operator_name);
+    return caller;
+}
+
+Caller Caller::unnamed(const http::Request& request) {
+    Caller caller{std::nullopt, std::nullopt, request.request_id, request.peer};
+    if (request.key) caller.key_id = request.key->id;
     return caller;
 }
 
 std::string Caller::name() const {
     if (operator_name) return *operator_name;
-    return key_fingerprint ? "key:" + *key_fingerprint : kUnnamed;
+    return key_id ? "key:" + *key_id : kUnnamed;
 }
 
 std::expected<std::optional<std::string>, http::Problem> read_idempotency_key(const http::Request& request) {

@@ -19,13 +19,16 @@ inline constexpr std::chrono::seconds wait_max{30};
 
 // Who calls, for the audit of what operators decide.
 struct Caller {
-    std::optional<std::string> operator_name;    // the name the caller gives itself: X-Operator
-    std::optional<std::string> key_fingerprint;  // of the API key used
+    std::optional<std::string> operator_name;  // the name the caller gives itself: X-Operator
+    std::optional<std::string> key_id;         // of the API key used
     std::string request_id;
+    std::string peer;  // the address it came from
 
+    // Without a name.
+    static Caller unnamed(const http::Request& request);
     static std::expected<Caller, http::Problem> parse(const http::Request& request);
 
-    // The operator's name, else "key:" and the fingerprint, else "api".
+    // The operator's name, else "key:" and its id, else "api".
     std::string name() const;
 };
 

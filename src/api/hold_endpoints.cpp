@@ -134,24 +134,30 @@ void TransactionEndpoints::add_hold_routes(http::Router& router) {
                 .pattern = "/v1/holds",
                 .name = "create_hold",
                 .handler = [this](Request& request) { return post_hold(request); },
-                .body_bytes_max = body_bytes_max});
-    router.add({.method = "GET", .pattern = "/v1/holds", .name = "list_holds", .handler = [this](Request& request) {
-                    return list_holds(request);
-                }});
-    router.add(
-        {.method = "GET", .pattern = "/v1/holds/{id}", .name = "get_hold", .handler = [this](const Request& request) {
-             return get_hold(request);
-         }});
+                .body_bytes_max = body_bytes_max,
+                .scope = http::Scope::holds_write});
+    router.add({.method = "GET",
+                .pattern = "/v1/holds",
+                .name = "list_holds",
+                .handler = [this](Request& request) { return list_holds(request); },
+                .scope = http::Scope::transactions_read});
+    router.add({.method = "GET",
+                .pattern = "/v1/holds/{id}",
+                .name = "get_hold",
+                .handler = [this](const Request& request) { return get_hold(request); },
+                .scope = http::Scope::transactions_read});
     router.add({.method = "POST",
                 .pattern = "/v1/holds/{id}/capture",
                 .name = "capture_hold",
                 .handler = [this](Request& request) { return settle_hold(request, TransactionType::capture); },
-                .body_bytes_max = body_bytes_max});
+                .body_bytes_max = body_bytes_max,
+                .scope = http::Scope::holds_write});
     router.add({.method = "POST",
                 .pattern = "/v1/holds/{id}/release",
                 .name = "release_hold",
                 .handler = [this](Request& request) { return settle_hold(request, TransactionType::release); },
-                .body_bytes_max = body_bytes_max});
+                .body_bytes_max = body_bytes_max,
+                .scope = http::Scope::holds_write});
 }
 
 // A known key is left to intake: an old request replays, whatever has become of its hold.

@@ -42,6 +42,18 @@ protected:
         for (const auto& [name, member] : *object.if_object()) names.insert(name);
         return names;
     }
+    // What a key must have to call it. An empty security list means that no key is needed, none that any key will do.
+    static http::Scope scope_of(const json::Value& operation) {
+        const json::Value* security = operation.find("security");
+        if (!security) return http::Scope::any;
+        std::set<std::string> named;
+        for (const json::Value& requirement : *security->if_array())
+            for (const auto& [scheme, scopes] : *requirement.if_object())
+                for (const json::Value& scope : *scopes.if_array()) named.insert(*scope.if_string());
+        if (named.empty()) return http::Scope::open;
+        return named.size() == 1 ? http::parse_scope(*named.begin()).value_or(http::Scope::undeclared)
+                                 : http::Scope::undeclared;
+    }
     template <class Record>
     static json::Value written(const Record& record) {
         std::string text;
@@ -58,7 +70,8 @@ protected:
     UuidGenerator ids_{clock_, random_};
     Metrics metrics_{"test"};
     Wakeup publisher_wakeup_;
-    Api api_{ApiConfig{}, publisher_wakeup_, [](const Error&) {}, {clock_, random_, ids_, metrics_}};
+    http::ApiKeys keys_{{}, clock_};
+    Api api_{ApiConfig{}, keys_, publisher_wakeup_, [](const Error&) {}, {clock_, random_, ids_, metrics_}};
     http::Router router_;
     const json::Value document_;
     std::map<std::string, const json::Value*> operations_;  // by "GET /path"
@@ -75,10 +88,16 @@ TEST_F(OpenApi, NamesOperationsAsTheRoutesAreNamed) {
     for (const http::Route& route : router_.routes()) {
         const json::Value& operation = *operations_.at(route.method + ' ' + route.pattern);
         EXPECT_EQ(*operation.find("operationId")->if_string(), route.name);
-        // An empty security list means that no key is needed.
-        EXPECT_EQ(operation.find("security") == nullptr, route.needs_key) << route.name;
+        EXPECT_EQ(scope_of(operation), route.scope) << route.name;
         EXPECT_EQ(operation.find("requestBody") != nullptr, route.body_bytes_max > 0) << route.name;
     }
+}
+
+TEST_F(OpenApi, ListsEveryScopeAndNoOther) {
+    Names scopes, listed;
+    for (const http::NamedScope& each : http::named_scopes) scopes.emplace(each.name);
+    for (const json::Value& scope : *schema("Scope").find("enum")->if_array()) listed.insert(*scope.if_string());
+    EXPECT_EQ(listed, scopes);
 }
 
 TEST_F(OpenApi, ListsEveryProblemCodeAndNoOther) {
@@ -124,6 +143,9 @@ TEST_F(OpenApi, AllowsFurtherMembersInAnswersOnly) {
         for (const std::string& reference : Names(requests))
             collect_references(schema(reference.substr(reference.rfind('/') + 1)), requests);
     }
+    std::erase_if(requests, [&](const std::string& reference) {
+        return schema(reference.substr(reference.rfind('/') + 1)).find("enum") != nullptr;  // no object
+    });
     for (const auto& [name, each] : *document_.find("components")->find("schemas")->if_object())
         if (json::serialize(each).contains(R"("additionalProperties":false)"))
             closed.insert("#/components/schemas/" + name);
@@ -147,6 +169,8 @@ TEST_F(OpenApi, GivesEveryListTheSameEnvelope) {
                                                       {"DeadLetterPage", "dead_letters"},
                                                       {"TrialBalance", "currencies"},
                                                       {"EventPage", "events"},
+                                                      {"KeyPage", "keys"},
+                                                      {"AuditPage", "audit"},
                                                       {"Assets", "assets"},
                                                       {"Lanes", "lanes"}};
     for (const auto& [name, plural] : lists) {
@@ -161,6 +185,11 @@ TEST_F(OpenApi, DescribesTheRecordsMemberByMember) {
     EXPECT_EQ(properties_of("Transaction"), members_of(TransactionRecord{}));
     EXPECT_EQ(properties_of("Entry"), members_of(EntryRecord{}));
     EXPECT_EQ(properties_of("Lane"), members_of(LaneRecord{}));
+    EXPECT_EQ(properties_of("Key"), members_of(KeyRecord{.scopes = "[]", .networks = "[]"}));
+    Names made = properties_of("MadeKey");
+    EXPECT_EQ(made.erase("key"), 1u);
+    EXPECT_EQ(made, properties_of("Key"));
+    EXPECT_EQ(properties_of("AuditEntry"), members_of(AuditRecord{}));
     AccountChangeRecord change;
     change.before = change.after = "{}";
     EXPECT_EQ(properties_of("RecordedAccountChange"), members_of(change));

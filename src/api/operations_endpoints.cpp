@@ -13,16 +13,16 @@ namespace ledgerline::api {
 void OperationsEndpoints::add_routes(http::Router& router) {
     using http::Request;
     using Call = Answer (OperationsEndpoints::*)(const Request&);
-    const auto add = [&](const char* pattern, const char* name, Call call, bool needs_key) {
+    const auto add = [&](const char* pattern, const char* name, Call call, http::Scope scope) {
         router.add({.method = "GET",
                     .pattern = pattern,
                     .name = name,
                     .handler = [this, call](const Request& request) { return (this->*call)(request); },
-                    .needs_key = needs_key});
+                    .scope = scope});
     };
-    add("/v1/assets", "list_assets", &OperationsEndpoints::assets, true);
-    add("/v1/lanes", "list_lanes", &OperationsEndpoints::lanes, true);
-    add("/openapi.json", "openapi", &OperationsEndpoints::openapi, false);
+    add("/v1/assets", "list_assets", &OperationsEndpoints::assets, http::Scope::any);
+    add("/v1/lanes", "list_lanes", &OperationsEndpoints::lanes, http::Scope::lanes_read);
+    add("/openapi.json", "openapi", &OperationsEndpoints::openapi, http::Scope::open);
 }
 
 OperationsEndpoints::Answer OperationsEndpoints::assets(const http::Request& request) {

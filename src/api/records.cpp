@@ -28,7 +28,7 @@ std::string audit_of(const DeadLetterRecord& letter) {
         .add("decided_at", letter.decision_at)
         .add("decided_by", letter.decision_by)
         .add("operator", letter.operator_name)
-        .add("key_fingerprint", letter.key_fingerprint)
+        .add("key_id", letter.key_id)
         .add("bulk_id", letter.bulk_id)
         .add("reason", letter.reason)
         .add("request_id", letter.request_id)
@@ -109,7 +109,7 @@ void append_json(const AccountChangeRecord& record, std::string& out) {
         .add("changed_at", record.changed_at)
         .add("changed_by", record.changed_by)
         .add("operator", record.operator_name)
-        .add("key_fingerprint", record.key_fingerprint)
+        .add("key_id", record.key_id)
         .add("reason", record.reason)
         .add("request_id", record.request_id)
         .add_raw("before", record.before)
@@ -194,6 +194,27 @@ void append_json(const LaneRecord& record, std::string& out) {
         .add("failing_seq", record.failing_seq)
         .add("attempts", record.attempts)
         .add_raw("halts", halts_of(record))
+        .close();
+}
+
+void append_json(const KeyRecord& record, std::string& out) { append_columns(record, out); }
+
+void append_json(const AuditRecord& record, std::string& out) {
+    JsonObject(out)
+        .add("id", record.id)
+        .add("at", record.at)
+        .add("action", record.action)
+        .add("subject", record.subject)
+        .add("key_id", record.key_id)
+        .add("operator", record.operator_name)
+        .add("peer", record.peer)
+        .add("request_id", record.request_id)
+        .add("reason", record.reason)
+        .add_raw("before", record.before)
+        .add_raw("after", record.after)
+        .add("chain", record.chain)
+        .add("number", record.number)
+        .add("hash", record.hash)
         .close();
 }
 

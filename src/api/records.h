@@ -18,6 +18,8 @@ using EntryRecord = sql::Entry;
 using DeadLetterRecord = sql::DeadLetter;
 using HoldRecord = sql::Hold;
 using LaneRecord = sql::Lane;
+using KeyRecord = sql::Key;
+using AuditRecord = sql::Audited;
 
 // Totals of the dead letters that a filter selects.
 struct DeadLetterSummary {
@@ -43,5 +45,7 @@ void append_json(const DeadLetterRecord& record, std::string& out);
 void append_json(const DeadLetterSummary& summary, std::string& out);
 void append_json(const HoldRecord& record, std::string& out);
 void append_json(const LaneRecord& record, std::string& out);
+void append_json(const KeyRecord& record, std::string& out);
+void append_json(const AuditRecord& record, std::string& out);
 
 }  // namespace ledgerline::api

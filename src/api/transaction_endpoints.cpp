@@ -10,6 +10,7 @@
 
 #include "api/fields.h"
 #include "api/header_fields.h"
+#include "api/key_limits.h"
 #include "api/responses.h"
 #include "api/transaction_trace.h"
 #include "http/server/room.h"
@@ -78,29 +79,35 @@ void TransactionEndpoints::add_routes(http::Router& router) {
                 .pattern = "/v1/transactions",
                 .name = "create_transaction",
                 .handler = [this](Request& request) { return post(request, parse_transaction); },
-                .body_bytes_max = body_bytes_max});
+                .body_bytes_max = body_bytes_max,
+                .scope = http::Scope::transactions_write});
     router.add({.method = "POST",
                 .pattern = "/v1/transfers",
                 .name = "create_transfer",
                 .handler = [this](Request& request) { return post(request, parse_transfer); },
-                .body_bytes_max = body_bytes_max});
+                .body_bytes_max = body_bytes_max,
+                .scope = http::Scope::transactions_write});
     router.add({.method = "POST",
                 .pattern = "/v1/transactions/batch",
                 .name = "create_transactions",
                 .handler = [this](Request& request) { return post_batch(request); },
-                .body_bytes_max = batch_body_bytes_max});
+                .body_bytes_max = batch_body_bytes_max,
+                .scope = http::Scope::transactions_write});
     router.add({.method = "GET",
                 .pattern = "/v1/transactions",
                 .name = "list_transactions",
-                .handler = [this](Request& request) { return list(request); }});
+                .handler = [this](Request& request) { return list(request); },
+                .scope = http::Scope::transactions_read});
     router.add({.method = "GET",
                 .pattern = "/v1/transactions/{id}",
                 .name = "get_transaction",
-                .handler = [this](const Request& request) { return get(request); }});
+                .handler = [this](const Request& request) { return get(request); },
+                .scope = http::Scope::transactions_read});
     router.add({.method = "GET",
                 .pattern = "/v1/transactions/{id}/trace",
                 .name = "trace_transaction",
-                .handler = [this](Request& request) { return trace(request); }});
+                .handler = [this](Request& request) { return trace(request); },
+                .scope = http::Scope::transactions_read});
     add_reversal_routes(router);
     add_hold_routes(router);
 }
@@ -140,6 +147,7 @@ boost::asio::awaitable<intake::IntakeAnswers> TransactionEndpoints::take_in(cons
 boost::asio::awaitable<TransactionEndpoints::Outcomes> TransactionEndpoints::accept(const http::Request& request,
                                                                                     BatchItems items) {
     co_await resolve_names(request, items);
+    refuse_beyond_limits(request, items);
     const intake::IntakeAnswers answers = co_await take_in(request, items);
 
     Outcomes outcomes;
@@ -204,6 +212,7 @@ boost::asio::awaitable<std::expected<BatchItems, http::Response>> TransactionEnd
     BatchItems items;
     items.push_back(parse(*body, "", *key));
     if (!items[0]) co_return std::unexpected(http::to_response(items[0].error()));
+    if (auto refused = over_rate(request, items)) co_return std::unexpected(*std::move(refused));
     co_return items;
 }
 
@@ -246,6 +255,7 @@ TransactionEndpoints::Answer TransactionEndpoints::post_batch(http::Request& req
     auto items = co_await parse(request.body);
     request.drop_body();
     if (!items) co_return http::to_response(items.error());
+    if (auto refused = over_rate(request, *items)) co_return *std::move(refused);
     auto outcomes = co_await accept(request, std::move(*items));
     co_return answer_to_batch(std::move(outcomes));
 }

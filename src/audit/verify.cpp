@@ -7,6 +7,7 @@
 #include <map>
 #include <unordered_map>
 
+#include "audit/chains.h"
 #include "audit/lane_audit.h"
 #include "audit/table_audit.h"
 #include "base/money.h"
@@ -33,6 +34,7 @@ public:
                 LEDGERLINE_CHECK(verify_lane(lane.lane));
         }
         LEDGERLINE_CHECK(TableAudit(connection_, settings_, deviations_, report_).run());
+        LEDGERLINE_CHECK(check_chains(connection_, settings_.stretch_seqs, report_));
         LEDGERLINE_CHECK(find_halts());
         LEDGERLINE_CHECK(find_still_lanes());
         LEDGERLINE_CHECK(find_strays_of_no_lane());

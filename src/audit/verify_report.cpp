@@ -25,6 +25,7 @@ constexpr CheckText kTexts[] = {
     {"balances", "every balance is the sum of the account's entries", "accounts"},
     {"holds", "every account holds what its open holds make", "holds"},
     {"links", "reversals and followers agree with the transactions that they name", "transactions"},
+    {"audit", "no row of the audit was changed, inserted or left out", "rows"},
     {"halts", "no lane is halted or stuck", "lanes"},
 };
 static_assert(std::size(kTexts) == check_count);

@@ -25,9 +25,10 @@ enum class Check {
     balances,  // every balance is the sum of the account's entries: no decision deviates from those before it
     holds,     // every hold is what its transactions made of it, and accounts hold what their open holds make
     links,     // reversals undo what they name and never more; what follows a transaction shares its fate
+    audit,     // the rows of the audit make unbroken chains
     halts,     // no lane is halted or stuck, no hold overdue: a fault of the installation, not of the ledger
 };
-inline constexpr std::size_t check_count = 16;
+inline constexpr std::size_t check_count = 17;
 
 std::string_view name_of(Check check);
 std::string_view claim_of(Check check);  // what holds when there is no violation

@@ -47,7 +47,7 @@ const Field kLetterFields[] = {{"id", "id"},
                                {"last_failed_at", "last_failed_at"},
                                {"transaction_id", "transaction_id"}};
 const Field kAuditFields[] = {{"decision", "decision"},    {"decided_at", "decided_at"}, {"operator", "operator"},
-                              {"key_fingerprint", "key"},  {"bulk_id", "bulk_id"},       {"reason", "reason"},
+                              {"key_id", "key"},           {"bulk_id", "bulk_id"},       {"reason", "reason"},
                               {"request_id", "request_id"}};
 
 Result<int> list(const roles::Environment& environment, const Options& options, Server& server) {

@@ -97,8 +97,13 @@ void declare_probe_listen(Command& command, roles::ListenSettings& options) {
 }
 
 void declare_admission(Command& command, roles::AdmissionSettings& options) {
-    command.option({"--api-keys-file", "FILE", "File with the API keys, one per line; without it the API is open"},
+    command.option({"--api-keys-file", "FILE",
+                    "File with API keys that may do everything, one per line, besides those of 'ledgerline keys'"},
                    options.api_keys_file);
+    command.option({"--first-key-file", "FILE",
+                    "Where the first key of 'ledgerline keys' is put, with the scope admin, if there was never one; "
+                    "only its owner may read the file"},
+                   options.first_key_file);
     command.flag({"--allow-open", "", "Serve without API keys on an address that other machines can reach"},
                  options.allow_open);
 }

@@ -82,7 +82,7 @@ void ConsoleEndpoints::add_routes(http::Router& router) {
                     .pattern = pattern,
                     .name = name,
                     .handler = [this, call](Request& request) { return (this->*call)(request); },
-                    .needs_key = false});
+                    .scope = http::Scope::open});
     };
     add("GET", "/console", "console", &ConsoleEndpoints::page);
     add("GET", "/console/", "console_slash", &ConsoleEndpoints::slash);
@@ -147,7 +147,7 @@ Response ConsoleEndpoints::renewed(const Request& request, bool may_change) cons
 Response ConsoleEndpoints::describe(const std::optional<Session>& session) const {
     json::Object body{{"version", version_}, {"needs_key", logins_.needs_key()}};
     if (session) {
-        body.emplace_back("key_fingerprint", session->key_fingerprint);
+        body.emplace_back("key_id", session->key_id);
         body.emplace_back("expires_at", format_rfc3339(session->expires_at));
         body.emplace_back("may_change", session->may_change);
         body.emplace_back("token", session->token);

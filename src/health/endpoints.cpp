@@ -48,7 +48,7 @@ void HealthEndpoints::add_routes(http::Router& router) {
                     .pattern = pattern,
                     .name = name,
                     .handler = [this, call](const http::Request& request) { return (this->*call)(request); },
-                    .needs_key = false});
+                    .scope = http::Scope::open});
     };
     add("/health", "health", &HealthEndpoints::health);
     add("/livez", "livez", &HealthEndpoints::live);

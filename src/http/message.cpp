@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "http/api_key.h"
+
 namespace ledgerline::http {
 
 const std::string* Request::header(std::string_view name) const {
@@ -14,6 +16,8 @@ void Request::drop_body() {
     std::string().swap(body);
     memory.resize(memory.bytes() - weight);
 }
+
+std::string_view Request::key_id() const { return key ? std::string_view(key->id) : std::string_view(); }
 
 std::string_view Request::path_param(std::string_view name) const {
     const auto found = std::ranges::find(path_params, name, &std::pair<std::string, std::string>::first);

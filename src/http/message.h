@@ -14,6 +14,8 @@
 
 namespace ledgerline::http {
 
+struct ApiKey;
+
 using Header = std::pair<std::string, std::string>;
 
 struct Request {
@@ -23,9 +25,10 @@ struct Request {
     std::vector<std::pair<std::string, std::string>> path_params;  // named as in the route's pattern
     std::vector<Header> headers;                                   // names in lower case, values trimmed
     std::string body;
-    std::string request_id;       // our own, or the client's X-Request-Id if that is harmless
-    std::string key_fingerprint;  // of the API key that admitted it: 12 hex digits; "" if the server has no keys
-    TraceContext trace;           // of this request's span, in the client's trace or a new one
+    std::string request_id;             // our own, or the client's X-Request-Id if that is harmless
+    std::string peer;                   // the address it came from, or that a trusted proxy names
+    std::shared_ptr<const ApiKey> key;  // the API key that admitted it; null if none was needed
+    TraceContext trace;                 // of this request's span, in the client's trace or a new one
     SteadyTime received_at;
 
     // What this request holds of its listener's budgets. A handler that makes something larger of it than was sent, or
@@ -38,6 +41,8 @@ struct Request {
 
     // The first header with that name (given in lower case); null when there is none.
     const std::string* header(std::string_view name) const;
+    // Of its key; "" if none was needed.
+    std::string_view key_id() const;
     // "" when the pattern has no such name.
     std::string_view path_param(std::string_view name) const;
 };

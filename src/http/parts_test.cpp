@@ -11,30 +11,32 @@
 namespace ledgerline::http {
 namespace {
 
+const SystemClock kClock;
+
 int status_of(const ApiKeys& keys, std::vector<Header> headers) {
     Request request;
     request.headers = std::move(headers);
-    const auto admitted = keys.admit(request);
+    const auto admitted = keys.admit(request, Scope::any);
     return admitted ? 200 : admitted.error().status;
 }
 
 TEST(ApiKeys, AreToldApartByTheirFingerprints) {
     const std::vector<std::string> known{"alpha", "beta"};
-    const ApiKeys keys(known);
+    const ApiKeys keys(known, kClock);
     const auto fingerprint = [&](const char* key) {
         Request request;
         request.headers = {{"x-api-key", key}};
-        return keys.admit(request).value_or("");
+        return keys.admit(request, Scope::any).value()->id;
     };
     EXPECT_EQ(fingerprint("alpha").size(), 2 * ApiKeys::fingerprint_bytes);
     EXPECT_EQ(fingerprint("alpha"), fingerprint("alpha"));
     EXPECT_NE(fingerprint("alpha"), fingerprint("beta"));
-    EXPECT_EQ(ApiKeys({}).admit(Request{}).value_or("none"), "");
+    EXPECT_EQ(ApiKeys({}, kClock).admit(Request{}, Scope::any).value(), nullptr);
 }
 
 TEST(ApiKeys, TakeOneWellFormedKey) {
     const std::vector<std::string> known{"alpha", "beta"};
-    const ApiKeys keys(known);
+    const ApiKeys keys(known, kClock);
     EXPECT_EQ(status_of(keys, {{"x-api-key", "alpha"}}), 200);
     EXPECT_EQ(status_of(keys, {{"authorization", "Bearer beta"}}), 200);
     EXPECT_EQ(status_of(keys, {{"authorization", "BEARER   beta"}}), 200);
@@ -51,7 +53,7 @@ TEST(ApiKeys, TakeOneWellFormedKey) {
 
 TEST(ApiKeys, AreReplacedAllAtOnce) {
     const std::vector<std::string> before{"alpha", "beta"}, after{"beta", "gamma"};
-    ApiKeys keys(before);
+    ApiKeys keys(before, kClock);
     keys.replace(after);
     EXPECT_EQ(status_of(keys, {{"x-api-key", "alpha"}}), 403);
     EXPECT_EQ(status_of(keys, {{"x-api-key", "beta"}}), 200);

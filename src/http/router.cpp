@@ -60,7 +60,7 @@ Response not_allowed(const std::vector<std::string>& methods) {
 }  // namespace
 
 void Router::add(Route route) {
-    LEDGERLINE_ASSERT(route.pattern.starts_with('/') && route.handler != nullptr);
+    LEDGERLINE_ASSERT(route.pattern.starts_with('/') && route.handler != nullptr && route.scope != Scope::undeclared);
     Segments segments = split(route.pattern);
     for (std::size_t i = 0; i < routes_.size(); ++i)
         LEDGERLINE_ASSERT(routes_[i].method != route.method || !same_shape(segments_[i], segments));

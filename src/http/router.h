@@ -10,6 +10,7 @@
 
 #include "http/message.h"
 #include "http/problem.h"
+#include "http/scope.h"
 
 namespace ledgerline::http {
 
@@ -25,8 +26,8 @@ struct Route {
     std::string pattern;  // "/v1/transactions/{id}"; a {name} matches exactly one non-empty segment
     std::string name;     // "get_transaction": metrics label and OpenAPI operationId
     Handler handler;
-    std::size_t body_bytes_max = 0;  // 0: the call accepts no body
-    bool needs_key = true;           // whether an API key is required if keys are set
+    std::size_t body_bytes_max = 0;   // 0: the call accepts no body
+    Scope scope = Scope::undeclared;  // what a key must have; every route says it
 };
 
 class Router {

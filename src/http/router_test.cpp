@@ -10,7 +10,7 @@ boost::asio::awaitable<Response> nothing(const Request&) { co_return Response();
 Router router_of(std::initializer_list<std::pair<const char*, const char*>> calls) {
     Router router;
     for (const auto& [method, pattern] : calls)
-        router.add({method, pattern, std::string(method) + " " + pattern, nothing});
+        router.add({method, pattern, std::string(method) + " " + pattern, nothing, 0, Scope::open});
     return router;
 }
 
@@ -56,7 +56,7 @@ TEST(Router, OtherMethodsAreToldWhatIsAllowed) {
 
 TEST(RouterDeathTest, ACallIsAddedOnce) {
     Router router = router_of({{"GET", "/a/{id}"}});
-    EXPECT_DEATH(router.add({"GET", "/a/{name}", "again", nothing}), "bug in ledgerline");
+    EXPECT_DEATH(router.add({"GET", "/a/{name}", "again", nothing, 0, Scope::open}), "bug in ledgerline");
 }
 
 }  // namespace

@@ -11,10 +11,12 @@ namespace ledgerline::roles {
 // Error bad_usage, which names the file: it cannot be read, holds no key, or holds a key that no header can carry.
 Result<std::vector<std::string>> read_api_keys(const std::string& path);
 
-// The keys and the file that they came from; both empty when the API is open.
-struct ApiKeysFile {
-    std::string path;
-    std::vector<std::string> keys;
+// Who may call, besides those with keys in the database.
+struct Admission {
+    std::string keys_path;          // the file of keys; empty: none
+    std::vector<std::string> keys;  // in it
+    std::string first_key_path;     // where the first stored key is put; empty: none is made
+    bool always_asked = false;      // nobody may call without a key, even while there is none
 };
 
 }  // namespace ledgerline::roles

@@ -9,8 +9,8 @@
 namespace ledgerline::roles {
 namespace {
 
-Result<void> run(RoleProcess& process, const ApiSettings& options, const ApiKeysFile& keys) {
-    ApiServer server(process, keys);
+Result<void> run(RoleProcess& process, const ApiSettings& options, const Admission& admission) {
+    ApiServer server(process, admission);
     LEDGERLINE_TRY(const int lanes, prepare_database(process, options.database_url, options.timeouts.startup,
                                                      Schema::must_be_current, {intake::can_accept}));
 
@@ -31,9 +31,9 @@ Result<void> run(RoleProcess& process, const ApiSettings& options, const ApiKeys
 }  // namespace
 
 int run_api(const Environment& environment, const ApiSettings& options) {
-    ApiKeysFile keys;
+    Admission admission;
     const auto check = [&](bool only_loopback) -> Result<void> {
-        LEDGERLINE_TRY(keys, admitted_keys(options.admission, options.listen.host, only_loopback));
+        LEDGERLINE_TRY(admission, admission_of(options.admission, options.listen.host, {only_loopback, true}));
         LEDGERLINE_CHECK(use_assets_file(options.assets.file));
         return options.kafka.brokers.empty() ? Result<void>() : bus::check_kafka_client(options.kafka);
     };
@@ -46,7 +46,7 @@ int run_api(const Environment& environment, const ApiSettings& options) {
          .shutdown_max = options.timeouts.drain + shutdown_slack,
          .check = check,
          .rights = rights_plan(options.rights, options.database_url, options.kafka, options.admission.api_keys_file)},
-        [&](RoleProcess& process) { return run(process, options, keys); });
+        [&](RoleProcess& process) { return run(process, options, admission); });
 }
 
 }  // namespace ledgerline::roles

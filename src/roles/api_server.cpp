@@ -1,20 +1,32 @@
 #include "roles/api_server.h"
 
+#include "api/key_store.h"
 #include "observe/log.h"
+#include "roles/exit_code.h"
 
 namespace ledgerline::roles {
+namespace {
 
-ApiServer::ApiServer(RoleProcess& process, const ApiKeysFile& keys)
+http::ListenerConfig config_of(http::ListenerConfig config, const Admission& admission) {
+    config.api_keys = admission.keys;
+    config.key_policy = {.stored = true, .always_asked = admission.always_asked};
+    return config;
+}
+
+}  // namespace
+
+ApiServer::ApiServer(RoleProcess& process, Admission admission)
     : process_(process),
-      keys_path_(keys.path),
-      listener_(std::make_unique<http::Listener>(process.listener_config(keys.keys), router_, process.context())) {
+      admission_(std::move(admission)),
+      listener_(std::make_unique<http::Listener>(config_of(process.listener_config(), admission_), router_,
+                                                 process.context())) {
     listener_->bind(process.take_sockets());
     if (auto sockets = process.take_probe_sockets(); !sockets.empty()) {
         probe_listener_ = std::make_unique<http::Listener>(process.probe_listener_config(), probe_router_,
                                                            process.context().untraced());
         probe_listener_->bind(std::move(sockets));
     }
-    if (!keys_path_.empty()) process_.signals().on_hangup([this] { reload_keys(); });
+    if (!admission_.keys_path.empty()) process_.signals().on_hangup([this] { reload_keys(); });
 }
 
 ApiServer::~ApiServer() {
@@ -23,31 +35,44 @@ ApiServer::~ApiServer() {
 }
 
 void ApiServer::reload_keys() {
-    const auto keys = read_api_keys(keys_path_);
+    const auto keys = read_api_keys(admission_.keys_path);
     if (!keys)
         return log::error("the API keys could not be reloaded; the old ones stay in force",
                           {{"reason", keys.error().message}});
-    listener_->set_api_keys(*keys);
+    listener_->keys().replace(*keys);
     log::info("API keys reloaded", {{"keys", keys->size()}});
 }
 
 Result<void> ApiServer::start(ApiServerConfig config, Wakeup& publisher_wakeup) {
     api::ApiConfig api;
-    api.database_url = std::move(config.database_url);
+    api.database_url = config.database_url;
     api.version = version;
     api.stages = std::move(config.stages);
     api.dependencies = std::move(config.dependencies);
     api.alive = std::move(config.alive);
     api.intake.hand_over = std::move(config.hand_over);
-    api_ = std::make_unique<api::Api>(api, publisher_wakeup, process_.on_fatal(), process_.context());
+    api_ =
+        std::make_unique<api::Api>(api, listener_->keys(), publisher_wakeup, process_.on_fatal(), process_.context());
     api_->add_routes(router_);
     console_ = std::make_unique<console::ConsoleEndpoints>(listener_->logins(), version);
     console_->add_routes(router_);
     api_->add_probe_routes(probe_router_);
-    api_->start();
-    auto started = listen();
+    auto started = begin(config.database_url);
     if (!started) stop();
     return started;
+}
+
+// Nobody is answered before the keys are read.
+Result<void> ApiServer::begin(const std::string& database_url) {
+    if (!admission_.first_key_path.empty()) {
+        auto made = api::make_first_key(connection_config(database_url, "first key"), admission_.first_key_path,
+                                        process_.context());
+        if (!made && made.error().code == api::bad_first_key_file) made.error().code = bad_usage;
+        LEDGERLINE_CHECK(made);
+    }
+    api_->start();
+    if (admission_.always_asked && listener_->keys().none()) return no_keys(process_.listener_config().host);
+    return listen();
 }
 
 Result<void> ApiServer::listen() {

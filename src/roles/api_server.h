@@ -25,9 +25,9 @@ struct ApiServerConfig {
 
 class ApiServer final : public Server {
 public:
-    // Takes over the process' addresses, where nobody is answered yet. From now on SIGHUP reloads the keys; when that
-    // fails, the old ones stay in force. The process must outlive it.
-    ApiServer(RoleProcess& process, const ApiKeysFile& keys);
+    // Takes over the process' addresses, where nobody is answered yet. From now on SIGHUP reloads the keys of the file;
+    // when that fails, the old ones stay in force. The process must outlive it.
+    ApiServer(RoleProcess& process, Admission admission);
     ~ApiServer() override;
 
     // Serves; probes also at their own address if the process has one. publisher_wakeup is notified of new events; it
@@ -45,10 +45,11 @@ public:
 
 private:
     void reload_keys();
+    Result<void> begin(const std::string& database_url);
     Result<void> listen();
 
     RoleProcess& process_;
-    const std::string keys_path_;  // "": none
+    const Admission admission_;
     http::Router router_, probe_router_;
     std::unique_ptr<api::Api> api_;
     std::unique_ptr<console::ConsoleEndpoints> console_;

@@ -10,7 +10,7 @@ constexpr milliseconds kGrace{1000};  // for answers in progress at the end
 HealthServer::HealthServer(RoleProcess& process, const std::string& database_url, health::StageRight right)
     : process_(process),
       ledger_(connection_config(database_url, "health"), {{right}}, process.context().clock, process.context().metrics),
-      listener_(process.listener_config({}), router_, process.context().untraced()) {
+      listener_(process.listener_config(), router_, process.context().untraced()) {
     listener_.bind(process.take_sockets());
 }
 

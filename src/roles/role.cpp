@@ -192,7 +192,7 @@ std::string new_owner(UuidGenerator& ids) {
     return fmt::format("{}-{}-{}", host.data(), getpid(), ids.next().to_string());
 }
 
-http::ListenerConfig RoleProcess::listener_config(std::vector<std::string> api_keys) const {
+http::ListenerConfig RoleProcess::listener_config() const {
     http::ListenerConfig config;
     config.host = listen_.host;
     config.port = listen_.port;
@@ -201,7 +201,6 @@ http::ListenerConfig RoleProcess::listener_config(std::vector<std::string> api_k
     config.connections_per_address = static_cast<std::size_t>(listen_.connections_per_address);
     config.trusted_proxies = listen_.trusted_proxies;
     config.idle_timeout = listen_.idle_timeout;
-    config.api_keys = std::move(api_keys);
     return config;
 }
 
@@ -216,17 +215,22 @@ http::ListenerConfig RoleProcess::probe_listener_config() const {
     return config;
 }
 
-Result<ApiKeysFile> admitted_keys(const AdmissionSettings& options, const std::string& host, bool only_loopback) {
-    ApiKeysFile file{options.api_keys_file, {}};
-    if (!file.path.empty()) {
-        LEDGERLINE_TRY(file.keys, read_api_keys(file.path));
-    } else if (!only_loopback && !options.allow_open) {
-        return failure(Disposition::refuse, std::string(bad_usage),
-                       fmt::format("--listen {} can be reached by other machines and there are no API keys: give "
-                                   "--api-keys-file, or --allow-open if that is intended",
-                                   host));
+Result<Admission> admission_of(const AdmissionSettings& options, const std::string& host, Reach reach) {
+    Admission admission{.keys_path = options.api_keys_file, .keys = {}, .first_key_path = options.first_key_file};
+    if (!admission.keys_path.empty()) {
+        LEDGERLINE_TRY(admission.keys, read_api_keys(admission.keys_path));
+    } else if (!reach.only_loopback && !options.allow_open) {
+        if (!reach.database_is_there && options.first_key_file.empty()) return no_keys(host);
+        admission.always_asked = true;
     }
-    return file;
+    return admission;
+}
+
+std::unexpected<Error> no_keys(const std::string& host) {
+    return failure(Disposition::refuse, std::string(bad_usage),
+                   fmt::format("--listen {} can be reached by other machines and there are no API keys: give "
+                               "--first-key-file or --api-keys-file, or --allow-open if that is intended",
+                               host));
 }
 
 }  // namespace ledgerline::roles

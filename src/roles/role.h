@@ -56,7 +56,7 @@ public:
     const ProcessContext& context() const { return context_; }
     Signals& signals() { return signals_; }
 
-    http::ListenerConfig listener_config(std::vector<std::string> api_keys) const;
+    http::ListenerConfig listener_config() const;
     // The addresses bound for the role's server. Must be called once.
     http::ListenSockets take_sockets() { return std::move(taken_.sockets); }
 
@@ -131,7 +131,14 @@ Result<int> prepare_database(RoleProcess& process, const std::string& database_u
 // "<host>-<pid>-<uuid>": the holder of a lease, for people as well as for the protocol.
 std::string new_owner(UuidGenerator& ids);
 
-// The keys in the file, or none where the API may be open. Error bad_usage or bad_api_keys_file (refuse).
-Result<ApiKeysFile> admitted_keys(const AdmissionSettings& options, const std::string& host, bool only_loopback);
+// Error bad_usage (refuse): the file of keys cannot be used; or nobody could call, because there is none, no key can be
+// in a database that is yet to be made, and the API may not be open.
+struct Reach {
+    bool only_loopback = true;
+    bool database_is_there = true;
+};
+Result<Admission> admission_of(const AdmissionSettings& options, const std::string& host, Reach reach);
+// The error of an API that others can reach and for which there is no key.
+std::unexpected<Error> no_keys(const std::string& host);
 
 }  // namespace ledgerline::roles

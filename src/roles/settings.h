@@ -25,8 +25,9 @@ struct ListenSettings {
 };
 
 struct AdmissionSettings {
-    std::string api_keys_file;  // empty: open
-    bool allow_open = false;    // without keys, also on an address that others can reach
+    std::string api_keys_file;   // empty: only stored keys
+    std::string first_key_file;  // where the first stored key is put; empty: none is made
+    bool allow_open = false;     // without keys, also on an address that others can reach
 };
 
 struct AssetSettings {

@@ -1,3 +1,4 @@
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <vector>
@@ -139,8 +140,8 @@ Result<void> serve(RoleProcess& process, const UpSettings& options, ApiServer& s
     return ended;
 }
 
-Result<void> run(RoleProcess& process, const UpSettings& options, const ApiKeysFile& keys) {
-    ApiServer server(process, keys);
+Result<void> run(RoleProcess& process, const UpSettings& options, const Admission& admission) {
+    ApiServer server(process, admission);
     std::unique_ptr<cluster::PrivateCluster> cluster;
     std::string database_url = options.database_url;
     if (database_url.empty()) {
@@ -158,9 +159,12 @@ Result<void> run(RoleProcess& process, const UpSettings& options, const ApiKeysF
 int run_up(const Environment& environment, const UpSettings& options) {
     const bool has_cluster = options.database_url.empty();
     const cluster::PrivateClusterConfig cluster = cluster_config(options);
-    ApiKeysFile keys;
+    // Where the private cluster is yet to be made, there is no key.
+    const bool database_is_there = !has_cluster || std::filesystem::exists(options.data_dir);
+    Admission admission;
     const auto check = [&](bool only_loopback) -> Result<void> {
-        LEDGERLINE_TRY(keys, admitted_keys(options.admission, options.listen.host, only_loopback));
+        LEDGERLINE_TRY(admission,
+                       admission_of(options.admission, options.listen.host, {only_loopback, database_is_there}));
         LEDGERLINE_CHECK(use_assets_file(options.assets.file));
         if (!options.kafka.brokers.empty()) LEDGERLINE_CHECK(bus::check_kafka_client(options.kafka));
         return has_cluster ? cluster::check_machine(cluster) : Result<void>();
@@ -176,7 +180,7 @@ int run_up(const Environment& environment, const UpSettings& options) {
                      .shutdown_max = 2 * options.timeouts.drain + kClusterStopMax + shutdown_slack,
                      .check = check,
                      .rights = std::move(rights)},
-                    [&](RoleProcess& process) { return run(process, options, keys); });
+                    [&](RoleProcess& process) { return run(process, options, admission); });
 }
 
 }  // namespace ledgerline::roles

@@ -9,6 +9,7 @@
 #include "api/dead_letter_requests.h"
 #include "apply/pg_ledger_store.h"
 #include "domain/legs.h"
+#include "http/api_key.h"
 #include "lab/api_server.h"
 #include "observe/metrics.h"
 
@@ -250,7 +251,7 @@ TEST_F(DeadLettersApi, EveryDecisionIsOnRecord) {
         EXPECT_EQ(letter.at("audit.0.decided_at"), letter.at("decided_at"));
         EXPECT_EQ(letter.at("audit.0.decided_by"), "Ann Öst");
         EXPECT_EQ(letter.at("audit.0.operator"), "Ann Öst");
-        EXPECT_EQ(letter.at("audit.0.key_fingerprint"), "null");
+        EXPECT_EQ(letter.at("audit.0.key_id"), "null");
         EXPECT_EQ(letter.at("audit.0.bulk_id"), bulk);
         EXPECT_EQ(letter.at("audit.0.reason"), "the check is fixed");
         EXPECT_EQ(letter.at("audit.0.request_id"), "request-1");
@@ -267,10 +268,10 @@ TEST_F(DeadLettersApi, EveryDecisionIsOnRecord) {
     EXPECT_EQ(server_.database().value("SELECT count(*) FROM dead_letter_decisions"), "3") << "refusals decide nothing";
 }
 
-TEST_F(DeadLettersApi, TheKeyIsOnRecordByItsFingerprint) {
+TEST_F(DeadLettersApi, TheKeyIsOnRecordByItsId) {
     const std::string id = server_.park(post("a"));
     http::Request request;
-    request.key_fingerprint = "0123456789ab";
+    request.key = std::make_shared<http::ApiKey>(http::ApiKey{.id = "0123456789ab", .name = "ann's", .scopes = {}});
     const auto unnamed = api::DecisionRequest::parse(request);
     ASSERT_TRUE(unnamed);
     EXPECT_EQ(unnamed->caller.name(), "key:0123456789ab");
@@ -278,7 +279,7 @@ TEST_F(DeadLettersApi, TheKeyIsOnRecordByItsFingerprint) {
     const auto named = api::DecisionRequest::parse(request);
     ASSERT_TRUE(named);
     EXPECT_EQ(named->caller.name(), "ann");
-    EXPECT_EQ(named->caller.key_fingerprint, "0123456789ab");
+    EXPECT_EQ(named->caller.key_id, "0123456789ab");
 }
 
 TEST_F(DeadLettersApi, RefusesMalformedOperators) {

@@ -38,7 +38,7 @@ constexpr Layout kBacklog = {"Backlog", 300'000, "t % 1000", 2'500};
 // What one query may touch of the big tables: all that waits, one account's rows or one page's, and their parts.
 constexpr double kRowsMax = 12'000;
 
-const std::set<std::string> kBigTables{"accepted", "decisions", "account_changes"};
+const std::set<std::string> kBigTables{"accepted", "decisions", "account_changes", "audit"};
 
 // One transaction in a thousand has failed.
 std::string load(const Layout& layout) {
@@ -77,6 +77,10 @@ SELECT t.lane, t.seq, t.id, t.account_id, t.net_cents, 1, 0, t.created_at + inte
        (SELECT l.id FROM dead_letters l WHERE l.lane = t.lane AND l.seq = t.seq)
 FROM accepted t JOIN last ON last.lane = t.lane WHERE t.seq <= last.seq - 2 * {waiting};
 UPDATE lane_publish p SET published_seq = greatest(last_seq - {waiting}, 0) FROM lane_cursors c WHERE c.lane = p.lane;
+INSERT INTO audit (chain, number, id, at, action, subject, key_id, peer, request_id, hash)
+SELECT t % 48, t / 48 + 1, (lpad(to_hex(t), 8, '0') || '-0000-7000-8000-000000000000')::uuid, now(), 'account_changed',
+       'subject ' || t % 1000, 'key ' || CASE WHEN t % 1000 = 0 THEN 'rare' ELSE 'busy' END, '192.0.2.1', 'r', ''
+FROM generate_series(0, 99999) t;
 SET session_replication_role = origin;
 ANALYZE;
 )",
@@ -298,6 +302,18 @@ TEST_P(QueryPlans, OfTheLookUps) {
     const std::string id = loaded_->database().value("SELECT id FROM dead_letters LIMIT 1");
     expect_bounded(sql::LettersLockLanes::statement, fmt::format("'{}'", id));
     expect_bounded(sql::ApiLanes::statement, "");
+}
+
+TEST_P(QueryPlans, OfTheAudit) {
+    for (const char* before : {"'ffffffff-ffff-ffff-ffff-ffffffffffff'", "'0000c350-0000-0000-0000-000000000000'"}) {
+        const std::string page = fmt::format("{}, 1001, 1048576", before);
+        expect_bounded(sql::KeysAuditPage::statement, page);
+        expect_bounded(sql::KeysAuditOfSubject::statement, page + ", 'subject 7'");
+        for (const char* key : {"key busy", "key rare", "key none"})
+            expect_bounded(sql::KeysAuditOfKey::statement, fmt::format("{}, '{}'", page, key));
+    }
+    expect_bounded(sql::AuditChains::statement, "");
+    expect_bounded(sql::AuditChainRows::statement, "7, 500, 1500");
 }
 
 TEST_P(QueryPlans, OfIntake) {

@@ -7,13 +7,14 @@ namespace ledgerline::test {
 ApiServer::ApiServer(api::ApiConfig config, TestCluster& cluster) : database_(cluster) {
     config.database_url = database_.url();
     config.version = "test";
-    api_ = std::make_unique<api::Api>(
-        std::move(config), publisher_wakeup_,
-        [](const Error& error) { ADD_FAILURE() << error.code << ' ' << error.message; }, context_);
-    api_->add_routes(router_);
     http::ListenerConfig listener;
     listener.port = 0;
+    listener.key_policy.stored = true;
     listener_ = std::make_unique<http::Listener>(listener, router_, context_);
+    api_ = std::make_unique<api::Api>(
+        std::move(config), listener_->keys(), publisher_wakeup_,
+        [](const Error& error) { ADD_FAILURE() << error.code << ' ' << error.message; }, context_);
+    api_->add_routes(router_);
     api_->start();
     const auto started = listener_->start();
     if (!started) ADD_FAILURE() << started.error().message;

@@ -85,9 +85,9 @@ export async function call<T>(method: string, path: string, options: Options = {
 }
 
 function note(refusal: Refusal) {
-    if (refusal.status === 401 && session.get()?.key_fingerprint) {
+    if (refusal.status === 401 && session.get()?.key_id) {
         sessionEnded.set(true);
-        session.set({...session.get()!, key_fingerprint: undefined, token: undefined, may_change: undefined});
+        session.set({...session.get()!, key_id: undefined, token: undefined, may_change: undefined});
     }
     if (refusal.passes && !trouble.get()) {
         trouble.set(refusal.message);

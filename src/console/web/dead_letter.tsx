@@ -92,7 +92,7 @@ function Audit({letter}: {letter: DeadLetter}) {
                    columns={[
                 {name: "Decision", cell: (row) => <Badge value={row.decision}/>},
                 {name: "When", cell: (row) => <Time at={row.decided_at}/>},
-                {name: "By", cell: (row) => row.decided_by}, {name: "Key", cell: (row) => row.key_fingerprint ?? "–"},
+                {name: "By", cell: (row) => row.decided_by}, {name: "Key", cell: (row) => row.key_id ?? "–"},
                 {name: "Reason", cell: (row) => row.reason ?? "–"},
                 {name: "Bulk", cell: (row) => <Id value={row.bulk_id}/>},
             ]}/>

@@ -89,9 +89,9 @@ function SessionBar() {
             <ChangesSwitch/>
             {now.needs_key
                 ? <>
-                    <span className="fingerprint">Key <code>{now.key_fingerprint}</code></span>
+                    <span className="fingerprint">Key <code>{now.key_id}</code></span>
                     <button type="button" disabled={out.busy} onClick={() => out.run()}
-                            title={`Key ${now.key_fingerprint}, until ${now.expires_at}`}>Log out</button>
+                            title={`Key ${now.key_id}, until ${now.expires_at}`}>Log out</button>
                 </>
                 : <span className="muted">No key needed</span>}
             <Failure error={out.error}/>
@@ -140,7 +140,7 @@ function Trouble() {
 export function Shell() {
     const now = useStore(session);
     const {path: [place = ""]} = useRoute();
-    const inside = now !== null && (!now.needs_key || now.key_fingerprint !== undefined);
+    const inside = now !== null && (!now.needs_key || now.key_id !== undefined);
     return (
         <>
             <a className="skip" href="#page" onClick={(event) => {

@@ -108,7 +108,7 @@ export interface Decision {
     decision: string;
     decided_at: string;
     decided_by: string;
-    key_fingerprint: string | null;
+    key_id: string | null;
     bulk_id: string | null;
     reason: string | null;
 }
@@ -164,7 +164,7 @@ export interface Stats {
 export interface Session {
     version: string;
     needs_key: boolean;
-    key_fingerprint?: string;
+    key_id?: string;
     expires_at?: string;
     may_change?: boolean;
     token?: string;

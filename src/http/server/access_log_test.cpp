@@ -13,7 +13,8 @@ protected:
             router.add({.method = "GET",
                         .pattern = std::string("/") + name,
                         .name = name,
-                        .handler = [](const Request& request) { return echo(request); }});
+                        .handler = [](const Request& request) { return echo(request); },
+                        .scope = Scope::open});
     }
     ~AccessLog() override { log::configure(log::Level::info, log::default_format(), "ledgerline"); }
 

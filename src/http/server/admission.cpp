@@ -3,7 +3,9 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "http/api_key.h"
 #include "http/field_value.h"
+#include "http/rate_limit.h"
 #include "http/target.h"
 
 namespace ledgerline::http {
@@ -64,10 +66,13 @@ std::optional<Response> Admission::refuse(std::string_view target, Exchange& exc
     exchange.route = match.route;
     request.path_params = std::move(match.path_params);
 
-    if (match.route->needs_key) {
-        auto admitted = logins_.admit(request);
+    if (match.route->scope != Scope::open) {
+        auto admitted = logins_.admit(request, match.route->scope);
         if (!admitted) return std::move(admitted).error();
-        request.key_fingerprint = *std::move(admitted);
+        request.key = *std::move(admitted);
+        if (request.key)
+            if (const auto full = request.key->use->requests.take(1, request.received_at))
+                return rate_limited("requests", *full);
     }
     if (exchange.framing.expect == Framing::Expect::unknown)
         return to_response(edge_problem(417, edge_code::expectation_failed, "Expect must be 100-continue.", "Expect"));

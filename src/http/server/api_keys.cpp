@@ -1,19 +1,38 @@
 #include "http/server/api_keys.h"
 
+#include <fmt/format.h>
 #include <sodium.h>
+
+#include <algorithm>
+#include <ranges>
 
 #include "base/result.h"
 #include "base/text.h"
 #include "http/problem.h"
+#include "http/server/room.h"
 
 namespace ledgerline::http {
 namespace {
+
+constexpr std::size_t kIdDigits = 32;
+constexpr std::size_t kSecretDigits = 64;
 
 Response unauthorized() {
     Response response = to_response(edge_problem(
         401, edge_code::unauthorized, "One API key must be sent, as X-API-Key or as Authorization: Bearer."));
     response.headers.emplace_back("WWW-Authenticate", "Bearer");
     return response;
+}
+
+Response forbidden(std::string_view detail) {
+    return to_response(edge_problem(403, edge_code::forbidden, std::string(detail)));
+}
+
+Response scope_missing(Scope scope) {
+    Problem problem =
+        edge_problem(403, edge_code::insufficient_scope, fmt::format("This API key has no scope {}.", name_of(scope)));
+    problem.extensions.emplace_back("scope", name_of(scope));
+    return to_response(problem);
 }
 
 // The key in the request; nothing when there is none, several, or one that cannot be a key.
@@ -32,68 +51,161 @@ std::optional<std::string_view> key_of(const Request& request) {
     return key;
 }
 
+bool equal(const KeyHash& a, const KeyHash& b) { return sodium_memcmp(a.data(), b.data(), a.size()) == 0; }
+
 }  // namespace
 
-ApiKeys::ApiKeys(std::span<const std::string> keys) : hashes_(hashes_of(keys)) {}
-
-void ApiKeys::replace(std::span<const std::string> keys) {
-    LEDGERLINE_ASSERT(!keys.empty());
-    hashes_.store(hashes_of(keys));
-}
-
-std::shared_ptr<const ApiKeys::Hashes> ApiKeys::hashes_of(std::span<const std::string> keys) {
+ApiKeys::ApiKeys(std::span<const std::string> file_keys, const Clock& clock, KeyPolicy policy)
+    : policy_(policy), clock_(clock), table_(std::make_shared<Table>()) {
     LEDGERLINE_ASSERT(sodium_init() >= 0);
-    auto hashes = std::make_shared<Hashes>();
-    for (const std::string& key : keys) {
-        LEDGERLINE_ASSERT(!key.empty());
-        hashes->push_back(hash_of(key));
+    if (!file_keys.empty()) replace(file_keys);
+}
+
+void ApiKeys::change(const std::function<void(Table&)>& how) {
+    const std::lock_guard lock(writing_);
+    auto table = std::make_shared<Table>(*table_.load());
+    how(*table);
+    table_.store(std::move(table));
+}
+
+void ApiKeys::replace(std::span<const std::string> file_keys) {
+    LEDGERLINE_ASSERT(!file_keys.empty());
+    change([&](Table& table) {
+        table.of_file.clear();
+        for (const std::string& text : file_keys) {
+            LEDGERLINE_ASSERT(!text.empty());
+            ApiKey key{.id = {}, .name = "file", .scopes = Scopes::all()};
+            key.secrets.push_back({.number = 1, .hash = hash_of(text)});
+            key.id = hex_of(std::span(key.secrets.front().hash).first(fingerprint_bytes));
+            key.use = std::make_shared<KeyUse>(key.limits);
+            table.of_file.insert_or_assign(key.id, std::make_shared<const ApiKey>(key));
+        }
+    });
+}
+
+void ApiKeys::store(std::vector<ApiKey> keys, bool once_there) {
+    change([&](Table& table) {
+        const auto before = std::exchange(table.stored, {});
+        table.known = true;
+        table.once_there = once_there;
+        for (ApiKey& key : keys) {
+            const auto known = before.find(key.id);
+            key.use = known != before.end() ? known->second->use : std::make_shared<KeyUse>(key.limits);
+            std::string id = key.id;
+            table.stored.emplace(std::move(id), std::make_shared<const ApiKey>(std::move(key)));
+        }
+    });
+}
+
+bool ApiKeys::is_open(const Table& table) const {
+    return !policy_.always_asked && table.of_file.empty() && !table.once_there && (table.known || !policy_.stored);
+}
+
+bool ApiKeys::none() const {
+    const auto table = table_.load();
+    return table->of_file.empty() && table->stored.empty() && (table->known || !policy_.stored);
+}
+
+ApiKeys::Key ApiKeys::find(std::string_view id) const {
+    const auto table = table_.load();
+    for (const auto* keys : {&table->stored, &table->of_file})
+        if (const auto found = keys->find(id); found != keys->end()) return found->second;
+    return nullptr;
+}
+
+// Whether one of the key's secrets is the text. Notes which.
+bool ApiKeys::found_by_secret(const ApiKey& key, std::string_view text) const {
+    for (std::size_t nth = 0; nth < key.secrets.size(); ++nth) {
+        const KeySecret& secret = key.secrets[nth];
+        if (secret.ends_at && *secret.ends_at <= clock_.wall_now()) continue;
+        if (!equal(secret.hash, hash_of(text, &secret.salt))) continue;
+        key.use->used_secrets[std::min(nth, key.use->used_secrets.size() - 1)].store(secret.number,
+                                                                                     std::memory_order_relaxed);
+        return true;
     }
-    return hashes;
+    return false;
 }
 
-std::expected<std::string, Response> ApiKeys::admit(const Request& request) const {
-    const auto hashes = hashes_.load();
-    if (hashes->empty()) return "";
-    const auto key = key_of(request);
-    if (!key) return std::unexpected(unauthorized());
-    const Hash hash = hash_of(*key);
-    if (!knows(*hashes, hash))
-        return std::unexpected(to_response(edge_problem(403, edge_code::forbidden, "This API key is not known.")));
-    return fingerprint_of(hash);
-}
-
-std::optional<ApiKeys::Hash> ApiKeys::secret_of(std::string_view fingerprint) const {
-    const auto hashes = hashes_.load();
-    for (const Hash& hash : *hashes) {
-        if (fingerprint_of(hash) != fingerprint) continue;
-        constexpr std::string_view purpose = "ledgerline session";
-        Hash secret;
-        crypto_generichash(secret.data(), secret.size(), reinterpret_cast<const unsigned char*>(purpose.data()),
-                           purpose.size(), hash.data(), hash.size());
-        return secret;
+ApiKeys::Key ApiKeys::find_by_text(const Table& table, std::string_view text) const {
+    if (const auto id = stored_id_of(text)) {
+        const auto found = table.stored.find(*id);
+        if (found != table.stored.end() && found_by_secret(*found->second, text)) return found->second;
     }
-    return std::nullopt;
-}
-
-std::string ApiKeys::fingerprint_of(const Hash& hash) {
-    std::string fingerprint(2 * fingerprint_bytes + 1, '\0');
-    sodium_bin2hex(fingerprint.data(), fingerprint.size(), hash.data(), fingerprint_bytes);
-    fingerprint.pop_back();  // the terminating zero
-    return fingerprint;
-}
-
-ApiKeys::Hash ApiKeys::hash_of(std::string_view key) {
-    Hash hash;
-    crypto_generichash(hash.data(), hash.size(), reinterpret_cast<const unsigned char*>(key.data()), key.size(),
-                       nullptr, 0);
-    return hash;
-}
-
-bool ApiKeys::knows(const Hashes& hashes, const Hash& wanted) {
-    bool found = false;
+    if (table.of_file.empty()) return nullptr;
+    const KeyHash hash = hash_of(text);
+    Key match;
     // Compares all of them, so that the time taken does not reveal which one matched.
-    for (const Hash& hash : hashes) found |= sodium_memcmp(hash.data(), wanted.data(), hash.size()) == 0;
-    return found;
+    for (const auto& key : table.of_file | std::views::values)
+        if (equal(key->secrets.front().hash, hash)) match = key;
+    return match;
+}
+
+std::expected<ApiKeys::Key, Response> ApiKeys::admit(const Request& request, Scope scope) const {
+    const auto table = table_.load();
+    if (policy_.stored && !table->known)
+        return std::unexpected(busy(edge_code::not_ready, "The API keys have not been read yet."));
+    if (is_open(*table)) return nullptr;
+    const auto text = key_of(request);
+    if (!text) return refuse(request, unauthorized());
+    Key key = find_by_text(*table, *text);
+    if (!key) return refuse(request, forbidden("This API key is not known."));
+    return admit(std::move(key), request, scope);
+}
+
+std::expected<ApiKeys::Key, Response> ApiKeys::admit(Key key, const Request& request, Scope scope) const {
+    if (!key->networks.empty()) {
+        const auto from = parse_address(request.peer);
+        const auto has = [&](const Network& network) { return from && network.contains(*from); };
+        if (std::ranges::none_of(key->networks, has))
+            return refuse(request, forbidden("This API key may not be used from this address."), key->id);
+    }
+    if (!key->scopes.allow(scope)) return refuse(request, scope_missing(scope), key->id);
+    return key;
+}
+
+std::unexpected<Response> ApiKeys::refuse(const Request& request, Response answer, std::string_view key_id) const {
+    refused_.note(request, answer.problem_code, key_id);
+    return std::unexpected(std::move(answer));
+}
+
+std::vector<std::pair<std::string, int>> ApiKeys::take_used() const {
+    std::vector<std::pair<std::string, int>> used;
+    for (const auto& [id, key] : table_.load()->stored)
+        for (std::atomic<int>& secret : key->use->used_secrets)
+            if (const int number = secret.exchange(0, std::memory_order_relaxed)) used.emplace_back(id, number);
+    return used;
+}
+
+KeyHash ApiKeys::secret_of(const ApiKey& key) {
+    constexpr std::string_view purpose = "ledgerline session";
+    const KeyHash& hash = key.secrets.front().hash;
+    KeyHash secret;
+    crypto_generichash(secret.data(), secret.size(), reinterpret_cast<const unsigned char*>(purpose.data()),
+                       purpose.size(), hash.data(), hash.size());
+    return secret;
+}
+
+std::optional<std::string> ApiKeys::stored_id_of(std::string_view text) {
+    if (!text.starts_with(key_prefix)) return std::nullopt;
+    text.remove_prefix(key_prefix.size());
+    if (text.size() != kIdDigits + 1 + kSecretDigits || text[kIdDigits] != '_') return std::nullopt;
+    std::string id(text.substr(0, kIdDigits));
+    for (const std::size_t at : {8u, 13u, 18u, 23u}) id.insert(at, 1, '-');
+    return id;
+}
+
+std::string ApiKeys::hex_of(std::span<const unsigned char> bytes) {
+    std::string hex(2 * bytes.size() + 1, '\0');
+    sodium_bin2hex(hex.data(), hex.size(), bytes.data(), bytes.size());
+    hex.pop_back();  // the terminating zero
+    return hex;
+}
+
+KeyHash ApiKeys::hash_of(std::string_view key, const KeyHash* salt) {
+    KeyHash hash;
+    crypto_generichash(hash.data(), hash.size(), reinterpret_cast<const unsigned char*>(key.data()), key.size(),
+                       salt ? salt->data() : nullptr, salt ? salt->size() : 0);
+    return hash;
 }
 
 }  // namespace ledgerline::http

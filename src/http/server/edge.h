@@ -24,7 +24,7 @@ struct Edge {
           tracer(context.tracer),
           span_attributes(server_attributes(config)),
           ids(context.ids),
-          keys(config.api_keys),
+          keys(config.api_keys, context.clock, config.key_policy),
           logins(keys, context.clock, context.random),
           admission(router, logins),
           connections({config.connections_max, per_client_max(config), config.trusted_proxies}),

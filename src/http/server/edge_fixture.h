@@ -85,8 +85,8 @@ protected:
     EdgeTest() {
         config.port = 0;
         const auto add = [this](const char* method, const char* pattern, const char* name, Handler handler,
-                                std::size_t body_bytes_max = 0, bool needs_key = true) {
-            router.add({method, pattern, name, std::move(handler), body_bytes_max, needs_key});
+                                std::size_t body_bytes_max = 0, Scope scope = Scope::any) {
+            router.add({method, pattern, name, std::move(handler), body_bytes_max, scope});
         };
         add("GET", "/echo/{word}", "echo", [](const Request& request) { return echo(request); });
         add("POST", "/things", "make_thing", [](const Request& request) { return echo(request); }, kThingBytesMax);
@@ -119,7 +119,7 @@ protected:
         const auto wait = [this](const Request& request) { return wait_at_gate(request); };
         add("GET", "/wait", "wait", wait);
         add("POST", "/wait", "wait_with_body", wait, kThingBytesMax);
-        add("GET", "/open", "open", [](const Request& request) { return echo(request); }, 0, false);
+        add("GET", "/open", "open", [](const Request& request) { return echo(request); }, 0, Scope::open);
     }
 
     void start() {

@@ -171,11 +171,13 @@ TEST_F(Exchanges, AbsoluteTargetsAndOneEmptyLineAreAccepted) {
 
 // RFC 9112, section 3.2.2: the target's host takes precedence.
 TEST_F(Exchanges, AnAbsoluteTargetHasItsOwnHost) {
-    router.add({"GET", "/host", "host", [](const Request& request) -> boost::asio::awaitable<Response> {
+    router.add({"GET", "/host", "host",
+                [](const Request& request) -> boost::asio::awaitable<Response> {
                     Response response;
                     response.body = json::serialize(json::Value(*request.header("host")));
                     co_return response;
-                }});
+                },
+                0, Scope::open});
     start();
     RawConnection connection = connect();
     for (const char* host : {"a", "b:81", "", "B"}) {

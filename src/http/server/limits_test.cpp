@@ -150,7 +150,7 @@ TEST_F(Limits, ProbesAreAnsweredBeyondTheLimit) {
                 .pattern = "/readyz",
                 .name = "readyz",
                 .handler = [](const Request&) -> boost::asio::awaitable<Response> { co_return Response(); },
-                .needs_key = false});
+                .scope = Scope::open});
     config.connections_max = 1;
     start();
     RawConnection busy = connect();

@@ -179,7 +179,7 @@ void Listener::bind(ListenSockets sockets) { impl_->adopt(std::move(sockets)); }
 
 Result<void> Listener::start() { return impl_->start(); }
 
-void Listener::set_api_keys(const std::vector<std::string>& keys) { impl_->edge.keys.replace(keys); }
+ApiKeys& Listener::keys() { return impl_->edge.keys; }
 const Logins& Listener::logins() const { return impl_->edge.logins; }
 
 std::uint16_t Listener::port() const { return impl_->port; }

@@ -47,7 +47,8 @@ struct ListenerConfig {
     milliseconds idle_timeout{75'000};                              // between requests; sent as Keep-Alive
     milliseconds write_timeout{120'000};                            // for one answer
     Pace answer_pace{64 * limits::kibibyte, milliseconds(10'000)};  // an answer that is read more slowly is aborted
-    std::vector<std::string> api_keys;                              // empty: open
+    std::vector<std::string> api_keys;                              // those of a file
+    KeyPolicy key_policy;                                           // without keys: whether everybody may call
 };
 
 class Listener {
@@ -68,8 +69,8 @@ public:
     void bind(ListenSockets sockets);
     // Listens; from then on requests are answered. Must be called once. Errors as in bind().
     Result<void> start();
-    // Replaces the configuration's keys from now on; there must be at least one. Thread-safe.
-    void set_api_keys(const std::vector<std::string>& keys);
+    // Who may call: the keys can be replaced at any time.
+    ApiKeys& keys();
     // The sessions of browsers, for the calls that begin and end them.
     const Logins& logins() const;
     // 0 before bind().

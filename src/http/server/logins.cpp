@@ -13,9 +13,9 @@
 namespace ledgerline::http {
 namespace {
 
-// What a cookie says: "<fingerprint>.<seconds since 1970>.<r or w>.<nonce>", then "." and its seal.
+// What a cookie says: "<key's id>.<seconds since 1970>.<r or w>.<nonce>", then "." and its seal.
 struct Stamp {
-    std::string_view fingerprint;
+    std::string_view key_id;
     std::chrono::sys_seconds expires_at;
     bool may_change = false;
 };
@@ -36,7 +36,7 @@ std::optional<Stamp> parse(std::string_view text) {
 }
 
 // For two purposes, so that neither value can stand for the other.
-std::string seal_of(std::string_view purpose, std::string_view text, const ApiKeys::Hash& secret) {
+std::string seal_of(std::string_view purpose, std::string_view text, const KeyHash& secret) {
     const std::string sealed_text = fmt::format("{} {}", purpose, text);
     std::array<unsigned char, 32> seal{};
     crypto_generichash(seal.data(), seal.size(), reinterpret_cast<const unsigned char*>(sealed_text.data()),
@@ -82,22 +82,25 @@ std::optional<Response> refuse_token(const Request& request, const Logins::Sessi
 
 }  // namespace
 
-std::expected<std::string, Response> Logins::admit(const Request& request) const {
+std::expected<ApiKeys::Key, Response> Logins::admit(const Request& request, Scope scope) const {
     const auto session = needs_key() && !names_a_key(request) ? find(request) : std::nullopt;
-    if (!session) return keys_.admit(request);
+    if (!session) return keys_.admit(request, scope);
     if (!only_reads(request)) {
         if (auto refusal = refuse_token(request, *session)) return std::unexpected(*std::move(refusal));
         if (!session->may_change)
             return std::unexpected(forbidden("This session only reads: allow it to change things first."));
     }
-    return session->key_fingerprint;
+    auto key = keys_.find(session->key_id);
+    if (!key) return keys_.admit(request, scope);
+    return keys_.admit(std::move(key), request, scope);
 }
 
 std::expected<Logins::Session, Response> Logins::log_in(const Request& request) const {
-    auto fingerprint = keys_.admit(request);
-    if (!fingerprint) return std::unexpected(std::move(fingerprint).error());
+    auto key = keys_.admit(request, Scope::any);
+    if (!key) return std::unexpected(std::move(key).error());
     const auto now = std::chrono::floor<std::chrono::seconds>(clock_.wall_now());
-    if (auto session = seal(*fingerprint, now + session_max, false)) return *std::move(session);
+    if (*key)
+        if (auto session = seal((*key)->id, now + session_max, false)) return *std::move(session);
     return std::unexpected(forbidden("This API key is not known any more."));
 }
 
@@ -108,7 +111,7 @@ std::optional<Logins::Session> Logins::find(const Request& request) const {
     if (dot == std::string_view::npos) return std::nullopt;
     const auto stamp = parse(cookie->substr(0, dot));
     if (!stamp || stamp->expires_at <= clock_.wall_now()) return std::nullopt;
-    auto session = sealed(std::string(cookie->substr(0, dot)), stamp->fingerprint);
+    auto session = sealed(std::string(cookie->substr(0, dot)), stamp->key_id);
     if (!session || !equal_in_constant_time(session->cookie, *cookie)) return std::nullopt;
     session->expires_at = stamp->expires_at;
     session->may_change = stamp->may_change;
@@ -125,27 +128,28 @@ std::expected<Logins::Session, Response> Logins::for_change(const Request& reque
 }
 
 std::optional<Logins::Session> Logins::renew(const Session& session, bool may_change) const {
-    return seal(session.key_fingerprint, session.expires_at, may_change);
+    return seal(session.key_id, session.expires_at, may_change);
 }
 
-std::optional<Logins::Session> Logins::seal(std::string_view fingerprint, std::chrono::sys_seconds expires_at,
+std::optional<Logins::Session> Logins::seal(std::string_view key_id, std::chrono::sys_seconds expires_at,
                                             bool may_change) const {
-    auto session = sealed(fmt::format("{}.{}.{}.{:016x}", fingerprint, expires_at.time_since_epoch().count(),
+    auto session = sealed(fmt::format("{}.{}.{}.{:016x}", key_id, expires_at.time_since_epoch().count(),
                                       may_change ? 'w' : 'r', random_.next()),
-                          fingerprint);
+                          key_id);
     if (!session) return std::nullopt;
     session->expires_at = expires_at;
     session->may_change = may_change;
     return session;
 }
 
-std::optional<Logins::Session> Logins::sealed(const std::string& stamp, std::string_view fingerprint) const {
-    const auto secret = keys_.secret_of(fingerprint);
-    if (!secret) return std::nullopt;
+std::optional<Logins::Session> Logins::sealed(const std::string& stamp, std::string_view key_id) const {
+    const auto key = keys_.find(key_id);
+    if (!key) return std::nullopt;
+    const KeyHash secret = ApiKeys::secret_of(*key);
     Session session;
-    session.key_fingerprint = fingerprint;
-    session.cookie = stamp + '.' + seal_of("cookie", stamp, *secret);
-    session.token = seal_of("token", stamp, *secret);
+    session.key_id = key_id;
+    session.cookie = stamp + '.' + seal_of("cookie", stamp, secret);
+    session.token = seal_of("token", stamp, secret);
     return session;
 }
 

@@ -26,7 +26,7 @@ public:
     static constexpr std::chrono::hours session_max{8};
 
     struct Session {
-        std::string key_fingerprint;
+        std::string key_id;
         std::chrono::sys_seconds expires_at;
         bool may_change = false;
         std::string cookie;  // its value
@@ -40,7 +40,7 @@ public:
 
     // As ApiKeys::admit(). A request that names no key may bring a session: it then needs the token, and a session that
     // may change things, unless it only reads (403).
-    std::expected<std::string, Response> admit(const Request& request) const;
+    std::expected<ApiKeys::Key, Response> admit(const Request& request, Scope scope) const;
 
     // A session for the key that the request names, or the answer of ApiKeys::admit(). It may change nothing. There
     // must be keys.
@@ -57,9 +57,8 @@ public:
     std::optional<Session> renew(const Session& session, bool may_change) const;
 
 private:
-    std::optional<Session> seal(std::string_view fingerprint, std::chrono::sys_seconds expires_at,
-                                bool may_change) const;
-    std::optional<Session> sealed(const std::string& stamp, std::string_view fingerprint) const;
+    std::optional<Session> seal(std::string_view key_id, std::chrono::sys_seconds expires_at, bool may_change) const;
+    std::optional<Session> sealed(const std::string& stamp, std::string_view key_id) const;
 
     const ApiKeys& keys_;
     const Clock& clock_;

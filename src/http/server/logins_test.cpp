@@ -32,21 +32,22 @@ protected:
     }
     // Whether the request may proceed.
     int status(const Request& request) const {
-        const auto admitted = logins.admit(request);
+        const auto admitted = logins.admit(request, Scope::any);
         return admitted ? 200 : admitted.error().status;
     }
 
     ManualClock clock;
     SeededRandom random{1};
-    ApiKeys keys{kKeys};
+    ApiKeys keys{kKeys, clock};
     const Logins logins{keys, clock, random};
 };
 
 TEST_F(LoginsTest, ASessionStandsForItsKey) {
     const Login session = log_in();
-    const std::string fingerprint = keys.admit(request_with({{"x-api-key", kKeys[0]}})).value();
-    EXPECT_EQ(session.key_fingerprint, fingerprint);
-    EXPECT_EQ(logins.admit(request_with({{"cookie", "a=b; " + cookie_text(session) + ";c=\""}})).value(), fingerprint);
+    const std::string id = keys.admit(request_with({{"x-api-key", kKeys[0]}}), Scope::any).value()->id;
+    EXPECT_EQ(session.key_id, id);
+    const Request by_cookie = request_with({{"cookie", "a=b; " + cookie_text(session) + ";c=\""}});
+    EXPECT_EQ(logins.admit(by_cookie, Scope::any).value()->id, id);
     EXPECT_EQ(status(request_with({})), 401);
     EXPECT_EQ(logins.log_in(request_with({{"x-api-key", "a-wrong-key-of-some-length"}})).error().status, 403);
     EXPECT_EQ(logins.log_in(request_with({})).error().status, 401);
@@ -97,7 +98,7 @@ TEST_F(LoginsTest, ASessionEndsWithItsKeyAndNoOther) {
 // As several processes behind a balancer do.
 TEST_F(LoginsTest, AnotherProcessWithTheSameKeysTakesIt) {
     SeededRandom other_random{2};
-    const ApiKeys other_keys{kKeys};
+    const ApiKeys other_keys{kKeys, clock};
     const Logins other{other_keys, clock, other_random};
     const Login login = log_in();
     const auto found = other.for_change(change_by(login));
@@ -129,10 +130,10 @@ TEST_F(LoginsTest, TheTokenIsNoSeal) {
 }
 
 TEST_F(LoginsTest, WithoutKeysEverybodyMayCall) {
-    const ApiKeys open{std::vector<std::string>{}};
+    const ApiKeys open{std::vector<std::string>{}, clock};
     const Logins nothing{open, clock, random};
     EXPECT_FALSE(nothing.needs_key());
-    EXPECT_EQ(nothing.admit(request_with({}, "POST")).value(), "");
+    EXPECT_EQ(nothing.admit(request_with({}, "POST"), Scope::any).value(), nullptr);
     EXPECT_FALSE(nothing.find(change_by(log_in())));
 }
 
@@ -150,7 +151,7 @@ TEST_F(LoginsOfAListener, AreAskedForEachCallThatNeedsAKey) {
     EXPECT_EQ(answer_to(get("/echo/a"))->status, 401);
     EXPECT_EQ(answer_to(post("/things", "{}", headers(reads)))->status, 403);
     EXPECT_EQ(answer_to(post("/things", "{}", headers(changes)))->status, 200);
-    listener->set_api_keys({kKeys[1]});
+    listener->keys().replace(std::vector{kKeys[1]});
     EXPECT_EQ(answer_to(get("/echo/a", headers(changes)))->status, 401);
 }
 

@@ -44,6 +44,8 @@ void log_answer(const Exchange& exchange, const Response& response, SteadyTime::
                 {"method", method_label(request.method)},
                 {"route", route_label(exchange.route)},
                 {"status", response.status},
+                {"key_id", request.key_id()},
+                {"peer", request.peer},
                 {"code", response.problem_code},
                 duration_field(duration),
                 {"reason", exchange.failure}});

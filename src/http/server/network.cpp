@@ -4,6 +4,8 @@
 
 #include "base/text.h"
 
+#include "base/text.h"
+
 namespace ledgerline::http {
 namespace {
 
@@ -25,6 +27,30 @@ AddressBytes client_of(const boost::asio::ip::address& address) {
     const bool four = address.is_v4() || address.to_v6().is_v4_mapped();
     if (!four) std::fill(bytes.begin() + kClientBytes, bytes.end(), std::uint8_t{0});
     return bytes;
+}
+
+std::optional<AddressBytes> parse_address(std::string_view text) {
+    boost::system::error_code error;
+    const auto address = boost::asio::ip::make_address(std::string(text), error);
+    if (error) return std::nullopt;
+    return bytes_of(address);
+}
+
+std::string client_behind(const std::string& peer, std::string_view forwarded, std::span<const Network> trusted) {
+    const auto is_trusted = [&](const AddressBytes& address) {
+        return std::ranges::any_of(trusted, [&](const Network& network) { return network.contains(address); });
+    };
+    std::string client = peer;
+    while (!forwarded.empty()) {
+        const auto known = parse_address(client);
+        if (!known || !is_trusted(*known)) break;
+        const auto comma = forwarded.rfind(',');
+        const std::string_view before = comma == std::string_view::npos ? forwarded : forwarded.substr(comma + 1);
+        if (!parse_address(trimmed(before))) break;
+        client = trimmed(before);
+        forwarded = comma == std::string_view::npos ? std::string_view() : forwarded.substr(0, comma);
+    }
+    return client;
 }
 
 std::optional<Network> Network::parse(std::string_view text) {

@@ -5,6 +5,7 @@
 #include <boost/asio/ip/address.hpp>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -17,6 +18,8 @@ AddressBytes bytes_of(const boost::asio::ip::address& address);
 // What counts as one client: an IPv4 address, or an IPv6 network of 64 bits, within which a client can choose addresses
 // at will.
 AddressBytes client_of(const boost::asio::ip::address& address);
+// Nothing when text is no address.
+std::optional<AddressBytes> parse_address(std::string_view text);
 
 class Network {
 public:
@@ -28,5 +31,9 @@ private:
     AddressBytes address_{};
     unsigned bits_ = 128;
 };
+
+// Where a request comes from: peer, or what trusted proxies say of it in X-Forwarded-For: of the addresses that they
+// added, the last one that is not a trusted proxy itself. forwarded: the header's value.
+std::string client_behind(const std::string& peer, std::string_view forwarded, std::span<const Network> trusted);
 
 }  // namespace ledgerline::http

@@ -49,6 +49,14 @@ std::size_t capacity_for(const Exchange& exchange, std::size_t more) {
     return std::max(needed, std::min(2 * body.capacity(), end));
 }
 
+// All that proxies, and perhaps the client, have said of where the request comes from, in order.
+std::string forwarded_for(const Request& request) {
+    std::string all;
+    for (const auto& [name, value] : request.headers)
+        if (name == "x-forwarded-for") all += (all.empty() ? "" : ",") + value;
+    return all;
+}
+
 }  // namespace
 
 asio::awaitable<RequestReader::Step> RequestReader::receive(Exchange& exchange) {
@@ -95,6 +103,8 @@ void RequestReader::identify(Exchange& exchange) {
     const std::string* id = request.header("x-request-id");
     const bool usable = id && !id->empty() && id->size() <= kRequestIdCharsMax && is_visible_ascii(*id);
     request.request_id = usable ? *id : edge_.ids.next().to_string();
+    const auto& trusted = edge_.config.trusted_proxies;
+    request.peer = trusted.empty() ? stream_.peer() : client_behind(stream_.peer(), forwarded_for(request), trusted);
     begin_server_span(edge_.tracer, exchange);
 }
 

@@ -93,12 +93,14 @@ private:
 TEST_F(Stops, AHandlerThatCannotBeAbortedIsLeftSuspended) {
     Deaf deaf;
     const auto guard = std::make_shared<int>();
-    router.add({"GET", "/deaf", "deaf", [&deaf, guard](const Request&) -> boost::asio::awaitable<Response> {
+    router.add({"GET", "/deaf", "deaf",
+                [&deaf, guard](const Request&) -> boost::asio::awaitable<Response> {
                     const auto held = guard;  // NOLINT(performance-unnecessary-copy-initialization)
                     co_await deaf.wait();
                     ADD_FAILURE() << "the handler went on after the listener had stopped";
                     co_return Response();
-                }});
+                },
+                0, Scope::any});
     start();
     RawConnection connection = connect();
     connection.send(get("/deaf"));
@@ -148,7 +150,7 @@ TEST_F(Stops, UnderLoadNothingHandledGoesUnanswered) {
                     ++handled;
                     co_return co_await echo(request);
                 },
-                kThingBytesMax});
+                kThingBytesMax, Scope::any});
     start();
     const BaseUrl url{"127.0.0.1", listener->port(), ""};
     std::vector<std::jthread> clients;

@@ -32,6 +32,7 @@ Stream::Stream(asio::ip::tcp::socket socket, std::function<void()> on_progress)
     socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
     socket_.set_option(asio::detail::socket_option::integer<IPPROTO_TCP, TCP_NOTSENT_LOWAT>(kUnsentBytesMax), ignored);
     socket_.non_blocking(true, ignored);
+    if (const auto from = socket_.remote_endpoint(ignored); !ignored) peer_ = from.address().to_string();
 }
 
 void Stream::consume(std::size_t bytes) {

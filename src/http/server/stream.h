@@ -38,6 +38,8 @@ public:
     void consume(std::size_t bytes);
     // How much memory the buffer takes.
     std::size_t weight() const { return buffer_.capacity(); }
+    // The peer's address; "" when it was gone from the beginning.
+    const std::string& peer() const { return peer_; }
     // Whether the peer has sent something that has not been read yet.
     bool has_unread();
 
@@ -68,6 +70,7 @@ private:
     std::size_t read_some(boost::system::error_code& error);
 
     boost::asio::ip::tcp::socket socket_;
+    std::string peer_;
     std::string buffer_;
     boost::asio::steady_timer timer_;
     const std::function<void()> on_progress_;

@@ -1,0 +1,207 @@
+-- The keys that the API takes, and their upkeep (src/api). They are few: at most keys_max are in force at a time.
+
+-- record: key
+-- columns: id uuid, name text, scopes jsonb, networks jsonb, amount_cents_max int8?, may_overdraw bool,
+--   may_credit_external bool, requests_per_second int4?, transactions_per_second int4?, expires_at timestamptz?,
+--   created_at timestamptz, revoked_at timestamptz?, last_used_at timestamptz?, previous_ends_at timestamptz?
+-- A key, without its secrets. scopes, networks: arrays. previous_ends_at: until when the secret before the latest one is
+-- taken as well; NULL when it is not.
+
+-- name: in_force
+-- row: id uuid, name text, scopes jsonb, networks jsonb, amount_cents_max int8?, may_overdraw bool,
+--   may_credit_external bool, requests_per_second int4?, transactions_per_second int4?, ends_at timestamptz?,
+--   number int4, salt bytea, hash bytea
+-- Each secret that is taken now, newest first within its key. ends_at: of the secret or of its key, whichever ends first.
+SELECT k.id, k.name, to_jsonb(k.scopes) AS scopes, to_jsonb(k.networks) AS networks, k.amount_cents_max, k.may_overdraw,
+       k.may_credit_external, k.requests_per_second, k.transactions_per_second, least(k.expires_at, s.ends_at) AS ends_at,
+       s.number, s.salt, s.hash
+FROM api_keys k JOIN api_key_secrets s ON s.key_id = k.id
+WHERE k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now()) AND (s.ends_at IS NULL OR s.ends_at > now())
+ORDER BY k.id, s.number DESC
+
+-- name: exist
+-- row: there bool
+-- Whether there is a key, in force or not: once there was one, nobody is let in without.
+SELECT EXISTS (SELECT FROM api_keys) AS there
+
+-- name: lock
+-- args: none
+-- Keys are made and changed one at a time.
+LOCK TABLE api_keys IN SHARE ROW EXCLUSIVE MODE
+
+-- name: create
+-- args: id uuid, name text, scopes text[], networks text[], amount_cents_max int8?, may_overdraw bool,
+--   may_credit_external bool, requests_per_second int8?, transactions_per_second int8?, expires_at timestamptz?,
+--   salt bytea, hash bytea, keys_max int8, must_be_admin bool
+-- row: obstacle text?, made bool
+-- obstacle: why there is no such key now. Does nothing when an earlier run made it. must_be_admin: the first key must.
+WITH wanted AS MATERIALIZED (
+    SELECT EXISTS (SELECT FROM api_keys WHERE id = $1::uuid) AS known,
+           CASE WHEN EXISTS (SELECT FROM api_keys WHERE name = $2::text AND revoked_at IS NULL AND id <> $1::uuid)
+                THEN 'name_taken'
+                WHEN (SELECT count(*) FROM api_keys WHERE revoked_at IS NULL AND id <> $1::uuid) >= $13::bigint
+                THEN 'too_many_keys'
+                WHEN $14::boolean AND 'admin' <> ALL ($3::text[]) AND NOT EXISTS (SELECT FROM api_keys)
+                THEN 'first_key_not_admin' END AS obstacle
+), made AS (
+    INSERT INTO api_keys (id, name, scopes, networks, amount_cents_max, may_overdraw, may_credit_external,
+                          requests_per_second, transactions_per_second, expires_at, created_at)
+    SELECT $1::uuid, $2::text, $3::text[], $4::text[], $5::bigint, $6::boolean, $7::boolean, $8::bigint, $9::bigint,
+           $10::timestamptz, now()
+    FROM wanted WHERE obstacle IS NULL AND NOT known
+    RETURNING id
+), secret AS (
+    INSERT INTO api_key_secrets (key_id, number, salt, hash, created_at)
+    SELECT id, 1, $11::bytea, $12::bytea, now() FROM made
+)
+SELECT obstacle, EXISTS (SELECT FROM made) AS made FROM wanted
+
+-- name: revoke
+-- args: id uuid
+-- row: revoked bool
+-- Whether this changed anything.
+WITH revoked AS (
+    UPDATE api_keys SET revoked_at = now() WHERE id = $1::uuid AND revoked_at IS NULL RETURNING id
+)
+SELECT EXISTS (SELECT FROM revoked) AS revoked
+
+-- name: rotate
+-- args: id uuid, salt bytea, hash bytea, overlap_s int8
+-- row: obstacle text?, made bool
+-- Gives the key a new secret, and the one before it an end. While two are taken, the newer one is replaced if it was
+-- never used: its rotation's answer may have been lost. Does nothing when an earlier run made the secret.
+WITH taken AS MATERIALIZED (
+    SELECT s.number, s.last_used_at, row_number() OVER (ORDER BY s.number DESC) AS nth
+    FROM api_key_secrets s WHERE s.key_id = $1::uuid AND (s.ends_at IS NULL OR s.ends_at > now())
+), wanted AS MATERIALIZED (
+    SELECT k.id, EXISTS (SELECT FROM api_key_secrets WHERE key_id = k.id AND hash = $3::bytea) AS known,
+           CASE WHEN k.revoked_at IS NOT NULL OR k.expires_at <= now() THEN 'key_ended'
+                WHEN (SELECT count(*) FROM taken) > 1 AND (SELECT last_used_at FROM taken WHERE nth = 1) IS NOT NULL
+                THEN 'rotation_under_way' END AS obstacle
+    FROM api_keys k WHERE k.id = $1::uuid
+), ended AS (
+    UPDATE api_key_secrets s
+    SET ends_at = CASE WHEN (SELECT count(*) FROM taken) > 1 THEN now()
+                       ELSE now() + make_interval(secs => $4::bigint) END
+    FROM wanted w, taken t
+    WHERE w.obstacle IS NULL AND NOT w.known AND s.key_id = w.id AND t.nth = 1 AND s.number = t.number
+), made AS (
+    INSERT INTO api_key_secrets (key_id, number, salt, hash, created_at)
+    SELECT w.id, 1 + (SELECT max(number) FROM api_key_secrets WHERE key_id = w.id), $2::bytea, $3::bytea, now()
+    FROM wanted w WHERE w.obstacle IS NULL AND NOT w.known
+    RETURNING number
+)
+SELECT CASE WHEN known THEN NULL ELSE obstacle END AS obstacle, EXISTS (SELECT FROM made) AS made FROM wanted
+
+-- name: by_id
+-- args: id uuid
+-- row: key
+SELECT k.id, k.name, to_jsonb(k.scopes) AS scopes, to_jsonb(k.networks) AS networks, k.amount_cents_max, k.may_overdraw,
+       k.may_credit_external, k.requests_per_second, k.transactions_per_second, k.expires_at, k.created_at, k.revoked_at,
+       s.last_used_at, s.previous_ends_at
+FROM api_keys k
+     CROSS JOIN LATERAL (SELECT max(last_used_at) AS last_used_at,
+                                max(ends_at) FILTER (WHERE ends_at > now()) AS previous_ends_at
+                         FROM api_key_secrets WHERE key_id = k.id) s
+WHERE k.id = $1::uuid
+
+-- name: page
+-- args: before uuid, rows_max int8
+-- row: key
+SELECT k.id, k.name, to_jsonb(k.scopes) AS scopes, to_jsonb(k.networks) AS networks, k.amount_cents_max, k.may_overdraw,
+       k.may_credit_external, k.requests_per_second, k.transactions_per_second, k.expires_at, k.created_at, k.revoked_at,
+       s.last_used_at, s.previous_ends_at
+FROM (SELECT * FROM api_keys WHERE id < $1::uuid ORDER BY id DESC LIMIT $2::bigint) k
+     CROSS JOIN LATERAL (SELECT max(last_used_at) AS last_used_at,
+                                max(ends_at) FILTER (WHERE ends_at > now()) AS previous_ends_at
+                         FROM api_key_secrets WHERE key_id = k.id) s
+ORDER BY k.id DESC
+
+-- name: touch
+-- args: key_ids uuid[], numbers int4[]
+-- These secrets were used since the last time.
+UPDATE api_key_secrets s SET last_used_at = now()
+FROM unnest($1::uuid[], $2::integer[]) AS used (key_id, number)
+WHERE s.key_id = used.key_id AND s.number = used.number
+  AND (s.last_used_at IS NULL OR s.last_used_at < now() - interval '55 seconds')
+
+-- The audit ----------------------------------------------------------------------------------------------------------
+
+-- record: audited
+-- columns: id uuid, at timestamptz, action text, subject text, key_id text?, operator_name text?, peer text,
+--   request_id text, reason text?, before jsonb?, after jsonb?, chain int4, number int8, hash text
+-- A row of the audit. hash: in hexadecimal digits.
+
+-- name: audit_key
+-- args: key uuid, audit_id uuid, action text, key_id text?, operator_name text?, peer text, request_id text,
+--   reason text?
+-- row: number int8
+-- A change of a key, as the key is now.
+SELECT append_audit(ROW(0, 0, $2::uuid, NULL, $3::text, k.id::text, $4::text, $5::text, $6::text, $7::text, $8::text,
+                        NULL,
+                        jsonb_build_object('name', k.name, 'scopes', k.scopes, 'networks', k.networks,
+                                           'amount_cents_max', k.amount_cents_max, 'may_overdraw', k.may_overdraw,
+                                           'may_credit_external', k.may_credit_external,
+                                           'requests_per_second', k.requests_per_second,
+                                           'transactions_per_second', k.transactions_per_second,
+                                           'expires_at', k.expires_at, 'revoked_at', k.revoked_at,
+                                           'secret', (SELECT max(number) FROM api_key_secrets WHERE key_id = k.id)),
+                        '')::audit) AS number
+FROM api_keys k WHERE k.id = $1::uuid
+
+-- name: audit_account
+-- args: account_id uuid, audit_id uuid, key_id text?, operator_name text?, peer text, request_id text
+-- row: number int8
+-- An account that was made. Metadata can be erased, so it is in no chain.
+SELECT append_audit(ROW(s.lane, 0, $2::uuid, NULL, 'account_created', s.id::text, $3::text, $4::text, $5::text, $6::text,
+                        NULL, NULL,
+                        jsonb_build_object('currency', s.currency, 'reference', s.reference,
+                                           'min_balance_cents', s.min_balance_cents,
+                                           'max_balance_cents', s.max_balance_cents),
+                        '')::audit) AS number
+FROM account_settings s WHERE s.id = $1::uuid
+
+-- name: audit_refusals
+-- args: ids uuid[], wanted text[], key_ids text?[], peers text[], request_ids text[], codes text[], counts int8[]
+-- row: number int8
+-- Those who were not let in: counts says how often, from the same address, for the same reason.
+SELECT append_audit(ROW(0, 0, r.id, NULL, 'login_refused', r.wanted, r.key_id, NULL, r.peer, r.request_id, NULL, NULL,
+                        jsonb_build_object('code', r.code, 'count', r.refused), '')::audit) AS number
+FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[])
+     AS r (id, wanted, key_id, peer, request_id, code, refused)
+
+-- name: audit_page
+-- args: before uuid, rows_max int8, bytes_max int8
+-- row: audited
+SELECT id, at, action, subject, key_id, operator AS operator_name, peer, request_id, reason, before, after, chain, number,
+       encode(hash, 'hex') AS hash
+FROM (SELECT a.*, sum(coalesce(octet_length(a.before::text), 0) + coalesce(octet_length(a.after::text), 0)) OVER earlier
+                  AS bytes_before
+      FROM (SELECT * FROM audit WHERE id < $1::uuid ORDER BY id DESC LIMIT $2::bigint) a
+      WINDOW earlier AS (ORDER BY a.id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
+WHERE coalesce(bytes_before, 0) <= $3::bigint
+ORDER BY id DESC
+
+-- name: audit_of_subject
+-- args: before uuid, rows_max int8, bytes_max int8, subject text
+-- row: audited
+SELECT id, at, action, subject, key_id, operator AS operator_name, peer, request_id, reason, before, after, chain, number,
+       encode(hash, 'hex') AS hash
+FROM (SELECT a.*, sum(coalesce(octet_length(a.before::text), 0) + coalesce(octet_length(a.after::text), 0)) OVER earlier
+                  AS bytes_before
+      FROM (SELECT * FROM audit WHERE id < $1::uuid AND subject = $4::text ORDER BY id DESC LIMIT $2::bigint) a
+      WINDOW earlier AS (ORDER BY a.id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
+WHERE coalesce(bytes_before, 0) <= $3::bigint
+ORDER BY id DESC
+
+-- name: audit_of_key
+-- args: before uuid, rows_max int8, bytes_max int8, key_id text
+-- row: audited
+SELECT id, at, action, subject, key_id, operator AS operator_name, peer, request_id, reason, before, after, chain, number,
+       encode(hash, 'hex') AS hash
+FROM (SELECT a.*, sum(coalesce(octet_length(a.before::text), 0) + coalesce(octet_length(a.after::text), 0)) OVER earlier
+                  AS bytes_before
+      FROM (SELECT * FROM audit WHERE id < $1::uuid AND key_id = $4::text ORDER BY id DESC LIMIT $2::bigint) a
+      WINDOW earlier AS (ORDER BY a.id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
+WHERE coalesce(bytes_before, 0) <= $3::bigint
+ORDER BY id DESC

@@ -1,0 +1,21 @@
+// What the limits of a caller's key say to its requests.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "api/transaction_request.h"
+#include "http/message.h"
+#include "http/problem.h"
+
+namespace ledgerline::api {
+
+// Refuses the items that the key may not send (403). Once what they are bound to is known, and before they are taken
+// in.
+void refuse_beyond_limits(const http::Request& request, BatchItems& items);
+// Whether the key may give an account that floor.
+std::optional<http::Problem> check_floor(const http::Request& request, std::optional<std::int64_t> min_balance_cents);
+// The answer (429) when the key may not send that many transactions now. All or none are counted.
+std::optional<http::Response> over_rate(const http::Request& request, const BatchItems& items);
+
+}  // namespace ledgerline::api

@@ -1,0 +1,29 @@
+#include "http/scope.h"
+
+#include <algorithm>
+
+namespace ledgerline::http {
+
+std::optional<Scope> parse_scope(std::string_view name) {
+    const auto found = std::ranges::find(named_scopes, name, &NamedScope::name);
+    return found == named_scopes.end() ? std::nullopt : std::optional(found->scope);
+}
+
+std::string_view name_of(Scope scope) {
+    const auto found = std::ranges::find(named_scopes, scope, &NamedScope::scope);
+    return found == named_scopes.end() ? std::string_view() : found->name;
+}
+
+Scopes Scopes::all() {
+    Scopes scopes;
+    scopes.add(Scope::admin);
+    return scopes;
+}
+
+bool Scopes::allow(Scope needed) const {
+    if (needed == Scope::undeclared) return false;
+    if (needed == Scope::open || needed == Scope::any) return true;
+    return (bits_ & (bit(needed) | bit(Scope::admin))) != 0;
+}
+
+}  // namespace ledgerline::http

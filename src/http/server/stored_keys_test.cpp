@@ -1,0 +1,277 @@
+// Keys that are stored: their secrets, scopes, networks and limits; and those who are not let in.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "http/rate_limit.h"
+#include "http/server/edge_fixture.h"
+
+namespace ledgerline::http {
+namespace {
+
+constexpr std::string_view kId = "0198f0a0-0000-7000-8000-0123456789ab";
+
+std::string text_of_key(char digit) {
+    return "llk_0198f0a0000070008000"
+           "0123456789ab_" +
+           std::string(64, digit);
+}
+
+KeySecret secret_of(const std::string& text, int number, std::optional<WallTime> ends_at = {}) {
+    KeySecret secret{.number = number, .ends_at = ends_at};
+    secret.salt.fill(static_cast<unsigned char>(number));
+    secret.hash = ApiKeys::hash_of(text, &secret.salt);
+    return secret;
+}
+
+ApiKey stored_key(std::initializer_list<Scope> scopes, std::vector<KeySecret> secrets) {
+    ApiKey key{.id = std::string(kId), .name = "shop", .scopes = {}};
+    for (const Scope scope : scopes) key.scopes.add(scope);
+    key.secrets = std::move(secrets);
+    return key;
+}
+
+Request request_with(const std::string& text, std::string peer = "192.0.2.7") {
+    Request request;
+    request.method = "GET";
+    request.path = "/v1/accounts";
+    request.peer = std::move(peer);
+    request.request_id = "r1";
+    if (!text.empty()) request.headers = {{"x-api-key", text}};
+    return request;
+}
+
+class StoredKeys : public testing::Test {
+protected:
+    // The code of the refusal, "" for a request that may proceed.
+    std::string refusal(const Request& request, Scope scope = Scope::accounts_read) {
+        const auto admitted = keys.admit(request, scope);
+        return admitted ? "" : admitted.error().problem_code;
+    }
+
+    ManualClock clock;
+    ApiKeys keys{{}, clock, {.stored = true}};
+    const std::string first = text_of_key('a'), second = text_of_key('b');
+};
+
+TEST_F(StoredKeys, NobodyIsLetInBeforeTheyAreKnown) {
+    EXPECT_EQ(refusal(request_with("")), edge_code::not_ready);
+    EXPECT_FALSE(keys.is_open());
+    keys.store({}, false);
+    EXPECT_EQ(refusal(request_with("")), "");
+    EXPECT_TRUE(keys.is_open());
+}
+
+TEST_F(StoredKeys, OnceThereWasOneEveryCallNeedsOne) {
+    keys.store({}, true);
+    EXPECT_EQ(refusal(request_with("")), edge_code::unauthorized);
+    keys.store({stored_key({Scope::accounts_read}, {secret_of(first, 1)})}, true);
+    EXPECT_EQ(refusal(request_with(first)), "");
+    EXPECT_EQ(keys.admit(request_with(first), Scope::any).value()->id, kId);
+    EXPECT_EQ(refusal(request_with(second)), edge_code::forbidden);
+    keys.store({}, true);
+    EXPECT_EQ(refusal(request_with(first)), edge_code::forbidden);
+}
+
+TEST_F(StoredKeys, ThePolicyAsksForOneEvenWhileThereIsNone) {
+    ApiKeys asked{{}, clock, {.stored = true, .always_asked = true}};
+    asked.store({}, false);
+    EXPECT_EQ(asked.admit(request_with(""), Scope::any).error().problem_code, edge_code::unauthorized);
+}
+
+TEST_F(StoredKeys, AKeyOfAFileIsTakenBesides) {
+    const std::vector<std::string> of_file{"a-key-of-the-file"};
+    keys.replace(of_file);
+    keys.store({stored_key({Scope::accounts_read}, {secret_of(first, 1)})}, true);
+    EXPECT_EQ(refusal(request_with(of_file[0]), Scope::admin), "");
+    EXPECT_EQ(refusal(request_with(first)), "");
+}
+
+TEST_F(StoredKeys, TwoSecretsAreTakenUntilTheOlderOneEnds) {
+    const WallTime end = clock.wall_now() + std::chrono::seconds(10);
+    keys.store({stored_key({Scope::accounts_read}, {secret_of(second, 2), secret_of(first, 1, end)})}, true);
+    EXPECT_EQ(refusal(request_with(first)), "");
+    EXPECT_EQ(refusal(request_with(second)), "");
+    EXPECT_EQ(keys.take_used(),
+              (std::vector<std::pair<std::string, int>>{{std::string(kId), 2}, {std::string(kId), 1}}));
+    clock.advance(std::chrono::seconds(10));
+    EXPECT_EQ(refusal(request_with(first)), edge_code::forbidden);
+    EXPECT_EQ(refusal(request_with(second)), "");
+    EXPECT_EQ(keys.take_used(), (std::vector<std::pair<std::string, int>>{{std::string(kId), 2}}));
+    EXPECT_TRUE(keys.take_used().empty());
+}
+
+TEST_F(StoredKeys, OnlyAWholeKeyIsOne) {
+    keys.store({stored_key({Scope::accounts_read}, {secret_of(first, 1)})}, true);
+    std::string upper = first;
+    std::ranges::transform(upper, upper.begin(), [](char c) { return static_cast<char>(std::toupper(c)); });
+    for (const std::string& wrong :
+         {first.substr(0, first.size() - 1), first + 'a', upper, first.substr(4), "x" + first})
+        EXPECT_EQ(refusal(request_with(wrong)), edge_code::forbidden) << wrong;
+}
+
+TEST_F(StoredKeys, AKeyMayDoWhatItsScopesSay) {
+    for (const auto& [had, name] : named_scopes) {
+        keys.store({stored_key({had}, {secret_of(first, 1)})}, true);
+        EXPECT_EQ(refusal(request_with(first), Scope::any), "");
+        for (const auto& [needed, other] : named_scopes)
+            EXPECT_EQ(refusal(request_with(first), needed),
+                      had == needed || had == Scope::admin ? "" : edge_code::insufficient_scope)
+                << name << " for " << other;
+    }
+    EXPECT_FALSE(Scopes::all().allow(Scope::undeclared));
+}
+
+TEST_F(StoredKeys, AKeyIsTakenFromItsNetworksOnly) {
+    ApiKey key = stored_key({Scope::accounts_read}, {secret_of(first, 1)});
+    key.networks = {*Network::parse("10.0.0.0/8"), *Network::parse("2001:db8::/32")};
+    keys.store({key}, true);
+    for (const char* inside : {"10.1.2.3", "::ffff:10.1.2.3", "2001:db8::7"})
+        EXPECT_EQ(refusal(request_with(first, inside)), "") << inside;
+    for (const char* outside : {"11.1.2.3", "2001:db9::7", ""})
+        EXPECT_EQ(refusal(request_with(first, outside)), edge_code::forbidden) << outside;
+}
+
+TEST_F(StoredKeys, ThoseWhoAreNotLetInAreCounted) {
+    keys.store({stored_key({Scope::accounts_read}, {secret_of(first, 1)})}, true);
+    refusal(request_with(second));
+    refusal(request_with(second));
+    refusal(request_with(first), Scope::admin);
+    refusal(request_with(""));
+    refusal(request_with(first));
+    const auto refused = keys.refused().take();
+    ASSERT_EQ(refused.size(), 3u);
+    EXPECT_EQ(refused[0].count, 2);
+    EXPECT_EQ(refused[0].peer, "192.0.2.7");
+    EXPECT_EQ(refused[0].wanted, "GET /v1/accounts");
+    EXPECT_EQ(refused[0].key_id, "");
+    EXPECT_EQ(refused[1].key_id, kId);
+    EXPECT_EQ(refused[1].code, edge_code::insufficient_scope);
+    EXPECT_EQ(refused[2].code, edge_code::unauthorized);
+    EXPECT_TRUE(keys.refused().take().empty());
+}
+
+// Anybody can be refused any number of times, from many addresses.
+TEST_F(StoredKeys, AFloodOfThemIsBoundedAndNoneIsLost) {
+    keys.store({}, true);
+    constexpr int sent = 1000;
+    for (int i = 0; i < sent; ++i) refusal(request_with(second, "2001:db8::" + std::to_string(i)));
+    std::int64_t count = 0;
+    const auto refused = keys.refused().take();
+    for (const RefusedLogin& each : refused) count += each.count;
+    EXPECT_EQ(refused.size(), RefusedLogins::kept_max + 1);
+    EXPECT_EQ(refused.back().peer, "others");
+    EXPECT_EQ(count, sent);
+}
+
+TEST(TokenBucket, GivesASecondsWorthAtOnceAndThenOneAtATime) {
+    ManualClock clock;
+    clock.advance(std::chrono::hours(1));
+    TokenBucket bucket(10);
+    const auto burst = [&](int calls) {
+        int taken = 0;
+        for (int i = 0; i < calls; ++i) taken += bucket.take(1, clock.steady_now()) ? 0 : 1;
+        return taken;
+    };
+    EXPECT_EQ(burst(100), 10);
+    const auto full = bucket.take(1, clock.steady_now());
+    ASSERT_TRUE(full);
+    EXPECT_EQ(full->retry_after, milliseconds(100));
+    clock.advance(milliseconds(100));
+    EXPECT_EQ(burst(100), 1);
+    clock.advance(milliseconds(550));
+    EXPECT_EQ(burst(100), 5);
+    clock.advance(std::chrono::hours(1));
+    EXPECT_EQ(burst(100), 10);
+}
+
+TEST(TokenBucket, PaysOffWhatIsMoreThanItHolds) {
+    ManualClock clock;
+    TokenBucket bucket(10);
+    EXPECT_FALSE(bucket.take(25, clock.steady_now()));
+    clock.advance(milliseconds(1500));
+    EXPECT_TRUE(bucket.take(1, clock.steady_now()));
+    clock.advance(milliseconds(100));
+    EXPECT_FALSE(bucket.take(1, clock.steady_now()));
+    EXPECT_FALSE(TokenBucket(std::nullopt).take(1'000'000, clock.steady_now()));
+}
+
+TEST(TokenBucket, ManyThreadsTakeNoMoreThanThereIs) {
+    ManualClock clock;
+    TokenBucket bucket(1000);
+    std::atomic<int> taken = 0;
+    {
+        std::vector<std::jthread> threads;
+        for (int i = 0; i < 4; ++i)
+            threads.emplace_back([&] {
+                for (int call = 0; call < 1000; ++call) taken += bucket.take(1, clock.steady_now()) ? 0 : 1;
+            });
+    }
+    EXPECT_EQ(taken, 1000);
+}
+
+class StoredKeysOfAListener : public EdgeTest {
+protected:
+    void start_with(const KeyLimits& limits) {
+        config.key_policy.stored = true;
+        start();
+        ApiKey key = stored_key({Scope::accounts_read}, {secret_of(text, 1)});
+        key.limits = limits;
+        listener->keys().store({key}, true);
+    }
+    const std::string text = text_of_key('a');
+    const std::string header = "X-API-Key: " + text + "\r\n";
+};
+
+TEST_F(StoredKeysOfAListener, ARouteSaysWhichScopeItNeeds) {
+    router.add({"GET", "/admin", "admin", [](const Request& request) { return echo(request); }, 0, Scope::admin});
+    start_with({});
+    EXPECT_EQ(answer_to(get("/echo/a", header))->status, 200);
+    const auto refused = answer_to(get("/admin", header));
+    EXPECT_EQ(refused->status, 403);
+    EXPECT_EQ(refused->code(), edge_code::insufficient_scope);
+    EXPECT_THAT(refused->body, testing::HasSubstr(R"("scope":"admin")"));
+}
+
+TEST_F(StoredKeysOfAListener, ARequestBeyondItsRateIsToldWhenToComeAgain) {
+    KeyLimits limits;
+    limits.requests_per_second = 3;
+    start_with(limits);
+    std::optional<RawResponse> last;
+    RawConnection connection = connect();
+    for (int i = 0; i < 50 && (!last || last->status == 200); ++i) {
+        connection.send(get("/echo/a", header));
+        last = connection.receive();
+    }
+    ASSERT_EQ(last->status, 429);
+    EXPECT_EQ(last->code(), edge_code::rate_limited);
+    EXPECT_EQ(last->header("retry-after"), "1");
+    EXPECT_EQ(last->header("ratelimit"), R"("requests";r=0;t=1)");
+    EXPECT_EQ(last->header("ratelimit-policy"), R"("requests";q=3;w=1)");
+}
+
+TEST_F(StoredKeysOfAListener, ATrustedProxySaysWhereARequestComesFrom) {
+    config.trusted_proxies = {*Network::parse("127.0.0.0/8"), *Network::parse("10.0.0.0/8")};
+    const auto peer = [&](std::string_view forwarded) {
+        return client_behind("127.0.0.1", forwarded, config.trusted_proxies);
+    };
+    EXPECT_EQ(peer(""), "127.0.0.1");
+    EXPECT_EQ(peer("192.0.2.1"), "192.0.2.1");
+    EXPECT_EQ(peer("203.0.113.9, 192.0.2.1, 10.0.0.3"), "192.0.2.1");
+    EXPECT_EQ(peer("192.0.2.1, nonsense"), "127.0.0.1");
+    EXPECT_EQ(client_behind("198.51.100.1", "192.0.2.1", config.trusted_proxies), "198.51.100.1");
+    ApiKey key = stored_key({Scope::accounts_read}, {secret_of(text, 1)});
+    key.networks = {*Network::parse("192.0.2.0/24")};
+    config.key_policy.stored = true;
+    start();
+    listener->keys().store({key}, true);
+    const auto status = [&](const std::string& headers) { return answer_to(get("/echo/a", header + headers))->status; };
+    EXPECT_EQ(status(""), 403);
+    EXPECT_EQ(status("X-Forwarded-For: 192.0.2.9\r\n"), 200);
+    // What a client sends itself stands before what the proxy adds.
+    EXPECT_EQ(status("X-Forwarded-For: 192.0.2.9\r\nX-Forwarded-For: 203.0.113.1\r\n"), 403);
+}
+
+}  // namespace
+}  // namespace ledgerline::http

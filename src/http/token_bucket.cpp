@@ -1,0 +1,22 @@
+#include "http/token_bucket.h"
+
+#include <algorithm>
+
+namespace ledgerline::http {
+
+std::optional<TokenBucket::Full> TokenBucket::take(std::int64_t tokens, SteadyTime now_time) {
+    if (per_second_ == 0 || tokens == 0) return std::nullopt;
+    const std::int64_t interval = std::nano::den / per_second_, capacity = interval * per_second_;
+    const std::int64_t now = nanoseconds(now_time.time_since_epoch()).count();
+    const std::int64_t needed = interval * std::min(tokens, per_second_);
+    std::int64_t full_at = full_at_.load(std::memory_order_relaxed);
+    while (true) {
+        const std::int64_t base = std::max(full_at, now);
+        const std::int64_t missing = base + needed - now - capacity;
+        if (missing > 0) return Full{nanoseconds(missing), per_second_};
+        if (full_at_.compare_exchange_weak(full_at, base + interval * tokens, std::memory_order_relaxed))
+            return std::nullopt;
+    }
+}
+
+}  // namespace ledgerline::http

@@ -74,16 +74,17 @@ ORDER BY 1
 -- name: window_accounts
 -- args: account_ids uuid[], lane int4, after_seq int8
 -- row: account_id uuid, currency text, status text, min_balance_cents int8, max_balance_cents int8?, balance_cents int8,
---   changed bool
--- The accounts of a window: those of them that are in this lane, with the balance after their last decision before it, and
--- with their settings of now. changed: these were others once.
+--   held_cents int8, changed bool
+-- The accounts of a window: those of them that are in this lane, with what their last decision before it left, and with
+-- their settings of now. changed: these were others once.
 SELECT i.account_id, s.currency, s.status, s.min_balance_cents, s.max_balance_cents,
-       coalesce(d.balance_after_cents, 0) AS balance_cents,
+       coalesce(d.balance_after_cents, 0) AS balance_cents, coalesce(d.held_after_cents, 0) AS held_cents,
        EXISTS (SELECT FROM account_changes WHERE account_id = i.account_id) AS changed
 FROM unnest($1::uuid[]) i (account_id)
      CROSS JOIN LATERAL (SELECT currency, status, min_balance_cents, max_balance_cents FROM account_settings
                          WHERE id = i.account_id AND lane = $2 LIMIT 1) s
-     LEFT JOIN LATERAL (SELECT balance_after_cents FROM decisions WHERE account_id = i.account_id AND seq <= $3
+     LEFT JOIN LATERAL (SELECT balance_after_cents, held_after_cents FROM decisions
+                        WHERE account_id = i.account_id AND seq <= $3
                         ORDER BY seq DESC LIMIT 1) d ON true
 
 -- name: window_changes
@@ -302,21 +303,14 @@ LIMIT $1
 
 -- name: balances
 -- args: after_id uuid, rows_max int8
--- row: account_id uuid, lane int4, balance_cents int8, lane_exists bool, decided_lane int4?, decided_seq int8?,
---   held_cents int8, open_cents int8
--- A window of the accounts, by their ids. decided_*: the place of the account's latest decision. held: as that says; open:
--- as the account's open holds make it.
+-- row: account_id uuid, lane int4, balance_cents int8, lane_exists bool, decided_lane int4?
+-- A window of the accounts, by their ids. decided_lane: that of the account's latest decision.
 SELECT a.id AS account_id, a.lane, coalesce(d.balance_after_cents, 0) AS balance_cents,
-       i.lane IS NOT NULL AS lane_exists, d.lane AS decided_lane, d.seq AS decided_seq,
-       coalesce(d.held_after_cents, 0) AS held_cents, o.cents AS open_cents
+       i.lane IS NOT NULL AS lane_exists, d.lane AS decided_lane
 FROM (SELECT id, lane FROM account_settings WHERE id > $1 ORDER BY id LIMIT $2) a
      LEFT JOIN lane_intake i ON i.lane = a.lane
-     LEFT JOIN LATERAL (SELECT lane, seq, balance_after_cents, held_after_cents FROM decisions WHERE account_id = a.id
+     LEFT JOIN LATERAL (SELECT lane, balance_after_cents FROM decisions WHERE account_id = a.id
                         ORDER BY seq DESC LIMIT 1) d ON true
-     CROSS JOIN LATERAL (
-         SELECT coalesce(sum(s.amount_cents - s.captured_after_cents - s.released_after_cents), 0)::bigint AS cents
-         FROM accepted h CROSS JOIN LATERAL (SELECT * FROM hold_steps WHERE hold_id = h.id ORDER BY seq DESC LIMIT 1) s
-         WHERE h.account_id = a.id AND h.type = 'HOLD') o
 ORDER BY a.id
 
 -- name: wrong_changes
@@ -385,6 +379,17 @@ FROM (SELECT id, account_id, lane, seq, created_at, terms FROM accepted WHERE ty
      LEFT JOIN LATERAL (SELECT state FROM hold_steps WHERE hold_id = h.id ORDER BY seq DESC LIMIT 1) s ON true
      LEFT JOIN lane_cursors c ON c.lane = h.lane AND c.applied_seq = c.last_seq
 ORDER BY h.id
+
+-- name: missing_steps
+-- args: lane int4, after_seq int8, last_seq int8
+-- row: seq int8, transaction_id uuid
+-- Decisions of a window that change what is held, but are no step of any hold.
+SELECT d.seq, d.transaction_id
+FROM decisions d
+     LEFT JOIN LATERAL (SELECT coalesce(parent_id, id) AS hold_id FROM accepted WHERE id = d.transaction_id LIMIT 1) t
+               ON true
+WHERE d.lane = $1 AND d.seq > $2 AND d.seq <= $3 AND d.held_delta_cents <> 0
+  AND NOT EXISTS (SELECT FROM hold_steps WHERE hold_id = t.hold_id AND seq = d.seq AND transaction_id = d.transaction_id)
 
 -- name: hold_steps
 -- args: after_id uuid, after_seq int8, rows_max int8

@@ -22,6 +22,7 @@ struct AuditedSettings {
 struct AuditedAccount {
     Uuid id;
     std::int64_t balance_cents = 0;  // after its last decision before the window
+    std::int64_t held_cents = 0;     // likewise
     std::string currency;
     AuditedSettings settings{};  // of now
     // What they were before each change since the window began, in the order of the changes.

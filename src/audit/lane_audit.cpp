@@ -26,14 +26,14 @@ void LaneAudit::begin_window(std::span<const AuditedAccount> accounts) {
     accounts_.clear();
     for (const AuditedAccount& account : accounts) {
         const auto deviation = deviations_.find(account.id);
-        accounts_.try_emplace(account.id, Running{account, account.balance_cents,
+        accounts_.try_emplace(account.id, Running{account, account.balance_cents, account.held_cents,
                                                   deviation == deviations_.end() ? 0 : deviation->second});
     }
 }
 
 void LaneAudit::take_decision_without_place(std::int64_t seq, const AuditedDecision& decision) {
     report_.violate(Check::outcomes, {lane_, seq, decision.transaction_id.to_string(), "the decision has no event"});
-    remember_balance(decision);
+    remember(decision);
 }
 
 void LaneAudit::take(const AuditedPlace& place) {
@@ -48,7 +48,7 @@ void LaneAudit::take(const AuditedPlace& place) {
             report_.examine(Check::settled);
             check_decided(place, *running);
         }
-        if (place.decision) remember_balance(*place.decision);
+        if (place.decision) remember(*place.decision);
     }
 }
 
@@ -153,6 +153,7 @@ void LaneAudit::check_decided(const AuditedPlace& place, Running& running) {
     else
         check_parked(place);
     check_balance_after(place, running);
+    check_held_after(place, running);
 }
 
 void LaneAudit::check_parked(const AuditedPlace& place) {
@@ -232,9 +233,21 @@ void LaneAudit::check_balance_after(const AuditedPlace& place, Running& running)
         deviations_[place.account_id] = deviation;
 }
 
-void LaneAudit::remember_balance(const AuditedDecision& decision) {
+// Each decision against the account's decision before it: the steps of holds are checked by their own keys.
+void LaneAudit::check_held_after(const AuditedPlace& place, const Running& running) {
+    const AuditedDecision& decision = *place.decision;
+    const std::int64_t held_cents =
+        add(running.told_held_cents, decision.kind == "POSTED" ? decision.held_delta_cents : 0);
+    if (decision.held_after_cents != held_cents)
+        report(Check::holds, place, place.transaction_id,
+               fmt::format("held_after is {}, but the holds make {}", decision.held_after_cents, held_cents));
+}
+
+void LaneAudit::remember(const AuditedDecision& decision) {
     const auto running = accounts_.find(decision.account_id);
-    if (running != accounts_.end()) running->second.told_cents = decision.balance_after_cents;
+    if (running == accounts_.end()) return;
+    running->second.told_cents = decision.balance_after_cents;
+    running->second.told_held_cents = decision.held_after_cents;
 }
 
 void LaneAudit::finish() { report_gap(last_seq_ + 1); }

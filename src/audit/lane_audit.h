@@ -38,6 +38,7 @@ private:
     struct Running {
         AuditedAccount account;
         std::int64_t told_cents = 0;  // by the account's latest decision
+        std::int64_t told_held_cents = 0;
         std::int64_t deviation_cents = 0;
         std::int64_t sum_cents() const;  // of the entries so far
     };
@@ -59,7 +60,8 @@ private:
     void check_entry(const AuditedPlace& place, const Running& running, const AuditedSettings& settings);
     void check_refusal(const AuditedPlace& place, const Running& running, const AuditedSettings& settings);
     void check_balance_after(const AuditedPlace& place, Running& running);
-    void remember_balance(const AuditedDecision& decision);
+    void check_held_after(const AuditedPlace& place, const Running& running);
+    void remember(const AuditedDecision& decision);
 
     const int lane_;
     const std::int64_t last_seq_;

@@ -52,19 +52,15 @@ Result<void> TableAudit::check_accounts() {
 
 void TableAudit::check_account(const sql::AuditBalances::Row& account) {
     report_.examine(Check::balances);
-    const auto say = [&](Check check, std::int64_t seq, std::string detail) {
-        report_.violate(check, {account.lane, seq, account.account_id.to_string(), std::move(detail)});
+    const auto say = [&](std::string detail) {
+        report_.violate(Check::balances, {account.lane, 0, account.account_id.to_string(), std::move(detail)});
     };
-    if (!account.lane_exists) say(Check::balances, 0, "the account's lane does not exist");
+    if (!account.lane_exists) say("the account's lane does not exist");
     if (account.decided_lane && account.decided_lane != account.lane)
-        say(Check::balances, 0, fmt::format("the account's latest decision is in lane {}", *account.decided_lane));
+        say(fmt::format("the account's latest decision is in lane {}", *account.decided_lane));
     if (const auto deviation = deviations_.find(account.account_id); deviation != deviations_.end())
-        say(Check::balances, 0,
-            fmt::format("the account's balance is {}, but its entries make {}", account.balance_cents,
+        say(fmt::format("the account's balance is {}, but its entries make {}", account.balance_cents,
                         account.balance_cents - deviation->second));
-    if (account.held_cents != account.open_cents)
-        say(Check::holds, account.decided_seq.value_or(0),
-            fmt::format("the account holds {}, but its open holds make {}", account.held_cents, account.open_cents));
 }
 
 Result<void> TableAudit::check_changes(const Uuid& after, const Uuid& last) {

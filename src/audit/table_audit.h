@@ -1,5 +1,5 @@
-// TableAudit: the checks that go by the keys of a table and not by a lane's sequence: accounts with their balances,
-// holds and changes; holds; the steps of holds and of reversals. Each statement reads one window.
+// TableAudit: the checks that go by the keys of a table and not by a lane's sequence: accounts with their balances
+// and changes; holds; the steps of holds and of reversals. Each statement reads one window.
 #pragma once
 
 #include <concepts>

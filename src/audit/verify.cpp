@@ -69,7 +69,7 @@ private:
         ahead(applied, "applied_seq");
     }
 
-    // Up to four statements tell about the places of a window: each is one snapshot, and a check compares only what
+    // Several statements tell about the places of a window: each is one snapshot, and a check compares only what
     // one of them read, or rows that never change.
     Result<void> read_window(const sql::AuditPlaces& window, LaneAudit& audit) {
         LEDGERLINE_TRY(const auto rows, connection_.query(window));
@@ -92,6 +92,8 @@ private:
             report_.examine(Check::links, linked);
             LEDGERLINE_CHECK(check_links(window));
         }
+        if (any([](const auto& row) { return row.held_delta_cents.value_or(0) != 0; }))
+            LEDGERLINE_CHECK(find_missing_steps(window));
         LEDGERLINE_CHECK(read_accounts(window, rows, audit));
         for (const auto& row : rows) {
             auto place = place_of(row);
@@ -123,6 +125,7 @@ private:
         for (const auto& row : read)
             accounts.push_back({.id = row.account_id,
                                 .balance_cents = row.balance_cents,
+                                .held_cents = row.held_cents,
                                 .currency = row.currency,
                                 .settings = {row.status, row.min_balance_cents, row.max_balance_cents}});
         if (std::ranges::any_of(read, &sql::AuditWindowAccounts::Row::changed))
@@ -147,6 +150,15 @@ private:
                        connection_.query(sql::AuditWrongLinks{window.lane, window.after_seq, window.last_seq}));
         for (const auto& row : wrong)
             report_.violate(Check::links, {window.lane, row.seq, row.transaction_id.to_string(), row.detail});
+        return {};
+    }
+
+    Result<void> find_missing_steps(const sql::AuditPlaces& window) {
+        LEDGERLINE_TRY(const auto missing,
+                       connection_.query(sql::AuditMissingSteps{window.lane, window.after_seq, window.last_seq}));
+        for (const auto& row : missing)
+            report_.violate(Check::holds, {window.lane, row.seq, row.transaction_id.to_string(),
+                                           "what is held changes here without a step of a hold"});
         return {};
     }
 

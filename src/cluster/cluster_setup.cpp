@@ -1,5 +1,6 @@
 #include "cluster/cluster_setup.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -22,6 +23,7 @@ namespace {
 constexpr std::string_view kMakingPrefix = "postgres.making-";
 // How often to check whether initdb has ended or should be cancelled.
 constexpr milliseconds kLookInterval{100};
+constexpr milliseconds kAskTimeout{10'000};
 
 void remove_half_made(const ClusterPaths& paths) {
     std::error_code ignored;
@@ -114,7 +116,22 @@ Result<void> create_cluster(const ClusterPaths& paths, const PostgresBinaries& b
     return sync_directory(paths.data_dir);
 }
 
+bool has_lz4(const ClusterPaths& paths, const PostgresBinaries& binaries, const OsUser* user) {
+    ProgramStart start;
+    start.arguments = {binaries.directory / "postgres", "-D", paths.cluster,    "-c",
+                       "wal_compression=lz4",           "-C", "wal_compression"};
+    start.environment = postgres_environment();
+    start.user = user;
+    start.death_signal = SIGKILL;
+    start.output = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
+    if (start.output < 0) return false;
+    auto asked = ChildProcess::start(start);
+    close(start.output);
+    return asked && asked->wait(kAskTimeout) && asked->succeeded();
+}
+
 Result<void> write_settings(const ClusterPaths& paths, const OsUser* user, const ClusterSettings& settings) {
+    const ClusterSizes& sizes = settings.sizes;
     const std::string text = fmt::format(
         R"(# Written by ledgerline at every start. For your own settings use ALTER SYSTEM SET, which takes precedence.
 cluster_name = '{}'
@@ -127,19 +144,21 @@ fsync = {}
 full_page_writes = on
 password_encryption = 'scram-sha-256'
 
-# Sized for a small machine that also runs ledgerline.
-shared_buffers = '256MB'
+# Sized for this machine, which also runs ledgerline.
+shared_buffers = '{}MB'
+effective_cache_size = '{}MB'
 work_mem = '16MB'
-maintenance_work_mem = '128MB'
+maintenance_work_mem = '{}MB'
 max_parallel_workers_per_gather = 0
 jit = off
 random_page_cost = 1.1
 
 # Few checkpoints: after each, every changed page is written to the log in full.
-wal_compression = on
+wal_compression = {}
+wal_buffers = '{}MB'
 checkpoint_timeout = '15min'
-max_wal_size = '2GB'
-min_wal_size = '256MB'
+max_wal_size = '{}MB'
+min_wal_size = '{}MB'
 
 autovacuum_naptime = '10s'
 log_timezone = 'UTC'
@@ -147,7 +166,9 @@ timezone = 'UTC'
 log_line_prefix = '%m [%p] '
 log_checkpoints = off
 )",
-        paths.cluster_name, paths.socket_dir.string(), settings.connections_max, settings.durable ? "on" : "off");
+        paths.cluster_name, paths.socket_dir.string(), settings.connections_max, settings.durable ? "on" : "off",
+        sizes.shared_buffers, sizes.effective_cache, sizes.maintenance_work, settings.lz4 ? "lz4" : "on",
+        sizes.wal_buffers, sizes.max_wal, sizes.max_wal / 8);
     return write_private_file(paths.cluster / "postgresql.conf", text, user);
 }
 

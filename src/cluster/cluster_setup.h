@@ -9,6 +9,7 @@
 #include "base/random.h"
 #include "base/result.h"
 #include "cluster/cluster_files.h"
+#include "cluster/cluster_sizes.h"
 #include "cluster/os_user.h"
 #include "cluster/postgres_binaries.h"
 
@@ -17,6 +18,8 @@ namespace ledgerline::cluster {
 struct ClusterSettings {
     unsigned connections_max = 100;
     bool durable = true;  // false: no fsync
+    ClusterSizes sizes{};
+    bool lz4 = false;  // the log is compressed with it; false: with PostgreSQL's own, slower method
 };
 
 // The environment of PostgreSQL's programs: nothing from ours may change what they do, except where their libraries are
@@ -37,6 +40,9 @@ struct InitdbConfig {
 // data_dir_unusable, and start_cancelled (retry).
 Result<void> create_cluster(const ClusterPaths& paths, const PostgresBinaries& binaries, const OsUser* user,
                             Random& random, const InitdbConfig& config);
+
+// Whether this PostgreSQL was built with lz4. The cluster exists.
+bool has_lz4(const ClusterPaths& paths, const PostgresBinaries& binaries, const OsUser* user);
 
 // Rewrites postgresql.conf. ALTER SYSTEM settings are in another file, stay, and take precedence.
 Result<void> write_settings(const ClusterPaths& paths, const OsUser* user, const ClusterSettings& settings);

@@ -115,7 +115,13 @@ Result<std::unique_ptr<PrivateCluster::Running>> PrivateCluster::prepare() {
             {.timeout = config_.init_timeout, .durable = config_.durable, .cancelled = config_.cancelled}));
     }
     LEDGERLINE_CHECK(choose_socket_dir(paths, os_user));
-    LEDGERLINE_CHECK(write_settings(paths, os_user, {config_.connections_max, config_.durable}));
+    const ClusterSettings settings{.connections_max = config_.connections_max,
+                                   .durable = config_.durable,
+                                   .sizes = sizes_for(sizes_of_machine(paths.data_dir)),
+                                   .lz4 = has_lz4(paths, binaries, os_user)};
+    LEDGERLINE_CHECK(write_settings(paths, os_user, settings));
+    tell(config_, fmt::format("sized for this machine: {}, wal_compression {}", describe(settings.sizes),
+                              settings.lz4 ? "lz4" : "on"));
     LEDGERLINE_TRY(auto password, read_small_file(paths.password));
     return std::make_unique<Running>(
         Running{std::move(lock), std::move(paths), std::move(user), std::move(binaries), std::move(password)});

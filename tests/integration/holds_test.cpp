@@ -253,13 +253,16 @@ TEST_F(Holds, ThatDoNotAddUpAreFoundByVerify) {
     };
     pipeline_.database().run("ALTER TABLE hold_steps DISABLE TRIGGER immutable");
     pipeline_.database().run("UPDATE hold_steps SET captured_after_cents = 3 WHERE captured_after_cents = 2");
-    EXPECT_EQ(found(), 2) << "the step, and what the account holds";
+    EXPECT_EQ(found(), 1) << "the step changes less than its decision";
     pipeline_.database().run(
         "UPDATE hold_steps SET captured_after_cents = 1, released_after_cents = 1 "
         "WHERE captured_after_cents = 3");
     EXPECT_EQ(found(), 1) << "as much is held, but another amount was captured";
     pipeline_.database().run("DELETE FROM hold_steps WHERE captured_after_cents = 1");
-    EXPECT_EQ(found(), 1) << "the account holds less than its hold";
+    EXPECT_EQ(found(), 1) << "the decision has no step";
+    pipeline_.database().run("ALTER TABLE decisions DISABLE TRIGGER immutable");
+    pipeline_.database().run("UPDATE decisions SET held_after_cents = held_after_cents + 1 WHERE held_after_cents = 3");
+    EXPECT_EQ(found(), 2) << "and the account holds more than its holds make";
 }
 
 // What only the worker can know: captures that were all accepted while the hold still had enough.

@@ -1,6 +1,7 @@
 #include "cluster/private_cluster.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <poll.h>
@@ -16,6 +17,7 @@
 #include "cluster/child_process.h"
 #include "cluster/cluster_files.h"
 #include "cluster/cluster_processes.h"
+#include "cluster/cluster_sizes.h"
 #include "cluster/postgres_binaries.h"
 #include "lab/test_database.h"
 
@@ -114,6 +116,26 @@ protected:
     test::TempDir temp_;
     SystemRandom random_;
 };
+
+TEST_F(PrivateClusterTest, IsSizedForTheMachine) {
+    PrivateClusterConfig told = config();
+    std::string progress;
+    told.on_progress = [&](std::string_view text) { (progress += text) += '\n'; };
+    PrivateCluster cluster(told, random_);
+    const auto started = cluster.start();
+    ASSERT_TRUE(started) << started.error().message;
+    const ClusterSizes sizes = sizes_for(sizes_of_machine(dir()));
+    const auto mib = [&](const char* setting) {
+        return std::stoll(
+            value_of(cluster.url(), fmt::format("SELECT pg_size_bytes(current_setting('{}')) >> 20", setting)));
+    };
+    EXPECT_EQ(mib("shared_buffers"), sizes.shared_buffers);
+    EXPECT_EQ(mib("effective_cache_size"), sizes.effective_cache);
+    EXPECT_EQ(mib("wal_buffers"), sizes.wal_buffers);
+    EXPECT_EQ(value_of(cluster.url(), "SHOW wal_compression"), "lz4") << "Debian's PostgreSQL has it";
+    EXPECT_THAT(progress, HasSubstr(fmt::format("shared_buffers {} MB", sizes.shared_buffers)));
+    EXPECT_THAT(progress, HasSubstr("wal_compression lz4"));
+}
 
 TEST_F(PrivateClusterTest, IsDurableChecksummedAndLocal) {
     auto durable = config();

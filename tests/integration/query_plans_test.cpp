@@ -367,6 +367,30 @@ TEST_P(QueryPlans, OfTheWorkerAndThePublisher) {
     expect_bounded(sql::PublishBacklog::statement, "");
 }
 
+// Windows as verify reads them, smaller ones.
+TEST_P(QueryPlans, OfVerify) {
+    for (const std::string window : {"0, 0, 1000", "0, 5000, 6000"}) {
+        for (const auto& statement :
+             {sql::AuditPlaces::statement, sql::AuditLetters::statement, sql::AuditWrongLinks::statement,
+              sql::AuditMissingSteps::statement, sql::AuditLettersWithoutPlace::statement})
+            expect_bounded(statement, window);
+        expect_bounded(sql::AuditTransfers::statement, window + ", 1000000, 1000000");
+        const std::string lane_and_seq = window.substr(0, window.rfind(','));
+        const std::string accounts = array("SELECT id FROM account_settings WHERE lane = 0 ORDER BY id", "uuid");
+        expect_bounded(sql::AuditWindowAccounts::statement, accounts + ", " + lane_and_seq);
+        expect_bounded(sql::AuditWindowChanges::statement, accounts + lane_and_seq.substr(1));
+    }
+    const std::string first = "'00000000-0000-0000-0000-000000000000'";
+    for (const std::string& after : {first, std::string(kAccount)}) {
+        expect_bounded(sql::AuditBalances::statement, after + ", 100");
+        expect_bounded(sql::AuditWrongChanges::statement,
+                       after + ", '00000000-0000-7000-8000-000000000040'::uuid, 100");
+        expect_bounded(sql::AuditHolds::statement, after + ", 1000");
+        expect_bounded(sql::AuditHoldSteps::statement, after + ", 0, 1000");
+        expect_bounded(sql::AuditReversalSteps::statement, after + ", 0, 1000");
+    }
+}
+
 TEST_P(QueryPlans, OfPlainSelectsOnTheTransactions) {
     for (const std::string& filter :
          {fmt::format("id = {}", kTransaction), fmt::format("account_id = {}", kAccount),

@@ -36,6 +36,7 @@ void declare_transactions(Command& parent, const roles::Environment& environment
 void declare_holds(Command& parent, const roles::Environment& environment);
 void declare_dead_letters(Command& parent, const roles::Environment& environment);
 void declare_lanes(Command& parent, const roles::Environment& environment);
+void declare_profiles(Command& parent, const roles::Environment& environment);
 void declare_top(Command& parent, const roles::Environment& environment);
 void declare_health(Command& parent, const roles::Environment& environment);
 void declare_database_url(Command& parent, const roles::Environment& environment);

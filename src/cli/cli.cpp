@@ -75,6 +75,7 @@ int run(const roles::Environment& environment, int argc, const char* const* argv
     declare_audit(root, environment);
     declare_lanes(root, environment);
     declare_top(root, environment);
+    declare_profiles(root, environment);
     declare_health(root, environment);
     declare_database_url(root, environment);
     declare_sample(root, environment);

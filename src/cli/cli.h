@@ -39,6 +39,7 @@ void declare_events(Command& parent, const roles::Environment& environment);
 void declare_keys(Command& parent, const roles::Environment& environment);
 void declare_audit(Command& parent, const roles::Environment& environment);
 void declare_lanes(Command& parent, const roles::Environment& environment);
+void declare_profiles(Command& parent, const roles::Environment& environment);
 void declare_top(Command& parent, const roles::Environment& environment);
 void declare_health(Command& parent, const roles::Environment& environment);
 void declare_database_url(Command& parent, const roles::Environment& environment);

@@ -90,7 +90,9 @@ std::string wrapped(const std::string& text, std::size_t width) {
     std::string out;
     std::size_t line = 0;
     for (std::size_t at = 0; at < text.size();) {
-        const std::size_t end = std::min(text.find(' ', at), text.size());
+        std::size_t end = std::min(text.find(' ', at), text.size());
+        // "env: NAME" stays together.
+        if (end < text.size() && text[end - 1] == ':') end = std::min(text.find(' ', end + 1), text.size());
         if (line > 0 && line + 1 + (end - at) > width) out += '\n', line = 0;
         if (line > 0) out += ' ', ++line;
         out.append(text, at, end - at);

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "base/uuid.h"
 #include "base/wakeup.h"
+#include "cli/profile.h"
 #include "roles/config_file.h"
 #include "roles/exit_code.h"
 
@@ -18,7 +19,6 @@ constexpr milliseconds kUnknownPause{100};  // before a request is repeated, unl
 constexpr milliseconds kTimeoutMin{100};
 constexpr milliseconds kTimeoutMax{600'000};
 constexpr milliseconds kRetryAfterMax{300'000};
-constexpr const char* kKeyVariable = "LEDGERLINE_API_KEY";
 constexpr std::size_t kDetailBytesMax = 1000;  // of a server's text in a message
 
 std::unexpected<Error> unusable_key(const std::string& source, const std::string& why) {
@@ -41,23 +41,28 @@ Result<std::string> read_api_key(const std::string& path) {
         LEDGERLINE_TRY(const std::string text, roles::read_config_file("--api-key-file", path));
         return checked_key(text.substr(0, text.find('\n')), "--api-key-file " + path);
     }
-    const char* key = std::getenv(kKeyVariable);
+    const char* key = std::getenv(api_key_variable);
     if (!key || !*key) return "";
-    return checked_key(key, kKeyVariable);
+    return checked_key(key, api_key_variable);
 }
 
 }  // namespace
 
 void declare_server_options(Command& command, ServerOptions& options) {
-    command.option({"--url", "URL", "The server's address"}, options.url);
+    command.option({"--url", "URL", "The server's address; without it the profile's, or http://127.0.0.1:8080"},
+                   options.url);
     declare_key_options(command, options);
 }
 
 void declare_key_options(Command& command, ServerOptions& options) {
+    command.option({"--profile", "NAME", "The server of that profile, in place of the one in use"}, options.profile);
+    command.alternatives("--url", "--profile");
     command.option({"--api-key-file", "FILE",
                     "File with the API key in its first line; without it the key is read from the variable "
                     "LEDGERLINE_API_KEY"},
                    options.api_key_file);
+    command.option({"--ca-file", "FILE", "File with the certificates to trust, in PEM, in place of the system's"},
+                   options.ca_file);
     command.option({"--timeout", "TIME", "How long one call may take"}, options.timeout, kTimeoutMin, kTimeoutMax);
 }
 
@@ -81,14 +86,18 @@ Error Answer::error(std::string_view server) const {
             fmt::format("{} answered {} without saying why: is this a Ledgerline server?", server, status)};
 }
 
-Server::Server(const http::BaseUrl& base, std::string api_key, milliseconds timeout)
-    : url_(base.to_string()), api_key_(std::move(api_key)), timeout_(timeout), client_(base) {}
+Server::Server(const http::BaseUrl& base, std::string api_key, const ServerOptions& options)
+    : url_(base.to_string()),
+      api_key_(std::move(api_key)),
+      timeout_(options.timeout),
+      client_(base, {.ca_file = options.ca_file}) {}
 
-Result<Server> Server::open(const ServerOptions& options) {
+Result<Server> Server::open(const ServerOptions& given) {
+    LEDGERLINE_TRY(const ServerOptions options, with_profile(given));
     auto base = http::BaseUrl::parse(options.url);
     if (!base) return failure(Disposition::refuse, std::string(roles::bad_usage), "--url: " + base.error().message);
     LEDGERLINE_TRY(std::string key, read_api_key(options.api_key_file));
-    return Server(*base, std::move(key), options.timeout);
+    return Server(*base, std::move(key), options);
 }
 
 Result<http::ClientResponse> Server::exchange(http::ClientRequest request) {

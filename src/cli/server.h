@@ -15,14 +15,17 @@
 namespace ledgerline::cli {
 
 struct ServerOptions {
-    std::string url = "http://127.0.0.1:8080";
-    std::string api_key_file;
+    std::string url{};      // "": the profile's
+    std::string profile{};  // "": the current one, or else a server on this machine
+    std::string api_key_file{};
+    std::string ca_file{};
     milliseconds timeout{30'000};  // per call
 };
 
-// --url, --api-key-file and --timeout. The key itself may also come from LEDGERLINE_API_KEY, but never from an
-// argument: every user of the machine can read those.
+// --url, --profile, --api-key-file, --ca-file and --timeout. The key itself may also come from LEDGERLINE_API_KEY, but
+// never from an argument: every user of the machine can read those.
 void declare_server_options(Command& command, ServerOptions& options);
+inline constexpr const char* api_key_variable = "LEDGERLINE_API_KEY";
 // The same without --url.
 void declare_key_options(Command& command, ServerOptions& options);
 
@@ -46,7 +49,7 @@ class Server {
 public:
     static constexpr int known_tries_max = 4;
 
-    // Does not connect yet. Error bad_usage: the URL or the key file cannot be used.
+    // Does not connect yet. Error bad_usage: the profile, the URL or the key file cannot be used.
     static Result<Server> open(const ServerOptions& options);
 
     // Any answer that is JSON or not ok(). Errors are those of http::Client, and bad_answer().
@@ -72,6 +75,7 @@ public:
     // proxy may have answered for a server that is away).
     Error bad_answer(std::string_view what) const;
 
+    const std::string& url() const { return url_; }
     void set_timeout(milliseconds timeout) { timeout_ = timeout; }
 
 private:
@@ -80,7 +84,7 @@ private:
     Result<std::vector<Asset>> read_assets();
     Result<json::Value> object_of(Result<Answer> answer, std::string_view member) const;
 
-    Server(const http::BaseUrl& base, std::string api_key, milliseconds timeout);
+    Server(const http::BaseUrl& base, std::string api_key, const ServerOptions& options);
 
     std::string url_;
     std::string api_key_;

@@ -1,8 +1,11 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
+#include <optional>
 
 #include "cli/cli.h"
+#include "cli/keys.h"
 #include "cli/output.h"
 #include "cli/server.h"
 #include "cli/terminal.h"
@@ -16,7 +19,7 @@ namespace {
 constexpr std::size_t kServersMax = 64;
 constexpr milliseconds kIntervalMin{100};
 constexpr milliseconds kIntervalMax{3'600'000};
-constexpr const char* kDefaultUrl = "http://127.0.0.1:8080";
+constexpr milliseconds kKeysEvery{50};  // looked for
 
 struct Options {
     ServerOptions server;  // url is not used
@@ -33,7 +36,7 @@ struct Watched {
 
 Result<std::vector<Watched>> open_servers(const Options& options) {
     std::vector<std::string> urls = options.urls;
-    if (urls.empty()) urls.emplace_back(kDefaultUrl);
+    if (urls.empty()) urls.emplace_back();  // the profile's
     if (urls.size() > kServersMax)
         return failure(Disposition::refuse, std::string(roles::bad_usage),
                        fmt::format("--url: at most {} times", kServersMax));
@@ -42,7 +45,7 @@ Result<std::vector<Watched>> open_servers(const Options& options) {
         ServerOptions each = options.server;
         each.url = url;
         LEDGERLINE_TRY(Server server, Server::open(each));
-        servers.push_back({url, std::move(server)});
+        servers.push_back({server.url(), std::move(server)});
     }
     return servers;
 }
@@ -76,7 +79,7 @@ void show(const roles::Environment& environment, const Options& options, const T
     } else if (environment.out_is_terminal && !options.once) {
         std::vector<std::string> lines = to_lines(view);
         lines.insert(lines.begin(),
-                     {fmt::format("ledgerline top, {}, over {:.1f} s; press Ctrl-C to stop",
+                     {fmt::format("ledgerline top, {}, over {:.1f} s; press q to stop",
                                   format_rfc3339(environment.clock.wall_now()).substr(0, 19), view.seconds),
                       ""});
         environment.out << picture_of(lines, ScreenSize::of_stdout());
@@ -87,13 +90,24 @@ void show(const roles::Environment& environment, const Options& options, const T
     environment.out.flush();
 }
 
+// Whether somebody wants it to end meanwhile.
+bool wait_for_end(milliseconds interval, roles::Interrupts& interrupts, std::optional<Keys>& keys) {
+    for (const SteadyTime end = std::chrono::steady_clock::now() + interval; std::chrono::steady_clock::now() < end;) {
+        const auto left = std::chrono::ceil<milliseconds>(end - std::chrono::steady_clock::now());
+        if (interrupts.wait(keys ? std::min(left, kKeysEvery) : left) || (keys && keys->pressed('q'))) return true;
+    }
+    return false;
+}
+
 // Exit code 0 when at least one server answered the last time.
 Result<int> top(const roles::Environment& environment, const Options& options) {
     LEDGERLINE_TRY(std::vector<Watched> servers, open_servers(options));
     roles::Interrupts interrupts;
+    std::optional<Keys> keys;
+    if (environment.out_is_terminal && !options.once && !options.output.documents()) keys.emplace();
     Look before = look(environment.clock, servers);
     // Also ends when nobody reads the output.
-    while (environment.out && !interrupts.wait(options.interval)) {
+    while (environment.out && !wait_for_end(options.interval, interrupts, keys)) {
         Look after = look(environment.clock, servers);
         show(environment, options, top_view(before, after));
         if (options.once) {
@@ -115,7 +129,7 @@ void declare_top(Command& parent, const roles::Environment& environment) {
     auto options = std::make_shared<Options>();
     options->server.timeout = milliseconds(2000);
     command.option({"--url", "URL",
-                    "The address of an API, publisher or worker; may be repeated. Default: "
+                    "The address of an API, publisher or worker; may be repeated. Without it the profile's, or "
                     "http://127.0.0.1:8080"},
                    options->urls);
     declare_key_options(command, options->server);

@@ -138,6 +138,15 @@ TEST_F(Tls, TrustsTheCertificatesThatTheEnvironmentNames) {
     }
 }
 
+TEST_F(Tls, TrustsTheFileThatItIsGivenInPlaceOfTheEnvironments) {
+    const TlsServer server("IP:127.0.0.1");
+    ::setenv("SSL_CERT_FILE", "/nowhere", 1);
+    const auto answer =
+        Client(*BaseUrl::parse(server.url), {.ca_file = server.certificate_file()}).send({.target = "/"}, kPatience);
+    ASSERT_TRUE(answer) << answer.error().message;
+    EXPECT_EQ(answer->body, "ok");
+}
+
 TEST_F(Tls, RefusesOtherCertificatesBeforeTheRequestIsSent) {
     const TlsServer stranger("IP:127.0.0.1");
     const auto refused = Client(*BaseUrl::parse(stranger.url)).send({.target = "/"}, kPatience);

@@ -1,5 +1,8 @@
 // Logs: one line per event on stderr, JSON for programs or plain text for people. Safe to use from any thread.
 //
+// Plain lines leave out what is empty. That of a request fits 120 columns: method, path, status and duration, and its
+// id only if it was refused.
+//
 // Nobody waits for stderr: a line goes into a queue, and is dropped and counted when the queue is full (LineWriter).
 // Call flush() before ending the process.
 //
@@ -42,9 +45,11 @@ inline constexpr std::size_t queue_bytes_max = 1024 * 1024;
 // How long the process waits at its end for queued lines to be written.
 inline constexpr milliseconds exit_flush_max{1000};
 
-// The defaults until it is called: level info, plain when stderr is a terminal and JSON otherwise, service
-// "ledgerline".
-void configure(Level least, Format format, std::string service);
+// The message of the API's line for each request.
+inline constexpr std::string_view request_answered = "request answered";
+
+// The defaults until it is called: level info, plain when stderr is a terminal and JSON otherwise, role "ledgerline".
+void configure(Level least, Format format, std::string role);
 Format default_format();
 
 // Whether lines of this level are written: check before collecting expensive fields.

@@ -118,7 +118,7 @@ int run_role(const Environment& environment, const RoleStart& start,
     Signals::claim();
     never_wait_for(STDOUT_FILENO);
     never_wait_for(STDERR_FILENO);
-    configure_log(start.log);
+    configure_log(start.log, std::string(start.name));
     int exit_code = exit_ok;
     const auto report = [&](const Error& error) {
         log::print(printable(fmt::format("ledgerline {}: {}", start.name, error.message)));

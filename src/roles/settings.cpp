@@ -19,8 +19,8 @@ log::Format format_of(const std::string& name) {
 
 }  // namespace
 
-void configure_log(const LogSettings& options) {
-    log::configure(level_of(options.level), format_of(options.format), "ledgerline");
+void configure_log(const LogSettings& options, const std::string& role) {
+    log::configure(level_of(options.level), format_of(options.format), role);
 }
 
 }  // namespace ledgerline::roles

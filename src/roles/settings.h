@@ -65,7 +65,7 @@ struct LogSettings {
     std::string format = "auto";
 };
 // Applies them to the process.
-void configure_log(const LogSettings& settings);
+void configure_log(const LogSettings& settings, const std::string& role);
 
 inline constexpr std::uint16_t api_port = 8080;
 inline constexpr std::uint16_t worker_port = 8081;

@@ -6,7 +6,7 @@
 namespace ledgerline::roles {
 namespace {
 
-constexpr http::ClientConfig kCollector{.response_bytes_max = OtlpSender::answer_bytes_max,
+const http::ClientConfig kCollector{.response_bytes_max = OtlpSender::answer_bytes_max,
                                         .cuts_long_responses = true,
                                         .redirects_max = 5,
                                         .connect_max = milliseconds(5000)};

@@ -97,5 +97,14 @@ TEST_F(TerminalHabits, AListIsFollowed) {
     EXPECT_THAT(sh("ledgerline tx list -f --status FAILED").err, HasSubstr("--follow and --status cannot be combined"));
 }
 
+// And gives the terminal back as it was.
+TEST_F(TerminalHabits, QEndsTop) {
+    const Shelled watched = on_terminal(
+        dir_.path(), "$L top --url 127.0.0.1:1 --interval 200ms; echo code $?; stty -a | grep -o '[- ]icanon'", "",
+        "does not answer", "q");
+    EXPECT_THAT(watched.out, HasSubstr("press q to stop"));
+    EXPECT_THAT(watched.out, HasSubstr("code 0\r\n icanon"));
+}
+
 }  // namespace
 }  // namespace ledgerline::test

@@ -38,10 +38,11 @@ log::Field duration_field(SteadyTime::duration duration) {
 void log_answer(const Exchange& exchange, const Response& response, SteadyTime::duration duration) {
     const Request& request = exchange.request;
     // The method is the client's text; the log gets the label, which is bounded.
-    log::write(level_of(exchange, response), "request answered",
+    log::write(level_of(exchange, response), log::request_answered,
                {{"request_id", request.request_id},
                 {"trace_id", request.trace.trace_id},
                 {"method", method_label(request.method)},
+                {"path", exchange.route ? exchange.route->pattern : ""},
                 {"route", route_label(exchange.route)},
                 {"status", response.status},
                 {"key_id", request.key_id()},

@@ -86,7 +86,8 @@ OtlpReceiver::OtlpReceiver() {
                  .handler = [this](const http::Request& request) -> boost::asio::awaitable<http::Response> {
                      co_return take(request);
                  },
-                 .body_bytes_max = kBodyBytesMax});
+                 .body_bytes_max = kBodyBytesMax,
+                 .scope = http::Scope::open});
     http::ListenerConfig config;
     config.port = 0;
     config.threads = 1;

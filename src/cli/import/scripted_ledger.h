@@ -93,7 +93,7 @@ private:
         auto handler = [this, call](const http::Request& request) -> boost::asio::awaitable<http::Response> {
             co_return (this->*call)(request);
         };
-        router_.add({"POST", pattern, name, std::move(handler), kBodyBytesMax, false});
+        router_.add({"POST", pattern, name, std::move(handler), kBodyBytesMax, http::Scope::open});
     }
 
     static http::Response answer(int status, const json::Value& body) {

@@ -17,11 +17,13 @@ namespace ledgerline::cli {
 struct ServerOptions {
     std::string url = "http://127.0.0.1:8080";
     std::string api_key_file;
-    milliseconds timeout{30'000};  // per call
+    std::string ca_file{};
+    std::string certificate_file{}, key_file{};  // shown to a server that asks for one
+    milliseconds timeout{30'000};                // per call
 };
 
-// --url, --api-key-file and --timeout. The key itself may also come from LEDGERLINE_API_KEY, but never from an
-// argument: every user of the machine can read those.
+// --url, --api-key-file, --ca-file, --cert-file, --key-file and --timeout. The key itself may also come from
+// LEDGERLINE_API_KEY, but never from an argument: every user of the machine can read those.
 void declare_server_options(Command& command, ServerOptions& options);
 // The same without --url.
 void declare_key_options(Command& command, ServerOptions& options);
@@ -80,7 +82,7 @@ private:
     Result<std::vector<Asset>> read_assets();
     Result<json::Value> object_of(Result<Answer> answer, std::string_view member) const;
 
-    Server(const http::BaseUrl& base, std::string api_key, milliseconds timeout);
+    Server(const http::BaseUrl& base, std::string api_key, const ServerOptions& options);
 
     std::string url_;
     std::string api_key_;

@@ -91,7 +91,7 @@ private:
 };
 
 Client::Impl::Impl(const std::string& to, ClientConfig how)
-    : url(to), facts(facts_of(to)), config(how), curl((initialize_curl(), curl_easy_init())) {
+    : url(to), facts(facts_of(to)), config(std::move(how)), curl((initialize_curl(), curl_easy_init())) {
     LEDGERLINE_ASSERT(curl);
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, reason.data());
     curl_easy_setopt(curl, CURLOPT_USERAGENT, "ledgerline");
@@ -122,6 +122,13 @@ Client::Impl::Impl(const std::string& to, ClientConfig how)
         if (const char* file = std::getenv(variable); file && *file) curl_easy_setopt(curl, CURLOPT_CAINFO, file);
     if (const char* folder = std::getenv("SSL_CERT_DIR"); folder && *folder)
         curl_easy_setopt(curl, CURLOPT_CAPATH, folder);
+    if (!config.certificate_file.empty()) {
+        curl_easy_setopt(curl, CURLOPT_SSLCERT, config.certificate_file.c_str());
+        curl_easy_setopt(curl, CURLOPT_SSLKEY, config.key_file.c_str());
+    }
+    if (config.ca_file.empty()) return;
+    curl_easy_setopt(curl, CURLOPT_CAINFO, config.ca_file.c_str());
+    curl_easy_setopt(curl, CURLOPT_CAPATH, nullptr);
 }
 
 // Callbacks -----------------------------------------------------------------------------------------------------------
@@ -248,7 +255,7 @@ std::string Client::Impl::reason_of(CURLcode code) const {
     return facts.is_this_machine ? message : text + " (" + message + ")";
 }
 
-Client::Client(const std::string& url, ClientConfig config) : impl_(std::make_unique<Impl>(url, config)) {}
+Client::Client(const std::string& url, ClientConfig config) : impl_(std::make_unique<Impl>(url, std::move(config))) {}
 Client::~Client() = default;
 Client::Client(Client&&) noexcept = default;
 Client& Client::operator=(Client&&) noexcept = default;

@@ -24,6 +24,7 @@ struct Request {
     std::string body;
     std::string request_id;       // our own, or the client's X-Request-Id if that is harmless
     std::string key_fingerprint;  // of the API key that admitted it: 12 hex digits; "" if the server has no keys
+    bool is_secure = false;       // it came by TLS
     TraceContext trace;           // of this request's span, in the client's trace or a new one
     SteadyTime received_at;
 

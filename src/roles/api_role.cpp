@@ -1,5 +1,6 @@
 #include <optional>
 
+#include "api/card_numbers.h"
 #include "intake/pg_intake_store.h"
 #include "roles/api_server.h"
 #include "roles/assets_file.h"
@@ -9,8 +10,9 @@
 namespace ledgerline::roles {
 namespace {
 
-Result<void> run(RoleProcess& process, const ApiSettings& options, const ApiKeysFile& keys) {
+Result<void> run(RoleProcess& process, const ApiSettings& options, const ApiKeysFile& keys, const http::TlsFiles& tls) {
     ApiServer server(process, keys);
+    if (!tls.empty()) LEDGERLINE_CHECK(server.use_tls(tls));
     LEDGERLINE_TRY(const int lanes, prepare_database(process, options.database_url, options.timeouts.startup,
                                                      Schema::must_be_current, {intake::can_accept}));
 
@@ -32,21 +34,26 @@ Result<void> run(RoleProcess& process, const ApiSettings& options, const ApiKeys
 
 int run_api(const Environment& environment, const ApiSettings& options) {
     ApiKeysFile keys;
+    http::TlsFiles tls;
     const auto check = [&](bool only_loopback) -> Result<void> {
         LEDGERLINE_TRY(keys, admitted_keys(options.admission, options.listen.host, only_loopback));
+        LEDGERLINE_TRY(tls, checked_tls_files(options.tls, environment.clock));
         LEDGERLINE_CHECK(use_assets_file(options.assets.file));
+        api::refuse_card_numbers(options.admission.refuse_card_numbers);
         return options.kafka.brokers.empty() ? Result<void>() : bus::check_kafka_client(options.kafka);
     };
-    return run_role(
-        environment,
-        {.name = "api",
-         .log = options.log,
-         .listen = options.listen,
-         .timeouts = options.timeouts,
-         .shutdown_max = options.timeouts.drain + shutdown_slack,
-         .check = check,
-         .rights = rights_plan(options.rights, options.database_url, options.kafka, options.admission.api_keys_file)},
-        [&](RoleProcess& process) { return run(process, options, keys); });
+    RightsPlan rights =
+        rights_plan(options.rights, options.database_url, options.kafka, options.admission.api_keys_file);
+    add_files(options.tls, rights);
+    return run_role(environment,
+                    {.name = "api",
+                     .log = options.log,
+                     .listen = options.listen,
+                     .timeouts = options.timeouts,
+                     .shutdown_max = options.timeouts.drain + shutdown_slack,
+                     .check = check,
+                     .rights = std::move(rights)},
+                    [&](RoleProcess& process) { return run(process, options, keys, tls); });
 }
 
 }  // namespace ledgerline::roles

@@ -14,12 +14,26 @@ ApiServer::ApiServer(RoleProcess& process, const ApiKeysFile& keys)
                                                            process.context().untraced());
         probe_listener_->bind(std::move(sockets));
     }
-    if (!keys_path_.empty()) process_.signals().on_hangup([this] { reload_keys(); });
+    if (!keys_path_.empty()) process_.signals().on_hangup([this] { reload(); });
 }
 
 ApiServer::~ApiServer() {
     process_.signals().on_hangup({});
     stop();
+}
+
+Result<void> ApiServer::use_tls(const http::TlsFiles& files) {
+    process_.signals().on_hangup({});
+    certificates_ = std::make_unique<Certificates>(files, *listener_, process_.context());
+    LEDGERLINE_CHECK(certificates_->load());
+    certificates_->start();
+    process_.signals().on_hangup([this] { reload(); });
+    return {};
+}
+
+void ApiServer::reload() {
+    if (!keys_path_.empty()) reload_keys();
+    if (certificates_) certificates_->reload();
 }
 
 void ApiServer::reload_keys() {

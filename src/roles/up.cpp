@@ -2,6 +2,7 @@
 #include <optional>
 #include <vector>
 
+#include "api/card_numbers.h"
 #include "apply/pg_ledger_store.h"
 #include "bus/memory/bus.h"
 #include "cluster/private_cluster.h"
@@ -125,8 +126,18 @@ Result<void> serve(RoleProcess& process, const UpSettings& options, ApiServer& s
     return ended;
 }
 
-Result<void> run(RoleProcess& process, const UpSettings& options, const ApiKeysFile& keys) {
+Result<void> use_self_signed(RoleProcess& process, const UpSettings& options, ApiServer& server) {
+    LEDGERLINE_TRY(http::TlsFiles files, self_signed_files(std::filesystem::path(options.data_dir) / "tls",
+                                                           options.listen.host, process.context().clock));
+    log::info("https with a certificate made here: clients that trust it get this file, commands as --ca-file",
+              {{"file", files.certificate}});
+    files.client_authorities = options.tls.client_authorities;
+    return server.use_tls(files);
+}
+
+Result<void> run(RoleProcess& process, const UpSettings& options, const ApiKeysFile& keys, const http::TlsFiles& tls) {
     ApiServer server(process, keys);
+    if (!tls.empty()) LEDGERLINE_CHECK(server.use_tls(tls));
     std::unique_ptr<cluster::PrivateCluster> cluster;
     std::string database_url = options.database_url;
     if (database_url.empty()) {
@@ -134,6 +145,7 @@ Result<void> run(RoleProcess& process, const UpSettings& options, const ApiKeysF
         database_url = cluster->url();
         process.context().metrics.watch_data_dir(options.data_dir);
     }
+    if (options.tls.self_signed) LEDGERLINE_CHECK(use_self_signed(process, options, server));
     LEDGERLINE_TRY(const int lanes, prepare_database(process, database_url, options.timeouts.startup, Schema::migrate,
                                                      {intake::can_accept, publish::can_publish, apply::can_apply}));
     return serve(process, options, server, database_url, lanes);
@@ -145,14 +157,18 @@ int run_up(const Environment& environment, const UpSettings& options) {
     const bool has_cluster = options.database_url.empty();
     const cluster::PrivateClusterConfig cluster = cluster_config(options);
     ApiKeysFile keys;
+    http::TlsFiles tls;
     const auto check = [&](bool only_loopback) -> Result<void> {
         LEDGERLINE_TRY(keys, admitted_keys(options.admission, options.listen.host, only_loopback));
+        LEDGERLINE_TRY(tls, checked_tls_files(options.tls, environment.clock));
         LEDGERLINE_CHECK(use_assets_file(options.assets.file));
+        api::refuse_card_numbers(options.admission.refuse_card_numbers);
         if (!options.kafka.brokers.empty()) LEDGERLINE_CHECK(bus::check_kafka_client(options.kafka));
         return has_cluster ? cluster::check_machine(cluster) : Result<void>();
     };
     RightsPlan rights =
         rights_plan(options.rights, options.database_url, options.kafka, options.admission.api_keys_file);
+    add_files(options.tls, rights);
     if (has_cluster) rights.cluster = &cluster;
     return run_role(environment,
                     {.name = "up",
@@ -162,7 +178,7 @@ int run_up(const Environment& environment, const UpSettings& options) {
                      .shutdown_max = 2 * options.timeouts.drain + kClusterStopMax + shutdown_slack,
                      .check = check,
                      .rights = std::move(rights)},
-                    [&](RoleProcess& process) { return run(process, options, keys); });
+                    [&](RoleProcess& process) { return run(process, options, keys, tls); });
 }
 
 }  // namespace ledgerline::roles

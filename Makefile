@@ -1,11 +1,12 @@
 # Short names for common tasks. Each target works for root and for an ordinary user.
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap build test test-faults test-console test-observe demo stop drill-restore kafka kafka-stop stack stack-down seed e2e bench bench-big up down lint fmt clean
+.PHONY: help bootstrap build test fuzz test-faults test-console test-observe demo stop drill-restore kafka kafka-stop stack stack-down seed e2e bench bench-big up down lint fmt clean
 
 PRESET ?= release
 ARGS ?=
 # Each test program starts its own PostgreSQL clusters.
 TEST_JOBS ?= 2
+FUZZ_SECONDS ?= 60
 KAFKA_DIR ?= .kafka
 KAFKA_PORT ?= 9092
 BROKER ?= redpanda
@@ -31,6 +32,11 @@ test-faults: bootstrap ## Build everything and run the fault tests with all thei
 	@cmake --preset $(PRESET) >/dev/null
 	@cmake --build --preset $(PRESET)
 	@ctest --preset $(PRESET) --build-config faults --label-regex faults
+
+fuzz: bootstrap ## Fuzz all that reads bytes from outside (FUZZ_SECONDS=60 for each target)
+	@cmake --preset fuzz >/dev/null
+	@cmake --build --preset fuzz --target ledgerline_fuzzer
+	@scripts/fuzz $(FUZZ_SECONDS)
 
 test-console: build ## Test every page and action of the console in Chromium, with pictures (about 6 minutes)
 	@ctest --preset $(PRESET) --build-config console --label-regex console

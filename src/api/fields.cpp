@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "api/card_numbers.h"
+#include "base/card_number.h"
 #include "base/jsonb.h"
 #include "base/money.h"
 
@@ -14,7 +16,11 @@ namespace {
 
 constexpr std::size_t kTimeCharsMax = 40;
 
+bool card_numbers_refused = false;
+
 }  // namespace
+
+void refuse_card_numbers(bool refused) { card_numbers_refused = refused; }
 
 std::size_t code_points(std::string_view utf8) {
     return static_cast<std::size_t>(
@@ -155,8 +161,14 @@ std::optional<std::string> Fields::object(std::string_view name) {
         return std::nullopt;
     }
     auto text = json::to_jsonb(*member);
-    if (text) return *std::move(text);
-    complain(ProblemCode::invalid_field, name, text.error().message);
+    if (!text) {
+        complain(ProblemCode::invalid_field, name, text.error().message);
+    } else if (card_numbers_refused && holds_card_number(*text)) {
+        complain(ProblemCode::invalid_field, name,
+                 "must not hold what may be the number of a payment card (--refuse-card-numbers)");
+    } else {
+        return *std::move(text);
+    }
     return std::nullopt;
 }
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "api/card_numbers.h"
 #include "api/fields.h"
 #include "api/header_fields.h"
 #include "api/list_query.h"
@@ -15,6 +16,7 @@ namespace {
 
 using std::chrono::seconds;
 using testing::HasSubstr;
+using testing::Not;
 using testing::Optional;
 
 http::Request with_headers(std::vector<http::Header> headers) {
@@ -63,6 +65,26 @@ TEST(StrictOutcome, IsAPreferenceOfItsOwn) {
     for (const char* value : {"", "strict", "outcome", "outcome=", "outcome=lax", "outcome=STRICT",
                               "x=\"outcome=strict\"", "outcome=lax, outcome=strict", "wait=outcome=strict"})
         EXPECT_FALSE(strict(value)) << value;
+}
+
+std::string metadata_problem(const std::string& metadata) {
+    const json::Value body = json::parse("{\"metadata\":" + metadata + "}").value();
+    Fields fields(body, "");
+    (void)fields.object("metadata");
+    const auto broken = fields.finish();
+    return broken ? broken->field + ": " + broken->detail : "";
+}
+
+TEST(CardNumbers, AreRefusedInMetadataWhereThatIsAskedFor) {
+    const std::string card = R"({"note":{"paid with 4111 1111 1111 1111":[1]}})";
+    EXPECT_EQ(metadata_problem(card), "");
+    refuse_card_numbers();
+    EXPECT_THAT(metadata_problem(card),
+                HasSubstr("metadata: metadata must not hold what may be the number of a payment"));
+    EXPECT_THAT(metadata_problem(card), Not(HasSubstr("4111")));
+    EXPECT_NE(metadata_problem(R"({"n":5555555555554444})"), "");
+    EXPECT_EQ(metadata_problem(R"({"order":"1732700000000","card":"**** 1111"})"), "");
+    refuse_card_numbers(false);
 }
 
 TEST(IdempotencyKeyHeader, IsTakenAsItStandsOrAsAStructuredString) {

@@ -2,6 +2,7 @@
 #include "cli/command_line.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -105,6 +106,7 @@ TEST(CommandLine, AFileWithAKeyThatCannotBeUsedIsNamed) {
     const std::string path = testing::TempDir() + "ledgerline-key-" + std::to_string(getpid());
     const auto complaint_about = [&](const std::string& text) {
         std::ofstream(path) << text;
+        chmod(path.c_str(), 0600);
         return complaint({"lanes", "--api-key-file", path.c_str()});
     };
     const std::string named = "ledgerline: --api-key-file " + path + ": ";
@@ -112,6 +114,10 @@ TEST(CommandLine, AFileWithAKeyThatCannotBeUsedIsNamed) {
     EXPECT_EQ(complaint_about("\nhush\n"), named + "holds no API key\n");
     EXPECT_EQ(complaint_about("hush\x1b\n").find(named + "an API key has only visible"), 0u);
     EXPECT_EQ(complaint_about(std::string(2 * 1024 * 1024, 'x')), named + "is over 1048576 bytes\n");
+    std::ofstream(path) << "hush\n";
+    chmod(path.c_str(), 0604);
+    EXPECT_EQ(complaint({"lanes", "--api-key-file", path.c_str()}),
+              named + "every user of this machine can read it (mode 604): chmod o= it, and replace what is in it\n");
     std::remove(path.c_str());
     EXPECT_EQ(complaint({"lanes", "--api-key-file", path.c_str()}),
               named + "cannot be read: No such file or directory\n");

@@ -42,7 +42,7 @@ Level read_level(std::vector<std::string> words, const RoleCommands& roles) {
     std::istringstream lines(help.out);
     std::string section;
     for (std::string line; std::getline(lines, line);) {
-        if (line.ends_with(':')) section = line;
+        if (!line.starts_with(' ') && line.ends_with(':')) section = line;
         if (line.empty()) section.clear();
         if (!line.starts_with("  ") || line.starts_with("   ")) continue;
         std::istringstream line_words(line);

@@ -64,6 +64,8 @@ Result<void> add_file(KafkaProperties& properties, const std::string& path) {
     for (int number = 1; std::getline(file, line); ++number) {
         const std::string text = trimmed(line);
         if (text.empty() || text.starts_with('#')) continue;
+        if (bus::is_secret_kafka_property(trimmed(text.substr(0, text.find('=')))))
+            LEDGERLINE_CHECK(roles::check_secret_file("--kafka-config-file", path));
         LEDGERLINE_CHECK(add_property(properties, text, fmt::format("{} line {}", path, number)));
     }
     return {};

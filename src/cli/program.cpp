@@ -1,3 +1,4 @@
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -39,12 +40,19 @@ constexpr std::string_view kRoles[] = {"up", "api", "publisher", "worker"};
     std::abort();
 }
 
+// A core file would hold keys, passwords and what clients sent, on a disk where nobody expects them.
+void leave_no_core() {
+    constexpr rlimit none{0, 0};
+    setrlimit(RLIMIT_CORE, &none);
+}
+
 }  // namespace
 
 int run_program(int argc, char** argv) {
     const std::span<char*> given(argv, static_cast<std::size_t>(argc));
     const std::vector<std::string> copies(given.begin(), given.end());
     hide_secrets(given);
+    leave_no_core();
     // Before /dev/null takes the place of stdout: it must see whether stdout is closed.
     roles::DescriptorOutput out_buffer(STDOUT_FILENO);
     std::ostream out(&out_buffer);

@@ -43,6 +43,18 @@ std::optional<Address> parse_address(const std::string& text) {
     return address;
 }
 
+// Takes texts separated by commas, of which none breaks the rule. Returns the rule that one breaks, or "".
+std::string take_list(std::string_view text, std::string (*broken_rule)(std::string_view),
+                      std::vector<std::string>& out) {
+    std::vector<std::string> texts;
+    for (const auto part : std::views::split(text, ',')) {
+        texts.emplace_back(part.begin(), part.end());
+        if (auto rule = broken_rule(texts.back()); !rule.empty()) return rule;
+    }
+    out = std::move(texts);
+    return "";
+}
+
 // Separated by commas.
 std::optional<std::vector<http::Network>> parse_networks(std::string_view text) {
     std::vector<http::Network> networks;
@@ -80,6 +92,13 @@ void declare_listen(Command& command, roles::ListenSettings& options, const std:
                        options.trusted_proxies = *std::move(networks);
                        return "";
                    });
+    command.parsed({"--allowed-hosts", "NAME,...",
+                    "Names that requests may give in Host, such as ledger.example or *.example, besides addresses and "
+                    "localhost; others are refused, so that no page can pass for this server"},
+                   "none but that of --listen on a loopback address, any elsewhere",
+                   [&options](const std::string& value) {
+                       return take_list(value, http::Browsers::broken_host_rule, options.allowed_hosts.emplace());
+                   });
     command.option({"--idle-timeout", "TIME", "How long a connection is kept open for another request"},
                    options.idle_timeout, kTimeoutMin, kTimeoutMax);
 }
@@ -96,6 +115,14 @@ void declare_probe_listen(Command& command, roles::ListenSettings& options) {
                    });
 }
 
+void declare_cors(Command& command, roles::ListenSettings& options) {
+    command.parsed({"--cors-origins", "ORIGIN,...",
+                    "Sites whose pages may call the API from a browser, with an API key, such as https://desk.example"},
+                   "none", [&options](const std::string& value) {
+                       return take_list(value, http::Browsers::broken_origin_rule, options.cors_origins);
+                   });
+}
+
 void declare_admission(Command& command, roles::AdmissionSettings& options) {
     command.option({"--api-keys-file", "FILE",
                     "File with API keys that may do everything, one per line, besides those of 'ledgerline keys'"},
@@ -106,6 +133,20 @@ void declare_admission(Command& command, roles::AdmissionSettings& options) {
                    options.first_key_file);
     command.flag({"--allow-open", "", "Serve without API keys on an address that other machines can reach"},
                  options.allow_open);
+    command.flag({"--refuse-card-numbers", "", "Refuse metadata with what may be the number of a payment card"},
+                 options.refuse_card_numbers);
+}
+
+void declare_tls(Command& command, roles::TlsSettings& options) {
+    command.option({"--tls-cert", "FILE",
+                    "Serve https with this certificate, in PEM, followed by those between it and the root; read again "
+                    "when it changes"},
+                   options.certificate);
+    command.option({"--tls-key", "FILE", "The key of that certificate, in PEM and without a password"}, options.key);
+    command.option({"--tls-client-ca", "FILE",
+                    "Certificates, in PEM, of which one must have signed the certificate that a client shows; without "
+                    "it clients need none"},
+                   options.client_authorities);
 }
 
 void declare_assets(Command& command, roles::AssetSettings& options) {

@@ -21,6 +21,11 @@ void declare_listen(Command& command, roles::ListenSettings& options, const std:
 // For roles that serve more than probes.
 void declare_probe_listen(Command& command, roles::ListenSettings& options);
 
+void declare_tls(Command& command, roles::TlsSettings& options);
+
+// For roles with the API: pages of which sites may call it.
+void declare_cors(Command& command, roles::ListenSettings& options);
+
 void declare_admission(Command& command, roles::AdmissionSettings& options);
 
 void declare_assets(Command& command, roles::AssetSettings& options);

@@ -15,7 +15,7 @@ namespace {
 constexpr const char* kReadyNotes =
     "Prints one line with the URL once it serves; /readyz says whether anything is missing. SIGTERM and SIGINT let\n"
     "it finish what is under way and exit with code 0; a second one skips the delay before that. SIGHUP\n"
-    "reads the API keys again.\n\n";
+    "reads the API keys and certificates again.\n\n";
 
 constexpr const char* kDatabaseNotes =
     "The schema must be up to date ('ledgerline migrate up'). A password in --database-url is hidden from the process\n"
@@ -51,6 +51,10 @@ void declare_up(Command command, const roles::Environment& environment, const Ro
         command, options.database_url);
     declare_listen(command, options.listen, "the HTTP API");
     declare_probe_listen(command, options.listen);
+    declare_tls(command, options.tls);
+    command.flag({"--tls-self-signed", "", "Serve https with a certificate made in the data directory, for a try"},
+                 options.tls.self_signed);
+    declare_cors(command, options.listen);
     declare_admission(command, options.admission);
     declare_assets(command, options.assets);
     declare_kafka_connection(command, texts->kafka, KafkaUse::optional);
@@ -73,6 +77,8 @@ void declare_api(Command command, const roles::Environment& environment, const R
     declare_role_database(command, options.database_url);
     declare_listen(command, options.listen, "the HTTP API");
     declare_probe_listen(command, options.listen);
+    declare_tls(command, options.tls);
+    declare_cors(command, options.listen);
     declare_admission(command, options.admission);
     declare_assets(command, options.assets);
     declare_kafka_connection(command, texts->kafka, KafkaUse::optional);

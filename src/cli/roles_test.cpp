@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <cstdlib>
 #include <fstream>
@@ -56,6 +57,7 @@ protected:
     static std::string file(const std::string& text) {
         const std::string path = testing::TempDir() + "/kafka.properties";
         std::ofstream(path) << text;
+        chmod(path.c_str(), 0600);
         return path;
     }
     std::string property(const std::string& name) const {
@@ -177,6 +179,35 @@ TEST_F(Roles, NameThePropertyAndThePlaceThatAreWrong) {
     const std::string path = file("sasl.username=reader\nhush-hush\n");
     EXPECT_THAT(complaint({"--kafka-config-file", path}), HasSubstr(path + " line 2 must be key=value"));
     EXPECT_THAT(err_, Not(HasSubstr("hush-hush")));
+}
+
+TEST_F(Roles, RefuseAFileOfSecretsThatEverybodyCanRead) {
+    const std::string secret = file("sasl.password=hush-hush\n");
+    chmod(secret.c_str(), 0644);
+    EXPECT_THAT(complaint({"--kafka-config-file", secret}),
+                HasSubstr(secret + ": every user of this machine can read"));
+    EXPECT_THAT(err_, Not(HasSubstr("hush-hush")));
+    const std::string harmless = file("sasl.username=reader\n");
+    chmod(harmless.c_str(), 0644);
+    EXPECT_EQ(worker({"--kafka-config-file", harmless}), kRan) << err_;
+}
+
+TEST_F(Roles, TakeOnlyNamesAndOriginsThatABrowserWouldSend) {
+    const auto api = [&](const char* flag, const char* value) {
+        return call({"api", "--database-url", kUrl, flag, value});
+    };
+    EXPECT_EQ(api("--allowed-hosts", "ledger.example,*.internal.example"), kRan) << err_;
+    EXPECT_EQ(api_.listen.allowed_hosts, (std::vector<std::string>{"ledger.example", "*.internal.example"}));
+    EXPECT_EQ(api("--cors-origins", "https://desk.example,http://localhost:3000"), kRan) << err_;
+    EXPECT_EQ(api_.listen.cors_origins, (std::vector<std::string>{"https://desk.example", "http://localhost:3000"}));
+    for (const char* name : {"ledger.example:8080", "Ledger.example", "https://ledger.example", "a,,b", "*"}) {
+        EXPECT_EQ(api("--allowed-hosts", name), roles::exit_usage) << name;
+        EXPECT_THAT(err_, HasSubstr("--allowed-hosts must be names"));
+    }
+    for (const char* origin : {"*", "desk.example", "https://desk.example/", "https://desk.example:443", "null"}) {
+        EXPECT_EQ(api("--cors-origins", origin), roles::exit_usage) << origin;
+        EXPECT_THAT(err_, HasSubstr("--cors-origins must be origins"));
+    }
 }
 
 }  // namespace

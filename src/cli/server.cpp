@@ -38,12 +38,32 @@ Result<std::string> checked_key(std::string key, const std::string& source) {
 // The first line of the file, otherwise the environment's key; "" when there is neither.
 Result<std::string> read_api_key(const std::string& path) {
     if (!path.empty()) {
-        LEDGERLINE_TRY(const std::string text, roles::read_config_file("--api-key-file", path));
+        LEDGERLINE_TRY(const std::string text, roles::read_secret_file("--api-key-file", path));
         return checked_key(text.substr(0, text.find('\n')), "--api-key-file " + path);
     }
     const char* key = std::getenv(api_key_variable);
     if (!key || !*key) return "";
     return checked_key(key, api_key_variable);
+}
+
+http::ClientConfig client_config(const ServerOptions& options) {
+    http::ClientConfig config;
+    config.ca_file = options.ca_file;
+    config.certificate_file = options.certificate_file;
+    config.key_file = options.key_file;
+    return config;
+}
+
+// libcurl does not say which file it cannot use.
+Result<void> check_tls_files(const ServerOptions& options) {
+    if (options.certificate_file.empty() != options.key_file.empty())
+        return failure(Disposition::refuse, std::string(roles::bad_usage),
+                       "--cert-file and --key-file need one another");
+    if (!options.ca_file.empty()) LEDGERLINE_CHECK(roles::read_config_file("--ca-file", options.ca_file));
+    if (options.key_file.empty()) return {};
+    LEDGERLINE_CHECK(roles::read_config_file("--cert-file", options.certificate_file));
+    LEDGERLINE_CHECK(roles::read_secret_file("--key-file", options.key_file));
+    return {};
 }
 
 }  // namespace
@@ -61,8 +81,13 @@ void declare_key_options(Command& command, ServerOptions& options) {
                     "File with the API key in its first line; without it the key is read from the variable "
                     "LEDGERLINE_API_KEY"},
                    options.api_key_file);
-    command.option({"--ca-file", "FILE", "File with the certificates to trust, in PEM, in place of the system's"},
+    command.option({"--ca-file", "FILE",
+                    "Certificates to trust of an https server, in PEM, instead of the system's: that of "
+                    "--tls-self-signed, for example"},
                    options.ca_file);
+    command.option({"--cert-file", "FILE", "Certificate to show to an https server that asks for one, in PEM"},
+                   options.certificate_file);
+    command.option({"--key-file", "FILE", "The key of that certificate, in PEM"}, options.key_file);
     command.option({"--timeout", "TIME", "How long one call may take"}, options.timeout, kTimeoutMin, kTimeoutMax);
 }
 
@@ -90,13 +115,14 @@ Server::Server(const http::BaseUrl& base, std::string api_key, const ServerOptio
     : url_(base.to_string()),
       api_key_(std::move(api_key)),
       timeout_(options.timeout),
-      client_(base, {.ca_file = options.ca_file}) {}
+      client_(base, client_config(options)) {}
 
 Result<Server> Server::open(const ServerOptions& given) {
     LEDGERLINE_TRY(const ServerOptions options, with_profile(given));
     auto base = http::BaseUrl::parse(options.url);
     if (!base) return failure(Disposition::refuse, std::string(roles::bad_usage), "--url: " + base.error().message);
     LEDGERLINE_TRY(std::string key, read_api_key(options.api_key_file));
+    LEDGERLINE_CHECK(check_tls_files(options));
     return Server(*base, std::move(key), options);
 }
 

@@ -19,11 +19,12 @@ struct ServerOptions {
     std::string profile{};  // "": the current one, or else a server on this machine
     std::string api_key_file{};
     std::string ca_file{};
-    milliseconds timeout{30'000};  // per call
+    std::string certificate_file{}, key_file{};  // shown to a server that asks for one
+    milliseconds timeout{30'000};                // per call
 };
 
-// --url, --profile, --api-key-file, --ca-file and --timeout. The key itself may also come from LEDGERLINE_API_KEY, but
-// never from an argument: every user of the machine can read those.
+// --url, --profile, --api-key-file, --ca-file, --cert-file, --key-file and --timeout. The key itself may also come from
+// LEDGERLINE_API_KEY, but never from an argument: every user of the machine can read those.
 void declare_server_options(Command& command, ServerOptions& options);
 inline constexpr const char* api_key_variable = "LEDGERLINE_API_KEY";
 // The same without --url.

@@ -59,12 +59,13 @@ const Asset* find_asset(std::string_view name) {
     return found == assets().end() ? nullptr : &*found;
 }
 
-// The browser says by Origin how it reached us, a proxy by X-Forwarded-Proto. Either can only make its own cookie
-// stricter.
+// The browser says by Origin how it reached a proxy, the proxy by X-Forwarded-Proto. Either can only make its own
+// cookie stricter.
 bool came_by_https(const Request& request) {
     const std::string* origin = request.header("origin");
     const std::string* scheme = request.header("x-forwarded-proto");
-    return (origin && origin->starts_with("https://")) || (scheme && equal_ignoring_case(*scheme, "https"));
+    return request.is_secure || (origin && origin->starts_with("https://")) ||
+           (scheme && equal_ignoring_case(*scheme, "https"));
 }
 
 http::Header cookie(const Request& request, std::string_view value, std::chrono::seconds lives) {

@@ -122,6 +122,10 @@ Client::Impl::Impl(const std::string& to, ClientConfig how)
         if (const char* file = std::getenv(variable); file && *file) curl_easy_setopt(curl, CURLOPT_CAINFO, file);
     if (const char* folder = std::getenv("SSL_CERT_DIR"); folder && *folder)
         curl_easy_setopt(curl, CURLOPT_CAPATH, folder);
+    if (!config.certificate_file.empty()) {
+        curl_easy_setopt(curl, CURLOPT_SSLCERT, config.certificate_file.c_str());
+        curl_easy_setopt(curl, CURLOPT_SSLKEY, config.key_file.c_str());
+    }
     if (config.ca_file.empty()) return;
     curl_easy_setopt(curl, CURLOPT_CAINFO, config.ca_file.c_str());
     curl_easy_setopt(curl, CURLOPT_CAPATH, nullptr);

@@ -73,6 +73,7 @@ struct ClientConfig {
     int redirects_max = 0;                              // followed; the answer to one more is an error
     milliseconds connect_max{600'000};                  // at most the timeout of the call
     std::string ca_file{};                              // certificates to trust in place of all others, in PEM
+    std::string certificate_file{}, key_file{};         // shown to a server that asks for one, in PEM
 };
 
 // Not thread-safe: one thread at a time, except give_up_at().

@@ -28,6 +28,7 @@ struct Request {
     std::string request_id;             // our own, or the client's X-Request-Id if that is harmless
     std::string peer;                   // the address it came from, or that a trusted proxy names
     std::shared_ptr<const ApiKey> key;  // the API key that admitted it; null if none was needed
+    bool is_secure = false;             // it came by TLS
     TraceContext trace;                 // of this request's span, in the client's trace or a new one
     SteadyTime received_at;
 

@@ -39,6 +39,7 @@ inline constexpr std::string_view unexpected_body = "unexpected_body";          
 inline constexpr std::string_view unauthorized = "unauthorized";                              // 401
 inline constexpr std::string_view forbidden = "forbidden";                                    // 403
 inline constexpr std::string_view insufficient_scope = "insufficient_scope";                  // 403
+inline constexpr std::string_view origin_not_allowed = "origin_not_allowed";                  // 403
 inline constexpr std::string_view route_not_found = "route_not_found";                        // 404
 inline constexpr std::string_view method_not_allowed = "method_not_allowed";                  // 405
 inline constexpr std::string_view request_timeout = "request_timeout";                        // 408
@@ -46,6 +47,7 @@ inline constexpr std::string_view body_too_large = "body_too_large";            
 inline constexpr std::string_view unsupported_media_type = "unsupported_media_type";          // 415
 inline constexpr std::string_view expectation_failed = "expectation_failed";                  // 417
 inline constexpr std::string_view rate_limited = "rate_limited";                              // 429
+inline constexpr std::string_view host_not_allowed = "host_not_allowed";                      // 421
 inline constexpr std::string_view headers_too_large = "headers_too_large";                    // 431
 inline constexpr std::string_view internal_error = "internal_error";                          // 500
 inline constexpr std::string_view coding_not_supported = "coding_not_supported";              // 501
@@ -55,12 +57,29 @@ inline constexpr std::string_view not_ready = "not_ready";                      
 inline constexpr std::string_view not_alive = "not_alive";                                    // 503
 inline constexpr std::string_view http_version_not_supported = "http_version_not_supported";  // 505
 
-inline constexpr std::string_view all[] = {
-    malformed_request,         invalid_target,     unexpected_body,      unauthorized,      forbidden,
-    insufficient_scope,        route_not_found,    method_not_allowed,   request_timeout,   body_too_large,
-    unsupported_media_type,    expectation_failed, rate_limited,         headers_too_large, internal_error,
-    coding_not_supported,      overloaded,         too_many_connections, not_ready,         not_alive,
-    http_version_not_supported};
+inline constexpr std::string_view all[] = {malformed_request,
+                                           invalid_target,
+                                           unexpected_body,
+                                           unauthorized,
+                                           forbidden,
+                                           insufficient_scope,
+                                           origin_not_allowed,
+                                           route_not_found,
+                                           method_not_allowed,
+                                           request_timeout,
+                                           body_too_large,
+                                           unsupported_media_type,
+                                           expectation_failed,
+                                           host_not_allowed,
+                                           rate_limited,
+                                           headers_too_large,
+                                           internal_error,
+                                           coding_not_supported,
+                                           overloaded,
+                                           too_many_connections,
+                                           not_ready,
+                                           not_alive,
+                                           http_version_not_supported};
 }  // namespace edge_code
 
 Problem edge_problem(int status, std::string_view code, std::string detail, std::string_view field = "");

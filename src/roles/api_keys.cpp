@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <sstream>
+#include <string_view>
 
+#include "base/text.h"
 #include "roles/config_file.h"
 #include "roles/exit_code.h"
 
@@ -10,7 +12,13 @@ namespace ledgerline::roles {
 namespace {
 
 constexpr const char* kFlag = "--api-keys-file";
-constexpr std::size_t kKeyCharsMin = 16;
+
+// A key must not be found by trying: 128 bits, if its characters are random.
+std::size_t chars_min(std::string_view key) {
+    const auto is_hex = [](char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); };
+    if (std::ranges::all_of(key, is_digit)) return 39;
+    return std::ranges::all_of(key, is_hex) ? 32 : 22;
+}
 
 std::unexpected<Error> bad_file(const std::string& path, const std::string& why) {
     return failure(Disposition::refuse, std::string(bad_usage), std::string(kFlag) + " " + path + ": " + why);
@@ -19,7 +27,7 @@ std::unexpected<Error> bad_file(const std::string& path, const std::string& why)
 }  // namespace
 
 Result<std::vector<std::string>> read_api_keys(const std::string& path) {
-    LEDGERLINE_TRY(const std::string text, read_config_file(kFlag, path));
+    LEDGERLINE_TRY(const std::string text, read_secret_file(kFlag, path));
     std::istringstream file(text);
     std::vector<std::string> keys;
     std::string line;
@@ -29,8 +37,10 @@ Result<std::vector<std::string>> read_api_keys(const std::string& path) {
         const std::string where = "line " + std::to_string(number) + ": ";
         if (!std::all_of(line.begin(), line.end(), [](char c) { return c > 0x20 && c < 0x7f; }))
             return bad_file(path, where + "a key must consist of visible ASCII characters only");
-        if (line.size() < kKeyCharsMin)
-            return bad_file(path, where + "a key must have at least " + std::to_string(kKeyCharsMin) + " characters");
+        if (line.size() < chars_min(line))
+            return bad_file(path, where +
+                                      "a key must have 128 bits: at least 22 characters, 32 if it has hexadecimal "
+                                      "digits only, 39 if decimal ones");
         keys.push_back(line);
     }
     if (keys.empty()) return bad_file(path, "holds no key");

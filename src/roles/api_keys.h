@@ -8,7 +8,8 @@
 
 namespace ledgerline::roles {
 
-// Error bad_usage, which names the file: it cannot be read, holds no key, or holds a key that no header can carry.
+// Error bad_usage, which names the file: it cannot be read, or by everybody, holds no key, or
+// one that no header can carry or that is too short.
 Result<std::vector<std::string>> read_api_keys(const std::string& path);
 
 // Who may call, besides those with keys in the database.

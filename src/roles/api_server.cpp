@@ -26,12 +26,26 @@ ApiServer::ApiServer(RoleProcess& process, Admission admission)
                                                            process.context().untraced());
         probe_listener_->bind(std::move(sockets));
     }
-    if (!admission_.keys_path.empty()) process_.signals().on_hangup([this] { reload_keys(); });
+    if (!admission_.keys_path.empty()) process_.signals().on_hangup([this] { reload(); });
 }
 
 ApiServer::~ApiServer() {
     process_.signals().on_hangup({});
     stop();
+}
+
+Result<void> ApiServer::use_tls(const http::TlsFiles& files) {
+    process_.signals().on_hangup({});
+    certificates_ = std::make_unique<Certificates>(files, *listener_, process_.context());
+    LEDGERLINE_CHECK(certificates_->load());
+    certificates_->start();
+    process_.signals().on_hangup([this] { reload(); });
+    return {};
+}
+
+void ApiServer::reload() {
+    if (!admission_.keys_path.empty()) reload_keys();
+    if (certificates_) certificates_->reload();
 }
 
 void ApiServer::reload_keys() {

@@ -9,6 +9,7 @@
 #include "console/endpoints.h"
 #include "http/server/listener.h"
 #include "roles/api_keys.h"
+#include "roles/certificates.h"
 #include "roles/lifecycle.h"
 #include "roles/role.h"
 
@@ -30,6 +31,11 @@ public:
     ApiServer(RoleProcess& process, Admission admission);
     ~ApiServer() override;
 
+    // Serves with TLS from now on; SIGHUP and a change of the files load them again. Before start(). Errors as in
+    // Certificates::load().
+    Result<void> use_tls(const http::TlsFiles& files);
+    std::string_view scheme() const override { return certificates_ ? "https" : "http"; }
+
     // Serves; probes also at their own address if the process has one. publisher_wakeup is notified of new events; it
     // and what the dependencies use must live until stop_accepting(), or a failure of start(). Must be called once.
     Result<void> start(ApiServerConfig config, Wakeup& publisher_wakeup);
@@ -44,6 +50,7 @@ public:
     void stop() override { stop_accepting(milliseconds(0)); }
 
 private:
+    void reload();
     void reload_keys();
     Result<void> begin(const std::string& database_url);
     Result<void> listen();
@@ -55,6 +62,7 @@ private:
     std::unique_ptr<console::ConsoleEndpoints> console_;
     // Destroyed before the API and the console, which their handlers may still use.
     std::unique_ptr<http::Listener> listener_, probe_listener_;
+    std::unique_ptr<Certificates> certificates_;  // null: no TLS
 };
 
 }  // namespace ledgerline::roles

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <array>
 #include <cerrno>
@@ -32,6 +33,21 @@ Result<std::string> read_config_file(const std::string& flag, const std::string&
         if (text.size() > config_file_bytes_max) return refused(fmt::format("is over {} bytes", config_file_bytes_max));
     }
     if (text.empty()) return refused("is empty");
+    return text;
+}
+
+Result<void> check_secret_file(const std::string& flag, const std::string& path) {
+    struct stat facts{};
+    if (stat(path.c_str(), &facts) != 0 || !S_ISREG(facts.st_mode) || (facts.st_mode & S_IROTH) == 0) return {};
+    return failure(Disposition::refuse, std::string(bad_usage),
+                   fmt::format("{} {}: every user of this machine can read it (mode {:03o}): chmod o= it, and replace "
+                               "what is in it",
+                               flag, path, facts.st_mode & 0777u));
+}
+
+Result<std::string> read_secret_file(const std::string& flag, const std::string& path) {
+    auto text = read_config_file(flag, path);
+    if (text) LEDGERLINE_CHECK(check_secret_file(flag, path));
     return text;
 }
 

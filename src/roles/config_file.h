@@ -14,4 +14,9 @@ inline constexpr std::size_t config_file_bytes_max = 1024 * 1024;
 // config_file_bytes_max, or is empty.
 Result<std::string> read_config_file(const std::string& flag, const std::string& path);
 
+// Refuses a file that holds a secret and that everybody on this machine can read (bad_usage). A pipe is nobody else's.
+Result<void> check_secret_file(const std::string& flag, const std::string& path);
+// Both.
+Result<std::string> read_secret_file(const std::string& flag, const std::string& path);
+
 }  // namespace ledgerline::roles

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <functional>
+#include <string_view>
 #include <vector>
 
 #include "base/clock.h"
@@ -33,6 +34,7 @@ class Server {
 public:
     virtual ~Server() = default;
     virtual std::uint16_t port() const = 0;
+    virtual std::string_view scheme() const { return "http"; }
     // From now on /readyz answers not ready; everything is served as before.
     virtual void set_not_ready() = 0;
     // Accepts no more work. Requests in progress may take grace to end. Repeatable.

@@ -15,6 +15,7 @@
 #include "observe/log.h"
 #include "observe/standard_streams.h"
 #include "roles/api_keys.h"
+#include "roles/database_transport.h"
 #include "roles/descriptors.h"
 #include "roles/exit_code.h"
 #include "roles/exit_deadline.h"
@@ -48,8 +49,8 @@ Result<int> try_prepare(const std::string& url, Schema schema, std::initializer_
                    std::string("PostgreSQL gave an answer that makes no sense: ") + answer.what());
 }
 
-std::string url_of(const std::string& host, std::uint16_t port) {
-    return host.contains(':') ? fmt::format("http://[{}]:{}", host, port) : fmt::format("http://{}:{}", host, port);
+std::string url_of(std::string_view scheme, const std::string& host, std::uint16_t port) {
+    return fmt::format(fmt::runtime(host.contains(':') ? "{}://[{}]:{}" : "{}://{}:{}"), scheme, host, port);
 }
 
 // The name of this process in traces unless OTEL_SERVICE_NAME says otherwise.
@@ -82,10 +83,17 @@ milliseconds shutdown_delay_of(const RoleStart& start, const http::ListenSockets
     return start.timeouts.shutdown_delay.value_or(by_address);
 }
 
+// A server that only this machine can reach is reached by an address or as localhost, unless it listens on a name.
+http::Browsers::Hosts allowed_hosts_of(const ListenSettings& listen, bool only_loopback) {
+    if (listen.allowed_hosts || !only_loopback) return listen.allowed_hosts;
+    return std::vector{lower(listen.host)};
+}
+
 }  // namespace
 
 RoleProcess::RoleProcess(const Environment& environment, const RoleStart& start, Taken taken, TraceSettings traces)
     : listen_(start.listen),
+      allowed_hosts_(allowed_hosts_of(start.listen, taken.sockets.only_loopback())),
       shutdown_max_(start.shutdown_max),
       shutdown_delay_(shutdown_delay_of(start, taken.sockets)),
       drain_max_(start.timeouts.drain),
@@ -94,8 +102,8 @@ RoleProcess::RoleProcess(const Environment& environment, const RoleStart& start,
       ids_(environment.clock, environment.random),
       context_{environment.clock, environment.random, ids_, metrics_, tracing_.tracer()} {}
 
-void RoleProcess::announce_ready(std::uint16_t port) {
-    const std::string url = url_of(listen_.host, port);
+void RoleProcess::announce_ready(std::string_view scheme, std::uint16_t port) {
+    const std::string url = url_of(scheme, listen_.host, port);
     if (!write_if_room(STDOUT_FILENO, fmt::format("ledgerline is ready: {}\n", url)))
         log::warn("stdout is not being read: it does not show where this role serves", {{"url", url}});
     log::info("ready", {{"url", url}});
@@ -165,6 +173,11 @@ db::ConnectionConfig connection_config(const std::string& database_url, const st
 Result<int> prepare_database(RoleProcess& process, const std::string& database_url, milliseconds startup_timeout,
                              Schema schema, std::initializer_list<CanWrite> writes) {
     const Signals::EndsPromptly ends_promptly(process.signals());
+    if (const std::string where = unproven_database(database_url); !where.empty())
+        log::warn(
+            "the network between here and the database could read and change what is sent: nothing proves that "
+            "the server is ours; use sslmode=verify-full",
+            {{"database", where}});
     Backoff backoff(kFirstConnectBackoff, process.context().random);
     const SteadyTime end = process.context().clock.steady_now() + startup_timeout;
     std::string said;
@@ -201,6 +214,8 @@ http::ListenerConfig RoleProcess::listener_config() const {
     config.connections_per_address = static_cast<std::size_t>(listen_.connections_per_address);
     config.trusted_proxies = listen_.trusted_proxies;
     config.idle_timeout = listen_.idle_timeout;
+    config.allowed_hosts = allowed_hosts_;
+    config.cors_origins = listen_.cors_origins;
     return config;
 }
 

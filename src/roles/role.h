@@ -71,7 +71,7 @@ public:
     }
 
     // Reports in the log, and on stdout unless that is full and not being read, that the role serves there.
-    void announce_ready(std::uint16_t port);
+    void announce_ready(std::string_view scheme, std::uint16_t port);
     // How long the end of the role may wait for requests in progress, and again for what was accepted to be applied.
     milliseconds drain_max() const { return drain_max_; }
     // Waits until a signal arrives or fail() is called. Then calls not_ready and, after a signal, lets the role
@@ -84,6 +84,7 @@ public:
 
 private:
     const ListenSettings listen_;
+    const http::Browsers::Hosts allowed_hosts_;
     const milliseconds shutdown_max_;
     const milliseconds shutdown_delay_;
     const milliseconds drain_max_;

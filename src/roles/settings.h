@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "bus/kafka/config.h"
+#include "http/server/browsers.h"
 #include "http/server/network.h"
 
 namespace ledgerline::roles {
@@ -22,12 +23,24 @@ struct ListenSettings {
     milliseconds idle_timeout{75'000};                // between requests of a connection
     std::string probe_host = {};                      // an additional address for probes; empty: none
     std::uint16_t probe_port = 0;
+    // Names that requests may give in Host, besides addresses and localhost. Nothing: on a loopback address only the
+    // one listened on, elsewhere any.
+    http::Browsers::Hosts allowed_hosts = {};
+    std::vector<std::string> cors_origins = {};  // whose pages may call
 };
 
 struct AdmissionSettings {
-    std::string api_keys_file;   // empty: only stored keys
-    std::string first_key_file;  // where the first stored key is put; empty: none is made
-    bool allow_open = false;     // without keys, also on an address that others can reach
+    std::string api_keys_file;         // empty: only stored keys
+    std::string first_key_file;        // where the first stored key is put; empty: none is made
+    bool allow_open = false;           // without keys, also on an address that others can reach
+    bool refuse_card_numbers = false;  // in metadata
+};
+
+// Certificates in PEM files; without any, the API is served without TLS.
+struct TlsSettings {
+    std::string certificate, key;    // "": none
+    std::string client_authorities;  // of the certificates that clients must show; "": they need none
+    bool self_signed = false;        // makes certificate and key in the data directory
 };
 
 struct AssetSettings {
@@ -76,6 +89,7 @@ struct UpSettings {
     std::string database_url;  // empty: a private cluster under data_dir
     ListenSettings listen{.port = api_port};
     AdmissionSettings admission;
+    TlsSettings tls;
     AssetSettings assets;
     bus::KafkaConfig kafka;  // without brokers: the in-process bus
     OutcomeSettings outcomes;
@@ -89,6 +103,7 @@ struct ApiSettings {
     std::string database_url;
     ListenSettings listen{.port = api_port};
     AdmissionSettings admission;
+    TlsSettings tls;
     AssetSettings assets;
     bus::KafkaConfig kafka;  // without brokers: Kafka's state is not reported
     TimeoutSettings timeouts;

@@ -6,16 +6,21 @@
 namespace ledgerline::roles {
 namespace {
 
-const http::ClientConfig kCollector{.response_bytes_max = OtlpSender::answer_bytes_max,
-                                        .cuts_long_responses = true,
-                                        .redirects_max = 5,
-                                        .connect_max = milliseconds(5000)};
 constexpr std::chrono::seconds kRetryAfterMax{3600};
+
+http::ClientConfig collector_config() {
+    http::ClientConfig config;
+    config.response_bytes_max = OtlpSender::answer_bytes_max;
+    config.cuts_long_responses = true;
+    config.redirects_max = 5;
+    config.connect_max = milliseconds(5000);
+    return config;
+}
 
 }  // namespace
 
 HttpTraceSender::HttpTraceSender(const std::string& url, std::vector<http::Header> headers)
-    : headers_(std::move(headers)), client_(url, kCollector) {}
+    : headers_(std::move(headers)), client_(url, collector_config()) {}
 
 std::unique_ptr<OtlpSender> HttpTraceSender::of(const TraceSettings& settings) {
     if (settings.url.empty()) return nullptr;

@@ -3,6 +3,7 @@
 #include <optional>
 #include <vector>
 
+#include "api/card_numbers.h"
 #include "apply/pg_ledger_store.h"
 #include "bus/memory/bus.h"
 #include "cluster/private_cluster.h"
@@ -140,8 +141,19 @@ Result<void> serve(RoleProcess& process, const UpSettings& options, ApiServer& s
     return ended;
 }
 
-Result<void> run(RoleProcess& process, const UpSettings& options, const Admission& admission) {
+Result<void> use_self_signed(RoleProcess& process, const UpSettings& options, ApiServer& server) {
+    LEDGERLINE_TRY(http::TlsFiles files, self_signed_files(std::filesystem::path(options.data_dir) / "tls",
+                                                           options.listen.host, process.context().clock));
+    log::info("https with a certificate made here: clients that trust it get this file, commands as --ca-file",
+              {{"file", files.certificate}});
+    files.client_authorities = options.tls.client_authorities;
+    return server.use_tls(files);
+}
+
+Result<void> run(RoleProcess& process, const UpSettings& options, const Admission& admission,
+                 const http::TlsFiles& tls) {
     ApiServer server(process, admission);
+    if (!tls.empty()) LEDGERLINE_CHECK(server.use_tls(tls));
     std::unique_ptr<cluster::PrivateCluster> cluster;
     std::string database_url = options.database_url;
     if (database_url.empty()) {
@@ -149,6 +161,7 @@ Result<void> run(RoleProcess& process, const UpSettings& options, const Admissio
         database_url = cluster->url();
         process.context().metrics.watch_data_dir(options.data_dir);
     }
+    if (options.tls.self_signed) LEDGERLINE_CHECK(use_self_signed(process, options, server));
     LEDGERLINE_TRY(const int lanes, prepare_database(process, database_url, options.timeouts.startup, Schema::migrate,
                                                      {intake::can_accept, publish::can_publish, apply::can_apply}));
     return serve(process, options, server, database_url, lanes);
@@ -162,15 +175,19 @@ int run_up(const Environment& environment, const UpSettings& options) {
     // Where the private cluster is yet to be made, there is no key.
     const bool database_is_there = !has_cluster || std::filesystem::exists(options.data_dir);
     Admission admission;
+    http::TlsFiles tls;
     const auto check = [&](bool only_loopback) -> Result<void> {
         LEDGERLINE_TRY(admission,
                        admission_of(options.admission, options.listen.host, {only_loopback, database_is_there}));
+        LEDGERLINE_TRY(tls, checked_tls_files(options.tls, environment.clock));
         LEDGERLINE_CHECK(use_assets_file(options.assets.file));
+        api::refuse_card_numbers(options.admission.refuse_card_numbers);
         if (!options.kafka.brokers.empty()) LEDGERLINE_CHECK(bus::check_kafka_client(options.kafka));
         return has_cluster ? cluster::check_machine(cluster) : Result<void>();
     };
     RightsPlan rights =
         rights_plan(options.rights, options.database_url, options.kafka, options.admission.api_keys_file);
+    add_files(options.tls, rights);
     if (has_cluster) rights.cluster = &cluster;
     return run_role(environment,
                     {.name = "up",
@@ -180,7 +197,7 @@ int run_up(const Environment& environment, const UpSettings& options) {
                      .shutdown_max = 2 * options.timeouts.drain + kClusterStopMax + shutdown_slack,
                      .check = check,
                      .rights = std::move(rights)},
-                    [&](RoleProcess& process) { return run(process, options, admission); });
+                    [&](RoleProcess& process) { return run(process, options, admission, tls); });
 }
 
 }  // namespace ledgerline::roles

@@ -51,7 +51,7 @@ class Ledger:
     def write_keys(self, *keys):
         path = self.directory / "keys"
         path.write_text("".join(key + "\n" for key in keys))
-        path.chmod(0o644)
+        path.chmod(0o600)
 
     def call(self, method, path, body=None, headers=None):
         headers = {**({"X-API-Key": self._keys[0]} if self._keys else {}), **(headers or {})}

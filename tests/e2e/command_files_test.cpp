@@ -338,8 +338,8 @@ TEST_F(CommandSecrets, OfAFileThatCannotBeUsedEndARoleBeforeAnythingIsDone) {
     TempDir dir;
     for (const char* script :
          {"$L up --data-dir data --listen 127.0.0.1:0 --api-keys-file missing",
-          "touch empty; $L up --data-dir data --listen 127.0.0.1:0 --api-keys-file empty",
-          "echo '# none' >comment; $L up --data-dir data --listen 127.0.0.1:0 --api-keys-file comment",
+          "umask 077; touch empty; $L up --data-dir data --listen 127.0.0.1:0 --api-keys-file empty",
+          "umask 077; echo '# none' >comment; $L up --data-dir data --listen 127.0.0.1:0 --api-keys-file comment",
           "$L up --data-dir data --listen 127.0.0.1:0 --api-keys-file .",
           "LEDGERLINE_API_KEYS_FILE=missing $L api --database-url x --listen 127.0.0.1:0"}) {
         const Shelled refused = shell(dir.path(), script);

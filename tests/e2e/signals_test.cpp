@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
+#include <filesystem>
 #include <fstream>
 
 #include "e2e/program.h"
@@ -26,6 +27,7 @@ protected:
     std::filesystem::path write(const std::string& name, const std::string& text) const {
         const auto path = dir_.path() / name;
         std::ofstream(path) << text;
+        std::filesystem::permissions(path, std::filesystem::perms(0600));
         return path;
     }
 

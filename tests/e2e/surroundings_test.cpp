@@ -118,8 +118,8 @@ TEST_F(SurroundingsTest, IdleConnectionsAreKeptAsLongAsIsSaid) {
     const TestDatabase database;
     for (const char* name : {"api", "worker"}) {
         RoleProcess process(role_arguments(name, database.url(), {"--idle-timeout", "1s"}));
-        const std::string answer =
-            read_until_closed(process.port(), "GET /livez HTTP/1.1\r\nHost: a\r\nConnection: keep-alive\r\n\r\n");
+        const std::string answer = read_until_closed(
+            process.port(), "GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: keep-alive\r\n\r\n");
         EXPECT_THAT(answer, testing::StartsWith("HTTP/1.1 200")) << name;
         EXPECT_THAT(answer, HasSubstr("Keep-Alive: timeout=1\r\n")) << name;
     }

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <filesystem>
 #include <fstream>
 
 #include "base/random.h"
@@ -63,6 +64,7 @@ TEST_F(Up, RefusesToListenOpenly) {
 
     const std::string keys = (dir_.path() / "keys").string();
     std::ofstream(keys) << kApiKey << '\n';
+    std::filesystem::permissions(keys, std::filesystem::perms(0600));
     UpProcess up(data_dir_, 0, "0.0.0.0", {"--api-keys-file", keys});
     EXPECT_EQ(ApiClient(up.port()).get("/v1/accounts").status, 401);
     EXPECT_EQ(ApiClient(up.port(), kApiKey).get("/v1/accounts").status, 200);

@@ -423,10 +423,11 @@ TEST_P(QueryPlans, OfPlainSelectsOnTheOtherViews) {
 
 // That the counting would notice: these do read everything.
 TEST_P(QueryPlans, AWholeScanIsSeen) {
+    static std::deque<std::string> texts;  // connections remember them
     for (const char* query :
          {"SELECT count(metadata) FROM accepted", "SELECT count(*) FROM decisions WHERE seq % 2 = 0"}) {
         const auto rows = loaded_->connection().query(
-            {query, *new std::string(fmt::format("EXPLAIN (ANALYZE, FORMAT JSON) {}", query))});
+            {query, texts.emplace_back(fmt::format("EXPLAIN (ANALYZE, FORMAT JSON) {}", query))});
         ASSERT_TRUE(rows) << rows.error().message;
         Touched touched;
         add_touched(*json::parse(rows->text(0, 0))->if_array()->front().find("Plan"), touched);

@@ -52,12 +52,29 @@ KafkaBroker::KafkaBroker(std::uint16_t port, std::vector<std::string> settings)
     start();
 }
 
+KafkaBroker::KafkaBroker(const Secure& secure)
+    : port_(free_port(PortUse::restarted)),
+      secure_port_(free_port(PortUse::restarted)),
+      settings_{"ssl.keystore.type=PEM", "ssl.keystore.location=" + secure.certificate, "ssl.truststore.type=PEM",
+                "ssl.truststore.location=" + secure.authorities, "ssl.client.auth=required",
+                // SCRAM is not tried: librdkafka before 2.6.1 cannot log in by it to Kafka 4.
+                "sasl.enabled.mechanisms=PLAIN",
+                fmt::format("'listener.name.secure.plain.sasl.jaas.config="
+                            "org.apache.kafka.common.security.plain.PlainLoginModule required user_{}=\"{}\";'",
+                            secure.user, secure.password)},
+      guard_(dir_.path()) {
+    start();
+}
+
+std::string KafkaBroker::secure_address() const { return fmt::format("127.0.0.1:{}", secure_port_); }
+
 std::string KafkaBroker::address() const { return fmt::format("127.0.0.1:{}", port_); }
 
 void KafkaBroker::run_script(const std::string& arguments) const { run_kafka_script(dir_.path(), arguments); }
 
 void KafkaBroker::start() {
     std::string arguments = fmt::format("start --port {}", port_);
+    if (secure_port_ != 0) arguments += fmt::format(" --secure-port {}", secure_port_);
     for (const std::string& setting : settings_) arguments += " --set " + setting;
     run_script(arguments);
 }

@@ -36,8 +36,16 @@ struct RawRecord {
 
 class KafkaBroker {
 public:
-    // Started, on that port, with these settings (KEY=VALUE) besides the usual ones.
+    // Started, on that port, with these settings (KEY=VALUE, without quotes) besides the usual ones.
     explicit KafkaBroker(std::uint16_t port = free_port(PortUse::restarted), std::vector<std::string> settings = {});
+    // How a broker lets in only one user, with a password and a certificate, within TLS. Files in PEM.
+    struct Secure {
+        std::string certificate;  // its own, with the key
+        std::string authorities;  // of the certificates that clients must show
+        std::string user, password;
+    };
+    // The same with a second listener for those.
+    explicit KafkaBroker(const Secure& secure);
     KafkaBroker(const KafkaBroker&) = delete;
     KafkaBroker& operator=(const KafkaBroker&) = delete;
 
@@ -45,6 +53,7 @@ public:
     static KafkaBroker& shared();
 
     std::string address() const;  // HOST:PORT
+    std::string secure_address() const;
 
     void start();
     void stop();    // SIGTERM
@@ -67,6 +76,7 @@ private:
 
     TempDir dir_;
     const std::uint16_t port_;
+    const std::uint16_t secure_port_ = 0;  // 0: none
     const std::vector<std::string> settings_;
     BrokerGuard guard_;
     bool paused_ = false;

@@ -60,6 +60,7 @@ std::optional<Response> Admission::refuse(std::string_view target, Exchange& exc
     request.path = std::move(parsed->path);
     request.query = std::move(parsed->query);
 
+    if (auto answer = browsers_.answer(request)) return answer;
     auto matched = router_.match(request.method, request.path);
     if (auto* refusal = std::get_if<Response>(&matched)) return std::move(*refusal);
     auto& match = std::get<Router::Match>(matched);

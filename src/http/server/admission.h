@@ -1,11 +1,13 @@
 // Admission: everything decided by a request's head: its target, route, key, and whether its body is acceptable. Safe
-// to use from any thread. Router and logins must outlive it.
+// to use from any thread. The references must
+// outlive it.
 #pragma once
 
 #include <optional>
 #include <string_view>
 
 #include "http/router.h"
+#include "http/server/browsers.h"
 #include "http/server/exchange.h"
 #include "http/server/logins.h"
 
@@ -13,13 +15,15 @@ namespace ledgerline::http {
 
 class Admission {
 public:
-    Admission(const Router& router, const Logins& logins) : router_(router), logins_(logins) {}
+    Admission(const Browsers& browsers, const Router& router, const Logins& logins)
+        : browsers_(browsers), router_(router), logins_(logins) {}
 
     // Fills in path, query, parameters and route. Returns the answer when the request is refused, nothing when it may
     // proceed.
     std::optional<Response> refuse(std::string_view target, Exchange& exchange) const;
 
 private:
+    const Browsers& browsers_;
     const Router& router_;
     const Logins& logins_;
 };

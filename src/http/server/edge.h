@@ -6,6 +6,7 @@
 
 #include "http/server/admission.h"
 #include "http/server/api_keys.h"
+#include "http/server/browsers.h"
 #include "http/server/byte_budget.h"
 #include "http/server/connections.h"
 #include "http/server/listener.h"
@@ -24,9 +25,11 @@ struct Edge {
           tracer(context.tracer),
           span_attributes(server_attributes(config)),
           ids(context.ids),
+          tls(config.tls),
           keys(config.api_keys, context.clock, config.key_policy),
           logins(keys, context.clock, context.random),
-          admission(router, logins),
+          browsers(config.allowed_hosts, config.cors_origins),
+          admission(browsers, router, logins),
           connections({config.connections_max, per_client_max(config), config.trusted_proxies}),
           spare_connections({Listener::spare_connections_max, Listener::spare_connections_max, {}}),
           requests(
@@ -44,8 +47,10 @@ struct Edge {
     Tracer& tracer;
     const SpanAttributes span_attributes;  // of every request's span
     UuidGenerator& ids;
+    std::atomic<std::shared_ptr<const TlsContext>> tls;  // of connections made from now on; null: plain
     ApiKeys keys;
     const Logins logins;
+    const Browsers browsers;
     const Admission admission;
     Connections connections;
     Connections spare_connections;  // beyond connections_max: only probes are answered

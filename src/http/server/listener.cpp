@@ -180,6 +180,7 @@ void Listener::bind(ListenSockets sockets) { impl_->adopt(std::move(sockets)); }
 Result<void> Listener::start() { return impl_->start(); }
 
 ApiKeys& Listener::keys() { return impl_->edge.keys; }
+void Listener::set_tls(std::shared_ptr<const TlsContext> tls) { impl_->edge.tls = std::move(tls); }
 const Logins& Listener::logins() const { return impl_->edge.logins; }
 
 std::uint16_t Listener::port() const { return impl_->port; }

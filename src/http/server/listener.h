@@ -23,10 +23,12 @@
 #include "base/limits.h"
 #include "base/result.h"
 #include "http/router.h"
+#include "http/server/browsers.h"
 #include "http/server/listen_sockets.h"
 #include "http/server/logins.h"
 #include "http/server/network.h"
 #include "http/server/pace.h"
+#include "http/server/tls.h"
 #include "observe/process_context.h"
 
 namespace ledgerline::http {
@@ -44,11 +46,15 @@ struct ListenerConfig {
     std::size_t answer_bytes_max = limits::answers_under_way_bytes_max;    // all together: 503 beyond
     milliseconds request_timeout{30'000};  // from a request's first byte to its last: 408 beyond
     Pace request_pace{5 * limits::kibibyte, milliseconds(5'000)};   // a request that comes more slowly: 408
+    std::shared_ptr<const TlsContext> tls;                          // null: plain
+    milliseconds handshake_timeout{10'000};                         // of TLS
     milliseconds idle_timeout{75'000};                              // between requests; sent as Keep-Alive
     milliseconds write_timeout{120'000};                            // for one answer
     Pace answer_pace{64 * limits::kibibyte, milliseconds(10'000)};  // an answer that is read more slowly is aborted
     std::vector<std::string> api_keys;                              // those of a file
     KeyPolicy key_policy;                                           // without keys: whether everybody may call
+    Browsers::Hosts allowed_hosts;                                  // of requests; nothing: any
+    std::vector<std::string> cors_origins;                          // whose pages may call
 };
 
 class Listener {
@@ -71,6 +77,8 @@ public:
     Result<void> start();
     // Who may call: the keys can be replaced at any time.
     ApiKeys& keys();
+    // Connections made from now on use it; until then they are plain. Must not be null. Thread-safe.
+    void set_tls(std::shared_ptr<const TlsContext> tls);
     // The sessions of browsers, for the calls that begin and end them.
     const Logins& logins() const;
     // 0 before bind().

@@ -21,6 +21,9 @@ bool is_probe(const Route& route);
 // Whether the answer reports a fault on our side.
 bool is_server_fault(const Response& response);
 
+// The reason of a refusal without an answer.
+inline constexpr std::string_view tls_handshake_failed = "tls_handshake_failed";
+
 // Why the edge ends a connection that its client would have kept.
 enum class Dropped { crowded, request_bytes, answer_bytes, slow_reader };
 Dropped dropped_for(Eviction reason);
@@ -38,7 +41,7 @@ public:
     // The edge's refusals come in floods from unknown clients: for each code one is logged per second, and then how
     // many were not.
     void record(const Exchange& exchange, const Response& response, SteadyTime now);
-    // Counts a refusal by the edge. reason: one of edge_code.
+    // Counts a refusal by the edge. reason: one of edge_code, or tls_handshake_failed.
     void record_refusal(std::string_view reason);
     void record_dropped(Dropped reason);
 

@@ -17,7 +17,7 @@ std::string_view method_attribute(std::string_view method) {
 
 SpanAttributes server_attributes(const ListenerConfig& config) {
     SpanAttributes attributes;
-    attributes.add("url.scheme", "http").add("server.address", config.host);
+    attributes.add("url.scheme", config.tls ? "https" : "http").add("server.address", config.host);
     if (config.port != 0) attributes.add("server.port", config.port);
     return attributes;
 }

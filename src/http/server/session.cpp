@@ -40,7 +40,7 @@ Session::Session(Edge& edge, Meter& meter, asio::ip::tcp::socket socket, Kind ki
       meter_(meter),
       kind_(kind),
       place_(std::move(place)),
-      stream_(std::make_shared<Stream>(std::move(socket), [this] { place_->progress(); })),
+      stream_(std::make_shared<Stream>(std::move(socket), edge.tls.load(), [this] { place_->progress(); })),
       reader_(edge_, *stream_, *place_, kind == Kind::spare, evicted_) {
     place_->on_evict = [this](Eviction reason) { evict(reason); };
 }
@@ -70,10 +70,23 @@ void Session::evict(Eviction reason) {
 }
 
 asio::awaitable<void> Session::run() {
-    bool open = true;
+    bool open = co_await begin_tls();
+    if (!open) co_return stream_->close();
     while (open && co_await await_request()) open = co_await serve_one();
     if (!open && stream_->is_open()) co_await finish();
     stream_->close();
+}
+
+// Whether the connection may be used. Until then it is as any that has not finished a request: it is evicted first, and
+// its time is short.
+asio::awaitable<bool> Session::begin_tls() {
+    if (!stream_->has_tls()) co_return true;
+    stream_->set_deadline(kind_ == Kind::spare ? kSpareTimeout : edge_.config.handshake_timeout);
+    waiting_ = true;
+    const Io io = co_await stream_->handshake();
+    waiting_ = false;
+    if (io != Io::done) meter_.record_refusal(tls_handshake_failed);
+    co_return io == Io::done && !evicted_;
 }
 
 // Whether a request has begun. Idle connections are closed without an answer.
@@ -96,6 +109,7 @@ asio::awaitable<bool> Session::serve_one() {
     Exchange exchange(edge_.requests, edge_.answers);
     exchange.request.received_at = edge_.clock.steady_now();
     exchange.begun_at = edge_.clock.wall_now();
+    exchange.request.is_secure = stream_->has_tls();
     place_->begin(Connections::Doing::reading);
     if (kind_ == Kind::spare)
         stream_->set_deadline(kSpareTimeout);
@@ -142,6 +156,7 @@ asio::awaitable<bool> Session::answer(Exchange& exchange, Response response) {
         exchange.failure = "no room for the answer";
         response = lost_answer();
     }
+    edge_.browsers.open(exchange.request, response);
     meter_.record(exchange, response, edge_.clock.steady_now());
     end_server_span(edge_.span_attributes, exchange, response);
     const bool close = exchange.close || edge_.draining || evicted_ ||

@@ -36,6 +36,7 @@ public:
     boost::asio::cancellation_slot abort_slot() { return abort_signal_.slot(); }
 
 private:
+    boost::asio::awaitable<bool> begin_tls();
     boost::asio::awaitable<bool> await_request();
     boost::asio::awaitable<bool> serve_one();
     boost::asio::awaitable<bool> hold_answer(Exchange& exchange, const Response& response);

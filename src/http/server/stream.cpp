@@ -20,19 +20,24 @@ constexpr std::size_t kEmptyBufferBytesMax = 1024;
 // How many reads one connection gets before the others on its thread have their turn.
 constexpr unsigned kReadsInARowMax = 4;
 constexpr std::size_t kWriteBytesMax = 64 * 1024;
+constexpr std::size_t kRecordBytesMax = 16 * 1024;  // of TLS
 // How much of an answer the kernel may hold beyond what is on its way to the peer: otherwise it would take megabytes at
 // once, and the pace at which they are read could not be observed.
 constexpr int kUnsentBytesMax = 128 * 1024;
 
 }  // namespace
 
-Stream::Stream(asio::ip::tcp::socket socket, std::function<void()> on_progress)
-    : socket_(std::move(socket)), timer_(socket_.get_executor()), on_progress_(std::move(on_progress)) {
+Stream::Stream(asio::ip::tcp::socket socket, std::shared_ptr<const TlsContext> tls, std::function<void()> on_progress)
+    : socket_(std::move(socket)),
+      tls_context_(std::move(tls)),
+      timer_(socket_.get_executor()),
+      on_progress_(std::move(on_progress)) {
     boost::system::error_code ignored;  // the first read notices a peer that is already gone
     socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
     socket_.set_option(asio::detail::socket_option::integer<IPPROTO_TCP, TCP_NOTSENT_LOWAT>(kUnsentBytesMax), ignored);
     socket_.non_blocking(true, ignored);
     if (const auto from = socket_.remote_endpoint(ignored); !ignored) peer_ = from.address().to_string();
+    if (tls_context_) tls_.emplace(*tls_context_, socket_.native_handle());
 }
 
 void Stream::consume(std::size_t bytes) {
@@ -42,7 +47,7 @@ void Stream::consume(std::size_t bytes) {
 
 bool Stream::has_unread() {
     boost::system::error_code error;
-    return socket_.available(error) > 0 && !error;
+    return (tls_ && tls_->has_unread()) || (socket_.available(error) > 0 && !error);
 }
 
 void Stream::set_deadline(milliseconds from_now, Pace pace) {
@@ -91,12 +96,59 @@ void Stream::on_timer() {
     socket_.cancel(ignored);
 }
 
+Stream::Step Stream::step_of(const boost::system::error_code& error, Step wait) {
+    if (!error) return Step::moved;
+    return error == asio::error::would_block || error == asio::error::interrupted ? wait : Step::gone;
+}
+
 // Through a block on the stack, so that the buffer takes no more than has arrived.
-std::size_t Stream::read_some(boost::system::error_code& error) {
+Stream::Step Stream::read_some(std::size_t& bytes) {
     std::array<char, read_bytes_max> block;
-    const std::size_t bytes = socket_.read_some(asio::buffer(block), error);
+    boost::system::error_code error;
+    Step step = Step::gone;
+    if (tls_) {
+        step = tls_->read(block, bytes);
+    } else {
+        bytes = socket_.read_some(asio::buffer(block), error);
+        step = step_of(error, Step::wait_read);
+    }
     buffer_.append(block.data(), bytes);
-    return bytes;
+    return step;
+}
+
+// With TLS, what fits into one record goes in one: a small answer then takes one packet.
+Stream::Step Stream::write_some(std::string_view head, std::string_view body, std::size_t& bytes) {
+    if (tls_) {
+        if (head.empty()) return tls_->write(body, bytes);
+        std::string record(head.substr(0, kRecordBytesMax));
+        record += body.substr(0, kRecordBytesMax - record.size());
+        return tls_->write(record, bytes);
+    }
+    const std::array<asio::const_buffer, 2> parts{asio::buffer(head), asio::buffer(body.substr(0, kWriteBytesMax))};
+    boost::system::error_code error;
+    bytes = socket_.write_some(parts, error);
+    return step_of(error, Step::wait_write);
+}
+
+// Waits for what a step needs. Io::done: it may be tried again.
+asio::awaitable<Io> Stream::wait_until_ready(Step step) {
+    if (step == Step::gone) co_return Io::gone;
+    const auto wait = step == Step::wait_read ? asio::ip::tcp::socket::wait_read : asio::ip::tcp::socket::wait_write;
+    const auto [failed] = co_await socket_.async_wait(wait, use_tuple);
+    if (!failed) co_return Io::done;
+    if (expired_) co_return Io::timed_out;
+    co_return interrupted_ ? Io::interrupted : Io::gone;
+}
+
+asio::awaitable<Io> Stream::handshake() {
+    interrupted_ = false;
+    while (tls_) {
+        if (expired_) co_return Io::timed_out;
+        const Step step = tls_->handshake();
+        if (step == Step::moved) break;
+        if (const Io io = co_await wait_until_ready(step); io != Io::done) co_return io;
+    }
+    co_return Io::done;
 }
 
 asio::awaitable<Io> Stream::read() {
@@ -107,29 +159,30 @@ asio::awaitable<Io> Stream::read() {
     }
     while (true) {
         if (expired_) co_return Io::timed_out;
-        boost::system::error_code error;
-        const std::size_t bytes = read_some(error);
-        if (!error) {
+        std::size_t bytes = 0;
+        const Step step = read_some(bytes);
+        if (step == Step::moved) {
             ++reads_in_a_row_;
             moved(bytes);
             co_return Io::done;
         }
-        if (error != asio::error::would_block && error != asio::error::interrupted) co_return Io::gone;
+        if (step == Step::gone) co_return Io::gone;
         reads_in_a_row_ = 0;
         if (interrupted_) co_return Io::interrupted;
-        const auto [failed] = co_await socket_.async_wait(asio::ip::tcp::socket::wait_read, use_tuple);
-        if (!failed) continue;
-        if (expired_) co_return Io::timed_out;
-        co_return interrupted_ ? Io::interrupted : Io::gone;
+        if (const Io io = co_await wait_until_ready(step); io != Io::done) co_return io;
     }
 }
 
 asio::awaitable<Io> Stream::write(std::string_view head, std::string_view body) {
     while (!head.empty() || !body.empty()) {
         if (expired_) co_return Io::timed_out;
-        const std::array<asio::const_buffer, 2> parts{asio::buffer(head), asio::buffer(body.substr(0, kWriteBytesMax))};
-        const auto [error, bytes] = co_await socket_.async_write_some(parts, use_tuple);
-        if (error) co_return expired_ ? Io::timed_out : Io::gone;
+        std::size_t bytes = 0;
+        const Step step = write_some(head, body, bytes);
+        if (step != Step::moved) {
+            if (const Io io = co_await wait_until_ready(step); io != Io::done)
+                co_return io == Io::timed_out ? io : Io::gone;
+            continue;
+        }
         const std::size_t of_head = std::min(bytes, head.size());
         head.remove_prefix(of_head);
         body.remove_prefix(bytes - of_head);
@@ -146,6 +199,7 @@ void Stream::interrupt() {
 
 asio::awaitable<void> Stream::linger(std::size_t bytes_max) {
     boost::system::error_code ignored;
+    if (tls_) tls_->finish();
     socket_.shutdown(asio::ip::tcp::socket::shutdown_send, ignored);
     std::size_t dropped = 0;
     do {
@@ -156,6 +210,7 @@ asio::awaitable<void> Stream::linger(std::size_t bytes_max) {
 
 void Stream::close() {
     clear_deadline();
+    if (tls_ && socket_.is_open()) tls_->finish();
     boost::system::error_code ignored;
     socket_.close(ignored);
 }

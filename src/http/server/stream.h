@@ -1,4 +1,4 @@
-// Stream: one accepted TCP connection, what was read ahead from it, and the time that it may take.
+// Stream: one accepted TCP connection, plain or with TLS, what was read ahead from it, and the time that it may take.
 //
 // Everything runs on the connection's own single-threaded executor. A shared_ptr owns it, because the deadline's timer
 // may fire while the connection is being torn down. A connection that waits holds no buffer.
@@ -10,11 +10,13 @@
 #include <boost/asio/steady_timer.hpp>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/clock.h"
 #include "http/server/pace.h"
+#include "http/server/tls.h"
 
 namespace ledgerline::http {
 
@@ -30,8 +32,14 @@ class Stream : public std::enable_shared_from_this<Stream> {
 public:
     static constexpr std::size_t read_bytes_max = 16 * 1024;  // read ahead at once
 
-    // on_progress: called whenever as many bytes have moved as the pace asks for.
-    Stream(boost::asio::ip::tcp::socket socket, std::function<void()> on_progress);
+    // on_progress: called whenever as many bytes have moved as the pace asks for. tls: null for a plain
+    // connection.
+    Stream(boost::asio::ip::tcp::socket socket, std::shared_ptr<const TlsContext> tls,
+           std::function<void()> on_progress);
+
+    bool has_tls() const { return tls_.has_value(); }
+    // Must come before anything else when it has TLS; done at once otherwise.
+    boost::asio::awaitable<Io> handshake();
 
     // What was read and not yet consumed. Valid until the next read or consume().
     std::string_view buffered() const { return buffer_; }
@@ -67,10 +75,16 @@ private:
     void moved(std::size_t bytes);
     void arm(SteadyTime at);
     void on_timer();
-    std::size_t read_some(boost::system::error_code& error);
+    using Step = TlsSession::Step;
+    static Step step_of(const boost::system::error_code& error, Step wait);
+    Step read_some(std::size_t& bytes);
+    Step write_some(std::string_view head, std::string_view body, std::size_t& bytes);
+    boost::asio::awaitable<Io> wait_until_ready(Step step);
 
     boost::asio::ip::tcp::socket socket_;
     std::string peer_;
+    const std::shared_ptr<const TlsContext> tls_context_;
+    std::optional<TlsSession> tls_;
     std::string buffer_;
     boost::asio::steady_timer timer_;
     const std::function<void()> on_progress_;

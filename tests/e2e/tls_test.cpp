@@ -1,0 +1,184 @@
+// https as operators set it up and as the commands speak it.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+
+#include "e2e/program.h"
+#include "e2e/shell.h"
+#include "http/client.h"
+#include "http/server/self_signed.h"
+#include "http/server/tls.h"
+#include "lab/temp_dir.h"
+#include "lab/test_database.h"
+
+namespace ledgerline::test {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+constexpr const char* kApiKey = "a-key-of-this-test-0123456789";
+
+class TlsTest : public testing::Test {
+protected:
+    std::string write(const std::string& name, const std::string& text, unsigned mode = 0600) const {
+        const auto path = dir_.path() / name;
+        std::ofstream(path) << text;
+        std::filesystem::permissions(path, std::filesystem::perms(mode));
+        return path.string();
+    }
+    // NAME.pem and NAME.key.
+    void make(const std::string& name, std::chrono::days lifetime = std::chrono::days(30)) const {
+        const auto made = http::make_self_signed({"127.0.0.1"}, SystemClock().wall_now(), lifetime);
+        write(name + ".key", made.key);
+        write(name + ".pem", made.certificate, 0644);
+    }
+    std::string file(const std::string& name) const { return (dir_.path() / name).string(); }
+    // The certificate and key of that name become those of the server, as a deployment tool replaces them.
+    void put_in_place(const std::string& name) const {
+        for (const char* ending : {".pem", ".key"})
+            std::filesystem::copy_file(file(name + ending), file(std::string("new") + ending));
+        for (const char* ending : {".pem", ".key"})
+            std::filesystem::rename(file(std::string("new") + ending), file(std::string("server") + ending));
+    }
+    std::vector<std::string> with_tls(const std::vector<std::string>& more = {}) const {
+        std::vector<std::string> flags{"--tls-cert", file("server.pem"), "--tls-key", file("server.key")};
+        flags.insert(flags.end(), more.begin(), more.end());
+        return flags;
+    }
+    static std::string url(const RoleProcess& role) { return fmt::format("https://127.0.0.1:{}", role.port()); }
+    // Whether a client that trusts only this certificate gets an answer.
+    bool shows(const RoleProcess& role, const std::string& certificate) const {
+        http::ClientConfig config;
+        config.ca_file = file(certificate);
+        const auto answer = http::Client(url(role), config).send({.target = "/livez"}, patience);
+        return answer && answer->status == 200;
+    }
+
+    const TempDir dir_;
+};
+
+TEST_F(TlsTest, ACertificateForATryIsMadeOnceAndTheCommandsTrustItWhenTold) {
+    const std::string keys = write("keys", std::string(kApiKey) + "\n", 0640);
+    const auto data = dir_.path() / "data";
+    const std::string certificate = (data / "tls" / "certificate.pem").string();
+    const auto begin = [&] {
+        return std::make_unique<UpProcess>(data, 0, "127.0.0.1",
+                                           std::vector<std::string>{"--tls-self-signed", "--api-keys-file", keys});
+    };
+    auto up = begin();
+    EXPECT_TRUE(up->program().prints("ledgerline is ready: https://127.0.0.1:"));
+    const auto context =
+        http::TlsContext::load({certificate, (data / "tls" / "key.pem").string(), ""}, SystemClock().wall_now());
+    ASSERT_TRUE(context) << context.error().message;
+    EXPECT_THAT(up->program().output(), HasSubstr((*context)->fingerprint()));
+    struct stat facts{};
+    ASSERT_EQ(stat((data / "tls" / "key.pem").c_str(), &facts), 0);
+    EXPECT_EQ(facts.st_mode & 0777u, 0600u);
+
+    const std::string lanes = fmt::format("LEDGERLINE_API_KEY={} $L lanes", kApiKey);
+    const Shelled trusting = shell(dir_.path(), lanes + " --ca-file " + certificate, url(*up));
+    EXPECT_EQ(trusting.code, 0) << trusting.err;
+    const Shelled stranger = shell(dir_.path(), lanes, url(*up));
+    EXPECT_EQ(stranger.code, 3) << stranger.out;
+    EXPECT_THAT(stranger.err, HasSubstr("certificate"));
+
+    http::ClientConfig config;
+    config.ca_file = certificate;
+    const auto logged_in =
+        http::Client(url(*up), config)
+            .send({.method = "POST", .target = "/console/session", .headers = {{"X-API-Key", kApiKey}}}, patience);
+    ASSERT_TRUE(logged_in) << logged_in.error().message;
+    ASSERT_TRUE(logged_in->header("set-cookie"));
+    EXPECT_THAT(*logged_in->header("set-cookie"), HasSubstr("; Secure"));
+    EXPECT_EQ(up->stop(), "exit code 0");
+
+    up = begin();
+    EXPECT_THAT(up->program().output(), HasSubstr((*context)->fingerprint())) << "clients trust it already";
+    EXPECT_EQ(up->stop(), "exit code 0");
+}
+
+TEST_F(TlsTest, NewCertificatesAreTakenWhenTheFilesChangeAndOnHangup) {
+    for (const char* name : {"first", "second", "third"}) make(name);
+    put_in_place("first");
+    const TestDatabase database;
+    RoleProcess api(role_arguments("api", database.url(), with_tls()));
+    EXPECT_TRUE(shows(api, "first.pem"));
+    put_in_place("second");
+    EXPECT_TRUE(eventually([&] { return shows(api, "second.pem"); })) << api.program().output();
+    EXPECT_FALSE(shows(api, "first.pem"));
+
+    write("server.pem", "not a certificate\n");
+    api.program().signal(SIGHUP);
+    EXPECT_TRUE(api.program().prints("the certificate could not be reloaded")) << api.program().output();
+    EXPECT_TRUE(shows(api, "second.pem"));
+    put_in_place("third");
+    api.program().signal(SIGHUP);
+    EXPECT_TRUE(eventually([&] { return shows(api, "third.pem"); })) << api.program().output();
+    EXPECT_EQ(api.stop(), "exit code 0");
+}
+
+TEST_F(TlsTest, ClientsShowACertificateWhereOneIsAskedFor) {
+    make("server");
+    make("known");
+    make("stranger");
+    const TestDatabase database;
+    RoleProcess api(role_arguments("api", database.url(), with_tls({"--tls-client-ca", file("known.pem")})));
+    const auto lanes = [&](const std::string& more) {
+        return shell(dir_.path(), "$L lanes --ca-file server.pem " + more, url(api));
+    };
+    const Shelled known = lanes("--cert-file known.pem --key-file known.key");
+    EXPECT_EQ(known.code, 0) << known.err;
+    EXPECT_NE(lanes("--cert-file stranger.pem --key-file stranger.key").code, 0);
+    EXPECT_NE(lanes("").code, 0);
+    const Shelled half = lanes("--cert-file known.pem");
+    EXPECT_EQ(half.code, 2);
+    EXPECT_THAT(half.err, HasSubstr("--cert-file and --key-file need one another"));
+    EXPECT_EQ(api.stop(), "exit code 0");
+}
+
+TEST_F(TlsTest, WrongFilesAreFoundBeforeAnythingBegins) {
+    make("server");
+    make("other");
+    make("expired", std::chrono::days(-1));
+    write("open.key", "", 0644);
+    std::filesystem::copy_file(file("server.key"), file("open.key"), std::filesystem::copy_options::overwrite_existing);
+    std::filesystem::permissions(file("open.key"), std::filesystem::perms(0644));
+    const auto complaint = [&](const std::vector<std::string>& flags) {
+        Program program(role_arguments("api", "postgresql://nobody@127.0.0.1:1/none", flags));
+        EXPECT_EQ(program.wait_outcome(), "exit code 2");
+        return program.output();
+    };
+    EXPECT_THAT(complaint({"--tls-cert", file("server.pem")}), HasSubstr("--tls-cert and --tls-key need one another"));
+    EXPECT_THAT(complaint({"--tls-client-ca", file("server.pem")}), HasSubstr("--tls-client-ca needs --tls-cert"));
+    EXPECT_THAT(complaint({"--tls-cert", file("server.pem"), "--tls-key", file("open.key")}),
+                HasSubstr("every user of this machine can read it"));
+    EXPECT_THAT(complaint({"--tls-cert", file("server.pem"), "--tls-key", file("other.key")}),
+                HasSubstr("is not the certificate's key"));
+    EXPECT_THAT(complaint({"--tls-cert", file("expired.pem"), "--tls-key", file("expired.key")}),
+                HasSubstr("has expired"));
+    EXPECT_THAT(complaint({"--tls-cert", file("missing.pem"), "--tls-key", file("server.key")}),
+                HasSubstr("missing.pem"));
+}
+
+TEST_F(TlsTest, ADatabaseThatProvesNothingIsWarnedAboutUnlessItIsOnThisMachine) {
+    const auto warned = [&](const std::string& url) {
+        Program program(role_arguments("api", url, {"--startup-timeout", "1s"}));
+        program.wait_outcome();
+        return program.output().contains("nothing proves that the server is ours");
+    };
+    // Addresses for documentation: nobody is there.
+    EXPECT_TRUE(warned("postgresql://a@192.0.2.1:1/b?connect_timeout=2"));
+    EXPECT_TRUE(warned("postgresql://a@192.0.2.1:1/b?connect_timeout=2&sslmode=require"));
+    EXPECT_FALSE(warned("postgresql://a@192.0.2.1:1/b?connect_timeout=2&sslmode=verify-full&sslrootcert=/none"));
+    EXPECT_FALSE(warned("postgresql://a@127.0.0.1:1/b"));
+    EXPECT_FALSE(warned("postgresql://a@localhost:1/b"));
+}
+
+}  // namespace
+}  // namespace ledgerline::test

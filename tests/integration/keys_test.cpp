@@ -8,6 +8,7 @@
 #include "http/scope.h"
 #include "integration/command_call.h"
 #include "lab/pipeline.h"
+#include "lab/raw_connection.h"
 #include "lab/temp_dir.h"
 #include "roles/exit_code.h"
 
@@ -72,6 +73,32 @@ TEST_F(Keys, TheFirstOneClosesTheApiAndMustBeAnAdmin) {
     EXPECT_EQ(post(admin_, "/v1/keys/" + admin_id_ + "/revoke", "").status, 200);
     EXPECT_TRUE(eventually([&] { return status("GET", "/v1/accounts", admin_) == 403; }));
     EXPECT_EQ(status("GET", "/v1/accounts", ""), 401);
+}
+
+// A stream of events lasts an hour: its key is looked at again before each part.
+TEST_F(Keys, AStreamEndsWithItsKey) {
+    const auto follow = [&](RawConnection& stream, const std::string& key) {
+        ASSERT_TRUE(
+            stream.send("GET /v1/events?after=latest HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: text/event-stream\r\n" +
+                        (key.empty() ? "" : "X-API-Key: " + key + "\r\n") + "\r\n"));
+        ASSERT_TRUE(stream.receive_until("retry: 1000"));
+    };
+    const auto port = static_cast<std::uint16_t>(std::stoi(server().url().substr(server().url().rfind(':') + 1)));
+    const std::string account = server().account();
+    RawConnection open(port), revoked(port);
+    follow(open, "");
+    make_admin();
+    const Answer shop = make(R"({"name":"shop","scopes":["transactions:read"]})");
+    ASSERT_TRUE(eventually([&] { return status("GET", "/v1/assets", shop.at("key")) == 200; }));
+    follow(revoked, shop.at("key"));
+    ASSERT_EQ(post(admin_, "/v1/keys/" + shop.at("id") + "/revoke", "").status, 200);
+    ASSERT_TRUE(eventually([&] { return status("GET", "/v1/assets", shop.at("key")) == 403; }));
+    ASSERT_EQ(post(admin_, "/v1/transactions", ApiServer::transaction(account, "unseen")).status, 201);
+    for (RawConnection* stream : {&open, &revoked}) {
+        const auto rest = stream->receive_until("0\r\n\r\n");
+        ASSERT_TRUE(rest);
+        EXPECT_THAT(*rest, Not(HasSubstr("unseen")));
+    }
 }
 
 TEST_F(Keys, AreShownOnceAndStoredAsTheirHash) {

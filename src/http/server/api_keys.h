@@ -54,6 +54,8 @@ public:
     bool is_open() const { return is_open(*table_.load()); }
     // Whether it is known that there is no key that anybody could call with.
     bool none() const;
+    // Whether a request that was admitted with that key, or without one, would still be let in.
+    bool still_admit(const Key& key) const { return key ? find(key->id) != nullptr : is_open(); }
     // The key in force with that id; null when there is none.
     Key find(std::string_view id) const;
     // A secret that follows from the key and from which nothing about the key follows. It changes when the key rotates.

@@ -168,7 +168,7 @@ asio::awaitable<bool> Session::answer(Exchange& exchange, Response response) {
     stream_->set_deadline(edge_.config.write_timeout, edge_.config.answer_pace);
     Io io = co_await stream_->write(head, bodiless ? std::string_view() : response.body);
     if (io == Io::done && response.parts && !bodiless)
-        io = co_await write_parts(exchange.request.answer_memory, *response.parts, !close);
+        io = co_await write_parts(exchange.request, *response.parts, !close);
     if (io == Io::timed_out) meter_.record_dropped(Dropped::slow_reader);
     if (io != Io::done) stream_->close();
     co_return io == Io::done && !close;
@@ -189,13 +189,14 @@ asio::awaitable<bool> Session::hold_answer(Exchange& exchange, const Response& r
     co_return true;
 }
 
-// Each part has the time that an answer has.
-asio::awaitable<Io> Session::write_parts(ByteBudget::Share& memory, BodyParts& parts, bool chunked) {
+// Each part has the time that an answer has. A key that is revoked meanwhile gets no further part.
+asio::awaitable<Io> Session::write_parts(Request& request, BodyParts& parts, bool chunked) {
+    ByteBudget::Share& memory = request.answer_memory;
     while (!edge_.draining && !evicted_) {
         stream_->clear_deadline();
         place_->begin(Connections::Doing::working);
         const std::string part = co_await parts.next(memory);
-        if (part.empty()) break;
+        if (part.empty() || !edge_.keys.still_admit(request.key)) break;
         const Io io = co_await write_part(memory, part, chunked);
         memory.release();
         if (io != Io::done) co_return io;

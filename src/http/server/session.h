@@ -42,7 +42,7 @@ private:
     boost::asio::awaitable<bool> hold_answer(Exchange& exchange, const Response& response);
     boost::asio::awaitable<Response> handle(Exchange& exchange);
     boost::asio::awaitable<bool> answer(Exchange& exchange, Response response);
-    boost::asio::awaitable<Io> write_parts(ByteBudget::Share& memory, BodyParts& parts, bool chunked);
+    boost::asio::awaitable<Io> write_parts(Request& request, BodyParts& parts, bool chunked);
     boost::asio::awaitable<Io> write_part(ByteBudget::Share& memory, const std::string& part, bool chunked);
     boost::asio::awaitable<void> finish();
 

@@ -1,11 +1,12 @@
 # Short names for common tasks. Each target works for root and for an ordinary user.
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap build test test-faults test-console test-observe demo stop kafka kafka-stop stack stack-down seed e2e bench bench-big up down lint fmt clean
+.PHONY: help bootstrap build test test-faults test-console test-observe test-package install package demo stop kafka kafka-stop stack stack-down seed e2e bench bench-big up down lint fmt clean
 
 PRESET ?= release
 ARGS ?=
 # Each test program starts its own PostgreSQL clusters.
 TEST_JOBS ?= 2
+PREFIX ?= /usr/local
 KAFKA_DIR ?= .kafka
 KAFKA_PORT ?= 9092
 BROKER ?= redpanda
@@ -37,6 +38,15 @@ test-console: build ## Test every page and action of the console in Chromium, wi
 
 test-observe: build ## Test dashboards and alerts on a live Prometheus, traces on a live Jaeger (about 6 minutes)
 	@scripts/test-observe
+
+test-package: package ## Install the package in a bare Debian 12 and run it there (about 6 minutes; needs root)
+	@scripts/test-package
+
+package: build ## Build the Debian package and an archive under build/package, with their checksums
+	@scripts/package
+
+install: build ## Install the program, its manual page and completions (PREFIX=/usr/local, DESTDIR=)
+	@cmake --install build/$(PRESET) --prefix $(PREFIX) --strip
 
 demo: build ## Start ledgerline, send it sample transactions, show the result, leave it running
 	@scripts/demo start

@@ -15,6 +15,7 @@ RUN apt-get update \
 WORKDIR /source
 COPY CMakeLists.txt CMakePresets.json ./
 COPY cmake cmake
+COPY packaging packaging
 COPY sql sql
 COPY src src
 # How many files are compiled at once; each takes up to half a gigabyte.
@@ -36,8 +37,8 @@ USER 10001:10001
 # A library that is missing is found here, not at the first start.
 RUN ["ledgerline", "version"]
 EXPOSE 8080
-# LEDGERLINE_URL says where this container's role listens, if not on port 8080.
-HEALTHCHECK --interval=5s --timeout=5s --start-period=30s --retries=6 CMD ["ledgerline", "health"]
+# Asks the role where it listens, whatever its --listen or LEDGERLINE_LISTEN is (a port, not 0).
+HEALTHCHECK --interval=5s --timeout=5s --start-period=30s --retries=6 CMD ["ledgerline", "health", "--of-process", "1"]
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["ledgerline"]
 CMD ["--help"]

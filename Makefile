@@ -1,12 +1,13 @@
 # Short names for common tasks. Each target works for root and for an ordinary user.
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap build test fuzz test-faults test-console test-observe demo stop drill-restore kafka kafka-stop stack stack-down seed e2e bench bench-big up down lint fmt clean
+.PHONY: help bootstrap build test fuzz test-faults test-console test-observe test-package install package demo stop drill-restore kafka kafka-stop stack stack-down seed e2e bench bench-big up down lint fmt clean
 
 PRESET ?= release
 ARGS ?=
 # Each test program starts its own PostgreSQL clusters.
 TEST_JOBS ?= 2
 FUZZ_SECONDS ?= 60
+PREFIX ?= /usr/local
 KAFKA_DIR ?= .kafka
 KAFKA_PORT ?= 9092
 BROKER ?= redpanda
@@ -46,6 +47,14 @@ test-observe: build ## Test dashboards and alerts on a live Prometheus, traces o
 
 drill-restore: build ## Lose the database and restore it to a moment, with Kafka ahead of it (about 2 minutes)
 	@scripts/drill-restore
+test-package: package ## Install the package in a bare Debian 12 and run it there (about 6 minutes; needs root)
+	@scripts/test-package
+
+package: build ## Build the Debian package and an archive under build/package, with their checksums
+	@scripts/package
+
+install: build ## Install the program, its manual page and completions (PREFIX=/usr/local, DESTDIR=)
+	@cmake --install build/$(PRESET) --prefix $(PREFIX) --strip
 
 demo: build ## Start ledgerline, send it sample transactions, show the result, leave it running
 	@scripts/demo start

@@ -44,8 +44,8 @@ const Field kLetterFields[] = {{"id", "id"},
                                spare({"error_class", "error_class"}),
                                {"error_code", "error_code"},
                                spare({"attempts", "attempts", Align::right}),
-                               {"last_failed_at", "last_failed_at"},
-                               {"transaction_id", "transaction_id"}};
+                               spare({"last_failed_at", "last_failed_at"}),
+                               spare({"transaction_id", "transaction_id"})};
 const Field kAuditFields[] = {{"decision", "decision"},    {"decided_at", "decided_at"}, {"operator", "operator"},
                               {"key_id", "key"},           {"bulk_id", "bulk_id"},       {"reason", "reason"},
                               {"request_id", "request_id"}};

@@ -139,7 +139,7 @@ void declare_create(Command& family, const roles::Environment& environment) {
     command.option({"--scope", "SCOPE", "What it may do; repeatable: " + scopes, no_variable, true}, options->scopes);
     command.option({"--network", "NETWORK", "From where it may be used, such as 10.0.0.0/8; repeatable", no_variable},
                    options->networks);
-    declare_time(command, "--expires-at", "When it ends", options->expires_at);
+    declare_time(command, environment.clock, "--expires-at", "When it ends", options->expires_at);
     command.option(
         {"--max-amount-cents", "CENTS", "What one transaction may move at most, in any currency", no_variable},
         options->amount_cents_max, 1, amount_cents_max);
@@ -169,7 +169,7 @@ void declare_keys(Command& parent, const roles::Environment& environment) {
     declare_create(family, environment);
 
     Command list_command = family.add("list", "List keys, newest first");
-    const auto listed = declare_server_command<Options>(list_command, environment, list, Formats::table_json_csv);
+    const auto listed = declare_server_command<Options>(list_command, environment, list, Formats::list);
     list_command.option({"--limit", "N", "Print at most this many", no_variable}, listed->limit, 1, list_limit_max);
 
     Command rotate_command = family.add("rotate", "Give a key a new text; the old one is taken for a while");
@@ -186,7 +186,7 @@ void declare_keys(Command& parent, const roles::Environment& environment) {
 
 void declare_audit(Command& parent, const roles::Environment& environment) {
     Command command = parent.add("audit", "List who changed what, and who was not let in, newest first");
-    const auto options = declare_server_command<Options>(command, environment, audit, Formats::table_json_csv);
+    const auto options = declare_server_command<Options>(command, environment, audit, Formats::list);
     command.option({"--subject", "ID", "Only about this account, dead letter or key", no_variable}, options->subject);
     command.option({"--key", "ID", "Only by this key", no_variable}, options->key_id);
     command.alternatives("--subject", "--key");

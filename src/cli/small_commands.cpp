@@ -7,9 +7,10 @@
 #include "cli/cli.h"
 #include "cli/database.h"
 #include "cli/field_options.h"
+#include "cli/listening.h"
 #include "cli/output.h"
 #include "cli/sample.h"
-#include "cli/server_command.h"
+#include "cli/server.h"
 #include "roles/exit_code.h"
 #include "sql/migrations.h"
 
@@ -19,9 +20,15 @@ namespace {
 struct HealthOptions {
     ServerOptions server;
     OutputOptions output;
+    std::optional<std::int64_t> process;
 };
 
-Result<int> health(const roles::Environment& environment, const HealthOptions& options, Server& server) {
+Result<int> health(const roles::Environment& environment, const HealthOptions& options) {
+    ServerOptions called = options.server;
+    if (options.process) {
+        LEDGERLINE_TRY(called.url, url_of_process(*options.process));
+    }
+    LEDGERLINE_TRY(Server server, Server::open(called));
     LEDGERLINE_TRY(const json::Value answer, server.get("/readyz", "status"));
     print_object(environment, options.output, answer);
     return roles::exit_ok;
@@ -44,7 +51,17 @@ void declare_database_url(Command& parent, const roles::Environment& environment
 
 void declare_health(Command& parent, const roles::Environment& environment) {
     Command command = parent.add("health", "Ask a role whether it is ready, and what is missing if not");
-    declare_server_command<HealthOptions>(command, environment, health);
+    const auto options = std::make_shared<HealthOptions>();
+    declare_server_options(command, options->server);
+    command.option({"--of-process", "PID", "The role that runs as this process, wherever it listens", no_variable},
+                   options->process, 1, INT32_MAX);
+    command.alternatives("--of-process", "--url");
+    command.alternatives("--of-process", "--profile");
+    declare_output_option(command, options->output);
+    command.action([&environment, options] {
+        const Result<int> code = health(environment, *options);
+        return code ? *code : report(environment, code.error());
+    });
     command.notes("Exit code 3 if it is not ready or cannot be reached. Needs no API key.");
 }
 

@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "cli/bulk_decision.h"
+#include "cli/terminal.h"
 #include "integration/command_call.h"
 #include "lab/api_server.h"
 #include "roles/exit_code.h"
@@ -67,6 +68,8 @@ TEST_F(DeadLetterCommands, ListsByFilter) {
         return list.lines();
     };
     EXPECT_EQ(listed({}), 4);
+    std::istringstream table(call({"list"}).out);
+    for (std::string line; std::getline(table, line);) EXPECT_LE(width_of(line), 80u) << line;
     EXPECT_EQ(listed({"--class", "foreign"}), 1);
     EXPECT_EQ(listed({"--code", "XY000"}), 1);
     EXPECT_EQ(listed({"--account", "alice"}), 3);

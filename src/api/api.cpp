@@ -15,6 +15,8 @@
 namespace ledgerline::api {
 namespace {
 
+constexpr milliseconds kKeeperStatementMax{2'000};
+
 db::ConnectionConfig connection_config(const ApiConfig& config, const char* role) {
     db::ConnectionConfig connection;
     connection.url = config.database_url;
@@ -30,6 +32,14 @@ db::ConnectionConfig intake_connection_config(const ApiConfig& config) {
     db::ConnectionConfig connection = connection_config(config, "intake");
     connection.statement_timeout = std::min(connection.statement_timeout, config.intake_statement_timeout);
     connection.lock_timeout = std::min(connection.lock_timeout, config.intake_statement_timeout / 2);
+    return connection;
+}
+
+// A revoked key must be noticed within seconds, whatever the rows of the audit wait for.
+db::ConnectionConfig keeper_connection_config(const ApiConfig& config) {
+    db::ConnectionConfig connection = connection_config(config, "keys");
+    connection.statement_timeout = std::min<milliseconds>(connection.statement_timeout, kKeeperStatementMax);
+    connection.lock_timeout = std::min<milliseconds>(connection.lock_timeout, kKeeperStatementMax / 2);
     return connection;
 }
 
@@ -68,7 +78,7 @@ struct Api::Parts {
           dead_letters(database, publisher_wakeup, watcher.wakeup(), context),
           events(database, tail, context),
           operations(database),
-          keeper(connection_config(config, "keys"), api_keys, context),
+          keeper(keeper_connection_config(config), api_keys, context),
           keys(database, keeper, context),
           ledger(connection_config(config, "health"), config.stages, context.clock, context.metrics),
           health(health_config(config, *this), context.metrics, context.clock) {}

@@ -53,7 +53,8 @@ void ListQuery::read_cursor(std::initializer_list<CursorKind> kinds) {
         if (known && kind == CursorKind::seq) after_seq_ = parse_integer<std::int64_t>(position);
         if (known && kind == CursorKind::letter) after_letter_ = Uuid::parse(position);
     }
-    if (!after_id_ && after_seq_.value_or(-1) < 0 && !after_letter_) complain_of_cursor();
+    if (after_seq_ && *after_seq_ < 0) after_seq_.reset();
+    if (!after_id_ && !after_seq_ && !after_letter_) complain_of_cursor();
 }
 
 void ListQuery::complain_of_cursor() {

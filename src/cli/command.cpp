@@ -231,7 +231,7 @@ int CommandLine::run(const roles::Environment& environment, int argc, const char
     if (words.lacks_command && words.flags.empty()) {
         const std::string& name = words.level->get_name();
         const std::string families = words.command.substr(0, words.command.size() - name.size());
-        environment.err << words.level->help(families.empty() ? "" : families.substr(0, families.size() - 1));
+        say_help(environment, words.level->help(families.empty() ? "" : families.substr(0, families.size() - 1)));
         return roles::exit_usage;
     }
     std::vector<std::string> passed_over;

@@ -58,11 +58,11 @@ http::ClientConfig client_config(const ServerOptions& options) {
 Result<void> check_tls_files(const ServerOptions& options) {
     if (options.certificate_file.empty() != options.key_file.empty())
         return failure(Disposition::refuse, std::string(roles::bad_usage),
-                       "--cert-file and --key-file need one another");
+                       "--client-cert and --client-key need one another");
     if (!options.ca_file.empty()) LEDGERLINE_CHECK(roles::read_config_file("--ca-file", options.ca_file));
     if (options.key_file.empty()) return {};
-    LEDGERLINE_CHECK(roles::read_config_file("--cert-file", options.certificate_file));
-    LEDGERLINE_CHECK(roles::read_secret_file("--key-file", options.key_file));
+    LEDGERLINE_CHECK(roles::read_config_file("--client-cert", options.certificate_file));
+    LEDGERLINE_CHECK(roles::read_secret_file("--client-key", options.key_file));
     return {};
 }
 
@@ -85,9 +85,9 @@ void declare_key_options(Command& command, ServerOptions& options) {
                     "Certificates to trust of an https server, in PEM, instead of the system's: that of "
                     "--tls-self-signed, for example"},
                    options.ca_file);
-    command.option({"--cert-file", "FILE", "Certificate to show to an https server that asks for one, in PEM"},
+    command.option({"--client-cert", "FILE", "Certificate to show to an https server that asks for one, in PEM"},
                    options.certificate_file);
-    command.option({"--key-file", "FILE", "The key of that certificate, in PEM"}, options.key_file);
+    command.option({"--client-key", "FILE", "The key of that certificate, in PEM"}, options.key_file);
     command.option({"--timeout", "TIME", "How long one call may take"}, options.timeout, kTimeoutMin, kTimeoutMax);
 }
 

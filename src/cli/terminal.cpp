@@ -22,6 +22,8 @@ void say(const roles::Environment& environment, std::string_view message) {
     environment.err << printable(message) << '\n';
 }
 
+void say_help(const roles::Environment& environment, std::string_view help) { environment.err << help; }
+
 bool confirmed(const roles::Environment& environment, const std::string& question) {
     LEDGERLINE_ASSERT(environment.terminal);
     environment.out.flush();

@@ -18,6 +18,9 @@ namespace ledgerline::cli {
 // A message for people: one line on stderr.
 void say(const roles::Environment& environment, std::string_view message);
 
+// Help as our own text has it, on stderr: in answer to a command that lacks something.
+void say_help(const roles::Environment& environment, std::string_view help);
+
 // Asks a yes-or-no question on stderr and reads a line. True for "y" or "yes" in any case; anything else, the end of
 // input included, means no. Call it only if environment.terminal is set.
 bool confirmed(const roles::Environment& environment, const std::string& question);

@@ -130,6 +130,12 @@ bool has_lz4(const ClusterPaths& paths, const PostgresBinaries& binaries, const 
     return asked && asked->wait(kAskTimeout) && asked->succeeded();
 }
 
+std::string describe(const ClusterSettings& settings) {
+    const ClusterSizes& sizes = settings.sizes;
+    return fmt::format("shared_buffers {} MB, wal_buffers {} MB, max_wal_size {} MB, wal_compression {}",
+                       sizes.shared_buffers, sizes.wal_buffers, sizes.max_wal, settings.lz4 ? "lz4" : "on");
+}
+
 Result<void> write_settings(const ClusterPaths& paths, const OsUser* user, const ClusterSettings& settings) {
     const ClusterSizes& sizes = settings.sizes;
     const std::string text = fmt::format(

@@ -44,6 +44,9 @@ Result<void> create_cluster(const ClusterPaths& paths, const PostgresBinaries& b
 // Whether this PostgreSQL was built with lz4. The cluster exists.
 bool has_lz4(const ClusterPaths& paths, const PostgresBinaries& binaries, const OsUser* user);
 
+// "shared_buffers 1536 MB, wal_buffers 16 MB, max_wal_size 4096 MB, wal_compression lz4".
+std::string describe(const ClusterSettings& settings);
+
 // Rewrites postgresql.conf. ALTER SYSTEM settings are in another file, stay, and take precedence.
 Result<void> write_settings(const ClusterPaths& paths, const OsUser* user, const ClusterSettings& settings);
 

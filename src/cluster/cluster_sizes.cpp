@@ -1,11 +1,11 @@
 #include "cluster/cluster_sizes.h"
 
-#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <fstream>
 #include <optional>
+#include <string>
 
 #include "base/text.h"
 
@@ -45,11 +45,6 @@ MachineSizes sizes_of_machine(const std::filesystem::path& data_dir) {
     const auto space = std::filesystem::space(data_dir, error);
     if (!error) machine.disk_free_bytes = static_cast<std::int64_t>(space.available);
     return machine;
-}
-
-std::string describe(const ClusterSizes& sizes) {
-    return fmt::format("shared_buffers {} MB, wal_buffers {} MB, max_wal_size {} MB", sizes.shared_buffers,
-                       sizes.wal_buffers, sizes.max_wal);
 }
 
 }  // namespace ledgerline::cluster

@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <string>
 
 namespace ledgerline::cluster {
 
@@ -27,7 +26,5 @@ struct MachineSizes {
 ClusterSizes sizes_for(const MachineSizes& machine);
 // What cannot be read counts as little.
 MachineSizes sizes_of_machine(const std::filesystem::path& data_dir);
-// "shared_buffers 1536 MB, wal_buffers 16 MB, max_wal_size 4096 MB".
-std::string describe(const ClusterSizes& sizes);
 
 }  // namespace ledgerline::cluster

@@ -71,6 +71,7 @@ struct PrivateCluster::Running {
     std::optional<OsUser> user;
     PostgresBinaries binaries{};
     std::string password{};
+    ClusterSettings settings{};
     std::unique_ptr<PostmasterSupervisor> supervisor{};
 };
 
@@ -81,7 +82,8 @@ PrivateCluster::~PrivateCluster() { stop(); }
 Result<void> PrivateCluster::start() {
     if (running_) return {};
     LEDGERLINE_TRY(auto running, prepare());
-    tell(config_, "starting PostgreSQL in " + running->paths.data_dir.string());
+    tell(config_, fmt::format("starting PostgreSQL in {} with {}", running->paths.data_dir.string(),
+                              describe(running->settings)));
     running->supervisor = std::make_unique<PostmasterSupervisor>(
         SupervisorConfig{.paths = running->paths,
                          .bin_dir = running->binaries.directory,
@@ -120,11 +122,9 @@ Result<std::unique_ptr<PrivateCluster::Running>> PrivateCluster::prepare() {
                                    .sizes = sizes_for(sizes_of_machine(paths.data_dir)),
                                    .lz4 = has_lz4(paths, binaries, os_user)};
     LEDGERLINE_CHECK(write_settings(paths, os_user, settings));
-    tell(config_, fmt::format("sized for this machine: {}, wal_compression {}", describe(settings.sizes),
-                              settings.lz4 ? "lz4" : "on"));
     LEDGERLINE_TRY(auto password, read_small_file(paths.password));
-    return std::make_unique<Running>(
-        Running{std::move(lock), std::move(paths), std::move(user), std::move(binaries), std::move(password)});
+    return std::make_unique<Running>(Running{std::move(lock), std::move(paths), std::move(user), std::move(binaries),
+                                             std::move(password), settings});
 }
 
 void PrivateCluster::stop() {

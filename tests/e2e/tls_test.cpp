@@ -132,13 +132,13 @@ TEST_F(TlsTest, ClientsShowACertificateWhereOneIsAskedFor) {
     const auto lanes = [&](const std::string& more) {
         return shell(dir_.path(), "$L lanes --ca-file server.pem " + more, url(api));
     };
-    const Shelled known = lanes("--cert-file known.pem --key-file known.key");
+    const Shelled known = lanes("--client-cert known.pem --client-key known.key");
     EXPECT_EQ(known.code, 0) << known.err;
-    EXPECT_NE(lanes("--cert-file stranger.pem --key-file stranger.key").code, 0);
+    EXPECT_NE(lanes("--client-cert stranger.pem --client-key stranger.key").code, 0);
     EXPECT_NE(lanes("").code, 0);
-    const Shelled half = lanes("--cert-file known.pem");
+    const Shelled half = lanes("--client-cert known.pem");
     EXPECT_EQ(half.code, 2);
-    EXPECT_THAT(half.err, HasSubstr("--cert-file and --key-file need one another"));
+    EXPECT_THAT(half.err, HasSubstr("--client-cert and --client-key need one another"));
     EXPECT_EQ(api.stop(), "exit code 0");
 }
 

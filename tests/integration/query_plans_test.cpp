@@ -385,7 +385,7 @@ TEST_P(QueryPlans, OfVerify) {
     for (const std::string& after : {first, std::string(kAccount)}) {
         expect_bounded(sql::AuditBalances::statement, after + ", 100");
         expect_bounded(sql::AuditWrongChanges::statement,
-                       after + ", '00000000-0000-7000-8000-000000000040'::uuid, 100");
+                       after + ", '00000000-0000-7000-8000-000000000030'::uuid, 100");
         expect_bounded(sql::AuditHolds::statement, after + ", 1000");
         expect_bounded(sql::AuditHoldSteps::statement, after + ", 0, 1000");
         expect_bounded(sql::AuditReversalSteps::statement, after + ", 0, 1000");

@@ -65,14 +65,17 @@ TEST_F(ProfileTest, AVariableOrAFlagWinsOverIt) {
 
 // Another server must not get its key.
 TEST_F(ProfileTest, ItsKeyGoesToItsServerOnly) {
-    set("prod", "http://127.0.0.1:2", {"--api-key-file", "/nowhere/key", "--ca-file", "ca.pem"});
+    const std::string authorities = path_ + ".pem";
+    std::ofstream{authorities} << "certificates";
+    const std::string as_typed = std::filesystem::relative(authorities).string();
+    set("prod", "http://127.0.0.1:2", {"--api-key-file", "/nowhere/key", "--ca-file", as_typed.c_str()});
     call({"profile", "use", "prod"});
     EXPECT_THAT(complaint({"lanes"}), HasSubstr("--api-key-file /nowhere/key: cannot be read"));
     EXPECT_EQ(called({"lanes", "--url", kNowhere}), "ledgerline: http://127.0.0.1:1");
     const auto options = with_profile({});
     ASSERT_TRUE(options);
     EXPECT_EQ(options->api_key_file, "/nowhere/key");
-    EXPECT_EQ(options->ca_file, (std::filesystem::current_path() / "ca.pem").string());
+    EXPECT_EQ(options->ca_file, authorities);
     const Variable key("LEDGERLINE_API_KEY", "k");
     EXPECT_EQ(called(), "ledgerline: http://127.0.0.1:2") << "with the key of the variable";
 }

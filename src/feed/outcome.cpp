@@ -150,7 +150,8 @@ Message encode(const Outcome& outcome) {
                        {"ce_dataschema", std::string(data_schema_of(outcome.type))},
                        {"content-type", "application/json"},
                        {"lane", std::to_string(outcome.lane)},
-                       {"seq", std::to_string(outcome.place.seq)}};
+                       {"seq", std::to_string(outcome.place.seq)},
+                       {"nth", std::to_string(outcome.place.nth)}};
     return message;
 }
 

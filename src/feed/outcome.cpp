@@ -8,7 +8,6 @@
 #include "base/json_object.h"
 #include "domain/hold.h"
 #include "domain/legs.h"
-#include "sql/queries.h"
 
 namespace ledgerline::feed {
 namespace {

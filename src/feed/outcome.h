@@ -15,10 +15,7 @@
 #include "base/uuid.h"
 #include "domain/event.h"
 #include "feed/position.h"
-
-namespace ledgerline::sql {
-struct Told;
-}
+#include "sql/queries.h"
 
 namespace ledgerline::feed {
 

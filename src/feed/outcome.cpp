@@ -8,7 +8,6 @@
 #include "base/json_object.h"
 #include "domain/hold.h"
 #include "domain/legs.h"
-#include "sql/queries.h"
 
 namespace ledgerline::feed {
 namespace {
@@ -150,7 +149,8 @@ Message encode(const Outcome& outcome) {
                        {"ce_dataschema", std::string(data_schema_of(outcome.type))},
                        {"content-type", "application/json"},
                        {"lane", std::to_string(outcome.lane)},
-                       {"seq", std::to_string(outcome.place.seq)}};
+                       {"seq", std::to_string(outcome.place.seq)},
+                       {"nth", std::to_string(outcome.place.nth)}};
     return message;
 }
 

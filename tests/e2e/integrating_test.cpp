@@ -53,13 +53,13 @@ TEST(Integrating, TheConsumerCountsEachEventOnceHoweverOftenItIsKilled) {
         "SELECT string_agg(account_id || '|' || sum || '|' || count, E'\\n' ORDER BY account_id) FROM (SELECT "
         "account_id, "
         "sum(amount_cents), count(*) FROM entries GROUP BY account_id) e");
-    const std::string read = fmt::format(
-        "import sqlite3\nfor row in sqlite3.connect({:?}).execute('SELECT * FROM totals ORDER BY account_id'): "
-        "print(*row, sep='|')",
+    std::ofstream(files.path() / "read.py", std::ios::binary) << fmt::format(
+        "import sqlite3\nfor row in sqlite3.connect({:?}).execute('SELECT * FROM totals ORDER BY account_id'):\n"
+        "    print(*row, sep='|')\n",
         database.string());
     std::string found;
     EXPECT_TRUE(eventually([&] {
-        found = shell(files.path(), "python3 -c '" + read + "'", up.url()).out;
+        found = shell(files.path(), "python3 read.py", up.url()).out;
         return found == wanted + "\n";
     })) << found
         << "\nwanted\n"

@@ -1,6 +1,6 @@
 # Short names for common tasks. Each target works for root and for an ordinary user.
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap build test test-faults test-console test-observe test-package test-clients install package demo stop kafka kafka-stop stack stack-down seed e2e bench bench-big up down lint fmt clean
+.PHONY: help bootstrap build test test-faults test-console test-observe test-package test-clients install package demo stop kafka kafka-stop stack stack-down seed e2e bench bench-big up down lint fmt clean drill-restore
 
 PRESET ?= release
 ARGS ?=
@@ -50,6 +50,9 @@ package: build ## Build the Debian package and an archive under build/package, w
 
 install: build ## Install the program, its manual page and completions (PREFIX=/usr/local, DESTDIR=)
 	@cmake --install build/$(PRESET) --prefix $(PREFIX) --strip
+
+drill-restore: build ## Lose the database and restore it to a moment, with Kafka ahead of it (about 2 minutes)
+	@scripts/drill-restore
 
 demo: build ## Start ledgerline, send it sample transactions, show the result, leave it running
 	@scripts/demo start

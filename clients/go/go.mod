@@ -1,0 +1,3 @@
+module ledgerline
+
+go 1.19

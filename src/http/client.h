@@ -15,6 +15,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -81,7 +82,7 @@ class Client {
 public:
     static constexpr std::size_t head_bytes_max = 64 * 1024;  // of one answer, with interim answers and trailers
 
-    explicit Client(const BaseUrl& base, ClientConfig config = {}) : Client(base.to_string(), config) {}
+    explicit Client(const BaseUrl& base, ClientConfig config = {}) : Client(base.to_string(), std::move(config)) {}
     // url: http:// or https://, possibly with a user, a password and a query, which error messages do not show.
     explicit Client(const std::string& url, ClientConfig config = {});
     ~Client();

@@ -123,7 +123,7 @@ TEST_F(Operations, ErrorsAreProblemDocuments) {
 }
 
 TEST_F(Operations, TheEdgeRefusesWhatProxiesDisagreeAbout) {
-    const std::string head = "POST /v1/accounts HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n";
+    const std::string head = "POST /v1/accounts HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n";
     for (const std::string& bytes :
          {std::string("GET /health HTTP/1.1\r\n\r\n"),
           std::string("GET /health HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"),

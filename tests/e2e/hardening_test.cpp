@@ -1,10 +1,12 @@
-// What makes a fault of ours harder to use, as it is in the program that was built.
+// What makes a fault of ours harder to use, and what else is in the program, as it was built.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <fstream>
 #include <iterator>
+#include <map>
 
+#include "base/json.h"
 #include "e2e/program.h"
 #include "e2e/shell.h"
 #include "lab/temp_dir.h"
@@ -50,6 +52,28 @@ TEST(Hardening, AProcessLeavesNoCoreFile) {
     std::ifstream limits("/proc/" + std::to_string(program.pid()) + "/limits");
     const std::string text{std::istreambuf_iterator<char>(limits), {}};
     EXPECT_THAT(text, ContainsRegex("Max core file size +0 +0 "));
+}
+
+// What the program loads, what was compiled into it, and what is bundled into the console.
+TEST(BillOfMaterials, NamesWhatTheProgramConsistsOf) {
+    const auto document = json::parse(printed(std::string(SBOM_SCRIPT) + " " + BUILD_DIR));
+    ASSERT_TRUE(document) << document.error().message;
+    EXPECT_EQ(*document->find("bomFormat")->if_string(), "CycloneDX");
+    std::map<std::string, std::string> how;
+    for (const json::Value& component : *document->find("components")->if_array()) {
+        EXPECT_TRUE(component.find("purl")->if_string()->starts_with("pkg:deb/debian/"));
+        const json::Value& first = component.find("properties")->if_array()->front();
+        how[*component.find("name")->if_string()] = *first.find("value")->if_string();
+    }
+    for (const auto& [name, wanted] : {std::pair("libssl3", "loaded"),
+                                       {"libpq5", "loaded"},
+                                       {"librdkafka1", "loaded"},
+                                       {"libc6", "loaded"},
+                                       {"libboost1.81-dev", "compiled in"},
+                                       {"libcli11-dev", "compiled in"},
+                                       {"node-react", "bundled"}})
+        EXPECT_EQ(how[name], wanted) << name;
+    EXPECT_FALSE(how.contains("libgtest-dev")) << "that is in tests only";
 }
 
 }  // namespace

@@ -20,7 +20,6 @@ namespace ledgerline::test {
 namespace {
 
 using testing::HasSubstr;
-using testing::Not;
 
 constexpr const char* kApiKey = "a-key-of-this-test-0123456789";
 

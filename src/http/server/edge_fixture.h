@@ -172,18 +172,18 @@ protected:
 };
 
 inline std::string get(std::string_view target, std::string_view headers = "") {
-    return "GET " + std::string(target) + " HTTP/1.1\r\nHost: a\r\n" + std::string(headers) + "\r\n";
+    return "GET " + std::string(target) + " HTTP/1.1\r\nHost: localhost\r\n" + std::string(headers) + "\r\n";
 }
 
 inline std::string post(std::string_view target, std::string_view body, std::string_view headers = "") {
-    return "POST " + std::string(target) + " HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n" +
+    return "POST " + std::string(target) + " HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n" +
            "Content-Length: " + std::to_string(body.size()) + "\r\n" + std::string(headers) + "\r\n" +
            std::string(body);
 }
 
 inline std::string post_chunked(std::string_view target, std::string_view chunks) {
     return "POST " + std::string(target) +
-           " HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n" +
+           " HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n" +
            std::string(chunks);
 }
 

@@ -32,6 +32,7 @@ std::string reason() {
     return text ? peer_text(text) : "OpenSSL gives no reason";
 }
 
+// NOLINTNEXTLINE(readability-function-size): the signature is OpenSSL's
 int choose_protocol(SSL*, const unsigned char** out, unsigned char* out_size, const unsigned char* in, unsigned in_size,
                     void*) {
     unsigned char* chosen = nullptr;

@@ -201,7 +201,7 @@ TEST_F(TlsEdge, ClientsWithoutACertificateOfTheAuthorityAreRefused) {
 }
 
 TEST_F(TlsEdge, FilesThatCannotBeUsedAreNamed) {
-    const auto complaint = [&](TlsFiles wrong) {
+    const auto complaint = [&](const TlsFiles& wrong) {
         const auto loaded = TlsContext::load(wrong, clock.wall_now());
         return loaded ? "none" : loaded.error().message;
     };

@@ -1,6 +1,6 @@
 # Short names for common tasks. Each target works for root and for an ordinary user.
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap build test test-faults test-console test-observe demo stop kafka kafka-stop stack stack-down seed e2e bench bench-big up down lint fmt clean
+.PHONY: help bootstrap build test test-faults test-console test-observe demo stop drill-restore kafka kafka-stop stack stack-down seed e2e bench bench-big up down lint fmt clean
 
 PRESET ?= release
 ARGS ?=
@@ -37,6 +37,9 @@ test-console: build ## Test every page and action of the console in Chromium, wi
 
 test-observe: build ## Test dashboards and alerts on a live Prometheus, traces on a live Jaeger (about 6 minutes)
 	@scripts/test-observe
+
+drill-restore: build ## Lose the database and restore it to a moment, with Kafka ahead of it (about 2 minutes)
+	@scripts/drill-restore
 
 demo: build ## Start ledgerline, send it sample transactions, show the result, leave it running
 	@scripts/demo start

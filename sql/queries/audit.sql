@@ -44,23 +44,25 @@ SELECT last_seq, published_seq, applied_seq FROM lane_cursors WHERE lane = $1
 -- name: places
 -- args: lane int4, after_seq int8, last_seq int8
 -- row: seq int8, event_id uuid?, transaction_id uuid?, account_id uuid?, net_cents int8?, places int4?, verdict text?,
---   further bool?, amount_cents int8?, currency text?, type text?, has_legs bool?, kind text?, decided_transaction_id uuid?,
---   decided_account_id uuid?, decided_cents int8?, balance_after_cents int8?, floor_cents int8?, failure_code text?,
+--   further bool?, amount_cents int8?, currency text?, type text?, has_legs bool?, linked bool?, kind text?,
+--   decided_transaction_id uuid?, decided_account_id uuid?, decided_cents int8?, balance_after_cents int8?, floor_cents int8?, failure_code text?,
 --   letter_id uuid?, held_delta_cents int8?, held_after_cents int8?, ceiling_cents int8?
 -- A window of a lane: its places, each with its transaction, and what was decided there. A decision without a place is a
--- row of its own. further: this is not the place that the accepted row holds. has_legs: or is a follower.
+-- row of its own. further: this is not the place that the accepted row holds. has_legs: or is a follower. linked: it is
+-- the accepted row of a reversal or of a follower.
 SELECT coalesce(e.seq, d.seq) AS seq, e.event_id, e.transaction_id, e.account_id, e.net_cents, e.places, e.verdict,
-       e.further, e.amount_cents, e.currency, e.type, e.has_legs,
+       e.further, e.amount_cents, e.currency, e.type, e.has_legs, e.linked,
        d.kind, d.transaction_id AS decided_transaction_id, d.account_id AS decided_account_id,
        d.amount_cents AS decided_cents, d.balance_after_cents, d.floor_cents, d.failure_code,
        d.dead_letter_id AS letter_id, d.held_delta_cents, d.held_after_cents, d.ceiling_cents
 FROM (SELECT seq, event_id, id AS transaction_id, account_id, net_cents, places::integer, NULL AS verdict,
              false AS further, amount_cents, currency, type,
-             legs IS NOT NULL OR previous_id IS NOT NULL OR type = 'TRANSFER' AS has_legs
+             legs IS NOT NULL OR previous_id IS NOT NULL OR type = 'TRANSFER' AS has_legs,
+             type = 'REVERSAL' OR previous_id IS NOT NULL AS linked
       FROM accepted WHERE lane = $1 AND seq > $2 AND seq <= $3
       UNION ALL
       SELECT p.seq, p.event_id, p.transaction_id, p.account_id, p.net_cents, p.places::integer, p.verdict,
-             true, t.amount_cents, t.currency, t.type, t.has_legs
+             true, t.amount_cents, t.currency, t.type, t.has_legs, false
       FROM places p
            LEFT JOIN LATERAL (SELECT amount_cents, currency, type,
                                      legs IS NOT NULL OR previous_id IS NOT NULL OR type = 'TRANSFER' AS has_legs
@@ -218,19 +220,15 @@ FROM (SELECT seq, account_id, net_cents, id AS transaction_id, NULL::uuid AS dea
                                               WHEN t.greatest_currency <> s.currency THEN t.greatest_currency
                                          END AS other_currency) c) w
 
--- name: links
--- row: links int8
-SELECT count(*) AS links FROM accepted WHERE type = 'REVERSAL' OR previous_id IS NOT NULL
-
 -- name: wrong_links
--- args: rows_max int8
--- row: transaction_id uuid, lane int4, seq int8, detail text
--- Reversals whose legs are not those of what they reverse, turned round, or whose steps are not what they did; followers
--- that were posted although what they follow was not, or refused although it was at its first place, which is decided
--- before them.
-SELECT transaction_id, lane, seq, detail
+-- args: lane int4, after_seq int8, last_seq int8
+-- row: transaction_id uuid, seq int8, detail text
+-- Of a window: reversals whose legs are not those of what they reverse, turned round, or whose steps are not what they
+-- did; followers that were posted although what they follow was not, or refused although it was at its first place, which
+-- is decided before them.
+SELECT transaction_id, seq, detail
 FROM (
-    SELECT t.id AS transaction_id, t.lane, t.seq, CASE
+    SELECT t.id AS transaction_id, t.seq, CASE
                WHEN o.id IS NULL THEN 'it reverses nothing that can be reversed'
                WHEN t.amount_cents > o.amount_cents THEN 'it reverses more than there was'
                WHEN leg_sides(t.legs, false, t.amount_cents = o.amount_cents)
@@ -251,14 +249,9 @@ FROM (
                             WHERE reversed_id = t.parent_id AND transaction_id = t.id LIMIT 1) s ON true
          LEFT JOIN LATERAL (SELECT reversed_after_cents FROM reversal_steps
                             WHERE reversed_id = t.parent_id AND seq < s.seq ORDER BY seq DESC LIMIT 1) b ON true
-    WHERE t.type = 'REVERSAL'
+    WHERE t.lane = $1 AND t.seq > $2 AND t.seq <= $3 AND t.type = 'REVERSAL'
     UNION ALL
-    SELECT s.transaction_id, -1, s.seq, 'the step is of no reversal'
-    FROM reversal_steps s
-         LEFT JOIN accepted t ON t.id = s.transaction_id AND t.type = 'REVERSAL' AND t.parent_id = s.reversed_id
-    WHERE t.id IS NULL
-    UNION ALL
-    SELECT t.id, t.lane, t.seq, CASE
+    SELECT t.id, t.seq, CASE
                WHEN o.id IS NULL THEN 'it follows no transaction'
                WHEN x.status = 'PROCESSED' AND y.status <> 'PROCESSED' THEN 'it was posted, but what it follows was not'
                WHEN x.failure_code = 'previous_failed' AND d.kind = 'POSTED'
@@ -268,9 +261,19 @@ FROM (
          CROSS JOIN LATERAL (SELECT status, failure_code FROM transaction_states WHERE id = t.id LIMIT 1) x
          LEFT JOIN LATERAL (SELECT status FROM transaction_states WHERE id = o.id LIMIT 1) y ON true
          LEFT JOIN decisions d ON d.lane = o.lane AND d.seq = o.seq
-    WHERE t.previous_id IS NOT NULL) w
+    WHERE t.lane = $1 AND t.seq > $2 AND t.seq <= $3 AND t.previous_id IS NOT NULL) w
 WHERE detail IS NOT NULL
-LIMIT $1
+
+-- name: reversal_steps
+-- args: after_id uuid, after_seq int8, rows_max int8
+-- row: reversed_id uuid, seq int8, transaction_id uuid, stray bool
+-- A window of the steps, by what they reverse. stray: the step is of no reversal.
+SELECT s.reversed_id, s.seq, s.transaction_id, t.id IS NULL AS stray
+FROM (SELECT reversed_id, seq, transaction_id FROM reversal_steps WHERE (reversed_id, seq) > ($1, $2)
+      ORDER BY reversed_id, seq LIMIT $3) s
+     LEFT JOIN LATERAL (SELECT id FROM accepted
+                        WHERE id = s.transaction_id AND type = 'REVERSAL' AND parent_id = s.reversed_id LIMIT 1) t ON true
+ORDER BY s.reversed_id, s.seq
 
 -- name: letters_without_place
 -- args: lane int4, after_seq int8, last_seq int8
@@ -299,20 +302,27 @@ LIMIT $1
 
 -- name: balances
 -- args: after_id uuid, rows_max int8
--- row: account_id uuid, lane int4, balance_cents int8, lane_exists bool, decided_lane int4?
--- A window of the accounts, by their ids. decided_lane: that of the account's latest decision.
+-- row: account_id uuid, lane int4, balance_cents int8, lane_exists bool, decided_lane int4?, decided_seq int8?,
+--   held_cents int8, open_cents int8
+-- A window of the accounts, by their ids. decided_*: the place of the account's latest decision. held: as that says; open:
+-- as the account's open holds make it.
 SELECT a.id AS account_id, a.lane, coalesce(d.balance_after_cents, 0) AS balance_cents,
-       i.lane IS NOT NULL AS lane_exists, d.lane AS decided_lane
+       i.lane IS NOT NULL AS lane_exists, d.lane AS decided_lane, d.seq AS decided_seq,
+       coalesce(d.held_after_cents, 0) AS held_cents, o.cents AS open_cents
 FROM (SELECT id, lane FROM account_settings WHERE id > $1 ORDER BY id LIMIT $2) a
      LEFT JOIN lane_intake i ON i.lane = a.lane
-     LEFT JOIN LATERAL (SELECT lane, balance_after_cents FROM decisions WHERE account_id = a.id
+     LEFT JOIN LATERAL (SELECT lane, seq, balance_after_cents, held_after_cents FROM decisions WHERE account_id = a.id
                         ORDER BY seq DESC LIMIT 1) d ON true
+     CROSS JOIN LATERAL (
+         SELECT coalesce(sum(s.amount_cents - s.captured_after_cents - s.released_after_cents), 0)::bigint AS cents
+         FROM accepted h CROSS JOIN LATERAL (SELECT * FROM hold_steps WHERE hold_id = h.id ORDER BY seq DESC LIMIT 1) s
+         WHERE h.account_id = a.id AND h.type = 'HOLD') o
 ORDER BY a.id
 
 -- name: wrong_changes
--- args: rows_max int8
+-- args: after_id uuid, last_id uuid, rows_max int8
 -- row: account_id uuid, lane int4, seq int8, detail text
--- Accounts whose settings are not what their changes make, and closed ones that hold money. Each change continues the one
+-- Accounts of a window whose settings are not what their changes make, and closed ones that hold money. Each change continues the one
 -- before it, and an account begins as ACTIVE.
 SELECT account_id, lane, seq, detail
 FROM (
@@ -325,7 +335,8 @@ FROM (
                ELSE w.detail END AS detail
     FROM (SELECT *, lag(number, 1, 0) OVER earlier AS number_before, lag(applied_seq) OVER earlier AS seq_before,
                  lag(after->>'status' = 'CLOSED') OVER earlier AS closed_before
-          FROM account_changes WINDOW earlier AS (PARTITION BY account_id ORDER BY number)) c
+          FROM account_changes WHERE account_id > $1 AND account_id <= $2
+          WINDOW earlier AS (PARTITION BY account_id ORDER BY number)) c
          LEFT JOIN account_settings s ON s.id = c.account_id
          LEFT JOIN LATERAL (
              SELECT 'change ' || c.number || ' left ' || v.key || ' at ' || v.value || ', but then it was '
@@ -343,11 +354,12 @@ FROM (
     UNION ALL
     SELECT s.id, s.lane, 0, 'the account is ' || s.status || ', but no change says so'
     FROM account_settings s
-    WHERE s.status <> 'ACTIVE' AND NOT EXISTS (SELECT FROM account_changes WHERE account_id = s.id AND after ? 'status')
+    WHERE s.id > $1 AND s.id <= $2 AND s.status <> 'ACTIVE'
+      AND NOT EXISTS (SELECT FROM account_changes WHERE account_id = s.id AND after ? 'status')
     UNION ALL
     SELECT c.account_id, c.lane, c.applied_seq, 'the account began as ' || (c.before->>'status')
     FROM account_changes c
-    WHERE c.before->>'status' <> 'ACTIVE'
+    WHERE c.account_id > $1 AND c.account_id <= $2 AND c.before->>'status' <> 'ACTIVE'
       AND NOT EXISTS (SELECT FROM account_changes WHERE account_id = c.account_id AND number < c.number AND after ? 'status')
     UNION ALL
     SELECT s.id, s.lane, d.seq, 'the account is closed with a balance of ' || d.balance_after_cents || ' and holds '
@@ -355,63 +367,51 @@ FROM (
     FROM account_settings s
          CROSS JOIN LATERAL (SELECT seq, balance_after_cents, held_after_cents FROM decisions WHERE account_id = s.id
                              ORDER BY seq DESC LIMIT 1) d
-    WHERE s.status = 'CLOSED' AND (d.balance_after_cents <> 0 OR d.held_after_cents <> 0)) w
+    WHERE s.id > $1 AND s.id <= $2 AND s.status = 'CLOSED'
+      AND (d.balance_after_cents <> 0 OR d.held_after_cents <> 0)) w
 WHERE detail IS NOT NULL
-LIMIT $1
+LIMIT $3
 
 -- name: holds
--- row: holds int8
-SELECT count(*) AS holds FROM accepted WHERE type = 'HOLD'
+-- args: after_id uuid, rows_max int8
+-- row: hold_id uuid, account_id uuid, lane int4, seq int8, overdue bool
+-- A window of the holds, by their ids. overdue: it stays open more than a minute after its time, although nothing waits in
+-- its lane.
+SELECT h.id AS hold_id, h.account_id, h.lane, h.seq,
+       coalesce(s.state = 'OPEN' AND c.lane IS NOT NULL
+                AND hold_expiry(h.created_at, h.terms) < clock_timestamp() - interval '1 minute', false) AS overdue
+FROM (SELECT id, account_id, lane, seq, created_at, terms FROM accepted WHERE type = 'HOLD' AND id > $1
+      ORDER BY id LIMIT $2) h
+     LEFT JOIN LATERAL (SELECT state FROM hold_steps WHERE hold_id = h.id ORDER BY seq DESC LIMIT 1) s ON true
+     LEFT JOIN lane_cursors c ON c.lane = h.lane AND c.applied_seq = c.last_seq
+ORDER BY h.id
 
--- name: wrong_holds
--- args: rows_max int8
--- row: hold_id uuid?, account_id uuid, lane int4, seq int8, detail text
--- Holds whose steps are not what their transactions did, and accounts that do not hold what their open holds make. What
--- moves the held amount has a step, and each step continues the one before it.
-SELECT hold_id, account_id, lane, seq, detail
-FROM (
-    SELECT s.hold_id, coalesce(h.account_id, s.hold_id) AS account_id, coalesce(h.lane, -1) AS lane, s.seq, CASE
-               WHEN h.id IS NULL THEN 'the step is of no hold'
-               WHEN d.lane IS NULL THEN 'the step has no posted decision'
-               WHEN s.amount_cents <> h.amount_cents THEN 'the step names another amount than its hold'
-               WHEN d.held_delta_cents <> s.amount_cents - s.captured_after_cents - s.released_after_cents
-                                          - coalesce(b.amount_cents - b.captured_after_cents - b.released_after_cents, 0)
-                   THEN 'the step does not change what is held as its decision does'
-               WHEN t.type = 'CAPTURE' AND s.captured_after_cents - coalesce(b.captured_after_cents, 0) <> t.amount_cents
-                   OR t.type <> 'CAPTURE' AND s.captured_after_cents <> coalesce(b.captured_after_cents, 0)
-                   THEN 'the step captures another amount than its transaction' END AS detail
-    FROM hold_steps s
-         LEFT JOIN accepted h ON h.id = s.hold_id AND h.type = 'HOLD'
-         LEFT JOIN accepted t ON t.id = s.transaction_id AND coalesce(t.parent_id, t.id) = s.hold_id
-         LEFT JOIN decisions d ON d.lane = h.lane AND d.seq = s.seq AND d.transaction_id = s.transaction_id
-                              AND d.kind = 'POSTED'
-         LEFT JOIN LATERAL (SELECT * FROM hold_steps WHERE hold_id = s.hold_id AND seq < s.seq
-                            ORDER BY seq DESC LIMIT 1) b ON true
-    UNION ALL
-    SELECT NULL, a.id, a.lane, d.seq, 'the account holds ' || d.held_after_cents || ', but its open holds make '
-                                      || coalesce(o.open_cents, 0)
-    FROM account_settings a
-         CROSS JOIN LATERAL (SELECT seq, held_after_cents FROM decisions WHERE account_id = a.id
-                             ORDER BY seq DESC LIMIT 1) d
-         LEFT JOIN (SELECT h.account_id, sum(s.amount_cents - s.captured_after_cents - s.released_after_cents)
-                                         AS open_cents
-                    FROM accepted h CROSS JOIN LATERAL (SELECT * FROM hold_steps WHERE hold_id = h.id
-                                                        ORDER BY seq DESC LIMIT 1) s
-                    WHERE h.type = 'HOLD' GROUP BY h.account_id) o ON o.account_id = a.id
-    WHERE d.held_after_cents <> coalesce(o.open_cents, 0)) w
-WHERE detail IS NOT NULL
-LIMIT $1
-
--- name: overdue_holds
--- args: rows_max int8
--- row: hold_id uuid, account_id uuid, lane int4, seq int8
--- Holds that stay open more than a minute after their time, although nothing waits in their lane.
-SELECT h.id AS hold_id, h.account_id, h.lane, h.seq
-FROM accepted h
-     CROSS JOIN LATERAL (SELECT state FROM hold_steps WHERE hold_id = h.id ORDER BY seq DESC LIMIT 1) s
-     JOIN lane_cursors c ON c.lane = h.lane AND c.applied_seq = c.last_seq
-WHERE h.type = 'HOLD' AND s.state = 'OPEN' AND hold_expiry(h.created_at, h.terms) < clock_timestamp() - interval '1 minute'
-LIMIT $1
+-- name: hold_steps
+-- args: after_id uuid, after_seq int8, rows_max int8
+-- row: hold_id uuid, seq int8, lane int4?, detail text?
+-- A window of the steps, by their holds. What moves the held amount has a step, and each step continues the one before it.
+-- detail: why the step is not what its transaction did. lane: that of the hold, if there is one.
+SELECT s.hold_id, s.seq, h.lane, CASE
+           WHEN h.id IS NULL THEN 'the step is of no hold'
+           WHEN d.lane IS NULL THEN 'the step has no posted decision'
+           WHEN s.amount_cents <> h.amount_cents THEN 'the step names another amount than its hold'
+           WHEN d.held_delta_cents <> s.amount_cents - s.captured_after_cents - s.released_after_cents
+                                      - coalesce(b.amount_cents - b.captured_after_cents - b.released_after_cents, 0)
+               THEN 'the step does not change what is held as its decision does'
+           WHEN t.type = 'CAPTURE' AND s.captured_after_cents - coalesce(b.captured_after_cents, 0) <> t.amount_cents
+               OR t.type <> 'CAPTURE' AND s.captured_after_cents <> coalesce(b.captured_after_cents, 0)
+               THEN 'the step captures another amount than its transaction' END AS detail
+FROM (SELECT * FROM hold_steps WHERE (hold_id, seq) > ($1, $2) ORDER BY hold_id, seq LIMIT $3) s
+     LEFT JOIN LATERAL (SELECT id, lane, amount_cents FROM accepted WHERE id = s.hold_id AND type = 'HOLD' LIMIT 1) h
+               ON true
+     LEFT JOIN LATERAL (SELECT type, amount_cents FROM accepted
+                        WHERE id = s.transaction_id AND coalesce(parent_id, id) = s.hold_id LIMIT 1) t ON true
+     LEFT JOIN LATERAL (SELECT lane, held_delta_cents FROM decisions
+                        WHERE lane = h.lane AND seq = s.seq AND transaction_id = s.transaction_id AND kind = 'POSTED'
+                        LIMIT 1) d ON true
+     LEFT JOIN LATERAL (SELECT * FROM hold_steps WHERE hold_id = s.hold_id AND seq < s.seq
+                        ORDER BY seq DESC LIMIT 1) b ON true
+ORDER BY s.hold_id, s.seq
 
 -- name: chains
 -- row: chain int4, number int8, hash bytea, last_number int8

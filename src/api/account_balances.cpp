@@ -111,7 +111,7 @@ AccountEndpoints::Answer AccountEndpoints::entries(http::Request& request) {
     asked.oldest_first = query.choice("order", kOrders) == "asc";
     asked.csv = wants_csv(request);
     if (asked.from && asked.to && *asked.from > *asked.to) query.refuse("from", "from must not be after to.");
-    if (query.problem()) co_return http::to_response(*query.problem());
+    if (auto wrong = query.problem()) co_return http::to_response(*wrong);
     auto page = co_await database_.run(
         request.trace, [&](db::Connection& connection) { return read_statement(connection, asked, query); });
     if (!page) co_return http::to_response(problem_of(page.error()));
@@ -124,14 +124,14 @@ AccountEndpoints::Answer AccountEndpoints::entries(http::Request& request) {
 }
 
 AccountEndpoints::Answer AccountEndpoints::balance(const http::Request& request) {
-    constexpr std::string_view parameters[] = {"at"};
-    if (auto wrong = check_parameters(request, parameters)) co_return http::to_response(*wrong);
+    constexpr std::string_view names[] = {"at"};
+    Parameters parameters(request, names);
+    const auto at = parameters.time("at");
+    if (auto wrong = parameters.problem()) co_return http::to_response(*wrong);
     const auto id = path_id(request);
     if (!id) co_return http::to_response(id.error());
-    const auto at = time_parameter(request, "at");
-    if (!at) co_return http::to_response(at.error());
     std::optional<WallTime> before;  // what was decided at the time itself counts
-    if (*at) before = **at + std::chrono::microseconds(1);
+    if (at) before = *at + std::chrono::microseconds(1);
     const auto found = co_await database_.run(
         request.trace, [&](db::Connection& connection) { return connection.query(sql::ApiBalanceAt{*id, before}); });
     if (!found) co_return http::to_response(problem_of(found.error()));
@@ -140,7 +140,7 @@ AccountEndpoints::Answer AccountEndpoints::balance(const http::Request& request)
     std::string body;
     JsonObject(body)
         .add("account_id", balance.id)
-        .add("at", *at)
+        .add("at", at)
         .add("currency", balance.currency)
         .add("balance_cents", balance.balance_cents)
         .add("held_cents", balance.held_cents)

@@ -81,7 +81,7 @@ AccountEndpoints::Answer AccountEndpoints::changes(http::Request& request) {
     const auto id = path_id(request);
     if (!id) co_return http::to_response(id.error());
     const ListQuery query(request, fmt::format("changes/{}", id->to_string()), {}, {CursorKind::seq});
-    if (query.problem()) co_return http::to_response(*query.problem());
+    if (auto wrong = query.problem()) co_return http::to_response(*wrong);
     auto changes = co_await database_.run(
         request.trace, [&](db::Connection& connection) { return list_changes(connection, *id, query); });
     if (!changes) co_return http::to_response(problem_of(changes.error()));

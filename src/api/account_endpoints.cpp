@@ -169,7 +169,7 @@ AccountEndpoints::Answer AccountEndpoints::list(http::Request& request) {
     ListQuery query(request, "accounts", filters);
     const auto reference = query.text("reference", account_reference_chars_max);
     const auto status = query.choice("status", account_statuses);
-    if (query.problem()) co_return http::to_response(*query.problem());
+    if (auto wrong = query.problem()) co_return http::to_response(*wrong);
     auto accounts = co_await database_.run(
         request.trace, [&](db::Connection& connection) { return list_accounts(connection, query, reference, status); });
     if (!accounts) co_return http::to_response(problem_of(accounts.error()));

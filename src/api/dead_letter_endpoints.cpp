@@ -154,7 +154,7 @@ DeadLetterEndpoints::Answer DeadLetterEndpoints::list(http::Request& request) {
     ListQuery query(request, "dead-letters", parameters);
     const auto filter = DeadLetterFilter::read(query);
     const auto order = query.choice("order", kOrders);
-    if (query.problem()) co_return http::to_response(*query.problem());
+    if (auto wrong = query.problem()) co_return http::to_response(*wrong);
     const db::Call page = order == "oldest" ? page_call<sql::LettersDeadLettersOldest>(query, filter)
                                             : page_call<sql::LettersDeadLettersNewest>(query, filter);
     auto letters = co_await database_.run(
@@ -167,7 +167,7 @@ DeadLetterEndpoints::Answer DeadLetterEndpoints::summary(const http::Request& re
     if (auto wrong = check_parameters(request, DeadLetterFilter::parameters)) co_return http::to_response(*wrong);
     ListQuery query(request, "dead-letters/summary", DeadLetterFilter::parameters);
     const auto filter = DeadLetterFilter::read(query);
-    if (query.problem()) co_return http::to_response(*query.problem());
+    if (auto wrong = query.problem()) co_return http::to_response(*wrong);
     const auto summary = co_await database_.run(
         request.trace, [&](db::Connection& connection) { return summarize(connection, filter); });
     if (!summary) co_return http::to_response(problem_of(summary.error()));

@@ -47,7 +47,7 @@ Fields::Fields(const json::Value& value, std::string path, Fields& parent)
 
 void Fields::check_type() {
     if (value_.if_object()) return;
-    faults_.push_back(problem(
+    faults_.add(problem(
         ProblemCode::invalid_field,
         path_.empty() ? "The body must be a JSON object." : fmt::format("{} must be a JSON object.", path_), path_));
 }
@@ -63,11 +63,10 @@ const json::Value* Fields::read(std::string_view name) {
 }
 
 void Fields::complain(ProblemCode code, std::string_view name, std::string_view rule) {
+    if (!value_.if_object()) return;
     std::string path = http::echo(path_of(name));
-    const bool known = std::ranges::find(faults_, path, &http::Problem::field) != faults_.end();
-    if (known || faults_.size() == faults_max || !value_.if_object()) return;
     std::string detail = fmt::format("{} {}.", path, rule);
-    faults_.push_back(problem(code, std::move(detail), std::move(path)));
+    faults_.add(problem(code, std::move(detail), std::move(path)));
 }
 
 std::optional<std::string> Fields::text(std::string_view name, std::size_t code_points_max) {
@@ -190,13 +189,7 @@ void Fields::close() {
 
 std::optional<http::Problem> Fields::finish() {
     close();
-    if (faults_.empty()) return std::nullopt;
-    json::Array errors;
-    for (const http::Problem& fault : faults_)
-        errors.push_back(json::Object{{"code", fault.code}, {"field", fault.field}, {"detail", fault.detail}});
-    http::Problem first = faults_.front();
-    first.extensions.emplace_back("errors", std::move(errors));
-    return first;
+    return faults_.problem();
 }
 
 }  // namespace ledgerline::api

@@ -17,6 +17,7 @@
 #include <string_view>
 #include <vector>
 
+#include "api/faults.h"
 #include "api/problem_code.h"
 #include "base/clock.h"
 #include "base/json.h"
@@ -42,9 +43,6 @@ public:
     // For an object inside of parent's, which must outlive this: its faults are parent's.
     Fields(const json::Value& value, std::string path, Fields& parent);
 
-    // The most faults that are listed.
-    static constexpr std::size_t faults_max = 20;
-
     // Empty when the member is absent or invalid.
     std::optional<std::string> text(std::string_view name, std::size_t code_points_max);
     std::optional<std::int64_t> integer(std::string_view name, std::int64_t least, std::int64_t most);
@@ -69,7 +67,7 @@ public:
     void complain(ProblemCode code, std::string_view name, std::string_view rule);
     // Complains about the members that were not read. finish() does so by itself.
     void close();
-    // Call last. Returns the first fault, with all of them as its member `errors`: [{code, field, detail}, ...].
+    // Call last. Empty when nothing is wrong, as Faults::problem() is.
     std::optional<http::Problem> finish();
 
     std::string path_of(std::string_view name) const { return member_path(path_, name); }
@@ -81,8 +79,8 @@ private:
     const json::Value& value_;
     const std::string path_;
     std::vector<std::string_view> read_;
-    std::vector<http::Problem> own_faults_;
-    std::vector<http::Problem>& faults_;  // those of the outermost object
+    Faults own_faults_;
+    Faults& faults_;  // those of the outermost object
 };
 
 }  // namespace ledgerline::api

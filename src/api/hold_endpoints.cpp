@@ -182,15 +182,16 @@ boost::asio::awaitable<std::optional<http::Problem>> TransactionEndpoints::check
 }
 
 TransactionEndpoints::Answer TransactionEndpoints::post_hold(http::Request& request) {
-    const auto dry = truth_parameter(request, "dry_run");
-    if (!dry) co_return http::to_response(dry.error());
-    auto items = co_await take_item(request, parse_hold, dry_run_parameters);
+    Parameters parameters(request, dry_run_parameters);
+    const bool dry = parameters.truth("dry_run");
+    if (auto wrong = parameters.problem()) co_return http::to_response(*wrong);
+    auto items = co_await take_item(request, parse_hold);
     if (!items) co_return std::move(items).error();
     co_await resolve_names(request, *items);
     TransactionRequest* hold = items->front() ? &*items->front() : nullptr;
     if (hold)
         if (auto wrong = co_await check_new_hold(request, *hold)) co_return http::to_response(*wrong);
-    if (*dry) co_return co_await dry_run(request, *std::move(items));
+    if (dry) co_return co_await dry_run(request, *std::move(items));
     const auto outcomes = co_await accept(request, *std::move(items));
     auto response = answer_to_post(outcomes);
     if (response.status != 201) co_return response;
@@ -229,6 +230,7 @@ boost::asio::awaitable<std::optional<http::Problem>> TransactionEndpoints::bind_
 }
 
 TransactionEndpoints::Answer TransactionEndpoints::settle_hold(http::Request& request, TransactionType type) {
+    if (auto wrong = check_parameters(request, {})) co_return http::to_response(*wrong);
     auto items = co_await take_item(request, type == TransactionType::capture ? parse_capture : parse_release);
     if (!items) co_return std::move(items).error();
     if (auto wrong = co_await bind_to_hold(request, *items->front())) co_return http::to_response(*wrong);
@@ -251,7 +253,7 @@ TransactionEndpoints::Answer TransactionEndpoints::list_holds(http::Request& req
     ListQuery query(request, "holds", filters);
     const auto account_id = query.uuid("account_id");
     const auto state = query.choice("state", kStates);
-    if (query.problem()) co_return http::to_response(*query.problem());
+    if (auto wrong = query.problem()) co_return http::to_response(*wrong);
     auto page = co_await database_.run(
         request.trace, [&](db::Connection& connection) { return read_holds(connection, query, account_id, state); });
     if (!page) co_return http::to_response(problem_of(page.error()));

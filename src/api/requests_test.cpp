@@ -138,14 +138,17 @@ TEST(Fields, TheFirstBrokenRuleCounts) {
                 HasSubstr("transactions[3].account_id"));
 }
 
-std::vector<std::string> faults_of(const std::expected<TransactionRequest, http::Problem>& request) {
-    if (request) return {};
+std::vector<std::string> faults_of(const http::Problem& problem) {
     std::vector<std::string> faults;
-    for (const auto& [name, errors] : request.error().extensions)
+    for (const auto& [name, errors] : problem.extensions)
         if (name == "errors")
             for (const json::Value& error : *errors.if_array())
                 faults.push_back(*error.find("field")->if_string() + ' ' + *error.find("code")->if_string());
     return faults;
+}
+
+std::vector<std::string> faults_of(const std::expected<TransactionRequest, http::Problem>& request) {
+    return request ? std::vector<std::string>() : faults_of(request.error());
 }
 
 TEST(Refusals, NameAllThatIsWrongWithABody) {
@@ -176,7 +179,7 @@ TEST(Refusals, ListABoundedNumberOfFaults) {
     std::string body = "{";
     for (int i = 0; i < 100; ++i) body += fmt::format(R"("m{}":1,)", i);
     body.back() = '}';
-    EXPECT_EQ(faults_of(parse_transaction(*json::parse(body), "", {})).size(), Fields::faults_max);
+    EXPECT_EQ(faults_of(parse_transaction(*json::parse(body), "", {})).size(), Faults::listed_max);
     std::string batch = R"({"transactions":[{})";
     for (std::size_t i = 0; i < batch_errors_max; ++i) batch += ",{}";
     const auto items = parse_batch(batch + "]}");
@@ -249,6 +252,29 @@ TEST(ListQuery, CursorsGoRoundAndBelongToRouteAndFilters) {
     EXPECT_EQ(ListQuery(request, "others", filters).problem()->code, "invalid_cursor");
     request.query[1].second = "PENDING";
     EXPECT_EQ(ListQuery(request, "transactions", filters).problem()->code, "invalid_cursor");
+}
+
+TEST(ListQuery, TellsAllThatIsWrong) {
+    constexpr std::string_view filters[] = {"status", "account_id", "created_after", "lane", "reference"};
+    constexpr std::string_view states[] = {"PENDING"};
+    http::Request request;
+    request.query = {{"status", "NEW"},         {"page", "2"},    {"account_id", "7"},
+                     {"created_after", "soon"}, {"lane", "-1"},   {"lane", "1"},
+                     {"reference", ""},         {"limit", "1e3"}, {"cursor", "abcdef"}};
+    ListQuery list(request, "transactions", filters);
+    list.choice("status", states);
+    list.uuid("account_id");
+    list.time("created_after");
+    list.integer("lane", 0, 9);
+    list.text("reference", 10);
+    const auto problem = list.problem();
+    ASSERT_TRUE(problem);
+    EXPECT_EQ(problem->field, "page");
+    EXPECT_THAT(
+        faults_of(*problem),
+        testing::ElementsAre("page unknown_parameter", "lane duplicate_parameter", "limit invalid_parameter",
+                             "cursor invalid_cursor", "status invalid_parameter", "account_id invalid_parameter",
+                             "created_after invalid_parameter", "reference invalid_parameter"));
 }
 
 TEST(ListQuery, ACursorHoldsThePositionThatItsListWants) {

@@ -107,6 +107,7 @@ boost::asio::awaitable<std::optional<http::Problem>> TransactionEndpoints::bind_
 }
 
 TransactionEndpoints::Answer TransactionEndpoints::reverse(http::Request& request) {
+    if (auto wrong = check_parameters(request, {})) co_return http::to_response(*wrong);
     auto items = co_await take_item(request, parse_reversal);
     if (!items) co_return std::move(items).error();
     if (auto wrong = co_await bind_to_reversed(request, *items->front())) co_return http::to_response(*wrong);

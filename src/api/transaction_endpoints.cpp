@@ -202,8 +202,7 @@ boost::asio::awaitable<bool> TransactionEndpoints::wait_for(std::vector<Outcome>
 
 // The item of a single post. The body and its tree are freed when it returns.
 boost::asio::awaitable<std::expected<BatchItems, http::Response>> TransactionEndpoints::take_item(
-    http::Request& request, Parser parse, std::span<const std::string_view> parameters) {
-    if (auto wrong = check_parameters(request, parameters)) co_return std::unexpected(http::to_response(*wrong));
+    http::Request& request, Parser parse) {
     const auto key = read_idempotency_key(request);
     if (!key) co_return std::unexpected(http::to_response(key.error()));
     if (!co_await take_room_for_items(request, 1)) co_return std::unexpected(http::no_room());
@@ -218,11 +217,12 @@ boost::asio::awaitable<std::expected<BatchItems, http::Response>> TransactionEnd
 }
 
 TransactionEndpoints::Answer TransactionEndpoints::post(http::Request& request, Parser parse) {
-    const auto dry = truth_parameter(request, "dry_run");
-    if (!dry) co_return http::to_response(dry.error());
-    auto items = co_await take_item(request, parse, dry_run_parameters);
+    Parameters parameters(request, dry_run_parameters);
+    const bool dry = parameters.truth("dry_run");
+    if (auto wrong = parameters.problem()) co_return http::to_response(*wrong);
+    auto items = co_await take_item(request, parse);
     if (!items) co_return std::move(items).error();
-    if (*dry) {
+    if (dry) {
         co_await resolve_names(request, *items);
         co_return co_await dry_run(request, *std::move(items));
     }

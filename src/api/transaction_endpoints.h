@@ -60,8 +60,7 @@ private:
     using Parser = std::expected<TransactionRequest, http::Problem> (*)(const json::Value&, std::string,
                                                                         const std::optional<std::string>&);
     Answer post(http::Request& request, Parser parse);
-    boost::asio::awaitable<std::expected<BatchItems, http::Response>> take_item(
-        http::Request& request, Parser parse, std::span<const std::string_view> parameters = {});
+    boost::asio::awaitable<std::expected<BatchItems, http::Response>> take_item(http::Request& request, Parser parse);
     // In dry_run.cpp: what would become of the request now. Stores nothing.
     Answer dry_run(const http::Request& request, BatchItems items);
     static constexpr std::string_view dry_run_parameters[] = {"dry_run"};

@@ -163,7 +163,7 @@ TransactionFilter TransactionFilter::read(ListQuery& query) {
     filter.created_after = query.time("created_after");
     filter.created_before = query.time("created_before");
     if (filter.currency && !is_currency(*filter.currency))
-        query.refuse("currency", "currency must be an ISO 4217 currency code, such as EUR.");
+        query.refuse("currency", "currency must be the code of an asset, such as EUR: GET /v1/assets lists them.");
     if (filter.account_id && filter.account_reference)
         query.refuse("account_reference", "account_reference must not be given together with account_id.");
     if (filter.has_times() && filter.created_after > filter.created_before && filter.created_before)

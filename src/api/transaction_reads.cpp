@@ -97,7 +97,7 @@ TransactionEndpoints::Answer TransactionEndpoints::trace(http::Request& request)
 TransactionEndpoints::Answer TransactionEndpoints::list(http::Request& request) {
     ListQuery query(request, "transactions", TransactionFilter::parameters, TransactionFilter::cursors);
     const TransactionFilter filter = TransactionFilter::read(query);
-    if (query.problem()) co_return http::to_response(*query.problem());
+    if (auto wrong = query.problem()) co_return http::to_response(*wrong);
     auto page = co_await database_.run(
         request.trace, [&](db::Connection& connection) { return list_transactions(connection, query, filter); });
     if (!page) co_return http::to_response(problem_of(page.error()));

@@ -9,6 +9,7 @@
 
 #include "audit/chains.h"
 #include "audit/lane_audit.h"
+#include "audit/table_audit.h"
 #include "base/money.h"
 #include "base/wakeup.h"
 #include "sql/queries.h"
@@ -32,10 +33,7 @@ public:
             else
                 LEDGERLINE_CHECK(verify_lane(lane.lane));
         }
-        LEDGERLINE_CHECK(check_balances());
-        LEDGERLINE_CHECK(check_changes());
-        LEDGERLINE_CHECK(check_holds());
-        LEDGERLINE_CHECK(check_links());
+        LEDGERLINE_CHECK(TableAudit(connection_, settings_, deviations_, report_).run());
         LEDGERLINE_CHECK(check_chains(connection_, settings_.stretch_seqs, report_));
         LEDGERLINE_CHECK(find_halts());
         LEDGERLINE_CHECK(find_still_lanes());
@@ -71,7 +69,7 @@ private:
         ahead(applied, "applied_seq");
     }
 
-    // Up to three statements tell about the places of a window: each is one snapshot, and a check compares only what
+    // Up to four statements tell about the places of a window: each is one snapshot, and a check compares only what
     // one of them read, or rows that never change.
     Result<void> read_window(const sql::AuditPlaces& window, LaneAudit& audit) {
         LEDGERLINE_TRY(const auto rows, connection_.query(window));
@@ -88,6 +86,11 @@ private:
                            connection_.query(sql::AuditTransfers{window.lane, window.after_seq, window.last_seq,
                                                                  amount_cents_max, balance_cents_max}));
             for (auto& row : read) transfers.try_emplace(row.seq, std::move(row));
+        }
+        if (const auto linked =
+                std::ranges::count_if(rows, [](const auto& row) { return row.linked.value_or(false); })) {
+            report_.examine(Check::links, linked);
+            LEDGERLINE_CHECK(check_links(window));
         }
         LEDGERLINE_CHECK(read_accounts(window, rows, audit));
         for (const auto& row : rows) {
@@ -139,36 +142,11 @@ private:
         return {};
     }
 
-    Result<void> check_changes() {
-        const auto listed_max = static_cast<std::int64_t>(settings_.listed_max) + 1;
-        LEDGERLINE_TRY(const auto wrong, connection_.query(sql::AuditWrongChanges{listed_max}));
+    Result<void> check_links(const sql::AuditPlaces& window) {
+        LEDGERLINE_TRY(const auto wrong,
+                       connection_.query(sql::AuditWrongLinks{window.lane, window.after_seq, window.last_seq}));
         for (const auto& row : wrong)
-            report_.violate(Check::settings, {row.lane, row.seq, row.account_id.to_string(), row.detail});
-        return {};
-    }
-
-    Result<void> check_holds() {
-        const auto listed_max = static_cast<std::int64_t>(settings_.listed_max) + 1;
-        LEDGERLINE_TRY(const auto held, connection_.query(sql::AuditHolds{}));
-        LEDGERLINE_TRY(const auto wrong, connection_.query(sql::AuditWrongHolds{listed_max}));
-        report_.examine(Check::holds, held.front().holds);
-        for (const auto& row : wrong)
-            report_.violate(Check::holds,
-                            {row.lane, row.seq, row.hold_id.value_or(row.account_id).to_string(), row.detail});
-        LEDGERLINE_TRY(const auto overdue, connection_.query(sql::AuditOverdueHolds{listed_max}));
-        for (const auto& row : overdue)
-            report_.violate(Check::halts,
-                            {row.lane, row.seq, row.hold_id.to_string(), "the hold has expired, but is still open"});
-        return {};
-    }
-
-    Result<void> check_links() {
-        const auto listed_max = static_cast<std::int64_t>(settings_.listed_max) + 1;
-        LEDGERLINE_TRY(const auto linked, connection_.query(sql::AuditLinks{}));
-        LEDGERLINE_TRY(const auto wrong, connection_.query(sql::AuditWrongLinks{listed_max}));
-        report_.examine(Check::links, linked.front().links);
-        for (const auto& row : wrong)
-            report_.violate(Check::links, {row.lane, row.seq, row.transaction_id.to_string(), row.detail});
+            report_.violate(Check::links, {window.lane, row.seq, row.transaction_id.to_string(), row.detail});
         return {};
     }
 
@@ -233,29 +211,6 @@ private:
         for (const auto& event : events)
             report_.violate(Check::dense, {event.lane, event.seq, event.event_id.to_string(), "there is no such lane"});
         return {};
-    }
-
-    Result<void> check_balances() {
-        const std::int64_t window = settings_.stretch_seqs;
-        for (Uuid after{};;) {
-            LEDGERLINE_TRY(const auto accounts, connection_.query(sql::AuditBalances{after, window}));
-            for (const auto& account : accounts) check_balance(account);
-            if (std::ssize(accounts) < window) return {};
-            after = accounts.back().account_id;
-        }
-    }
-
-    void check_balance(const sql::AuditBalances::Row& account) {
-        report_.examine(Check::balances);
-        const auto say = [&](std::string detail) {
-            report_.violate(Check::balances, {account.lane, 0, account.account_id.to_string(), std::move(detail)});
-        };
-        if (!account.lane_exists) say("the account's lane does not exist");
-        if (account.decided_lane && account.decided_lane != account.lane)
-            say(fmt::format("the account's latest decision is in lane {}", *account.decided_lane));
-        if (const auto deviation = deviations_.find(account.account_id); deviation != deviations_.end())
-            say(fmt::format("the account's balance is {}, but its entries make {}", account.balance_cents,
-                            account.balance_cents - deviation->second));
     }
 
     db::Connection& connection_;

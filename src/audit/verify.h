@@ -12,7 +12,7 @@
 namespace ledgerline::audit {
 
 struct VerifySettings {
-    std::int64_t stretch_seqs = 10'000;  // of a lane, or accounts, read at a time
+    std::int64_t stretch_seqs = 10'000;  // of a lane, or rows of a table, read at a time
     // How long to wait before looking again at a lane that seems stuck.
     milliseconds second_look{2'000};
     std::size_t listed_max = 20;  // listed violations per check; all are counted
@@ -24,8 +24,8 @@ struct VerifySettings {
 inline constexpr std::int64_t strays_max = 1000;
 
 // Each statement takes its own snapshot and reads one window: for each lane once the cursors, then the immutable rows
-// up to those cursors; at last the accounts. Memory: the rows and accounts of one window. Fails only when the database
-// cannot be read.
+// up to those cursors; at last the accounts, the holds and the steps. Memory: the rows and accounts of one window.
+// Fails only when the database cannot be read.
 Result<VerifyReport> verify(db::Connection& connection, const VerifySettings& settings);
 
 }  // namespace ledgerline::audit

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -54,13 +55,21 @@ constexpr bool equal_ignoring_case(std::string_view a, std::string_view b) {
     return std::ranges::equal(a, b, {}, to_lower, to_lower);
 }
 
-// The port, 1 to 65535, that text names; nothing for any other text.
-inline std::optional<std::uint16_t> parse_port(std::string_view text) {
-    std::uint16_t port = 0;
+// The decimal integer that text is: digits only, after a minus if Integer is signed. Nothing for any other text, and
+// for one that does not fit.
+template <std::integral Integer>
+constexpr std::optional<Integer> parse_integer(std::string_view text) {
+    Integer number = 0;
     const char* const end = text.data() + text.size();
-    const auto [stop, error] = std::from_chars(text.data(), end, port);
-    if (error != std::errc() || stop != end || port == 0) return std::nullopt;
-    return port;
+    const auto [stop, error] = std::from_chars(text.data(), end, number);
+    if (error != std::errc() || stop != end) return std::nullopt;
+    return number;
+}
+
+// The port, 1 to 65535, that text names; nothing for any other text.
+constexpr std::optional<std::uint16_t> parse_port(std::string_view text) {
+    const auto port = parse_integer<std::uint16_t>(text);
+    return port == 0 ? std::nullopt : port;
 }
 
 inline std::string lower(std::string_view text) {

@@ -7,6 +7,17 @@
 namespace ledgerline {
 namespace {
 
+TEST(ParseInteger, TakesTheWholeTextOrNothing) {
+    EXPECT_EQ(parse_integer<std::int64_t>("-9223372036854775808"), INT64_MIN);
+    EXPECT_EQ(parse_integer<unsigned>("0042"), 42u);
+    for (const char* text : {"", "-", "+1", " 1", "1 ", "1.0", "0x1", "1e3", "9223372036854775808", "٣"})
+        EXPECT_EQ(parse_integer<std::int64_t>(text), std::nullopt) << text;
+    EXPECT_EQ(parse_integer<unsigned>("-1"), std::nullopt);
+    EXPECT_EQ(parse_port("0"), std::nullopt);
+    EXPECT_EQ(parse_port("65535"), 65535);
+    EXPECT_EQ(parse_port("65536"), std::nullopt);
+}
+
 TEST(Printable, LeavesTextAlone) {
     for (const char* text : {"", "plain", "Šárka 北京 😀", "a\\b", "zero-width\u200djoiner", "\u00a0"})
         EXPECT_EQ(printable(text), text);

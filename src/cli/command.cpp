@@ -6,7 +6,6 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 #include <algorithm>
-#include <charconv>
 
 #include "base/text.h"
 #include "cli/command_line.h"
@@ -45,11 +44,10 @@ using Take = std::function<std::string(const std::string&)>;
 template <class Target>
 Take take_number(Target& target, std::int64_t least, std::int64_t most) {
     return [&target, least, most](const std::string& value) -> std::string {
-        std::int64_t number = 0;
-        const auto parsed = std::from_chars(value.data(), value.data() + value.size(), number);
-        if (parsed.ec != std::errc() || parsed.ptr != value.data() + value.size() || number < least || number > most)
+        const auto number = parse_integer<std::int64_t>(value);
+        if (!number || *number < least || *number > most)
             return fmt::format("a whole number from {} to {}", least, most);
-        target = number;
+        target = *number;
         return "";
     };
 }

@@ -2,12 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <optional>
 #include <ranges>
 #include <string_view>
 #include <utility>
 
+#include "base/text.h"
 #include "cli/command_line.h"
 #include "cli/database.h"
 
@@ -37,9 +37,9 @@ std::optional<Address> parse_address(const std::string& text) {
     if (bracketed) host = host.substr(1, host.size() - 2);
     if (host.contains(':') != bracketed) return std::nullopt;
 
-    const char* end = text.data() + text.size();
-    const auto parsed = std::from_chars(text.data() + colon + 1, end, address.port);
-    if (parsed.ec != std::errc() || parsed.ptr != end) return std::nullopt;
+    const auto port = parse_integer<std::uint16_t>(std::string_view(text).substr(colon + 1));
+    if (!port) return std::nullopt;
+    address.port = *port;
     return address;
 }
 

@@ -8,6 +8,8 @@
 #include <cstdlib>
 #include <map>
 
+#include "base/text.h"
+
 namespace ledgerline {
 namespace {
 
@@ -171,10 +173,8 @@ private:
     Result<std::optional<std::int64_t>> number(const char* variable, std::int64_t most) const {
         const std::string text = value(variable);
         if (text.empty()) return std::nullopt;
-        std::int64_t out = 0;
-        const char* end = text.data() + text.size();
-        const auto parsed = std::from_chars(text.data(), end, out);
-        if (parsed.ec != std::errc() || parsed.ptr != end || out < 1 || out > most)
+        const auto out = parse_integer<std::int64_t>(text);
+        if (!out || *out < 1 || *out > most)
             return bad(variable, fmt::format("must be a whole number from 1 to {}, not '{}'", most, text));
         return out;
     }

@@ -69,9 +69,11 @@ TEST_F(Amounts, AreImportedAsTheyAreWritten) {
     EXPECT_THAT(first.out, HasSubstr("4 of 4 rows settled"));
     const Shelled again = shell(dir_.path(), "$L import - < in.csv", up.url());
     EXPECT_THAT(again.out, HasSubstr("4 of them replayed"));
-    EXPECT_THAT(
-        shell(dir_.path(), "$L accounts list", up.url()).out,
-        ContainsRegex("carol +ACTIVE +7 PTS .*\n.*bob +ACTIVE +0.00000001 XBT .*\n.*alice +ACTIVE +0.00000001 XBT"));
+    const std::string accounts = shell(dir_.path(), "$L accounts list", up.url()).out;
+    for (const auto* line :
+         {"carol +ACTIVE +7 PTS ", "bob +ACTIVE +0.00000001 XBT ", "alice +ACTIVE +0.00000001 XBT "}) {
+        EXPECT_THAT(accounts, ContainsRegex(line));
+    }
     EXPECT_EQ(shell(dir_.path(), "$L accounts show bob -o json | grep -o '\"balance_cents\":1,'", up.url()).code, 0);
 
     write("bad.csv", "reference,from,to,amount,currency\nr9,alice,carol,1.5,PTS\nr10,external,alice,1,ABC\n");

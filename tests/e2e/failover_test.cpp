@@ -5,7 +5,11 @@
 
 #include <algorithm>
 #include <atomic>
+#include <csignal>
 #include <future>
+#include <set>
+#include <sstream>
+#include <thread>
 
 #include "base/random.h"
 #include "e2e/program.h"
@@ -168,6 +172,48 @@ TEST_F(FailoverOfRoles, LeavesAnOldPrimaryThatIsGone) {
     ASSERT_NO_FATAL_FAILURE(accept_first());
     primary_.stop();
     expect_to_go_on_at_the_standby();
+}
+
+// Clients that each wait for their answers, and remember what they were promised.
+TEST_F(FailoverOfRoles, LosesNothingThatWasPromisedUnderLoad) {
+    ASSERT_NO_FATAL_FAILURE(accept_first());
+    std::atomic<bool> stop = false;
+    std::atomic<int> promised = 0;
+    std::vector<std::vector<std::string>> told(6);
+    std::vector<std::jthread> clients;
+    for (std::size_t client = 0; client < told.size(); ++client)
+        clients.emplace_back([&, client] {
+            for (int i = 0; !stop; ++i) {
+                const std::string key = fmt::format("{}-{}", client, i);
+                if (post_until_answered(key) == 201) told[client].push_back(key);
+                ++promised;
+            }
+        });
+    EXPECT_TRUE(eventually([&] { return promised > 200; }));
+    // The standby falls behind: from now on nothing may be promised.
+    const pid_t receiver = std::stoi(standby_.value("SELECT pid FROM pg_stat_wal_receiver"));
+    ::kill(receiver, SIGSTOP);
+    EXPECT_TRUE(eventually([&] { return primary_.value("SELECT count(*)"s + kWaiting) != "0"; }));
+    primary_.stop();
+    ::kill(receiver, SIGKILL);  // with what it has received and not written
+    EXPECT_TRUE(eventually([&] { return bool(db::Connection::open({.url = standby_.url(), .application_name = "test"})); }));
+    const SteadyTime killed = SystemClock().steady_now();
+    standby_.promote();
+    const int before = promised;
+    EXPECT_TRUE(eventually([&] { return promised > before + 6; }));
+    note(fmt::format("accepting again {} ms after the kill",
+                     std::chrono::duration_cast<milliseconds>(SystemClock().steady_now() - killed).count()));
+    EXPECT_TRUE(eventually([&] { return promised > before + 200; }));
+    stop = true;
+    clients.clear();
+
+    std::set<std::string> stored;
+    std::istringstream keys(accepted(standby_));
+    for (std::string key; keys >> key;) stored.insert(key);
+    for (const auto& each : told)
+        for (const std::string& key : each) EXPECT_TRUE(stored.contains(key)) << key << " was promised";
+    EXPECT_TRUE(applied(standby_, static_cast<int>(stored.size())));
+    EXPECT_EQ(run_to_end({"verify", "--database-url", standby_.url()}), "exit code 0");
 }
 
 }  // namespace

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/wakeup.h"
+#include "faults/model.h"
 
 namespace ledgerline::test {
 namespace {
@@ -27,29 +28,22 @@ std::string hex_sha256(const std::string& bytes) {
     return text;
 }
 
-struct StoredTransaction {
-    std::string id;
-    std::string account_id;
-    std::string key;
-    std::int64_t amount_cents = 0;
-    bool credit = true;
-    std::string to_account_id;  // of a transfer
-
-    // What it means for each account.
-    std::map<std::string, std::int64_t> nets_cents() const {
-        std::map<std::string, std::int64_t> nets{{account_id, credit ? amount_cents : -amount_cents}};
-        if (!to_account_id.empty()) nets[to_account_id] += amount_cents;
-        return nets;
-    }
-};
-
 using Place = std::pair<std::int64_t, std::int64_t>;  // lane and seq
 
 struct StoredOutcome {
     bool processed = false;
     std::int64_t balance_after_cents = 0;
+    std::int64_t held_after_cents = 0;
     std::string failure_code;
 };
+
+// An account's floor from the place after seq on.
+struct FloorChange {
+    std::int64_t seq = 0;
+    std::int64_t floor_cents = 0;
+};
+
+constexpr std::string_view kExpiryPrefix = "expire:";  // of the keys of releases that nobody sent
 
 class Audit {
 public:
@@ -92,17 +86,55 @@ private:
     }
 
     void read_accepted() {
-        const db::Rows rows = read("audit_accepted",
-                                   "SELECT id::text, account_id::text, idempotency_key, amount_cents, type, "
-                                   "coalesce(legs -> 0 ->> 'to_account_id', '') FROM accepted");
+        const db::Rows rows = read(
+            "audit_accepted",
+            "SELECT id::text, type, account_id::text, coalesce(legs -> 0 ->> 'to_account_id', ''), idempotency_key, "
+            "coalesce(parent_id::text, ''), coalesce(previous_id::text, ''), amount_cents, "
+            "coalesce((terms ->> 'final')::boolean, true)::text, (extract(epoch FROM created_at) * 1000000)::bigint, "
+            "coalesce((terms ->> 'expires_at')::bigint, (extract(epoch FROM created_at) * 1000000)::bigint + "
+            "coalesce((terms ->> 'expires_in_s')::bigint, 0) * 1000000) FROM accepted");
         for (std::size_t row = 0; row < rows.size(); ++row) {
-            StoredTransaction stored{std::string(rows.text(row, 0)), std::string(rows.text(row, 1)),
-                                     std::string(rows.text(row, 2)), rows.int64(row, 3),
-                                     rows.text(row, 4) == "CREDIT",  std::string(rows.text(row, 5))};
+            const auto text = [&](int column) { return std::string(rows.text(row, column)); };
+            StoredTransaction stored{text(0),
+                                     text(1),
+                                     text(2),
+                                     text(3),
+                                     text(4),
+                                     text(5),
+                                     text(6),
+                                     rows.int64(row, 7),
+                                     text(8) == "true",
+                                     rows.int64(row, 9),
+                                     rows.int64(row, 10)};
+            if (stored.to_account_id == stored.account_id) stored.to_account_id.clear();  // paid by the outside world
             ids_[stored.key] = stored.id;
             accepted_.emplace(stored.id, std::move(stored));
         }
         read_places();
+        read_floors();
+    }
+
+    void read_floors() {
+        const db::Rows rows = read("audit_floors",
+                                   "SELECT account_id::text, applied_seq, (after ->> 'min_balance_cents')::bigint FROM "
+                                   "account_changes WHERE after ? 'min_balance_cents' ORDER BY account_id, number");
+        for (std::size_t row = 0; row < rows.size(); ++row)
+            floor_changes_[std::string(rows.text(row, 0))].push_back({rows.int64(row, 1), rows.int64(row, 2)});
+    }
+
+    // Its accounts all have a place; if it follows a transaction on other ones, one of those as well, for the order.
+    bool has_its_places(const StoredTransaction& stored) {
+        std::set<std::string> missing{stored.account_id};
+        if (!stored.to_account_id.empty()) missing.insert(stored.to_account_id);
+        std::set<std::string> further;
+        for (const auto& [account, seq] : seqs_[stored.id])
+            if (missing.erase(account) == 0) further.insert(account);
+        if (!missing.empty() || further.size() > 1) return false;
+        if (stored.previous_id.empty()) return further.empty();
+        const auto& before = seqs_[stored.previous_id];
+        const auto is_before = [&](const auto& place) { return before.contains(place.first); };
+        return std::ranges::any_of(seqs_[stored.id], is_before) &&
+               std::ranges::all_of(further, [&](const std::string& account) { return before.contains(account); });
     }
 
     // Those given at intake. The others are of replays, which no load makes.
@@ -119,18 +151,16 @@ private:
             seqs_[id][std::string(rows.text(row, 1))] = seq;
         }
         for (const auto& [id, stored] : accepted_)
-            if (seqs_[id].size() != stored.nets_cents().size())
-                found(fmt::format("{} has {} places for {} accounts", stored.key, seqs_[id].size(),
-                                  stored.nets_cents().size()));
+            if (!has_its_places(stored)) found(fmt::format("{} has {} places", stored.key, seqs_[id].size()));
     }
 
     void read_outcomes() {
         const db::Rows rows =
             read("audit_outcomes",
                  "SELECT transaction_id::text, kind, balance_after_cents, coalesce(failure_code, ''), "
-                 "account_id::text FROM decisions WHERE kind <> 'PARKED'");
+                 "account_id::text, held_after_cents FROM decisions WHERE kind <> 'PARKED'");
         for (std::size_t row = 0; row < rows.size(); ++row) {
-            const StoredOutcome outcome{rows.text(row, 1) == "POSTED", rows.int64(row, 2),
+            const StoredOutcome outcome{rows.text(row, 1) == "POSTED", rows.int64(row, 2), rows.int64(row, 5),
                                         std::string(rows.text(row, 3))};
             auto& of_transaction = outcomes_[std::string(rows.text(row, 0))];
             if (!of_transaction.try_emplace(std::string(rows.text(row, 4)), outcome).second)
@@ -144,15 +174,14 @@ private:
         for (const auto& [id, stored] : accepted_) {
             const auto told = told_.find(stored.key);
             if (told == told_.end()) {
-                found("stored, but no client knows of it: " + stored.key);
+                if (!is_expiry(stored)) found("stored, but no client knows of it: " + stored.key);
                 continue;
             }
             ++matched;
-            const ToldTransaction& sent = told->second;
-            if (sent.id != stored.id || sent.account_id != stored.account_id ||
-                sent.amount_cents != stored.amount_cents || sent.credit != stored.credit ||
-                sent.to_account_id != stored.to_account_id)
-                found(fmt::format("{} is stored otherwise than it was sent", stored.key));
+            if (!is_as_sent(stored, told->second))
+                found(fmt::format("{} is stored otherwise than it was sent: {} of {} from {} to {}, about {}, not {}",
+                                  stored.key, stored.type, stored.amount_cents, stored.account_id, stored.to_account_id,
+                                  stored.parent_id, told->second.body()));
         }
         if (matched < told_.size()) {
             for (const auto& [key, told] : told_)
@@ -163,9 +192,24 @@ private:
                 if (ids_.contains(key)) found("refused and stored: " + key);
     }
 
+    bool is_as_sent(const StoredTransaction& stored, const ToldTransaction& sent) {
+        const std::string previous = sent.previous_key.empty() ? "" : ids_[sent.previous_key];
+        return sent.id == stored.id && sent.type == stored.type && sent.account_id == stored.account_id &&
+               (sent.amount_cents == stored.amount_cents || sent.type == "RELEASE") &&
+               sent.to_account_id == stored.to_account_id && sent.parent_id == stored.parent_id &&
+               previous == stored.previous_id && sent.final == stored.final;
+    }
+
+    // The release of a hold whose time has come.
+    bool is_expiry(const StoredTransaction& stored) const {
+        const auto hold = accepted_.find(stored.parent_id);
+        return stored.type == "RELEASE" && stored.key == std::string(kExpiryPrefix) + stored.parent_id &&
+               hold != accepted_.end() && stored.accepted_at_us >= hold->second.expires_at_us;
+    }
+
     // Takes the lanes from their beginnings: a transaction's turn has come when it is next in all its lanes.
     void check_model() {
-        std::map<std::string, std::int64_t> balances;
+        model_.floors_cents = floors_cents_;
         std::map<std::int64_t, std::size_t> done;
         std::set<std::int64_t> due;
         for (const auto& [lane, places] : lanes_) due.insert(lane);
@@ -176,7 +220,7 @@ private:
             if (done[lane] == lanes_[lane].size()) continue;
             const std::string& id = lanes_[lane][done[lane]];
             if (!is_next_everywhere(id, done)) continue;
-            check_outcome(accepted_.at(id), balances);
+            check_outcome(accepted_.at(id));
             ++decided;
             for (const auto& [at, seq] : places_[id]) {
                 ++done[at];
@@ -185,7 +229,7 @@ private:
         }
         if (decided != accepted_.size()) found("transactions wait for one another in a circle");
         if (outcomes_.size() + poisoned_ > accepted_.size()) found("there are outcomes of nothing that was accepted");
-        check_balances(balances);
+        check_balances();
     }
 
     bool is_next_everywhere(const std::string& id, std::map<std::int64_t, std::size_t> done) {
@@ -194,43 +238,47 @@ private:
         });
     }
 
-    // The posting rule once more: what would take an account below its floor fails and changes nothing.
-    void check_outcome(const StoredTransaction& stored, std::map<std::string, std::int64_t>& balances) {
+    void check_outcome(const StoredTransaction& stored) {
         const auto outcome = outcomes_.find(stored.id);
         if (is_poisoned(stored.key)) {
             ++poisoned_;
+            model_.leave_open(stored);
             if (outcome != outcomes_.end()) found("poisoned and yet decided: " + stored.key);
             return;
         }
-        const auto nets = stored.nets_cents();
-        if (outcome == outcomes_.end() || outcome->second.size() != nets.size())
+        const auto& places = seqs_[stored.id];
+        for (const auto& [account, seq] : places) change_floor(account, seq);
+        const std::string refusal = model_.decide(stored);
+        if (outcome == outcomes_.end() || outcome->second.size() != places.size())
             return found(fmt::format("undecided: {}", stored.key));
-        const bool covered = std::ranges::all_of(nets, [&](const auto& net) {
-            return net.second >= 0 || balances[net.first] + net.second >= floors_cents_[net.first];
-        });
-        for (const auto& [account, net_cents] : nets) {
-            std::int64_t& balance = balances[account];
-            if (covered) balance += net_cents;
-            const StoredOutcome& said = outcome->second[account];
-            if (said.processed != covered || (covered && said.balance_after_cents != balance))
-                found(fmt::format("{} ended {} with balance {}, by the model {} with {}", stored.key,
-                                  said.processed ? "PROCESSED" : "FAILED", said.balance_after_cents,
-                                  covered ? "PROCESSED" : "FAILED", balance));
-            if (!said.processed && said.failure_code != "insufficient_balance")
-                found(fmt::format("{} failed for {}", stored.key, said.failure_code));
-            if (said.processed && net_cents < 0 && said.balance_after_cents < floors_cents_[account])
-                found(stored.key + " took the balance below the floor");
-        }
+        for (const auto& [account, seq] : places) check_said(stored, account, refusal, outcome->second[account]);
     }
 
-    void check_balances(const std::map<std::string, std::int64_t>& balances) {
-        const db::Rows rows = read("audit_balances", "SELECT id::text, balance_cents FROM accounts");
+    void change_floor(const std::string& account, std::int64_t seq) {
+        auto& changes = floor_changes_[account];
+        for (; !changes.empty() && changes.front().seq < seq; changes.erase(changes.begin()))
+            model_.floors_cents[account] = changes.front().floor_cents;
+    }
+
+    void check_said(const StoredTransaction& stored, const std::string& account, const std::string& refusal,
+                    const StoredOutcome& said) {
+        const std::int64_t balance = model_.balances_cents[account], held = model_.held_cents[account];
+        if (said.processed != refusal.empty() || said.balance_after_cents != balance || said.held_after_cents != held)
+            found(fmt::format("{} ended {} with balance {} and {} held, by the model {} with {} and {}", stored.key,
+                              said.processed ? "PROCESSED" : "FAILED", said.balance_after_cents, said.held_after_cents,
+                              refusal.empty() ? "PROCESSED" : "FAILED", balance, held));
+        if (said.failure_code != refusal)
+            found(fmt::format("{} failed for '{}', by the model for '{}'", stored.key, said.failure_code, refusal));
+    }
+
+    void check_balances() {
+        const db::Rows rows = read("audit_balances", "SELECT id::text, balance_cents, held_cents FROM accounts");
         for (std::size_t row = 0; row < rows.size(); ++row) {
             const std::string id(rows.text(row, 0));
-            const auto expected = balances.find(id);
-            const std::int64_t cents = expected == balances.end() ? 0 : expected->second;
-            if (rows.int64(row, 1) != cents)
-                found(fmt::format("account {} has {}, by the model {}", id, rows.int64(row, 1), cents));
+            const std::int64_t balance = model_.balances_cents[id], held = model_.held_cents[id];
+            if (rows.int64(row, 1) != balance || rows.int64(row, 2) != held)
+                found(fmt::format("account {} has {} and holds {}, by the model {} and {}", id, rows.int64(row, 1),
+                                  rows.int64(row, 2), balance, held));
             if (!floors_cents_.contains(id)) found("an account that nobody opened: " + id);
         }
         if (rows.size() < floors_cents_.size()) found("an account that was opened is missing");
@@ -297,6 +345,8 @@ private:
     std::unordered_map<std::string, std::set<Place>> places_;                    // by transaction
     std::unordered_map<std::string, std::map<std::string, std::int64_t>> seqs_;  // by transaction and account
     std::unordered_map<std::string, std::map<std::string, StoredOutcome>> outcomes_;  // the same
+    std::unordered_map<std::string, std::vector<FloorChange>> floor_changes_;         // by account, those to come
+    Model model_;
     std::size_t poisoned_ = 0;
     std::vector<std::string> findings_;
 };
@@ -332,9 +382,22 @@ bool wait_drained(const PostgresServer& server, const std::string& database, mil
     }
 }
 
+namespace {
+
+// Drained, and no hold is about to expire.
+bool wait_settled(const PostgresServer& server, const std::string& database, milliseconds stuck) {
+    const bool expired = eventually([&] {
+        return server.value("SELECT count(*) FROM due_holds WHERE expires_at < now() + interval '1 minute'",
+                            database) == "0";
+    });
+    return wait_drained(server, database, stuck) && expired;
+}
+
+}  // namespace
+
 std::vector<std::string> audit(const PostgresServer& server, const std::string& database,
                                const std::vector<Evidence>& evidence, const Injected& injected, milliseconds stuck) {
-    const bool drained = wait_drained(server, database, stuck);
+    const bool drained = wait_settled(server, database, stuck);
     // Messages that announce nothing move no cursor: letters are the only sign that they were read.
     eventually([&] {
         return std::stoull(server.value("SELECT count(*) FROM dead_letters WHERE transaction_id IS NULL", database)) >=

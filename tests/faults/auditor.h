@@ -31,10 +31,9 @@ bool wait_drained(const PostgresServer& server, const std::string& database = Po
 // Drained, then checks:
 //   - every transaction that was answered with 201 is stored once, as it was sent, and nothing else is;
 //   - each ended once, PROCESSED or FAILED, or, if its key says that it was poisoned, is parked;
-//   - outcomes, balances after each entry and balances at the end are those of a model that takes the stored events in
-//     the order of their lane;
+//   - outcomes, balances and held sums after each decision and at the end are those of a model (model.h) that takes the
+//     stored events in the order of their lanes;
 //   - on accounts that one client uses alone this is the order in which that client came to know them;
-//   - no balance was ever below its floor;
 //   - dead letters are exactly the injected poison;
 //   - `ledgerline verify` ends with exit code 0.
 // Returns what is wrong, in words; nothing when all is well.

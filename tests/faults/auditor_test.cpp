@@ -52,7 +52,7 @@ protected:
             "SELECT lane, seq, id, account_id, net_cents, 0, now(), {} FROM accepted WHERE seq = {}",
             decision, seq));
         evidence_.accepted.push_back(
-            {kAccount, fmt::format("key-{}", seq), amount_cents, type == "CREDIT", id_of(seq)});
+            {SentTransaction{type, kAccount, fmt::format("key-{}", seq), amount_cents}, id_of(seq)});
     }
     void run(const std::string& sql) { server_->run("SET session_replication_role = replica; " + sql, database_); }
     std::vector<std::string> findings(const Injected& injected = {}) {
@@ -93,7 +93,7 @@ TEST_F(Auditor, FindsWhatIsUndecided) {
 
 TEST_F(Auditor, FindsMoneyMovedTwice) {
     run("UPDATE decisions SET balance_after_cents = 40 WHERE seq = 3");
-    EXPECT_THAT(findings(), Contains(HasSubstr("has 40, by the model 70")));
+    EXPECT_THAT(findings(), Contains(HasSubstr("has 40 and holds 0, by the model 70 and 0")));
 }
 
 TEST_F(Auditor, FindsAWrongDecision) {

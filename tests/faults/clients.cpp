@@ -69,15 +69,19 @@ void Client::step() {
     fate_unknown_ = false;
     port_ = random_.below(apis_.size());
     const auto dice = static_cast<int>(random_.below(kPercent));
-    if (dice < plan_.batch_percent) return send_batch();
-    if (dice < plan_.batch_percent + plan_.repeated_percent) return send_repeated();
-    if (dice < plan_.batch_percent + plan_.repeated_percent + plan_.refused_percent) return send_wrong();
+    const std::pair<int, void (Client::*)()> kinds[] = {
+        {plan_.batch_percent, &Client::send_batch},        {plan_.repeated_percent, &Client::send_repeated},
+        {plan_.refused_percent, &Client::send_wrong},      {plan_.hold_percent, &Client::send_hold},
+        {plan_.settled_percent, &Client::send_settlement}, {plan_.floor_percent, &Client::send_floor}};
+    int below = 0;
+    for (const auto& [percent, send] : kinds)
+        if (dice < (below += percent)) return (this->*send)();
     send_single(random_item());
 }
 
 void Client::post(const std::string& account_id, std::int64_t amount_cents, bool credit, bool poisoned) {
     fate_unknown_ = false;
-    send_single({account_id, next_key(poisoned), amount_cents, credit, {}});
+    send_single({credit ? "CREDIT" : "DEBIT", account_id, next_key(poisoned), amount_cents});
 }
 
 std::string Client::next_key(bool poisoned) {
@@ -85,56 +89,47 @@ std::string Client::next_key(bool poisoned) {
 }
 
 // Every third one moves money of an account that all clients use.
-Client::Item Client::random_item() {
+SentTransaction Client::random_item() {
     const bool shared = !shared_.empty() && random_.below(3) == 0;
     const auto& accounts = shared ? shared_ : own_;
     const bool poisoned = random_.below(kPercent) < static_cast<std::uint64_t>(plan_.poisoned_percent);
-    Item item{accounts[random_.below(accounts.size())],
-              next_key(poisoned),
-              static_cast<std::int64_t>(1 + random_.below(kAmountMax)),
-              random_.below(2) == 0,
-              {}};
+    SentTransaction item{random_.below(2) == 0 ? "CREDIT" : "DEBIT", accounts[random_.below(accounts.size())],
+                         next_key(poisoned), static_cast<std::int64_t>(1 + random_.below(kAmountMax))};
     if (random_.below(kPercent) >= static_cast<std::uint64_t>(plan_.transfer_percent)) return item;
     const auto& others = shared_.empty() || random_.below(2) == 0 ? own_ : shared_;
     const std::string& to = others[random_.below(others.size())];
     if (to == item.account_id) return item;
     item.to_account_id = to;
-    item.credit = false;
+    item.type = "TRANSFER";
     return item;
 }
 
-std::string Client::path_of(const Item& item) {
-    return item.to_account_id.empty() ? "/v1/transactions" : "/v1/transfers";
-}
-
-std::string Client::body_of(const Item& item, const char* currency) {
-    if (!item.to_account_id.empty())
-        return fmt::format(R"({{"legs":[{{"from_account_id":"{}","to_account_id":"{}","amount_cents":{},)"
-                           R"("currency":"{}"}}],"idempotency_key":"{}"}})",
-                           item.account_id, item.to_account_id, item.amount_cents, currency, item.key);
-    return fmt::format(R"({{"account_id":"{}","amount_cents":{},"currency":"{}","type":"{}","idempotency_key":"{}"}})",
-                       item.account_id, item.amount_cents, currency, item.credit ? "CREDIT" : "DEBIT", item.key);
-}
-
-void Client::send_single(const Item& item) {
+void Client::send_single(const SentTransaction& item, bool may_be_refused) {
     const SteadyTime begun = SystemClock().steady_now();
     ++counters_.offered;
-    const auto response = insist(path_of(item), body_of(item));
+    const auto response = insist(item.path(), item.body());
     if (!response) {
         evidence_.refused_keys.insert(item.key);
         return;
     }
     latencies_.push_back(std::chrono::duration_cast<milliseconds>(SystemClock().steady_now() - begun));
-    if (judge(item, response->status, parse(response->body)) == Verdict::refused)
+    if (judge(item, response->status, parse(response->body)) != Verdict::refused) return;
+    if (may_be_refused && (response->status == 409 || response->status == 422))
+        evidence_.refused_keys.insert(item.key);
+    else
         violation(fmt::format("{} was refused with {}: {}", item.key, response->status, response->body));
 }
 
 // The whole batch is sent again until each item has a definite answer: items keep their order so.
 void Client::send_batch() {
-    std::vector<Item> items(1 + random_.below(static_cast<std::uint64_t>(plan_.batch_items_max)));
-    std::ranges::generate(items, [this] { return random_item(); });
+    std::vector<SentTransaction> items(1 + random_.below(static_cast<std::uint64_t>(plan_.batch_items_max)));
     std::string body = R"({"transactions":[)";
-    for (const Item& item : items) body += (body.ends_with('[') ? "" : ",") + body_of(item);
+    for (std::size_t i = 0; i < items.size(); ++i) {
+        items[i] = random_item();
+        const bool follows = random_.below(kPercent) < static_cast<std::uint64_t>(plan_.chained_percent);
+        if (follows && i > 0) items[i].previous_key = items[i - 1].key;
+        body += (i > 0 ? "," : "") + items[i].body();
+    }
     body += "]}";
 
     const SteadyTime begun = SystemClock().steady_now();
@@ -171,16 +166,22 @@ void Client::send_batch() {
     latencies_.push_back(std::chrono::duration_cast<milliseconds>(SystemClock().steady_now() - begun));
 }
 
-// A key that is known already, with its own body or with another one.
-void Client::send_repeated() {
-    if (by_key_.empty()) return;
+// A transaction that this client was told of; null if there is none, or if it can only be sent in its batch.
+const ToldTransaction* Client::random_known() {
+    if (by_key_.empty()) return nullptr;
     auto known = by_key_.begin();
     std::advance(known, static_cast<std::ptrdiff_t>(random_.below(by_key_.size())));
-    const ToldTransaction& told = known->second;
-    Item item{told.account_id, told.key, told.amount_cents, told.credit, told.to_account_id};
-    const bool same = random_.below(2) == 0;
+    return known->second.previous_key.empty() ? &known->second : nullptr;
+}
+
+// A key that is known already, with its own body or with another one.
+void Client::send_repeated() {
+    const ToldTransaction* told = random_known();
+    if (!told) return;
+    SentTransaction item = *told;
+    const bool same = !item.parent_id.empty() || random_.below(2) == 0;
     if (!same) ++item.amount_cents;
-    const auto response = insist(path_of(item), body_of(item));
+    const auto response = insist(item.path(), item.body());
     if (!response) return;
     if (!same) {
         if (response->status != 422) violation(fmt::format("{} reused: {}", item.key, response->body));
@@ -190,8 +191,45 @@ void Client::send_repeated() {
         violation(fmt::format("{} repeated: {} {}", item.key, response->status, response->body));
 }
 
+void Client::send_hold() {
+    SentTransaction hold{"HOLD", own_[random_.below(own_.size())], next_key(false),
+                         static_cast<std::int64_t>(1 + random_.below(kAmountMax))};
+    hold.expires_in_s = random_.below(4) == 0 ? static_cast<int>(1 + random_.below(2)) : 3'600;
+    send_single(hold);
+}
+
+// What became of the transaction that it is about may refuse it, at once or when it is decided.
+void Client::send_settlement() {
+    const ToldTransaction* about = random_known();
+    if (!about) return;
+    SentTransaction item{"REVERSAL", about->account_id, next_key(false),
+                         static_cast<std::int64_t>(1 + random_.below(static_cast<std::uint64_t>(about->amount_cents)))};
+    item.parent_id = about->id;
+    if (about->type == "HOLD") {
+        item.type = random_.below(4) == 0 ? "RELEASE" : "CAPTURE";
+        if (item.type == "CAPTURE") item.final = random_.below(2) == 0;
+        const std::string& payee = own_[random_.below(own_.size())];
+        if (item.type == "CAPTURE" && payee != item.account_id) item.to_account_id = payee;
+    } else if (!about->is_reversible()) {
+        return;
+    } else if (!about->to_account_id.empty()) {
+        item.account_id = about->to_account_id;
+        item.to_account_id = about->account_id;
+    }
+    send_single(item, true);
+}
+
+void Client::send_floor() {
+    const std::string& account = own_[random_.below(own_.size())];
+    const std::int64_t floor_cents = kFloorsCents[random_.below(std::size(kFloorsCents))];
+    const auto response = insist("/v1/accounts/" + account,
+                                 fmt::format(R"({{"min_balance_cents":{},"reason":"load"}})", floor_cents), "PATCH");
+    if (response && response->status != 200)
+        violation(fmt::format("a floor was refused with {}: {}", response->status, response->body));
+}
+
 void Client::send_wrong() {
-    Item item = random_item();
+    SentTransaction item = random_item();
     const char* currency = load_currency;
     int expected = 400;
     switch (random_.below(3)) {
@@ -206,14 +244,14 @@ void Client::send_wrong() {
             item.account_id = "00000000-0000-7000-8000-000000000000";
             expected = 404;
     }
-    const auto response = insist(path_of(item), body_of(item, currency));
+    const auto response = insist(item.path(), item.body(currency));
     if (!response) return;
     evidence_.refused_keys.insert(item.key);
     if (response->status != expected)
         violation(fmt::format("{} should be refused with {}: {}", item.key, expected, response->body));
 }
 
-Client::Verdict Client::judge(const Item& item, int status, const json::Value& document) {
+Client::Verdict Client::judge(const SentTransaction& item, int status, const json::Value& document) {
     if (status == 201) {
         remember(item, document);
         return Verdict::accepted;
@@ -221,10 +259,8 @@ Client::Verdict Client::judge(const Item& item, int status, const json::Value& d
     return is_later(status) ? Verdict::later : Verdict::refused;
 }
 
-void Client::remember(const Item& item, const json::Value& transaction) {
-    const ToldTransaction told{
-        item.account_id,   item.key, item.amount_cents, item.credit, text_of(member(transaction, "id")),
-        item.to_account_id};
+void Client::remember(const SentTransaction& item, const json::Value& transaction) {
+    const ToldTransaction told{item, text_of(member(transaction, "id"))};
     const auto [known, is_new] = by_key_.try_emplace(item.key, told);
     if (!is_new && known->second.id != told.id)
         return violation(fmt::format("{} is {} and was {}", item.key, told.id, known->second.id));
@@ -233,9 +269,10 @@ void Client::remember(const Item& item, const json::Value& transaction) {
     ++counters_.accepted;
 }
 
-std::optional<http::ClientResponse> Client::try_once(const std::string& target, const std::string& body) {
+std::optional<http::ClientResponse> Client::try_once(const std::string& target, const std::string& body,
+                                                     const std::string& method) {
     auto response =
-        apis_[port_].send({.method = "POST", .target = target, .headers = {}, .body = body}, request_timeout);
+        apis_[port_].send({.method = method, .target = target, .headers = {}, .body = body}, request_timeout);
     if (response && !is_later(response->status)) return *std::move(response);
     const bool unknown =
         response ? response->body.contains("\"outcome_unknown\"") : http::may_have_been_executed(response.error());
@@ -250,10 +287,11 @@ std::optional<http::ClientResponse> Client::try_once(const std::string& target, 
     return std::nullopt;
 }
 
-std::optional<http::ClientResponse> Client::insist(const std::string& target, const std::string& body) {
+std::optional<http::ClientResponse> Client::insist(const std::string& target, const std::string& body,
+                                                   const std::string& method) {
     const SteadyTime begun = SystemClock().steady_now();
     for (int tries = 0; SystemClock().steady_now() - begun < definite_within; ++tries) {
-        if (auto response = try_once(target, body)) return response;
+        if (auto response = try_once(target, body, method)) return response;
         if (may_give_up()) return std::nullopt;
         back_off(tries);
     }

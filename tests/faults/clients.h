@@ -9,41 +9,20 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "base/json.h"
 #include "base/random.h"
+#include "faults/sent.h"
 #include "http/client.h"
 #include "lab/process.h"
 
 namespace ledgerline::test {
 
-inline constexpr const char* load_currency = "EUR";
-inline constexpr const char* poison_prefix = "poison-";  // of the keys of transactions that cannot be applied
 inline constexpr milliseconds request_timeout{12'000};   // longer than the API's own
 inline constexpr milliseconds definite_within{180'000};  // of one request, however often it is repeated
-
-// A transaction that was answered with 201.
-struct ToldTransaction {
-    std::string account_id;  // of a transfer, who pays
-    std::string key;
-    std::int64_t amount_cents = 0;
-    bool credit = true;
-    std::string id;
-    std::string to_account_id{};  // of a transfer, who is paid; otherwise empty
-};
-
-// What one client was told.
-struct Evidence {
-    std::map<std::string, std::int64_t> floors_cents;  // of the accounts it opened, by id
-    // In the order in which the client came to know: of accounts that only this client uses, the order of acceptance.
-    std::vector<ToldTransaction> accepted;
-    std::set<std::string> refused_keys;  // of requests that were refused for good: nothing may be stored of them
-    std::vector<std::string> violations;
-};
 
 // How clients fared; counted while they run. Thread-safe.
 struct LoadCounters {
@@ -63,6 +42,10 @@ struct ClientPlan {
     int batch_items_max = 10;
     int batch_percent = 20;     // of requests
     int transfer_percent = 30;  // of transactions
+    int chained_percent = 10;   // of a batch's items: follow the item before them
+    int hold_percent = 8;       // of requests: a hold, some of a second or two
+    int settled_percent = 15;   // of requests: a hold is captured or released, or a transaction reversed
+    int floor_percent = 2;      // of requests: an account of its own gets another floor
     int repeated_percent = 8;   // of requests: an old key again, with the same or another body
     int refused_percent = 4;    // of requests: wrong on purpose
     int poisoned_percent = 0;   // of transactions
@@ -93,33 +76,31 @@ public:
     const std::vector<milliseconds>& latencies() const { return latencies_; }
 
 private:
-    struct Item {
-        std::string account_id;
-        std::string key;
-        std::int64_t amount_cents = 0;
-        bool credit = true;
-        std::string to_account_id{};
-    };
     // Of one transaction, as far as it is known.
     enum class Verdict { accepted, refused, later };
 
-    Item random_item();
+    SentTransaction random_item();
     std::string next_key(bool poisoned);
-    void send_single(const Item& item);
+    // may_be_refused: for the state of what it is about.
+    void send_single(const SentTransaction& item, bool may_be_refused = false);
     void send_batch();
     void send_repeated();
     void send_wrong();
+    void send_hold();
+    void send_settlement();
+    void send_floor();
+    const ToldTransaction* random_known();
     // The response of one try; nothing when none came or it says no more than "later".
-    std::optional<http::ClientResponse> try_once(const std::string& target, const std::string& body);
+    std::optional<http::ClientResponse> try_once(const std::string& target, const std::string& body,
+                                                 const std::string& method);
     // Tries until a response is definite; nothing, and a violation, when that takes too long.
-    std::optional<http::ClientResponse> insist(const std::string& target, const std::string& body);
-    Verdict judge(const Item& item, int status, const json::Value& document);
-    void remember(const Item& item, const json::Value& transaction);
+    std::optional<http::ClientResponse> insist(const std::string& target, const std::string& body,
+                                               const std::string& method = "POST");
+    Verdict judge(const SentTransaction& item, int status, const json::Value& document);
+    void remember(const SentTransaction& item, const json::Value& transaction);
     void violation(const std::string& text);
     void back_off(int tries);
     bool may_give_up() const { return !plan_.insist && !fate_unknown_; }
-    static std::string path_of(const Item& item);
-    static std::string body_of(const Item& item, const char* currency = load_currency);
 
     const ClientPlan plan_;
     const int number_;

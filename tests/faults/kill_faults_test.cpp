@@ -49,7 +49,7 @@ TEST_F(KillFaults, AtEveryNamedPoint) {
         const NamedPoint& point = kPoints[static_cast<std::size_t>(i) % std::size(kPoints)];
         Role& role = *stack().all(point.kind).front();
         const std::string_view name = point.name;
-        const bool rare = name.starts_with("worker.bur") || name.starts_with("dead_letters.");
+        const bool rare = name.starts_with("worker.park") || name.starts_with("dead_letters.");
         const std::int64_t hit = random_between(1, rare ? 2 : 25);
         restart(role, fmt::format("{}=kill:{}", name, hit));
         EXPECT_TRUE(eventually([&] { return !role.process().running(); })) << name;

@@ -64,7 +64,7 @@ protected:
 
 TEST_F(OverloadFaults, RefusedEarlyAndDrained) {
     start_stack({.apis = 1, .publishers = 1, .workers = 1});
-    const int seconds = 2 + 4 * fault_rounds({.few = 1, .many = 7});
+    const int seconds = fault_rounds({.few = 3, .many = 30});
     const milliseconds before = calm_latency("before");
     const double sustained = sustained_rate(3000);
     note(fmt::format("95 % of requests within {} ms; sustained {:.0f}/s", before.count(), sustained));

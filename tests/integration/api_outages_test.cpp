@@ -139,15 +139,13 @@ TEST_F(OutagesApi, AReadOnlyDatabaseRefusesWritesAndServesReads) {
 
 // Somebody's session holds one account's lane and does not let it go.
 TEST_F(OutagesApi, ALaneThatSomebodyHoldsRefusesItsOwnRowsOnly) {
-    const auto lane_of = [&](const std::string& account) { return server_.get("/v1/accounts/" + account).at("lane"); };
-    std::string other = server_.account();
-    while (lane_of(other) == lane_of(account_)) other = server_.account();
+    const std::string other = server_.account_beside(account_);
     const auto row = [&](const std::string& account, const std::string& key) {
         return server_.transaction(account, key);
     };
     auto holder = server_.database().connect();
-    ASSERT_TRUE(
-        holder.run_script("BEGIN; SELECT FROM lane_intake WHERE lane = " + lane_of(account_) + " FOR NO KEY UPDATE"));
+    ASSERT_TRUE(holder.run_script("BEGIN; SELECT FROM lane_intake WHERE lane = " + server_.lane_of(account_) +
+                                  " FOR NO KEY UPDATE"));
     const Answer batch = server_.post(
         "/v1/transactions/batch",
         fmt::format(R"({{"transactions":[{},{},{}]}})", row(account_, "a"), row(other, "b"), row(account_, "c")));

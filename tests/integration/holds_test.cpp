@@ -167,6 +167,36 @@ TEST_F(Holds, ExpireBesideOneWhoseReleaseTheDatabaseRefuses) {
     expect_clean();
 }
 
+// Two holds whose expiry the database refuses when it is decided. One is replayed; of the other the operator gives up
+// the expiry, so that it stays open until it is released.
+TEST_F(Holds, OutliveADeadLetterOfTheirExpiry) {
+    const std::string payer = open(10);
+    pipeline_.database().run(
+        "CREATE FUNCTION poison() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF EXISTS (SELECT FROM accepted WHERE "
+        "id "
+        "= NEW.transaction_id AND idempotency_key LIKE 'expire:%') THEN RAISE EXCEPTION 'no' USING ERRCODE = "
+        "'check_violation'; END IF; RETURN NEW; END $$; CREATE TRIGGER poison BEFORE INSERT ON decisions FOR EACH ROW "
+        "WHEN (NEW.kind = 'POSTED') EXECUTE FUNCTION poison()");
+    const std::string replayed = hold(payer, "1", 1, R"(,"expires_in_s":1)").at("id");
+    const std::string discarded = hold(payer, "2", 2, R"(,"expires_in_s":1)").at("id");
+    const auto letter_of = [&](const std::string& hold) {
+        return pipeline_.database().value(
+            "SELECT d.id FROM dead_letters d JOIN accepted t ON t.id = d.transaction_id WHERE t.idempotency_key = "
+            "'expire:" +
+            hold + "'");
+    };
+    EXPECT_TRUE(eventually([&] { return pipeline_.database().value("SELECT count(*) FROM dead_letters") == "2"; }));
+    EXPECT_EQ(amounts(payer), "10 3 7");
+    pipeline_.database().run("DROP TRIGGER poison ON decisions");
+    EXPECT_EQ(pipeline_.api().post("/v1/dead-letters/" + letter_of(replayed) + "/replay", "").status, 200);
+    EXPECT_EQ(pipeline_.api().post("/v1/dead-letters/" + letter_of(discarded) + "/discard", "").status, 200);
+    EXPECT_TRUE(eventually([&] { return read(replayed).at("state") == "EXPIRED"; }));
+    EXPECT_EQ(read(discarded).at("state"), "OPEN");
+    EXPECT_EQ(settle(discarded, "release", "by hand").at("status"), "PROCESSED");
+    EXPECT_EQ(amounts(payer), "10 0 10");
+    expect_clean();
+}
+
 TEST_F(Holds, SayWhatIsWrongWithThem) {
     const std::string payer = open(10), yen = open(0, R"("currency":"JPY")");
     const std::string nobody = "00000000-0000-7000-8000-000000000000";

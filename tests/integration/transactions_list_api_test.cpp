@@ -33,7 +33,7 @@ protected:
 
     test::ApiServer server_;
     const std::string account_ = server_.account();
-    const std::string other_ = server_.account();
+    const std::string other_ = server_.account_beside(account_);
 };
 
 TEST_F(TransactionsList, FiltersByStateAndAccountNewestFirst) {

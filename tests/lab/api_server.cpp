@@ -37,6 +37,16 @@ std::string ApiServer::account(const std::string& fields) const {
     return ApiClient(listener_->port()).open_account(fields);
 }
 
+std::string ApiServer::lane_of(const std::string& account_id) const {
+    return get("/v1/accounts/" + account_id).at("lane");
+}
+
+std::string ApiServer::account_beside(const std::string& other_id) const {
+    std::string id = account();
+    while (lane_of(id) == lane_of(other_id)) id = account();
+    return id;
+}
+
 std::string ApiServer::transaction(const std::string& account_id, const std::string& key, int amount_cents,
                                    const std::string& more) {
     return transaction_json(account_id, key, amount_cents, "CREDIT", more);

@@ -40,10 +40,14 @@ public:
 
     // Makes an account and returns its id.
     std::string account(const std::string& fields = R"("currency":"EUR")") const;
+    std::string lane_of(const std::string& account_id) const;
+    // The same for an account whose lane is not the other's: what apply() does to one leaves the other alone.
+    std::string account_beside(const std::string& other_id) const;
     // The body of a transaction.
     static std::string transaction(const std::string& account_id, const std::string& key, int amount_cents = 100,
                                    const std::string& more = "");
-    // Decides the last place of a transaction, as the worker would, and wakes the requests that wait.
+    // Decides the last place of a transaction, as the worker would, and wakes the requests that wait. Whatever stands
+    // before it in its lane counts as decided too.
     void apply(const std::string& transaction_id, const std::string& outcome = "PROCESSED");
     // The same for a transaction whose dead letter was discarded.
     void discard(const std::string& transaction_id);

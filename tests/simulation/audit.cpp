@@ -114,7 +114,9 @@ private:
         std::map<Uuid, std::int64_t> nets;
         const Event& first = **std::ranges::find(places, true, &Event::is_first);
         const auto legs = tables_.legs.find(first.transaction_id);
-        if (legs == tables_.legs.end())
+        if (first.type == TransactionType::hold || first.type == TransactionType::release)
+            nets[first.account_id] = 0;
+        else if (legs == tables_.legs.end())
             nets[first.account_id] = first.type == TransactionType::credit ? first.amount_cents : -first.amount_cents;
         else
             for (const Leg& leg : legs->second) {
@@ -127,22 +129,27 @@ private:
         expect(nets.size() == places.size(), fmt::format("lane {} seq {}: {} accounts, {} places", places.front()->lane,
                                                          places.front()->seq, nets.size(), places.size()));
         const bool refused =
-            breaks_a_link(first) || std::ranges::any_of(places, [&](const Event* place) {
+            breaks_a_link(first) || breaks_a_hold(first) || std::ranges::any_of(places, [&](const Event* place) {
                 const AccountState& then = tables_.accounts.at(place->account_id).at(place->seq);
                 const std::int64_t net = nets[place->account_id], after = balances_.at(place->account_id) + net;
-                return then.status != AccountStatus::active || (net < 0 && after < then.min_balance_cents) ||
+                const std::int64_t lowered = net + held_by(first, place->account_id);
+                const bool given_back = first.type == TransactionType::release && place->is_first;
+                return (then.status != AccountStatus::active && !given_back) ||
+                       (lowered < 0 && balances_.at(place->account_id) - held_[place->account_id] + lowered <
+                                           then.min_balance_cents) ||
                        (net > 0 && then.max_balance_cents && after > *then.max_balance_cents);
             });
         for (const auto& [account, net] : nets)
             if (!refused) balances_.at(account) += net;
-        if (!refused) left_to_reverse_[first.transaction_id] = first.amount_cents;
-        if (!refused && first.type == TransactionType::reversal)
-            left_to_reverse_.at(*first.parent_id) -= first.amount_cents;
+        if (!refused) follow_links(first);
         for (std::size_t i = 0; i < places.size(); ++i) {
             const std::int64_t balance = balances_.at(places[i]->account_id);
-            expect(refused == postings[i]->refusal.has_value() && postings[i]->balance_after_cents == balance,
-                   fmt::format("lane {} seq {}: balance after {}, recomputed {}", places[i]->lane, places[i]->seq,
-                               postings[i]->balance_after_cents, balance));
+            const std::int64_t held = held_[places[i]->account_id];
+            expect(refused == postings[i]->refusal.has_value() && postings[i]->balance_after_cents == balance &&
+                       postings[i]->held_after_cents == held,
+                   fmt::format("lane {} seq {}: balance after {} and {} held, recomputed {} and {}", places[i]->lane,
+                               places[i]->seq, postings[i]->balance_after_cents, postings[i]->held_after_cents, balance,
+                               held));
         }
     }
 
@@ -154,8 +161,46 @@ private:
         return reversed == left_to_reverse_.end() || event.amount_cents > reversed->second;
     }
 
+    bool terms_are_final(const Event& event) const { return !tables_.terms.at(event.transaction_id).contains("false"); }
+
+    // What the event means for what is available, beside its net: a hold lowers it, and a capture takes what is held.
+    std::int64_t held_by(const Event& event, const Uuid& account) const {
+        if (event.account_id != account) return 0;
+        if (event.type == TransactionType::hold) return -event.amount_cents;
+        return event.type == TransactionType::capture ? event.amount_cents : 0;
+    }
+
+    // It opens a hold too late, or settles one that is not open, or not in time, or not that large.
+    bool breaks_a_hold(const Event& event) const {
+        const bool opens = event.type == TransactionType::hold, captures = event.type == TransactionType::capture;
+        if (!opens && !captures && event.type != TransactionType::release) return false;
+        const Uuid& id = opens ? event.transaction_id : *event.parent_id;
+        const bool late = event.occurred_at >= tables_.holds.at(id).expires_at;
+        if (opens) return late;
+        const auto open = open_holds_.find(id);
+        return open == open_holds_.end() || (captures && (late || event.amount_cents > open->second));
+    }
+
+    // What a processed event leaves to be settled or reversed.
+    void follow_links(const Event& event) {
+        left_to_reverse_[event.transaction_id] = event.amount_cents;
+        if (event.type == TransactionType::reversal) left_to_reverse_.at(*event.parent_id) -= event.amount_cents;
+        if (event.type == TransactionType::hold) {
+            open_holds_[event.transaction_id] = event.amount_cents;
+            held_[event.account_id] += event.amount_cents;
+        }
+        if (event.type != TransactionType::capture && event.type != TransactionType::release) return;
+        std::int64_t& open_cents = open_holds_.at(*event.parent_id);
+        const bool partial = event.type == TransactionType::capture && !terms_are_final(event);
+        const std::int64_t freed_cents = partial ? event.amount_cents : open_cents;
+        held_[event.account_id] -= freed_cents;
+        if ((open_cents -= freed_cents) == 0) open_holds_.erase(*event.parent_id);
+    }
+
     const MemoryTables& tables_;
     std::map<Uuid, std::int64_t> balances_;
+    std::map<Uuid, std::int64_t> held_;                 // by account
+    std::map<Uuid, std::int64_t> open_holds_;           // what is left of each
     std::map<Uuid, std::int64_t> left_to_reverse_;      // of what was processed
     std::map<Uuid, int> outcomes_, parked_;             // by transaction
     std::map<Uuid, std::vector<const Event*>> places_;  // by event, in the order of lanes

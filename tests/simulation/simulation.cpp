@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "domain/hold.h"
 #include "faulty_bus.h"
 #include "faulty_stores.h"
 #include "publish/handed_outbox.h"
@@ -113,6 +114,7 @@ void Simulation::accept_batch() {
         receipts_.push_back({result.transaction_id, result.lane, result.seq});
         // A follower is sent again only with what it follows.
         if (!unanswered_[i].follows && draw(10) == 0) repeatable_.push_back(unanswered_[i]);
+        if (unanswered_[i].type == TransactionType::hold) holds_.push_back(unanswered_[i]);
         if (is_reversible(unanswered_[i].type) && draw(4) == 0) reversible_.push_back(unanswered_[i]);
         if (draw(40) == 0) database_.tables.poisoned[result.transaction_id] = draw(2) == 0 ? kBadRow : kUnknownFailure;
     }
@@ -143,15 +145,50 @@ intake::IntakeItem Simulation::make_item() {
         return item;
     }
     if (!reversible_.empty() && draw(6) == 0) return make_reversal(reversible_[draw(reversible_.size())]);
-    intake::IntakeItem item;
-    item.transaction_id = ids_.next();
-    item.event_id = ids_.next();
+    if (draw(8) == 0) return make_hold();
+    if (!holds_.empty() && draw(5) == 0) return make_settlement(holds_[draw(holds_.size())]);
+    intake::IntakeItem item = new_item(draw(2) == 0 ? TransactionType::credit : TransactionType::debit);
     item.account_id = accounts_[draw(accounts_.size())];
     item.amount_cents = 1 + static_cast<std::int64_t>(draw(400));
     item.currency = "EUR";
-    item.type = draw(2) == 0 ? TransactionType::credit : TransactionType::debit;
-    item.idempotency_key = item.transaction_id.to_string();
     if (draw(3) == 0) set_legs(item, make_legs());
+    return item;
+}
+
+intake::IntakeItem Simulation::new_item(TransactionType type) {
+    intake::IntakeItem item;
+    item.transaction_id = ids_.next();
+    item.event_id = ids_.next();
+    item.type = type;
+    item.idempotency_key = item.transaction_id.to_string();
+    return item;
+}
+
+intake::IntakeItem Simulation::make_hold() {
+    intake::IntakeItem item = new_item(TransactionType::hold);
+    item.account_id = accounts_[draw(accounts_.size())];
+    item.amount_cents = 1 + static_cast<std::int64_t>(draw(400));
+    item.currency = "EUR";
+    item.terms = fmt::format(R"({{"expires_in_s":{}}})", 1 + draw(60));
+    return item;
+}
+
+// A capture, perhaps of more than there is, a release, or the release by which the hold expires.
+intake::IntakeItem Simulation::make_settlement(const intake::IntakeItem& hold) {
+    const bool capture = draw(3) > 0;
+    intake::IntakeItem item = new_item(capture ? TransactionType::capture : TransactionType::release);
+    item.account_id = hold.account_id;
+    item.amount_cents = capture ? 1 + static_cast<std::int64_t>(draw(400)) : hold.amount_cents;
+    item.currency = hold.currency;
+    item.parent_id = hold.transaction_id;
+    if (!capture) {
+        if (draw(2) == 0) item.idempotency_key = expiry_key(hold.transaction_id);
+        return item;
+    }
+    item.terms = fmt::format(R"({{"final":{}}})", draw(2) == 0);
+    Leg leg{item.account_id, accounts_[draw(accounts_.size())], item.amount_cents, item.currency};
+    if (leg.to == leg.from) leg.to.reset();
+    set_legs(item, {std::move(leg)});
     return item;
 }
 
@@ -165,11 +202,7 @@ intake::IntakeItem Simulation::make_reversal(const intake::IntakeItem& reversed)
     }
     if (legs.size() == 1 && draw(2) == 0)
         legs[0].amount_cents = 1 + static_cast<std::int64_t>(draw(static_cast<std::uint64_t>(legs[0].amount_cents)));
-    intake::IntakeItem item;
-    item.transaction_id = ids_.next();
-    item.event_id = ids_.next();
-    item.type = TransactionType::reversal;
-    item.idempotency_key = item.transaction_id.to_string();
+    intake::IntakeItem item = new_item(TransactionType::reversal);
     item.parent_id = reversed.transaction_id;
     set_legs(item, turned_round(legs));
     return item;

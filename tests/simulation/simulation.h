@@ -50,7 +50,10 @@ private:
     void accept_batch();
     void hand_over(std::span<const intake::IntakeResult> results);
     intake::IntakeItem make_item();
+    intake::IntakeItem new_item(TransactionType type);
     intake::IntakeItem make_reversal(const intake::IntakeItem& reversed);
+    intake::IntakeItem make_hold();
+    intake::IntakeItem make_settlement(const intake::IntakeItem& hold);
     static intake::IntakeItem other_body(intake::IntakeItem item);
     std::vector<Leg> make_legs();
     void step_publisher(std::size_t index);
@@ -80,6 +83,7 @@ private:
     std::map<Uuid, std::int64_t> opening_cents_;
     std::vector<intake::IntakeItem> repeatable_;  // some that were sent before
     std::vector<intake::IntakeItem> reversible_;  // some that were accepted
+    std::vector<intake::IntakeItem> holds_;       // some that were accepted
     std::vector<intake::IntakeItem> unanswered_;  // a batch whose fate the client does not know
     std::vector<Receipt> receipts_;
 };

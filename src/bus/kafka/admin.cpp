@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <cstdlib>
 #include <functional>
 #include <optional>
@@ -59,11 +58,7 @@ Result<void> check(const KafkaEvent& answer, std::span<const rd_kafka_topic_resu
 std::optional<std::int64_t> number_of(const rd_kafka_ConfigEntry_t* entry) {
     const char* text = rd_kafka_ConfigEntry_value(entry);
     if (!text) return std::nullopt;
-    const std::string_view digits(text);
-    std::int64_t number = 0;
-    const auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), number);
-    if (parsed.ec != std::errc() || parsed.ptr != digits.data() + digits.size()) return std::nullopt;
-    return number;
+    return parse_integer<std::int64_t>(text);
 }
 
 ConfigResource resource(rd_kafka_ResourceType_t type, const std::string& name) {

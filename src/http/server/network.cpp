@@ -1,7 +1,6 @@
 #include "http/server/network.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "base/text.h"
 
@@ -60,12 +59,9 @@ std::optional<Network> Network::parse(std::string_view text) {
     Network network;
     network.address_ = bytes_of(address);
     if (slash == std::string_view::npos) return network;
-    const std::string_view digits = text.substr(slash + 1);
-    unsigned bits = 0;
-    const auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), bits);
-    if (parsed.ec != std::errc() || parsed.ptr != digits.data() + digits.size()) return std::nullopt;
-    if (bits > (address.is_v4() ? 32u : 128u)) return std::nullopt;
-    network.bits_ = bits + (address.is_v4() ? kMappedBits : 0);
+    const auto bits = parse_integer<unsigned>(text.substr(slash + 1));
+    if (!bits || *bits > (address.is_v4() ? 32u : 128u)) return std::nullopt;
+    network.bits_ = *bits + (address.is_v4() ? kMappedBits : 0);
     return network;
 }
 

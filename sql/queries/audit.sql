@@ -417,6 +417,7 @@ FROM (SELECT * FROM hold_steps WHERE (hold_id, seq) > ($1, $2) ORDER BY hold_id,
      LEFT JOIN LATERAL (SELECT * FROM hold_steps WHERE hold_id = s.hold_id AND seq < s.seq
                         ORDER BY seq DESC LIMIT 1) b ON true
 ORDER BY s.hold_id, s.seq
+
 -- name: chains
 -- row: chain int4, number int8, hash bytea, last_number int8
 -- The end of each chain of the audit as it is kept, and the number of its last row.

@@ -148,7 +148,7 @@ KeyEndpoints::Answer KeyEndpoints::get(const http::Request& request) {
 
 KeyEndpoints::Answer KeyEndpoints::list(http::Request& request) {
     const ListQuery query(request, "keys", {});
-    if (query.problem()) co_return http::to_response(*query.problem());
+    if (auto wrong = query.problem()) co_return http::to_response(*wrong);
     auto page = co_await database_.run(request.trace, [&](db::Connection& connection) -> Result<std::string> {
         const sql::KeysPage keys{query.after_id().value_or(greatest_id()), query.limit() + 1};
         LEDGERLINE_TRY(const auto rows, connection.query(keys.statement, keys.params()));
@@ -184,7 +184,7 @@ KeyEndpoints::Answer KeyEndpoints::audit(http::Request& request) {
     const auto subject = query.text("subject", kSubjectCharsMax);
     const auto key_id = query.text("key_id", kSubjectCharsMax);
     if (subject && key_id) query.refuse("key_id", "key_id must not be given together with subject.");
-    if (query.problem()) co_return http::to_response(*query.problem());
+    if (auto wrong = query.problem()) co_return http::to_response(*wrong);
     const db::Call call = audit_call(query, subject, key_id);
     auto page = co_await database_.run(request.trace, [&](db::Connection& connection) -> Result<std::string> {
         // A key that is rare is found by another index than one that did nearly everything.

@@ -15,12 +15,12 @@
 namespace ledgerline::api {
 namespace {
 
-// The members of an array that are texts of the kind that is asked for.
+// The texts in an array, each of them once. rule: what is said of one that does not fit.
 template <class Rule>
-std::vector<std::string> texts(Fields& fields, std::string_view name, std::size_t least, std::size_t most, Rule fits,
+std::vector<std::string> texts(Fields& fields, std::string_view name, const json::Array& items, Rule fits,
                                const std::string& rule) {
     std::vector<std::string> found;
-    for (const json::Value& each : fields.array(name, least, most)) {
+    for (const json::Value& each : items) {
         const std::string* text = each.if_string();
         if (!text || !fits(*text)) {
             fields.complain(ProblemCode::invalid_field, name, rule);
@@ -36,13 +36,13 @@ std::vector<std::string> read_scopes(Fields& fields) {
         fmt::format("must be an array of scopes, which are {}",
                     fmt::join(http::named_scopes | std::views::transform(&http::NamedScope::name), ", "));
     return texts(
-        fields, "scopes", 1, http::named_scopes.size(),
+        fields, "scopes", fields.array("scopes", 1, http::named_scopes.size()),
         [](const std::string& text) { return http::parse_scope(text).has_value(); }, rule);
 }
 
 std::vector<std::string> read_networks(Fields& fields) {
     return texts(
-        fields, "networks", 0, key_networks_max,
+        fields, "networks", fields.array("networks", 0, key_networks_max),
         [](const std::string& text) { return http::Network::parse(text).has_value(); },
         "must be an array of addresses and networks, such as 10.0.0.0/8 or 2001:db8::/32");
 }

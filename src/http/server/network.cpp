@@ -4,8 +4,6 @@
 
 #include "base/text.h"
 
-#include "base/text.h"
-
 namespace ledgerline::http {
 namespace {
 

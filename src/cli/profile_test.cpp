@@ -65,7 +65,7 @@ TEST_F(ProfileTest, AVariableOrAFlagWinsOverIt) {
 
 // Another server must not get its key.
 TEST_F(ProfileTest, ItsKeyGoesToItsServerOnly) {
-    const std::string authorities = path_ + ".pem";
+    const std::string authorities = (dir_.path() / "ca.pem").string();
     std::ofstream{authorities} << "certificates";
     const std::string as_typed = std::filesystem::relative(authorities).string();
     set("prod", "http://127.0.0.1:2", {"--api-key-file", "/nowhere/key", "--ca-file", as_typed.c_str()});

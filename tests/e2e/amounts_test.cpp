@@ -46,7 +46,8 @@ TEST_F(Amounts, OfOnesOwnAssetsAreKeptLikeThoseOfCurrencies) {
                     "| head -n 1)"),
                 ContainsRegex("\namount +0.25000000 XBT\n"))
         << "the currency is the hold's";
-    EXPECT_THAT(run("$L holds list"), ContainsRegex("0.50000000 XBT +CAPTURED +0.25000000 XBT +0.25000000 XBT"));
+    EXPECT_THAT(run("$L holds list -o wide"),
+                ContainsRegex("0.50000000 XBT +CAPTURED +0.25000000 XBT +0.25000000 XBT"));
     run("$L accounts create --currency PTS --reference carol");
     const Shelled refused = shell(dir_.path(), "$L accounts create --currency ABC", up.url());
     EXPECT_EQ(refused.code, 1);
@@ -69,7 +70,7 @@ TEST_F(Amounts, AreImportedAsTheyAreWritten) {
     EXPECT_THAT(first.out, HasSubstr("4 of 4 rows settled"));
     const Shelled again = shell(dir_.path(), "$L import - < in.csv", up.url());
     EXPECT_THAT(again.out, HasSubstr("4 of them replayed"));
-    const std::string accounts = shell(dir_.path(), "$L accounts list", up.url()).out;
+    const std::string accounts = shell(dir_.path(), "$L accounts list -o wide", up.url()).out;
     for (const auto* line :
          {"carol +ACTIVE +7 PTS ", "bob +ACTIVE +0.00000001 XBT ", "alice +ACTIVE +0.00000001 XBT "}) {
         EXPECT_THAT(accounts, ContainsRegex(line));

@@ -103,9 +103,10 @@ bool FeedTail::read(SteadyTime now) {
     }
     failing_ = false;
     read_at_ = now;
-    next_read_at_ = window->more ? now : now + config_.gap;
-    idle_ = window->outcomes.empty() ? std::clamp(idle_ * 2, config_.idle_min, config_.idle_max) : config_.gap;
-    if (window->more) idle_ = milliseconds(0);
+    const auto took = std::chrono::duration_cast<milliseconds>((clock_.steady_now() - now) * config_.gap_factor);
+    const milliseconds gap = window->more ? milliseconds(0) : std::clamp(took, config_.gap, config_.gap_max);
+    next_read_at_ = now + gap;
+    idle_ = window->outcomes.empty() ? std::clamp(idle_ * 2, config_.idle_min, config_.idle_max) : gap;
     end_ = window->position;
     for (const auto& outcome : window->outcomes)
         for (Wait& wait : waits_) offer(wait, outcome);

@@ -25,8 +25,11 @@ struct TailConfig {
     std::size_t kept_max = 10'000;
     std::size_t kept_bytes_max = limits::feed_tail_bytes_max;
     WindowLimits window{.rows_max = 2'000, .scan_max = 2'000};
-    // Between two reads, so that there are not as many as commits.
+    // Between two reads, so that there are not as many as commits: gap, or gap_factor times what the last one took, but
+    // at most gap_max. So the reads of whoever is up to date take a small part of a busy server.
     milliseconds gap{10};
+    int gap_factor = 20;
+    milliseconds gap_max{100};
     // After a read that found nothing: doubled up to idle_max.
     milliseconds idle_min{20};
     milliseconds idle_max{200};

@@ -6,6 +6,7 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 #include <algorithm>
+#include <ranges>
 
 #include "base/text.h"
 #include "cli/command_line.h"
@@ -231,7 +232,9 @@ int CommandLine::run(const roles::Environment& environment, int argc, const char
     if (words.lacks_command && words.flags.empty()) {
         const std::string& name = words.level->get_name();
         const std::string families = words.command.substr(0, words.command.size() - name.size());
-        environment.err << words.level->help(families.empty() ? "" : families.substr(0, families.size() - 1));
+        const std::string help = words.level->help(families.empty() ? "" : families.substr(0, families.size() - 1));
+        for (const auto line : std::views::split(std::string_view(help).substr(0, help.rfind('\n')), '\n'))
+            say(environment, std::string_view(line.begin(), line.end()));
         return roles::exit_usage;
     }
     std::vector<std::string> passed_over;

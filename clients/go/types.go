@@ -491,6 +491,14 @@ type LatencyHistogram struct {
 	Counts        []int64   `json:"counts"`
 }
 
+type ProblemType struct {
+	Type    string      `json:"type"`
+	Code    ProblemCode `json:"code"`
+	Status  int64       `json:"status"`
+	Meaning string      `json:"meaning"`
+	Retry   bool        `json:"retry"`
+}
+
 // Problem: RFC 9457.
 type Problem struct {
 	Type               string          `json:"type"`

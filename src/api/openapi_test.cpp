@@ -10,6 +10,7 @@
 
 #include "api/api.h"
 #include "api/problem_code.h"
+#include "api/problem_types.h"
 #include "api/records.h"
 #include "api/transaction_trace.h"
 #include "base/json.h"
@@ -105,6 +106,73 @@ TEST_F(OpenApi, ListsEveryProblemCodeAndNoOther) {
     for (const ProblemKind& kind : problem_kinds()) codes.emplace(kind.name);
     for (const json::Value& code : *schema("ProblemCode").find("enum")->if_array()) listed.insert(*code.if_string());
     EXPECT_EQ(listed, codes);
+}
+
+TEST_F(OpenApi, SaysWhatEveryProblemMeans) {
+    Names listed;
+    for (const json::Value& code : *schema("ProblemCode").find("enum")->if_array()) {
+        listed.insert(*code.if_string());
+        const auto text = problem_type_json(*code.if_string());
+        ASSERT_TRUE(text) << *code.if_string();
+        const json::Value type = json::parse(*text).value();
+        EXPECT_EQ(*type.find("type")->if_string(), "/problems/" + *code.if_string());
+        EXPECT_TRUE(type.find("meaning")->if_string()->ends_with('.')) << *text;
+        const auto kind = std::ranges::find(problem_kinds(), *code.if_string(), &ProblemKind::name);
+        if (kind != problem_kinds().end()) EXPECT_EQ(type.find("status")->if_int64(), kind->status) << *text;
+    }
+    EXPECT_EQ(names_in(*schema("ProblemCode").find("x-problems")), listed);
+    EXPECT_EQ(problem_type_json("nothing"), std::nullopt);
+}
+
+// In the content itself or in its schema.
+const json::Value* example_of(const json::Value& content, const json::Value& document) {
+    if (const json::Value* example = content.find("example")) return example;
+    const json::Value* reference = content.find("schema")->find("$ref");
+    if (!reference) return nullptr;
+    const std::string name = reference->if_string()->substr(reference->if_string()->rfind('/') + 1);
+    const json::Value* examples = document.find("components")->find("schemas")->find(name)->find("examples");
+    return examples ? &examples->if_array()->front() : nullptr;
+}
+
+TEST_F(OpenApi, ShowsAnExampleOfEveryBodyAndEveryError) {
+    for (const auto& [name, operation] : operations_) {
+        if (const json::Value* body = operation->find("requestBody"))
+            EXPECT_TRUE(example_of(*body->find("content")->find("application/json"), document_)) << name;
+        for (const auto& [status, given] : *operation->find("responses")->if_object()) {
+            const json::Value* reference = given.find("$ref");
+            const json::Value* response =
+                reference
+                    ? document_.find("components")
+                          ->find("responses")
+                          ->find(reference->if_string()->substr(std::string_view("#/components/responses/").size()))
+                    : &given;
+            const json::Value* content = response->find("content");
+            if (!content) continue;
+            for (const auto& [type, media] : *content->if_object()) {
+                const json::Value* example = example_of(media, document_);
+                ASSERT_TRUE(example) << name << ' ' << status << ' ' << type;
+                if (type != "application/problem+json") continue;
+                EXPECT_EQ(std::to_string(example->find("status")->if_int64().value()), status) << name;
+                EXPECT_TRUE(problem_type_json(*example->find("code")->if_string())) << name << ' ' << status;
+            }
+        }
+    }
+}
+
+TEST_F(OpenApi, ExamplesHaveTheMembersOfTheirSchemas) {
+    int examples = 0;
+    for (const auto& [name, each] : *document_.find("components")->find("schemas")->if_object()) {
+        if (!each.find("properties") || !each.find("examples")) continue;
+        for (const json::Value& example : *each.find("examples")->if_array()) {
+            ++examples;
+            const Names members = names_in(example), known = properties_of(name);
+            EXPECT_TRUE(std::ranges::includes(known, members)) << name;
+            if (!each.find("required")) continue;
+            for (const json::Value& required : *each.find("required")->if_array())
+                EXPECT_TRUE(members.contains(*required.if_string())) << name << ' ' << *required.if_string();
+        }
+    }
+    EXPECT_GT(examples, 30);
 }
 
 // Prefer: outcome=strict makes a problem of every failure.

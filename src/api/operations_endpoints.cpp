@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "api/openapi.h"
+#include "api/problem_types.h"
 #include "api/responses.h"
 #include "base/json_object.h"
 #include "base/money.h"
@@ -23,6 +24,7 @@ void OperationsEndpoints::add_routes(http::Router& router) {
     add("/v1/assets", "list_assets", &OperationsEndpoints::assets, http::Scope::any);
     add("/v1/lanes", "list_lanes", &OperationsEndpoints::lanes, http::Scope::lanes_read);
     add("/openapi.json", "openapi", &OperationsEndpoints::openapi, http::Scope::open);
+    add("/problems/{code}", "get_problem_type", &OperationsEndpoints::problem_type, http::Scope::open);
 }
 
 OperationsEndpoints::Answer OperationsEndpoints::assets(const http::Request& request) {
@@ -57,6 +59,15 @@ OperationsEndpoints::Answer OperationsEndpoints::lanes(const http::Request& requ
 
 OperationsEndpoints::Answer OperationsEndpoints::openapi(const http::Request&) {
     co_return json_response(200, std::string(openapi_document));
+}
+
+OperationsEndpoints::Answer OperationsEndpoints::problem_type(const http::Request& request) {
+    if (auto wrong = check_parameters(request, {})) co_return http::to_response(*wrong);
+    std::optional<std::string> type = problem_type_json(request.path_param("code"));
+    if (!type)
+        co_return http::to_response(
+            http::edge_problem(404, http::edge_code::route_not_found, "There is no problem with this code."));
+    co_return json_response(200, *std::move(type));
 }
 
 }  // namespace ledgerline::api

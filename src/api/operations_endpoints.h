@@ -1,4 +1,4 @@
-// /v1/assets, /v1/lanes and the OpenAPI document.
+// /v1/assets, /v1/lanes, the OpenAPI document, and what problems mean.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -21,6 +21,7 @@ private:
     Answer assets(const http::Request& request);
     Answer lanes(const http::Request& request);
     Answer openapi(const http::Request& request);
+    Answer problem_type(const http::Request& request);
 
     Database& database_;
 };

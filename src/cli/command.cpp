@@ -6,6 +6,7 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 #include <algorithm>
+#include <ranges>
 
 #include "base/text.h"
 #include "cli/command_line.h"

@@ -23,7 +23,7 @@ Keys::~Keys() {
 
 bool Keys::pressed(char key) {
     if (!before_) return false;
-    std::array<char, 64> typed;
+    std::array<char, 64> typed{};
     const ssize_t count = read(STDIN_FILENO, typed.data(), typed.size());
     return count > 0 && std::find(typed.begin(), typed.begin() + count, key) != typed.begin() + count;
 }

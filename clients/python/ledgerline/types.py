@@ -496,6 +496,14 @@ class LatencyHistogram(TypedDict):
     counts: list[int]
 
 
+class ProblemType(TypedDict):
+    type: str
+    code: ProblemCode
+    status: int
+    meaning: str
+    retry: bool
+
+
 # RFC 9457.
 class Problem(TypedDict):
     type: str

@@ -489,6 +489,14 @@ export interface LatencyHistogram {
   counts: Array<number>;
 }
 
+export interface ProblemType {
+  type: string;
+  code: ProblemCode;
+  status: number;
+  meaning: string;
+  retry: boolean;
+}
+
 // RFC 9457.
 export interface Problem {
   type: string;

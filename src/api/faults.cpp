@@ -14,7 +14,8 @@ std::optional<http::Problem> Faults::problem() const {
     if (list_.empty()) return std::nullopt;
     json::Array errors;
     for (const http::Problem& fault : list_)
-        errors.push_back(json::Object{{"code", fault.code}, {"field", http::echo(fault.field)}, {"detail", fault.detail}});
+        errors.push_back(
+            json::Object{{"code", fault.code}, {"field", http::echo(fault.field)}, {"detail", fault.detail}});
     http::Problem first = list_.front();
     first.extensions.emplace_back("errors", std::move(errors));
     return first;

@@ -62,9 +62,10 @@ EventEndpoints::Answer EventEndpoints::stream(http::Request& request, const Even
     http::Response response;
     response.content_type = "text/event-stream";
     response.headers = {{"Cache-Control", "no-store"}, {"X-Accel-Buffering", "no"}};
-    response.parts =
-        std::make_shared<EventStream>(feed_, EventStreamConfig{}, asked.filter, std::move(first), std::move(seat),
-                                      request.trace, metrics_.feed_outcomes_told("stream"));
+    EventStream::Begin begin{
+        .filter = asked.filter, .first = std::move(first), .seat = std::move(seat), .trace = request.trace};
+    response.parts = std::make_shared<EventStream>(feed_, EventStreamConfig{}, std::move(begin),
+                                                   metrics_.feed_outcomes_told("stream"));
     co_return response;
 }
 

@@ -13,14 +13,13 @@ constexpr std::string_view kPreamble = "retry: 1000\n\n";
 
 }  // namespace
 
-EventStream::EventStream(EventFeed& feed, EventStreamConfig config, feed::FeedFilter filter, EventFeed::Told first,
-                         feed::FeedTail::Seat seat, TraceContext trace, prometheus::Counter& told)
+EventStream::EventStream(EventFeed& feed, EventStreamConfig config, Begin begin, prometheus::Counter& told)
     : feed_(feed),
       config_(config),
-      filter_(filter),
-      last_(std::move(first)),
-      seat_(std::move(seat)),
-      trace_(std::move(trace)),
+      filter_(begin.filter),
+      last_(std::move(begin.first)),
+      seat_(std::move(begin.seat)),
+      trace_(std::move(begin.trace)),
       ends_at_(feed.clock().steady_now() + config.lasts),
       told_(told) {}
 

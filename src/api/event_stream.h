@@ -22,9 +22,14 @@ struct EventStreamConfig {
 
 class EventStream final : public http::BodyParts {
 public:
-    // first: what was read already. The feed and the counter must outlive it.
-    EventStream(EventFeed& feed, EventStreamConfig config, feed::FeedFilter filter, EventFeed::Told first,
-                feed::FeedTail::Seat seat, TraceContext trace, prometheus::Counter& told);
+    struct Begin {
+        feed::FeedFilter filter;
+        EventFeed::Told first;  // what was read already
+        feed::FeedTail::Seat seat;
+        TraceContext trace;
+    };
+    // The feed and the counter must outlive it.
+    EventStream(EventFeed& feed, EventStreamConfig config, Begin begin, prometheus::Counter& told);
 
     boost::asio::awaitable<std::string> next(http::ByteBudget::Share& memory) override;
 

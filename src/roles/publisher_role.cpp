@@ -30,8 +30,9 @@ Result<void> run(RoleProcess& process, const PublisherSettings& options) {
                                    process.context());
     std::optional<TopicService> outcomes;
     if (options.outcomes.from != "off")
-        outcomes.emplace(options.database_url, owner, options.outcomes, kafka.bus().make_outcome_producer(), watchdog,
-                         process.context());
+        outcomes.emplace(
+            TopicServiceConfig{.database_url = options.database_url, .owner = owner, .settings = options.outcomes},
+            kafka.bus().make_outcome_producer(), watchdog, process.context());
     HoldExpiryService expiry(options.database_url, wakeup, watchdog, process.context());
     LEDGERLINE_CHECK(
         server.start({.version = version,

@@ -13,11 +13,11 @@ feed::TopicStart start_of(const OutcomeSettings& settings) {
 
 }  // namespace
 
-TopicService::TopicService(const std::string& database_url, std::string owner, const OutcomeSettings& settings,
-                           std::unique_ptr<bus::Producer> producer, Watchdog& watchdog, const ProcessContext& context)
+TopicService::TopicService(const TopicServiceConfig& config, std::unique_ptr<bus::Producer> producer,
+                           Watchdog& watchdog, const ProcessContext& context)
     : producer_(std::move(producer)),
-      store_(connection_config(database_url, "outcomes"), context.metrics),
-      publisher_(std::move(owner), start_of(settings), store_, *producer_, context),
+      store_(connection_config(config.database_url, "outcomes"), context.metrics),
+      publisher_(config.owner, start_of(config.settings), store_, *producer_, context),
       loop_(watchdog.make_loop("outcomes", "outcomes", wakeup_, [this] { return publisher_.step(); })) {}
 
 void TopicService::start() {

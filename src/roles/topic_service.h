@@ -14,11 +14,17 @@
 
 namespace ledgerline::roles {
 
+struct TopicServiceConfig {
+    std::string database_url;
+    std::string owner;  // that of this process' publisher
+    OutcomeSettings settings;
+};
+
 class TopicService final : public Service {
 public:
-    // owner: that of this process' publisher. Everything must outlive the service.
-    TopicService(const std::string& database_url, std::string owner, const OutcomeSettings& settings,
-                 std::unique_ptr<bus::Producer> producer, Watchdog& watchdog, const ProcessContext& context);
+    // Everything must outlive the service.
+    TopicService(const TopicServiceConfig& config, std::unique_ptr<bus::Producer> producer, Watchdog& watchdog,
+                 const ProcessContext& context);
     ~TopicService() override { stop(); }
 
     void start() override;

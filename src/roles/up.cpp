@@ -107,7 +107,8 @@ Result<void> serve(RoleProcess& process, const UpSettings& options, ApiServer& s
         dead_letters.emplace(database_url, owner, std::move(producer), watchdog, process.context());
     std::optional<TopicService> outcomes;
     if (auto producer = bus->make_outcome_producer(); producer && options.outcomes.from != "off")
-        outcomes.emplace(database_url, owner, options.outcomes, std::move(producer), watchdog, process.context());
+        outcomes.emplace(TopicServiceConfig{.database_url = database_url, .owner = owner, .settings = options.outcomes},
+                         std::move(producer), watchdog, process.context());
     HoldExpiryService expiry(database_url, publisher_wakeup, watchdog, process.context());
     WorkerService worker({.database_url = database_url,
                           .apply = options.apply,

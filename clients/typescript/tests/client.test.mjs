@@ -1,5 +1,6 @@
 // The client against a real server: LEDGERLINE_URL, behind the proxy with faults: FLAKY_URL.
 import assert from "node:assert/strict";
+import { createServer } from "node:net";
 import { test } from "node:test";
 import { pathToFileURL } from "node:url";
 
@@ -25,6 +26,16 @@ async function refused(call) {
     return error;
   }
   assert.fail("it was not refused");
+}
+
+// fetch() refuses the low ports by itself.
+function freePort() {
+  return new Promise((done) => {
+    const server = createServer().listen(0, "127.0.0.1", () => {
+      const { port } = server.address();
+      server.close(() => done(port));
+    });
+  });
 }
 
 test("money moves", async () => {
@@ -89,6 +100,7 @@ test("errors say what is wrong", async () => {
   const debit = { account_id: account.id, type: "DEBIT", amount_cents: 1, currency: "EUR" };
   const poor = await refused(() => client.createTransaction(debit, { wait: 10, strict: true }));
   assert.deepEqual([poor.status, poor.code, poor.problem.transaction.status], [402, "insufficient_balance", "FAILED"]);
-  const away = await refused(() => new Client({ url: "http://127.0.0.1:1", tries: 1 }).getAccount("x"));
+  const nobody = `http://127.0.0.1:${await freePort()}`;
+  const away = await refused(() => new Client({ url: nobody, tries: 1 }).getAccount("x"));
   assert.equal(away.code, "unreachable");
 });

@@ -34,7 +34,7 @@ const std::string* Parameters::find(std::string_view name) const {
 }
 
 void Parameters::complain(ProblemCode code, std::string_view name, std::string detail) {
-    faults_.add(ledgerline::api::problem(code, std::move(detail), std::string(name)));
+    faults_.add(ledgerline::api::problem(code, std::move(detail), http::echo(name)));
 }
 
 std::optional<std::string> Parameters::text(std::string_view name, std::size_t code_points_max) {

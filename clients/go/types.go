@@ -4,6 +4,8 @@ package ledgerline
 
 type Reasons = map[string]string
 
+type Scope = string
+
 type ProblemCode = string
 
 type Account struct {
@@ -47,17 +49,17 @@ type AccountChange struct {
 }
 
 type RecordedAccountChange struct {
-	Number         int64          `json:"number"`
-	ChangedAt      string         `json:"changed_at"`
-	ChangedBy      string         `json:"changed_by"`
-	Operator       *string        `json:"operator"`
-	KeyFingerprint *string        `json:"key_fingerprint"`
-	Reason         *string        `json:"reason"`
-	RequestID      string         `json:"request_id"`
-	Before         map[string]any `json:"before"`
-	After          map[string]any `json:"after"`
-	Lane           int64          `json:"lane"`
-	AppliedSeq     int64          `json:"applied_seq"`
+	Number     int64          `json:"number"`
+	ChangedAt  string         `json:"changed_at"`
+	ChangedBy  string         `json:"changed_by"`
+	Operator   *string        `json:"operator"`
+	KeyID      *string        `json:"key_id"`
+	Reason     *string        `json:"reason"`
+	RequestID  string         `json:"request_id"`
+	Before     map[string]any `json:"before"`
+	After      map[string]any `json:"after"`
+	Lane       int64          `json:"lane"`
+	AppliedSeq int64          `json:"applied_seq"`
 }
 
 type AccountChangePage struct {
@@ -65,6 +67,54 @@ type AccountChangePage struct {
 	Limit      int64                   `json:"limit"`
 	NextCursor *string                 `json:"next_cursor"`
 	HasMore    bool                    `json:"has_more"`
+}
+
+type EventPage struct {
+	Events     []Event `json:"events"`
+	NextCursor string  `json:"next_cursor"`
+	HasMore    bool    `json:"has_more"`
+}
+
+// Event: A CloudEvent (1.0). Its data is as its dataschema says, which is one of the published JSON Schemas.
+type Event struct {
+	Specversion     string `json:"specversion"`
+	ID              string `json:"id"`
+	Source          string `json:"source"`
+	Type            string `json:"type"`
+	Subject         string `json:"subject"`
+	Time            string `json:"time"`
+	Datacontenttype string `json:"datacontenttype"`
+	Dataschema      string `json:"dataschema"`
+	Data            any    `json:"data"`
+}
+
+// Outcome: What became of a transaction for one of its accounts. Its status in transaction is that of this moment.
+type Outcome struct {
+	AccountID           string         `json:"account_id"`
+	Lane                int64          `json:"lane"`
+	Seq                 int64          `json:"seq"`
+	Primary             bool           `json:"primary"`
+	NetCents            int64          `json:"net_cents"`
+	BalanceAfterCents   int64          `json:"balance_after_cents"`
+	HeldAfterCents      int64          `json:"held_after_cents"`
+	AvailableAfterCents int64          `json:"available_after_cents"`
+	FailureCode         *string        `json:"failure_code"`
+	FailureReason       *string        `json:"failure_reason"`
+	DeadLetterID        *string        `json:"dead_letter_id"`
+	Transaction         map[string]any `json:"transaction"`
+}
+
+// AccountUpdate: A change of an account, as in GET /v1/accounts/{id}/changes.
+type AccountUpdate struct {
+	AccountID string         `json:"account_id"`
+	Lane      int64          `json:"lane"`
+	Seq       int64          `json:"seq"`
+	Primary   bool           `json:"primary"`
+	Number    int64          `json:"number"`
+	Before    map[string]any `json:"before"`
+	After     map[string]any `json:"after"`
+	Reason    *string        `json:"reason"`
+	ChangedBy string         `json:"changed_by"`
 }
 
 type AccountPage struct {
@@ -376,14 +426,14 @@ type DeadLetter struct {
 }
 
 type DeadLetterDecision struct {
-	Decision       string  `json:"decision"`
-	DecidedAt      string  `json:"decided_at"`
-	DecidedBy      string  `json:"decided_by"`
-	Operator       *string `json:"operator"`
-	KeyFingerprint *string `json:"key_fingerprint"`
-	BulkID         *string `json:"bulk_id"`
-	Reason         *string `json:"reason"`
-	RequestID      string  `json:"request_id"`
+	Decision  string  `json:"decision"`
+	DecidedAt string  `json:"decided_at"`
+	DecidedBy string  `json:"decided_by"`
+	Operator  *string `json:"operator"`
+	KeyID     *string `json:"key_id"`
+	BulkID    *string `json:"bulk_id"`
+	Reason    *string `json:"reason"`
+	RequestID string  `json:"request_id"`
 }
 
 type DeadLetterSummary struct {
@@ -489,6 +539,93 @@ type Stats struct {
 type LatencyHistogram struct {
 	BoundsSeconds []float64 `json:"bounds_seconds"`
 	Counts        []int64   `json:"counts"`
+}
+
+type NewKey struct {
+	Name                  string   `json:"name"`
+	Scopes                []Scope  `json:"scopes"`
+	Networks              []string `json:"networks,omitempty"`
+	AmountCentsMax        *int64   `json:"amount_cents_max,omitempty"`
+	MayOverdraw           *bool    `json:"may_overdraw,omitempty"`
+	MayCreditExternal     *bool    `json:"may_credit_external,omitempty"`
+	RequestsPerSecond     *int64   `json:"requests_per_second,omitempty"`
+	TransactionsPerSecond *int64   `json:"transactions_per_second,omitempty"`
+	ExpiresAt             *string  `json:"expires_at,omitempty"`
+}
+
+type Key struct {
+	ID                    string   `json:"id"`
+	Name                  string   `json:"name"`
+	Scopes                []Scope  `json:"scopes"`
+	Networks              []string `json:"networks"`
+	AmountCentsMax        *int64   `json:"amount_cents_max"`
+	MayOverdraw           bool     `json:"may_overdraw"`
+	MayCreditExternal     bool     `json:"may_credit_external"`
+	RequestsPerSecond     *int64   `json:"requests_per_second"`
+	TransactionsPerSecond *int64   `json:"transactions_per_second"`
+	ExpiresAt             *string  `json:"expires_at"`
+	CreatedAt             string   `json:"created_at"`
+	RevokedAt             *string  `json:"revoked_at"`
+	LastUsedAt            *string  `json:"last_used_at"`
+	PreviousEndsAt        *string  `json:"previous_ends_at"`
+}
+
+type MadeKey struct {
+	ID                    string   `json:"id"`
+	Name                  string   `json:"name"`
+	Scopes                []Scope  `json:"scopes"`
+	Networks              []string `json:"networks"`
+	AmountCentsMax        *int64   `json:"amount_cents_max"`
+	MayOverdraw           bool     `json:"may_overdraw"`
+	MayCreditExternal     bool     `json:"may_credit_external"`
+	RequestsPerSecond     *int64   `json:"requests_per_second"`
+	TransactionsPerSecond *int64   `json:"transactions_per_second"`
+	ExpiresAt             *string  `json:"expires_at"`
+	CreatedAt             string   `json:"created_at"`
+	RevokedAt             *string  `json:"revoked_at"`
+	LastUsedAt            *string  `json:"last_used_at"`
+	PreviousEndsAt        *string  `json:"previous_ends_at"`
+	Key                   string   `json:"key"`
+}
+
+type KeyPage struct {
+	Keys       []Key   `json:"keys"`
+	Limit      int64   `json:"limit"`
+	NextCursor *string `json:"next_cursor"`
+	HasMore    bool    `json:"has_more"`
+}
+
+type KeyRevocation struct {
+	Reason *string `json:"reason,omitempty"`
+}
+
+type KeyRotation struct {
+	Reason   *string `json:"reason,omitempty"`
+	OverlapS *int64  `json:"overlap_s,omitempty"`
+}
+
+type AuditEntry struct {
+	ID        string         `json:"id"`
+	At        string         `json:"at"`
+	Action    string         `json:"action"`
+	Subject   string         `json:"subject"`
+	KeyID     *string        `json:"key_id"`
+	Operator  *string        `json:"operator"`
+	Peer      string         `json:"peer"`
+	RequestID string         `json:"request_id"`
+	Reason    *string        `json:"reason"`
+	Before    map[string]any `json:"before"`
+	After     map[string]any `json:"after"`
+	Chain     int64          `json:"chain"`
+	Number    int64          `json:"number"`
+	Hash      string         `json:"hash"`
+}
+
+type AuditPage struct {
+	Audit      []AuditEntry `json:"audit"`
+	Limit      int64        `json:"limit"`
+	NextCursor *string      `json:"next_cursor"`
+	HasMore    bool         `json:"has_more"`
 }
 
 type ProblemType struct {

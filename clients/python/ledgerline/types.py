@@ -8,6 +8,8 @@ from typing import Any, Literal, NotRequired, TypedDict
 
 Reasons = dict[str, str]
 
+Scope = str
+
 ProblemCode = str
 
 
@@ -56,7 +58,7 @@ class RecordedAccountChange(TypedDict):
     changed_at: str
     changed_by: str
     operator: str | None
-    key_fingerprint: str | None
+    key_id: str | None
     reason: str | None
     request_id: str
     before: dict[str, Any]
@@ -70,6 +72,54 @@ class AccountChangePage(TypedDict):
     limit: int
     next_cursor: str | None
     has_more: bool
+
+
+class EventPage(TypedDict):
+    events: list[Event]
+    next_cursor: str
+    has_more: bool
+
+
+# A CloudEvent (1.0). Its data is as its dataschema says, which is one of the published JSON Schemas.
+class Event(TypedDict):
+    specversion: Literal['1.0']
+    id: str
+    source: str
+    type: Literal['transaction.processed', 'transaction.failed', 'transaction.parked', 'transaction.discarded', 'hold.expired', 'account.updated']
+    subject: str
+    time: str
+    datacontenttype: Literal['application/json']
+    dataschema: Literal['urn:ledgerline:schema:transaction.outcome:v1', 'urn:ledgerline:schema:account.updated:v1']
+    data: Any
+
+
+# What became of a transaction for one of its accounts. Its status in transaction is that of this moment.
+class Outcome(TypedDict):
+    account_id: str
+    lane: int
+    seq: int
+    primary: bool
+    net_cents: int
+    balance_after_cents: int
+    held_after_cents: int
+    available_after_cents: int
+    failure_code: str | None
+    failure_reason: str | None
+    dead_letter_id: str | None
+    transaction: dict[str, Any]
+
+
+# A change of an account, as in GET /v1/accounts/{id}/changes.
+class AccountUpdate(TypedDict):
+    account_id: str
+    lane: int
+    seq: int
+    primary: Literal[True]
+    number: int
+    before: dict[str, Any]
+    after: dict[str, Any]
+    reason: str | None
+    changed_by: str
 
 
 class AccountPage(TypedDict):
@@ -385,7 +435,7 @@ class DeadLetterDecision(TypedDict):
     decided_at: str
     decided_by: str
     operator: str | None
-    key_fingerprint: str | None
+    key_id: str | None
     bulk_id: str | None
     reason: str | None
     request_id: str
@@ -494,6 +544,93 @@ class Stats(TypedDict):
 class LatencyHistogram(TypedDict):
     bounds_seconds: list[float]
     counts: list[int]
+
+
+class NewKey(TypedDict):
+    name: str
+    scopes: list[Scope]
+    networks: NotRequired[list[str] | None]
+    amount_cents_max: NotRequired[int | None]
+    may_overdraw: NotRequired[bool | None]
+    may_credit_external: NotRequired[bool | None]
+    requests_per_second: NotRequired[int | None]
+    transactions_per_second: NotRequired[int | None]
+    expires_at: NotRequired[str | None]
+
+
+class Key(TypedDict):
+    id: str
+    name: str
+    scopes: list[Scope]
+    networks: list[str]
+    amount_cents_max: int | None
+    may_overdraw: bool
+    may_credit_external: bool
+    requests_per_second: int | None
+    transactions_per_second: int | None
+    expires_at: str | None
+    created_at: str
+    revoked_at: str | None
+    last_used_at: str | None
+    previous_ends_at: str | None
+
+
+class MadeKey(TypedDict):
+    id: str
+    name: str
+    scopes: list[Scope]
+    networks: list[str]
+    amount_cents_max: int | None
+    may_overdraw: bool
+    may_credit_external: bool
+    requests_per_second: int | None
+    transactions_per_second: int | None
+    expires_at: str | None
+    created_at: str
+    revoked_at: str | None
+    last_used_at: str | None
+    previous_ends_at: str | None
+    key: str
+
+
+class KeyPage(TypedDict):
+    keys: list[Key]
+    limit: int
+    next_cursor: str | None
+    has_more: bool
+
+
+class KeyRevocation(TypedDict):
+    reason: NotRequired[str | None]
+
+
+class KeyRotation(TypedDict):
+    reason: NotRequired[str | None]
+    overlap_s: NotRequired[int | None]
+
+
+class AuditEntry(TypedDict):
+    id: str
+    at: str
+    action: str
+    subject: str
+    key_id: str | None
+    operator: str | None
+    peer: str
+    request_id: str
+    reason: str | None
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+    chain: int
+    number: int
+    hash: str
+
+
+class AuditPage(TypedDict):
+    audit: list[AuditEntry]
+    limit: int
+    next_cursor: str | None
+    has_more: bool
 
 
 class ProblemType(TypedDict):

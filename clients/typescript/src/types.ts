@@ -2,6 +2,8 @@
 
 export type Reasons = Record<string, string>;
 
+export type Scope = string;
+
 export type ProblemCode = string;
 
 export interface Account {
@@ -49,7 +51,7 @@ export interface RecordedAccountChange {
   changed_at: string;
   changed_by: string;
   operator: string | null;
-  key_fingerprint: string | null;
+  key_id: string | null;
   reason: string | null;
   request_id: string;
   before: Record<string, unknown>;
@@ -63,6 +65,54 @@ export interface AccountChangePage {
   limit: number;
   next_cursor: string | null;
   has_more: boolean;
+}
+
+export interface EventPage {
+  events: Array<Event>;
+  next_cursor: string;
+  has_more: boolean;
+}
+
+// A CloudEvent (1.0). Its data is as its dataschema says, which is one of the published JSON Schemas.
+export interface Event {
+  specversion: "1.0";
+  id: string;
+  source: string;
+  type: "transaction.processed" | "transaction.failed" | "transaction.parked" | "transaction.discarded" | "hold.expired" | "account.updated";
+  subject: string;
+  time: string;
+  datacontenttype: "application/json";
+  dataschema: "urn:ledgerline:schema:transaction.outcome:v1" | "urn:ledgerline:schema:account.updated:v1";
+  data: unknown;
+}
+
+// What became of a transaction for one of its accounts. Its status in transaction is that of this moment.
+export interface Outcome {
+  account_id: string;
+  lane: number;
+  seq: number;
+  primary: boolean;
+  net_cents: number;
+  balance_after_cents: number;
+  held_after_cents: number;
+  available_after_cents: number;
+  failure_code: string | null;
+  failure_reason: string | null;
+  dead_letter_id: string | null;
+  transaction: Record<string, unknown>;
+}
+
+// A change of an account, as in GET /v1/accounts/{id}/changes.
+export interface AccountUpdate {
+  account_id: string;
+  lane: number;
+  seq: number;
+  primary: true;
+  number: number;
+  before: Record<string, unknown>;
+  after: Record<string, unknown>;
+  reason: string | null;
+  changed_by: string;
 }
 
 export interface AccountPage {
@@ -378,7 +428,7 @@ export interface DeadLetterDecision {
   decided_at: string;
   decided_by: string;
   operator: string | null;
-  key_fingerprint: string | null;
+  key_id: string | null;
   bulk_id: string | null;
   reason: string | null;
   request_id: string;
@@ -487,6 +537,93 @@ export interface Stats {
 export interface LatencyHistogram {
   bounds_seconds: Array<number>;
   counts: Array<number>;
+}
+
+export interface NewKey {
+  name: string;
+  scopes: Array<Scope>;
+  networks?: Array<string> | null;
+  amount_cents_max?: number | null;
+  may_overdraw?: boolean | null;
+  may_credit_external?: boolean | null;
+  requests_per_second?: number | null;
+  transactions_per_second?: number | null;
+  expires_at?: string | null;
+}
+
+export interface Key {
+  id: string;
+  name: string;
+  scopes: Array<Scope>;
+  networks: Array<string>;
+  amount_cents_max: number | null;
+  may_overdraw: boolean;
+  may_credit_external: boolean;
+  requests_per_second: number | null;
+  transactions_per_second: number | null;
+  expires_at: string | null;
+  created_at: string;
+  revoked_at: string | null;
+  last_used_at: string | null;
+  previous_ends_at: string | null;
+}
+
+export interface MadeKey {
+  id: string;
+  name: string;
+  scopes: Array<Scope>;
+  networks: Array<string>;
+  amount_cents_max: number | null;
+  may_overdraw: boolean;
+  may_credit_external: boolean;
+  requests_per_second: number | null;
+  transactions_per_second: number | null;
+  expires_at: string | null;
+  created_at: string;
+  revoked_at: string | null;
+  last_used_at: string | null;
+  previous_ends_at: string | null;
+  key: string;
+}
+
+export interface KeyPage {
+  keys: Array<Key>;
+  limit: number;
+  next_cursor: string | null;
+  has_more: boolean;
+}
+
+export interface KeyRevocation {
+  reason?: string | null;
+}
+
+export interface KeyRotation {
+  reason?: string | null;
+  overlap_s?: number | null;
+}
+
+export interface AuditEntry {
+  id: string;
+  at: string;
+  action: string;
+  subject: string;
+  key_id: string | null;
+  operator: string | null;
+  peer: string;
+  request_id: string;
+  reason: string | null;
+  before: Record<string, unknown> | null;
+  after: Record<string, unknown> | null;
+  chain: number;
+  number: number;
+  hash: string;
+}
+
+export interface AuditPage {
+  audit: Array<AuditEntry>;
+  limit: number;
+  next_cursor: string | null;
+  has_more: boolean;
 }
 
 export interface ProblemType {

@@ -7,9 +7,9 @@ namespace ledgerline::roles {
 namespace {
 
 const http::ClientConfig kCollector{.response_bytes_max = OtlpSender::answer_bytes_max,
-                                        .cuts_long_responses = true,
-                                        .redirects_max = 5,
-                                        .connect_max = milliseconds(5000)};
+                                    .cuts_long_responses = true,
+                                    .redirects_max = 5,
+                                    .connect_max = milliseconds(5000)};
 constexpr std::chrono::seconds kRetryAfterMax{3600};
 
 }  // namespace

@@ -84,8 +84,8 @@ Result<FeedWindow> read_window(db::Connection& connection, const FeedPosition& f
     return window;
 }
 
-PgFeedStore::PgFeedStore(db::ConnectionConfig config, Metrics& metrics, std::string pool)
-    : session_(std::move(config), metrics, std::move(pool)) {}
+PgFeedStore::PgFeedStore(db::ConnectionConfig config, Metrics& metrics, const std::string& pool)
+    : session_(std::move(config), metrics, pool) {}
 
 Result<FeedPosition> PgFeedStore::ends() {
     return session_.run([](db::Connection& connection) { return read_ends(connection); });

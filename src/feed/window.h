@@ -47,7 +47,7 @@ public:
 class PgFeedStore final : public FeedStore {
 public:
     // Connects on first use. metrics must outlive the store.
-    PgFeedStore(db::ConnectionConfig config, Metrics& metrics, std::string pool);
+    PgFeedStore(db::ConnectionConfig config, Metrics& metrics, const std::string& pool);
     Result<FeedPosition> ends() override;
     Result<FeedWindow> read(const FeedPosition& from, const WindowLimits& limits) override;
 

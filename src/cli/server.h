@@ -23,8 +23,8 @@ struct ServerOptions {
     milliseconds timeout{30'000};                // per call
 };
 
-// --url, --profile, --api-key-file, --ca-file, --client-cert, --client-key and --timeout. The key itself may also come from
-// LEDGERLINE_API_KEY, but never from an argument: every user of the machine can read those.
+// --url, --profile, --api-key-file, --ca-file, --client-cert, --client-key and --timeout. The key itself may also come
+// from LEDGERLINE_API_KEY, but never from an argument: every user of the machine can read those.
 void declare_server_options(Command& command, ServerOptions& options);
 inline constexpr const char* api_key_variable = "LEDGERLINE_API_KEY";
 // The same without --url.

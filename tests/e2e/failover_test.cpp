@@ -196,7 +196,8 @@ TEST_F(FailoverOfRoles, LosesNothingThatWasPromisedUnderLoad) {
     EXPECT_TRUE(eventually([&] { return primary_.value("SELECT count(*)"s + kWaiting) != "0"; }));
     primary_.stop();
     ::kill(receiver, SIGKILL);  // with what it has received and not written
-    EXPECT_TRUE(eventually([&] { return bool(db::Connection::open({.url = standby_.url(), .application_name = "test"})); }));
+    EXPECT_TRUE(
+        eventually([&] { return bool(db::Connection::open({.url = standby_.url(), .application_name = "test"})); }));
     const SteadyTime killed = SystemClock().steady_now();
     standby_.promote();
     const int before = promised;

@@ -48,4 +48,5 @@ RETURNS TABLE (event_id uuid, is_first boolean, first_account_id uuid, amount_ce
            a.terms->>'reason', a.occurred_at, a.created_at
     FROM places p CROSS JOIN LATERAL (SELECT * FROM accepted WHERE id = p.transaction_id LIMIT 1) a
     WHERE p.lane = of_lane AND p.seq = of_seq
+    LIMIT 1  -- a place is in one of both: the other is not looked for
 $$;

@@ -68,6 +68,7 @@ TEST_F(Operations, TheDocumentTellsTheTruthAboutItsPaths) {
     for (const auto& [template_path, item] : *document.body.find("paths")->if_object()) {
         std::string path = template_path;
         if (const auto at = path.find("{id}"); at != std::string::npos) path.replace(at, 4, kNobody);
+        if (const auto at = path.find("{code}"); at != std::string::npos) path.replace(at, 6, "account_not_found");
         for (const auto& [method, operation] : *item.if_object()) {
             if (!operation.find("operationId")) continue;
             std::string name = method;

@@ -5,7 +5,7 @@
 PRESET ?= release
 ARGS ?=
 # Each test program starts its own PostgreSQL clusters.
-TEST_JOBS ?= 2
+TEST_JOBS ?= 3
 FUZZ_SECONDS ?= 60
 PREFIX ?= /usr/local
 KAFKA_DIR ?= .kafka

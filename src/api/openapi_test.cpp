@@ -120,6 +120,13 @@ TEST_F(OpenApi, SaysWhatEveryProblemMeans) {
         const auto kind = std::ranges::find(problem_kinds(), *code.if_string(), &ProblemKind::name);
         if (kind != problem_kinds().end()) EXPECT_EQ(type.find("status")->if_int64(), kind->status) << *text;
     }
+    const auto may_succeed_later = [](const char* code) {
+        return *json::parse(problem_type_json(code).value()).value().find("retry")->if_bool();
+    };
+    for (const char* code : {"rate_limited", "overloaded", "request_timeout", "outcome_unknown"})
+        EXPECT_TRUE(may_succeed_later(code)) << code;
+    for (const char* code : {"insufficient_balance", "forbidden", "idempotency_key_reused"})
+        EXPECT_FALSE(may_succeed_later(code)) << code;
     EXPECT_EQ(names_in(*schema("ProblemCode").find("x-problems")), listed);
     EXPECT_EQ(problem_type_json("nothing"), std::nullopt);
 }

@@ -18,7 +18,7 @@ std::map<std::string, std::string, std::less<>> read_types() {
                                                          {"code", code},
                                                          {"status", status},
                                                          {"meaning", *about.find("meaning")},
-                                                         {"retry", status == 408 || status == 503}}));
+                                                         {"retry", status == 408 || status == 429 || status == 503}}));
     }
     return types;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/hex.h"
 #include "base/json.h"
 #include "http/server/api_keys.h"
 
@@ -108,8 +109,7 @@ Result<ChangedKey> change(db::Connection& connection, const Uuid& id, const Quer
 
 KeyText KeyText::make(const Uuid& id, Random& random) {
     const std::string secret = random_bytes(random);
-    return hashed(std::string(http::key_prefix) + digits_of(id) + '_' + http::ApiKeys::hex_of(bytes_of(secret)),
-                  random);
+    return hashed(std::string(http::key_prefix) + digits_of(id) + '_' + hex_of(bytes_of(secret)), random);
 }
 
 std::optional<std::pair<Uuid, KeyText>> KeyText::parse(std::string_view text, Random& random) {

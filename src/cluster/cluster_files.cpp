@@ -14,6 +14,8 @@
 #include <fstream>
 #include <iterator>
 
+#include "base/hex.h"
+
 namespace ledgerline::cluster {
 namespace {
 
@@ -32,9 +34,7 @@ std::unexpected<Error> unusable(const std::filesystem::path& path, std::string_v
 std::string hash_of(std::string_view path) {
     unsigned char hash[crypto_generichash_BYTES_MIN];
     crypto_generichash(hash, sizeof hash, reinterpret_cast<const unsigned char*>(path.data()), path.size(), nullptr, 0);
-    std::string hex;
-    for (std::size_t i = 0; i < kNameHashBytes; ++i) hex += fmt::format("{:02x}", hash[i]);
-    return hex;
+    return hex_of(std::span(hash).first(kNameHashBytes));
 }
 
 // Whether PostgreSQL's settings and the URL can hold the path as it is, and it fits into a socket address.

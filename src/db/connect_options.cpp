@@ -4,7 +4,6 @@
 #include <libpq-fe.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstdlib>
 #include <memory>
 
@@ -78,19 +77,13 @@ std::vector<std::string> split_list(const std::string& text) {
     }
 }
 
-bool is_port(const std::string& text) {
-    unsigned number = 0;
-    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
-    return parsed.ec == std::errc() && parsed.ptr == text.data() + text.size() && number >= 1 && number <= 65'535;
-}
-
 // libpq has checked that the lists have matching lengths, but checks a port only when it is about to use it.
 Result<std::vector<ConnectTarget>> read_targets(Settings& settings, std::string_view url) {
     const auto hosts = split_list(take(settings, "host"));
     const auto addresses = split_list(take(settings, "hostaddr"));
     const auto ports = split_list(take(settings, "port"));
     for (const std::string& port : ports)
-        if (!port.empty() && !is_port(port)) return refused(fmt::format("invalid port number: \"{}\"", port), url);
+        if (!port.empty() && !parse_port(port)) return refused(fmt::format("invalid port number: \"{}\"", port), url);
     std::vector<ConnectTarget> targets(std::max(hosts.size(), addresses.size()));
     for (std::size_t i = 0; i < targets.size(); ++i) {
         if (i < hosts.size()) targets[i].host = hosts[i];
@@ -103,13 +96,12 @@ Result<std::vector<ConnectTarget>> read_targets(Settings& settings, std::string_
 // In seconds, as libpq reads it; less than two means two. Zero or less means no limit to libpq, and our own limit here.
 Result<std::optional<milliseconds>> read_timeout(const std::string& text, std::string_view url) {
     if (text.empty()) return std::nullopt;
-    int seconds = 0;
-    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), seconds);
-    if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size())
+    const auto seconds = parse_integer<int>(text);
+    if (!seconds)
         return refused(fmt::format("invalid integer value \"{}\" for connection option \"connect_timeout\"", text),
                        url);
-    if (seconds <= 0) return std::nullopt;
-    return std::max(kConnectTimeoutMin, milliseconds(std::chrono::seconds(seconds)));
+    if (*seconds <= 0) return std::nullopt;
+    return std::max(kConnectTimeoutMin, milliseconds(std::chrono::seconds(*seconds)));
 }
 
 // Where in the URL a password may be: [begin, end).

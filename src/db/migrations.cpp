@@ -6,6 +6,7 @@
 #include <map>
 #include <thread>
 
+#include "base/hex.h"
 #include "db/connection.h"
 #include "sql/queries.h"
 
@@ -21,9 +22,7 @@ using Applied = sql::DbMigrationsApplied::Row;
 std::string checksum_of(std::string_view text) {
     unsigned char hash[crypto_generichash_BYTES];
     crypto_generichash(hash, sizeof hash, reinterpret_cast<const unsigned char*>(text.data()), text.size(), nullptr, 0);
-    std::string hex;
-    for (const unsigned char byte : hash) hex += fmt::format("{:02x}", byte);
-    return hex;
+    return hex_of(hash);
 }
 
 Result<std::map<int, Applied>> load_applied(Connection& connection) {

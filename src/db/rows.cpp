@@ -4,6 +4,8 @@
 
 #include <charconv>
 
+#include "base/text.h"
+
 namespace ledgerline::db {
 namespace {
 
@@ -44,11 +46,9 @@ std::string_view Rows::text(std::size_t row, int column) const {
     return {PQgetvalue(result_.get(), at, column), static_cast<std::size_t>(PQgetlength(result_.get(), at, column))};
 }
 std::int64_t Rows::int64(std::size_t row, int column) const {
-    const std::string_view digits = text(row, column);
-    std::int64_t number = 0;
-    const auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), number);
-    expect(parsed.ec == std::errc() && parsed.ptr == digits.data() + digits.size(), "an integer was expected");
-    return number;
+    const auto number = parse_integer<std::int64_t>(text(row, column));
+    expect(number.has_value(), "an integer was expected");
+    return *number;
 }
 bool Rows::boolean(std::size_t row, int column) const {
     const std::string_view value = text(row, column);

@@ -1,20 +1,16 @@
 #include "domain/event.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "base/json.h"
+#include "base/text.h"
 
 namespace ledgerline {
 namespace {
 
 // An integer in a header: decimal digits only, no sign.
 std::optional<std::int64_t> parse_count(std::string_view text) {
-    std::int64_t number = 0;
-    const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (text.empty() || text[0] == '-' || parsed.ec != std::errc() || parsed.ptr != text.data() + text.size())
-        return std::nullopt;
-    return number;
+    return text.starts_with('-') ? std::nullopt : parse_integer<std::int64_t>(text);
 }
 
 std::unexpected<Error> undecodable(std::string why) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/hex.h"
 #include "base/json.h"
 
 namespace ledgerline {
@@ -56,10 +57,7 @@ std::string headers_json(const std::vector<Header>& headers, std::size_t bytes_m
 }
 
 std::string hex(const std::string& bytes) {
-    std::string text(bytes.size() * 2 + 1, '\0');
-    sodium_bin2hex(text.data(), text.size(), reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
-    text.pop_back();
-    return text;
+    return hex_of({reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size()});
 }
 
 }  // namespace

@@ -342,14 +342,10 @@ std::string stream_request(const std::string& target, const std::string& headers
     return "GET " + target + " HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n" + headers + "\r\n";
 }
 
-std::uint16_t port_of(const ApiServer& api) {
-    return static_cast<std::uint16_t>(std::stoi(api.url().substr(api.url().rfind(':') + 1)));
-}
-
 TEST_F(Events, AStreamGoesOnWhereItWasLost) {
     const std::string account = api_.account();
     pay(account, "first", 1);
-    RawConnection stream(port_of(api_));
+    RawConnection stream(api_.port());
     ASSERT_TRUE(stream.send(stream_request("/v1/events")));
     const auto head = stream.receive(true);
     ASSERT_TRUE(head);
@@ -367,21 +363,21 @@ TEST_F(Events, AStreamGoesOnWhereItWasLost) {
     ASSERT_TRUE(second);
     EXPECT_THAT(*second, HasSubstr(R"("idempotency_key":"second")"));
     // Another connection that only knows the first.
-    RawConnection again(port_of(api_));
+    RawConnection again(api_.port());
     ASSERT_TRUE(again.send(stream_request("/v1/events?after=latest", "Last-Event-ID: " + id + "\r\n")));
     ASSERT_TRUE(again.receive(true));
     const auto repeated = again.receive_until("\n\n\r\n");
     ASSERT_TRUE(repeated);
     EXPECT_THAT(*repeated, HasSubstr(R"("idempotency_key":"second")"));
     EXPECT_THAT(*repeated, testing::Not(HasSubstr(R"("idempotency_key":"first")")));
-    RawConnection wrong(port_of(api_));
+    RawConnection wrong(api_.port());
     ASSERT_TRUE(wrong.send(stream_request("/v1/events", "Last-Event-ID: nonsense\r\n")));
     EXPECT_EQ(wrong.receive()->code(), "invalid_cursor");
 }
 
 TEST_F(Events, ClientsOfHttp10GetAStreamThatEndsWithTheConnection) {
     pay(api_.account(), "first", 1);
-    RawConnection stream(port_of(api_));
+    RawConnection stream(api_.port());
     ASSERT_TRUE(stream.send("GET /v1/events HTTP/1.0\r\nAccept: text/event-stream\r\n\r\n"));
     const auto head = stream.receive(true);
     ASSERT_TRUE(head);

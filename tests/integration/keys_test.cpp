@@ -83,9 +83,8 @@ TEST_F(Keys, AStreamEndsWithItsKey) {
                         (key.empty() ? "" : "X-API-Key: " + key + "\r\n") + "\r\n"));
         ASSERT_TRUE(stream.receive_until("retry: 1000"));
     };
-    const auto port = static_cast<std::uint16_t>(std::stoi(server().url().substr(server().url().rfind(':') + 1)));
     const std::string account = server().account();
-    RawConnection open(port), revoked(port);
+    RawConnection open(server().port()), revoked(server().port());
     follow(open, "");
     make_admin();
     const Answer shop = make(R"({"name":"shop","scopes":["transactions:read"]})");

@@ -36,7 +36,8 @@ public:
         return call("POST", target, body, std::move(headers));
     }
 
-    std::string url() const { return "http://127.0.0.1:" + std::to_string(listener_->port()); }
+    std::uint16_t port() const { return listener_->port(); }
+    std::string url() const { return "http://127.0.0.1:" + std::to_string(port()); }
 
     // Makes an account and returns its id.
     std::string account(const std::string& fields = R"("currency":"EUR")") const;

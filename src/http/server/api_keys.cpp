@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <ranges>
 
+#include "base/hex.h"
 #include "base/result.h"
 #include "base/text.h"
 #include "http/problem.h"
@@ -192,13 +193,6 @@ std::optional<std::string> ApiKeys::stored_id_of(std::string_view text) {
     std::string id(text.substr(0, kIdDigits));
     for (const std::size_t at : {8u, 13u, 18u, 23u}) id.insert(at, 1, '-');
     return id;
-}
-
-std::string ApiKeys::hex_of(std::span<const unsigned char> bytes) {
-    std::string hex(2 * bytes.size() + 1, '\0');
-    sodium_bin2hex(hex.data(), hex.size(), bytes.data(), bytes.size());
-    hex.pop_back();  // the terminating zero
-    return hex;
 }
 
 KeyHash ApiKeys::hash_of(std::string_view key, const KeyHash* salt) {

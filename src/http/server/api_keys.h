@@ -68,7 +68,6 @@ public:
     // The id in the text of a stored key; nothing for any other text.
     static std::optional<std::string> stored_id_of(std::string_view text);
     static KeyHash hash_of(std::string_view key, const KeyHash* salt = nullptr);
-    static std::string hex_of(std::span<const unsigned char> bytes);
 
 private:
     struct Table {

@@ -5,8 +5,8 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 
+#include "base/hex.h"
 #include "base/text.h"
 #include "http/problem.h"
 
@@ -28,11 +28,9 @@ std::optional<Stamp> parse(std::string_view text) {
         parts[i] = text.substr(0, dot);
         text.remove_prefix(std::min(text.size(), parts[i].size() + 1));
     }
-    std::int64_t seconds = 0;
-    const char* const end = parts[1].data() + parts[1].size();
-    const auto [stop, error] = std::from_chars(parts[1].data(), end, seconds);
-    if (error != std::errc() || stop != end || (parts[2] != "r" && parts[2] != "w")) return std::nullopt;
-    return Stamp{parts[0], std::chrono::sys_seconds(std::chrono::seconds(seconds)), parts[2] == "w"};
+    const auto seconds = parse_integer<std::int64_t>(parts[1]);
+    if (!seconds || (parts[2] != "r" && parts[2] != "w")) return std::nullopt;
+    return Stamp{parts[0], std::chrono::sys_seconds(std::chrono::seconds(*seconds)), parts[2] == "w"};
 }
 
 // For two purposes, so that neither value can stand for the other.
@@ -41,10 +39,7 @@ std::string seal_of(std::string_view purpose, std::string_view text, const KeyHa
     std::array<unsigned char, 32> seal{};
     crypto_generichash(seal.data(), seal.size(), reinterpret_cast<const unsigned char*>(sealed_text.data()),
                        sealed_text.size(), secret.data(), secret.size());
-    std::string hex(2 * seal.size() + 1, '\0');
-    sodium_bin2hex(hex.data(), hex.size(), seal.data(), seal.size());
-    hex.pop_back();  // the terminating zero
-    return hex;
+    return hex_of(seal);
 }
 
 bool equal_in_constant_time(std::string_view a, std::string_view b) {

@@ -1,6 +1,5 @@
 #include "http/server/tls.h"
 
-#include <fmt/format.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
@@ -8,6 +7,7 @@
 #include <cstring>
 #include <new>
 
+#include "base/hex.h"
 #include "base/text.h"
 
 namespace ledgerline::http {
@@ -80,9 +80,7 @@ std::string fingerprint_of(const X509* certificate) {
     std::array<unsigned char, kFingerprintBytes> hash{};
     unsigned size = 0;
     LEDGERLINE_ASSERT(X509_digest(certificate, EVP_sha256(), hash.data(), &size) == 1 && size == hash.size());
-    std::string text;
-    for (const unsigned char byte : hash) text += fmt::format("{:02x}", byte);
-    return text;
+    return hex_of(hash);
 }
 
 std::chrono::sys_seconds time_of(const ASN1_TIME* time, WallTime now) {

@@ -14,6 +14,7 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /source
 COPY CMakeLists.txt CMakePresets.json ./
+COPY clients/typescript/src/types.ts clients/typescript/src/types.ts
 COPY cmake cmake
 COPY packaging packaging
 COPY sql sql

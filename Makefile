@@ -1,6 +1,6 @@
 # Short names for common tasks. Each target works for root and for an ordinary user.
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap build test fuzz test-faults test-console test-observe test-package test-deploy test-clients install package demo stop drill-restore kafka kafka-stop stack stack-down seed e2e bench bench-big up down lint fmt clean
+.PHONY: help bootstrap build test fuzz test-faults test-console test-observe test-package test-image test-deploy test-clients install package demo stop drill-restore kafka kafka-stop stack stack-down seed e2e bench bench-big up down lint fmt clean
 
 PRESET ?= release
 ARGS ?=
@@ -49,6 +49,9 @@ drill-restore: build ## Lose the database and restore it to a moment, with Kafka
 	@scripts/drill-restore
 test-package: package ## Install the package in a bare Debian 12 and run it there (about 6 minutes; needs root)
 	@scripts/test-package
+
+test-image: build ## Run the Dockerfile's last steps in a bare Debian 12, and start what they make (about 3 minutes; needs root)
+	@scripts/test-image
 
 test-deploy: build ## Check the Helm chart with several sets of values, against Kubernetes' schemas (builds helm once)
 	@scripts/test-deploy

@@ -104,11 +104,11 @@ bench-big: bootstrap ## The same before and after 10 million rows are added; lis
 up: ## Start everything in containers: the roles, PostgreSQL, a broker (BROKER=redpanda or kafka), Prometheus, Grafana, Jaeger
 	@$(need_compose)
 	@COMPOSE_PROFILES=$(BROKER) $(COMPOSE) up --build --detach --wait
-	@echo "API http://127.0.0.1:8080  Grafana http://127.0.0.1:3000 (admin/admin)  Prometheus http://127.0.0.1:9090  Jaeger http://127.0.0.1:16686"
+	@echo "API http://127.0.0.1:8080  Grafana http://127.0.0.1:3000 (admin/admin)  Prometheus http://127.0.0.1:9090  Alertmanager http://127.0.0.1:9093  Jaeger http://127.0.0.1:16686"
 
 down: ## Stop the containers; their data stays in volumes
 	@$(need_compose)
-	@COMPOSE_PROFILES=redpanda,kafka $(COMPOSE) down
+	@COMPOSE_PROFILES=redpanda,kafka,console $(COMPOSE) down
 
 lint: bootstrap ## Check formatting, clang-tidy's rules and the shell scripts
 	@scripts/lint

@@ -6,8 +6,8 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "base/new_file.h"
 #include "base/text.h"
-#include "cli/new_file.h"
 #include "roles/config_file.h"
 #include "roles/exit_code.h"
 
@@ -101,7 +101,7 @@ Result<void> Profiles::write() const {
     LEDGERLINE_TRY(NewFile file, NewFile::create(path, 0600));
     LEDGERLINE_CHECK(
         file.write(json::serialize(json::Object{{"current", current}, {"profiles", std::move(profiles)}}) + '\n'));
-    return file.publish(NewFile::Existing::replace, "");
+    return file.replace();
 }
 
 Result<ServerOptions> with_profile(ServerOptions options) {

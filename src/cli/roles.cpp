@@ -60,6 +60,7 @@ void declare_up(Command command, const roles::Environment& environment, const Ro
     declare_kafka_connection(command, texts->kafka, KafkaUse::optional);
     declare_kafka_names(command, texts->kafka);
     declare_outcomes(command, options.outcomes);
+    declare_schema_registry(command, options.schemas);
     declare_apply(command, options.apply);
     declare_timeouts(command, options.timeouts, true);
     declare_rights(command, options.rights);
@@ -101,6 +102,7 @@ void declare_publisher(Command command, const roles::Environment& environment, c
     declare_kafka_connection(command, texts->kafka, KafkaUse::required);
     declare_kafka_names(command, texts->kafka);
     declare_outcomes(command, options.outcomes);
+    declare_schema_registry(command, options.schemas);
     declare_listen(command, options.listen, "health and metrics");
     declare_timeouts(command, options.timeouts, true);
     declare_rights(command, options.rights);

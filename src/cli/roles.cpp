@@ -56,6 +56,7 @@ void declare_up(Command command, const roles::Environment& environment, const Ro
                  options.tls.self_signed);
     declare_cors(command, options.listen);
     declare_admission(command, options.admission);
+    declare_tokens(command, options.admission.tokens);
     declare_assets(command, options.assets);
     declare_kafka_connection(command, texts->kafka, KafkaUse::optional);
     declare_kafka_names(command, texts->kafka);
@@ -81,6 +82,7 @@ void declare_api(Command command, const roles::Environment& environment, const R
     declare_tls(command, options.tls);
     declare_cors(command, options.listen);
     declare_admission(command, options.admission);
+    declare_tokens(command, options.admission.tokens);
     declare_assets(command, options.assets);
     declare_kafka_connection(command, texts->kafka, KafkaUse::optional);
     declare_timeouts(command, options.timeouts, false);

@@ -10,6 +10,7 @@
 #include "bus/kafka/config.h"
 #include "http/server/browsers.h"
 #include "http/server/network.h"
+#include "http/tokens/issuer_keys.h"
 
 namespace ledgerline::roles {
 
@@ -29,11 +30,20 @@ struct ListenSettings {
     std::vector<std::string> cors_origins = {};  // whose pages may call
 };
 
+// Whose tokens are taken besides keys.
+struct TokenSettings {
+    http::TokenPolicy policy;  // without an issuer: nobody's
+    http::IssuerSource source;
+
+    bool empty() const { return policy.issuer.empty(); }
+};
+
 struct AdmissionSettings {
     std::string api_keys_file;         // empty: only stored keys
     std::string first_key_file;        // where the first stored key is put; empty: none is made
     bool allow_open = false;           // without keys, also on an address that others can reach
     bool refuse_card_numbers = false;  // in metadata
+    TokenSettings tokens;
 };
 
 // Certificates in PEM files; without any, the API is served without TLS.

@@ -194,6 +194,7 @@ int run_up(const Environment& environment, const UpSettings& options) {
         rights_plan(options.rights, options.database_url, options.kafka, options.admission.api_keys_file);
     add_files(options.tls, rights);
     add_files(options.schemas, rights);
+    add_files(options.admission.tokens, rights);
     if (has_cluster) rights.cluster = &cluster;
     return run_role(environment,
                     {.name = "up",

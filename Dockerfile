@@ -1,8 +1,10 @@
-# The program in an image of its own: one binary, no compiler, no shell needed to run it.
+# The program in images of its own: one binary, no compiler, no shell needed to run it.
 #
-#   docker build -t ledgerline .
+#   docker build -t ledgerline .                         with PostgreSQL inside, for `up`
+#   docker build --target roles -t ledgerline-roles .    without, for roles on a database of yours
 #
-# Every role is a command: docker run ledgerline worker --database-url ... --kafka-brokers ... --listen 0.0.0.0:8081
+#   docker run -p 127.0.0.1:8080:8080 -v ledger:/var/lib/ledgerline ledgerline up
+#   docker run ledgerline-roles worker --database-url ... --kafka-brokers ... --listen 0.0.0.0:8081
 FROM debian:bookworm-slim AS build
 # Packages come from one Debian release and its security updates; what exact version is newest there is wanted.
 # hadolint ignore=DL3008
@@ -14,6 +16,7 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /source
 COPY CMakeLists.txt CMakePresets.json ./
+COPY clients/typescript/src/types.ts clients/typescript/src/types.ts
 COPY cmake cmake
 COPY packaging packaging
 COPY sql sql
@@ -24,7 +27,7 @@ RUN cmake --preset release -DBUILD_TESTING=OFF -DCMAKE_CXX_COMPILER_LAUNCHER= \
     && cmake --build --preset release --target ledgerline --parallel "$JOBS" \
     && cmake --install build/release --prefix /installed --strip
 
-FROM debian:bookworm-slim
+FROM debian:bookworm-slim AS roles
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates libboost-container1.81.0 libboost-json1.81.0 libcurl4 \
@@ -42,3 +45,20 @@ HEALTHCHECK --interval=5s --timeout=5s --start-period=30s --retries=6 CMD ["ledg
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["ledgerline"]
 CMD ["--help"]
+
+FROM roles
+USER 0
+# hadolint ignore=DL3008
+RUN mkdir -p /etc/postgresql-common/createcluster.d \
+    && echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.d/none.conf \
+    && apt-get update \
+    && apt-get install -y --no-install-recommends postgresql-15 \
+    && rm -rf /var/lib/apt/lists/* \
+    && install -d -o ledgerline -g ledgerline -m 700 /var/lib/ledgerline
+USER 10001:10001
+# The container is reached by other machines, so it needs a key: the first one is in this file, as the log says.
+ENV LEDGERLINE_DATA_DIR=/var/lib/ledgerline/data \
+    LEDGERLINE_FIRST_KEY_FILE=/var/lib/ledgerline/first.key \
+    LEDGERLINE_LISTEN=0.0.0.0:8080
+VOLUME /var/lib/ledgerline
+CMD ["up"]

@@ -1,6 +1,6 @@
 # Short names for common tasks. Each target works for root and for an ordinary user.
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap build test fuzz test-faults test-console test-observe test-package test-clients install package demo stop drill-restore kafka kafka-stop stack stack-down seed e2e bench bench-big bench-webhooks up down lint fmt clean
+.PHONY: help bootstrap build test fuzz test-faults test-console test-observe test-package test-image test-deploy test-clients install package demo stop drill-restore kafka kafka-stop stack stack-down seed e2e bench bench-big bench-webhooks up down lint fmt clean
 
 PRESET ?= release
 ARGS ?=
@@ -49,6 +49,12 @@ drill-restore: build ## Lose the database and restore it to a moment, with Kafka
 	@scripts/drill-restore
 test-package: package ## Install the package in a bare Debian 12 and run it there (about 6 minutes; needs root)
 	@scripts/test-package
+
+test-image: build ## Run the Dockerfile's last steps in a bare Debian 12, and start what they make (about 3 minutes; needs root)
+	@scripts/test-image
+
+test-deploy: build ## Check the Helm chart with several sets of values, against Kubernetes' schemas (builds helm once)
+	@scripts/test-deploy
 
 test-clients: build ## Test the clients in Python, Go and TypeScript against a real server (about a minute)
 	@scripts/test-clients
@@ -103,11 +109,11 @@ bench-big: bootstrap ## The same before and after 10 million rows are added; lis
 up: ## Start everything in containers: the roles, PostgreSQL, a broker (BROKER=redpanda or kafka), Prometheus, Grafana, Jaeger
 	@$(need_compose)
 	@COMPOSE_PROFILES=$(BROKER) $(COMPOSE) up --build --detach --wait
-	@echo "API http://127.0.0.1:8080  Grafana http://127.0.0.1:3000 (admin/admin)  Prometheus http://127.0.0.1:9090  Jaeger http://127.0.0.1:16686"
+	@echo "API http://127.0.0.1:8080  Grafana http://127.0.0.1:3000 (admin/admin)  Prometheus http://127.0.0.1:9090  Alertmanager http://127.0.0.1:9093  Jaeger http://127.0.0.1:16686"
 
 down: ## Stop the containers; their data stays in volumes
 	@$(need_compose)
-	@COMPOSE_PROFILES=redpanda,kafka $(COMPOSE) down
+	@COMPOSE_PROFILES=redpanda,kafka,console $(COMPOSE) down
 
 lint: bootstrap ## Check formatting, clang-tidy's rules and the shell scripts
 	@scripts/lint

@@ -10,6 +10,8 @@ import ladder
 import picture
 import report
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
 FLOORS = {"yardstick": {"per_second_min": 3000}, "all": {"memory_mb_max": 150}, "single-16": {"ratio_min": 2.5, "wal_bytes_max": 900},
           "outcome": {"p99_ms_max": 8}}
 
@@ -93,6 +95,16 @@ class Judging(unittest.TestCase):
         bars = [one for one in drawn.iter() if one.tag.endswith("rect")][1:]
         self.assertEqual([bar.get("fill") for bar in bars], ["#b4502a", "#8a8f98", "#8a8f98"])
         self.assertIn("VOID: a < b", "".join(drawn.itertext()))
+
+    def test_the_published_picture_is_that_of_the_documented_figures(self):
+        page = (ROOT / "docs/performance.md").read_text()
+        drawn = picture.published_svg(page)
+        self.assertEqual((ROOT / "docs/images/bench.svg").read_text(), drawn, "scripts/bench --published draws it")
+        texts = [one.text for one in xml.etree.ElementTree.fromstring(drawn).iter() if one.tag.endswith("text")]
+        for title, figure in (("one hot account, 64 connections", "2.6 x, 4,460/s"), ("pgbench TPC-B, 16 clients", "1.0 x, 1,683/s")):
+            self.assertIn(title, texts)
+            self.assertIn(figure, texts)
+        self.assertEqual(len([text for text in texts if " x, " in text]), page.count("\n| peer ") + 9)
 
 
 class Faults(unittest.TestCase):

@@ -9,6 +9,7 @@
 
 #include "api/key_store.h"
 #include "base/descriptor.h"
+#include "base/new_file.h"
 #include "base/text.h"
 #include "observe/log.h"
 
@@ -34,22 +35,16 @@ Result<std::string> read_line(const std::string& path) {
 
 // Durable before the key is in force.
 Result<void> write_file(const std::string& path, const std::string& text) {
-    const Descriptor file(open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (!file.is_open()) return bad_file(path, "cannot be made: " + last_error());
-    const std::string line = text + '\n';
-    if (write(file.number(), line.data(), line.size()) == static_cast<ssize_t>(line.size()) &&
-        fsync(file.number()) == 0)
-        return {};
-    const std::string why = last_error();
-    unlink(path.c_str());
-    return bad_file(path, "cannot be written: " + why);
+    LEDGERLINE_TRY(NewFile file, NewFile::create(path, 0600));
+    LEDGERLINE_CHECK(file.write(text + '\n'));
+    return file.keep_other("another process made it just now");
 }
 
 Result<std::pair<Uuid, KeyText>> key_in_file(const std::string& path, const ProcessContext& context) {
     if (access(path.c_str(), F_OK) != 0) {
         const Uuid id = context.ids.next();
         KeyText text = KeyText::make(id, context.random);
-        LEDGERLINE_CHECK(write_file(path, text.text));
+        if (const auto written = write_file(path, text.text); !written) return bad_file(path, written.error().message);
         return std::pair(id, std::move(text));
     }
     LEDGERLINE_TRY(const std::string line, read_line(path));

@@ -3,6 +3,7 @@
 #include "apply/worker.h"
 #include "base/failpoint.h"
 #include "db/sqlstate.h"
+#include "domain/schema_frame.h"
 
 namespace ledgerline::apply {
 
@@ -42,6 +43,8 @@ Result<void> Worker::park(Lane& lane, const Error& error, const char* error_clas
     ParkedEvent letter{ids_.next(), guilty.ref,    guilty.incoming, error_class,
                        error.code,  error.message, attempts,        lane.state().first_failed_at,
                        false};
+    // It names the schema of another topic than that of dead letters, and the value is text without it.
+    letter.incoming.message.value = without_schema_frame(guilty.incoming.message.value);
     failpoint("worker.parking");
     ApplyTrace trace = probe_.begin_park(lane);
     const TraceScope scope(trace.context());

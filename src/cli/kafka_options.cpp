@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <ranges>
 #include <sstream>
 #include <string_view>
@@ -131,6 +132,27 @@ void declare_kafka_names(Command& command, KafkaOptions& options) {
     command.option({"--kafka-group", "NAME", "The consumer group of the workers"}, options.group);
     command.option({"--kafka-replication-factor", "N", "Replication factor of new topics; 0: the broker's default"},
                    options.replication_factor, 0, kReplicationFactorMax);
+}
+
+void declare_schema_registry(Command& command, roles::SchemaRegistrySettings& settings) {
+    command.option({"--schema-registry-url", "URL",
+                    "A registry with Confluent's API: the JSON Schemas of the topics are registered in it before "
+                    "anything is published, unless they break what is there"},
+                   settings.url);
+    command.option({"--schema-registry-credentials-file", "FILE",
+                    "File with USER:PASSWORD of the registry in its first line; without it they are read from the "
+                    "variable LEDGERLINE_SCHEMA_REGISTRY_CREDENTIALS"},
+                   settings.credentials_file);
+    command.option({"--schema-registry-ca-file", "FILE",
+                    "Certificates to trust of an https registry, in PEM, instead of the system's"},
+                   settings.ca_file);
+    command.choice(
+        {"--schema-wire-format", "",
+         "Where a message names its schema: in the header schema-id, or, as Confluent's readers expect it, in "
+         "five bytes before the value"},
+        settings.wire_format, {"header", "confluent"});
+    if (const char* credentials = std::getenv(roles::schema_registry_credentials_variable))
+        settings.credentials = credentials;
 }
 
 KafkaProperties kafka_properties_of(const char* const* entries) {

@@ -8,6 +8,7 @@
 
 #include "bus/kafka/config.h"
 #include "cli/command.h"
+#include "roles/settings.h"
 
 namespace ledgerline::cli {
 
@@ -27,6 +28,9 @@ enum class KafkaUse { required, optional };
 void declare_kafka_connection(Command& command, KafkaOptions& options, KafkaUse use);
 // The names of topics and group, and how topics are created: for roles that publish or consume.
 void declare_kafka_names(Command& command, KafkaOptions& options);
+
+// The registry of the topics' schemas: for roles that publish.
+void declare_schema_registry(Command& command, roles::SchemaRegistrySettings& settings);
 
 // Client properties by their librdkafka names.
 using KafkaProperties = std::map<std::string, std::string>;

@@ -1,7 +1,7 @@
 #include "base/money.h"
+#include "base/new_file.h"
 #include "cli/cli.h"
 #include "cli/field_options.h"
-#include "cli/new_file.h"
 #include "cli/operator_option.h"
 #include "cli/server.h"
 #include "cli/server_command.h"
@@ -53,7 +53,7 @@ Result<int> print_made(const roles::Environment& environment, const Options& opt
                    server.send("POST", path, std::move(body), "key", operator_header(options.operator_name)));
     if (file) {
         LEDGERLINE_CHECK(file->write(text_of(made, "key") + '\n'));
-        LEDGERLINE_CHECK(file->publish(NewFile::Existing::keep, "--key-file"));
+        LEDGERLINE_CHECK(file->keep_other("choose another --key-file"));
         std::erase_if(*made.if_object(), [](const auto& member) { return member.first == "key"; });
     }
     print_object(environment, options.output, made);

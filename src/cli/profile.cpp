@@ -6,8 +6,8 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "base/new_file.h"
 #include "base/text.h"
-#include "cli/new_file.h"
 #include "roles/config_file.h"
 #include "roles/exit_code.h"
 
@@ -101,7 +101,7 @@ Result<void> Profiles::write() const {
     LEDGERLINE_TRY(NewFile file, NewFile::create(path, 0600));
     LEDGERLINE_CHECK(
         file.write(json::serialize(json::Object{{"current", current}, {"profiles", std::move(profiles)}}) + '\n'));
-    return file.publish(NewFile::Existing::replace, "");
+    return file.replace();
 }
 
 Result<ServerOptions> with_profile(ServerOptions options) {
@@ -115,7 +115,8 @@ Result<ServerOptions> with_profile(ServerOptions options) {
     const Profile* profile = profiles.find(name);
     if (!profile) return bad_usage(fmt::format("there is no profile '{}' (see ledgerline profile list)", name));
     options.url = profile->url;
-    if (options.api_key_file.empty() && !std::getenv(api_key_variable)) options.api_key_file = profile->api_key_file;
+    if (options.api_key_file.empty() && options.token_file.empty() && !std::getenv(api_key_variable))
+        options.api_key_file = profile->api_key_file;
     if (options.ca_file.empty()) options.ca_file = profile->ca_file;
     return options;
 }

@@ -28,6 +28,9 @@ void declare_cors(Command& command, roles::ListenSettings& options);
 
 void declare_admission(Command& command, roles::AdmissionSettings& options);
 
+// Part of the admission: tokens besides keys.
+void declare_tokens(Command& command, roles::TokenSettings& options);
+
 void declare_assets(Command& command, roles::AssetSettings& options);
 
 // The database of a role without a private cluster.

@@ -56,11 +56,13 @@ void declare_up(Command command, const roles::Environment& environment, const Ro
                  options.tls.self_signed);
     declare_cors(command, options.listen);
     declare_admission(command, options.admission);
+    declare_tokens(command, options.admission.tokens);
     declare_assets(command, options.assets);
     declare_kafka_connection(command, texts->kafka, KafkaUse::optional);
     declare_kafka_names(command, texts->kafka);
     declare_outcomes(command, options.outcomes);
     declare_webhooks_allowed(command, options.webhooks);
+    declare_schema_registry(command, options.schemas);
     declare_apply(command, options.apply);
     declare_timeouts(command, options.timeouts, true);
     declare_rights(command, options.rights);
@@ -81,6 +83,7 @@ void declare_api(Command command, const roles::Environment& environment, const R
     declare_tls(command, options.tls);
     declare_cors(command, options.listen);
     declare_admission(command, options.admission);
+    declare_tokens(command, options.admission.tokens);
     declare_assets(command, options.assets);
     declare_kafka_connection(command, texts->kafka, KafkaUse::optional);
     declare_webhooks_allowed(command, options.webhooks);
@@ -103,6 +106,7 @@ void declare_publisher(Command command, const roles::Environment& environment, c
     declare_kafka_connection(command, texts->kafka, KafkaUse::required);
     declare_kafka_names(command, texts->kafka);
     declare_outcomes(command, options.outcomes);
+    declare_schema_registry(command, options.schemas);
     declare_listen(command, options.listen, "health and metrics");
     declare_timeouts(command, options.timeouts, true);
     declare_rights(command, options.rights);

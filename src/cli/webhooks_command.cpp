@@ -1,8 +1,8 @@
 #include <thread>
 
+#include "base/new_file.h"
 #include "cli/cli.h"
 #include "cli/field_options.h"
-#include "cli/new_file.h"
 #include "cli/operator_option.h"
 #include "cli/server.h"
 #include "cli/server_command.h"

@@ -97,6 +97,13 @@ TEST_F(Console, BeginsASessionWithAKey) {
     EXPECT_EQ(stranger.find("token"), nullptr);
 }
 
+TEST_F(Console, SaysWhatASessionMayDo) {
+    begin({kKey});
+    EXPECT_EQ(body_of(call("GET", "/console/session")).find("scopes"), nullptr);
+    const json::Value begun = body_of(call("POST", "/console/session", kKeyHeader));
+    EXPECT_EQ(begun.find("scopes")->if_array()->size(), http::named_scopes.size());
+}
+
 TEST_F(Console, BehindHttpsTheCookieStaysThere) {
     begin({kKey});
     for (const char* header : {"Origin: https://a\r\n", "X-Forwarded-Proto: HTTPS\r\n"})
@@ -127,7 +134,9 @@ TEST_F(Console, EndsASession) {
 
 TEST_F(Console, WithoutKeysThereAreNoSessions) {
     begin({});
-    EXPECT_FALSE(*body_of(call("GET", "/console/session")).find("needs_key")->if_bool());
+    const json::Value open = body_of(call("GET", "/console/session"));
+    EXPECT_FALSE(*open.find("needs_key")->if_bool());
+    EXPECT_EQ(open.find("scopes")->if_array()->size(), http::named_scopes.size());
     const RawResponse begun = call("POST", "/console/session", kKeyHeader);
     EXPECT_EQ(begun.status, 200);
     EXPECT_EQ(begun.header("set-cookie"), "");

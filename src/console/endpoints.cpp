@@ -74,6 +74,11 @@ http::Header cookie(const Request& request, std::string_view value, std::chrono:
                         lives.count(), came_by_https(request) ? "; Secure" : "")};
 }
 
+json::Array names_of(const http::Scopes& scopes) {
+    const auto names = scopes.names();
+    return {names.begin(), names.end()};
+}
+
 }  // namespace
 
 void ConsoleEndpoints::add_routes(http::Router& router) {
@@ -152,6 +157,9 @@ Response ConsoleEndpoints::describe(const std::optional<Session>& session) const
         body.emplace_back("expires_at", format_rfc3339(session->expires_at));
         body.emplace_back("may_change", session->may_change);
         body.emplace_back("token", session->token);
+        body.emplace_back("scopes", names_of(session->scopes));
+    } else if (!logins_.needs_key()) {
+        body.emplace_back("scopes", names_of(http::Scopes::all()));
     }
     Response response;
     response.body = json::serialize(json::Value(std::move(body)));

@@ -26,4 +26,11 @@ bool Scopes::allow(Scope needed) const {
     return (bits_ & (bit(needed) | bit(Scope::admin))) != 0;
 }
 
+std::vector<std::string_view> Scopes::names() const {
+    std::vector<std::string_view> names;
+    for (const auto& [scope, name] : named_scopes)
+        if (allow(scope)) names.push_back(name);
+    return names;
+}
+
 }  // namespace ledgerline::http

@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string_view>
+#include <vector>
 
 namespace ledgerline::http {
 
@@ -52,6 +53,8 @@ public:
     void add(Scope scope) { bits_ |= bit(scope); }
     // Whether a key with these may call a route that needs that one.
     bool allow(Scope needed) const;
+    // The names of all that a key with these may have done: with admin, all.
+    std::vector<std::string_view> names() const;
 
 private:
     static constexpr std::uint32_t bit(Scope scope) { return std::uint32_t{1} << static_cast<unsigned>(scope); }

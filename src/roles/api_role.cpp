@@ -49,6 +49,7 @@ int run_api(const Environment& environment, const ApiSettings& options) {
     RightsPlan rights =
         rights_plan(options.rights, options.database_url, options.kafka, options.admission.api_keys_file);
     add_files(options.tls, rights);
+    add_files(options.admission.tokens, rights);
     return run_role(environment,
                     {.name = "api",
                      .log = options.log,

@@ -1,14 +1,11 @@
 #include "roles/certificates.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <cerrno>
-#include <system_error>
 
-#include "base/descriptor.h"
+#include "base/new_file.h"
 #include "http/server/self_signed.h"
 #include "observe/exceptions.h"
 #include "observe/log.h"
@@ -33,17 +30,10 @@ Result<std::shared_ptr<const http::TlsContext>> read(const http::TlsFiles& files
     return context;
 }
 
-// The file is there whole or not at all.
-Result<void> write_file(const std::filesystem::path& path, std::string_view text, mode_t mode) {
-    const std::filesystem::path unfinished = path.string() + ".new";
-    std::error_code ignored;
-    std::filesystem::remove(unfinished, ignored);
-    const Descriptor file(open(unfinished.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode));
-    if (!file.is_open() || write(file.number(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
-        fsync(file.number()) != 0 || rename(unfinished.c_str(), path.c_str()) != 0)
-        return failure(Disposition::retry, "no_space",
-                       fmt::format("cannot write {}: {}", path.string(), std::generic_category().message(errno)));
-    return {};
+Result<void> write_file(const std::string& path, std::string_view text, mode_t mode) {
+    LEDGERLINE_TRY(NewFile file, NewFile::create(path, mode));
+    LEDGERLINE_CHECK(file.write(text));
+    return file.replace();
 }
 
 }  // namespace

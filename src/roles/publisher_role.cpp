@@ -8,6 +8,7 @@
 #include "roles/kafka_link.h"
 #include "roles/publisher_service.h"
 #include "roles/roles.h"
+#include "roles/schema_entry.h"
 #include "roles/topic_service.h"
 
 namespace ledgerline::roles {
@@ -17,7 +18,9 @@ Result<void> run(RoleProcess& process, const PublisherSettings& options) {
     HealthServer server(process, options.database_url, health::StageRight::publish);
     LEDGERLINE_TRY(const int lanes, prepare_database(process, options.database_url, options.timeouts.startup,
                                                      Schema::must_be_current, {publish::can_publish}));
-    LEDGERLINE_TRY(const KafkaLink kafka, KafkaLink::open(process, "publisher", options.kafka, lanes));
+    bus::KafkaConfig kafka_config = options.kafka;
+    LEDGERLINE_CHECK(enter_schemas(process, options.schemas, options.timeouts.startup, kafka_config));
+    LEDGERLINE_TRY(const KafkaLink kafka, KafkaLink::open(process, "publisher", std::move(kafka_config), lanes));
 
     // Events come from other processes, except those by which holds expire: mostly polling wakes the publisher.
     Wakeup wakeup;
@@ -48,8 +51,13 @@ Result<void> run(RoleProcess& process, const PublisherSettings& options) {
 }  // namespace
 
 int run_publisher(const Environment& environment, const PublisherSettings& options) {
-    return run_role(environment, stage_start("publisher", options),
-                    [&](RoleProcess& process) { return run(process, options); });
+    RoleStart start = stage_start("publisher", options);
+    start.check = [&options](bool) -> Result<void> {
+        LEDGERLINE_CHECK(checked_registry(options.schemas, options.kafka));
+        return bus::check_kafka_client(options.kafka);
+    };
+    add_files(options.schemas, start.rights);
+    return run_role(environment, start, [&](RoleProcess& process) { return run(process, options); });
 }
 
 }  // namespace ledgerline::roles

@@ -172,29 +172,37 @@ db::ConnectionConfig connection_config(const std::string& database_url, const st
 
 Result<int> prepare_database(RoleProcess& process, const std::string& database_url, milliseconds startup_timeout,
                              Schema schema, std::initializer_list<CanWrite> writes) {
-    const Signals::EndsPromptly ends_promptly(process.signals());
     if (const std::string where = unproven_database(database_url); !where.empty())
         log::warn(
             "the network between here and the database could read and change what is sent: nothing proves that "
             "the server is ours; use sslmode=verify-full",
             {{"database", where}});
+    int lanes = 0;
+    auto ready = wait_at_start(process, startup_timeout, "the database cannot be used yet", [&]() -> Result<void> {
+        LEDGERLINE_TRY(lanes, try_prepare(database_url, schema, writes));
+        return {};
+    });
+    if (ready) return lanes;
+    // The installation exists and must be repaired.
+    if (ready.error().code == db::insufficient_privilege) ready.error().disposition = Disposition::stop;
+    return std::unexpected(std::move(ready.error()));
+}
+
+Result<void> wait_at_start(RoleProcess& process, milliseconds startup_timeout, std::string_view what,
+                           const std::function<Result<void>()>& attempt) {
+    const Signals::EndsPromptly ends_promptly(process.signals());
     Backoff backoff(kFirstConnectBackoff, process.context().random);
     const SteadyTime end = process.context().clock.steady_now() + startup_timeout;
     std::string said;
     while (true) {
         if (process.signals().pending()) return told_to_end();
-        auto lanes = try_prepare(database_url, schema, writes);
-        if (lanes) return lanes;
+        auto done = attempt();
+        if (done) return done;
         if (process.signals().pending()) return told_to_end();
-        Error& error = lanes.error();
-        if (error.disposition != Disposition::retry) return lanes;
-        if (process.context().clock.steady_now() >= end) {
-            // The installation exists and must be repaired.
-            if (error.code == db::insufficient_privilege) error.disposition = Disposition::stop;
-            return lanes;
-        }
+        const Error& error = done.error();
+        if (error.disposition != Disposition::retry || process.context().clock.steady_now() >= end) return done;
         if (std::exchange(said, error.message) != error.message)
-            log::warn("the database cannot be used yet", {{"code", error.code}, {"reason", error.message}});
+            log::warn(what, {{"code", error.code}, {"reason", error.message}});
         Wakeup().wait(backoff.next());
     }
 }
@@ -232,8 +240,12 @@ http::ListenerConfig RoleProcess::probe_listener_config() const {
 
 Result<Admission> admission_of(const AdmissionSettings& options, const std::string& host, Reach reach) {
     Admission admission{.keys_path = options.api_keys_file, .keys = {}, .first_key_path = options.first_key_file};
+    LEDGERLINE_CHECK(check_tokens(options.tokens));
+    admission.tokens = options.tokens;
     if (!admission.keys_path.empty()) {
         LEDGERLINE_TRY(admission.keys, read_api_keys(admission.keys_path));
+    } else if (!admission.tokens.empty()) {
+        admission.always_asked = true;
     } else if (!reach.only_loopback && !options.allow_open) {
         if (!reach.database_is_there && options.first_key_file.empty()) return no_keys(host);
         admission.always_asked = true;
@@ -244,7 +256,7 @@ Result<Admission> admission_of(const AdmissionSettings& options, const std::stri
 std::unexpected<Error> no_keys(const std::string& host) {
     return failure(Disposition::refuse, std::string(bad_usage),
                    fmt::format("--listen {} can be reached by other machines and there are no API keys: give "
-                               "--first-key-file or --api-keys-file, or --allow-open if that is intended",
+                               "--first-key-file, --api-keys-file or --jwt-issuer, or --allow-open if that is intended",
                                host));
 }
 

@@ -120,6 +120,11 @@ inline constexpr milliseconds idle_in_transaction_timeout{5'000};
 // The session settings of one part of a role, shown in pg_stat_activity as "ledgerline <part>".
 db::ConnectionConfig connection_config(const std::string& database_url, const std::string& part);
 
+// Tries to get what the role needs before it begins, until it succeeds, a signal arrives or startup_timeout has passed,
+// and fails at once if waiting cannot help. what: for the log, as "the database cannot be used yet".
+Result<void> wait_at_start(RoleProcess& process, milliseconds startup_timeout, std::string_view what,
+                           const std::function<Result<void>()>& attempt);
+
 enum class Schema { migrate, must_be_current };
 // Whether a session can do what the role does: can_accept, can_publish, can_apply.
 using CanWrite = Result<void> (*)(db::Connection&);

@@ -10,6 +10,7 @@
 #include "bus/kafka/config.h"
 #include "http/server/browsers.h"
 #include "http/server/network.h"
+#include "http/tokens/issuer_keys.h"
 
 namespace ledgerline::roles {
 
@@ -29,11 +30,20 @@ struct ListenSettings {
     std::vector<std::string> cors_origins = {};  // whose pages may call
 };
 
+// Whose tokens are taken besides keys.
+struct TokenSettings {
+    http::TokenPolicy policy;  // without an issuer: nobody's
+    http::IssuerSource source;
+
+    bool empty() const { return policy.issuer.empty(); }
+};
+
 struct AdmissionSettings {
     std::string api_keys_file;         // empty: only stored keys
     std::string first_key_file;        // where the first stored key is put; empty: none is made
     bool allow_open = false;           // without keys, also on an address that others can reach
     bool refuse_card_numbers = false;  // in metadata
+    TokenSettings tokens;
 };
 
 // Certificates in PEM files; without any, the API is served without TLS.
@@ -63,8 +73,20 @@ struct OutcomeSettings {
         "start";  // where it begins with what it was never told of: start, latest, or off: not told at all
 };
 
+// Holds USER:PASSWORD of the schema registry.
+inline constexpr const char* schema_registry_credentials_variable = "LEDGERLINE_SCHEMA_REGISTRY_CREDENTIALS";
+
+// The registry that the schemas of the topics are entered in.
+struct SchemaRegistrySettings {
+    std::string url;                     // empty: none
+    std::string credentials;             // user:password, from the environment; empty: those of the file, if any
+    std::string credentials_file;        // of one line
+    std::string ca_file;                 // in place of the system's certificates
+    std::string wire_format = "header";  // or confluent
+};
+
 struct TimeoutSettings {
-    milliseconds startup{60'000};  // for the database to answer for the first time
+    milliseconds startup{60'000};  // for the database, and a registry, to answer for the first time
     milliseconds drain{20'000};    // within a shutdown
     milliseconds stall{180'000};   // for one step of a loop, before the process gives up
     // Between becoming not ready and closing the ports. Nothing: depends on the address.
@@ -98,6 +120,7 @@ struct UpSettings {
     TlsSettings tls;
     AssetSettings assets;
     bus::KafkaConfig kafka;  // without brokers: the in-process bus
+    SchemaRegistrySettings schemas;
     OutcomeSettings outcomes;
     WebhookSettings webhooks;
     ApplySettings apply;
@@ -123,6 +146,7 @@ struct PublisherSettings {
     std::string database_url;
     ListenSettings listen{.port = publisher_port};
     bus::KafkaConfig kafka;
+    SchemaRegistrySettings schemas;
     OutcomeSettings outcomes;
     TimeoutSettings timeouts;
     RightsSettings rights;

@@ -18,6 +18,7 @@
 #include "roles/kafka_link.h"
 #include "roles/publisher_service.h"
 #include "roles/roles.h"
+#include "roles/schema_entry.h"
 #include "roles/topic_service.h"
 #include "roles/webhook_service.h"
 #include "roles/worker_service.h"
@@ -94,7 +95,9 @@ private:
 Result<void> serve(RoleProcess& process, const UpSettings& options, ApiServer& server, const std::string& database_url,
                    int lanes) {
     Wakeup publisher_wakeup;
-    LEDGERLINE_TRY(const auto bus, UpBus::open(process, options.kafka, lanes, publisher_wakeup));
+    bus::KafkaConfig kafka = options.kafka;
+    LEDGERLINE_CHECK(enter_schemas(process, options.schemas, options.timeouts.startup, kafka));
+    LEDGERLINE_TRY(const auto bus, UpBus::open(process, kafka, lanes, publisher_wakeup));
     Watchdog watchdog(options.timeouts.stall, process.on_fatal(), process.context().metrics);
     // The lock on the data directory proves that no other process works on the private cluster.
     const bool others_are_dead = options.database_url.empty();
@@ -187,12 +190,15 @@ int run_up(const Environment& environment, const UpSettings& options) {
         LEDGERLINE_TRY(tls, checked_tls_files(options.tls, environment.clock));
         LEDGERLINE_CHECK(use_assets_file(options.assets.file));
         api::refuse_card_numbers(options.admission.refuse_card_numbers);
+        LEDGERLINE_CHECK(checked_registry(options.schemas, options.kafka));
         if (!options.kafka.brokers.empty()) LEDGERLINE_CHECK(bus::check_kafka_client(options.kafka));
         return has_cluster ? cluster::check_machine(cluster) : Result<void>();
     };
     RightsPlan rights =
         rights_plan(options.rights, options.database_url, options.kafka, options.admission.api_keys_file);
     add_files(options.tls, rights);
+    add_files(options.schemas, rights);
+    add_files(options.admission.tokens, rights);
     if (has_cluster) rights.cluster = &cluster;
     return run_role(environment,
                     {.name = "up",

@@ -38,6 +38,7 @@ class Pages(console.ConsoleTest):
         cls.transfer = ledger.post("/v1/transfers", {"idempotency_key": "rent", "legs": legs})["id"]
         cls.held = ledger.hold(cls.alice, 100000)["id"]
         cls.parked = ledger.park("poisoned", 3)
+        ledger.key("shop", "accounts:read", "transactions:write", amount_cents_max=100_000, networks=["127.0.0.0/8"])
 
     PLACES = {
         "overview": ("", "Overview", "Events per second", "insufficient_balance", "1,000.00\u00a0EUR"),
@@ -51,6 +52,9 @@ class Pages(console.ConsoleTest):
         "dead-letters": ("dead-letters", "PARKED", "23514", "Replay all that match …"),
         "dead-letter": ("dead-letters/{letter}", "poisoned by the test", "Payload", "ce_id", "Nobody has decided yet."),
         "lanes": ("lanes", "Publisher", "47"),
+        "keys": ("keys", "shop", "transactions:write", "at most 100,000 minor units; no money from outside",
+                 "from 127.0.0.0/8", "ACTIVE", "Rotate …"),
+        "audit": ("audit", "key_created", "account_created", "127.0.0.1"),
     }
 
     def check_page(self, name, width, dark):
@@ -83,6 +87,10 @@ class Pages(console.ConsoleTest):
                 self.browser.button("Discard all that match …")
                 self.browser.see("This cannot be undone.", "30.03\u00a0EUR")
                 self.check(f"bulk-{theme}-{width}")
+                self.enter("keys", "shop")
+                self.browser.button("New key …")
+                self.browser.see("what it may do")
+                self.check(f"new-key-{theme}-{width}")
         self.browser.key("Escape")
         self.browser.button("Log out")
         for width, dark in ((1280, False), (390, True)):
@@ -357,6 +365,119 @@ class Actions(console.ConsoleTest):
         self.browser.button("Close")
         self.browser.see("No dead letter matches.")
 
+    def may(self, key):
+        """Whether the API knows it."""
+        return self.ledger.call("GET", "/v1/accounts", headers={"X-API-Key": key})[0] == 200
+
+    def secret(self):
+        return self.browser.run("return document.querySelector('.made-key code')?.innerText")
+
+    def test_a_key_is_made_rotated_and_revoked(self):
+        self.enter("keys", "Who may call")
+        self.assertTrue(self.browser.run(DISABLED, "New key …"))
+        self.allow_changes()
+        self.browser.button("New key …")
+        self.browser.fill("Name", "payouts")
+        self.browser.button("Create", "//dialog")
+        self.browser.see("scopes must", "invalid_field")
+        self.browser.press("//label[normalize-space()='accounts:read']/input")
+        self.browser.fill("Largest amount, minor units", "5000")
+        self.browser.fill("Networks", "127.0.0.0/8, ::1")
+        self.browser.button("Create", "//dialog")
+        self.browser.see("The secret of payouts is shown only now.", "at most 5,000 minor units", "from 127.0.0.0/8, ::1")
+        self.check("made-key")
+        first = self.secret()
+        self.assertRegex(first, "^llk_[0-9a-f]{32}_[0-9a-f]{64}$")
+        servers.eventually(lambda: self.may(first), console.WAIT_SECONDS_MAX, "the new key is taken")
+        kept = self.browser.run("return location.href + JSON.stringify([{...localStorage}, {...sessionStorage}])")
+        self.assertNotIn(first, kept)
+        self.browser.button("I have kept it")
+        self.browser.gone(first)
+        self.browser.button("Rotate …", "//tr[contains(., 'payouts')]")
+        self.browser.fill("Hours for the old secret", "0")
+        self.browser.fill("Reason", "the laptop was lost")
+        self.browser.button("Rotate", "//dialog")
+        self.browser.see("The secret of payouts is shown only now.")
+        second = self.secret()
+        self.assertNotEqual(first, second)
+        servers.eventually(lambda: self.may(second) and not self.may(first), console.WAIT_SECONDS_MAX, "only the second")
+        self.browser.button("Revoke …", "//tr[contains(., 'payouts')]")
+        self.browser.see("is refused within 5 seconds")
+        self.browser.button("Revoke", "//dialog")
+        self.browser.see("REVOKED")
+        servers.eventually(lambda: not self.may(second), console.WAIT_SECONDS_MAX, "no more")
+        self.enter("audit", "key_rotated", "the laptop was lost", "key_revoked")
+
+    def test_the_secret_stays_when_a_key_ends_its_own_session(self):
+        key = self.ledger.key("chief", "admin")
+        self.open("keys")
+        self.log_in(key["key"])
+        self.browser.see("chief")
+        self.allow_changes()
+        self.browser.button("Rotate …", "//tr[contains(., 'chief')]")
+        self.browser.see("It is the key of this session, which ends.")
+        self.browser.button("Rotate", "//dialog")
+        self.browser.see("The secret of chief is shown only now.", "The session has ended. Log in again.")
+        self.log_in(self.secret())
+        self.browser.see("chief", "old secret:")
+
+    def test_the_audit_says_what_was_before_and_after(self):
+        account = self.ledger.account("watched", min_balance_cents=0)
+        self.ledger.call("PATCH", f"/v1/accounts/{account}", {"min_balance_cents": -700, "reason": "a good customer"})
+        self.enter("audit", "account_changed")
+        self.browser.fill("Subject", account)
+        self.browser.button("Apply")
+        servers.eventually(lambda: len(self.browser.rows()) == 2, console.WAIT_SECONDS_MAX, "made and changed")
+        self.browser.press("//tr[contains(., 'account_changed')]//summary[normalize-space()='min_balance_cents']")
+        self.browser.see("min_balance_cents: 0 \u2192 -700", "a good customer")
+        key_id = self.ledger.get("/v1/audit?limit=1")["audit"][0]["key_id"]
+        self.enter(f"audit?key_id={key_id}", "account_created")
+        self.enter(f"audit?key_id={key_id}&subject={account}", "key_id must not be given together with subject.")
+
+    def seen_with(self, place, *scopes):
+        """What somebody sees whose key has only these."""
+        self.browser.collect()
+        self.browser.answers.clear()
+        self.open(place)
+        self.log_in(self.ledger.key("-".join(scopes) + place[:20], *scopes)["key"])
+        self.browser.see("Log out")
+
+    def places(self):
+        return self.browser.run("return [...document.querySelectorAll('nav[aria-label=Pages] a')].map((one) => one.innerText)")
+
+    def assert_nothing_was_refused(self):
+        self.browser.collect()
+        self.assertEqual([one for one in self.browser.answers if one[1] == 403], [])
+
+    def test_a_key_that_reads_accounts_sees_those_and_nothing_else(self):
+        self.seen_with(f"accounts/{self.alice}", "accounts:read")
+        self.browser.see("Statement", "read-only")
+        self.assertEqual(self.places(), ["Overview", "Accounts"])
+        text = self.browser.text()
+        for hidden in ("Allow changes", "Suspend …", "Activate …", "Its transactions"):
+            self.assertNotIn(hidden, text)
+        self.assertEqual(self.browser.run("return document.querySelectorAll('main a').length"), 0)
+        self.browser.link("Overview")
+        self.browser.see("by this process since it began")
+        for hidden in ("Waiting", "Dead letters", "Money on hold", "Latest refusals"):
+            self.assertNotIn(hidden, self.browser.text())
+        self.assert_nothing_was_refused()
+        self.open("keys")
+        self.browser.see("Not for this key", "This page needs a key with the scope admin.")
+        self.assertEqual(self.fetch("GET", "/v1/keys")[0], 403)
+
+    def test_a_key_that_only_looks_at_dead_letters_decides_on_none(self):
+        account = self.ledger.park("looked-at", 2)
+        letter = self.ledger.letters("PARKED", account)[0]["id"]
+        self.seen_with(f"dead-letters/{letter}", "dead-letters:read", "holds:write")
+        self.browser.see("Payload", "Allow changes")
+        self.assertEqual(self.places(), ["Overview", "Dead letters"])
+        self.assertNotIn("Discard …", self.browser.text())
+        self.open("dead-letters")
+        self.browser.see("23514")
+        self.assertNotIn("Replay all that match …", self.browser.text())
+        self.assert_nothing_was_refused()
+
     def test_a_session_ends_with_its_key(self):
         self.enter("accounts", "alice")
         self.browser.button("Log out")
@@ -467,6 +588,24 @@ class Open(console.ConsoleTest):
         self.browser.button("Suspend …")
         self.browser.button("Suspend", "//dialog")
         self.browser.see("SUSPENDED")
+
+
+class First(console.ConsoleTest):
+    """The first key closes a server that was open."""
+
+    keys = ()
+
+    def test_the_first_key_is_made_here(self):
+        self.open("keys")
+        self.browser.see("No key needed", "There are no keys.")
+        self.allow_changes()
+        self.browser.button("New key …")
+        self.browser.fill("Name", "first")
+        self.browser.press("//label[normalize-space()='admin']/input")
+        self.browser.button("Create", "//dialog")
+        self.browser.see("The secret of first is shown only now.", "API key")
+        self.log_in(self.browser.run("return document.querySelector('.made-key code').innerText"))
+        self.browser.see("first", "Log out")
 
 
 class Picture(console.ConsoleTest):

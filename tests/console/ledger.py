@@ -71,6 +71,10 @@ class Ledger:
     def account(self, reference, currency="EUR", **more):
         return self.post("/v1/accounts", {"reference": reference, "currency": currency, **more}, wait=False)["id"]
 
+    def key(self, name, *scopes, **limits):
+        """A stored key, with its secret as "key"."""
+        return self.post("/v1/keys", {"name": name, "scopes": scopes, **limits}, wait=False)
+
     def pay(self, account, kind, cents, currency="EUR", wait=True, **more):
         return self.post("/v1/transactions", {"account_id": account, "type": kind, "amount_cents": cents, "currency": currency,
                                               "idempotency_key": str(uuid.uuid4()), **more}, wait)

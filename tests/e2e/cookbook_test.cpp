@@ -1,4 +1,4 @@
-// docs/cookbook.md: every block of it is run as it stands there, and prints what it says.
+// docs/cookbook.md and docs/integrating.md: every block for a shell is run as it stands there, and prints what it says.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -40,22 +40,32 @@ std::vector<Block> blocks_of(const std::string& page) {
     return blocks;
 }
 
-TEST(Cookbook, DoesWhatItSays) {
-    std::ifstream file(COOKBOOK_FILE, std::ios::binary);
+// What a reader has: the program on the path, a server on empty data, the clients. What a block leaves running ends
+// with it.
+std::string script_of(const Block& block, const std::filesystem::path& data) {
+    return fmt::format(
+        "set -eu\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n"
+        "mkdir -p bin\nln -sf \"$L\" bin/ledgerline\nexport PATH=\"$PWD/bin:$PATH\"\n"
+        "export LEDGERLINE_DATA_DIR='{}' LEDGERLINE_CLIENTS='{}'\n{}",
+        data.string(), CLIENTS_FOLDER, block.script);
+}
+
+void expect_true(const char* page_file) {
+    std::ifstream file(page_file, std::ios::binary);
     const std::string page{std::istreambuf_iterator<char>(file), {}};
     const std::vector<Block> blocks = blocks_of(page);
-    ASSERT_GT(blocks.size(), 8u);
+    ASSERT_GT(blocks.size(), 7u);
     const TempDir data, files;
     UpProcess up(data.path());
     for (const Block& block : blocks) {
-        const std::string script =
-            fmt::format("set -eu\nexport LEDGERLINE_DATA_DIR='{}'\nledgerline() {{ \"$L\" \"$@\"; }}\n{}",
-                        data.path().string(), block.script);
-        const Shelled ran = shell(files.path(), script, up.url());
+        const Shelled ran = shell(files.path(), script_of(block, data.path()), up.url());
         EXPECT_EQ(ran.code, 0) << block.script << ran.err;
         EXPECT_EQ(ran.out, block.printed) << block.script << ran.err;
     }
 }
+
+TEST(Cookbook, DoesWhatItSays) { expect_true(COOKBOOK_FILE); }
+TEST(Integrating, DoesWhatItSays) { expect_true(INTEGRATING_FILE); }
 
 }  // namespace
 }  // namespace ledgerline::test

@@ -15,6 +15,14 @@ namespace ledgerline::test {
 
 JsonSchema::JsonSchema(const std::string& name) : path_(fmt::format("{}/{}.json", SCHEMAS_DIR, name)) {}
 
+JsonSchema JsonSchema::of_text(const std::string& text) {
+    JsonSchema schema;
+    schema.own_ = std::make_shared<TempDir>();
+    schema.path_ = schema.own_->path() / "schema.json";
+    std::ofstream(schema.path_) << text;
+    return schema;
+}
+
 std::vector<std::string> JsonSchema::check(const std::vector<std::string>& documents) const {
     const TempDir dir;
     const std::string lines_path = dir.path() / "documents";

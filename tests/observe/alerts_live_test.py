@@ -76,6 +76,9 @@ class EmbeddedAlertsTest(Alerts):
         for role in ("api", "publisher", "worker"):
             self.expect_fires("RoleAbsent", missing=role)
         self.expect_received("firing", "RoleAbsent")
+        self.assertLessEqual(self.webhook.receivers, {("page", "pager"), ("ticket", "tickets")})
+        status, page = servers.call(self.prometheus.runbooks()["RoleAbsent"])
+        self.assertEqual((status, page.splitlines()[0]), (200, "# RoleAbsent"))
         self.installation.api.start()
         self.expect_end()
         self.expect_received("resolved", "RoleAbsent")

@@ -27,7 +27,8 @@ def alert_names():
 
 
 def recorded_names():
-    return {name for text in rule_texts() for name in re.findall(r"^ *- record: ([\w:]+)$", text, re.MULTILINE)}
+    """Of the rules, one for each rule: a name may stand for several."""
+    return [name for text in rule_texts() for name in re.findall(r"^ *- record: ([\w:]+)$", text, re.MULTILINE)]
 
 
 def exported_names():

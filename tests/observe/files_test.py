@@ -25,6 +25,7 @@ class PrometheusTest(unittest.TestCase):
             with self.subTest(targets.name), tempfile.TemporaryDirectory() as directory:
                 shutil.copytree(defined.PROMETHEUS, directory, dirs_exist_ok=True)
                 shutil.copyfile(targets, f"{directory}/targets.yml")
+                shutil.copyfile(defined.PROMETHEUS / "alertmanagers.compose.yml", f"{directory}/alertmanagers.yml")
                 code, output = promtool("check", "config", "--lint=all", "--lint-fatal", f"{directory}/prometheus.yml")
                 self.assertEqual(code, 0, output)
 
@@ -40,13 +41,21 @@ class PrometheusTest(unittest.TestCase):
         self.assertEqual(silent, set(defined.alert_names()))
 
     def test_every_series_asked_for_exists(self):
-        known = defined.exported_names() | defined.recorded_names() | defined.BUILT_IN
+        known = defined.exported_names() | set(defined.recorded_names()) | defined.BUILT_IN
         for rule, expression in defined.expressions_in_rules():
             with self.subTest(rule):
                 self.assertLessEqual(defined.metrics_in(expression), known)
 
+    def test_each_currency_without_two_decimals_has_its_rule(self):
+        source = (defined.ROOT / "src/base/money.cpp").read_text()
+        wanted = [(code, digits) for code, digits in re.findall(r'\{"([A-Z]{3})", (\d)\}', source) if digits != "2"]
+        rule = r"record: currency:exponent\n +expr: vector\((\d)\)\n +labels: \{ currency: (\w+) \}"
+        found = [(code, digits) for text in defined.rule_texts() for digits, code in re.findall(rule, text)]
+        self.assertGreater(len(wanted), 20)
+        self.assertEqual(found, wanted)
+
     def test_every_expression_is_read_by_these_tests(self):
-        rules = defined.alert_names() + list(defined.recorded_names())
+        rules = defined.alert_names() + defined.recorded_names()
         read = [rule for rule, _ in defined.expressions_in_rules()]
         self.assertEqual(collections.Counter(read), collections.Counter(rules))
 
@@ -58,10 +67,10 @@ class RunbooksTest(unittest.TestCase):
 
     def test_each_rule_names_its_page(self):
         for text in defined.rule_texts():
-            alerts = re.findall(r"- alert: (\w+)\n(?:(?! *- alert).*\n)*? *runbook_url: (\S+)\n", text)
+            alerts = re.findall(r"- alert: (\w+)\n(?:(?! *- alert).*\n)*? *runbook_url: (.+)\n", text)
             self.assertEqual(len(alerts), text.count("- alert: "))
             for alert, url in alerts:
-                self.assertEqual(url, f"docs/runbooks/{alert}.md")
+                self.assertEqual(url, '"{{ $externalURL }}/user/runbooks/' + f'{alert}.md"')
 
     def test_the_list_of_runbooks_names_each_page(self):
         listed = re.findall(r"\]\((\w+)\.md\)", (defined.RUNBOOKS / "README.md").read_text())
@@ -96,7 +105,7 @@ class DashboardsTest(unittest.TestCase):
             self.assertLessEqual(used, known, path.name)
 
     def test_every_series_asked_for_exists(self):
-        known = defined.exported_names() | defined.recorded_names() | defined.BUILT_IN
+        known = defined.exported_names() | set(defined.recorded_names()) | defined.BUILT_IN
         for name, board in defined.dashboards().items():
             for title, expression in defined.panel_queries(board):
                 with self.subTest(f"{name}: {title}"):
@@ -104,11 +113,54 @@ class DashboardsTest(unittest.TestCase):
                     self.assertTrue(asked)
                     self.assertLessEqual(asked, known)
 
+    def test_every_panel_says_what_it_shows_and_where_to_go(self):
+        for name, board in defined.dashboards().items():
+            for panel in board["panels"]:
+                with self.subTest(f"{name}: {panel['title']}"):
+                    self.assertTrue(panel["type"] == "row" or panel.get("description"))
+                    for link in panel.get("links", []):
+                        page = re.fullmatch(r"http://localhost:9090/user/runbooks/(\w+)\.md", link["url"])[1]
+                        self.assertTrue((defined.RUNBOOKS / f"{page}.md").is_file())
+            links = {link["title"]: link for link in board["links"]}
+            self.assertEqual(set(links), {"Ledgerline", "Traces", "Alerts", "Runbooks"})
+            self.assertEqual(links["Ledgerline"]["tags"], board["tags"])
+
     def test_every_dashboard_leads_to_traces(self):
         for name, board in defined.dashboards().items():
             links = [link["url"] for panel in board["panels"]
                      for link in panel.get("fieldConfig", {}).get("defaults", {}).get("links", [])]
             self.assertTrue(any('"datasource":"jaeger"' in link for link in links), name)
+
+
+class ComposeTest(unittest.TestCase):
+    text = (defined.ROOT / "infra/docker-compose.yml").read_text()
+
+    def service(self, name):
+        return re.search(rf"^  {name}:\n((?:    .*\n|\n)+)", self.text, re.MULTILINE)[1]
+
+    def test_every_port_is_on_loopback(self):
+        ports = re.findall(r'ports: \["([^"]*)"\]', self.text)
+        self.assertEqual(len(ports), self.text.count("ports:"))
+        self.assertEqual([port for port in ports if not port.startswith("127.0.0.1:")], [])
+
+    def test_either_broker_is_reached_from_the_host_under_the_name_that_it_tells(self):
+        for broker in ("redpanda", "kafka"):
+            text = self.service(broker)
+            self.assertIn('"127.0.0.1:9092:19092"', text)
+            self.assertRegex(text, r"(?i)external://127\.0\.0\.1:9092\b")
+            self.assertRegex(text, r"(?i)external://(0\.0\.0\.0)?:19092\b")
+        self.assertIn("127.0.0.1:9092", (defined.ROOT / "docs/dead-letters.md").read_text())
+
+    def test_every_file_that_is_mounted_is_there(self):
+        sources = re.findall(r"[ \[\"](\.\.?/[\w./-]+):/", self.text)
+        self.assertGreater(len(sources), 6)
+        self.assertEqual([source for source in sources if not (defined.ROOT / "infra" / source).exists()], [])
+
+    def test_links_lead_to_what_is_published(self):
+        for url in ("http://localhost:9090", "http://localhost:9093", "http://localhost:16686"):
+            self.assertIn(f'"127.0.0.1:{url.rsplit(":", 1)[1]}:', self.text)
+        self.assertIn("--web.external-url=http://localhost:9090\n", self.service("prometheus"))
+        self.assertIn("../docs/runbooks:/etc/prometheus/assets/runbooks:ro", self.service("prometheus"))
 
 
 class ImageTest(unittest.TestCase):

@@ -29,11 +29,11 @@ def shorten(rules):
 def configure(directory, targets, short=False, alertmanager_port=None):
     """Writes a configuration and returns its directory. targets: {role: [ports]}."""
     config = pathlib.Path(directory) / "config"
-    shutil.copytree(defined.PROMETHEUS, config, ignore=shutil.ignore_patterns("tests", "targets.*"))
+    shutil.copytree(defined.PROMETHEUS, config, ignore=shutil.ignore_patterns("tests", "targets.*", "alertmanagers.*"))
     main = (config / "prometheus.yml").read_text()
     main = re.sub(r"(scrape_interval|evaluation_interval): \w+", rf"\1: {SCRAPE}", main)
     if alertmanager_port:
-        main += f"\nalerting: {{alertmanagers: [{{static_configs: [{{targets: ['127.0.0.1:{alertmanager_port}']}}]}}]}}\n"
+        (config / "alertmanagers.yml").write_text(f"- targets: ['127.0.0.1:{alertmanager_port}']\n")
     (config / "prometheus.yml").write_text(main)
     if short:
         for path in (config / "rules").glob("*.yml"):

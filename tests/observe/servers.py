@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import pwd
+import re
 import shutil
 import signal
 import socket
@@ -189,8 +190,11 @@ class Prometheus(Server):
         """config: the directory with prometheus.yml."""
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        assets = pathlib.Path(directory) / "assets"
+        shutil.copytree(ROOT / "docs/runbooks", assets / "runbooks", dirs_exist_ok=True)
         command = [tool("prometheus"), f"--config.file={config}/prometheus.yml", f"--storage.tsdb.path={directory}/tsdb",
-                   f"--web.listen-address=127.0.0.1:{self.port}", "--log.level=warn"]
+                   f"--web.listen-address=127.0.0.1:{self.port}", f"--web.external-url={self.url}",
+                   f"--web.user-assets={assets}", "--log.level=warn"]
         super().__init__("prometheus", command, directory, lambda: call(self.url + "/-/ready")[0] == 200)
 
     def query(self, expression):
@@ -202,6 +206,11 @@ class Prometheus(Server):
         groups = get_json(f"{self.url}/api/v1/rules")["data"]["groups"]
         return [rule for group in groups for rule in group["rules"]]
 
+    def runbooks(self):
+        """alert -> the address of its page, of each alert that fires or is about to."""
+        alerts = get_json(f"{self.url}/api/v1/alerts")["data"]["alerts"]
+        return {alert["labels"]["alertname"]: alert["annotations"]["runbook_url"] for alert in alerts}
+
     def firing(self):
         """(name, labels) of each alert that fires now."""
         alerts = get_json(f"{self.url}/api/v1/alerts")["data"]["alerts"]
@@ -209,30 +218,34 @@ class Prometheus(Server):
 
 
 class Alertmanager(Server):
-    """Hands everything it gets to `webhook` at once."""
+    """The repository's, but for its waits, and with receivers that hand everything to `webhook`."""
 
     def __init__(self, directory, webhook):
         self.port = free_port()
         config = pathlib.Path(directory) / "alertmanager.yml"
-        config.write_text(
-            "route: {receiver: test, group_by: ['...'], group_wait: 0s, group_interval: 1s, repeat_interval: 1h}\n"
-            f"receivers: [{{name: test, webhook_configs: [{{url: 'http://127.0.0.1:{webhook}/', send_resolved: true}}]}}]\n")
+        text = (ROOT / "infra/alertmanager/alertmanager.yml").read_text()
+        text = re.sub(r"group_wait: \w+", "group_wait: 0s", text)
+        text = re.sub(r"group_interval: \w+", "group_interval: 1s", text)
+        text = re.sub(r"^  - name: (\w+)$", "\\g<0>\n    webhook_configs: [{url: 'http://127.0.0.1:%d/\\1', send_resolved: true}]" % webhook,
+                      text, flags=re.MULTILINE)
+        config.write_text(text)
         command = [tool("prometheus-alertmanager"), f"--config.file={config}", f"--storage.path={directory}/alertmanager",
                    f"--web.listen-address=127.0.0.1:{self.port}", "--cluster.listen-address=", "--log.level=warn"]
         super().__init__("alertmanager", command, directory, lambda: call(f"http://127.0.0.1:{self.port}/-/ready")[0] == 200)
 
 
 class Webhook:
-    """Keeps the alerts that an alertmanager sends: (status, name)."""
+    """Keeps the alerts that an alertmanager sends: (status, name); and which severity went to whom."""
 
     def __enter__(self):
-        self.received = []
-        received = self.received
+        self.received, self.receivers = [], set()
+        received, receivers = self.received, self.receivers
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 received.extend((alert["status"], alert["labels"]["alertname"]) for alert in body["alerts"])
+                receivers.update((alert["labels"]["severity"], self.path.lstrip("/")) for alert in body["alerts"])
                 self.send_response(200)
                 self.end_headers()
 

@@ -5,6 +5,7 @@
     paid = client.create_transfer({"legs": [...]}, wait=5)
     if paid["status"] == "FAILED": ...
 """
+from . import webhooks
 from .client import Answer, Client, LedgerlineError
 
-__all__ = ["Answer", "Client", "LedgerlineError"]
+__all__ = ["Answer", "Client", "LedgerlineError", "webhooks"]

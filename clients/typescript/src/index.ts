@@ -7,6 +7,7 @@
 import * as types from "./types.js";
 
 export * from "./types.js";
+export { verifyWebhook, WebhookError, type WebhookHeaders } from "./webhooks.js";
 
 const retried = new Set([408, 429, 502, 503, 504]);
 const pauseMax = 10_000; // ms before a request is repeated, whatever the server asks for

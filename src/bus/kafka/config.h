@@ -1,13 +1,28 @@
 // KafkaConfig: where the broker is, how to log in, and the names of topics and group.
 #pragma once
 
+#include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/result.h"
 
 namespace ledgerline::bus {
+
+// The ids, in a schema registry, of what the values of each topic are, and where each message says its own.
+struct KafkaSchemas {
+    enum class Mark {
+        header,  // schema_id_header
+        frame,   // domain/schema_frame.h
+    };
+    Mark mark = Mark::header;
+    std::uint32_t events = 0;
+    std::uint32_t dead_letters = 0;
+    std::uint32_t outcomes = 0;
+};
+inline constexpr std::string_view schema_id_header = "schema-id";
 
 struct KafkaConfig {
     std::string brokers;  // HOST:PORT[,HOST:PORT...]
@@ -19,8 +34,9 @@ struct KafkaConfig {
     std::string outcomes_topic = "transactions.outcomes";
     std::string group = "transaction-workers";
     std::string client_id = "ledgerline";
-    int partitions = 0;          // one per lane
-    int replication_factor = 0;  // of topics created here; 0: the broker's default
+    int partitions = 0;                        // one per lane
+    int replication_factor = 0;                // of topics created here; 0: the broker's default
+    std::optional<KafkaSchemas> schemas = {};  // nothing: messages do not name any
     // The limits of the producer's message (message.max.bytes) and of an answer to the consumer
     // (receive.message.max.bytes). The bus fills them in from the properties.
     std::size_t message_bytes_max = 1'000'000;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "domain/schema_frame.h"
 #include "observe/log.h"
 
 namespace ledgerline::bus {
@@ -57,12 +58,18 @@ void purge(rd_kafka_t* client) {
     rd_kafka_purge(client, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
 }
 
-Headers headers_of(const Message& message) {
-    Headers headers(rd_kafka_headers_new(message.headers.size()));
-    for (const auto& [name, value] : message.headers)
-        rd_kafka_header_add(headers.get(), name.data(), static_cast<ssize_t>(name.size()), value.data(),
-                            static_cast<ssize_t>(value.size()));
-    return headers;
+void add_header(rd_kafka_headers_t* headers, std::string_view name, std::string_view value) {
+    rd_kafka_header_add(headers, name.data(), static_cast<ssize_t>(name.size()), value.data(),
+                        static_cast<ssize_t>(value.size()));
+}
+
+// Of what its header weighs, which is more than the frame does.
+constexpr std::size_t kSchemaMarkBytesMax = 10 + schema_id_header.size() + 10;
+
+std::optional<std::uint32_t> schema_of(KafkaTopic topic, const KafkaConfig& config) {
+    if (!config.schemas) return std::nullopt;
+    if (topic == KafkaTopic::outcomes) return config.schemas->outcomes;
+    return topic == KafkaTopic::events ? config.schemas->events : config.schemas->dead_letters;
 }
 
 }  // namespace
@@ -77,6 +84,7 @@ KafkaProducer::KafkaProducer(KafkaTopic topic, const KafkaConfig& config, KafkaT
     : topic_(topic),
       topic_name_(name_of(topic, config)),
       role_(role_of(topic)),
+      schema_id_(schema_of(topic, config)),
       config_(config),
       topics_(topics),
       metrics_(metrics),
@@ -120,7 +128,8 @@ std::string KafkaProducer::obstacle(int partition) const {
 }
 
 std::size_t KafkaProducer::message_bytes_max() const {
-    return std::min(config_.message_bytes_max, topics_.message_bytes_max(topic_));
+    const std::size_t most = std::min(config_.message_bytes_max, topics_.message_bytes_max(topic_));
+    return schema_id_ ? most - std::min(most, kSchemaMarkBytesMax) : most;
 }
 
 void KafkaProducer::serve() {
@@ -173,7 +182,14 @@ void KafkaProducer::hand_over(std::uint64_t number, const Outgoing& outgoing, st
 }
 
 rd_kafka_resp_err_t KafkaProducer::enqueue(std::uint64_t number, int partition, const Message& message) {
-    Headers headers = headers_of(message);
+    Headers headers(rd_kafka_headers_new(message.headers.size() + 1));
+    for (const auto& [name, value] : message.headers)
+        if (!schema_id_ || name != schema_id_header) add_header(headers.get(), name, value);
+    // What is framed already is somebody else's, and names a schema of theirs.
+    const bool is_framed = schema_id_ && config_.schemas->mark == KafkaSchemas::Mark::frame;
+    const std::string framed =
+        is_framed && !has_schema_frame(message.value) ? with_schema_frame(*schema_id_, message.value) : std::string();
+    if (schema_id_ && !is_framed) add_header(headers.get(), schema_id_header, std::to_string(*schema_id_));
     rd_kafka_vu_t fields[7];
     fields[0].vtype = RD_KAFKA_VTYPE_TOPIC;
     fields[0].u.cstr = topic_name_.c_str();
@@ -184,7 +200,7 @@ rd_kafka_resp_err_t KafkaProducer::enqueue(std::uint64_t number, int partition, 
     fields[3].vtype = RD_KAFKA_VTYPE_OPAQUE;
     fields[3].u.ptr = reinterpret_cast<void*>(number);  // NOLINT(performance-no-int-to-ptr): comes back as it is
     fields[4] = bytes_field(RD_KAFKA_VTYPE_KEY, message.key);
-    fields[5] = bytes_field(RD_KAFKA_VTYPE_VALUE, message.value);
+    fields[5] = bytes_field(RD_KAFKA_VTYPE_VALUE, framed.empty() ? message.value : framed);
     fields[6].vtype = RD_KAFKA_VTYPE_HEADERS;
     fields[6].u.headers = headers.get();
     const KafkaErrorPtr error(rd_kafka_produceva(client_->get(), fields, std::size(fields)));

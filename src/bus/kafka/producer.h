@@ -13,6 +13,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <unordered_map>
@@ -73,6 +74,7 @@ private:
     const KafkaTopic topic_;
     const std::string topic_name_;
     const std::string role_;
+    const std::optional<std::uint32_t> schema_id_;
     const KafkaConfig& config_;
     KafkaTopics& topics_;
     Metrics& metrics_;

@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <array>
 
+#include "base/new_file.h"
 #include "base/uuid.h"
-#include "cli/new_file.h"
 #include "roles/exit_code.h"
 
 namespace ledgerline::cli {
@@ -175,7 +175,8 @@ Result<void> write_rejects(ImportFile& file, const FileCheck& check, const std::
         LEDGERLINE_CHECK(out.write(record.raw + '\n'));
         ++bad_line;
     }
-    return out.publish(overwrite ? NewFile::Existing::replace : NewFile::Existing::keep, overwrite_rejects_flag);
+    if (overwrite) return out.replace();
+    return out.keep_other(fmt::format("choose another name, or use {}", overwrite_rejects_flag));
 }
 
 }  // namespace ledgerline::cli

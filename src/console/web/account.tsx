@@ -2,6 +2,7 @@ import {useState} from "react";
 import {call} from "./api";
 import {useAction, useLoad, usePages} from "./load";
 import {Amount, Badge, ChangeButton, Dialog, Facts, Failure, Heading, Id, Metadata, PagedTable, Time} from "./parts";
+import {useMay} from "./places";
 import {linkTo} from "./route";
 import type {Account, Cents, Entry} from "./types";
 
@@ -52,6 +53,7 @@ export function AccountPage({id}: {id: string}) {
     const {data: account, error, reload} = useLoad<Account>(path);
     const entries = usePages<Entry>(`${path}/entries`, "entries", {});
     const [asks, setAsks] = useState(false);
+    const may = useMay();
     if (!account) return <><Heading>Account</Heading><Failure error={error}/></>;
     const close = () => setAsks(false);
     const amount = (cents: Cents) => <Amount cents={cents} currency={account.currency}/>;
@@ -66,9 +68,11 @@ export function AccountPage({id}: {id: string}) {
             ]}/>
             <Metadata value={account.metadata}/>
             <div className="actions">
-                <a className="button" href={linkTo("transactions", {account_id: account.id})}>Its transactions</a>
-                <a className="button" href={linkTo("holds", {account_id: account.id})}>Its holds</a>
-                <ChangeButton act={() => setAsks(true)} danger={account.status === "ACTIVE"}>
+                {may("transactions:read") && <>
+                    <a className="button" href={linkTo("transactions", {account_id: account.id})}>Its transactions</a>
+                    <a className="button" href={linkTo("holds", {account_id: account.id})}>Its holds</a>
+                </>}
+                <ChangeButton needs="accounts:write" act={() => setAsks(true)} danger={account.status === "ACTIVE"}>
                     {account.status === "ACTIVE" ? "Suspend …" : "Activate …"}
                 </ChangeButton>
             </div>

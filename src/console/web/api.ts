@@ -87,8 +87,10 @@ export async function call<T>(method: string, path: string, options: Options = {
 function note(refusal: Refusal) {
     if (refusal.status === 401 && session.get()?.key_id) {
         sessionEnded.set(true);
-        session.set({...session.get()!, key_id: undefined, token: undefined, may_change: undefined});
+        session.set({...session.get()!, key_id: undefined, token: undefined, may_change: undefined, scopes: undefined});
     }
+    // The first key was made: from now on one is needed.
+    if (refusal.status === 401 && session.get()?.needs_key === false) void loadSession().catch(() => undefined);
     if (refusal.passes && !trouble.get()) {
         trouble.set(refusal.message);
         lookAgain();

@@ -122,8 +122,8 @@ export function DeadLetterPage({id}: {id: string}) {
             ]}/>
             {parked && <div className="actions">
                 {letter.error_class !== "foreign" &&
-                    <ChangeButton act={() => setChoice("replay")}>Replay …</ChangeButton>}
-                <ChangeButton act={() => setChoice("discard")} danger>Discard …</ChangeButton>
+                    <ChangeButton needs="dead-letters:decide" act={() => setChoice("replay")}>Replay …</ChangeButton>}
+                <ChangeButton needs="dead-letters:decide" act={() => setChoice("discard")} danger>Discard …</ChangeButton>
             </div>}
             <Payload letter={letter}/>
             <Audit letter={letter}/>

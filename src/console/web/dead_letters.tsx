@@ -4,6 +4,7 @@ import {BulkDialog} from "./bulk_dialog";
 import {Filters, IdInput, Input} from "./filters";
 import {usePages} from "./load";
 import {Badge, ChangeButton, Choice, Heading, Id, PagedTable, Time} from "./parts";
+import {useMay} from "./places";
 import {linkTo, useRoute} from "./route";
 import type {DeadLetter} from "./types";
 
@@ -39,6 +40,7 @@ export function DeadLettersPage() {
     const filters = Object.fromEntries(NAMES.filter((name) => query[name]).map((name) => [name, query[name]]));
     const pages = usePages<DeadLetter>("v1/dead-letters", "dead_letters", {state, ...filters});
     const [choice, setChoice] = useState<Decision>();
+    const may = useMay();
     const close = () => {
         setChoice(undefined);
         pages.reload();
@@ -47,11 +49,15 @@ export function DeadLettersPage() {
         <>
             <Heading>Dead letters</Heading>
             <LetterFilters query={query}/>
-            <div className="actions">
-                <ChangeButton act={() => setChoice("replay")}>Replay all that match …</ChangeButton>
-                <ChangeButton act={() => setChoice("discard")} danger>Discard all that match …</ChangeButton>
+            {may("dead-letters:decide") && <div className="actions">
+                <ChangeButton needs="dead-letters:decide" act={() => setChoice("replay")}>
+                    Replay all that match …
+                </ChangeButton>
+                <ChangeButton needs="dead-letters:decide" act={() => setChoice("discard")} danger>
+                    Discard all that match …
+                </ChangeButton>
                 <span className="muted">Of those in state PARKED; what would happen is shown first.</span>
-            </div>
+            </div>}
             <PagedTable caption="Dead letters" pages={pages} empty="No dead letter matches."
                         id={(one) => one.id} columns={[
                 {name: "Letter", cell: (one) => <Id value={one.id} to="dead-letters"/>},

@@ -92,8 +92,8 @@ export function HoldsPage() {
     };
     const actions = (hold: Hold) => hold.state === "OPEN" && (
         <span className="row-actions">
-            <ChangeButton act={() => setAsked({hold, what: "capture"})}>Capture …</ChangeButton>
-            <ChangeButton act={() => setAsked({hold, what: "release"})} danger>Release …</ChangeButton>
+            <ChangeButton needs="holds:write" act={() => setAsked({hold, what: "capture"})}>Capture …</ChangeButton>
+            <ChangeButton needs="holds:write" act={() => setAsked({hold, what: "release"})} danger>Release …</ChangeButton>
         </span>
     );
     return (

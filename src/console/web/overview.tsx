@@ -3,7 +3,8 @@ import {SmallChart} from "./chart";
 import {age, waiting} from "./lanes";
 import {useLoad} from "./load";
 import {count} from "./money";
-import {Amount, Failure, Heading, Id, Table, Time} from "./parts";
+import {Amount, Failure, Heading, Id, PlaceLink, Table, Time} from "./parts";
+import {useMay} from "./places";
 import {linkTo} from "./route";
 import {why} from "./transactions";
 import type {Hold, Lane, LetterSummary, Stats, Transaction} from "./types";
@@ -73,7 +74,7 @@ function Card({name, value, note, to, tone}: {
 }) {
     return (
         <div className={`card ${tone ?? ""}`}>
-            <h2>{to === undefined ? name : <a href={linkTo(to)}>{name}</a>}</h2>
+            <h2>{to === undefined ? name : <PlaceLink to={to}>{name}</PlaceLink>}</h2>
             <p className="value">{value}</p>
             {note && <p className="muted">{note}</p>}
         </div>
@@ -186,7 +187,9 @@ function Charts({lanes, rates}: {lanes: Lane[]; rates: Rates}) {
 }
 
 export function OverviewPage() {
-    const {data, error} = useLoad<{lanes: Lane[]}>("v1/lanes", LOOK_MS);
+    const may = useMay();
+    const seesLanes = may("lanes:read"), seesTransactions = may("transactions:read");
+    const {data, error} = useLoad<{lanes: Lane[]}>(seesLanes ? "v1/lanes" : null, LOOK_MS);
     const {data: stats} = useLoad<Stats>("stats", LOOK_MS);
     const rates = useRates(data?.lanes, stats);
     const lanes = data?.lanes ?? [];
@@ -199,17 +202,20 @@ export function OverviewPage() {
             <Heading>Overview</Heading>
             <Failure error={error}/>
             <div className="cards">
-                <Card name="Accepted" value={`${count(last(rates.accepted))}/s`}
-                      note={`${count(last(rates.applied))}/s applied`}/>
-                <Card name="Waiting" to="lanes" value={data ? count(lag) : "…"} tone={halted > 0 ? "bad" : ""}
-                      note={halted > 0 ? `${halted} lanes are halted` : `oldest: ${age(oldest < 0 ? null : oldest)}`}/>
+                {seesLanes && <>
+                    <Card name="Accepted" value={`${count(last(rates.accepted))}/s`}
+                          note={`${count(last(rates.applied))}/s applied`}/>
+                    <Card name="Waiting" to="lanes" value={data ? count(lag) : "…"} tone={halted > 0 ? "bad" : ""}
+                          note={halted > 0 ? `${halted} lanes are halted`
+                              : `oldest: ${age(oldest < 0 ? null : oldest)}`}/>
+                </>}
                 <Card name="Refused" to="transactions?status=FAILED"
                       value={stats ? count(stats.counters.failed ?? 0) : "…"} note="by this process since it began"/>
-                <DeadLetters/>
-                <InFlight/>
+                {may("dead-letters:read") && <DeadLetters/>}
+                {seesTransactions && <InFlight/>}
             </div>
             {data && <Charts lanes={lanes} rates={rates}/>}
-            <Refusals/>
+            {seesTransactions && <Refusals/>}
         </>
     );
 }

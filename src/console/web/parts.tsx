@@ -3,6 +3,7 @@ import {ReactNode, useEffect, useId, useRef} from "react";
 import {Refusal, session} from "./api";
 import {Pages} from "./load";
 import {formatted} from "./money";
+import {Scope, scopeOf, useMay} from "./places";
 import {linkTo} from "./route";
 import {useStore} from "./store";
 import type {Cents} from "./types";
@@ -23,14 +24,20 @@ const SHORT_ID_CHARS = 13;
 export function Id({value, to}: {value: string | null; to?: string}) {
     if (!value) return <span className="muted">–</span>;
     const short = <code title={value}>{value.slice(0, SHORT_ID_CHARS)}…</code>;
-    return to ? <a href={linkTo(`${to}/${value}`)} aria-label={value}>{short}</a> : short;
+    return to ? <PlaceLink to={`${to}/${value}`} label={value}>{short}</PlaceLink> : short;
+}
+
+// Only the text where the session may not see that place.
+export function PlaceLink({to, label, children}: {to: string; label?: string; children: ReactNode}) {
+    const may = useMay();
+    return may(scopeOf(to)) ? <a href={linkTo(to)} aria-label={label}>{children}</a> : <>{children}</>;
 }
 
 const TONES: Record<string, string> = {
     ACTIVE: "good", PROCESSED: "good", OPEN: "good", CAPTURED: "good", REPLAYED: "good",
     PENDING: "busy", PROCESSING: "busy",
     SUSPENDED: "warn", PARKED: "warn", EXPIRED: "warn",
-    FAILED: "bad",
+    FAILED: "bad", REVOKED: "bad",
 };
 
 export function Badge({value}: {value: string}) {
@@ -160,9 +167,17 @@ export function Dialog({title, close, children}: {title: string; close(): void; 
 
 export const useMayChange = () => useStore(session)?.may_change === true;
 
-// What changes something. Without the switch at the top it cannot be pressed, and says why.
-export function ChangeButton({act, children, danger}: {act(): void; children: ReactNode; danger?: boolean}) {
+// What changes something. It is not there where the session's key does not have the scope; without the switch at the
+// top it cannot be pressed, and says why.
+export function ChangeButton({needs, act, children, danger}: {
+    needs: Scope;
+    act(): void;
+    children: ReactNode;
+    danger?: boolean;
+}) {
     const allowed = useMayChange();
+    const may = useMay();
+    if (!may(needs)) return null;
     return (
         <button type="button" className={danger ? "danger" : ""} disabled={!allowed} onClick={act}
                 title={allowed ? undefined : "Read-only: switch on “Allow changes” at the top first"}>

@@ -2,24 +2,23 @@
 import {Component, FormEvent, ReactNode, useState} from "react";
 import {AccountPage} from "./account";
 import {AccountsPage} from "./accounts";
+import {AuditPage} from "./audit";
 import {logIn, logOut, session, sessionEnded, setChanges, trouble} from "./api";
 import {DeadLetterPage} from "./dead_letter";
 import {DeadLettersPage} from "./dead_letters";
 import {HoldsPage} from "./holds";
+import {KeysPage} from "./keys";
 import {LanesPage} from "./lanes";
 import {useAction} from "./load";
+import {MadeKeyBox} from "./made_key";
 import {OverviewPage} from "./overview";
 import {Failure, Field, Heading} from "./parts";
+import {PLACES, scopeOf, useMay, useMayChangeAnything} from "./places";
 import {linkTo, useRoute} from "./route";
 import {useStore} from "./store";
 import {chooseTheme, Theme, theme} from "./theme";
 import {TransactionPage} from "./transaction";
 import {TransactionsPage} from "./transactions";
-
-const PLACES: [string, string][] = [
-    ["", "Overview"], ["accounts", "Accounts"], ["transactions", "Transactions"], ["holds", "Holds"],
-    ["dead-letters", "Dead letters"], ["lanes", "Lanes"],
-];
 
 // A fault of ours in one page leaves the way to the others.
 class Guard extends Component<{children: ReactNode}, {failed: boolean}> {
@@ -40,6 +39,10 @@ class Guard extends Component<{children: ReactNode}, {failed: boolean}> {
 
 function Page() {
     const {path: [place = "", id]} = useRoute();
+    const may = useMay();
+    const scope = scopeOf(place);
+    if (!may(scope))
+        return <><Heading>Not for this key</Heading><p>This page needs a key with the scope <code>{scope}</code>.</p></>;
     switch (place) {
     case "": return <OverviewPage/>;
     case "accounts": return id ? <AccountPage key={id} id={id}/> : <AccountsPage/>;
@@ -47,6 +50,8 @@ function Page() {
     case "holds": return <HoldsPage/>;
     case "dead-letters": return id ? <DeadLetterPage key={id} id={id}/> : <DeadLettersPage/>;
     case "lanes": return <LanesPage/>;
+    case "keys": return <KeysPage/>;
+    case "audit": return <AuditPage/>;
     default: return <><Heading>No such page</Heading><p><a href={linkTo("")}>To the overview</a></p></>;
     }
 }
@@ -69,6 +74,7 @@ function ChangesSwitch() {
     const now = useStore(session)!;
     const {busy, error, run} = useAction(setChanges);
     const allowed = now.may_change === true;
+    if (!useMayChangeAnything()) return <span className="badge plain">read-only</span>;
     return (
         <>
             <button type="button" role="switch" aria-checked={allowed} className="switch" disabled={busy}
@@ -116,7 +122,7 @@ function LogIn() {
             {ended && <p role="status">The session has ended. Log in again.</p>}
             <form onSubmit={submit}>
                 <Field label="API key"
-                       hint="One of the server's --api-keys-file. It is sent once, for a session of 8 hours.">
+                       hint="It is sent once, for a session of 8 hours, which may do what the key may do.">
                     {(id) => <input id={id} type="password" autoComplete="current-password" required value={key}
                                     pattern="\s*[!-~]+\s*" title="Visible ASCII characters only"
                                     onChange={(event) => setKey(event.target.value)}/>}
@@ -137,6 +143,17 @@ function Trouble() {
     );
 }
 
+function Places({here}: {here: string}) {
+    const may = useMay();
+    return (
+        <nav aria-label="Pages">
+            {PLACES.filter((place) => may(place.scope)).map(({path, name}) => (
+                <a key={path} href={linkTo(path)} aria-current={path === here ? "page" : undefined}>{name}</a>
+            ))}
+        </nav>
+    );
+}
+
 export function Shell() {
     const now = useStore(session);
     const {path: [place = ""]} = useRoute();
@@ -151,14 +168,11 @@ export function Shell() {
                 <a className="brand" href={linkTo("")}>
                     <img src="console/icon.svg" alt="" width="24" height="24"/>Ledgerline
                 </a>
-                {inside && <nav aria-label="Pages">
-                    {PLACES.map(([path, name]) => (
-                        <a key={path} href={linkTo(path)} aria-current={path === place ? "page" : undefined}>{name}</a>
-                    ))}
-                </nav>}
+                {inside && <Places here={place}/>}
                 <div className="tools">{inside && <SessionBar/>}<ThemeChoice/></div>
             </header>
             <Trouble/>
+            <MadeKeyBox/>
             {now === null ? <main id="page"><p className="muted">Connecting …</p></main>
                 : inside ? <main id="page"><Guard key={place}><Page/></Guard></main> : <LogIn/>}
             {now && <footer>Ledgerline {now.version}. Times are in UTC.</footer>}

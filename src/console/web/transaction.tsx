@@ -1,8 +1,7 @@
 import {ReactNode, useState} from "react";
 import {useLoad} from "./load";
-import {Amount, Badge, ChangeButton, Facts, Failure, Heading, Id, Metadata, Table, Time} from "./parts";
+import {Amount, Badge, ChangeButton, Facts, Failure, Heading, Id, Metadata, PlaceLink, Table, Time} from "./parts";
 import {isReversible, ReverseDialog} from "./reverse_dialog";
-import {linkTo} from "./route";
 import type {Leg, Trace, TracedEvent, Transaction} from "./types";
 import {Input} from "./filters";
 
@@ -55,7 +54,7 @@ function stepsOf(event: TracedEvent, {currency, type}: Transaction, template: st
     if (letter)
         steps.push({
             at: letter.last_failed_at, name: "Parked as a dead letter", tone: "warn",
-            more: <><a href={linkTo(`dead-letters/${letter.id}`)}>{letter.error_code}</a>{" "}
+            more: <><PlaceLink to={`dead-letters/${letter.id}`}>{letter.error_code}</PlaceLink>{" "}
                 after {letter.attempts} attempts: {letter.error_message}{" "}
                 <Badge value={letter.state}/>{letter.decided_by && <> by {letter.decided_by}</>}</>,
         });
@@ -129,7 +128,7 @@ function Reverse({one, done}: {one: Transaction; done(): void}) {
         <>
             {isReversible(one) && (
                 <div className="actions">
-                    <ChangeButton act={() => setAsks(true)} danger>Reverse …</ChangeButton>
+                    <ChangeButton needs="transactions:write" act={() => setAsks(true)} danger>Reverse …</ChangeButton>
                 </div>
             )}
             <p role="status" className="said">

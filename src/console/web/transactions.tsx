@@ -1,7 +1,7 @@
 import {FormEvent, useState} from "react";
 import {Filters, IdInput} from "./filters";
 import {usePages} from "./load";
-import {Badge, Choice, Heading, Id, PagedTable, Time} from "./parts";
+import {Badge, Choice, Heading, Id, PagedTable, PlaceLink, Time} from "./parts";
 import {go, linkTo, useRoute} from "./route";
 import type {Transaction} from "./types";
 
@@ -22,7 +22,7 @@ function OpenById() {
 }
 
 export function why({failure_code, dead_letter_id}: Transaction) {
-    if (dead_letter_id) return <a href={linkTo(`dead-letters/${dead_letter_id}`)}>dead letter</a>;
+    if (dead_letter_id) return <PlaceLink to={`dead-letters/${dead_letter_id}`}>dead letter</PlaceLink>;
     return failure_code ? <code>{failure_code}</code> : <span className="muted">–</span>;
 }
 

@@ -29,6 +29,7 @@ public:
         std::string key_id;
         std::chrono::sys_seconds expires_at;
         bool may_change = false;
+        Scopes scopes;       // those of its key
         std::string cookie;  // its value
         std::string token;   // what a change must send as X-CSRF-Token
     };

@@ -13,7 +13,7 @@
 #include "base/descriptor.h"
 #include "base/result.h"
 
-namespace ledgerline::cli {
+namespace ledgerline {
 
 class NewFile {
 public:
@@ -30,15 +30,17 @@ public:
     // Error "no_space" (retry): it cannot be written, and has been given up.
     Result<void> write(std::string_view text);
 
-    enum class Existing { keep, replace };
-    // Gives it its name. An existing file with the same content is kept; a different one is an error (bad_usage) that
-    // names the flag, or is replaced. Call once.
-    Result<void> publish(Existing existing, std::string_view overwrite_flag);
+    // Gives it its name, whatever has that name now. Call this or keep_other, once.
+    Result<void> replace();
+    // Gives it its name, or keeps a file there that has the same content. Error bad_usage: a different one is there; the
+    // message ends with advice.
+    Result<void> keep_other(std::string_view advice);
 
 private:
     NewFile(std::string path, std::string temporary, Descriptor file);
     Result<void> flush();
-    Result<void> rename_to_path(Existing existing, std::string_view overwrite_flag);
+    Result<void> finish();
+    void sync_name();
 
     std::string path_;
     std::string temporary_;  // empty once it is removed
@@ -46,4 +48,4 @@ private:
     std::string buffer_;
 };
 
-}  // namespace ledgerline::cli
+}  // namespace ledgerline

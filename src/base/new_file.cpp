@@ -1,4 +1,4 @@
-#include "cli/new_file.h"
+#include "base/new_file.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -14,9 +14,7 @@
 #include <iterator>
 #include <system_error>
 
-#include "roles/exit_code.h"
-
-namespace ledgerline::cli {
+namespace ledgerline {
 namespace {
 
 constexpr mode_t kOwnerOnly = 0600;
@@ -26,7 +24,7 @@ constexpr std::size_t kBufferBytes = 64 * 1024;
 std::string text_of(int error) { return std::generic_category().message(error); }
 
 std::unexpected<Error> refused(const std::string& path, const std::string& why) {
-    return failure(Disposition::refuse, std::string(roles::bad_usage), fmt::format("cannot write {}: {}", path, why));
+    return failure(Disposition::refuse, "bad_usage", fmt::format("cannot write {}: {}", path, why));
 }
 
 std::unexpected<Error> no_space(const std::string& path, int error) {
@@ -65,8 +63,7 @@ bool rename_if_free(const std::string& from, const std::string& to) {
 Result<std::optional<NewFile>> NewFile::for_secret(const std::string& path, std::string_view flag) {
     if (path.empty()) return std::nullopt;
     if (access(path.c_str(), F_OK) == 0)
-        return failure(Disposition::refuse, std::string(roles::bad_usage),
-                       fmt::format("{} {}: exists already", flag, path));
+        return failure(Disposition::refuse, "bad_usage", fmt::format("{} {}: exists already", flag, path));
     LEDGERLINE_TRY(NewFile file, create(path, kOwnerOnly));
     return std::optional(std::move(file));
 }
@@ -115,27 +112,37 @@ Result<void> NewFile::flush() {
     return {};
 }
 
-Result<void> NewFile::publish(Existing existing, std::string_view overwrite_flag) {
+// All of it is on disk.
+Result<void> NewFile::finish() {
     LEDGERLINE_CHECK(flush());
     if (fsync(file_.number()) != 0) return no_space(path_, errno);
     file_.close();
-    if (same_content(path_, temporary_)) return {};
-    LEDGERLINE_CHECK(rename_to_path(existing, overwrite_flag));
-    temporary_.clear();
-    // The name must be as durable as the content.
-    const Descriptor directory(open(directory_of(path_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (directory.is_open()) fsync(directory.number());
     return {};
 }
 
-Result<void> NewFile::rename_to_path(Existing existing, std::string_view overwrite_flag) {
-    if (existing == Existing::replace) {
-        if (rename(temporary_.c_str(), path_.c_str()) != 0) return refused(path_, text_of(errno));
-        return {};
-    }
-    if (rename_if_free(temporary_, path_)) return {};
-    if (errno != EEXIST) return refused(path_, text_of(errno));
-    return refused(path_, fmt::format("it already exists: choose another name, or use {}", overwrite_flag));
+// The name must be as durable as the content.
+void NewFile::sync_name() {
+    temporary_.clear();
+    const Descriptor directory(open(directory_of(path_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (directory.is_open()) fsync(directory.number());
 }
 
-}  // namespace ledgerline::cli
+Result<void> NewFile::replace() {
+    LEDGERLINE_CHECK(finish());
+    if (rename(temporary_.c_str(), path_.c_str()) != 0) return refused(path_, text_of(errno));
+    sync_name();
+    return {};
+}
+
+Result<void> NewFile::keep_other(std::string_view advice) {
+    LEDGERLINE_CHECK(finish());
+    if (same_content(path_, temporary_)) return {};
+    if (!rename_if_free(temporary_, path_)) {
+        if (errno != EEXIST) return refused(path_, text_of(errno));
+        return refused(path_, fmt::format("it already exists: {}", advice));
+    }
+    sync_name();
+    return {};
+}
+
+}  // namespace ledgerline

@@ -73,7 +73,9 @@ const Role kRoles[] = {
     {"ledgerline_api", api_runs, {"INSERT audit", "UPDATE audit_chains", "SELECT audit_chains"}},
     {"ledgerline_publisher", publisher_runs},
     {"ledgerline_worker", worker_runs},
-    {"ledgerline_notifier", notifier_runs, {"INSERT audit", "UPDATE audit_chains", "SELECT audit_chains"}},
+    {"ledgerline_notifier",
+     notifier_runs,
+     {"INSERT audit", "UPDATE audit_chains", "SELECT audit_chains", "SELECT accepted", "SELECT places"}},
     {"ledgerline_reader", reader_runs},
 };
 

@@ -99,7 +99,7 @@ bench: bootstrap ## Measure speed against pgbench's TPC-B on the same cluster (A
 bench-webhooks: bootstrap ## 1,000 events a second to one webhook, beside one that is silent and one that is down
 	@cmake --preset release
 	@cmake --build --preset release --target ledgerline
-	@bench/webhooks.py build/release/src/cli/ledgerline $(ARGS)
+	@bench/webhooks.py build/release/ledgerline $(ARGS)
 
 bench-big: bootstrap ## The same before and after 10 million rows are added; lists and verify on them (about 30 GB under /var/tmp)
 	@cmake --preset release >/dev/null

@@ -370,7 +370,7 @@ class Actions(console.ConsoleTest):
         return self.ledger.call("GET", "/v1/accounts", headers={"X-API-Key": key})[0] == 200
 
     def secret(self):
-        return self.browser.run("return document.querySelector('.made-key code')?.innerText")
+        return self.browser.run("return document.querySelector('.secret code')?.innerText")
 
     def test_a_key_is_made_rotated_and_revoked(self):
         self.enter("keys", "Who may call")
@@ -604,7 +604,7 @@ class First(console.ConsoleTest):
         self.browser.press("//label[normalize-space()='admin']/input")
         self.browser.button("Create", "//dialog")
         self.browser.see("The secret of first is shown only now.", "API key")
-        self.log_in(self.browser.run("return document.querySelector('.made-key code').innerText"))
+        self.log_in(self.browser.run("return document.querySelector('.secret code').innerText"))
         self.browser.see("first", "Log out")
 
 

@@ -213,6 +213,18 @@ void declare_outcomes(Command& command, roles::OutcomeSettings& options) {
         options.from, {"start", "latest", "off"});
 }
 
+void declare_webhooks_allowed(Command& command, roles::WebhookSettings& options) {
+    command.parsed({"--webhook-allow", "CIDR,...",
+                    "Networks that webhooks may be sent to although they are not public, such as 10.0.0.0/8, also "
+                    "without https; others only at public addresses by https"},
+                   "none", [&options](const std::string& value) {
+                       auto networks = parse_networks(value);
+                       if (!networks) return "addresses or networks, such as 10.0.0.7,192.168.0.0/16,fd00::/8";
+                       options.allowed = *std::move(networks);
+                       return "";
+                   });
+}
+
 void declare_timeouts(Command& command, roles::TimeoutSettings& options, bool has_loops) {
     command.option({"--startup-timeout", "TIME", "How long the database may take to answer for the first time"},
                    options.startup, kTimeoutMin, kTimeoutMax);

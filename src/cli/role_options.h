@@ -40,6 +40,8 @@ void declare_apply(Command& command, roles::ApplySettings& options);
 
 void declare_outcomes(Command& command, roles::OutcomeSettings& options);
 
+void declare_webhooks_allowed(Command& command, roles::WebhookSettings& options);
+
 // With the stall timeout only for roles that have loops.
 void declare_timeouts(Command& command, roles::TimeoutSettings& options, bool has_loops);
 

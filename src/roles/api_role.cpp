@@ -25,9 +25,12 @@ Result<void> run(RoleProcess& process, const ApiSettings& options, const Admissi
         dependencies.push_back(kafka->dependency(false));
     }
     Wakeup publishers_poll_by_themselves;
-    LEDGERLINE_CHECK(server.start(
-        {.database_url = options.database_url, .dependencies = std::move(dependencies), .alive = {}, .hand_over = {}},
-        publishers_poll_by_themselves));
+    LEDGERLINE_CHECK(server.start({.database_url = options.database_url,
+                                   .dependencies = std::move(dependencies),
+                                   .alive = {},
+                                   .hand_over = {},
+                                   .webhook_destinations = notify::Destinations(options.webhooks.allowed)},
+                                  publishers_poll_by_themselves));
     return run_services(process, server, {});
 }
 

@@ -72,6 +72,7 @@ Result<void> ApiServer::start(ApiServerConfig config, Wakeup& publisher_wakeup) 
     api.stages = std::move(config.stages);
     api.dependencies = std::move(config.dependencies);
     api.alive = std::move(config.alive);
+    api.webhook_destinations = std::move(config.webhook_destinations);
     api.intake.hand_over = std::move(config.hand_over);
     api_ =
         std::make_unique<api::Api>(api, listener_->keys(), publisher_wakeup, process_.on_fatal(), process_.context());

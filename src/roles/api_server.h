@@ -8,6 +8,7 @@
 #include "api/api.h"
 #include "console/endpoints.h"
 #include "http/server/listener.h"
+#include "notify/destinations.h"
 #include "roles/api_keys.h"
 #include "roles/certificates.h"
 #include "roles/lifecycle.h"
@@ -22,6 +23,7 @@ struct ApiServerConfig {
     std::vector<health::Dependency> dependencies;                           // in addition to the database
     std::function<bool()> alive;                                            // as in http::HealthConfig
     std::function<void(std::vector<Event>)> hand_over;                      // as in intake::IntakeConfig
+    notify::Destinations webhook_destinations = notify::Destinations();     // as in ApiConfig
 };
 
 class ApiServer final : public Server {

@@ -62,6 +62,11 @@ struct ApplySettings {
     std::int64_t unknown_attempts_max = 5;  // for an event that fails for an unknown reason, before it is parked
 };
 
+// Where webhooks may be sent besides public addresses, by https.
+struct WebhookSettings {
+    std::vector<http::Network> allowed = {};
+};
+
 // The topic of outcomes.
 struct OutcomeSettings {
     std::string from =
@@ -105,6 +110,7 @@ void configure_log(const LogSettings& settings, const std::string& role);
 inline constexpr std::uint16_t api_port = 8080;
 inline constexpr std::uint16_t worker_port = 8081;
 inline constexpr std::uint16_t publisher_port = 8082;
+inline constexpr std::uint16_t notifier_port = 8083;
 
 struct UpSettings {
     std::string data_dir = "ledgerline-data";
@@ -116,6 +122,7 @@ struct UpSettings {
     bus::KafkaConfig kafka;  // without brokers: the in-process bus
     SchemaRegistrySettings schemas;
     OutcomeSettings outcomes;
+    WebhookSettings webhooks;
     ApplySettings apply;
     TimeoutSettings timeouts;
     RightsSettings rights;
@@ -129,6 +136,7 @@ struct ApiSettings {
     TlsSettings tls;
     AssetSettings assets;
     bus::KafkaConfig kafka;  // without brokers: Kafka's state is not reported
+    WebhookSettings webhooks;
     TimeoutSettings timeouts;
     RightsSettings rights;
     LogSettings log;
@@ -140,6 +148,15 @@ struct PublisherSettings {
     bus::KafkaConfig kafka;
     SchemaRegistrySettings schemas;
     OutcomeSettings outcomes;
+    TimeoutSettings timeouts;
+    RightsSettings rights;
+    LogSettings log;
+};
+
+struct NotifierSettings {
+    std::string database_url;
+    ListenSettings listen{.port = notifier_port};
+    WebhookSettings webhooks;
     TimeoutSettings timeouts;
     RightsSettings rights;
     LogSettings log;

@@ -197,8 +197,9 @@ WebhookEndpoints::Answer WebhookEndpoints::ping(http::Request& request) {
     if (!order) co_return http::to_response(order.error());
     const Uuid new_id = context_.ids.next();
     const WallTime now = context_.clock.wall_now();
-    const auto asked = co_await database_.run(
-        request.trace, [&](db::Connection& connection) { return ping_webhook(connection, order->id, new_id, now); });
+    const auto asked = co_await database_.run(request.trace, [&](db::Connection& connection) {
+        return ping_webhook(connection, order->id, new_id, now, order->author);
+    });
     co_return asked_response(asked, webhook_not_found);
 }
 
@@ -246,7 +247,7 @@ WebhookEndpoints::Answer WebhookEndpoints::send_again(http::Request& request) {
     if (!delivery_id) co_return http::to_response(delivery_id.error());
     const Uuid new_id = context_.ids.next();
     const auto asked = co_await database_.run(request.trace, [&](db::Connection& connection) {
-        return send_delivery_again(connection, order->id, *delivery_id, new_id);
+        return send_delivery_again(connection, order->id, *delivery_id, new_id, order->author);
     });
     co_return asked_response(asked, delivery_not_found);
 }

@@ -54,14 +54,17 @@ Result<ChangedWebhook> change(db::Connection& connection, const Uuid& id, const 
 
 // The same for a delivery that is asked for.
 template <class Query>
-Result<ChangedDelivery> ask_for(db::Connection& connection, const Query& query, const sql::WebhooksDelivery& read) {
+Result<ChangedDelivery> ask_for(db::Connection& connection, const Query& query, const sql::WebhooksDelivery& read,
+                                std::string_view action, const WebhookAuthor& author) {
     LEDGERLINE_TRY(const auto results, connection.pipeline({{db::begin, {}}, sql::WebhooksLock{}, query}));
     const auto rows = db::rows_of<Query>(results[2]);
     if (rows.empty() || rows.front().obstacle) {
         connection.rollback();
         return ChangedDelivery{rows.empty() ? "" : *rows.front().obstacle, std::nullopt};
     }
-    LEDGERLINE_TRY(auto record, commit_and_read(connection, sql::DbSessionDurableMark{}, read));
+    const auto audit = audit_of(read.webhook_id, action, author, std::nullopt);
+    const db::Call first = rows.front().made ? db::Call(audit) : db::Call(sql::DbSessionDurableMark{});
+    LEDGERLINE_TRY(auto record, commit_and_read(connection, first, read));
     return ChangedDelivery{"", std::move(record)};
 }
 
@@ -146,21 +149,19 @@ Result<ChangedWebhook> rotate_webhook(db::Connection& connection, const Uuid& id
     return change(connection, id, query, "webhook_rotated", author);
 }
 
-Result<ChangedDelivery> ping_webhook(db::Connection& connection, const Uuid& id, const Uuid& new_id, WallTime now) {
+Result<ChangedDelivery> ping_webhook(db::Connection& connection, const Uuid& id, const Uuid& new_id, WallTime now,
+                                     const WebhookAuthor& author) {
     const std::string body = ping_body(id, new_id, now);
-    return ask_for(
-        connection,
-        sql::WebhooksPing{.webhook_id = id, .new_id = new_id, .body = body, .requested_max = requested_deliveries_max},
-        {.webhook_id = id, .id = new_id});
+    const sql::WebhooksPing query{
+        .webhook_id = id, .new_id = new_id, .body = body, .requested_max = requested_deliveries_max};
+    return ask_for(connection, query, {.webhook_id = id, .id = new_id}, "webhook_pinged", author);
 }
 
 Result<ChangedDelivery> send_delivery_again(db::Connection& connection, const Uuid& id, const Uuid& delivery_id,
-                                            const Uuid& new_id) {
-    return ask_for(
-        connection,
-        sql::WebhooksSendAgain{
-            .webhook_id = id, .id = delivery_id, .new_id = new_id, .requested_max = requested_deliveries_max},
-        {.webhook_id = id, .id = new_id});
+                                            const Uuid& new_id, const WebhookAuthor& author) {
+    const sql::WebhooksSendAgain query{
+        .webhook_id = id, .id = delivery_id, .new_id = new_id, .requested_max = requested_deliveries_max};
+    return ask_for(connection, query, {.webhook_id = id, .id = new_id}, "webhook_resent", author);
 }
 
 }  // namespace ledgerline::api

@@ -53,8 +53,9 @@ Result<ChangedWebhook> rotate_webhook(db::Connection& connection, const Uuid& id
 
 // What is sent when an operator asks for it, as a delivery with the id new_id. Obstacles: webhook_disabled,
 // too_many_deliveries; to send one again also delivery_pending.
-Result<ChangedDelivery> ping_webhook(db::Connection& connection, const Uuid& id, const Uuid& new_id, WallTime now);
+Result<ChangedDelivery> ping_webhook(db::Connection& connection, const Uuid& id, const Uuid& new_id, WallTime now,
+                                     const WebhookAuthor& author);
 Result<ChangedDelivery> send_delivery_again(db::Connection& connection, const Uuid& id, const Uuid& delivery_id,
-                                            const Uuid& new_id);
+                                            const Uuid& new_id, const WebhookAuthor& author);
 
 }  // namespace ledgerline::api

@@ -40,6 +40,9 @@ TEST_F(Webhooks, CommandsMakeTestAndSendAgain) {
     EXPECT_EQ(again.code, 0) << again.out << again.err;
     EXPECT_EQ(receiver.taken().at(2).id(), receiver.taken().at(1).id());
     EXPECT_EQ(receiver.taken().at(2).body, receiver.taken().at(1).body);
+    const Answer audit = server().get("/v1/audit?subject=" + id);
+    EXPECT_EQ(audit.at("audit.0.action"), "webhook_resent");
+    EXPECT_EQ(audit.at("audit.1.action"), "webhook_pinged");
     EXPECT_EQ(command({"update", id, "--all-accounts", "--disable"}).at("status"), "DISABLED");
     EXPECT_EQ(command({"test", id}).code, roles::exit_refused);
     EXPECT_EQ(command({"show", id}).at("account_ids.0"), "missing");

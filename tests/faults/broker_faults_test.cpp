@@ -48,6 +48,8 @@ TEST_F(BrokerFaults, KilledAndRestartedUnderLoad) {
         pause(random_between(0, 1500));
         stack().broker().kill();
         pause(random_between(0, 3000));
+        // What it has handed to its client is gone with it.
+        restart(pick(stack().all("publisher")));
         stack().broker().start();
         expect_flow(fmt::format("round {}: broker killed and restarted", round));
     }

@@ -1,6 +1,6 @@
 # Short names for common tasks. Each target works for root and for an ordinary user.
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap build test fuzz test-faults test-console test-observe test-package test-image test-deploy test-clients install package demo stop drill-restore kafka kafka-stop stack stack-down seed e2e bench bench-big up down lint fmt clean
+.PHONY: help bootstrap build test fuzz test-faults test-console test-observe test-package test-image test-deploy test-clients install package demo stop drill-restore drill-upgrade kafka kafka-stop stack stack-down seed e2e bench bench-big bench-webhooks up down lint fmt clean
 
 PRESET ?= release
 ARGS ?=
@@ -47,6 +47,11 @@ test-observe: build ## Test dashboards and alerts on a live Prometheus, traces o
 
 drill-restore: build ## Lose the database and restore it to a moment, with Kafka ahead of it (about 2 minutes)
 	@scripts/drill-restore
+
+drill-upgrade: build ## Upgrade under load to later versions, compatible and not, and back (about 4 minutes)
+	@cmake --build --preset $(PRESET) --target ledgerline_compatible ledgerline_incompatible
+	@scripts/drill-upgrade
+
 test-package: package ## Install the package in a bare Debian 12 and run it there (about 6 minutes; needs root)
 	@scripts/test-package
 
@@ -95,6 +100,11 @@ bench: bootstrap ## Measure speed against pgbench's TPC-B on the same cluster (A
 	@cmake --preset release >/dev/null
 	@cmake --build --preset release --target ledgerline ledgerline_bench
 	@scripts/bench $(ARGS)
+
+bench-webhooks: bootstrap ## 1,000 events a second to one webhook, beside one that is silent and one that is down
+	@cmake --preset release
+	@cmake --build --preset release --target ledgerline
+	@bench/webhooks.py build/release/ledgerline $(ARGS)
 
 bench-big: bootstrap ## The same before and after 10 million rows are added; lists and verify on them (about 30 GB under /var/tmp)
 	@cmake --preset release >/dev/null

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Embeds the SQL of the project: embed_sql.py SQL_DIR OUTPUT_DIR
+"""Embeds the SQL of the project: embed_sql.py SQL_DIR OUTPUT_DIR [LATER_MIGRATION...]
 
 Writes queries.h, all_queries.h and migrations.h. A file that did not change is left alone, so that nothing is compiled
 again for it. sql/README.md says how queries and migrations are written; what breaks its rules ends here, with the file
@@ -188,7 +188,8 @@ def queries(paths):
     return out, names
 
 
-def migrations(paths):
+def migrations(paths, later):
+    """later: files of versions to come, for tests: numbered after the others, compatible from "here" or "before"."""
     text = ""
     for path in paths:
         named = re.fullmatch(r"([0-9]{4})_[a-z0-9_]+", path.stem)
@@ -199,6 +200,10 @@ def migrations(paths):
         if not compatible:
             raise Wrong(f"{path}: '-- compatible-from: N' is missing: the oldest schema level whose binaries work with it")
         text += f'    {{{int(named[1])}, "{path.stem}", {compatible[1]}, R"sql({sql})sql"}},\n'
+    for level, path in enumerate(later, len(paths) + 1):
+        sql = path.read_text().replace("from: here\n", f"from: {level}\n").replace("from: before\n", f"from: {level - 1}\n")
+        compatible = re.search(r"-- compatible-from: ([0-9]+)\n", sql)[1]
+        text += f'    {{{level}, "{level:04}_{path.stem}", {compatible}, R"sql({sql})sql"}},\n'
     return text
 
 
@@ -208,7 +213,7 @@ def write(path, text):
         path.write_text(text)
 
 
-def main(source, output):
+def main(source, output, later):
     output.mkdir(parents=True, exist_ok=True)
     out, names = queries(sorted((source / "queries").glob("*.sql")))
     write(output / "queries.h",
@@ -219,11 +224,11 @@ def main(source, output):
           f"// Every query with what its file declares, for tests.\ninline const db::DeclaredQuery all_queries[] = {{\n{entries}}};\n}}\n")
     write(output / "migrations.h",
           '#include "db/migrations.h"\nnamespace ledgerline::sql {\n'
-          f"inline constexpr db::Migration migrations[] = {{\n{migrations(sorted((source / 'migrations').glob('*.sql')))}}};\n}}\n")
+          f"inline constexpr db::Migration migrations[] = {{\n{migrations(sorted((source / 'migrations').glob('*.sql')), later)}}};\n}}\n")
 
 
 if __name__ == "__main__":
     try:
-        main(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]))
+        main(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), [pathlib.Path(path) for path in sys.argv[3:]])
     except Wrong as wrong:
         sys.exit(str(wrong))

@@ -87,6 +87,10 @@ def progress_of(database):
             "page_images": int(row[4])}
 
 
+def size_of(database):
+    return int(database.value("SELECT pg_database_size(current_database())"))
+
+
 class Ladder:
     """Runs loads against one server."""
 
@@ -154,6 +158,7 @@ class Ladder:
         if offered:
             arguments += ["--rate", f"{offered:.1f}"]
         applied_before = progress_of(self._server.database)["applied"]
+        size_before = size_of(self._server.database)
         self._inspector.forget_statements()
         with self._beside(rung.beside):
             result, begin, end = self._load(arguments)
@@ -185,6 +190,7 @@ class Ladder:
         measured["wal_bytes_by_table"] = {name: share * measured["wal_bytes"] for name, share in shares.items()}
         # From the first payment to the last.
         settled = max((applied_after - applied_before) / rung.places, 1)
+        measured["disk_bytes"] = (size_of(self._server.database) - size_before) / settled
         measured["statements"] = [{"text": text, "calls": calls, "us": micros / settled}
                                   for text, calls, micros in self._inspector.slowest_statements(self._server.database)]
         measured["faults"] = faults_of(measured, (applied_after - applied_before) / rung.places)

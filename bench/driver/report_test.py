@@ -21,7 +21,7 @@ def measured(rate, **more):
     result = {"latency_ms": latency, "accepted": 100, "refused": 0, "unsettled": 0, "unknown": 0, "broken": 0, "unsent": 0,
               "statuses": {"201": 100}}
     return {"applied_per_second": rate, "postgres_cpu_us": 20.0, "ledgerline_cpu_us": 10.0, "generator_cpu_us": 5.0, "wal_bytes": 800.0,
-            "lag_events": 0, "lag_seconds": 0.0, "others_cpu_share": 0.01, "p50_ms": 1.0, "p99_ms": 3.0, "generator": {**result, **more}}
+            "disk_bytes": 600.0, "lag_events": 0, "lag_seconds": 0.0, "others_cpu_share": 0.01, "p50_ms": 1.0, "p99_ms": 3.0, "generator": {**result, **more}}
 
 
 class Judging(unittest.TestCase):
@@ -42,6 +42,13 @@ class Judging(unittest.TestCase):
     def test_a_slow_yardstick_makes_a_run_void(self):
         self.assertTrue(report.is_void(FLOORS, 2999.9))
         self.assertFalse(report.is_void(FLOORS, 3000))
+
+    def test_the_documented_sizes_are_what_a_run_must_keep(self):
+        floors = json.loads((pathlib.Path(__file__).parents[1] / "floors.json").read_text())
+        page = (ROOT / "docs/operations.md").read_text()
+        for row, rungs in (("a payment on one account", ("single-256", "batch-100")), ("a transfer between two", ("transfer-100",))):
+            for rung in rungs:
+                self.assertIn(f"| {row} | {floors[rung]['disk_bytes_max']:,} B | {floors[rung]['wal_bytes_max']:,} B |", page)
 
     def test_every_floor_names_a_rung_and_a_figure(self):
         floors = json.loads((pathlib.Path(__file__).parents[1] / "floors.json").read_text())

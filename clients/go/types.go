@@ -6,6 +6,8 @@ type Reasons = map[string]string
 
 type Scope = string
 
+type WebhookEventType = string
+
 type ProblemCode = string
 
 type Account struct {
@@ -593,6 +595,88 @@ type KeyPage struct {
 	Limit      int64   `json:"limit"`
 	NextCursor *string `json:"next_cursor"`
 	HasMore    bool    `json:"has_more"`
+}
+
+type NewWebhook struct {
+	URL         string             `json:"url"`
+	Events      []WebhookEventType `json:"events,omitempty"`
+	AccountIDs  []string           `json:"account_ids,omitempty"`
+	Description *string            `json:"description,omitempty"`
+}
+
+type WebhookChange struct {
+	URL         *string            `json:"url,omitempty"`
+	Events      []WebhookEventType `json:"events,omitempty"`
+	AccountIDs  []string           `json:"account_ids,omitempty"`
+	Description *string            `json:"description,omitempty"`
+	Status      *string            `json:"status,omitempty"`
+}
+
+type Webhook struct {
+	ID                   string             `json:"id"`
+	URL                  string             `json:"url"`
+	Description          *string            `json:"description"`
+	Events               []WebhookEventType `json:"events"`
+	AccountIDs           []string           `json:"account_ids"`
+	Status               string             `json:"status"`
+	Reason               *string            `json:"reason"`
+	ChangedAt            string             `json:"changed_at"`
+	CreatedAt            string             `json:"created_at"`
+	PreviousSecretEndsAt *string            `json:"previous_secret_ends_at"`
+	Pending              int64              `json:"pending"`
+}
+
+type MadeWebhook struct {
+	ID                   string             `json:"id"`
+	URL                  string             `json:"url"`
+	Description          *string            `json:"description"`
+	Events               []WebhookEventType `json:"events"`
+	AccountIDs           []string           `json:"account_ids"`
+	Status               string             `json:"status"`
+	Reason               *string            `json:"reason"`
+	ChangedAt            string             `json:"changed_at"`
+	CreatedAt            string             `json:"created_at"`
+	PreviousSecretEndsAt *string            `json:"previous_secret_ends_at"`
+	Pending              int64              `json:"pending"`
+	Secret               string             `json:"secret"`
+}
+
+type WebhookPage struct {
+	Webhooks   []Webhook `json:"webhooks"`
+	Limit      int64     `json:"limit"`
+	NextCursor *string   `json:"next_cursor"`
+	HasMore    bool      `json:"has_more"`
+}
+
+type WebhookRotation struct {
+	OverlapS *int64 `json:"overlap_s,omitempty"`
+}
+
+type WebhookDelivery struct {
+	ID            string                 `json:"id"`
+	WebhookID     string                 `json:"webhook_id"`
+	EventID       string                 `json:"event_id"`
+	EventType     string                 `json:"event_type"`
+	AccountID     *string                `json:"account_id"`
+	Status        string                 `json:"status"`
+	Attempts      int64                  `json:"attempts"`
+	Tries         []WebhookDeliveryTries `json:"tries"`
+	NextAttemptAt *string                `json:"next_attempt_at"`
+	CreatedAt     string                 `json:"created_at"`
+}
+
+type WebhookDeliveryTries struct {
+	At         *string `json:"at,omitempty"`
+	Status     *int64  `json:"status,omitempty"`
+	DurationMS *int64  `json:"duration_ms,omitempty"`
+	Error      *string `json:"error,omitempty"`
+}
+
+type WebhookDeliveryPage struct {
+	Deliveries []WebhookDelivery `json:"deliveries"`
+	Limit      int64             `json:"limit"`
+	NextCursor *string           `json:"next_cursor"`
+	HasMore    bool              `json:"has_more"`
 }
 
 type KeyRevocation struct {

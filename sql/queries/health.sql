@@ -23,6 +23,10 @@ SELECT lane FROM lane_publish ORDER BY lane LIMIT 1 FOR NO KEY UPDATE SKIP LOCKE
 -- args: none
 SELECT lane FROM lane_apply ORDER BY lane LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
 
+-- name: write_notify
+-- args: none
+SELECT webhook_id FROM webhook_progress ORDER BY webhook_id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
+
 -- name: little_memory
 -- args: none
 SELECT set_config('work_mem', '64kB', true)

@@ -16,6 +16,7 @@
 #include "http/router.h"
 #include "http/server/api_keys.h"
 #include "intake/intake.h"
+#include "notify/destinations.h"
 #include "observe/process_context.h"
 
 namespace ledgerline::api {
@@ -38,6 +39,7 @@ struct ApiConfig {
     // How long the server lets a transaction wait for this process: a suspended process must release its lanes before
     // the requests of other processes that wait for them are late.
     milliseconds idle_in_transaction_timeout{2'000};
+    notify::Destinations webhook_destinations = notify::Destinations();
     // What this process does in the database, for /readyz.
     std::vector<health::ProbedStage> stages{{health::StageRight::intake}};
     std::vector<health::Dependency> dependencies;  // of /readyz, besides the database

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "http/api_key.h"
 #include "http/field_value.h"
+#include "http/tokens/access_tokens.h"
 
 namespace ledgerline::api {
 namespace {
@@ -102,7 +103,8 @@ Caller Caller::unnamed(const http::Request& request) {
 
 std::string Caller::name() const {
     if (operator_name) return *operator_name;
-    return key_id ? "key:" + *key_id : kUnnamed;
+    if (!key_id) return kUnnamed;
+    return key_id->starts_with(http::subject_prefix) ? *key_id : "key:" + *key_id;
 }
 
 std::expected<std::optional<std::string>, http::Problem> read_idempotency_key(const http::Request& request) {

@@ -20,7 +20,7 @@ inline constexpr std::chrono::seconds wait_max{30};
 // Who calls, for the audit of what operators decide.
 struct Caller {
     std::optional<std::string> operator_name;  // the name the caller gives itself: X-Operator
-    std::optional<std::string> key_id;         // of the API key used
+    std::optional<std::string> key_id;         // of the API key used; "sub:" and a token's subject
     std::string request_id;
     std::string peer;  // the address it came from
 
@@ -28,7 +28,7 @@ struct Caller {
     static Caller unnamed(const http::Request& request);
     static std::expected<Caller, http::Problem> parse(const http::Request& request);
 
-    // The operator's name, else "key:" and its id, else "api".
+    // The operator's name, else "key:" and its id or a token's "sub:" and its subject, else "api".
     std::string name() const;
 };
 

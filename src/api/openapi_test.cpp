@@ -245,6 +245,8 @@ TEST_F(OpenApi, GivesEveryListTheSameEnvelope) {
                                                       {"TrialBalance", "currencies"},
                                                       {"EventPage", "events"},
                                                       {"KeyPage", "keys"},
+                                                      {"WebhookPage", "webhooks"},
+                                                      {"WebhookDeliveryPage", "deliveries"},
                                                       {"AuditPage", "audit"},
                                                       {"Assets", "assets"},
                                                       {"Lanes", "lanes"}};
@@ -264,6 +266,11 @@ TEST_F(OpenApi, DescribesTheRecordsMemberByMember) {
     Names made = properties_of("MadeKey");
     EXPECT_EQ(made.erase("key"), 1u);
     EXPECT_EQ(made, properties_of("Key"));
+    EXPECT_EQ(properties_of("Webhook"), members_of(WebhookRecord{.events = "[]", .account_ids = "[]"}));
+    Names made_webhook = properties_of("MadeWebhook");
+    EXPECT_EQ(made_webhook.erase("secret"), 1u);
+    EXPECT_EQ(made_webhook, properties_of("Webhook"));
+    EXPECT_EQ(properties_of("WebhookDelivery"), members_of(DeliveryRecord{.tries = "[]"}));
     EXPECT_EQ(properties_of("AuditEntry"), members_of(AuditRecord{}));
     AccountChangeRecord change;
     change.before = change.after = "{}";

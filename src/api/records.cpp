@@ -199,6 +199,10 @@ void append_json(const LaneRecord& record, std::string& out) {
 
 void append_json(const KeyRecord& record, std::string& out) { append_columns(record, out); }
 
+void append_json(const WebhookRecord& record, std::string& out) { append_columns(record, out); }
+
+void append_json(const DeliveryRecord& record, std::string& out) { append_columns(record, out); }
+
 void append_json(const AuditRecord& record, std::string& out) {
     JsonObject(out)
         .add("id", record.id)

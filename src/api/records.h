@@ -20,6 +20,8 @@ using HoldRecord = sql::Hold;
 using LaneRecord = sql::Lane;
 using KeyRecord = sql::Key;
 using AuditRecord = sql::Audited;
+using WebhookRecord = sql::Webhook;
+using DeliveryRecord = sql::Delivery;
 
 // Totals of the dead letters that a filter selects.
 struct DeadLetterSummary {
@@ -47,5 +49,7 @@ void append_json(const HoldRecord& record, std::string& out);
 void append_json(const LaneRecord& record, std::string& out);
 void append_json(const KeyRecord& record, std::string& out);
 void append_json(const AuditRecord& record, std::string& out);
+void append_json(const WebhookRecord& record, std::string& out);
+void append_json(const DeliveryRecord& record, std::string& out);
 
 }  // namespace ledgerline::api

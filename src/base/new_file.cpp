@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -15,6 +16,8 @@
 
 namespace ledgerline {
 namespace {
+
+constexpr mode_t kOwnerOnly = 0600;
 
 constexpr std::size_t kBufferBytes = 64 * 1024;
 
@@ -56,6 +59,14 @@ bool rename_if_free(const std::string& from, const std::string& to) {
 }
 
 }  // namespace
+
+Result<std::optional<NewFile>> NewFile::for_secret(const std::string& path, std::string_view flag) {
+    if (path.empty()) return std::nullopt;
+    if (access(path.c_str(), F_OK) == 0)
+        return failure(Disposition::refuse, "bad_usage", fmt::format("{} {}: exists already", flag, path));
+    LEDGERLINE_TRY(NewFile file, create(path, kOwnerOnly));
+    return std::optional(std::move(file));
+}
 
 NewFile::NewFile(std::string path, std::string temporary, Descriptor file)
     : path_(std::move(path)), temporary_(std::move(temporary)), file_(std::move(file)) {}

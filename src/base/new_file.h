@@ -6,6 +6,7 @@
 
 #include <sys/types.h>
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -19,6 +20,10 @@ public:
     // permissions are cut by the umask. Error bad_usage: the path's directory does not take a file, or what is there is
     // no regular file (a device, a FIFO, a directory, a link).
     static Result<NewFile> create(const std::string& path, mode_t permissions);
+    // For a secret, which only its owner may read; nothing when path is "". It is made before the secret is asked for,
+    // because one that cannot be kept is better not made. Error bad_usage, which names the flag: there is a file
+    // already.
+    static Result<std::optional<NewFile>> for_secret(const std::string& path, std::string_view flag);
     NewFile(NewFile&& other) noexcept;
     ~NewFile();
 

@@ -139,7 +139,9 @@ void declare_list(Command& family, const roles::Environment& environment) {
                    {"ACTIVE", "SUSPENDED", "CLOSED"});
     command.option({"--limit", "N", "Print at most this many", no_variable}, options->limit, 1, list_limit_max);
     declare_follow(command, options->follow);
-    command.alternatives("--follow", "--status");
+    command.alternatives(
+        "--follow", "--status",
+        "an account comes to a status at any time; 'ledgerline events -f --type account.updated' tells of it");
     command.notes("Example:\n  ledgerline accounts list --status SUSPENDED --limit 1000 -o json");
 }
 
@@ -171,7 +173,7 @@ void declare_entries(Command& family, const roles::Environment& environment) {
     command.option({"--limit", "N", "Print at most this many; without it 50, and all as CSV", no_variable},
                    options->rows, 1, list_limit_max);
     declare_follow(command, options->follow);
-    command.alternatives("--follow", "--order");
+    command.alternatives("--follow", "--order", "what comes is printed as it comes");
     command.notes(
         "As CSV, a text that begins with = + - @ has an apostrophe in front, so that no spreadsheet runs it.\n\n"
         "Example:\n"

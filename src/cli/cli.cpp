@@ -71,6 +71,7 @@ int run(const roles::Environment& environment, int argc, const char* const* argv
     declare_trial_balance(root, environment);
     declare_dead_letters(root, environment);
     declare_events(root, environment);
+    declare_webhooks(root, environment);
     declare_keys(root, environment);
     declare_audit(root, environment);
     declare_lanes(root, environment);

@@ -14,6 +14,7 @@ struct RoleCommands {
     std::function<int(const roles::ApiSettings&)> api;
     std::function<int(const roles::PublisherSettings&)> publisher;
     std::function<int(const roles::WorkerSettings&)> worker;
+    std::function<int(const roles::NotifierSettings&)> notifier;
 };
 
 // Parses the arguments and runs the command they name. Returns the exit code.
@@ -36,6 +37,7 @@ void declare_transactions(Command& parent, const roles::Environment& environment
 void declare_holds(Command& parent, const roles::Environment& environment);
 void declare_dead_letters(Command& parent, const roles::Environment& environment);
 void declare_events(Command& parent, const roles::Environment& environment);
+void declare_webhooks(Command& parent, const roles::Environment& environment);
 void declare_keys(Command& parent, const roles::Environment& environment);
 void declare_audit(Command& parent, const roles::Environment& environment);
 void declare_lanes(Command& parent, const roles::Environment& environment);

@@ -185,8 +185,8 @@ void Command::positionals(const std::string& name, const std::string& help, std:
     app_->add_option_function<std::vector<std::string>>(name, take, help)->option_text("...");
 }
 
-void Command::alternatives(const std::string& one, const std::string& other) {
-    shared_->alternatives.push_back({app_, one, other});
+void Command::alternatives(const std::string& one, const std::string& other, const std::string& why) {
+    shared_->alternatives.push_back({app_, one, other, why});
 }
 
 // Commands -----------------------------------------------------------------------------------------------------------
@@ -236,10 +236,11 @@ int CommandLine::run(const roles::Environment& environment, int argc, const char
         return roles::exit_usage;
     }
     std::vector<std::string> passed_over;
-    for (const auto& [app, one, other] : shared_.alternatives) {
+    for (const auto& [app, one, other, why] : shared_.alternatives) {
         if (app != words.level) continue;
         const bool has_one = words.names_flag(one), has_other = words.names_flag(other);
-        if (has_one && has_other) return refuse(fmt::format("{} and {} cannot be combined", one, other));
+        if (has_one && has_other)
+            return refuse(fmt::format("{} and {} cannot be combined{}{}", one, other, why.empty() ? "" : ": ", why));
         if (has_one || has_other) passed_over.push_back(has_one ? other : one);
     }
     // Only the named command's variables are read: an invalid one of another command must not matter.

@@ -65,7 +65,8 @@ public:
     void positionals(const std::string& name, const std::string& help, std::vector<std::string>& target,
                      const Rule& rule = any);
     // Two flags that set the same thing: giving both is refused, and one that is typed wins over the other's variable.
-    void alternatives(const std::string& one, const std::string& other);
+    // why: what the refusal says too, where it is not plain.
+    void alternatives(const std::string& one, const std::string& other, const std::string& why = "");
 
     static std::string any(const std::string&) { return ""; }
 
@@ -85,7 +86,7 @@ private:
         };
         struct Alternatives {
             CLI::App* app;
-            std::string one, other;
+            std::string one, other, why;
         };
         std::vector<Variable> variables;
         std::vector<Alternatives> alternatives;

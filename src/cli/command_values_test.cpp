@@ -29,6 +29,7 @@ RoleCommands silent_roles() {
     roles.api = [](const roles::ApiSettings&) { return 0; };
     roles.publisher = [](const roles::PublisherSettings&) { return 0; };
     roles.worker = [](const roles::WorkerSettings&) { return 0; };
+    roles.notifier = [](const roles::NotifierSettings&) { return 0; };
     return roles;
 }
 

@@ -200,7 +200,8 @@ void declare_dead_letters(Command& parent, const roles::Environment& environment
                         {"PARKED", "REPLAYED", "DISCARDED"});
     declare_letter_filter(list_command, listed->filter);
     declare_follow(list_command, listed->follow);
-    list_command.alternatives("--follow", "--state");
+    list_command.alternatives("--follow", "--state",
+                              "a letter is parked when it comes; 'ledgerline audit' tells who decided on it");
     list_command.option({"--limit", "N", "Print at most this many", no_variable}, listed->limit, 1, list_limit_max);
     list_command.notes("Example:\n  ledgerline dlq list --state PARKED --class permanent --newer-than 1h");
 

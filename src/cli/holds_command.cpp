@@ -129,7 +129,8 @@ void declare_holds(Command& parent, const roles::Environment& environment) {
                         {"PENDING", "OPEN", "CAPTURED", "RELEASED", "EXPIRED", "FAILED"});
     list_command.option({"--limit", "N", "Print at most this many", no_variable}, listed->limit, 1, list_limit_max);
     declare_follow(list_command, listed->follow);
-    list_command.alternatives("--follow", "--state");
+    list_command.alternatives("--follow", "--state",
+                              "a hold comes to a state at any time; 'ledgerline events -f' tells of it");
 
     Command get_command = family.add("get", "Show one hold");
     get_command.alias("show");

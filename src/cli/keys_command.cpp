@@ -1,6 +1,3 @@
-#include <fmt/format.h>
-#include <unistd.h>
-
 #include "base/money.h"
 #include "base/new_file.h"
 #include "cli/cli.h"
@@ -16,7 +13,6 @@ namespace ledgerline::cli {
 namespace {
 
 constexpr milliseconds kOverlapMax{std::int64_t{30} * 24 * 3600 * 1000};
-constexpr mode_t kOwnerOnly = 0600;
 
 struct Options {
     ServerOptions server;
@@ -50,20 +46,9 @@ const Field kAuditFields[] = {{"at", "at"},
                               {"before", "before"},
                               {"after", "after"}};
 
-// The file for the new key, if one is named: it is there before the key is asked for, because a key that cannot be kept
-// is better not made.
-Result<std::optional<NewFile>> new_file(const Options& options) {
-    if (options.key_file.empty()) return std::nullopt;
-    if (access(options.key_file.c_str(), F_OK) == 0)
-        return failure(Disposition::refuse, std::string(roles::bad_usage),
-                       fmt::format("--key-file {}: exists already", options.key_file));
-    LEDGERLINE_TRY(NewFile file, NewFile::create(options.key_file, kOwnerOnly));
-    return std::optional(std::move(file));
-}
-
 Result<int> print_made(const roles::Environment& environment, const Options& options, Server& server,
                        const std::string& path, json::Object body) {
-    LEDGERLINE_TRY(std::optional<NewFile> file, new_file(options));
+    LEDGERLINE_TRY(std::optional<NewFile> file, NewFile::for_secret(options.key_file, "--key-file"));
     LEDGERLINE_TRY(json::Value made,
                    server.send("POST", path, std::move(body), "key", operator_header(options.operator_name)));
     if (file) {

@@ -115,7 +115,8 @@ Result<ServerOptions> with_profile(ServerOptions options) {
     const Profile* profile = profiles.find(name);
     if (!profile) return bad_usage(fmt::format("there is no profile '{}' (see ledgerline profile list)", name));
     options.url = profile->url;
-    if (options.api_key_file.empty() && !std::getenv(api_key_variable)) options.api_key_file = profile->api_key_file;
+    if (options.api_key_file.empty() && options.token_file.empty() && !std::getenv(api_key_variable))
+        options.api_key_file = profile->api_key_file;
     if (options.ca_file.empty()) options.ca_file = profile->ca_file;
     return options;
 }

@@ -24,7 +24,7 @@
 namespace ledgerline::cli {
 namespace {
 
-constexpr std::string_view kRoles[] = {"up", "api", "publisher", "worker"};
+constexpr std::string_view kRoles[] = {"up", "api", "publisher", "worker", "notifier"};
 
 // Replaces the library's handler, which may block on stderr.
 [[noreturn]] void end_by_exception() {
@@ -83,7 +83,8 @@ int run_program(int argc, char** argv) {
             {.up = [&](const auto& options) { return roles::run_up(environment, options); },
              .api = [&](const auto& options) { return roles::run_api(environment, options); },
              .publisher = [&](const auto& options) { return roles::run_publisher(environment, options); },
-             .worker = [&](const auto& options) { return roles::run_worker(environment, options); }});
+             .worker = [&](const auto& options) { return roles::run_worker(environment, options); },
+             .notifier = [&](const auto& options) { return roles::run_notifier(environment, options); }});
     log::flush();
     return exit_code;
 }

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <utility>
 
+#include "base/limits.h"
+#include "base/money.h"
 #include "base/text.h"
 #include "cli/command_line.h"
 #include "cli/database.h"
@@ -137,6 +139,40 @@ void declare_admission(Command& command, roles::AdmissionSettings& options) {
                  options.refuse_card_numbers);
 }
 
+void declare_tokens(Command& command, roles::TokenSettings& options) {
+    http::TokenPolicy& policy = options.policy;
+    command.parsed(
+        {"--jwt-issuer", "URL",
+         "Take access tokens (JWT) that this issuer signed, besides API keys: what their claim iss says, exactly"},
+        "none", [&options](const std::string& value) {
+            options.policy.issuer = options.source.issuer = value;
+            return "";
+        });
+    command.option({"--jwt-audience", "NAME", "What a token's claim aud must name; repeat it for several"},
+                   policy.audiences);
+    command.option({"--jwt-jwks", "URL|FILE",
+                    "The issuer's keys, a JSON Web Key Set; read again while it runs. Without it from where "
+                    "URL/.well-known/openid-configuration says"},
+                   options.source.keys);
+    command.option({"--jwt-ca-file", "FILE", "Certificates to trust of the issuer, in PEM, instead of the system's"},
+                   options.source.ca_file);
+    command.parsed({"--jwt-scope-claim", "NAME",
+                    "The claim with a token's scopes, or a JSON pointer to it, such as /realm_access/roles"},
+                   policy.scope_claim, [&policy](const std::string& value) {
+                       policy.scope_claim = value;
+                       return http::broken_claim_rule(value);
+                   });
+    command.option({"--jwt-max-amount-cents", "N", "What one transaction of a token may move; without it any amount"},
+                   policy.limits.amount_cents_max, 1, amount_cents_max);
+    command.flag({"--jwt-may-overdraw", "", "Tokens may give accounts a floor below 0"}, policy.limits.may_overdraw);
+    command.flag({"--jwt-may-credit-external", "", "Tokens may bring in money from outside"},
+                 policy.limits.may_credit_external);
+    command.option({"--jwt-requests-per-second", "N", "Requests a second of one subject, in each instance"},
+                   policy.limits.requests_per_second, 1, http::TokenBucket::per_second_max);
+    command.option({"--jwt-transactions-per-second", "N", "Transactions a second of one subject, in each instance"},
+                   policy.limits.transactions_per_second, 1, http::TokenBucket::per_second_max);
+}
+
 void declare_tls(Command& command, roles::TlsSettings& options) {
     command.option({"--tls-cert", "FILE",
                     "Serve https with this certificate, in PEM, followed by those between it and the root; read again "
@@ -175,6 +211,18 @@ void declare_outcomes(Command& command, roles::OutcomeSettings& options) {
          "Where the topic of outcomes begins when it was never told of any: with the first one, or with what is "
          "decided from now on; off: outcomes are not published"},
         options.from, {"start", "latest", "off"});
+}
+
+void declare_webhooks_allowed(Command& command, roles::WebhookSettings& options) {
+    command.parsed({"--webhook-allow", "CIDR,...",
+                    "Networks that webhooks may be sent to although they are not public, such as 10.0.0.0/8, also "
+                    "without https; others only at public addresses by https"},
+                   "none", [&options](const std::string& value) {
+                       auto networks = parse_networks(value);
+                       if (!networks) return "addresses or networks, such as 10.0.0.7,192.168.0.0/16,fd00::/8";
+                       options.allowed = *std::move(networks);
+                       return "";
+                   });
 }
 
 void declare_timeouts(Command& command, roles::TimeoutSettings& options, bool has_loops) {

@@ -28,6 +28,9 @@ void declare_cors(Command& command, roles::ListenSettings& options);
 
 void declare_admission(Command& command, roles::AdmissionSettings& options);
 
+// Part of the admission: tokens besides keys.
+void declare_tokens(Command& command, roles::TokenSettings& options);
+
 void declare_assets(Command& command, roles::AssetSettings& options);
 
 // The database of a role without a private cluster.
@@ -36,6 +39,8 @@ void declare_role_database(Command& command, std::string& url);
 void declare_apply(Command& command, roles::ApplySettings& options);
 
 void declare_outcomes(Command& command, roles::OutcomeSettings& options);
+
+void declare_webhooks_allowed(Command& command, roles::WebhookSettings& options);
 
 // With the stall timeout only for roles that have loops.
 void declare_timeouts(Command& command, roles::TimeoutSettings& options, bool has_loops);

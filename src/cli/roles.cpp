@@ -56,10 +56,12 @@ void declare_up(Command command, const roles::Environment& environment, const Ro
                  options.tls.self_signed);
     declare_cors(command, options.listen);
     declare_admission(command, options.admission);
+    declare_tokens(command, options.admission.tokens);
     declare_assets(command, options.assets);
     declare_kafka_connection(command, texts->kafka, KafkaUse::optional);
     declare_kafka_names(command, texts->kafka);
     declare_outcomes(command, options.outcomes);
+    declare_webhooks_allowed(command, options.webhooks);
     declare_schema_registry(command, options.schemas);
     declare_apply(command, options.apply);
     declare_timeouts(command, options.timeouts, true);
@@ -81,8 +83,10 @@ void declare_api(Command command, const roles::Environment& environment, const R
     declare_tls(command, options.tls);
     declare_cors(command, options.listen);
     declare_admission(command, options.admission);
+    declare_tokens(command, options.admission.tokens);
     declare_assets(command, options.assets);
     declare_kafka_connection(command, texts->kafka, KafkaUse::optional);
+    declare_webhooks_allowed(command, options.webhooks);
     declare_timeouts(command, options.timeouts, false);
     declare_rights(command, options.rights);
     declare_log(command, options.log);
@@ -132,6 +136,21 @@ void declare_worker(Command command, const roles::Environment& environment, cons
                   "  DATABASE_URL=postgresql://ledgerline@db/ledgerline ledgerline worker --kafka-brokers kafka:9092");
 }
 
+void declare_notifier(Command command, const RoleCommands& roles) {
+    const auto options = std::make_shared<roles::NotifierSettings>();
+    command.action([&roles, options] { return roles.notifier(*options); });
+    declare_role_database(command, options->database_url);
+    declare_webhooks_allowed(command, options->webhooks);
+    declare_listen(command, options->listen, "health and metrics");
+    declare_timeouts(command, options->timeouts, true);
+    declare_rights(command, options->rights);
+    declare_log(command, options->log);
+    command.notes(std::string(kReadyNotes) + kDatabaseNotes +
+                  "Any number of notifiers may run: they divide the webhooks among themselves.\n\n"
+                  "Example:\n"
+                  "  DATABASE_URL=postgresql://ledgerline@db/ledgerline ledgerline notifier");
+}
+
 }  // namespace
 
 void declare_roles(Command& parent, const roles::Environment& environment, const RoleCommands& roles) {
@@ -143,6 +162,7 @@ void declare_roles(Command& parent, const roles::Environment& environment, const
         declare_publisher(parent.add("publisher", "Publish accepted transactions to Kafka"), environment, roles);
     if (roles.worker)
         declare_worker(parent.add("worker", "Apply published transactions to the accounts"), environment, roles);
+    if (roles.notifier) declare_notifier(parent.add("notifier", "Send outcomes to webhooks"), roles);
 }
 
 }  // namespace ledgerline::cli

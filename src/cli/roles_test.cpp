@@ -34,7 +34,8 @@ protected:
             .up = {},
             .api = [&](const roles::ApiSettings& options) { return api_ = options, kRan; },
             .publisher = [&](const roles::PublisherSettings& options) { return publisher_ = options, kRan; },
-            .worker = [&](const roles::WorkerSettings& options) { return worker_ = options, kRan; }};
+            .worker = [&](const roles::WorkerSettings& options) { return worker_ = options, kRan; },
+            .notifier = [&](const roles::NotifierSettings& options) { return notifier_ = options, kRan; }};
         std::ostringstream out, err;
         const SystemClock clock;
         SeededRandom random(1);
@@ -68,6 +69,7 @@ protected:
     roles::ApiSettings api_;
     roles::PublisherSettings publisher_;
     roles::WorkerSettings worker_;
+    roles::NotifierSettings notifier_;
     std::string err_;
 };
 

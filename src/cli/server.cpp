@@ -54,6 +54,15 @@ http::ClientConfig client_config(const ServerOptions& options) {
     return config;
 }
 
+// The first line of the file. A token has only characters that a header can carry.
+Result<std::string> read_token(const std::string& path) {
+    LEDGERLINE_TRY(const std::string text, roles::read_secret_file("--token-file", path));
+    std::string token = text.substr(0, text.find('\n'));
+    while (token.ends_with('\r') || token.ends_with(' ')) token.pop_back();
+    if (token.empty() || !is_visible_ascii(token)) return unusable_key("--token-file " + path, "holds no access token");
+    return token;
+}
+
 // libcurl does not say which file it cannot use.
 Result<void> check_tls_files(const ServerOptions& options) {
     if (options.certificate_file.empty() != options.key_file.empty())
@@ -81,6 +90,11 @@ void declare_key_options(Command& command, ServerOptions& options) {
                     "File with the API key in its first line; without it the key is read from the variable "
                     "LEDGERLINE_API_KEY"},
                    options.api_key_file);
+    command.option(
+        {"--token-file", "FILE",
+         "File with an access token in its first line, sent in place of an API key; read again for each call"},
+        options.token_file);
+    command.alternatives("--api-key-file", "--token-file");
     command.option({"--ca-file", "FILE",
                     "Certificates to trust of an https server, in PEM, instead of the system's: that of "
                     "--tls-self-signed, for example"},
@@ -114,6 +128,7 @@ Error Answer::error(std::string_view server) const {
 Server::Server(const http::BaseUrl& base, std::string api_key, const ServerOptions& options)
     : url_(base.to_string()),
       api_key_(std::move(api_key)),
+      token_file_(options.token_file),
       timeout_(options.timeout),
       client_(base, client_config(options)) {}
 
@@ -122,12 +137,17 @@ Result<Server> Server::open(const ServerOptions& given) {
     auto base = http::BaseUrl::parse(options.url);
     if (!base) return failure(Disposition::refuse, std::string(roles::bad_usage), "--url: " + base.error().message);
     LEDGERLINE_TRY(std::string key, read_api_key(options.api_key_file));
+    if (!options.token_file.empty()) LEDGERLINE_CHECK(read_token(options.token_file));
     LEDGERLINE_CHECK(check_tls_files(options));
     return Server(*base, std::move(key), options);
 }
 
 Result<http::ClientResponse> Server::exchange(http::ClientRequest request) {
-    if (!api_key_.empty()) request.headers.emplace_back("X-API-Key", api_key_);
+    if (!token_file_.empty()) {
+        LEDGERLINE_TRY(const std::string token, read_token(token_file_));
+        request.headers.emplace_back("Authorization", "Bearer " + token);
+    } else if (!api_key_.empty())
+        request.headers.emplace_back("X-API-Key", api_key_);
     return client_.send(request, timeout_);
 }
 

@@ -202,7 +202,9 @@ void declare_list(Command& family, const roles::Environment& environment) {
     declare_time(command, environment.clock, "--until", "Only transactions accepted before this time", options->until);
     command.option({"--limit", "N", "Print at most this many", no_variable}, options->limit, 1, list_limit_max);
     declare_follow(command, options->follow);
-    command.alternatives("--follow", "--status");
+    command.alternatives(
+        "--follow", "--status",
+        "a transaction comes to a status at any time; 'ledgerline events -f --type transaction.failed' tells of it");
     command.notes(
         "Examples:\n"
         "  ledgerline tx list --account alice --status FAILED --since 2026-01-01T00:00:00Z\n"

@@ -23,6 +23,10 @@ constexpr Right kPublishRights[] = {
 constexpr Right kApplyRights[] = {
     {"decisions", "INSERT"}, {"dead_letters", "INSERT"}, {"apply_attempts", "INSERT"}, {"lane_apply", "UPDATE"}};
 
+constexpr Right kNotifyRights[] = {{"notifiers", "INSERT"},        {"notifiers", "DELETE"},
+                                   {"webhook_progress", "UPDATE"}, {"webhook_deliveries", "INSERT"},
+                                   {"webhooks", "UPDATE"},         {"decisions", "SELECT"}};
+
 struct StageTexts {
     std::string_view name;
     std::span<const Right> rights;
@@ -37,6 +41,8 @@ StageTexts texts_of(StageRight right) {
             return {"the publisher", kPublishRights, sql::HealthWritePublish::statement};
         case StageRight::apply:
             return {"the worker", kApplyRights, sql::HealthWriteApply::statement};
+        case StageRight::notify:
+            return {"the notifier", kNotifyRights, sql::HealthWriteNotify::statement};
     }
     LEDGERLINE_ASSERT(false);
 }

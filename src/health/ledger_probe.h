@@ -21,7 +21,7 @@
 namespace ledgerline::health {
 
 // What a role does in the database.
-enum class StageRight { intake, publish, apply };
+enum class StageRight { intake, publish, apply, notify };
 
 struct ProbedStage {
     StageRight right;

@@ -1,4 +1,5 @@
-// ApiKey: who calls, and what that key may do. server/api_keys.h decides who it is.
+// ApiKey: who calls, and what that key may do. server/api_keys.h decides who it is. Who calls with a token has one, too
+// (tokens/access_tokens.h).
 #pragma once
 
 #include <array>
@@ -45,13 +46,14 @@ struct KeyUse {
 };
 
 struct ApiKey {
-    std::string id;  // a UUID; of a key in a file its fingerprint
+    std::string id;  // a UUID; of a key in a file its fingerprint; of a token's caller "sub:" and the subject
     std::string name;
     Scopes scopes;
     KeyLimits limits = {};
-    std::vector<Network> networks = {};   // empty: from everywhere
-    std::vector<KeySecret> secrets = {};  // newest first
-    std::shared_ptr<KeyUse> use = {};     // never null once it is in the table
+    std::vector<Network> networks = {};          // empty: from everywhere
+    std::vector<KeySecret> secrets = {};         // newest first
+    std::shared_ptr<KeyUse> use = {};            // never null once it is in the table
+    std::optional<WallTime> token_ends_at = {};  // nothing: a key
 };
 
 // The text of a key that is stored: "llk_", its id as 32 hexadecimal digits, "_", and 64 more that are secret.

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <cstdlib>
 #include <system_error>
 
 #include "base/text.h"
@@ -19,11 +18,6 @@ constexpr long kBufferBytes = 128 * 1024;  // in which libcurl receives
 constexpr const char* kClosed = "the server closed the connection";
 constexpr const char* kCutOff = "the answer was cut off";
 constexpr const char* kNotHttp = "the answer is not HTTP";
-
-void initialize_curl() {
-    static const CURLcode done = curl_global_init(CURL_GLOBAL_DEFAULT);
-    LEDGERLINE_ASSERT(done == CURLE_OK);
-}
 
 }  // namespace
 
@@ -117,11 +111,7 @@ Client::Impl::Impl(const std::string& to, ClientConfig how)
     curl_easy_setopt(curl, CURLOPT_XFERINFODATA, this);
     // An empty name means no proxy, whatever the environment says.
     if (facts.is_this_machine) curl_easy_setopt(curl, CURLOPT_PROXY, "");
-    // Only the command curl reads these, not the library.
-    for (const char* variable : {"SSL_CERT_FILE", "CURL_CA_BUNDLE"})
-        if (const char* file = std::getenv(variable); file && *file) curl_easy_setopt(curl, CURLOPT_CAINFO, file);
-    if (const char* folder = std::getenv("SSL_CERT_DIR"); folder && *folder)
-        curl_easy_setopt(curl, CURLOPT_CAPATH, folder);
+    trust_as_environment_says(curl);
     if (!config.certificate_file.empty()) {
         curl_easy_setopt(curl, CURLOPT_SSLCERT, config.certificate_file.c_str());
         curl_easy_setopt(curl, CURLOPT_SSLKEY, config.key_file.c_str());

@@ -3,6 +3,7 @@
 #include <boost/asio/ip/address.hpp>
 #include <boost/url/parse.hpp>
 #include <boost/url/url_view.hpp>
+#include <cstdlib>
 
 #include "base/text.h"
 
@@ -18,6 +19,18 @@ bool is_this_machine(const std::string& host) {
 }
 
 }  // namespace
+
+void initialize_curl() {
+    static const CURLcode done = curl_global_init(CURL_GLOBAL_DEFAULT);
+    LEDGERLINE_ASSERT(done == CURLE_OK);
+}
+
+void trust_as_environment_says(CURL* curl) {
+    for (const char* variable : {"SSL_CERT_FILE", "CURL_CA_BUNDLE"})
+        if (const char* file = std::getenv(variable); file && *file) curl_easy_setopt(curl, CURLOPT_CAINFO, file);
+    if (const char* folder = std::getenv("SSL_CERT_DIR"); folder && *folder)
+        curl_easy_setopt(curl, CURLOPT_CAPATH, folder);
+}
 
 Result<void> check_request(const ClientRequest& request) {
     const auto refuse = [](const char* what) {

@@ -10,6 +10,12 @@
 
 namespace ledgerline::http {
 
+// Before anything else of libcurl. Thread-safe.
+void initialize_curl();
+
+// Certificates of SSL_CERT_FILE, CURL_CA_BUNDLE and SSL_CERT_DIR: only the command curl reads these, not the library.
+void trust_as_environment_says(CURL* curl);
+
 // Refused with client_bad_request when HTTP cannot express the method, the target or a header.
 Result<void> check_request(const ClientRequest& request);
 

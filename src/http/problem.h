@@ -37,6 +37,7 @@ inline constexpr std::string_view malformed_request = "malformed_request";      
 inline constexpr std::string_view invalid_target = "invalid_target";                          // 400
 inline constexpr std::string_view unexpected_body = "unexpected_body";                        // 400
 inline constexpr std::string_view unauthorized = "unauthorized";                              // 401
+inline constexpr std::string_view invalid_token = "invalid_token";                            // 401
 inline constexpr std::string_view forbidden = "forbidden";                                    // 403
 inline constexpr std::string_view insufficient_scope = "insufficient_scope";                  // 403
 inline constexpr std::string_view origin_not_allowed = "origin_not_allowed";                  // 403
@@ -61,6 +62,7 @@ inline constexpr std::string_view all[] = {malformed_request,
                                            invalid_target,
                                            unexpected_body,
                                            unauthorized,
+                                           invalid_token,
                                            forbidden,
                                            insufficient_scope,
                                            origin_not_allowed,

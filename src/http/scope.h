@@ -22,6 +22,8 @@ enum class Scope : std::uint8_t {
     dead_letters_read,
     dead_letters_decide,
     lanes_read,
+    webhooks_read,
+    webhooks_write,
     admin,  // keys and the audit; includes all others
 };
 
@@ -30,15 +32,17 @@ struct NamedScope {
     Scope scope;
     std::string_view name;
 };
-inline constexpr std::array<NamedScope, 9> named_scopes{{{Scope::accounts_read, "accounts:read"},
-                                                         {Scope::accounts_write, "accounts:write"},
-                                                         {Scope::transactions_read, "transactions:read"},
-                                                         {Scope::transactions_write, "transactions:write"},
-                                                         {Scope::holds_write, "holds:write"},
-                                                         {Scope::dead_letters_read, "dead-letters:read"},
-                                                         {Scope::dead_letters_decide, "dead-letters:decide"},
-                                                         {Scope::lanes_read, "lanes:read"},
-                                                         {Scope::admin, "admin"}}};
+inline constexpr std::array<NamedScope, 11> named_scopes{{{Scope::accounts_read, "accounts:read"},
+                                                          {Scope::accounts_write, "accounts:write"},
+                                                          {Scope::transactions_read, "transactions:read"},
+                                                          {Scope::transactions_write, "transactions:write"},
+                                                          {Scope::holds_write, "holds:write"},
+                                                          {Scope::dead_letters_read, "dead-letters:read"},
+                                                          {Scope::dead_letters_decide, "dead-letters:decide"},
+                                                          {Scope::lanes_read, "lanes:read"},
+                                                          {Scope::webhooks_read, "webhooks:read"},
+                                                          {Scope::webhooks_write, "webhooks:write"},
+                                                          {Scope::admin, "admin"}}};
 std::optional<Scope> parse_scope(std::string_view name);
 // "" for those that no key has.
 std::string_view name_of(Scope scope);

@@ -105,6 +105,18 @@ Metrics::Metrics(std::string_view version)
       outcomes_lag_events(gauges(registry_, "outcomes_lag_events", "Outcomes not yet on their topic").Add({})),
       outcomes_lag_seconds(
           gauges(registry_, "outcomes_lag_seconds", "Age of the oldest outcome not yet on its topic").Add({})),
+      webhook_attempts_total(
+          counters(registry_, "webhook_attempts_total", "Attempts to deliver an event to a webhook, by result")),
+      webhook_attempt_seconds(
+          histograms(registry_, "webhook_attempt_seconds", "Time an attempt to deliver an event took")
+              .Add({}, kSeconds)),
+      webhook_lag_seconds(
+          gauges(registry_, "webhook_lag_seconds", "Age of the oldest event that a webhook here was not yet sent")
+              .Add({})),
+      webhook_deliveries_pending(
+          gauges(registry_, "webhook_deliveries_pending", "Deliveries that wait to be tried again").Add({})),
+      webhooks_failing(
+          gauges(registry_, "webhooks_failing", "Webhooks that were disabled because they failed").Add({})),
       lane_lag_events(gauges(registry_, "lane_lag_events", "Accepted events not yet applied, by lane")),
       lane_halted(gauges(registry_, "lane_halted", "1 while the worker cannot get past an event of the lane")),
       end_to_end_seconds(
@@ -161,6 +173,7 @@ Metrics::Metrics(std::string_view version)
     for (const auto each : dead_letter_classes) dlq_messages_total.Add({{"class", std::string(each)}});
     for (const char* type : {"transient", "unknown"}) worker_retries_total.Add({{"type", type}});
     for (const auto way : feed_ways) feed_outcomes_told(way);
+    for (const auto result : webhook_results) webhook_attempts(result);
     for (const auto loop : loops) loop_exceptions(loop);
     for (const auto reason : trace_drop_reasons) trace_spans_dropped_total.Add({{"reason", std::string(reason)}});
     for (const char* result : {"created", "replayed", "refused", "failed"}) intake_rows_total.Add({{"result", result}});
@@ -188,6 +201,10 @@ prometheus::Counter& Metrics::http_connections_dropped(std::string_view reason) 
 
 prometheus::Counter& Metrics::feed_outcomes_told(std::string_view way) {
     return feed_outcomes_told_total.Add({{"way", std::string(way)}});
+}
+
+prometheus::Counter& Metrics::webhook_attempts(std::string_view result) {
+    return webhook_attempts_total.Add({{"result", std::string(result)}});
 }
 
 prometheus::Counter& Metrics::loop_exceptions(std::string_view loop) {

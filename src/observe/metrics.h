@@ -99,6 +99,17 @@ public:
     prometheus::Gauge& outcomes_lag_events;
     prometheus::Gauge& outcomes_lag_seconds;
 
+    // Webhooks
+    prometheus::Family<prometheus::Counter>& webhook_attempts_total;  // result: webhook_results
+    prometheus::Counter& webhook_attempts(std::string_view result);
+    prometheus::Histogram& webhook_attempt_seconds;
+    prometheus::Gauge& webhook_lag_seconds;
+    prometheus::Gauge& webhook_deliveries_pending;
+    prometheus::Gauge& webhooks_failing;
+
+    // An event was taken, was not taken, or got no answer.
+    static constexpr std::string_view webhook_results[] = {"delivered", "refused", "unreachable"};
+
     // Lanes
     prometheus::Family<prometheus::Gauge>& lane_lag_events;  // lane
     prometheus::Family<prometheus::Gauge>& lane_halted;      // lane
@@ -137,9 +148,9 @@ public:
     static constexpr std::string_view trace_drop_reasons[] = {"queue_full", "refused", "unreachable", "shutdown"};
 
     // The threads that survive whatever one of their rounds throws.
-    static constexpr std::string_view loops[] = {"intake",       "database",     "outcome-watcher", "feed-tail",
-                                                 "outcomes",     "publisher",    "worker",          "dead-letters",
-                                                 "kafka-topics", "kafka-client", "trace-export",    "http"};
+    static constexpr std::string_view loops[] = {
+        "intake", "database",     "outcome-watcher", "feed-tail",    "webhooks",     "outcomes", "publisher",
+        "worker", "dead-letters", "kafka-topics",    "kafka-client", "trace-export", "http"};
 
     static constexpr std::string_view dead_letter_classes[] = {"permanent", "unknown", "foreign"};
 

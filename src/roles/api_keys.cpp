@@ -47,4 +47,25 @@ Result<std::vector<std::string>> read_api_keys(const std::string& path) {
     return keys;
 }
 
+Result<void> check_tokens(const TokenSettings& settings) {
+    const auto refused = [](const std::string& why) {
+        return failure(Disposition::refuse, std::string(bad_usage), why);
+    };
+    const http::IssuerSource& source = settings.source;
+    if (settings.empty()) {
+        if (settings.policy.audiences.empty() && source.keys.empty() && source.ca_file.empty()) return {};
+        return refused("--jwt-audience, --jwt-jwks and --jwt-ca-file need --jwt-issuer");
+    }
+    // Otherwise a token that its holder gave to another service could be used here by that service.
+    if (settings.policy.audiences.empty()) return refused("--jwt-issuer needs --jwt-audience");
+    if (!source.ca_file.empty()) LEDGERLINE_CHECK(read_config_file("--jwt-ca-file", source.ca_file));
+    if (const auto usable = source.check(); !usable) return refused(usable.error().message);
+    return {};
+}
+
+void add_files(const TokenSettings& settings, RightsPlan& plan) {
+    if (settings.source.is_file()) plan.files.emplace_back(settings.source.keys);
+    if (!settings.source.ca_file.empty()) plan.files.emplace_back(settings.source.ca_file);
+}
+
 }  // namespace ledgerline::roles

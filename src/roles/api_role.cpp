@@ -25,9 +25,12 @@ Result<void> run(RoleProcess& process, const ApiSettings& options, const Admissi
         dependencies.push_back(kafka->dependency(false));
     }
     Wakeup publishers_poll_by_themselves;
-    LEDGERLINE_CHECK(server.start(
-        {.database_url = options.database_url, .dependencies = std::move(dependencies), .alive = {}, .hand_over = {}},
-        publishers_poll_by_themselves));
+    LEDGERLINE_CHECK(server.start({.database_url = options.database_url,
+                                   .dependencies = std::move(dependencies),
+                                   .alive = {},
+                                   .hand_over = {},
+                                   .webhook_destinations = notify::Destinations(options.webhooks.allowed)},
+                                  publishers_poll_by_themselves));
     return run_services(process, server, {});
 }
 
@@ -46,6 +49,7 @@ int run_api(const Environment& environment, const ApiSettings& options) {
     RightsPlan rights =
         rights_plan(options.rights, options.database_url, options.kafka, options.admission.api_keys_file);
     add_files(options.tls, rights);
+    add_files(options.admission.tokens, rights);
     return run_role(environment,
                     {.name = "api",
                      .log = options.log,

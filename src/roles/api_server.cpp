@@ -7,9 +7,14 @@
 namespace ledgerline::roles {
 namespace {
 
-http::ListenerConfig config_of(http::ListenerConfig config, const Admission& admission) {
+std::shared_ptr<http::AccessTokens> tokens_of(const TokenSettings& settings, const Clock& clock) {
+    return settings.empty() ? nullptr : std::make_shared<http::AccessTokens>(settings.policy, clock);
+}
+
+http::ListenerConfig config_of(http::ListenerConfig config, const Admission& admission,
+                               std::shared_ptr<http::AccessTokens> tokens) {
     config.api_keys = admission.keys;
-    config.key_policy = {.stored = true, .always_asked = admission.always_asked};
+    config.key_policy = {.stored = true, .always_asked = admission.always_asked, .tokens = std::move(tokens)};
     return config;
 }
 
@@ -18,8 +23,11 @@ http::ListenerConfig config_of(http::ListenerConfig config, const Admission& adm
 ApiServer::ApiServer(RoleProcess& process, Admission admission)
     : process_(process),
       admission_(std::move(admission)),
-      listener_(std::make_unique<http::Listener>(config_of(process.listener_config(), admission_), router_,
+      tokens_(tokens_of(admission_.tokens, process.context().clock)),
+      listener_(std::make_unique<http::Listener>(config_of(process.listener_config(), admission_, tokens_), router_,
                                                  process.context())) {
+    if (tokens_)
+        issuer_keys_ = std::make_unique<http::IssuerKeys>(admission_.tokens.source, tokens_, process.context());
     listener_->bind(process.take_sockets());
     if (auto sockets = process.take_probe_sockets(); !sockets.empty()) {
         probe_listener_ = std::make_unique<http::Listener>(process.probe_listener_config(), probe_router_,
@@ -64,6 +72,7 @@ Result<void> ApiServer::start(ApiServerConfig config, Wakeup& publisher_wakeup) 
     api.stages = std::move(config.stages);
     api.dependencies = std::move(config.dependencies);
     api.alive = std::move(config.alive);
+    api.webhook_destinations = std::move(config.webhook_destinations);
     api.intake.hand_over = std::move(config.hand_over);
     api_ =
         std::make_unique<api::Api>(api, listener_->keys(), publisher_wakeup, process_.on_fatal(), process_.context());
@@ -90,6 +99,7 @@ Result<void> ApiServer::begin(const std::string& database_url) {
 }
 
 Result<void> ApiServer::listen() {
+    if (issuer_keys_) issuer_keys_->start();
     if (probe_listener_) {
         LEDGERLINE_CHECK(probe_listener_->start());
         log::info("probes have an address of their own", {{"port", probe_listener_->port()}});
@@ -101,6 +111,7 @@ void ApiServer::stop_accepting(milliseconds grace) {
     if (!api_) return;
     api_->begin_stop();
     listener_->stop(grace);
+    if (issuer_keys_) issuer_keys_->stop();
     if (probe_listener_) probe_listener_->stop(milliseconds(0));
     api_->stop();
 }

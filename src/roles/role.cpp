@@ -240,8 +240,12 @@ http::ListenerConfig RoleProcess::probe_listener_config() const {
 
 Result<Admission> admission_of(const AdmissionSettings& options, const std::string& host, Reach reach) {
     Admission admission{.keys_path = options.api_keys_file, .keys = {}, .first_key_path = options.first_key_file};
+    LEDGERLINE_CHECK(check_tokens(options.tokens));
+    admission.tokens = options.tokens;
     if (!admission.keys_path.empty()) {
         LEDGERLINE_TRY(admission.keys, read_api_keys(admission.keys_path));
+    } else if (!admission.tokens.empty()) {
+        admission.always_asked = true;
     } else if (!reach.only_loopback && !options.allow_open) {
         if (!reach.database_is_there && options.first_key_file.empty()) return no_keys(host);
         admission.always_asked = true;
@@ -252,7 +256,7 @@ Result<Admission> admission_of(const AdmissionSettings& options, const std::stri
 std::unexpected<Error> no_keys(const std::string& host) {
     return failure(Disposition::refuse, std::string(bad_usage),
                    fmt::format("--listen {} can be reached by other machines and there are no API keys: give "
-                               "--first-key-file or --api-keys-file, or --allow-open if that is intended",
+                               "--first-key-file, --api-keys-file or --jwt-issuer, or --allow-open if that is intended",
                                host));
 }
 

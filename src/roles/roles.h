@@ -11,9 +11,11 @@ namespace ledgerline::roles {
 // database is given.
 int run_up(const Environment& environment, const UpSettings& options);
 
-// One role each, on a given database and Kafka. Any number of their processes may run, and come and go.
+// One role each, on a given database and Kafka (the notifier without). Any number of their processes may run, and come
+// and go.
 int run_api(const Environment& environment, const ApiSettings& options);
 int run_publisher(const Environment& environment, const PublisherSettings& options);
 int run_worker(const Environment& environment, const WorkerSettings& options);
+int run_notifier(const Environment& environment, const NotifierSettings& options);
 
 }  // namespace ledgerline::roles

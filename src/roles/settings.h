@@ -10,6 +10,7 @@
 #include "bus/kafka/config.h"
 #include "http/server/browsers.h"
 #include "http/server/network.h"
+#include "http/tokens/issuer_keys.h"
 
 namespace ledgerline::roles {
 
@@ -29,11 +30,20 @@ struct ListenSettings {
     std::vector<std::string> cors_origins = {};  // whose pages may call
 };
 
+// Whose tokens are taken besides keys.
+struct TokenSettings {
+    http::TokenPolicy policy;  // without an issuer: nobody's
+    http::IssuerSource source;
+
+    bool empty() const { return policy.issuer.empty(); }
+};
+
 struct AdmissionSettings {
     std::string api_keys_file;         // empty: only stored keys
     std::string first_key_file;        // where the first stored key is put; empty: none is made
     bool allow_open = false;           // without keys, also on an address that others can reach
     bool refuse_card_numbers = false;  // in metadata
+    TokenSettings tokens;
 };
 
 // Certificates in PEM files; without any, the API is served without TLS.
@@ -50,6 +60,11 @@ struct AssetSettings {
 struct ApplySettings {
     std::int64_t worker_threads = 1;
     std::int64_t unknown_attempts_max = 5;  // for an event that fails for an unknown reason, before it is parked
+};
+
+// Where webhooks may be sent besides public addresses, by https.
+struct WebhookSettings {
+    std::vector<http::Network> allowed = {};
 };
 
 // The topic of outcomes.
@@ -95,6 +110,7 @@ void configure_log(const LogSettings& settings, const std::string& role);
 inline constexpr std::uint16_t api_port = 8080;
 inline constexpr std::uint16_t worker_port = 8081;
 inline constexpr std::uint16_t publisher_port = 8082;
+inline constexpr std::uint16_t notifier_port = 8083;
 
 struct UpSettings {
     std::string data_dir = "ledgerline-data";
@@ -106,6 +122,7 @@ struct UpSettings {
     bus::KafkaConfig kafka;  // without brokers: the in-process bus
     SchemaRegistrySettings schemas;
     OutcomeSettings outcomes;
+    WebhookSettings webhooks;
     ApplySettings apply;
     TimeoutSettings timeouts;
     RightsSettings rights;
@@ -119,6 +136,7 @@ struct ApiSettings {
     TlsSettings tls;
     AssetSettings assets;
     bus::KafkaConfig kafka;  // without brokers: Kafka's state is not reported
+    WebhookSettings webhooks;
     TimeoutSettings timeouts;
     RightsSettings rights;
     LogSettings log;
@@ -130,6 +148,15 @@ struct PublisherSettings {
     bus::KafkaConfig kafka;
     SchemaRegistrySettings schemas;
     OutcomeSettings outcomes;
+    TimeoutSettings timeouts;
+    RightsSettings rights;
+    LogSettings log;
+};
+
+struct NotifierSettings {
+    std::string database_url;
+    ListenSettings listen{.port = notifier_port};
+    WebhookSettings webhooks;
     TimeoutSettings timeouts;
     RightsSettings rights;
     LogSettings log;

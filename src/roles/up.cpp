@@ -20,6 +20,7 @@
 #include "roles/roles.h"
 #include "roles/schema_entry.h"
 #include "roles/topic_service.h"
+#include "roles/webhook_service.h"
 #include "roles/worker_service.h"
 
 namespace ledgerline::roles {
@@ -112,14 +113,16 @@ Result<void> serve(RoleProcess& process, const UpSettings& options, ApiServer& s
     if (auto producer = bus->make_outcome_producer(); producer && options.outcomes.from != "off")
         outcomes.emplace(TopicServiceConfig{.database_url = database_url, .owner = owner, .settings = options.outcomes},
                          std::move(producer), watchdog, process.context());
+    WebhookService webhooks({.database_url = database_url, .settings = options.webhooks}, watchdog, process.context());
     HoldExpiryService expiry(database_url, publisher_wakeup, watchdog, process.context());
     WorkerService worker({.database_url = database_url,
                           .apply = options.apply,
                           .messaging = bus->names(),
                           .make_consumer = [&bus] { return bus->make_consumer(); },
                           .on_outcome =
-                              [&server, &outcomes] {
+                              [&server, &outcomes, &webhooks] {
                                   server.note_outcomes();
+                                  webhooks.note_outcomes();
                                   if (outcomes) outcomes->wakeup().notify();
                               }},
                          watchdog, process.context());
@@ -133,9 +136,10 @@ Result<void> serve(RoleProcess& process, const UpSettings& options, ApiServer& s
                                               {health::StageRight::apply, false}},
                                    .dependencies = std::move(dependencies),
                                    .alive = [&watchdog] { return watchdog.alive(); },
-                                   .hand_over = [&publisher](auto events) { publisher.hand(std::move(events)); }},
+                                   .hand_over = [&publisher](auto events) { publisher.hand(std::move(events)); },
+                                   .webhook_destinations = notify::Destinations(options.webhooks.allowed)},
                                   publisher_wakeup));
-    std::vector<Service*> services{&watchdog, &worker, &publisher, &expiry};
+    std::vector<Service*> services{&watchdog, &webhooks, &worker, &publisher, &expiry};
     // After the publisher, and so stopped before that gives up the leases.
     if (outcomes) services.push_back(&*outcomes);
     if (dead_letters) services.push_back(&*dead_letters);
@@ -194,6 +198,7 @@ int run_up(const Environment& environment, const UpSettings& options) {
         rights_plan(options.rights, options.database_url, options.kafka, options.admission.api_keys_file);
     add_files(options.tls, rights);
     add_files(options.schemas, rights);
+    add_files(options.admission.tokens, rights);
     if (has_cluster) rights.cluster = &cluster;
     return run_role(environment,
                     {.name = "up",

@@ -121,7 +121,10 @@ class ChartTest(unittest.TestCase):
         for one in of_kind("Deployment", found) + of_kind("Job", found):
             (container,) = pod_of(one)["containers"]
             (url,) = [each for each in container["env"] if each["name"] == "DATABASE_URL"]
-            self.assertEqual(url["valueFrom"]["secretKeyRef"], {"name": "ledgerline-database", "key": "url"})
+            secret = "ledgerline-worker" if container["name"] == "worker" else "ledgerline-database"
+            self.assertEqual(url["valueFrom"]["secretKeyRef"], {"name": secret, "key": "url"})
+            names = [each["name"] for each in container["env"]]
+            self.assertEqual(len(names), len(set(names)))
             volumes = {volume["name"]: volume["secret"] for volume in pod_of(one).get("volumes", [])}
             mounts = {mount["name"]: mount["mountPath"] for mount in container.get("volumeMounts", [])}
             self.assertEqual(set(volumes), set(mounts))

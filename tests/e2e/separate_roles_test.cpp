@@ -239,6 +239,46 @@ TEST_F(Roles, UpRunsOnKafkaToo) {
     EXPECT_EQ(up.stop(), "exit code 0") << up.program().output();
 }
 
+// Each process with a login that has the rights of its database role and no others.
+TEST_F(Roles, WorkWithTheRightsOfTheirDatabaseRoles) {
+    const auto login = [&](const std::string& role) {
+        const std::string name = fmt::format("{}_{}", role, topic_.substr(topic_.find('-') + 1));
+        database_.run(fmt::format("CREATE ROLE {0} LOGIN PASSWORD '{0}' IN ROLE ledgerline_{1}", name, role));
+        std::string url = database_.url();
+        const std::size_t user = url.find("//") + 2;
+        return url.replace(user, url.find('@') - user, name + ':' + name);
+    };
+    const auto start = [&](const std::string& role, std::vector<std::string> more) {
+        auto all = arguments(role, std::move(more));
+        all[2] = login(role);
+        return std::make_unique<RoleProcess>(all);
+    };
+    const auto the_api = start("api", {}), the_publisher = start("publisher", names()),
+               the_worker = start("worker", names());
+    for (const auto* role : {&the_publisher, &the_worker, &the_api})
+        EXPECT_TRUE(wait_ready(**role)) << (*role)->program().output();
+    ApiClient client(the_api->port());
+    const std::string account = client.open_account();
+    const std::vector<http::Header> waits{{"Prefer", "wait=30"}};
+    EXPECT_EQ(client.post("/v1/transactions", transaction_json(account, "a", 9), waits).at("status"), "PROCESSED");
+    const std::string hold = fmt::format(
+        R"({{"account_id":"{}","amount_cents":5,"currency":"EUR","idempotency_key":"h","expires_in_s":1}})", account);
+    const Answer held = client.post("/v1/holds", hold, waits);
+    ASSERT_EQ(held.status, 201) << held.text();
+    EXPECT_TRUE(eventually([&] { return client.get("/v1/holds/" + held.at("id")).at("state") == "EXPIRED"; }))
+        << client.get("/v1/holds/" + held.at("id")).text();
+    EXPECT_EQ(client.call("PATCH", "/v1/accounts/" + account, R"({"status":"SUSPENDED"})").status, 200);
+    const Answer refused = client.post("/v1/transactions", transaction_json(account, "b", 1));
+    EXPECT_EQ(refused.code(), "account_suspended") << refused.text();
+    EXPECT_EQ(client.post("/v1/keys", R"({"name":"ops","scopes":["admin"]})").status, 201);
+    EXPECT_EQ(run_to_end({"verify", "--database-url", login("reader")}), "exit code 0");
+    for (const auto* role : {&the_publisher, &the_worker, &the_api}) {
+        EXPECT_EQ((*role)->stop(), "exit code 0");
+        EXPECT_THAT((*role)->program().output(), Not(HasSubstr("42501")));
+        EXPECT_THAT((*role)->program().output(), Not(HasSubstr("permission denied")));
+    }
+}
+
 // A lock on the cursors makes each batch of the worker last for lock_timeout.
 TEST_F(Roles, AWorkerWhoseLoopDoesNotComeBackGivesItselfUp) {
     const auto the_api = api(), the_publisher = publisher();

@@ -94,7 +94,9 @@ TEST_F(TerminalHabits, AListIsFollowed) {
     EXPECT_NE(first, posted);
     EXPECT_EQ(posted, came);
     EXPECT_EQ(followed.err, "");
-    EXPECT_THAT(sh("ledgerline tx list -f --status FAILED").err, HasSubstr("--follow and --status cannot be combined"));
+    EXPECT_THAT(sh("ledgerline tx list -f --status FAILED").err,
+                HasSubstr("--follow and --status cannot be combined: a transaction comes to a status at any time; "
+                          "'ledgerline events -f"));
 }
 
 // And gives the terminal back as it was.

@@ -19,6 +19,9 @@
 #include "domain/event.h"
 #include "http/fuzz_entry.h"
 #include "http/server/browsers.h"
+#include "http/tokens/claims.h"
+#include "http/tokens/jws.h"
+#include "http/tokens/verification_key.h"
 #include "observe/trace.h"
 
 namespace ledgerline::test {
@@ -177,6 +180,29 @@ void browser(std::string_view bytes) {
     LEDGERLINE_ASSERT(lower(lines[1]).ends_with("://" + own));
 }
 
+// A token's text gives its parts or a reason for people. Its claims and a key set are tried as they are, too: a fuzzer
+// finds no signatures.
+void token(std::string_view bytes) {
+    const auto is_reason = [](http::TokenFault why) { return !why.empty() && !why.contains('"') && is_utf8(why); };
+    const auto jws = http::Jws::parse(bytes);
+    if (jws)
+        LEDGERLINE_ASSERT(bytes.starts_with(jws->signed_text) && bytes.size() <= http::Jws::bytes_max);
+    else
+        LEDGERLINE_ASSERT(is_reason(jws.error()));
+    const http::TokenPolicy policy{.issuer = "https://a.example", .audiences = {"ledger"}, .scope_claim = "/a/scope"};
+    const WallTime now(std::chrono::seconds(1'700'000'000));
+    const auto claims = http::Claims::parse(jws ? std::string_view(jws->payload) : bytes, policy, now);
+    if (claims)
+        LEDGERLINE_ASSERT(claims->ends_at > now && !claims->subject.empty() && !has_byte_below(claims->subject, ' '));
+    else
+        LEDGERLINE_ASSERT(is_reason(claims.error()));
+    const auto keys = http::KeySet::parse(bytes);
+    LEDGERLINE_ASSERT(!keys || (keys->size() > 0 && keys->size() <= http::KeySet::keys_max));
+    if (keys && jws)
+        if (const auto* key = keys->find(jws->algorithm, jws->key_id))
+            LEDGERLINE_ASSERT(!key->verifies(jws->signed_text, ""));
+}
+
 constexpr FuzzTarget kTargets[] = {
     {"request", http::fuzz_request},
     {"json", json_text},
@@ -188,6 +214,7 @@ constexpr FuzzTarget kTargets[] = {
     {"traceparent", traceparent},
     {"payment", payment},
     {"browser", browser},
+    {"token", token},
 };
 
 }  // namespace

@@ -5,10 +5,17 @@ namespace {
 
 void fail_test(const Error& error) { ADD_FAILURE() << error.code << ' ' << error.message; }
 
+// Webhooks may be sent to servers of the test.
+api::ApiConfig api_config() {
+    api::ApiConfig config;
+    config.webhook_destinations = notify::Destinations({*http::Network::parse("127.0.0.0/8")});
+    return config;
+}
+
 }  // namespace
 
 Pipeline::Pipeline(TestCluster& cluster)
-    : api_({}, cluster),
+    : api_(api_config(), cluster),
       bus_({.partitions = lanes, .space_freed = &api_.publisher_wakeup()}),
       watchdog_(patience, fail_test, api_.metrics()),
       worker_({.database_url = database().url(),

@@ -99,10 +99,16 @@ void TestCluster::drop_database(const std::string& name) {
 
 db::Connection TestDatabase::connect() const { return must(kName, db::Connection::open(config())); }
 
-void TestDatabase::run(const std::string& sql) const { must(kName, connect().run_script(sql)); }
+db::Connection TestDatabase::connect_patiently() const {
+    db::ConnectionConfig patient = config();
+    patient.statement_timeout = std::chrono::minutes(5);
+    return must(kName, db::Connection::open(patient));
+}
+
+void TestDatabase::run(const std::string& sql) const { must(kName, connect_patiently().run_script(sql)); }
 
 std::string TestDatabase::value(const std::string& sql) const {
-    auto connection = connect();
+    auto connection = connect_patiently();
     const auto rows = must(kName, connection.query({"test_value", sql}));
     return rows.empty() ? "" : std::string(rows.text(0, 0));
 }

@@ -84,6 +84,9 @@ public:
     std::string value(const std::string& sql) const;
 
 private:
+    // What is set up by the million rows takes as long as it takes.
+    db::Connection connect_patiently() const;
+
     TestCluster& cluster_;
     std::string name_;
 };

@@ -10,6 +10,8 @@ Reasons = dict[str, str]
 
 Scope = str
 
+WebhookEventType = str
+
 ProblemCode = str
 
 
@@ -595,6 +597,88 @@ class MadeKey(TypedDict):
 
 class KeyPage(TypedDict):
     keys: list[Key]
+    limit: int
+    next_cursor: str | None
+    has_more: bool
+
+
+class NewWebhook(TypedDict):
+    url: str
+    events: NotRequired[list[WebhookEventType] | None]
+    account_ids: NotRequired[list[str] | None]
+    description: NotRequired[str | None]
+
+
+class WebhookChange(TypedDict):
+    url: NotRequired[str | None]
+    events: NotRequired[list[WebhookEventType] | None]
+    account_ids: NotRequired[list[str] | None]
+    description: NotRequired[str | None]
+    status: NotRequired[Literal['ENABLED', 'DISABLED'] | None]
+
+
+class Webhook(TypedDict):
+    id: str
+    url: str
+    description: str | None
+    events: list[WebhookEventType]
+    account_ids: list[str]
+    status: Literal['ENABLED', 'DISABLED']
+    reason: Literal['by_operator', 'gone', 'failing'] | None
+    changed_at: str
+    created_at: str
+    previous_secret_ends_at: str | None
+    pending: int
+
+
+class MadeWebhook(TypedDict):
+    id: str
+    url: str
+    description: str | None
+    events: list[WebhookEventType]
+    account_ids: list[str]
+    status: Literal['ENABLED', 'DISABLED']
+    reason: Literal['by_operator', 'gone', 'failing'] | None
+    changed_at: str
+    created_at: str
+    previous_secret_ends_at: str | None
+    pending: int
+    secret: str
+
+
+class WebhookPage(TypedDict):
+    webhooks: list[Webhook]
+    limit: int
+    next_cursor: str | None
+    has_more: bool
+
+
+class WebhookRotation(TypedDict):
+    overlap_s: NotRequired[int | None]
+
+
+class WebhookDelivery(TypedDict):
+    id: str
+    webhook_id: str
+    event_id: str
+    event_type: str
+    account_id: str | None
+    status: Literal['PENDING', 'DELIVERED', 'FAILED']
+    attempts: int
+    tries: list[WebhookDeliveryTries]
+    next_attempt_at: str | None
+    created_at: str
+
+
+class WebhookDeliveryTries(TypedDict):
+    at: NotRequired[str]
+    status: NotRequired[int | None]
+    duration_ms: NotRequired[int]
+    error: NotRequired[str | None]
+
+
+class WebhookDeliveryPage(TypedDict):
+    deliveries: list[WebhookDelivery]
     limit: int
     next_cursor: str | None
     has_more: bool

@@ -4,6 +4,8 @@ export type Reasons = Record<string, string>;
 
 export type Scope = string;
 
+export type WebhookEventType = string;
+
 export type ProblemCode = string;
 
 export interface Account {
@@ -588,6 +590,88 @@ export interface MadeKey {
 
 export interface KeyPage {
   keys: Array<Key>;
+  limit: number;
+  next_cursor: string | null;
+  has_more: boolean;
+}
+
+export interface NewWebhook {
+  url: string;
+  events?: Array<WebhookEventType> | null;
+  account_ids?: Array<string> | null;
+  description?: string | null;
+}
+
+export interface WebhookChange {
+  url?: string | null;
+  events?: Array<WebhookEventType> | null;
+  account_ids?: Array<string> | null;
+  description?: string | null;
+  status?: "ENABLED" | "DISABLED" | null;
+}
+
+export interface Webhook {
+  id: string;
+  url: string;
+  description: string | null;
+  events: Array<WebhookEventType>;
+  account_ids: Array<string>;
+  status: "ENABLED" | "DISABLED";
+  reason: "by_operator" | "gone" | "failing" | null;
+  changed_at: string;
+  created_at: string;
+  previous_secret_ends_at: string | null;
+  pending: number;
+}
+
+export interface MadeWebhook {
+  id: string;
+  url: string;
+  description: string | null;
+  events: Array<WebhookEventType>;
+  account_ids: Array<string>;
+  status: "ENABLED" | "DISABLED";
+  reason: "by_operator" | "gone" | "failing" | null;
+  changed_at: string;
+  created_at: string;
+  previous_secret_ends_at: string | null;
+  pending: number;
+  secret: string;
+}
+
+export interface WebhookPage {
+  webhooks: Array<Webhook>;
+  limit: number;
+  next_cursor: string | null;
+  has_more: boolean;
+}
+
+export interface WebhookRotation {
+  overlap_s?: number | null;
+}
+
+export interface WebhookDelivery {
+  id: string;
+  webhook_id: string;
+  event_id: string;
+  event_type: string;
+  account_id: string | null;
+  status: "PENDING" | "DELIVERED" | "FAILED";
+  attempts: number;
+  tries: Array<WebhookDeliveryTries>;
+  next_attempt_at: string | null;
+  created_at: string;
+}
+
+export interface WebhookDeliveryTries {
+  at?: string;
+  status?: number | null;
+  duration_ms?: number;
+  error?: string | null;
+}
+
+export interface WebhookDeliveryPage {
+  deliveries: Array<WebhookDelivery>;
   limit: number;
   next_cursor: string | null;
   has_more: boolean;

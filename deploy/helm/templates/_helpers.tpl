@@ -20,12 +20,13 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 
-{{/* The reference to a key of a secret that must be given. */}}
+{{/* The database's URL: of the role, or of all. Called with {root, role}. */}}
 {{- define "ledgerline.databaseUrl" -}}
-{{- if not .Values.database.urlSecret.name }}{{ fail "database.urlSecret must name the secret with the database's URL: {name: ..., key: ...}" }}{{ end -}}
+{{- $secret := (index .root.Values .role).urlSecret | default .root.Values.database.urlSecret -}}
+{{- if not $secret.name }}{{ fail "database.urlSecret must name the secret with the database's URL: {name: ..., key: ...}" }}{{ end -}}
 - name: DATABASE_URL
   valueFrom:
-    secretKeyRef: {name: {{ .Values.database.urlSecret.name }}, key: {{ .Values.database.urlSecret.key }}}
+    secretKeyRef: {name: {{ $secret.name }}, key: {{ $secret.key }}}
 {{- end -}}
 
 {{- define "ledgerline.podSecurity" -}}

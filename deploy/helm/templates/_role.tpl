@@ -2,7 +2,7 @@
 {{- define "ledgerline.environment" -}}
 {{- $values := .root.Values -}}
 {{- $own := index $values .role -}}
-{{ include "ledgerline.databaseUrl" .root }}
+{{ include "ledgerline.databaseUrl" . }}
 - {name: LEDGERLINE_LISTEN, value: "0.0.0.0:8080"}
 - {name: LEDGERLINE_LOG_LEVEL, value: {{ $values.logLevel | quote }}}
 {{- if eq .role "api" }}
@@ -37,6 +37,11 @@
 {{- end }}{{ end }}
 {{- range $name, $value := merge (deepCopy ($own.env | default dict)) ($values.env | default dict) }}
 - {name: {{ $name }}, value: {{ $value | quote }}}
+{{- end }}
+{{- range $name, $secret := merge (deepCopy ($own.secretEnv | default dict)) ($values.secretEnv | default dict) }}
+- name: {{ $name }}
+  valueFrom:
+    secretKeyRef: {name: {{ $secret.name }}, key: {{ $secret.key }}}
 {{- end }}
 {{- end -}}
 

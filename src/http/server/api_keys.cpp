@@ -29,11 +29,25 @@ Response forbidden(std::string_view detail) {
     return to_response(edge_problem(403, edge_code::forbidden, std::string(detail)));
 }
 
-Response scope_missing(Scope scope) {
+Response scope_missing(Scope scope, bool has_token) {
     Problem problem =
-        edge_problem(403, edge_code::insufficient_scope, fmt::format("This API key has no scope {}.", name_of(scope)));
+        edge_problem(403, edge_code::insufficient_scope,
+                     fmt::format("This {} has no scope {}.", has_token ? "access token" : "API key", name_of(scope)));
     problem.extensions.emplace_back("scope", name_of(scope));
-    return to_response(problem);
+    Response response = to_response(problem);
+    if (has_token)
+        response.headers.emplace_back("WWW-Authenticate",
+                                      fmt::format(R"(Bearer error="insufficient_scope", scope="{}")", name_of(scope)));
+    return response;
+}
+
+// RFC 6750, section 3.1.
+Response invalid_token(TokenFault why) {
+    Response response = to_response(
+        edge_problem(401, edge_code::invalid_token, fmt::format("This access token is not taken: {}.", why)));
+    response.headers.emplace_back("WWW-Authenticate",
+                                  fmt::format(R"(Bearer error="invalid_token", error_description="{}")", why));
+    return response;
 }
 
 // The key in the request; nothing when there is none, several, or one that cannot be a key.
@@ -50,6 +64,11 @@ std::optional<std::string_view> key_of(const Request& request) {
     }
     if (key.empty() || !is_visible_ascii(key)) return std::nullopt;
     return key;
+}
+
+// Whether it can be nothing but a token. Only as Authorization: Bearer.
+bool may_be_token(const Request& request, std::string_view text) {
+    return !request.header("x-api-key") && !text.starts_with(key_prefix) && std::ranges::count(text, '.') >= 2;
 }
 
 bool equal(const KeyHash& a, const KeyHash& b) { return sodium_memcmp(a.data(), b.data(), a.size()) == 0; }
@@ -99,12 +118,13 @@ void ApiKeys::store(std::vector<ApiKey> keys, bool once_there) {
 }
 
 bool ApiKeys::is_open(const Table& table) const {
-    return !policy_.always_asked && table.of_file.empty() && !table.once_there && (table.known || !policy_.stored);
+    return !policy_.always_asked && !policy_.tokens && table.of_file.empty() && !table.once_there &&
+           (table.known || !policy_.stored);
 }
 
 bool ApiKeys::none() const {
     const auto table = table_.load();
-    return table->of_file.empty() && table->stored.empty() && (table->known || !policy_.stored);
+    return !policy_.tokens && table->of_file.empty() && table->stored.empty() && (table->known || !policy_.stored);
 }
 
 ApiKeys::Key ApiKeys::find(std::string_view id) const {
@@ -149,8 +169,28 @@ std::expected<ApiKeys::Key, Response> ApiKeys::admit(const Request& request, Sco
     const auto text = key_of(request);
     if (!text) return refuse(request, unauthorized());
     Key key = find_by_text(*table, *text);
+    if (!key && may_be_token(request, *text)) {
+        auto found = find_by_token(request, *text);
+        if (!found) return found;
+        key = *std::move(found);
+    }
     if (!key) return refuse(request, forbidden("This API key is not known."));
     return admit(std::move(key), request, scope);
+}
+
+// Null when no tokens are taken.
+std::expected<ApiKeys::Key, Response> ApiKeys::find_by_token(const Request& request, std::string_view text) const {
+    if (!policy_.tokens) return nullptr;
+    auto caller = policy_.tokens->admit(text);
+    if (caller) return *std::move(caller);
+    if (caller.error().later)
+        return std::unexpected(busy(edge_code::not_ready, "The keys of the tokens' issuer are being asked for."));
+    return refuse(request, invalid_token(caller.error().why));
+}
+
+bool ApiKeys::still_admit(const Key& key) const {
+    if (!key) return is_open();
+    return key->token_ends_at ? *key->token_ends_at > clock_.wall_now() : find(key->id) != nullptr;
 }
 
 std::expected<ApiKeys::Key, Response> ApiKeys::admit(Key key, const Request& request, Scope scope) const {
@@ -160,7 +200,8 @@ std::expected<ApiKeys::Key, Response> ApiKeys::admit(Key key, const Request& req
         if (std::ranges::none_of(key->networks, has))
             return refuse(request, forbidden("This API key may not be used from this address."), key->id);
     }
-    if (!key->scopes.allow(scope)) return refuse(request, scope_missing(scope), key->id);
+    if (!key->scopes.allow(scope))
+        return refuse(request, scope_missing(scope, key->token_ends_at.has_value()), key->id);
     return key;
 }
 

@@ -1,4 +1,5 @@
-// ApiKeys: decides who may call. A key comes as X-API-Key or as Authorization: Bearer. Safe to use from any thread.
+// ApiKeys: decides who may call. A key comes as X-API-Key or as Authorization: Bearer, a token as the latter. Safe to
+// use from any thread.
 //
 // Keys come from a file, which have all scopes, and from whoever stores keys (store()). Only hashes are kept.
 #pragma once
@@ -18,12 +19,14 @@
 #include "http/api_key.h"
 #include "http/message.h"
 #include "http/server/refused_logins.h"
+#include "http/tokens/access_tokens.h"
 
 namespace ledgerline::http {
 
 struct KeyPolicy {
-    bool stored = false;        // keys are stored as well: nobody is let in before store() was called
-    bool always_asked = false;  // for a key, even while there is none
+    bool stored = false;                        // keys are stored as well: nobody is let in before store() was called
+    bool always_asked = false;                  // for a key, even while there is none
+    std::shared_ptr<AccessTokens> tokens = {};  // which are taken as well; null: none
 };
 
 class ApiKeys {
@@ -43,19 +46,19 @@ public:
     void store(std::vector<ApiKey> keys, bool once_there);
 
     // The key, if the request may call what needs that scope; null when none is needed. Otherwise the answer: 401 when
-    // its key is missing or malformed, 403 when it is not one of ours, or may not do that, 429 beyond its limit, 503
-    // before keys are known. When both headers are sent, X-API-Key counts, since gateways use Authorization for
-    // themselves.
+    // its key is missing or malformed or its token is not good, 403 when it is not one of ours, or may not do that, 429
+    // beyond its limit, 503 before keys are known. When both headers are sent, X-API-Key counts, since gateways use
+    // Authorization for themselves.
     std::expected<Key, Response> admit(const Request& request, Scope scope) const;
     // The same for a request that stands for that key by other means.
     std::expected<Key, Response> admit(Key key, const Request& request, Scope scope) const;
 
     // Whether nobody is asked for a key.
     bool is_open() const { return is_open(*table_.load()); }
-    // Whether it is known that there is no key that anybody could call with.
+    // Whether it is known that there is no key that anybody could call with, and no token either.
     bool none() const;
     // Whether a request that was admitted with that key, or without one, would still be let in.
-    bool still_admit(const Key& key) const { return key ? find(key->id) != nullptr : is_open(); }
+    bool still_admit(const Key& key) const;
     // The key in force with that id; null when there is none.
     Key find(std::string_view id) const;
     // A secret that follows from the key and from which nothing about the key follows. It changes when the key rotates.
@@ -78,6 +81,7 @@ private:
     bool is_open(const Table& table) const;
     bool found_by_secret(const ApiKey& key, std::string_view text) const;
     Key find_by_text(const Table& table, std::string_view text) const;
+    std::expected<Key, Response> find_by_token(const Request& request, std::string_view text) const;
     std::unexpected<Response> refuse(const Request& request, Response answer, std::string_view key_id = "") const;
     void change(const std::function<void(Table&)>& how);
 

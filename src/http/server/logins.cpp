@@ -94,6 +94,8 @@ std::expected<Logins::Session, Response> Logins::log_in(const Request& request) 
     auto key = keys_.admit(request, Scope::any);
     if (!key) return std::unexpected(std::move(key).error());
     const auto now = std::chrono::floor<std::chrono::seconds>(clock_.wall_now());
+    if (*key && (*key)->token_ends_at)
+        return std::unexpected(forbidden("A session begins with an API key: a token ends too soon."));
     if (*key)
         if (auto session = seal((*key)->id, now + session_max, false)) return *std::move(session);
     return std::unexpected(forbidden("This API key is not known any more."));

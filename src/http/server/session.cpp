@@ -86,7 +86,17 @@ asio::awaitable<bool> Session::begin_tls() {
     const Io io = co_await stream_->handshake();
     waiting_ = false;
     if (io != Io::done) meter_.record_refusal(tls_handshake_failed);
+    if (io == Io::plain) co_await refuse_plain();
     co_return io == Io::done && !evicted_;
+}
+
+// The request is not read: whoever sent it in the clear is told so, and nothing else.
+asio::awaitable<void> Session::refuse_plain() {
+    const Response response = to_response(
+        edge_problem(400, edge_code::malformed_request, "This port speaks TLS: the URL must begin with https://."));
+    const std::string head = wire_head(response, edge_.ids.next().to_string(), edge_.clock.wall_now(), KeptOpen());
+    stream_->set_deadline(kLinger);
+    if (co_await stream_->write(head, response.body) == Io::done) co_await stream_->linger(kLingerBytesMax);
 }
 
 // Whether a request has begun. Idle connections are closed without an answer.

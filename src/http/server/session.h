@@ -37,6 +37,7 @@ public:
 
 private:
     boost::asio::awaitable<bool> begin_tls();
+    boost::asio::awaitable<void> refuse_plain();
     boost::asio::awaitable<bool> await_request();
     boost::asio::awaitable<bool> serve_one();
     boost::asio::awaitable<bool> hold_answer(Exchange& exchange, const Response& response);

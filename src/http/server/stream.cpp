@@ -1,6 +1,7 @@
 #include "http/server/stream.h"
 
 #include <netinet/tcp.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
@@ -8,6 +9,8 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
+
+#include "base/text.h"
 
 namespace ledgerline::http {
 namespace {
@@ -140,10 +143,22 @@ asio::awaitable<Io> Stream::wait_until_ready(Step step) {
     co_return interrupted_ ? Io::interrupted : Io::gone;
 }
 
+// Whether the first byte is the letter of a method. No record of TLS begins with one.
+bool Stream::peer_speaks_plainly() {
+    char first = 0;
+    if (first_seen_ || ::recv(socket_.native_handle(), &first, 1, MSG_PEEK | MSG_DONTWAIT) != 1) return false;
+    first_seen_ = true;
+    return is_letter(first);
+}
+
 asio::awaitable<Io> Stream::handshake() {
     interrupted_ = false;
     while (tls_) {
         if (expired_) co_return Io::timed_out;
+        if (peer_speaks_plainly()) {
+            tls_.reset();
+            co_return Io::plain;
+        }
         const Step step = tls_->handshake();
         if (step == Step::moved) break;
         if (const Io io = co_await wait_until_ready(step); io != Io::done) co_return io;

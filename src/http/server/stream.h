@@ -26,6 +26,7 @@ enum class Io {
     timed_out,    // the deadline passed, or the peer was too slow; the connection can still be written to
     interrupted,  // by interrupt()
     gone,         // the peer closed or reset the connection
+    plain,        // the peer speaks HTTP where TLS is spoken; from now on so does this side
 };
 
 class Stream : public std::enable_shared_from_this<Stream> {
@@ -38,7 +39,8 @@ public:
            std::function<void()> on_progress);
 
     bool has_tls() const { return tls_.has_value(); }
-    // Must come before anything else when it has TLS; done at once otherwise.
+    // Must come before anything else when it has TLS; done at once otherwise. Io::plain for a peer without TLS, which
+    // can be told so.
     boost::asio::awaitable<Io> handshake();
 
     // What was read and not yet consumed. Valid until the next read or consume().
@@ -77,6 +79,7 @@ private:
     void on_timer();
     using Step = TlsSession::Step;
     static Step step_of(const boost::system::error_code& error, Step wait);
+    bool peer_speaks_plainly();
     Step read_some(std::size_t& bytes);
     Step write_some(std::string_view head, std::string_view body, std::size_t& bytes);
     boost::asio::awaitable<Io> wait_until_ready(Step step);
@@ -94,6 +97,7 @@ private:
     std::size_t window_bytes_ = 0;                // moved within it
     SteadyTime armed_until_ = SteadyTime::max();  // max: the timer is not running
     unsigned reads_in_a_row_ = 0;                 // without yielding to other connections
+    bool first_seen_ = false;                     // the first byte of a peer that should speak TLS
     bool expired_ = false;
     bool interrupted_ = false;
 };

@@ -150,14 +150,30 @@ TEST_F(TlsEdge, SpeaksTls12And13WithForwardSecrecyOnly) {
 TEST_F(TlsEdge, WhoSaysNothingOrStopsHalfwayIsDropped) {
     config.handshake_timeout = milliseconds(50);
     start_tls();
-    RawConnection silent = connect(), halfway = connect(), plain = connect();
+    RawConnection silent = connect(), halfway = connect(), other = connect();
     halfway.send(std::string_view("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11));
-    plain.send(get("/echo/a"));
+    other.send("\x80 is no record of TLS and no method");
     EXPECT_TRUE(silent.closed());
     EXPECT_TRUE(halfway.closed());
-    const auto said = plain.receive_all();
-    EXPECT_FALSE(said && said->contains("200 OK"));
+    const auto said = other.receive_all();
+    EXPECT_FALSE(said && said->contains("HTTP/"));
     EXPECT_TRUE(test::eventually([&] { return handshakes_failed() == 3; })) << handshakes_failed();
+    EXPECT_TRUE(call({.target = "/echo/a"}));
+}
+
+TEST_F(TlsEdge, WhoSpeaksHttpInTheClearIsToldSo) {
+    start_tls();
+    for (const char* method : {"GET", "POST", "DELETE", "get"}) {
+        RawConnection plain = connect();
+        plain.send(std::string(method) + " /echo/secret HTTP/1.1\r\nHost: localhost\r\nX-API-Key: a-key\r\n\r\n");
+        const auto said = plain.receive_all();
+        ASSERT_TRUE(said) << method;
+        EXPECT_THAT(*said, testing::StartsWith("HTTP/1.1 400 Bad Request\r\n"));
+        EXPECT_THAT(*said, HasSubstr("https://"));
+        EXPECT_THAT(*said, HasSubstr("Connection: close"));
+        EXPECT_THAT(*said, testing::Not(HasSubstr("secret")));
+    }
+    EXPECT_EQ(handshakes_failed(), 4);
     EXPECT_TRUE(call({.target = "/echo/a"}));
 }
 

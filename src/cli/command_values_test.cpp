@@ -89,13 +89,13 @@ TEST(CommandValues, NoValueOfAnyCommandMayBeEmptyOrGarbage) {
             refused({flag}, flag + " needs a value");
             if (value != "FILE" && value != "DIR") refused({flag, "\xff"}, flag + " must be valid UTF-8");
         }
-        std::vector<std::string> before;  // arguments that are right: those before it
+        std::vector<std::string> arguments;
         for (const std::string& name : level.arguments) {
-            before.emplace_back();
-            refused(before, name + " must not be empty");
-            before.back() = "\xff";
-            if (name != "FILE") refused(before, name + " must be valid UTF-8");
-            before.back() = "0199f3c0-7b1c-7def-8abc-0123456789ab";
+            arguments.emplace_back();
+            refused(arguments, name + " must not be empty");
+            arguments.back() = "\xff";
+            if (name != "FILE") refused(arguments, name + " must be valid UTF-8");
+            arguments.back() = "0192f0c1-0000-7000-8000-000000000001";  // those before the next one are in order
         }
         refused({"--no-such-flag"}, "there is no flag '--no-such-flag'");
         if (!level.commands.empty()) refused({"no-such-command"}, "there is no command 'no-such-command'");

@@ -125,12 +125,20 @@ FROM disabled d
 
 -- name: prune
 -- args: webhook_ids uuid[], kept_max int8, kept_days int4
--- Deletes what was finished long ago, or before the latest ones.
-DELETE FROM webhook_deliveries d
-USING unnest($1::uuid[]) AS w (id)
-WHERE d.webhook_id = w.id AND d.status <> 'PENDING'
-  AND (d.created_at < now() - make_interval(days => $3::integer)
-       OR d.id < (SELECT id FROM webhook_deliveries WHERE webhook_id = w.id ORDER BY id DESC OFFSET $2::bigint LIMIT 1))
+-- Deletes what was finished before the latest ones, or long ago: ids rise with the time. Not all at once.
+WITH kept AS MATERIALIZED (
+    SELECT w.id,
+           greatest((SELECT id FROM webhook_deliveries WHERE webhook_id = w.id ORDER BY id DESC OFFSET $2::bigint LIMIT 1),
+                    rpad(lpad(to_hex((extract(epoch FROM now() - make_interval(days => $3::integer)) * 1000)::bigint), 12,
+                              '0'), 32, '0')::uuid) AS first
+    FROM unnest($1::uuid[]) AS w (id)
+), old AS MATERIALIZED (
+    SELECT d.id
+    FROM kept CROSS JOIN LATERAL (SELECT id FROM webhook_deliveries
+                                  WHERE webhook_id = kept.id AND id < kept.first AND status <> 'PENDING' LIMIT 20000) d
+    LIMIT 20000
+)
+DELETE FROM webhook_deliveries WHERE id IN (SELECT id FROM old)
 
 -- name: free_own
 -- args: owner text

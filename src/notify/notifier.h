@@ -32,7 +32,7 @@ struct NotifierConfig {
     milliseconds lease_term{10'000};
     milliseconds renew_interval{1'000};  // also: changes of endpoints are seen
     milliseconds note_interval{1'000};
-    milliseconds prune_interval{60'000};
+    milliseconds prune_interval{10'000};
     std::size_t connections_max = 256;  // of all endpoints
     std::size_t connections_of_one_max = 16;
     std::size_t connections_of_one_min = 4;

@@ -46,7 +46,7 @@ std::string script_of(const Block& block, const std::filesystem::path& data) {
     return fmt::format(
         "set -eu\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n"
         "mkdir -p bin\nln -sf \"$L\" bin/ledgerline\nexport PATH=\"$PWD/bin:$PATH\"\n"
-        "export LEDGERLINE_DATA_DIR='{}' LEDGERLINE_CLIENTS='{}'\n{}",
+        "export PYTHONDONTWRITEBYTECODE=1 LEDGERLINE_DATA_DIR='{}' LEDGERLINE_CLIENTS='{}'\n{}",
         data.string(), CLIENTS_FOLDER, block.script);
 }
 

@@ -11,6 +11,7 @@
 #include "base/random.h"
 #include "e2e/program.h"
 #include "e2e/shell.h"
+#include "lab/postgres_server.h"
 #include "lab/temp_dir.h"
 
 namespace ledgerline::test {
@@ -18,26 +19,23 @@ namespace {
 
 using testing::HasSubstr;
 
-std::string consumer_in_the_page() {
+// The page's first code in that language.
+std::string code_in_the_page(const std::string& language) {
     std::ifstream file(INTEGRATING_FILE, std::ios::binary);
     const std::string page{std::istreambuf_iterator<char>(file), {}};
-    const std::string fence = "```python\n";
+    const std::string fence = "```" + language + "\n";
     const std::size_t begin = page.find(fence);
     EXPECT_NE(begin, std::string::npos);
     return page.substr(begin + fence.size(), page.find("```\n", begin) - begin - fence.size());
 }
 
-TEST(Integrating, TheConsumerCountsEachEventOnceHoweverOftenItIsKilled) {
-    const TempDir data, files;
-    const auto program = files.path() / "consumer.py", database = files.path() / "consumer.db";
-    std::ofstream(program, std::ios::binary) << consumer_in_the_page();
-    UpProcess up(data.path());
+// Payments, while the consumer is killed again and again.
+void pay_and_kill(UpProcess& up, const std::vector<Process*>& consumers) {
     ApiClient client(up.port());
     std::vector<std::string> accounts;
     for (int i = 0; i < 5; ++i) accounts.push_back(client.open_account());
     SeededRandom random(3);
-    Process consumer("consumer", {.arguments = {"/usr/bin/python3", program, up.url(), database}});
-    consumer.start();
+    for (Process* consumer : consumers) consumer->start();
     for (int i = 0; i < 200; ++i) {
         const Answer made =
             client.post("/v1/transactions", transaction_json(accounts[random.below(5)], std::to_string(i),
@@ -45,14 +43,28 @@ TEST(Integrating, TheConsumerCountsEachEventOnceHoweverOftenItIsKilled) {
                                                              random.below(3) ? "CREDIT" : "DEBIT"));
         EXPECT_EQ(made.status, 201) << made.text();
         if (i % 20 != 19) continue;
-        consumer.kill();
-        consumer.start();
+        Process& victim = *consumers[random.below(consumers.size())];
+        victim.kill();
+        victim.start();
     }
     ASSERT_TRUE(up.wait_all_applied());
-    const std::string wanted = up.value(
+}
+
+// What each account was paid, as the ledger has it.
+std::string movements(const UpProcess& up) {
+    return up.value(
         "SELECT string_agg(account_id || '|' || sum || '|' || count, E'\\n' ORDER BY account_id) FROM (SELECT "
-        "account_id, "
-        "sum(amount_cents), count(*) FROM entries GROUP BY account_id) e");
+        "account_id, sum(amount_cents), count(*) FROM entries GROUP BY account_id) e");
+}
+
+TEST(Integrating, TheConsumerCountsEachEventOnceHoweverOftenItIsKilled) {
+    const TempDir data, files;
+    const auto program = files.path() / "consumer.py", database = files.path() / "consumer.db";
+    std::ofstream(program, std::ios::binary) << code_in_the_page("python");
+    UpProcess up(data.path());
+    Process consumer("consumer", {.arguments = {"/usr/bin/python3", program, up.url(), database}});
+    pay_and_kill(up, {&consumer});
+    const std::string wanted = movements(up);
     std::ofstream(files.path() / "read.py", std::ios::binary) << fmt::format(
         "import sqlite3\nfor row in sqlite3.connect({:?}).execute('SELECT * FROM totals ORDER BY account_id'):\n"
         "    print(*row, sep='|')\n",
@@ -64,6 +76,34 @@ TEST(Integrating, TheConsumerCountsEachEventOnceHoweverOftenItIsKilled) {
     })) << found
         << "\nwanted\n"
         << wanted << consumer.output();
+}
+
+// Two copies of it, on a database of their own. Debian's Go and its package of the driver: nothing is fetched.
+TEST(Integrating, CopiesOfTheConsumerInGoCountEachEventOnceTogether) {
+    const TempDir data, files;
+    const PostgresServer own({});
+    std::ofstream(files.path() / "consumer.go", std::ios::binary) << code_in_the_page("go");
+    const Shelled built = shell(files.path(),
+                                "export HOME=$PWD GO111MODULE=off GOPATH=/usr/share/gocode GOFLAGS= GOTOOLCHAIN=local\n"
+                                "[ -z \"$(/usr/bin/gofmt -l consumer.go)\" ] && /usr/bin/go vet consumer.go && "
+                                "/usr/bin/go build -o consumer consumer.go");
+    ASSERT_EQ(built.code, 0) << "scripts/bootstrap installs Go\n" << built.out << built.err;
+    UpProcess up(data.path());
+    const Process::Command command{.arguments = {files.path() / "consumer", up.url(), own.url() + "?sslmode=disable"}};
+    Process one("one", command), other("other", command);
+    pay_and_kill(up, {&one, &other});
+    const std::string wanted = movements(up);
+    ASSERT_TRUE(eventually([&] { return own.value("SELECT to_regclass('totals') IS NOT NULL") == "t"; }))
+        << one.output() << other.output();
+    std::string found;
+    EXPECT_TRUE(eventually([&] {
+        found = own.value(
+            "SELECT string_agg(account_id || '|' || cents || '|' || movements, E'\\n' ORDER BY "
+            "account_id) FROM totals");
+        return found == wanted;
+    })) << found
+        << "\nwanted\n"
+        << wanted << one.output() << other.output();
 }
 
 TEST(EventsCommand, FollowsWaitsForTheServerAndEndsOnCtrlC) {

@@ -115,6 +115,7 @@ TEST_F(OverloadFaults, RefusedEarlyAndDrained) {
     EXPECT_LE(after, std::max(before, kLatencyFloor) * kSlowdownMax);
     stack().expect_running();
     stack().expect_sound(evidence_);
+    stack().expect_outcomes_told();
 }
 
 }  // namespace

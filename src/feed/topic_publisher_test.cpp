@@ -59,6 +59,7 @@ public:
                             .lane = lane,
                             .place = {},
                             .account_id = {},
+                            .tenant_name = {},
                             .id = {},
                             .time = {},
                             .data = {}};

@@ -58,7 +58,7 @@ Result<int> print_made(const roles::Environment& environment, const Options& opt
                    server.send("POST", path, std::move(body), "secret", operator_header(options.operator_name)));
     if (file) {
         LEDGERLINE_CHECK(file->write(text_of(made, "secret") + '\n'));
-        LEDGERLINE_CHECK(file->publish(NewFile::Existing::keep, "--secret-file"));
+        LEDGERLINE_CHECK(file->keep_other("choose another --secret-file"));
         std::erase_if(*made.if_object(), [](const auto& member) { return member.first == "secret"; });
     }
     print_object(environment, options.output, made);

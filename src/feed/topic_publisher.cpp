@@ -69,7 +69,8 @@ Result<void> TopicPublisher::read_leases() {
     return adopt(leases);
 }
 
-// A lane that is held already keeps its place: the topic has what this process was told that it has.
+// A lane that is held already keeps its place: the topic has what this process was told that it has. What the database
+// has of it may be less than was noted: nothing is written under an epoch that has passed, as after a rewind.
 Result<void> TopicPublisher::adopt(const std::vector<TopicLease>& leases) {
     FeedPosition begin;
     const auto is_new = [](const TopicLease& lease) { return !lease.told; };
@@ -89,6 +90,8 @@ Result<void> TopicPublisher::adopt(const std::vector<TopicLease>& leases) {
                                                                      .failure = {},
                                                                      .backoff = Backoff(lane_backoff, random_)});
         at->second.epoch = lease.epoch;
+        at->second.known = lease.told.has_value();
+        at->second.noted = told;
     }
     return {};
 }

@@ -38,6 +38,8 @@ class Pages(console.ConsoleTest):
         cls.transfer = ledger.post("/v1/transfers", {"idempotency_key": "rent", "legs": legs})["id"]
         cls.held = ledger.hold(cls.alice, 100000)["id"]
         cls.parked = ledger.park("poisoned", 3)
+        cls.webhook = ledger.post("/v1/webhooks", {"url": "https://shop.example/hooks", "events": ["transaction.failed"]},
+                                  wait=False)["id"]
         ledger.key("shop", "accounts:read", "transactions:write", amount_cents_max=100_000, networks=["127.0.0.0/8"])
 
     PLACES = {
@@ -54,13 +56,16 @@ class Pages(console.ConsoleTest):
         "lanes": ("lanes", "Publisher", "47"),
         "keys": ("keys", "shop", "transactions:write", "at most 100,000 minor units; no money from outside",
                  "from 127.0.0.0/8", "ACTIVE", "Rotate …"),
+        "webhooks": ("webhooks", "shop.example", "transaction.failed", "ENABLED"),
+        "webhook": ("webhooks/{webhook}", "shop.example", "Deliveries", "Send a ping", "Rotate …"),
         "audit": ("audit", "key_created", "account_created", "127.0.0.1"),
     }
 
     def check_page(self, name, width, dark):
         place, *texts = self.PLACES[name]
         letter = self.ledger.letters("PARKED", self.parked)[0]["id"]
-        place = place.format(alice=self.alice, refused=self.refused, transfer=self.transfer, letter=letter)
+        place = place.format(alice=self.alice, refused=self.refused, transfer=self.transfer, letter=letter,
+                             webhook=self.webhook)
         self.browser.look(width, dark=dark)
         self.enter(place, *texts)
         self.check(f"{name}-{'dark' if dark else 'light'}-{width}")
@@ -91,6 +96,10 @@ class Pages(console.ConsoleTest):
                 self.browser.button("New key …")
                 self.browser.see("what it may do")
                 self.check(f"new-key-{theme}-{width}")
+                self.enter("webhooks", "shop.example")
+                self.browser.button("New webhook …")
+                self.browser.see("none means all")
+                self.check(f"new-webhook-{theme}-{width}")
         self.browser.key("Escape")
         self.browser.button("Log out")
         for width, dark in ((1280, False), (390, True)):
@@ -370,7 +379,7 @@ class Actions(console.ConsoleTest):
         return self.ledger.call("GET", "/v1/accounts", headers={"X-API-Key": key})[0] == 200
 
     def secret(self):
-        return self.browser.run("return document.querySelector('.made-key code')?.innerText")
+        return self.browser.run("return document.querySelector('.secret code')?.innerText")
 
     def test_a_key_is_made_rotated_and_revoked(self):
         self.enter("keys", "Who may call")
@@ -433,6 +442,50 @@ class Actions(console.ConsoleTest):
         key_id = self.ledger.get("/v1/audit?limit=1")["audit"][0]["key_id"]
         self.enter(f"audit?key_id={key_id}", "account_created")
         self.enter(f"audit?key_id={key_id}&subject={account}", "key_id must not be given together with subject.")
+
+    def test_a_webhook_is_made_tried_disabled_and_deleted(self):
+        with servers.Webhook() as receiver:
+            self.enter("webhooks", "Who is told of outcomes")
+            self.allow_changes()
+            self.browser.button("New webhook …")
+            self.browser.fill("Address", "http://10.1.2.3/hooks")
+            self.browser.button("Create", "//dialog")
+            self.browser.see("invalid_field")
+            self.browser.fill("Address", f"http://127.0.0.1:{receiver.port}/hooks")
+            self.browser.press("//label[normalize-space()='hold.expired']/input")
+            self.browser.button("Create", "//dialog")
+            self.browser.see("is shown only now", "hold.expired", "ENABLED")
+            self.assertRegex(self.secret(), "^whsec_")
+            self.browser.button("I have kept it")
+            self.browser.press(f"//a[contains(., '{receiver.port}')]")
+            self.browser.see("Nothing was sent.")
+            self.browser.button("Send a ping")
+            self.browser.see("ping")
+            servers.eventually(lambda: receiver.bodies, console.WAIT_SECONDS_MAX, "the ping")
+            self.reload_until("DELIVERED", "200")
+            self.browser.button("Send again")
+            servers.eventually(lambda: len(receiver.bodies) == 2, console.WAIT_SECONDS_MAX, "the ping again")
+            self.browser.button("Rotate …")
+            self.browser.button("Rotate", "//dialog")
+            self.browser.see("is shown only now")
+            self.browser.button("Disable …")
+            self.browser.button("Disable", "//dialog")
+            self.browser.see("DISABLED", "Disabled: an operator disabled it.")
+            self.browser.button("Enable …")
+            self.browser.button("Enable", "//dialog")
+            self.browser.gone("DISABLED")
+            self.browser.choose("Status", "FAILED")
+            self.browser.see("Nothing was sent.")
+            self.browser.button("Delete …")
+            self.browser.button("Delete", "//dialog")
+            self.browser.see("There are no webhooks.")
+        self.enter("audit", "webhook_created")
+
+    def reload_until(self, *texts):
+        def look():
+            self.browser.button("Reload")
+            return all(text in self.browser.text() for text in texts)
+        servers.eventually(look, console.WAIT_SECONDS_MAX, lambda: f"{texts} in {self.browser.text()[:1500]}")
 
     def seen_with(self, place, *scopes):
         """What somebody sees whose key has only these."""
@@ -604,7 +657,7 @@ class First(console.ConsoleTest):
         self.browser.press("//label[normalize-space()='admin']/input")
         self.browser.button("Create", "//dialog")
         self.browser.see("The secret of first is shown only now.", "API key")
-        self.log_in(self.browser.run("return document.querySelector('.made-key code').innerText"))
+        self.log_in(self.browser.run("return document.querySelector('.secret code').innerText"))
         self.browser.see("first", "Log out")
 
 

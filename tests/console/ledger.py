@@ -35,7 +35,7 @@ class Ledger:
         self.directory = pathlib.Path(self._directory.name)
         self.directory.chmod(0o755)  # the server runs as another user and must get there
         self.data = self.directory / "data"
-        words = ["up", "--data-dir", self.data]
+        words = ["up", "--data-dir", self.data, "--webhook-allow", "127.0.0.0/8"]
         if self._keys:
             self.write_keys(*self._keys)
             words += ["--api-keys-file", self.directory / "keys"]

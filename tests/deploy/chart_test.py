@@ -15,7 +15,7 @@ PROGRAM = os.environ.get("LEDGERLINE_PROGRAM", str(ROOT / "build/release/ledgerl
 TOOLS = pathlib.Path(os.environ["LEDGERLINE_KUBE_TOOLS"])
 VALUES = sorted((CHART / "ci").glob("*.yaml"))
 VERSIONS = ("1.27.0", "1.30.0")  # of Kubernetes
-ROLES = ("api", "publisher", "worker")
+ROLES = ("api", "publisher", "worker", "notifier")
 SECONDS_MAX = 120
 
 

@@ -67,6 +67,7 @@ void FaultTest::finish(const Injected& injected, std::vector<Evidence> evidence)
     for (Evidence& each : load_->evidence()) evidence.push_back(std::move(each));
     stack_.expect_sound(evidence, injected);
     stack_.expect_letters_announced();
+    if (!outcomes_lost_) stack_.expect_outcomes_told();
 }
 
 void FaultTest::restart(Role& role, const std::string& failpoints) {

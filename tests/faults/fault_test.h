@@ -43,7 +43,10 @@ protected:
     void start_load(ClientPlan plan, int clients);
     Load& load() { return *load_; }
     const LoadCounters& load_counters() const { return load_->counters(); }
-    // Ends the load, expects every role to run and the audit to find nothing. Of further loads, evidence is handed in.
+    // The test destroys the topic of outcomes: what was told before is not there at the end.
+    void note_outcomes_lost() { outcomes_lost_ = true; }
+    // Ends the load, expects every role to run, the audit to find nothing and the topic of outcomes to be complete. Of
+    // further loads, evidence is handed in.
     void finish(const Injected& injected = {}, std::vector<Evidence> evidence = {});
     // Kills it and starts it again; failpoints as Role::start() takes them.
     static void restart(Role& role, const std::string& failpoints = "");
@@ -62,6 +65,7 @@ private:
     SeededRandom random_;
     Stack stack_;
     std::unique_ptr<Load> load_;
+    bool outcomes_lost_ = false;
 };
 
 }  // namespace ledgerline::test

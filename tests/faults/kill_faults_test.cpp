@@ -34,9 +34,10 @@ struct NamedPoint {
 };
 // The first three are those between which each role's two writes lie.
 constexpr NamedPoint kPoints[] = {
-    {"api", "intake.committed"},  {"publisher", "publisher.produced"}, {"worker", "worker.committed"},
-    {"api", "intake.locked"},     {"publisher", "publisher.read"},     {"worker", "worker.proven"},
-    {"worker", "worker.parking"}, {"worker", "worker.parked"},         {"publisher", "dead_letters.produced"}};
+    {"api", "intake.committed"},       {"publisher", "publisher.produced"}, {"worker", "worker.committed"},
+    {"api", "intake.locked"},          {"publisher", "publisher.read"},     {"worker", "worker.proven"},
+    {"worker", "worker.parking"},      {"worker", "worker.parked"},         {"publisher", "dead_letters.produced"},
+    {"publisher", "outcomes.produced"}};
 constexpr int kFewPoints = 3;
 
 // One process a role, so that it is the one that gets there, and poison, so that letters are written.

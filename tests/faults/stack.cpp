@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "lab/api_client.h"
+#include "lab/told_outcomes.h"
 
 namespace ledgerline::test {
 namespace {
@@ -110,13 +111,22 @@ void Stack::expect_letters_announced() {
     std::set<std::string> missing;
     for (std::size_t row = 0; row < letters->size(); ++row) missing.emplace(letters->text(row, 0));
     eventually([&] {
-        for (int partition = 0; !missing.empty() && partition < broker_.partitions(kLetterTopic); ++partition)
-            for (const RawRecord& record : broker_.read(kLetterTopic, partition))
+        if (missing.empty()) return true;
+        for (const auto& [partition, records] : broker_.read_all(kLetterTopic))
+            for (const RawRecord& record : records)
                 for (const auto& [name, value] : record.headers)
                     if (name == "dlq-id") missing.erase(value);
         return missing.empty();
     });
     EXPECT_TRUE(missing.empty()) << missing.size() << " of " << letters->size() << " letters are not on their topic";
+}
+
+void Stack::expect_outcomes_told() {
+    const auto value_of = [this](const std::string& sql) { return value(sql); };
+    EXPECT_TRUE(wait_all_told(value_of)) << "the publishers do not tell all outcomes";
+    const ToldOutcomes told = told_outcomes(decided_lanes(value_of), broker_.read_all(outcomes_topic));
+    for (const std::string& finding : told.findings) ADD_FAILURE() << finding;
+    note(fmt::format("{} outcomes on their topic", told.first.size()));
 }
 
 void Stack::expect_sound(const std::vector<Evidence>& evidence, const Injected& injected) {

@@ -67,6 +67,8 @@ public:
     void expect_running();
     // Expects that every dead letter gets to the topic of dead letters.
     void expect_letters_announced();
+    // Expects that the topic of outcomes has all that was decided (lab/told_outcomes.h).
+    void expect_outcomes_told();
     // Expects that the audit finds nothing.
     void expect_sound(const std::vector<Evidence>& evidence, const Injected& injected = {});
 

@@ -5,6 +5,8 @@
 
 #include <csignal>
 #include <fstream>
+#include <numeric>
+#include <set>
 #include <utility>
 
 namespace ledgerline::test {
@@ -144,17 +146,30 @@ int KafkaBroker::partitions(const std::string& topic) const {
 }
 
 std::vector<RawRecord> KafkaBroker::read(const std::string& topic, int partition) const {
+    return read(topic, std::vector{partition})[partition];
+}
+
+std::map<int, std::vector<RawRecord>> KafkaBroker::read_all(const std::string& topic) const {
+    std::vector<int> all(static_cast<std::size_t>(partitions(topic)));
+    std::iota(all.begin(), all.end(), 0);
+    return read(topic, all);
+}
+
+std::map<int, std::vector<RawRecord>> KafkaBroker::read(const std::string& topic,
+                                                        const std::vector<int>& partitions) const {
     const KafkaTestClient client = open_kafka(RD_KAFKA_CONSUMER, address());
-    rd_kafka_topic_partition_list_t* list = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_list_add(list, topic.c_str(), partition)->offset = RD_KAFKA_OFFSET_BEGINNING;
+    rd_kafka_topic_partition_list_t* list = rd_kafka_topic_partition_list_new(static_cast<int>(partitions.size()));
+    for (const int partition : partitions)
+        rd_kafka_topic_partition_list_add(list, topic.c_str(), partition)->offset = RD_KAFKA_OFFSET_BEGINNING;
     rd_kafka_assign(client.get(), list);
     rd_kafka_topic_partition_list_destroy(list);
-    std::vector<RawRecord> records;
-    for (bool ended = false; !ended;) {
+    std::map<int, std::vector<RawRecord>> records;
+    std::set<int> ended;
+    while (ended.size() < partitions.size()) {
         rd_kafka_message_t* message = rd_kafka_consumer_poll(client.get(), kafka_answer_ms_max);
-        if (!message) give_up(kafka, fmt::format("{}[{}] cannot be read", topic, partition));
-        ended = message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF;
-        if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) records.push_back(record_of(*message));
+        if (!message) give_up(kafka, fmt::format("{} cannot be read", topic));
+        if (message->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) ended.insert(message->partition);
+        if (message->err == RD_KAFKA_RESP_ERR_NO_ERROR) records[message->partition].push_back(record_of(*message));
         rd_kafka_message_destroy(message);
     }
     rd_kafka_consumer_close(client.get());

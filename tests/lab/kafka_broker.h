@@ -13,6 +13,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -67,10 +68,13 @@ public:
     int partitions(const std::string& topic) const;     // 0: there is no such topic
     // Everything in the partition, by a plain read from its beginning.
     std::vector<RawRecord> read(const std::string& topic, int partition) const;
+    // The same of all partitions, by number, in one read.
+    std::map<int, std::vector<RawRecord>> read_all(const std::string& topic) const;
     void write(const std::string& topic, int partition, const RawRecord& record) const;
 
 private:
     void run_script(const std::string& arguments) const;
+    std::map<int, std::vector<RawRecord>> read(const std::string& topic, const std::vector<int>& partitions) const;
     void signal(int number) const;
     pid_t pid() const;
 

@@ -235,17 +235,19 @@ class Alertmanager(Server):
 
 
 class Webhook:
-    """Keeps the alerts that an alertmanager sends: (status, name); and which severity went to whom."""
+    """Keeps what it is sent, and of that the alerts of an alertmanager: (status, name), and which severity went to whom."""
 
     def __enter__(self):
-        self.received, self.receivers = [], set()
-        received, receivers = self.received, self.receivers
+        self.received, self.receivers, self.bodies = [], set(), []
+        received, receivers, bodies = self.received, self.receivers, self.bodies
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                received.extend((alert["status"], alert["labels"]["alertname"]) for alert in body["alerts"])
-                receivers.update((alert["labels"]["severity"], self.path.lstrip("/")) for alert in body["alerts"])
+                bodies.append(body)
+                alerts = body.get("alerts", [])
+                received.extend((alert["status"], alert["labels"]["alertname"]) for alert in alerts)
+                receivers.update((alert["labels"]["severity"], self.path.lstrip("/")) for alert in alerts)
                 self.send_response(200)
                 self.end_headers()
 

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "outcome_store.h"
+
 namespace ledgerline::test {
 namespace {
 
@@ -217,6 +219,26 @@ std::vector<std::string> audit(const MemoryTables& tables, const std::map<Uuid, 
     auditor.check_events();
     auditor.check_transactions();
     return auditor.take_findings();
+}
+
+std::vector<std::string> audit_told(const MemoryTables& tables, const SharedTopic& topic) {
+    std::vector<std::string> findings;
+    for (const auto& [number, lane] : tables.lanes) {
+        std::map<std::string, std::string> seen;
+        std::vector<std::string> first, decided;
+        for (const auto& [seq, event] : lane.events) decided.push_back(outcome_id(event));
+        if (const auto told = topic.find(number); told != topic.end())
+            for (const Message& message : told->second) {
+                const auto [known, is_new] = seen.emplace(*message.header("ce_id"), message.value);
+                if (is_new) first.push_back(known->first);
+                if (known->second != message.value) findings.push_back(known->first + " is told again otherwise");
+            }
+        if (first != decided)
+            findings.push_back(
+                fmt::format("lane {}: {} outcomes are told, of {} that were decided, or in another order", number,
+                            first.size(), decided.size()));
+    }
+    return findings;
 }
 
 }  // namespace ledgerline::test

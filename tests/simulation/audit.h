@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "lab/failing_producer.h"
 #include "lab/memory_database.h"
 
 namespace ledgerline::test {
@@ -26,5 +27,9 @@ struct Receipt {
 // opening_cents: each account's balance before the first event.
 std::vector<std::string> audit(const MemoryTables& tables, const std::map<Uuid, std::int64_t>& opening_cents,
                                const std::vector<Receipt>& receipts);
+
+// What is wrong with the topic of outcomes: each place has its outcome there, for the first time in the order of its
+// lane, the same whenever it comes again; and nothing else is there.
+std::vector<std::string> audit_told(const MemoryTables& tables, const SharedTopic& topic);
 
 }  // namespace ledgerline::test

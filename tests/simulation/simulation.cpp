@@ -9,6 +9,8 @@
 #include "domain/hold.h"
 #include "faulty_bus.h"
 #include "faulty_stores.h"
+#include "feed/topic_publisher.h"
+#include "outcome_store.h"
 #include "publish/handed_outbox.h"
 
 namespace ledgerline::test {
@@ -17,6 +19,7 @@ namespace {
 constexpr std::size_t kPartitionMessagesMax = 40;  // small, so that partitions fill up
 constexpr std::size_t kPollMessagesMax = 25;
 constexpr int kHealStepsMax = 20'000;
+constexpr unsigned kOutcomeFails = 15;  // of a thousand
 // SQLSTATEs: of a row that can never be written, and of a failure that the worker does not know.
 constexpr const char* kBadRow = "22003";
 constexpr const char* kUnknownFailure = "P0002";
@@ -24,15 +27,23 @@ constexpr const char* kUnknownFailure = "P0002";
 }  // namespace
 
 struct Simulation::PublisherProcess {
-    PublisherProcess(Simulation& world, std::string owner)
+    PublisherProcess(Simulation& world, const std::string& owner)
         : outbox(std::make_unique<FaultyOutboxStore>(world.database_.make_outbox_store(), world.faults_), world.clock_),
           producer(world.bus_.make_producer(), world.faults_, world.clock_, kLanes),
-          publisher({std::move(owner)}, outbox, producer, world.context_) {}
+          publisher({owner}, outbox, producer, world.context_),
+          outcomes(world.database_.tables, world.told_, world.faults_),
+          topic_producer(world.topic_, world.random_, world.clock_,
+                         [&world] { return world.faults_.happen(kOutcomeFails); }),
+          topic_publisher(owner, feed::TopicStart::start, outcomes, topic_producer, world.context_) {}
 
     publish::HandedOutbox outbox;
     FaultyProducer producer;
     publish::Publisher publisher;
-    bool running = false;
+    // Its other loop.
+    MemoryOutcomeStore outcomes;
+    FailingProducer topic_producer;
+    feed::TopicPublisher topic_publisher;
+    bool running = false, telling = false;
 };
 
 struct Simulation::WorkerProcess {
@@ -87,6 +98,7 @@ void Simulation::run(int steps) {
 void Simulation::step_anything() {
     const std::uint64_t what = draw(1000);
     if (what < 120) return accept_batch();
+    if (what < 200) return tell_outcomes(what % 2);
     if (what < 500) return step_publisher(what % 2);
     if (what < 960) return step_worker(what % 2);
     if (what < 975) return replay_a_letter();
@@ -239,6 +251,14 @@ void Simulation::step_publisher(std::size_t index) {
     process.running = false;
 }
 
+void Simulation::tell_outcomes(std::size_t index) {
+    PublisherProcess& process = *publishers_[index];
+    if (std::exchange(process.telling, true)) return;
+    const auto idle = process.topic_publisher.step();
+    EXPECT_TRUE(idle) << idle.error().message;
+    process.telling = false;
+}
+
 void Simulation::step_worker(std::size_t index) {
     WorkerProcess& process = *workers_[index];
     if (std::exchange(process.running, true)) return;
@@ -248,7 +268,7 @@ void Simulation::step_worker(std::size_t index) {
 }
 
 void Simulation::restart_publisher(std::size_t index) {
-    if (publishers_[index] && publishers_[index]->running) return;
+    if (publishers_[index] && (publishers_[index]->running || publishers_[index]->telling)) return;
     publishers_[index] = std::make_unique<PublisherProcess>(*this, fmt::format("publisher-{}", ++starts_));
 }
 
@@ -288,19 +308,26 @@ bool Simulation::heal() {
     for (int step = 0; step < kHealStepsMax && !at_rest(); ++step) {
         step_publisher(draw(2));
         step_worker(draw(2));
+        tell_outcomes(draw(2));
         let_time_pass();
     }
     return at_rest();
 }
 
 bool Simulation::at_rest() const {
-    return std::all_of(database_.tables.lanes.begin(), database_.tables.lanes.end(), [](const auto& numbered) {
+    return std::all_of(database_.tables.lanes.begin(), database_.tables.lanes.end(), [this](const auto& numbered) {
         const MemoryTables::Lane& lane = numbered.second;
-        return lane.published_seq == lane.last_seq && lane.applied_seq == lane.last_seq;
+        const auto told = told_.find(numbered.first);
+        const bool all_told = lane.last_seq == 0 || (told != told_.end() && told->second.seq == lane.last_seq);
+        return lane.published_seq == lane.last_seq && lane.applied_seq == lane.last_seq && all_told;
     });
 }
 
-std::vector<std::string> Simulation::audit() const { return test::audit(database_.tables, opening_cents_, receipts_); }
+std::vector<std::string> Simulation::audit() const {
+    std::vector<std::string> findings = test::audit(database_.tables, opening_cents_, receipts_);
+    std::ranges::move(audit_told(database_.tables, topic_), std::back_inserter(findings));
+    return findings;
+}
 
 std::string Simulation::describe_lanes() const {
     std::string text;

@@ -1,7 +1,7 @@
 // Simulation: the whole pipeline in one thread, on a database in memory, a faulty bus and a clock turned by hand.
 //
 // Everything that happens is drawn from the seed, so that the same seed tells the same story again. Real are the
-// publisher, the worker, the posting rules and the codecs; two processes of each run against each other.
+// publishers, the worker, the posting rules and the codecs; two processes of each run against each other.
 #pragma once
 
 #include <array>
@@ -17,6 +17,7 @@
 #include "faults.h"
 #include "lab/memory_database.h"
 #include "observe/metrics.h"
+#include "outcome_store.h"
 #include "publish/publisher.h"
 
 namespace ledgerline::test {
@@ -58,6 +59,7 @@ private:
     std::vector<Leg> make_legs();
     void step_publisher(std::size_t index);
     void step_worker(std::size_t index);
+    void tell_outcomes(std::size_t index);
     void restart_publisher(std::size_t index);
     void restart_worker(std::size_t index);
     void replay_a_letter();
@@ -74,6 +76,8 @@ private:
     Faults faults_{random_};
     MemoryDatabase database_{clock_, kLanes};
     bus::MemoryBus bus_;
+    ToldPlaces told_;
+    SharedTopic topic_;  // of outcomes
     std::unique_ptr<intake::IntakeStore> intake_;
     std::array<std::unique_ptr<PublisherProcess>, 2> publishers_;
     std::array<std::unique_ptr<WorkerProcess>, 2> workers_;

@@ -20,7 +20,7 @@
 {{- with $own.trustedProxies }}
 - {name: LEDGERLINE_TRUSTED_PROXIES, value: {{ . | quote }}}
 {{- end }}
-{{- else }}
+{{- else if ne .role "notifier" }}
 - {name: KAFKA_BROKERS, value: {{ required "kafka.brokers must name the brokers: kafka-1:9092,kafka-2:9092" $values.kafka.brokers | quote }}}
 - {name: LEDGERLINE_KAFKA_REPLICATION_FACTOR, value: {{ $values.kafka.replicationFactor | quote }}}
 {{- if $values.kafka.configSecret.name }}
@@ -53,7 +53,7 @@
 {{- if eq .role "api" -}}
 {{- with $values.api.keysSecret.name }}{{ $_ := set $files "keys" . }}{{ end -}}
 {{- with $values.api.tlsSecret }}{{ $_ := set $files "tls" . }}{{ end -}}
-{{- else -}}
+{{- else if ne .role "notifier" -}}
 {{- with $values.kafka.configSecret.name }}{{ $_ := set $files "kafka" . }}{{ end -}}
 {{- end -}}
 {{ toJson $files }}

@@ -5,7 +5,8 @@ import {isUuid, linkTo, useRoute} from "./route";
 import type {AuditEntry} from "./types";
 
 // What an action is about, as far as there is a page for it.
-const PLACE_OF: [RegExp, string][] = [[/^account_/, "accounts"], [/^dead_letter_/, "dead-letters"]];
+const PLACE_OF: [RegExp, string][] = [[/^account_/, "accounts"], [/^dead_letter_/, "dead-letters"],
+    [/^webhook_/, "webhooks"]];
 
 function Subject({of}: {of: AuditEntry}) {
     const place = PLACE_OF.find(([action]) => action.test(of.action))?.[1];

@@ -1,44 +1,15 @@
-import {ReactNode, useState} from "react";
+import {useState} from "react";
 import {call, session} from "./api";
+import {Ask, Tick} from "./ask";
 import {Input} from "./filters";
 import {useAction} from "./load";
-import {Dialog, Failure} from "./parts";
+import {Failure} from "./parts";
 import type {Scope} from "./places";
 import type {Key, MadeKey} from "./types";
 
 const REASON_CHARS_MAX = 255;
 const OVERLAP_HOURS = 24;
 const OVERLAP_HOURS_MAX = 30 * 24;
-
-function Ask({title, action, danger, busy, run, close, children}: {
-    title: string;
-    action: string;
-    danger?: boolean;
-    busy: boolean;
-    run(): void;
-    close(): void;
-    children: ReactNode;
-}) {
-    return (
-        <Dialog title={title} close={close}>
-            <form onSubmit={(event) => { event.preventDefault(); run(); }}>
-                {children}
-                <div className="actions">
-                    <button type="button" onClick={close}>Cancel</button>
-                    <button className={danger ? "danger" : "main"} disabled={busy}>{action}</button>
-                </div>
-            </form>
-        </Dialog>
-    );
-}
-
-function Tick({label, on, set}: {label: ReactNode; on: boolean; set(on: boolean): void}) {
-    return (
-        <label className="inline">
-            <input type="checkbox" checked={on} onChange={() => set(!on)}/> {label}
-        </label>
-    );
-}
 
 function Scopes({chosen, set}: {chosen: Scope[]; set(scopes: Scope[]): void}) {
     // An admin has all that there are.

@@ -1,10 +1,10 @@
 import {useState} from "react";
 import {NewKeyDialog, RevokeDialog, RotateDialog} from "./key_dialogs";
 import {usePages} from "./load";
-import {showMadeKey} from "./made_key";
 import {count} from "./money";
 import {Badge, ChangeButton, Heading, Id, PagedTable, Time} from "./parts";
 import {linkTo} from "./route";
+import {showSecret} from "./secret";
 import type {Key, MadeKey} from "./types";
 
 function stateOf(key: Key): string {
@@ -50,7 +50,7 @@ export function KeysPage() {
     const [asked, ask] = useState<Asked>();
     const close = () => ask(undefined);
     const done = (made?: MadeKey) => {
-        if (made) showMadeKey(made);
+        if (made) showSecret(made.name, made.key);
         close();
         pages.reload();
     };

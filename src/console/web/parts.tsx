@@ -35,8 +35,9 @@ export function PlaceLink({to, label, children}: {to: string; label?: string; ch
 
 const TONES: Record<string, string> = {
     ACTIVE: "good", PROCESSED: "good", OPEN: "good", CAPTURED: "good", REPLAYED: "good",
+    ENABLED: "good", DELIVERED: "good",
     PENDING: "busy", PROCESSING: "busy",
-    SUSPENDED: "warn", PARKED: "warn", EXPIRED: "warn",
+    SUSPENDED: "warn", PARKED: "warn", EXPIRED: "warn", DISABLED: "warn",
     FAILED: "bad", REVOKED: "bad",
 };
 

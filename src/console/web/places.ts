@@ -3,9 +3,10 @@ import {session} from "./api";
 import {useStore} from "./store";
 
 export type Scope = "accounts:read" | "accounts:write" | "transactions:read" | "transactions:write" | "holds:write"
-    | "dead-letters:read" | "dead-letters:decide" | "lanes:read" | "admin";
+    | "dead-letters:read" | "dead-letters:decide" | "lanes:read" | "webhooks:read" | "webhooks:write" | "admin";
 
-const CHANGING: Scope[] = ["accounts:write", "transactions:write", "holds:write", "dead-letters:decide", "admin"];
+const CHANGING: Scope[] = ["accounts:write", "transactions:write", "holds:write", "dead-letters:decide", "webhooks:write",
+    "admin"];
 
 export interface Place {
     path: string;
@@ -20,6 +21,7 @@ export const PLACES: Place[] = [
     {path: "holds", name: "Holds", scope: "transactions:read"},
     {path: "dead-letters", name: "Dead letters", scope: "dead-letters:read"},
     {path: "lanes", name: "Lanes", scope: "lanes:read"},
+    {path: "webhooks", name: "Webhooks", scope: "webhooks:read"},
     {path: "keys", name: "Keys", scope: "admin"},
     {path: "audit", name: "Audit", scope: "admin"},
 ];

@@ -10,15 +10,17 @@ import {HoldsPage} from "./holds";
 import {KeysPage} from "./keys";
 import {LanesPage} from "./lanes";
 import {useAction} from "./load";
-import {MadeKeyBox} from "./made_key";
 import {OverviewPage} from "./overview";
 import {Failure, Field, Heading} from "./parts";
 import {PLACES, scopeOf, useMay, useMayChangeAnything} from "./places";
 import {linkTo, useRoute} from "./route";
+import {SecretBox} from "./secret";
 import {useStore} from "./store";
 import {chooseTheme, Theme, theme} from "./theme";
 import {TransactionPage} from "./transaction";
 import {TransactionsPage} from "./transactions";
+import {WebhookPage} from "./webhook";
+import {WebhooksPage} from "./webhooks";
 
 // A fault of ours in one page leaves the way to the others.
 class Guard extends Component<{children: ReactNode}, {failed: boolean}> {
@@ -50,6 +52,7 @@ function Page() {
     case "holds": return <HoldsPage/>;
     case "dead-letters": return id ? <DeadLetterPage key={id} id={id}/> : <DeadLettersPage/>;
     case "lanes": return <LanesPage/>;
+    case "webhooks": return id ? <WebhookPage key={id} id={id}/> : <WebhooksPage/>;
     case "keys": return <KeysPage/>;
     case "audit": return <AuditPage/>;
     default: return <><Heading>No such page</Heading><p><a href={linkTo("")}>To the overview</a></p></>;
@@ -172,7 +175,7 @@ export function Shell() {
                 <div className="tools">{inside && <SessionBar/>}<ThemeChoice/></div>
             </header>
             <Trouble/>
-            <MadeKeyBox/>
+            <SecretBox/>
             {now === null ? <main id="page"><p className="muted">Connecting …</p></main>
                 : inside ? <main id="page"><Guard key={place}><Page/></Guard></main> : <LogIn/>}
             {now && <footer>Ledgerline {now.version}. Times are in UTC.</footer>}

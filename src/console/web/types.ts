@@ -12,6 +12,7 @@ type Exact<T> = T extends object
 export type Account = Exact<api.Account>;
 export type AuditEntry = Exact<api.AuditEntry>;
 export type DeadLetter = Exact<api.DeadLetter>;
+export type Delivery = Exact<api.WebhookDelivery>;
 export type Entry = Exact<api.Entry>;
 export type Hold = Exact<api.Hold>;
 export type Key = Exact<api.Key>;
@@ -19,10 +20,12 @@ export type Lane = Exact<api.Lane>;
 export type Leg = Exact<api.Leg>;
 export type LetterSummary = Exact<api.DeadLetterSummary>;
 export type MadeKey = Exact<api.MadeKey>;
+export type MadeWebhook = Exact<api.MadeWebhook>;
 export type Stats = Exact<api.Stats>;
 export type Trace = Exact<api.TransactionTrace>;
 export type TracedEvent = Exact<api.TracedEvent>;
 export type Transaction = Exact<api.Transaction>;
+export type Webhook = Exact<api.Webhook>;
 
 // The console's own call.
 export interface Session {

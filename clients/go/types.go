@@ -8,6 +8,8 @@ type Scope = string
 
 type WebhookEventType = string
 
+type TenantName = string
+
 type ProblemCode = string
 
 type Account struct {
@@ -703,6 +705,19 @@ type AuditEntry struct {
 	Chain     int64          `json:"chain"`
 	Number    int64          `json:"number"`
 	Hash      string         `json:"hash"`
+}
+
+// Tenant: Whose accounts are, and with them all that belongs to these.
+type Tenant struct {
+	Name      TenantName `json:"name"`
+	CreatedAt string     `json:"created_at"`
+}
+
+type TenantPage struct {
+	Tenants    []Tenant `json:"tenants"`
+	Limit      int64    `json:"limit"`
+	NextCursor *string  `json:"next_cursor"`
+	HasMore    bool     `json:"has_more"`
 }
 
 type AuditPage struct {

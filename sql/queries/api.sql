@@ -5,6 +5,10 @@
 -- so that the cost depends on the length of the page, not on the size of the tables. A page of large rows ends early: a
 -- row is returned if those before its predecessor hold no more than the page's bytes, so that there is always one row
 -- beyond the page if one exists.
+--
+-- tenant: whose the call is. What belongs to another one is as if it were not there. A tenant's lists say
+-- "(tenant, id) < (tenant, before) AND tenant >= tenant" and "ORDER BY tenant DESC, id DESC": no index but the tenant's
+-- own gives that order, so that the rows of others are never passed over.
 
 -- record: account
 -- columns: id uuid, reference text?, currency text, balance_cents int8, held_cents int8,
@@ -40,77 +44,82 @@ SELECT 1
 -- Accounts -----------------------------------------------------------------------------------------------------------
 
 -- name: claim_account_key
--- args: idempotency_key text?, account_id uuid, request jsonb
+-- args: idempotency_key text?, account_id uuid, request jsonb, tenant int4
 -- Waits for any transaction that is inserting the same key. Does nothing without a key, or when it is taken.
-INSERT INTO account_keys (idempotency_key, account_id, request, created_at)
-SELECT $1::text, $2::uuid, $3::jsonb, now() WHERE $1::text IS NOT NULL
-ON CONFLICT (idempotency_key) DO NOTHING
+INSERT INTO account_keys (tenant, idempotency_key, account_id, request, created_at)
+SELECT $4::integer, $1::text, $2::uuid, $3::jsonb, now() WHERE $1::text IS NOT NULL
+ON CONFLICT (tenant, idempotency_key) DO NOTHING
 
 -- name: account_of_key
--- args: idempotency_key text?, request jsonb
+-- args: idempotency_key text?, request jsonb, tenant int4
 -- row: account_id uuid, same_request bool
 -- The account that has the key, and whether the same request took it.
-SELECT account_id, request = $2::jsonb AS same_request FROM account_keys WHERE idempotency_key = $1::text
+SELECT account_id, request = $2::jsonb AS same_request FROM account_keys
+WHERE tenant = $3::integer AND idempotency_key = $1::text
 
 -- name: create_account
 -- args: id uuid, currency text, reference text?, min_balance_cents int8, metadata jsonb?,
---   idempotency_key text?, max_balance_cents int8?
+--   idempotency_key text?, max_balance_cents int8?, tenant int4
 -- row: account
 -- Returns nothing when the id (from an earlier run) or the reference already exists, or the key belongs to another
 -- account.
-INSERT INTO account_settings (id, currency, reference, min_balance_cents, max_balance_cents, metadata, lane, created_at,
-                              updated_at)
-SELECT $1::uuid, $2::text, $3::text, $4::bigint, $7::bigint, $5::jsonb, lane_of($1::uuid), now(), now()
-WHERE $6::text IS NULL OR EXISTS (SELECT FROM account_keys WHERE idempotency_key = $6::text AND account_id = $1::uuid)
+INSERT INTO account_settings (id, tenant, currency, reference, min_balance_cents, max_balance_cents, metadata, lane,
+                              created_at, updated_at)
+SELECT $1::uuid, $8::integer, $2::text, $3::text, $4::bigint, $7::bigint, $5::jsonb, lane_of($1::uuid), now(), now()
+WHERE $6::text IS NULL OR EXISTS (SELECT FROM account_keys
+                                  WHERE tenant = $8 AND idempotency_key = $6::text AND account_id = $1::uuid)
 ON CONFLICT DO NOTHING
 RETURNING id, reference, currency, 0::bigint AS balance_cents, 0::bigint AS held_cents,
           0::bigint AS available_cents, min_balance_cents, max_balance_cents, status, metadata, lane, created_at, updated_at
 
 -- name: account_by_id
--- args: id uuid
+-- args: id uuid, tenant int4
 -- row: account
 SELECT {account}
-FROM accounts WHERE id = $1::uuid
+FROM accounts WHERE id = $1::uuid AND tenant = $2::integer
 
 -- name: account_by_reference
--- args: reference text?, status text?, before uuid
+-- args: reference text?, status text?, before uuid, tenant int4
 -- row: account
 SELECT {account}
-FROM accounts WHERE reference = $1::text AND ($2::text IS NULL OR status = $2) AND id < $3::uuid
+FROM accounts
+WHERE tenant = $4::integer AND reference = $1::text AND ($2::text IS NULL OR status = $2) AND id < $3::uuid
 
 -- name: accounts_page
--- args: before uuid, rows_max int8, bytes_max int8
+-- args: before uuid, rows_max int8, bytes_max int8, tenant int4
 -- row: account
 SELECT {account}
 FROM (SELECT {a.account}, sum(octet_length(a.metadata::text)) OVER earlier AS bytes_before
-      FROM (SELECT id FROM account_settings WHERE id < $1::uuid ORDER BY id DESC LIMIT $2::bigint) page
+      FROM (SELECT id FROM account_settings WHERE (tenant, id) < ($4::integer, $1::uuid) AND tenant >= $4
+            ORDER BY tenant DESC, id DESC LIMIT $2::bigint) page
       CROSS JOIN LATERAL (SELECT * FROM accounts WHERE id = page.id LIMIT 1) a
       WINDOW earlier AS (ORDER BY a.id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
 WHERE coalesce(bytes_before, 0) <= $3::bigint
 ORDER BY id DESC
 
 -- name: accounts_by_status
--- args: before uuid, rows_max int8, bytes_max int8, status text
+-- args: before uuid, rows_max int8, bytes_max int8, status text, tenant int4
 -- row: account
 SELECT {account}
 FROM (SELECT {a.account}, sum(octet_length(a.metadata::text)) OVER earlier AS bytes_before
-      FROM (SELECT id FROM account_settings WHERE id < $1::uuid AND status = $4 ORDER BY id DESC LIMIT $2::bigint) page
+      FROM (SELECT id FROM account_settings WHERE tenant = $5::integer AND id < $1::uuid AND status = $4
+            ORDER BY id DESC LIMIT $2::bigint) page
       CROSS JOIN LATERAL (SELECT * FROM accounts WHERE id = page.id LIMIT 1) a
       WINDOW earlier AS (ORDER BY a.id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
 WHERE coalesce(bytes_before, 0) <= $3::bigint
 ORDER BY id DESC
 
 -- name: lock_apply_lane_of_account
--- args: id uuid
+-- args: id uuid, tenant int4
 -- row: lane int4
 -- A change to what decisions depend on is made under the lane's apply lock: earlier decisions do not know of it, and
 -- all later ones do.
-SELECT lane FROM lane_apply WHERE lane = lane_of($1::uuid) FOR NO KEY UPDATE
+SELECT lane FROM lane_apply WHERE lane = lane_of(own_account($1::uuid, $2::integer)) FOR NO KEY UPDATE
 
 -- name: change_account
 -- args: id uuid, status text?, min_balance_cents int8?, sets_ceiling bool, max_balance_cents int8?, sets_metadata bool,
 --   metadata jsonb?, reason text?, changed_by text, operator_name text?, key_id text?, request_id text,
---   audit_id uuid, peer text
+--   audit_id uuid, peer text, tenant int4
 -- row: obstacle text?, audited int8?
 -- Changes what is not NULL, or what is set, and records it with the lane's applied seq; obstacle: why not. Changes nothing
 -- when all of it is so already. A statement of its own after the lane is locked. No row when there is no such account.
@@ -119,7 +128,7 @@ WITH known AS MATERIALIZED (
            coalesce($2::text, a.status) AS new_status, coalesce($3::bigint, a.min_balance_cents) AS new_min_balance_cents,
            CASE WHEN $4::boolean THEN $5::bigint ELSE a.max_balance_cents END AS new_max_balance_cents,
            CASE WHEN $6::boolean THEN $7::jsonb ELSE a.metadata END AS new_metadata, clock_timestamp() AS changed_at
-    FROM accounts a WHERE a.id = $1::uuid
+    FROM accounts a WHERE a.id = $1::uuid AND a.tenant = $15::integer
 ), wanted AS MATERIALIZED (
     SELECT k.*, c.before, c.after,
            CASE WHEN c.before IS NULL THEN NULL
@@ -153,24 +162,24 @@ SELECT obstacle,
             THEN append_audit(ROW(lane, 0, $13::uuid, NULL, 'account_changed', id::text, $11::text, $10::text, $14::text,
                                   $12::text, $8::text, before - 'metadata',
                                   after - 'metadata' || CASE WHEN after ? 'metadata' THEN '{"metadata_changed": true}'
-                                                             ELSE '{}' END::jsonb, '')::audit) END AS audited
+                                                             ELSE '{}' END::jsonb, '', $15)::audit) END AS audited
 FROM wanted
 
 -- name: account_changes_page
--- args: account_id uuid, before_number int8, rows_max int8, bytes_max int8
+-- args: account_id uuid, before_number int8, rows_max int8, bytes_max int8, tenant int4
 -- row: number int4, before jsonb, after jsonb, reason text?, changed_by text, operator_name text?, key_id text?,
 --   request_id text, changed_at timestamptz, lane int4, applied_seq int8
 SELECT number, before, after, reason, changed_by, operator AS operator_name, key_fingerprint AS key_id, request_id, changed_at,
        lane, applied_seq
 FROM (SELECT c.*, sum(octet_length(c.before::text) + octet_length(c.after::text)) OVER earlier AS bytes_before
-      FROM (SELECT * FROM account_changes WHERE account_id = $1::uuid AND number < $2::bigint
+      FROM (SELECT * FROM account_changes WHERE account_id = own_account($1::uuid, $5::integer) AND number < $2::bigint
             ORDER BY number DESC LIMIT $3::bigint) c
       WINDOW earlier AS (ORDER BY c.number DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
 WHERE coalesce(bytes_before, 0) <= $4::bigint
 ORDER BY number DESC
 
 -- name: statement_period
--- args: account_id uuid, from_time timestamptz?, to_time timestamptz?
+-- args: account_id uuid, from_time timestamptz?, to_time timestamptz?, tenant int4
 -- row: currency text, above_seq int8, upto_seq int8, opening_balance_cents int8, closing_balance_cents int8
 -- The part of the account's lane that was decided from one time on and before another, and the balances before and after
 -- it. Without a time: from the beginning, to what is decided now.
@@ -183,34 +192,36 @@ FROM account_settings s
                         ORDER BY seq DESC LIMIT 1) o ON true
      LEFT JOIN LATERAL (SELECT balance_after_cents FROM decisions WHERE account_id = s.id AND seq <= p.upto
                         ORDER BY seq DESC LIMIT 1) c ON true
-WHERE s.id = $1::uuid
+WHERE s.id = $1::uuid AND s.tenant = $4::integer
 
 -- record: entry
 -- columns: transaction_id uuid, seq int8, type text, net_cents int8, balance_after_cents int8, idempotency_key text,
 --   reference text?, processed_at timestamptz
 
 -- name: entries_newest
--- args: account_id uuid, above_seq int8, upto_seq int8, rows_max int8
+-- args: account_id uuid, above_seq int8, upto_seq int8, rows_max int8, tenant int4
 -- row: entry
 SELECT {entry}
 FROM (SELECT transaction_id, seq, amount_cents AS net_cents, balance_after_cents, processed_at FROM decisions
-      WHERE account_id = $1::uuid AND kind = 'POSTED' AND seq > $2::bigint AND seq <= $3::bigint
+      WHERE account_id = own_account($1::uuid, $5::integer) AND kind = 'POSTED' AND seq > $2::bigint
+        AND seq <= $3::bigint
       ORDER BY seq DESC LIMIT $4::bigint) o
 CROSS JOIN LATERAL (SELECT type, idempotency_key, reference FROM accepted WHERE id = o.transaction_id LIMIT 1) t
 ORDER BY o.seq DESC
 
 -- name: entries_oldest
--- args: account_id uuid, above_seq int8, upto_seq int8, rows_max int8
+-- args: account_id uuid, above_seq int8, upto_seq int8, rows_max int8, tenant int4
 -- row: entry
 SELECT {entry}
 FROM (SELECT transaction_id, seq, amount_cents AS net_cents, balance_after_cents, processed_at FROM decisions
-      WHERE account_id = $1::uuid AND kind = 'POSTED' AND seq > $2::bigint AND seq <= $3::bigint
+      WHERE account_id = own_account($1::uuid, $5::integer) AND kind = 'POSTED' AND seq > $2::bigint
+        AND seq <= $3::bigint
       ORDER BY seq LIMIT $4::bigint) o
 CROSS JOIN LATERAL (SELECT type, idempotency_key, reference FROM accepted WHERE id = o.transaction_id LIMIT 1) t
 ORDER BY o.seq
 
 -- name: balance_at
--- args: account_id uuid, before timestamptz?
+-- args: account_id uuid, before timestamptz?, tenant int4
 -- row: id uuid, currency text, balance_cents int8, held_cents int8, available_cents int8, last_decided_at timestamptz?
 -- After all that was decided before the time; without one, now.
 SELECT s.id, s.currency, coalesce(d.balance_after_cents, 0) AS balance_cents, coalesce(d.held_after_cents, 0) AS held_cents,
@@ -219,9 +230,10 @@ FROM account_settings s
      CROSS JOIN LATERAL (SELECT decided_before(s.lane, coalesce($2::timestamptz, 'infinity')) AS upto OFFSET 0) p
      LEFT JOIN LATERAL (SELECT balance_after_cents, held_after_cents, processed_at FROM decisions
                         WHERE account_id = s.id AND seq <= p.upto ORDER BY seq DESC LIMIT 1) d ON true
-WHERE s.id = $1::uuid
+WHERE s.id = $1::uuid AND s.tenant = $3::integer
 
 -- name: trial_balance
+-- args: tenant int4
 -- row: currency text, accounts int8, balance_cents text, held_cents text, external_cents text
 -- Decimal digits, because a sum may exceed 64 bits. One snapshot; one probe of an index for each account.
 SELECT s.currency, count(*) AS accounts, coalesce(sum(d.balance_after_cents), 0)::text AS balance_cents,
@@ -230,30 +242,34 @@ SELECT s.currency, count(*) AS accounts, coalesce(sum(d.balance_after_cents), 0)
 FROM account_settings s
      LEFT JOIN LATERAL (SELECT balance_after_cents, held_after_cents FROM decisions WHERE account_id = s.id
                         ORDER BY seq DESC LIMIT 1) d ON true
+WHERE s.tenant = $1::integer
 GROUP BY s.currency ORDER BY s.currency
 
 -- name: accounts_by_references
--- args: references text[]
+-- args: references text[], tenant int4
 -- row: reference text, id uuid
-SELECT reference, id FROM account_settings WHERE reference = ANY ($1::text[])
+SELECT reference, id FROM account_settings WHERE tenant = $2::integer AND reference = ANY ($1::text[])
 
 -- Transactions -------------------------------------------------------------------------------------------------------
 
 -- name: transactions_by_id
--- args: ids uuid[]
+-- args: ids uuid[], tenant int4
 -- row: transaction
 SELECT {s.transaction}
 FROM (SELECT DISTINCT unnest($1::uuid[]) AS id) page
 CROSS JOIN LATERAL (SELECT * FROM transaction_states WHERE id = page.id LIMIT 1) s
+WHERE s.tenant = $2::integer OR touches_tenant(s.id, $2)
 ORDER BY s.id DESC
 
 -- name: transaction_states_by_id
--- args: ids uuid[]
+-- args: ids uuid[], tenant int8?
 -- row: transaction
--- The same without metadata, for callers that know it or do not need it.
+-- The same without metadata, for callers that know it or do not need it. tenant: NULL for the watcher, whose ids come from
+-- intake.
 SELECT {s.transaction - metadata}, NULL::jsonb AS metadata
 FROM (SELECT DISTINCT unnest($1::uuid[]) AS id) page
-CROSS JOIN LATERAL (SELECT {transaction - metadata} FROM transaction_states WHERE id = page.id LIMIT 1) s
+CROSS JOIN LATERAL (SELECT {transaction - metadata}, tenant FROM transaction_states WHERE id = page.id LIMIT 1) s
+WHERE $2::bigint IS NULL OR s.tenant = $2 OR touches_tenant(s.id, $2::integer)
 ORDER BY s.id DESC
 
 -- Lists in two steps. A scan reads at most scan_max rows in the list's order, from an index, and gives those that fit the
@@ -269,34 +285,45 @@ ORDER BY s.id DESC
 -- The same with a place as the position: its seq, or seq * 1024 + lane where there are several lanes.
 
 -- name: transactions_of_page
--- args: ids uuid[], status text?, rows_max int8, bytes_max int8
+-- args: ids uuid[], status text?, rows_max int8, bytes_max int8, tenant int4
 -- row: transaction
 -- Those of the transactions that have the status, in the given order.
 SELECT {transaction}
 FROM (SELECT {s.transaction}, s.nth, sum(octet_length(s.metadata::text)) OVER earlier AS bytes_before
       FROM (SELECT s.*, page.nth FROM unnest($1::uuid[]) WITH ORDINALITY AS page (id, nth)
             CROSS JOIN LATERAL (SELECT * FROM transaction_states WHERE id = page.id LIMIT 1) s
-            WHERE $2::text IS NULL OR s.status = $2 ORDER BY page.nth LIMIT $3::bigint) s
+            WHERE ($2::text IS NULL OR s.status = $2) AND (s.tenant = $5::integer OR touches_tenant(s.id, $5))
+            ORDER BY page.nth LIMIT $3::bigint) s
       WINDOW earlier AS (ORDER BY s.nth ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
 WHERE coalesce(bytes_before, 0) <= $4::bigint
 ORDER BY nth
 
 -- name: scan_transactions
 -- args: before uuid, scan_max int8, type text?, currency text?, reference text?,
---   idempotency_key text?, created_after timestamptz?, created_before timestamptz?
+--   idempotency_key text?, created_after timestamptz?, created_before timestamptz?, tenant int4, rows_max int8
 -- row: scanned_id
-SELECT CASE WHEN fits THEN id END AS id, id AS position, nth = $2::bigint AS is_last
-FROM (SELECT t.id, t.nth,
-             asked_for(t.type, t.currency, t.reference, t.idempotency_key, t.created_at, $3::text, $4::text, $5::text,
-                       $6::text, $7::timestamptz, $8::timestamptz) AS fits
-      FROM (SELECT *, row_number() OVER () AS nth FROM (
-                SELECT id, type, currency, reference, idempotency_key, created_at FROM accepted
-                WHERE id < $1::uuid ORDER BY id DESC LIMIT $2::bigint) newest) t) scanned
-WHERE fits OR nth = $2::bigint ORDER BY nth
+-- The default tenant's rows lie among those of all others: of them rows_max are looked for. An id is made when a request
+-- arrives, by another clock than created_at: within the hour.
+SELECT id, position, is_last
+FROM (SELECT CASE WHEN fits THEN id END AS id, id AS position, nth = $2::bigint AS is_last, nth
+      FROM (SELECT t.id, t.nth, t.tenant = $9::integer AND
+                   asked_for(t.type, t.currency, t.reference, t.idempotency_key, t.created_at, $3::text, $4::text, $5::text,
+                             $6::text, $7::timestamptz, $8::timestamptz) AS fits
+            FROM (SELECT *, row_number() OVER () AS nth FROM (
+                      (SELECT id, type, currency, reference, idempotency_key, created_at, tenant FROM accepted
+                       WHERE $9 = 0 AND id < $1::uuid ORDER BY id DESC LIMIT $2::bigint)
+                      UNION ALL
+                      (SELECT id, type, currency, reference, idempotency_key, created_at, tenant FROM accepted
+                       WHERE tenant <> 0 AND (tenant, id) < ($9, least($1, first_id_at($8::timestamptz + interval '1 hour')))
+                         AND (tenant, id) >= ($9, coalesce(first_id_at($7::timestamptz - interval '1 hour'),
+                                                           '00000000-0000-0000-0000-000000000000'))
+                       ORDER BY tenant DESC, id DESC LIMIT $2::bigint)) newest) t) scanned
+      WHERE fits OR nth = $2::bigint LIMIT $10::bigint) found
+ORDER BY nth
 
 -- name: scan_by_reference
 -- args: before uuid, scan_max int8, type text?, currency text?, reference text?,
---   idempotency_key text?, created_after timestamptz?, created_before timestamptz?
+--   idempotency_key text?, created_after timestamptz?, created_before timestamptz?, tenant int4
 -- row: scanned_id
 SELECT CASE WHEN fits THEN id END AS id, id AS position, nth = $2::bigint AS is_last
 FROM (SELECT t.id, t.nth,
@@ -304,12 +331,13 @@ FROM (SELECT t.id, t.nth,
                        $6::text, $7::timestamptz, $8::timestamptz) AS fits
       FROM (SELECT *, row_number() OVER () AS nth FROM (
                 SELECT id, type, currency, reference, idempotency_key, created_at FROM accepted
-                WHERE reference = $5::text AND id < $1::uuid ORDER BY id DESC LIMIT $2::bigint) newest) t) scanned
+                WHERE tenant = $9::integer AND reference = $5::text AND id < $1::uuid
+                ORDER BY id DESC LIMIT $2::bigint) newest) t) scanned
 WHERE fits OR nth = $2::bigint ORDER BY nth
 
 -- name: scan_holds
 -- args: before uuid, scan_max int8, type text?, currency text?, reference text?,
---   idempotency_key text?, created_after timestamptz?, created_before timestamptz?
+--   idempotency_key text?, created_after timestamptz?, created_before timestamptz?, tenant int4
 -- row: scanned_id
 SELECT CASE WHEN fits THEN id END AS id, id AS position, nth = $2::bigint AS is_last
 FROM (SELECT t.id, t.nth,
@@ -317,16 +345,18 @@ FROM (SELECT t.id, t.nth,
                        $6::text, $7::timestamptz, $8::timestamptz) AS fits
       FROM (SELECT *, row_number() OVER () AS nth FROM (
                 SELECT id, type, currency, reference, idempotency_key, created_at FROM accepted
-                WHERE type = 'HOLD' AND id < $1::uuid ORDER BY id DESC LIMIT $2::bigint) newest) t) scanned
+                WHERE type = 'HOLD' AND (tenant, id) < ($9::integer, $1::uuid) AND tenant >= $9
+                ORDER BY tenant DESC, id DESC LIMIT $2::bigint) newest) t) scanned
 WHERE fits OR nth = $2::bigint ORDER BY nth
 
 -- name: scan_refused
 -- args: before uuid, scan_max int8, type text?, currency text?, reference text?,
---   idempotency_key text?, created_after timestamptz?, created_before timestamptz?
+--   idempotency_key text?, created_after timestamptz?, created_before timestamptz?, tenant int4
 -- row: scanned_id
 -- What touches several accounts was refused at several places.
 SELECT CASE WHEN fits THEN id END AS id, id AS position, nth = $2::bigint AS is_last
 FROM (SELECT t.id, t.nth,
+             t.tenant = $9::integer AND
              asked_for(t.type, t.currency, t.reference, t.idempotency_key, t.created_at, $3::text, $4::text, $5::text,
                        $6::text, $7::timestamptz, $8::timestamptz) AS fits
       FROM (SELECT a.*, r.nth FROM (
@@ -340,7 +370,7 @@ WHERE fits OR nth = $2::bigint ORDER BY nth
 
 -- name: scan_created
 -- args: before int8?, scan_max int8, type text?, currency text?, reference text?,
---   idempotency_key text?, created_after timestamptz?, created_before timestamptz?
+--   idempotency_key text?, created_after timestamptz?, created_before timestamptz?, tenant int4
 -- row: scanned_place
 -- Between two times, merged by created_at: all lanes are walked backwards at once, each between the seqs that it had at
 -- these times. What lies beyond the nearest end of a walk that was cut short is left to the next page.
@@ -358,7 +388,7 @@ WITH start AS MATERIALIZED (
 ), walked AS MATERIALIZED (
     SELECT b.lane, t.*, row_number() OVER (PARTITION BY b.lane ORDER BY t.seq DESC) AS nth
     FROM bounds b CROSS JOIN share
-         CROSS JOIN LATERAL (SELECT seq, id, type, currency, reference, idempotency_key, created_at FROM accepted
+         CROSS JOIN LATERAL (SELECT seq, id, type, currency, reference, idempotency_key, created_at, tenant FROM accepted
                              WHERE lane = b.lane AND seq > b.above AND seq <= b.upto
                              ORDER BY seq DESC LIMIT share.rows) t
 ), cut AS MATERIALIZED (
@@ -367,6 +397,7 @@ WITH start AS MATERIALIZED (
 )
 SELECT CASE WHEN fits THEN id END AS id, seq * 1024 + lane AS position, is_last
 FROM (SELECT t.id, t.created_at, t.lane, t.seq, coalesce(t.lane = cut.lane AND t.seq = cut.seq, false) AS is_last,
+             t.tenant = $9::integer AND
              asked_for(t.type, t.currency, t.reference, t.idempotency_key, t.created_at, $3::text, $4::text, $5::text,
                        $6::text, $7::timestamptz, $8::timestamptz) AS fits
       FROM walked t LEFT JOIN cut ON true
@@ -375,7 +406,7 @@ WHERE fits OR is_last ORDER BY created_at DESC, lane DESC, seq DESC
 
 -- name: scan_waiting
 -- args: before int8?, scan_max int8, type text?, currency text?, reference text?,
---   idempotency_key text?, created_after timestamptz?, created_before timestamptz?, status text
+--   idempotency_key text?, created_after timestamptz?, created_before timestamptz?, status text, tenant int4
 -- row: scanned_place
 -- The same of what waits in the lanes, by the time at which it got its place there: accepted and not decided, or given
 -- another place for a dead letter.
@@ -414,6 +445,7 @@ WITH start AS MATERIALIZED (
 SELECT CASE WHEN waits AND fits THEN id END AS id, seq * 1024 + lane AS position, is_last
 FROM (SELECT w.id, w.created_at, w.lane, w.seq, coalesce(w.lane = cut.lane AND w.seq = cut.seq, false) AS is_last,
              w.waits AND w.account_id = t.account_id AS waits,
+             t.tenant = $10::integer AND
              asked_for(t.type, t.currency, t.reference, t.idempotency_key, t.created_at, $3::text, $4::text, $5::text,
                        $6::text, $7::timestamptz, $8::timestamptz) AS fits
       FROM walked w LEFT JOIN cut ON true
@@ -423,7 +455,7 @@ WHERE waits AND fits OR is_last ORDER BY created_at DESC, lane DESC, seq DESC
 
 -- name: scan_parked
 -- args: before uuid, scan_max int8, type text?, currency text?, reference text?,
---   idempotency_key text?, created_after timestamptz?, created_before timestamptz?
+--   idempotency_key text?, created_after timestamptz?, created_before timestamptz?, tenant int4
 -- row: scanned_id
 -- What is parked: before and position are ids of letters.
 SELECT CASE WHEN fits THEN id END AS id, position, nth = $2::bigint AS is_last
@@ -432,23 +464,24 @@ FROM (SELECT t.id, l.position, l.nth,
                        $6::text, $7::timestamptz, $8::timestamptz) AS fits
       FROM (SELECT *, row_number() OVER () AS nth FROM (
                 SELECT id AS position, transaction_id FROM dead_letters
-                WHERE state = 'PARKED' AND transaction_id IS NOT NULL AND id < $1::uuid
-                ORDER BY id DESC LIMIT $2::bigint) newest) l
+                WHERE state = 'PARKED' AND transaction_id IS NOT NULL AND (tenant, id) < ($9::integer, $1::uuid) AND tenant >= $9
+                ORDER BY tenant DESC, id DESC LIMIT $2::bigint) newest) l
            CROSS JOIN LATERAL (SELECT * FROM accepted WHERE id = l.transaction_id LIMIT 1) t) scanned
 WHERE fits OR nth = $2::bigint ORDER BY nth
 
 -- name: scan_account
 -- args: before int8, scan_max int8, type text?, currency text?, reference text?,
 --   idempotency_key text?, created_after timestamptz?, created_before timestamptz?,
---   account_id uuid, lane_scan_max int8
+--   account_id uuid, lane_scan_max int8, tenant int4
 -- row: scanned_place
 -- In the order in which they were accepted for the account: that of the places given at intake in its lane. What was
 -- decided is found by an index; what waits, by looking through the newest lane_scan_max rows of the lane.
 WITH bounds AS MATERIALIZED (
-    SELECT lane_of($9::uuid) AS lane,
+    SELECT a.id AS account_id, lane_of($9::uuid) AS lane,
            least($1::bigint - 1, CASE WHEN $8::timestamptz IS NULL THEN $1 ELSE accepted_before(lane_of($9), $8) END) AS upto,
            CASE WHEN $7::timestamptz IS NULL THEN 0 ELSE accepted_before(lane_of($9), $7) END AS above,
            coalesce((SELECT seq FROM decisions WHERE lane = lane_of($9) ORDER BY seq DESC LIMIT 1), 0) AS applied
+    FROM own_account($9, $11::integer) AS a (id) WHERE a.id IS NOT NULL
 ), waiting AS MATERIALIZED (
     SELECT w.*, row_number() OVER (PARTITION BY w.is_first ORDER BY w.seq DESC) AS nth FROM bounds b CROSS JOIN LATERAL (
         (SELECT true AS is_first, seq, id, account_id, NULL::uuid AS dead_letter_id FROM accepted
@@ -459,7 +492,7 @@ WITH bounds AS MATERIALIZED (
 ), decided AS MATERIALIZED (
     SELECT d.*, row_number() OVER () AS nth FROM bounds b CROSS JOIN LATERAL (
         SELECT seq, transaction_id AS id FROM decisions
-        WHERE account_id = $9 AND seq > b.above AND seq <= b.upto ORDER BY seq DESC LIMIT $2::bigint) d
+        WHERE account_id = b.account_id AND seq > b.above AND seq <= b.upto ORDER BY seq DESC LIMIT $2::bigint) d
 ), cut AS MATERIALIZED (
     SELECT greatest((SELECT max(seq) FROM waiting WHERE nth = $10::bigint), (SELECT seq FROM decided WHERE nth = $2::bigint),
                     0) AS seq
@@ -479,7 +512,7 @@ WHERE fits ORDER BY position DESC, is_last
 
 -- name: scan_account_posted
 -- args: before int8, scan_max int8, type text?, currency text?, reference text?,
---   idempotency_key text?, created_after timestamptz?, created_before timestamptz?, account_id uuid
+--   idempotency_key text?, created_after timestamptz?, created_before timestamptz?, account_id uuid, tenant int4
 -- row: scanned_place
 -- In the order in which they were decided.
 SELECT CASE WHEN fits THEN id END AS id, seq AS position, nth = $2::bigint AS is_last
@@ -487,14 +520,15 @@ FROM (SELECT t.id, d.seq, d.nth,
              asked_for(t.type, t.currency, t.reference, t.idempotency_key, t.created_at, $3::text, $4::text, $5::text,
                        $6::text, $7::timestamptz, $8::timestamptz) AS fits
       FROM (SELECT *, row_number() OVER () AS nth FROM (
-                SELECT transaction_id, seq FROM decisions WHERE account_id = $9::uuid AND kind = 'POSTED' AND seq < $1::bigint
+                SELECT transaction_id, seq FROM decisions
+                WHERE account_id = own_account($9::uuid, $10::integer) AND kind = 'POSTED' AND seq < $1::bigint
                 ORDER BY seq DESC LIMIT $2::bigint) newest) d
            CROSS JOIN LATERAL (SELECT * FROM accepted WHERE id = d.transaction_id LIMIT 1) t) scanned
 WHERE fits OR nth = $2::bigint ORDER BY nth
 
 -- name: scan_account_refused
 -- args: before int8, scan_max int8, type text?, currency text?, reference text?,
---   idempotency_key text?, created_after timestamptz?, created_before timestamptz?, account_id uuid
+--   idempotency_key text?, created_after timestamptz?, created_before timestamptz?, account_id uuid, tenant int4
 -- row: scanned_place
 -- In the order in which they were decided.
 SELECT CASE WHEN fits THEN id END AS id, seq AS position, nth = $2::bigint AS is_last
@@ -502,7 +536,8 @@ FROM (SELECT t.id, d.seq, d.nth,
              asked_for(t.type, t.currency, t.reference, t.idempotency_key, t.created_at, $3::text, $4::text, $5::text,
                        $6::text, $7::timestamptz, $8::timestamptz) AS fits
       FROM (SELECT *, row_number() OVER () AS nth FROM (
-                SELECT transaction_id, seq FROM decisions WHERE account_id = $9::uuid AND kind = 'REFUSED' AND seq < $1::bigint
+                SELECT transaction_id, seq FROM decisions
+                WHERE account_id = own_account($9::uuid, $10::integer) AND kind = 'REFUSED' AND seq < $1::bigint
                 ORDER BY seq DESC LIMIT $2::bigint) newest) d
            CROSS JOIN LATERAL (SELECT * FROM accepted WHERE id = d.transaction_id LIMIT 1) t) scanned
 WHERE fits OR nth = $2::bigint ORDER BY nth
@@ -510,7 +545,7 @@ WHERE fits OR nth = $2::bigint ORDER BY nth
 -- name: scan_account_waiting
 -- args: before int8, scan_max int8, type text?, currency text?, reference text?,
 --   idempotency_key text?, created_after timestamptz?, created_before timestamptz?,
---   account_id uuid, status text
+--   account_id uuid, status text, tenant int4
 -- row: scanned_place
 -- scan_max: of the lane, whose rows are looked through. Whether a transaction is announced is said by its first place:
 -- of further places all are given.
@@ -525,7 +560,7 @@ WITH waiting AS MATERIALIZED (
         (SELECT false, seq, transaction_id, account_id, seq <= c.announced_seq OR verdict IS NOT DISTINCT FROM 'discard'
          FROM places WHERE lane = c.lane AND seq > c.applied_seq AND seq < $1::bigint
          ORDER BY seq DESC LIMIT $2::bigint)) w
-    WHERE c.lane = lane_of($9::uuid)
+    WHERE c.lane = lane_of(own_account($9::uuid, $11::integer))
 ), cut AS MATERIALIZED (
     SELECT coalesce(max(seq), 0) AS seq FROM waiting WHERE nth = $2::bigint
 )
@@ -542,7 +577,7 @@ WHERE fits ORDER BY position DESC, is_last
 
 -- name: scan_account_parked
 -- args: before uuid, scan_max int8, type text?, currency text?, reference text?,
---   idempotency_key text?, created_after timestamptz?, created_before timestamptz?, account_id uuid
+--   idempotency_key text?, created_after timestamptz?, created_before timestamptz?, account_id uuid, tenant int4
 -- row: scanned_id
 -- What is parked: before and position are ids of letters.
 SELECT CASE WHEN fits THEN id END AS id, position, nth = $2::bigint AS is_last
@@ -551,7 +586,7 @@ FROM (SELECT t.id, l.id AS position, d.nth, l.state = 'PARKED' AND
                        $6::text, $7::timestamptz, $8::timestamptz) AS fits
       FROM (SELECT *, row_number() OVER () AS nth FROM (
                 SELECT dead_letter_id, transaction_id FROM decisions
-                WHERE account_id = $9::uuid AND kind = 'PARKED' AND seq < coalesce(
+                WHERE account_id = own_account($9::uuid, $10::integer) AND kind = 'PARKED' AND seq < coalesce(
                     (SELECT seq FROM decisions WHERE dead_letter_id = $1::uuid AND account_id = $9), 9223372036854775807)
                 ORDER BY seq DESC LIMIT $2::bigint) newest) d
            CROSS JOIN LATERAL (SELECT id, state FROM dead_letters WHERE id = d.dead_letter_id LIMIT 1) l
@@ -560,28 +595,32 @@ WHERE fits OR nth = $2::bigint ORDER BY nth
 
 -- name: scan_account_key
 -- args: before int8, scan_max int8, type text?, currency text?, reference text?,
---   idempotency_key text?, created_after timestamptz?, created_before timestamptz?, account_id uuid
+--   idempotency_key text?, created_after timestamptz?, created_before timestamptz?, account_id uuid, tenant int4
 -- row: scanned_place
 -- The transaction that has the key of this account. scan_max is not reached.
 SELECT id, seq AS position, false AS is_last
 FROM (SELECT t.id, t.seq,
              asked_for(t.type, t.currency, t.reference, t.idempotency_key, t.created_at, $3::text, $4::text, $5::text,
                        $6::text, $7::timestamptz, $8::timestamptz) AS fits
-      FROM accepted t WHERE account_id = $9::uuid AND idempotency_key = $6 AND seq < $1::bigint LIMIT $2::bigint) known
+      FROM accepted t WHERE tenant = $10::integer AND account_id = $9::uuid AND idempotency_key = $6 AND seq < $1::bigint LIMIT $2::bigint) known
 WHERE fits
 
 -- name: account_states
--- args: ids uuid[]
+-- args: ids uuid[], tenants int8?[]
 -- row: id uuid, currency text, status text, balance_cents int8, held_cents int8, min_balance_cents int8,
 --   max_balance_cents int8?
 -- Accounts as the decisions so far have left them: one snapshot.
+-- tenants: whose each of them must be; NULL: of any tenant.
 SELECT a.id, a.currency, a.status, a.balance_cents, a.held_cents, a.min_balance_cents, a.max_balance_cents
-FROM unnest($1::uuid[]) i (id) CROSS JOIN LATERAL (SELECT * FROM accounts WHERE id = i.id LIMIT 1) a
+FROM unnest($1::uuid[], $2::bigint[]) i (id, tenant)
+     CROSS JOIN LATERAL (SELECT * FROM accounts WHERE id = i.id LIMIT 1) a
+WHERE a.tenant = coalesce(i.tenant, a.tenant)
 
 -- name: transaction_to_reverse
--- args: id uuid
+-- args: id uuid, tenant int4
 -- row: account_id uuid, type text, status text, amount_cents int8, currency text, legs jsonb?, reversed_cents int8
-SELECT account_id, type, status, amount_cents, currency, legs, reversed_cents FROM transaction_states WHERE id = $1::uuid
+SELECT account_id, type, status, amount_cents, currency, legs, reversed_cents FROM transaction_states
+WHERE id = $1::uuid AND (tenant = $2::integer OR touches_tenant(id, $2))
 
 -- name: applied_seqs
 -- row: lane int4, applied_seq int8
@@ -609,13 +648,19 @@ ORDER BY c.lane
 
 -- Holds --------------------------------------------------------------------------------------------------------------
 
+-- name: payee_of_hold
+-- args: id uuid, tenant int8?
+-- row: currency text
+-- tenant: whose the account must be; NULL: of any tenant.
+SELECT currency FROM account_settings WHERE id = $1::uuid AND tenant = coalesce($2::bigint, tenant)
+
 -- name: hold_by_id
--- args: id uuid
+-- args: id uuid, tenant int4
 -- row: hold
-SELECT {hold} FROM holds WHERE id = $1::uuid
+SELECT {hold} FROM holds WHERE id = $1::uuid AND tenant = $2::integer
 
 -- name: hold_to_settle
--- args: id uuid, idempotency_key text
+-- args: id uuid, idempotency_key text, tenant int4
 -- row: account_id uuid, to_account_id uuid?, currency text, rest_cents int8, state text, overdue bool,
 --   known_cents int8?
 -- known_cents: the amount of the transaction that this key has for the hold's account.
@@ -624,46 +669,48 @@ SELECT h.account_id, h.to_account_id, h.currency, h.amount_cents - h.captured_ce
 FROM holds h
      LEFT JOIN LATERAL (SELECT amount_cents FROM accepted WHERE account_id = h.account_id AND idempotency_key = $2::text
                         LIMIT 1) k ON true
-WHERE h.id = $1::uuid
+WHERE h.id = $1::uuid AND h.tenant = $3::integer
 
 -- name: amount_of_key
--- args: account_id uuid, idempotency_key text
+-- args: account_id uuid, idempotency_key text, tenant int4
 -- row: amount_cents int8
 -- Of the transaction that the key has for this account; none when it is unknown.
-SELECT amount_cents FROM accepted WHERE account_id = $1::uuid AND idempotency_key = $2::text
+SELECT amount_cents FROM accepted WHERE tenant = $3::integer AND account_id = $1::uuid AND idempotency_key = $2::text
 
 -- Lists of holds, in two steps as those of transactions.
 
 -- name: scan_holds_by_state
--- args: before uuid, scan_max int8, state text?
+-- args: before uuid, scan_max int8, state text?, tenant int4
 -- row: scanned_id
 SELECT CASE WHEN fits THEN id END AS id, id AS position, nth = $2::bigint AS is_last
 FROM (SELECT h.id, n.nth, $3::text IS NULL OR h.state = $3 AS fits
       FROM (SELECT id, row_number() OVER () AS nth FROM (
-                SELECT id FROM accepted WHERE type = 'HOLD' AND id < $1::uuid ORDER BY id DESC LIMIT $2::bigint) newest) n
+                SELECT id FROM accepted WHERE type = 'HOLD' AND (tenant, id) < ($4::integer, $1::uuid) AND tenant >= $4
+                ORDER BY tenant DESC, id DESC LIMIT $2::bigint) newest) n
            CROSS JOIN LATERAL (SELECT id, state FROM holds WHERE id = n.id LIMIT 1) h) scanned
 WHERE fits OR nth = $2::bigint ORDER BY nth
 
 -- name: scan_account_holds
--- args: before uuid, scan_max int8, state text?, account_id uuid
+-- args: before uuid, scan_max int8, state text?, account_id uuid, tenant int4
 -- row: scanned_id
 SELECT CASE WHEN fits THEN id END AS id, id AS position, nth = $2::bigint AS is_last
 FROM (SELECT h.id, n.nth, $3::text IS NULL OR h.state = $3 AS fits
       FROM (SELECT id, row_number() OVER () AS nth FROM (
-                SELECT id FROM accepted WHERE type = 'HOLD' AND account_id = $4::uuid AND id < $1::uuid
+                SELECT id FROM accepted WHERE type = 'HOLD' AND account_id = own_account($4::uuid, $5::integer) AND id < $1::uuid
                 ORDER BY id DESC LIMIT $2::bigint) newest) n
            CROSS JOIN LATERAL (SELECT id, state FROM holds WHERE id = n.id LIMIT 1) h) scanned
 WHERE fits OR nth = $2::bigint ORDER BY nth
 
 -- name: holds_of_page
--- args: ids uuid[], state text?, rows_max int8, bytes_max int8
+-- args: ids uuid[], state text?, rows_max int8, bytes_max int8, tenant int4
 -- row: hold
 -- Those of the holds that have the state, in the given order.
 SELECT {hold}
 FROM (SELECT {h.hold}, h.nth, sum(octet_length(h.metadata::text)) OVER earlier AS bytes_before
       FROM (SELECT h.*, page.nth FROM unnest($1::uuid[]) WITH ORDINALITY AS page (id, nth)
             CROSS JOIN LATERAL (SELECT * FROM holds WHERE id = page.id LIMIT 1) h
-            WHERE $2::text IS NULL OR h.state = $2 ORDER BY page.nth LIMIT $3::bigint) h
+            WHERE h.tenant = $5::integer AND ($2::text IS NULL OR h.state = $2)
+            ORDER BY page.nth LIMIT $3::bigint) h
       WINDOW earlier AS (ORDER BY h.nth ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
 WHERE coalesce(bytes_before, 0) <= $4::bigint
 ORDER BY nth

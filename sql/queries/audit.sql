@@ -226,7 +226,7 @@ FROM (SELECT seq, account_id, net_cents, id AS transaction_id, NULL::uuid AS dea
 -- row: transaction_id uuid, seq int8, detail text
 -- Of a window: reversals whose legs are not those of what they reverse, turned round, or whose steps are not what they
 -- did; followers that were posted although what they follow was not, or refused although it was at its first place, which
--- is decided before them.
+-- is decided before them; and what is not of its account's tenant.
 SELECT transaction_id, seq, detail
 FROM (
     SELECT t.id AS transaction_id, t.seq, CASE
@@ -262,7 +262,15 @@ FROM (
          CROSS JOIN LATERAL (SELECT status, failure_code FROM transaction_states WHERE id = t.id LIMIT 1) x
          LEFT JOIN LATERAL (SELECT status FROM transaction_states WHERE id = o.id LIMIT 1) y ON true
          LEFT JOIN decisions d ON d.lane = o.lane AND d.seq = o.seq
-    WHERE t.lane = $1 AND t.seq > $2 AND t.seq <= $3 AND t.previous_id IS NOT NULL) w
+    WHERE t.lane = $1 AND t.seq > $2 AND t.seq <= $3 AND t.previous_id IS NOT NULL
+    UNION ALL
+    SELECT t.id, t.seq, 'its tenant is not that of its account'
+    FROM accepted t JOIN account_settings a ON a.id = t.account_id
+    WHERE t.lane = $1 AND t.seq > $2 AND t.seq <= $3 AND t.tenant <> a.tenant
+    UNION ALL
+    SELECT p.transaction_id, p.seq, 'its place is not of the tenant of its account'
+    FROM places p JOIN account_settings a ON a.id = p.account_id
+    WHERE p.lane = $1 AND p.seq > $2 AND p.seq <= $3 AND p.tenant <> a.tenant) w
 WHERE detail IS NOT NULL
 
 -- name: reversal_steps
@@ -430,7 +438,8 @@ FROM audit_chains c ORDER BY c.chain
 -- text: what the row's hash covers besides the hash before it. It is put together here, and not by the function that
 -- made the hash.
 SELECT number, id, hash,
-       jsonb_build_object('chain', chain, 'number', number, 'id', id, 'at', (extract(epoch FROM at) * 1000000)::bigint,
+       (jsonb_build_object('chain', chain, 'number', number, 'id', id, 'at', (extract(epoch FROM at) * 1000000)::bigint,
                           'action', action, 'subject', subject, 'key_id', key_id, 'operator', operator, 'peer', peer,
-                          'request_id', request_id, 'reason', reason, 'before', before, 'after', after)::text AS text
+                          'request_id', request_id, 'reason', reason, 'before', before, 'after', after)
+       || CASE WHEN tenant = 0 THEN '{}'::jsonb ELSE jsonb_build_object('tenant', tenant) END)::text AS text
 FROM audit WHERE chain = $1::integer AND number > $2::bigint AND number <= $3::bigint ORDER BY number

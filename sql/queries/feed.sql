@@ -10,9 +10,9 @@
 --   dead_letter_id uuid?, transaction_id uuid?, first_account_id uuid?, amount_cents int8?, currency text?, type text?,
 --   idempotency_key text?, legs text?, reference text?, metadata text?, parent_id uuid?, previous_id uuid?, reason text?,
 --   occurred_at timestamptz?, created_at timestamptz?, change_number int4?, changed_before text?, changed_after text?,
---   changed_by text?
+--   changed_by text?, tenant int4, tenant_name text?
 -- kind: of the decision, or CHANGED. A decision has what stands from event_id on, a change its reason and what stands from
--- change_number on.
+-- change_number on. tenant: of the account; tenant_name: NULL for the default one.
 
 -- name: ends
 -- args: lanes int4[]
@@ -45,11 +45,13 @@ WITH lane AS MATERIALIZED (
         (SELECT lane, seq, 0 AS nth, processed_at AS told_at, account_id, kind, amount_cents AS net_cents,
                 balance_after_cents, held_after_cents, failure_code, failure_reason, dead_letter_id, transaction_id,
                 NULL::integer AS change_number, NULL::text AS changed_before, NULL::text AS changed_after,
-                NULL::text AS changed_by, NULL::text AS change_reason
+                NULL::text AS changed_by, NULL::text AS change_reason,
+                NULL::integer AS changed_tenant
          FROM decisions WHERE lane = l.lane AND seq > l.seq ORDER BY seq LIMIT share.rows)
         UNION ALL
         (SELECT lane, applied_seq, nth, changed_at, account_id, 'CHANGED', NULL, NULL, NULL, NULL, NULL, NULL, NULL,
-                number, before::text, after::text, changed_by, reason
+                number, before::text, after::text, changed_by, reason,
+                (SELECT tenant FROM account_settings WHERE id = account_id)
          FROM account_changes WHERE lane = l.lane AND (applied_seq, nth) > (l.seq, l.nth)
          ORDER BY applied_seq, nth LIMIT share.rows)
         ORDER BY seq, nth LIMIT share.rows) t
@@ -57,6 +59,8 @@ WITH lane AS MATERIALIZED (
 SELECT {told}
 FROM (SELECT told.*, event_id, is_first, first_account_id, amount_cents, currency, type, idempotency_key, legs, reference,
              metadata, parent_id, previous_id, coalesce(reason, change_reason) AS reason, occurred_at, created_at,
+             coalesce(tenant, changed_tenant) AS tenant,
+             (SELECT name FROM tenants WHERE id = nullif(coalesce(tenant, changed_tenant), 0)) AS tenant_name,
              sum(coalesce(octet_length(legs), 0) + coalesce(octet_length(metadata), 0)
                  + coalesce(octet_length(changed_before), 0) + coalesce(octet_length(changed_after), 0))
                  OVER (ORDER BY merged_at, lane, seq, nth ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
@@ -65,31 +69,84 @@ WHERE coalesce(bytes_before, 0) <= $5::bigint
 ORDER BY merged_at, lane, seq, nth
 
 -- name: read_account
--- args: account_id uuid, seq int8, nth int4, rows_max int8, bytes_max int8
+-- args: account_id uuid, seq int8, nth int4, rows_max int8, bytes_max int8, tenant int4
 -- row: told
 -- The same of one account, whose lane the position is in.
 WITH told AS MATERIALIZED (
     (SELECT lane, seq, 0 AS nth, processed_at AS told_at, account_id, kind, amount_cents AS net_cents,
             balance_after_cents, held_after_cents, failure_code, failure_reason, dead_letter_id, transaction_id,
             NULL::integer AS change_number, NULL::text AS changed_before, NULL::text AS changed_after,
-            NULL::text AS changed_by, NULL::text AS change_reason
-     FROM decisions WHERE account_id = $1::uuid AND seq > $2::bigint ORDER BY seq LIMIT $4::bigint)
+            NULL::text AS changed_by, NULL::text AS change_reason,
+            NULL::integer AS changed_tenant
+     FROM decisions WHERE account_id = own_account($1::uuid, $6::integer) AND seq > $2::bigint ORDER BY seq LIMIT $4::bigint)
     UNION ALL
     (SELECT lane, applied_seq, nth, changed_at, account_id, 'CHANGED', NULL, NULL, NULL, NULL, NULL, NULL, NULL,
-            number, before::text, after::text, changed_by, reason
-     FROM account_changes WHERE account_id = $1 AND (applied_seq, nth) > ($2, $3::integer)
+            number, before::text, after::text, changed_by, reason,
+            (SELECT tenant FROM account_settings WHERE id = account_id)
+     FROM account_changes WHERE account_id = own_account($1, $6) AND (applied_seq, nth) > ($2, $3::integer)
      ORDER BY applied_seq, nth LIMIT $4)
     ORDER BY seq, nth LIMIT $4
 )
 SELECT {told}
 FROM (SELECT told.*, event_id, is_first, first_account_id, amount_cents, currency, type, idempotency_key, legs, reference,
              metadata, parent_id, previous_id, coalesce(reason, change_reason) AS reason, occurred_at, created_at,
+             coalesce(tenant, changed_tenant) AS tenant,
+             (SELECT name FROM tenants WHERE id = nullif(coalesce(tenant, changed_tenant), 0)) AS tenant_name,
              sum(coalesce(octet_length(legs), 0) + coalesce(octet_length(metadata), 0)
                  + coalesce(octet_length(changed_before), 0) + coalesce(octet_length(changed_after), 0))
                  OVER (ORDER BY seq, nth ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
       FROM told LEFT JOIN LATERAL asked_at(told.lane, told.seq) ON told.nth = 0) sized
 WHERE coalesce(bytes_before, 0) <= $5::bigint
 ORDER BY seq, nth
+
+-- name: has_few_accounts
+-- args: tenant int4, accounts_max int8
+-- row: few bool
+SELECT count(*) <= $2::bigint AS few
+FROM (SELECT FROM account_settings WHERE tenant = $1::integer ORDER BY id LIMIT $2::bigint + 1) found
+
+-- name: read_tenant
+-- args: lanes int4[], seqs int8[], nths int4[], rows_max int8, bytes_max int8, tenant int4, accounts_max int8
+-- row: told
+-- The same of a tenant that has no more than accounts_max accounts: account by account, so that the outcomes of others are
+-- not passed over. Each account has its share of rows_max. What lies in a lane beyond the end of an account that may have
+-- more is left to the next call.
+WITH account AS MATERIALIZED (
+    SELECT a.id, p.lane, p.seq, p.nth
+    FROM (SELECT id, lane FROM account_settings WHERE tenant = $6::integer ORDER BY id LIMIT $7::bigint) a
+         JOIN unnest($1::integer[], $2::bigint[], $3::integer[]) AS p (lane, seq, nth) ON p.lane = a.lane
+), share AS MATERIALIZED (
+    SELECT greatest($4::bigint / greatest(count(*), 1), 1) AS rows FROM account
+), read AS MATERIALIZED (
+    SELECT t.*, ARRAY[t.seq, t.nth] AS at, row_number() OVER (PARTITION BY t.account_id ORDER BY t.seq, t.nth) AS of_account
+    FROM account a CROSS JOIN share CROSS JOIN LATERAL (
+        (SELECT lane, seq, 0 AS nth, processed_at AS told_at, account_id, kind, amount_cents AS net_cents,
+                balance_after_cents, held_after_cents, failure_code, failure_reason, dead_letter_id, transaction_id,
+                NULL::integer AS change_number, NULL::text AS changed_before, NULL::text AS changed_after,
+                NULL::text AS changed_by, NULL::text AS change_reason
+         FROM decisions WHERE account_id = a.id AND seq > a.seq ORDER BY seq LIMIT share.rows)
+        UNION ALL
+        (SELECT lane, applied_seq, nth, changed_at, account_id, 'CHANGED', NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+                number, before::text, after::text, changed_by, reason
+         FROM account_changes WHERE account_id = a.id AND (applied_seq, nth) > (a.seq, a.nth)
+         ORDER BY applied_seq, nth LIMIT share.rows)
+        ORDER BY seq, nth LIMIT share.rows) t
+), cut AS MATERIALIZED (
+    SELECT r.lane, min(r.at) AS at FROM read r JOIN share ON r.of_account = share.rows GROUP BY r.lane
+), told AS MATERIALIZED (
+    SELECT r.*, max(r.told_at) OVER (PARTITION BY r.lane ORDER BY r.seq, r.nth) AS merged_at
+    FROM read r LEFT JOIN cut c ON c.lane = r.lane WHERE c.at IS NULL OR r.at <= c.at
+)
+SELECT {told}
+FROM (SELECT told.*, event_id, is_first, first_account_id, amount_cents, currency, type, idempotency_key, legs, reference,
+             metadata, parent_id, previous_id, coalesce(reason, change_reason) AS reason, occurred_at, created_at,
+             $6::integer AS tenant, (SELECT name FROM tenants WHERE id = nullif($6, 0)) AS tenant_name,
+             sum(coalesce(octet_length(legs), 0) + coalesce(octet_length(metadata), 0)
+                 + coalesce(octet_length(changed_before), 0) + coalesce(octet_length(changed_after), 0))
+                 OVER (ORDER BY merged_at, told.lane, seq, nth ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS bytes_before
+      FROM told LEFT JOIN LATERAL asked_at(told.lane, told.seq) ON told.nth = 0) sized
+WHERE coalesce(bytes_before, 0) <= $5::bigint
+ORDER BY merged_at, lane, seq, nth
 
 -- The topic of outcomes ----------------------------------------------------------------------------------------------
 

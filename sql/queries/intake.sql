@@ -21,11 +21,13 @@ SELECT lane FROM lane_intake WHERE lane = ANY ($1::integer[]) ORDER BY lane FOR 
 --   idempotency_keys text[], legs jsonb?[], references text?[], metadata jsonb?[], traceparents text?[], further_items int4[],
 --   further_accounts uuid[], further_lanes int4[], further_nths int4[], further_nets_cents int8[],
 --   further_currencies text[], further_keys text[], keys_looked_up bool,
---   parents text?[], terms jsonb?[], previous text?[], occurred text?[]
+--   parents text?[], terms jsonb?[], previous text?[], occurred text?[],
+--   tenants int4[], further_tenants int8?[]
 -- row: lane int4, last_seq int8, accepted_at timestamptz
 -- Numbers and stores the items with all their places, all of them or none. lanes: ascending, locked by an earlier
 -- statement, so that this one's snapshot holds every place given before. nths: 1, 2, ... among the batch's places of that
--- lane. further: the places after an item's first; their items are positions in ids, from 1. The rows say what the
+-- lane. further: the places after an item's first; their items are positions in ids, from 1. tenants: whose the
+-- first accounts must be, further_tenants: the same of the others; NULL: anybody's. The rows say what the
 -- last seqs were. LL001 when an account does not exist, is not ACTIVE or has another currency, or, unless the keys
 -- were looked up, when a further account has a transfer under the item's key: it may be this one with its legs in another
 -- order.
@@ -41,31 +43,32 @@ WITH last AS MATERIALIZED (
 ), stored AS (
     INSERT INTO accepted (id, account_id, event_id, seq, amount_cents, net_cents, created_at, lane, places,
                           schema_version, currency, type, idempotency_key, legs, reference, metadata, traceparent, parent_id,
-                          terms, previous_id, occurred_at)
+                          terms, previous_id, occurred_at, tenant)
     SELECT i.id, i.account_id, i.event_id, b.seqs[i.lane + 1] + i.nth, i.amount_cents, i.net_cents, b.now, i.lane,
            i.places, i.schema_version, i.currency, i.type, i.idempotency_key, i.legs, i.reference, i.metadata,
-           i.traceparent, i.parent_id, i.terms, i.previous_id, i.occurred_at
+           i.traceparent, i.parent_id, i.terms, i.previous_id, i.occurred_at, i.tenant
     FROM by_lane b
          CROSS JOIN unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::integer[], $6::integer[], $7::bigint[], $8::bigint[],
                            $9::integer[], $10::integer[], $11::text[], $12::text[], $13::text[], $14::jsonb[],
                            $15::text[], $16::jsonb[], $17::text[], $26::text[]::uuid[],
-                           $27::jsonb[], $28::text[]::uuid[], $29::text[]::timestamptz[])
+                           $27::jsonb[], $28::text[]::uuid[], $29::text[]::timestamptz[], $30::integer[])
               AS i (id, account_id, event_id, lane, nth, amount_cents, net_cents, places, schema_version, currency, type,
                     idempotency_key, legs, reference, metadata, traceparent, parent_id, terms, previous_id,
-                    occurred_at)
-         JOIN account_settings a ON a.id = i.account_id AND a.currency = i.currency
+                    occurred_at, tenant)
+         JOIN account_settings a ON a.id = i.account_id AND a.tenant = i.tenant AND a.currency = i.currency
                                     AND (a.status = 'ACTIVE' OR i.type = 'RELEASE')
     RETURNING lane
 ), further AS MATERIALIZED (
     SELECT * FROM unnest($18::integer[], $19::uuid[], $20::integer[], $21::integer[], $22::bigint[], $23::text[],
-                         $24::text[])
-        AS f (item, account_id, lane, nth, net_cents, currency, idempotency_key)
+                         $24::text[], $31::bigint[])
+        AS f (item, account_id, lane, nth, net_cents, currency, idempotency_key, tenant)
 ), placed AS (
-    INSERT INTO places (lane, seq, account_id, net_cents, transaction_id, event_id, places, created_at)
+    INSERT INTO places (lane, seq, account_id, net_cents, transaction_id, event_id, places, created_at, tenant)
     SELECT f.lane, b.seqs[f.lane + 1] + f.nth, f.account_id, f.net_cents, ($2::uuid[])[f.item], ($4::uuid[])[f.item],
-           ($9::integer[])[f.item], b.now
+           ($9::integer[])[f.item], b.now, a.tenant
     FROM by_lane b CROSS JOIN further f
-         JOIN account_settings a ON a.id = f.account_id AND a.currency = f.currency AND a.status = 'ACTIVE'
+         JOIN account_settings a ON a.id = f.account_id AND a.tenant = coalesce(f.tenant, a.tenant)
+                                    AND a.currency = f.currency AND a.status = 'ACTIVE'
     RETURNING lane
 )
 SELECT last.lane, last.seq AS last_seq, last.now AS accepted_at
@@ -80,8 +83,8 @@ WHERE d.complete
 
 -- name: read_accounts
 -- args: account_ids uuid[]
--- row: id uuid, status text, currency text
-SELECT id, status, currency FROM account_settings WHERE id = ANY ($1::uuid[])
+-- row: id uuid, status text, currency text, tenant int4
+SELECT id, status, currency, tenant FROM account_settings WHERE id = ANY ($1::uuid[])
 
 -- name: read_keys
 -- args: amounts_cents int8[], currencies text[], types text[], idempotency_keys text[], legs jsonb?[],
@@ -118,11 +121,11 @@ ORDER BY touched.item
 
 -- name: due_holds
 -- args: rows_max int8
--- row: hold_id uuid, account_id uuid, amount_cents int8, currency text
-SELECT d.hold_id, t.account_id, t.amount_cents, t.currency
+-- row: hold_id uuid, account_id uuid, amount_cents int8, currency text, tenant int4
+SELECT d.hold_id, t.account_id, t.amount_cents, t.currency, t.tenant
 FROM (SELECT hold_id, expires_at FROM due_holds WHERE expires_at <= clock_timestamp()
       ORDER BY expires_at LIMIT $1) d
-     CROSS JOIN LATERAL (SELECT account_id, amount_cents, currency FROM accepted WHERE id = d.hold_id LIMIT 1) t
+     CROSS JOIN LATERAL (SELECT account_id, amount_cents, currency, tenant FROM accepted WHERE id = d.hold_id LIMIT 1) t
 ORDER BY d.expires_at
 
 -- name: forget_due_holds

@@ -7,14 +7,18 @@
 -- A key, without its secrets. scopes, networks: arrays. previous_ends_at: until when the secret before the latest one is
 -- taken as well; NULL when it is not.
 
+-- name: tenants
+-- row: id int4, name text
+SELECT id, name FROM tenants ORDER BY id
+
 -- name: in_force
 -- row: id uuid, name text, scopes jsonb, networks jsonb, amount_cents_max int8?, may_overdraw bool,
 --   may_credit_external bool, requests_per_second int4?, transactions_per_second int4?, ends_at timestamptz?,
---   number int4, salt bytea, hash bytea
+--   tenant int4, number int4, salt bytea, hash bytea
 -- Each secret that is taken now, newest first within its key. ends_at: of the secret or of its key, whichever ends first.
 SELECT k.id, k.name, to_jsonb(k.scopes) AS scopes, to_jsonb(k.networks) AS networks, k.amount_cents_max, k.may_overdraw,
        k.may_credit_external, k.requests_per_second, k.transactions_per_second, least(k.expires_at, s.ends_at) AS ends_at,
-       s.number, s.salt, s.hash
+       k.tenant, s.number, s.salt, s.hash
 FROM api_keys k JOIN api_key_secrets s ON s.key_id = k.id
 WHERE k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now()) AND (s.ends_at IS NULL OR s.ends_at > now())
 ORDER BY k.id, s.number DESC
@@ -32,21 +36,21 @@ LOCK TABLE api_keys IN SHARE ROW EXCLUSIVE MODE
 -- name: create
 -- args: id uuid, name text, scopes text[], networks text[], amount_cents_max int8?, may_overdraw bool,
 --   may_credit_external bool, requests_per_second int8?, transactions_per_second int8?, expires_at timestamptz?,
---   salt bytea, hash bytea, keys_max int8, must_be_admin bool
+--   salt bytea, hash bytea, keys_max int8, must_be_admin bool, tenant int4
 -- row: obstacle text?, made bool
--- obstacle: why there is no such key now. Does nothing when an earlier run made it. must_be_admin: the first key must.
+-- obstacle: why there is no such key now. Does nothing when an earlier run made it. must_be_admin: the first key must, in the default tenant.
 WITH wanted AS MATERIALIZED (
     SELECT EXISTS (SELECT FROM api_keys WHERE id = $1::uuid) AS known,
-           CASE WHEN EXISTS (SELECT FROM api_keys WHERE name = $2::text AND revoked_at IS NULL AND id <> $1::uuid)
+           CASE WHEN EXISTS (SELECT FROM api_keys WHERE tenant = $15::integer AND name = $2::text AND revoked_at IS NULL AND id <> $1::uuid)
                 THEN 'name_taken'
                 WHEN (SELECT count(*) FROM api_keys WHERE revoked_at IS NULL AND id <> $1::uuid) >= $13::bigint
                 THEN 'too_many_keys'
-                WHEN $14::boolean AND 'admin' <> ALL ($3::text[]) AND NOT EXISTS (SELECT FROM api_keys)
+                WHEN $14::boolean AND ('admin' <> ALL ($3::text[]) OR $15 <> 0) AND NOT EXISTS (SELECT FROM api_keys)
                 THEN 'first_key_not_admin' END AS obstacle
 ), made AS (
-    INSERT INTO api_keys (id, name, scopes, networks, amount_cents_max, may_overdraw, may_credit_external,
+    INSERT INTO api_keys (id, tenant, name, scopes, networks, amount_cents_max, may_overdraw, may_credit_external,
                           requests_per_second, transactions_per_second, expires_at, created_at)
-    SELECT $1::uuid, $2::text, $3::text[], $4::text[], $5::bigint, $6::boolean, $7::boolean, $8::bigint, $9::bigint,
+    SELECT $1::uuid, $15, $2::text, $3::text[], $4::text[], $5::bigint, $6::boolean, $7::boolean, $8::bigint, $9::bigint,
            $10::timestamptz, now()
     FROM wanted WHERE obstacle IS NULL AND NOT known
     RETURNING id
@@ -57,16 +61,16 @@ WITH wanted AS MATERIALIZED (
 SELECT obstacle, EXISTS (SELECT FROM made) AS made FROM wanted
 
 -- name: revoke
--- args: id uuid
+-- args: id uuid, tenant int4
 -- row: revoked bool
 -- Whether this changed anything.
 WITH revoked AS (
-    UPDATE api_keys SET revoked_at = now() WHERE id = $1::uuid AND revoked_at IS NULL RETURNING id
+    UPDATE api_keys SET revoked_at = now() WHERE id = $1::uuid AND tenant = $2::integer AND revoked_at IS NULL RETURNING id
 )
 SELECT EXISTS (SELECT FROM revoked) AS revoked
 
 -- name: rotate
--- args: id uuid, salt bytea, hash bytea, overlap_s int8
+-- args: id uuid, salt bytea, hash bytea, overlap_s int8, tenant int4
 -- row: obstacle text?, made bool
 -- Gives the key a new secret, and the one before it an end. While two are taken, the newer one is replaced if it was
 -- never used: its rotation's answer may have been lost. Does nothing when an earlier run made the secret.
@@ -78,7 +82,7 @@ WITH taken AS MATERIALIZED (
            CASE WHEN k.revoked_at IS NOT NULL OR k.expires_at <= now() THEN 'key_ended'
                 WHEN (SELECT count(*) FROM taken) > 1 AND (SELECT last_used_at FROM taken WHERE nth = 1) IS NOT NULL
                 THEN 'rotation_under_way' END AS obstacle
-    FROM api_keys k WHERE k.id = $1::uuid
+    FROM api_keys k WHERE k.id = $1::uuid AND k.tenant = $5::integer
 ), ended AS (
     UPDATE api_key_secrets s
     SET ends_at = CASE WHEN (SELECT count(*) FROM taken) > 1 THEN now()
@@ -94,7 +98,7 @@ WITH taken AS MATERIALIZED (
 SELECT CASE WHEN known THEN NULL ELSE obstacle END AS obstacle, EXISTS (SELECT FROM made) AS made FROM wanted
 
 -- name: by_id
--- args: id uuid
+-- args: id uuid, tenant int4
 -- row: key
 SELECT k.id, k.name, to_jsonb(k.scopes) AS scopes, to_jsonb(k.networks) AS networks, k.amount_cents_max, k.may_overdraw,
        k.may_credit_external, k.requests_per_second, k.transactions_per_second, k.expires_at, k.created_at, k.revoked_at,
@@ -103,15 +107,16 @@ FROM api_keys k
      CROSS JOIN LATERAL (SELECT max(last_used_at) AS last_used_at,
                                 max(ends_at) FILTER (WHERE ends_at > now()) AS previous_ends_at
                          FROM api_key_secrets WHERE key_id = k.id) s
-WHERE k.id = $1::uuid
+WHERE k.id = $1::uuid AND k.tenant = $2::integer
 
 -- name: page
--- args: before uuid, rows_max int8
+-- args: before uuid, rows_max int8, tenant int4
 -- row: key
 SELECT k.id, k.name, to_jsonb(k.scopes) AS scopes, to_jsonb(k.networks) AS networks, k.amount_cents_max, k.may_overdraw,
        k.may_credit_external, k.requests_per_second, k.transactions_per_second, k.expires_at, k.created_at, k.revoked_at,
        s.last_used_at, s.previous_ends_at
-FROM (SELECT * FROM api_keys WHERE id < $1::uuid ORDER BY id DESC LIMIT $2::bigint) k
+FROM (SELECT * FROM api_keys WHERE (tenant, id) < ($3::integer, $1::uuid) AND tenant >= $3
+      ORDER BY tenant DESC, id DESC LIMIT $2::bigint) k
      CROSS JOIN LATERAL (SELECT max(last_used_at) AS last_used_at,
                                 max(ends_at) FILTER (WHERE ends_at > now()) AS previous_ends_at
                          FROM api_key_secrets WHERE key_id = k.id) s
@@ -134,7 +139,7 @@ WHERE s.key_id = used.key_id AND s.number = used.number
 
 -- name: audit_key
 -- args: key uuid, audit_id uuid, action text, key_id text?, operator_name text?, peer text, request_id text,
---   reason text?
+--   reason text?, tenant int4
 -- row: number int8
 -- A change of a key, as the key is now.
 SELECT append_audit(ROW(0, 0, $2::uuid, NULL, $3::text, k.id::text, $4::text, $5::text, $6::text, $7::text, $8::text,
@@ -146,11 +151,12 @@ SELECT append_audit(ROW(0, 0, $2::uuid, NULL, $3::text, k.id::text, $4::text, $5
                                            'transactions_per_second', k.transactions_per_second,
                                            'expires_at', k.expires_at, 'revoked_at', k.revoked_at,
                                            'secret', (SELECT max(number) FROM api_key_secrets WHERE key_id = k.id)),
-                        '')::audit) AS number
-FROM api_keys k WHERE k.id = $1::uuid
+                        '', k.tenant)::audit) AS number
+FROM api_keys k WHERE k.id = $1::uuid AND k.tenant = $9::integer
 
 -- name: audit_account
--- args: account_id uuid, audit_id uuid, key_id text?, operator_name text?, peer text, request_id text
+-- args: account_id uuid, audit_id uuid, key_id text?, operator_name text?, peer text, request_id text,
+--   tenant int4
 -- row: number int8
 -- An account that was made. Metadata can be erased, so it is in no chain.
 SELECT append_audit(ROW(s.lane, 0, $2::uuid, NULL, 'account_created', s.id::text, $3::text, $4::text, $5::text, $6::text,
@@ -158,50 +164,90 @@ SELECT append_audit(ROW(s.lane, 0, $2::uuid, NULL, 'account_created', s.id::text
                         jsonb_build_object('currency', s.currency, 'reference', s.reference,
                                            'min_balance_cents', s.min_balance_cents,
                                            'max_balance_cents', s.max_balance_cents),
-                        '')::audit) AS number
-FROM account_settings s WHERE s.id = $1::uuid
+                        '', s.tenant)::audit) AS number
+FROM account_settings s WHERE s.id = $1::uuid AND s.tenant = $7::integer
 
 -- name: audit_refusals
 -- args: ids uuid[], wanted text[], key_ids text?[], peers text[], request_ids text[], codes text[], counts int8[]
 -- row: number int8
--- Those who were not let in: counts says how often, from the same address, for the same reason.
+-- Those who were not let in: counts says how often, from the same address, for the same reason. In the audit of their key's
+-- tenant, if it is known.
 SELECT append_audit(ROW(0, 0, r.id, NULL, 'login_refused', r.wanted, r.key_id, NULL, r.peer, r.request_id, NULL, NULL,
-                        jsonb_build_object('code', r.code, 'count', r.refused), '')::audit) AS number
+                        jsonb_build_object('code', r.code, 'count', r.refused), '', coalesce(k.tenant, 0))::audit) AS number
 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[])
      AS r (id, wanted, key_id, peer, request_id, code, refused)
+     LEFT JOIN api_keys k ON k.id::text = r.key_id
 
 -- name: audit_page
--- args: before uuid, rows_max int8, bytes_max int8
+-- args: before uuid, rows_max int8, bytes_max int8, tenant int4
 -- row: audited
 SELECT id, at, action, subject, key_id, operator AS operator_name, peer, request_id, reason, before, after, chain, number,
        encode(hash, 'hex') AS hash
 FROM (SELECT a.*, sum(coalesce(octet_length(a.before::text), 0) + coalesce(octet_length(a.after::text), 0)) OVER earlier
                   AS bytes_before
-      FROM (SELECT * FROM audit WHERE id < $1::uuid ORDER BY id DESC LIMIT $2::bigint) a
+      FROM (SELECT * FROM audit WHERE (tenant, id) < ($4::integer, $1::uuid) AND tenant >= $4
+            ORDER BY tenant DESC, id DESC LIMIT $2::bigint) a
       WINDOW earlier AS (ORDER BY a.id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
 WHERE coalesce(bytes_before, 0) <= $3::bigint
 ORDER BY id DESC
 
 -- name: audit_of_subject
--- args: before uuid, rows_max int8, bytes_max int8, subject text
+-- args: before uuid, rows_max int8, bytes_max int8, subject text, tenant int4
 -- row: audited
 SELECT id, at, action, subject, key_id, operator AS operator_name, peer, request_id, reason, before, after, chain, number,
        encode(hash, 'hex') AS hash
 FROM (SELECT a.*, sum(coalesce(octet_length(a.before::text), 0) + coalesce(octet_length(a.after::text), 0)) OVER earlier
                   AS bytes_before
-      FROM (SELECT * FROM audit WHERE id < $1::uuid AND subject = $4::text ORDER BY id DESC LIMIT $2::bigint) a
+      FROM (SELECT * FROM audit WHERE tenant = $5::integer AND id < $1::uuid AND subject = $4::text
+            ORDER BY id DESC LIMIT $2::bigint) a
       WINDOW earlier AS (ORDER BY a.id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
 WHERE coalesce(bytes_before, 0) <= $3::bigint
 ORDER BY id DESC
 
 -- name: audit_of_key
--- args: before uuid, rows_max int8, bytes_max int8, key_id text
+-- args: before uuid, rows_max int8, bytes_max int8, key_id text, tenant int4
 -- row: audited
 SELECT id, at, action, subject, key_id, operator AS operator_name, peer, request_id, reason, before, after, chain, number,
        encode(hash, 'hex') AS hash
 FROM (SELECT a.*, sum(coalesce(octet_length(a.before::text), 0) + coalesce(octet_length(a.after::text), 0)) OVER earlier
                   AS bytes_before
-      FROM (SELECT * FROM audit WHERE id < $1::uuid AND key_id = $4::text ORDER BY id DESC LIMIT $2::bigint) a
+      FROM (SELECT * FROM audit WHERE tenant = $5::integer AND id < $1::uuid AND key_id = $4::text
+            ORDER BY id DESC LIMIT $2::bigint) a
       WINDOW earlier AS (ORDER BY a.id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING)) sized
 WHERE coalesce(bytes_before, 0) <= $3::bigint
 ORDER BY id DESC
+
+-- Tenants ------------------------------------------------------------------------------------------------------------
+
+-- name: lock_tenants
+-- args: none
+-- Tenants are made one at a time: under the lock of the audit's chain that tells of them.
+SELECT FROM audit_chains WHERE chain = 0 FOR NO KEY UPDATE
+
+-- name: create_tenant
+-- args: name text, tenants_max int8
+-- row: made bool
+-- Makes the tenant unless it is there, or there are too many. A statement of its own after the lock.
+WITH made AS (
+    INSERT INTO tenants (id, name, created_at)
+    SELECT (SELECT max(id) + 1 FROM tenants), $1::text, now()
+    WHERE NOT EXISTS (SELECT FROM tenants WHERE name = $1::text) AND (SELECT count(*) FROM tenants) < $2::bigint
+    RETURNING id
+)
+SELECT EXISTS (SELECT FROM made) AS made
+
+-- name: tenant_by_name
+-- args: name text
+-- row: id int8, name text, created_at timestamptz
+SELECT id::bigint AS id, name, created_at FROM tenants WHERE name = $1::text
+
+-- name: audit_tenant
+-- args: name text, audit_id uuid, key_id text?, operator_name text?, peer text, request_id text
+-- row: number int8
+SELECT append_audit(ROW(0, 0, $2::uuid, NULL, 'tenant_created', $1::text, $3::text, $4::text, $5::text, $6::text, NULL,
+                        NULL, jsonb_build_object('name', $1::text), '', 0)::audit) AS number
+
+-- name: tenants_page
+-- args: before int8, rows_max int8
+-- row: id int8, name text, created_at timestamptz
+SELECT id::bigint AS id, name, created_at FROM tenants WHERE id < $1::bigint ORDER BY id DESC LIMIT $2::bigint

@@ -11,7 +11,7 @@
 -- are escaped.
 
 -- name: dead_letter_by_id
--- args: id uuid
+-- args: id uuid, tenant int4
 -- row: dead_letter
 SELECT l.id, l.event_id, l.transaction_id, l.account_id, l.lane, l.seq, l.topic, l.partition, l."offset",
        encode(l.message_key, 'escape') AS key, l.payload, l.payload_encoding, l.headers, l.error_class, l.error_code,
@@ -19,7 +19,7 @@ SELECT l.id, l.event_id, l.transaction_id, l.account_id, l.lane, l.seq, l.topic,
        l.announced_at, a.decision, a.decided_at AS decision_at, a.decided_by AS decision_by,
        a.operator AS operator_name, a.key_fingerprint AS key_id, a.bulk_id, a.reason, a.request_id
 FROM dead_letters l LEFT JOIN dead_letter_decisions a ON a.dead_letter_id = l.id
-WHERE l.id = $1::uuid
+WHERE l.id = $1::uuid AND l.tenant = $2::integer
 
 -- name: plan_for_these_parameters
 -- args: none
@@ -32,7 +32,7 @@ BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY
 
 -- name: dead_letters_newest
 -- args: after_id uuid?, rows_max int8, bytes_max int8, state text?, error_class text?, error_code text?, account_id uuid?, lane int4?,
---   failed_after timestamptz?, failed_before timestamptz?
+--   failed_after timestamptz?, failed_before timestamptz?, tenant int4
 -- row: dead_letter
 -- The rows after the one with id $1. Dead letters are never deleted, so it exists.
 SELECT l.id, l.event_id, l.transaction_id, l.account_id, l.lane, l.seq, l.topic, l.partition, l."offset",
@@ -43,8 +43,8 @@ SELECT l.id, l.event_id, l.transaction_id, l.account_id, l.lane, l.seq, l.topic,
 FROM (SELECT *, sum(octet_length(payload) + octet_length(headers::text) + coalesce(octet_length(message_key), 0))
                     OVER (ORDER BY last_failed_at DESC, id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING) AS bytes_before
       FROM (SELECT * FROM dead_letters
-      WHERE ($1::uuid IS NULL
-             OR (last_failed_at, id) < (SELECT p.last_failed_at, p.id FROM dead_letters p WHERE p.id = $1))
+      WHERE tenant = $11::integer AND ($1::uuid IS NULL
+             OR (last_failed_at, id) < (SELECT p.last_failed_at, p.id FROM dead_letters p WHERE p.id = $1 AND p.tenant = $11))
         AND ($4::text IS NULL OR state = $4) AND ($5::text IS NULL OR error_class = $5)
         AND ($6::text IS NULL OR error_code = $6) AND ($7::uuid IS NULL OR account_id = $7)
         AND ($8::integer IS NULL OR (lane = $8 AND transaction_id IS NOT NULL))
@@ -56,7 +56,7 @@ ORDER BY l.last_failed_at DESC, l.id DESC
 
 -- name: dead_letters_oldest
 -- args: after_id uuid?, rows_max int8, bytes_max int8, state text?, error_class text?, error_code text?, account_id uuid?, lane int4?,
---   failed_after timestamptz?, failed_before timestamptz?
+--   failed_after timestamptz?, failed_before timestamptz?, tenant int4
 -- row: dead_letter
 SELECT l.id, l.event_id, l.transaction_id, l.account_id, l.lane, l.seq, l.topic, l.partition, l."offset",
        encode(l.message_key, 'escape') AS key, l.payload, l.payload_encoding, l.headers, l.error_class, l.error_code,
@@ -66,8 +66,8 @@ SELECT l.id, l.event_id, l.transaction_id, l.account_id, l.lane, l.seq, l.topic,
 FROM (SELECT *, sum(octet_length(payload) + octet_length(headers::text) + coalesce(octet_length(message_key), 0))
                     OVER (ORDER BY last_failed_at, id ROWS BETWEEN UNBOUNDED PRECEDING AND 2 PRECEDING) AS bytes_before
       FROM (SELECT * FROM dead_letters
-      WHERE ($1::uuid IS NULL
-             OR (last_failed_at, id) > (SELECT p.last_failed_at, p.id FROM dead_letters p WHERE p.id = $1))
+      WHERE tenant = $11::integer AND ($1::uuid IS NULL
+             OR (last_failed_at, id) > (SELECT p.last_failed_at, p.id FROM dead_letters p WHERE p.id = $1 AND p.tenant = $11))
         AND ($4::text IS NULL OR state = $4) AND ($5::text IS NULL OR error_class = $5)
         AND ($6::text IS NULL OR error_code = $6) AND ($7::uuid IS NULL OR account_id = $7)
         AND ($8::integer IS NULL OR (lane = $8 AND transaction_id IS NOT NULL))
@@ -79,12 +79,12 @@ ORDER BY l.last_failed_at, l.id
 
 -- name: dead_letters_groups
 -- args: state text?, error_class text?, error_code text?, account_id uuid?, lane int4?,
---   failed_after timestamptz?, failed_before timestamptz?
+--   failed_after timestamptz?, failed_before timestamptz?, tenant int4
 -- row: error_class text, error_code text, count int8, oldest_failed_at timestamptz, newest_failed_at timestamptz
 SELECT error_class, error_code, count(*) AS count, min(last_failed_at) AS oldest_failed_at,
        max(last_failed_at) AS newest_failed_at
 FROM dead_letters
-WHERE ($1::text IS NULL OR state = $1) AND ($2::text IS NULL OR error_class = $2)
+WHERE tenant = $8::integer AND ($1::text IS NULL OR state = $1) AND ($2::text IS NULL OR error_class = $2)
   AND ($3::text IS NULL OR error_code = $3) AND ($4::uuid IS NULL OR account_id = $4)
   AND ($5::integer IS NULL OR (lane = $5 AND transaction_id IS NOT NULL))
   AND ($6::timestamptz IS NULL OR last_failed_at >= $6) AND ($7::timestamptz IS NULL OR last_failed_at < $7)
@@ -92,11 +92,11 @@ GROUP BY error_class, error_code ORDER BY count(*) DESC, error_class, error_code
 
 -- name: dead_letters_amounts
 -- args: state text?, error_class text?, error_code text?, account_id uuid?, lane int4?,
---   failed_after timestamptz?, failed_before timestamptz?
+--   failed_after timestamptz?, failed_before timestamptz?, tenant int4
 -- row: currency text, type text, count int8, amount_cents text
 SELECT t.currency, t.type, count(*) AS count, sum(t.amount_cents)::text AS amount_cents
 FROM (SELECT transaction_id FROM dead_letters
-      WHERE transaction_id IS NOT NULL
+      WHERE tenant = $8::integer AND transaction_id IS NOT NULL
         AND ($1::text IS NULL OR state = $1) AND ($2::text IS NULL OR error_class = $2)
         AND ($3::text IS NULL OR error_code = $3) AND ($4::uuid IS NULL OR account_id = $4)
         AND ($5::integer IS NULL OR (lane = $5 AND transaction_id IS NOT NULL))
@@ -105,27 +105,30 @@ JOIN accepted t ON t.id = l.transaction_id
 GROUP BY t.currency, t.type ORDER BY t.currency, t.type
 
 -- name: lock_dead_letter
--- args: letter_id uuid
+-- args: letter_id uuid, tenant int4
 -- Dead letters are locked before apply lanes, and these before intake lanes, each in ascending order.
-SELECT FROM dead_letters WHERE id = $1::uuid FOR NO KEY UPDATE
+SELECT FROM dead_letters WHERE id = $1::uuid AND tenant = $2::integer FOR NO KEY UPDATE
 
 -- name: lock_lanes
--- args: letter_id uuid
+-- args: letter_id uuid, tenant int4
 -- Those in which the letter's transaction has places.
 SELECT lane FROM lane_intake
-WHERE lane IN (SELECT lane FROM decisions WHERE dead_letter_id = $1::uuid)
+WHERE lane IN (SELECT d.lane FROM dead_letters l JOIN decisions d ON d.dead_letter_id = l.id
+               WHERE l.id = $1::uuid AND l.tenant = $2::integer)
 ORDER BY lane FOR NO KEY UPDATE
 
 -- name: decide_dead_letter
 -- args: letter_id uuid, verdict text, decided_by text, operator_name text?, key_id text?, bulk_id uuid?,
---   reason text?, request_id text, event_id uuid, traceparent text, audit_id uuid, peer text
+--   reason text?, request_id text, event_id uuid, traceparent text, audit_id uuid, peer text,
+--   tenant int4
 -- verdict: replay or discard. Changes nothing unless the letter is parked; a foreign one can only be discarded. Each
 -- account of its transaction gets a place, the next one of its lane, at which the worker decides it. A statement of its
 -- own after the lanes are locked.
 WITH decided AS (
     UPDATE dead_letters SET state = CASE $2::text WHEN 'replay' THEN 'REPLAYED' ELSE 'DISCARDED' END, decided_at = now(),
                             decided_by = $3::text
-    WHERE id = $1::uuid AND state = 'PARKED' AND (transaction_id IS NOT NULL OR $2::text = 'discard')
+    WHERE id = $1::uuid AND tenant = $13::integer AND state = 'PARKED'
+      AND (transaction_id IS NOT NULL OR $2::text = 'discard')
     RETURNING id, state, decided_at, decided_by, lane
 ), recorded AS (
     INSERT INTO dead_letter_decisions (dead_letter_id, decision, decided_at, decided_by, operator, key_fingerprint,
@@ -144,7 +147,7 @@ WITH decided AS (
 )
 SELECT append_audit(ROW(coalesce((SELECT chain FROM audit_chains WHERE chain = d.lane), 0), 0, $11::uuid, NULL,
                         'dead_letter_' || lower(d.state), d.id::text, $5::text, $4::text, $12::text, $8::text, $7::text,
-                        '{"state": "PARKED"}', jsonb_build_object('state', d.state, 'bulk_id', $6::uuid), '')::audit)
+                        '{"state": "PARKED"}', jsonb_build_object('state', d.state, 'bulk_id', $6::uuid), '', $13)::audit)
 FROM decided d
 
 -- Lanes --------------------------------------------------------------------------------------------------------------

@@ -120,7 +120,7 @@ WITH disabled AS (
     WHERE EXISTS (SELECT FROM disabled) AND o.nth <= cardinality($7::uuid[])
 )
 SELECT append_audit(ROW(0, 0, $5::uuid, NULL, 'webhook_disabled', d.id::text, NULL, 'notifier', '', '', $4::text, NULL,
-                        jsonb_build_object('url', d.url, 'status', 'DISABLED', 'reason', $4::text), '')::audit) AS number
+                        jsonb_build_object('url', d.url, 'status', 'DISABLED', 'reason', $4::text), '', 0)::audit) AS number
 FROM disabled d
 
 -- name: prune

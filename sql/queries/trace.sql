@@ -12,17 +12,19 @@
 -- discards.
 
 -- name: transaction_events
--- args: id uuid, events_max int8
+-- args: id uuid, events_max int8, tenant int4
 -- row: transaction, lane, traced_event
 -- One row per event, the newest first, all from one snapshot. A dead letter belongs to one event, and so does an
--- outcome. The transaction and its events have the same lane.
+-- outcome. The transaction and its events have the same lane. What a lane's errors say may be of other tenants.
 SELECT {s.transaction},
        c.last_seq, c.published_seq, c.applied_seq, c.owner, c.lease_expires_at,
        (extract(epoch FROM clock_timestamp() - w.created_at) * 1000)::bigint AS oldest_waiting_age_ms,
-       c.publish_attempts, c.last_error, w.failing_seq, coalesce(w.attempts, 0) AS attempts,
-       hp.seq AS publish_halt_seq, hp.code AS publish_halt_code, hp.reason AS publish_halt_reason,
+       c.publish_attempts, CASE WHEN $3 = 0 THEN c.last_error END AS last_error, w.failing_seq, coalesce(w.attempts, 0) AS attempts,
+       hp.seq AS publish_halt_seq, hp.code AS publish_halt_code,
+       CASE WHEN $3 = 0 OR hp.reason IS NULL THEN hp.reason ELSE 'told to operators' END AS publish_halt_reason,
        hp.halted_at AS publish_halted_at,
-       ha.seq AS apply_halt_seq, ha.code AS apply_halt_code, ha.reason AS apply_halt_reason,
+       ha.seq AS apply_halt_seq, ha.code AS apply_halt_code,
+       CASE WHEN $3 = 0 OR ha.reason IS NULL THEN ha.reason ELSE 'told to operators' END AS apply_halt_reason,
        ha.halted_at AS apply_halted_at,
        e.event_id, e.lane AS event_lane, e.seq AS event_seq, e.created_at AS event_created_at, e.traceparent,
        CASE e.verdict WHEN 'replay' THEN e.dead_letter_id END AS replay_of,
@@ -48,6 +50,6 @@ LEFT JOIN LATERAL (
     SELECT p.created_at, a.attempts, CASE WHEN a.attempts IS NOT NULL THEN p.seq END AS failing_seq
     FROM lane_places p LEFT JOIN apply_attempts a ON a.event_id = p.event_id
     WHERE p.lane = c.lane AND p.seq = c.applied_seq + 1 LIMIT 1) w ON true
-WHERE s.id = $1::uuid
+WHERE s.id = $1::uuid AND (s.tenant = $3::integer OR touches_tenant(s.id, $3))
 ORDER BY e.seq DESC
 LIMIT $2::bigint

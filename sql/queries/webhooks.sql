@@ -118,7 +118,7 @@ SELECT {webhook} FROM webhook_records WHERE id < $1::uuid ORDER BY id DESC LIMIT
 -- row: number int8
 -- A change of an endpoint, as it is now.
 SELECT append_audit(ROW(0, 0, $2::uuid, NULL, $3::text, $1::uuid::text, $4::text, $5::text, $6::text, $7::text, NULL,
-                        $8::jsonb, webhook_facts($1::uuid), '')::audit) AS number
+                        $8::jsonb, webhook_facts($1::uuid), '', 0)::audit) AS number
 
 -- Deliveries ---------------------------------------------------------------------------------------------------------
 

@@ -61,15 +61,16 @@ std::string period_members(const sql::ApiStatementPeriod::Row& period) {
 Result<std::optional<StatementPage>> read_statement(db::Connection& connection, const StatementQuery& asked,
                                                     const ListQuery& query) {
     LEDGERLINE_TRY(const auto periods,
-                   connection.query(sql::ApiStatementPeriod{asked.account_id, asked.from, asked.to}));
+                   connection.query(sql::ApiStatementPeriod{asked.account_id, asked.from, asked.to, query.tenant()}));
     if (periods.empty()) return std::nullopt;
     StatementPage page{.text = {}, .period = periods.front(), .next_cursor = {}};
     std::int64_t above = page.period.above_seq, upto = page.period.upto_seq;
     if (query.after_seq() && asked.oldest_first) above = std::max(above, *query.after_seq());
     if (query.after_seq() && !asked.oldest_first) upto = std::min(upto, *query.after_seq() - 1);
     const std::int64_t rows_max = query.limit() + 1;
-    const db::Call call = asked.oldest_first ? db::Call(sql::ApiEntriesOldest{asked.account_id, above, upto, rows_max})
-                                             : db::Call(sql::ApiEntriesNewest{asked.account_id, above, upto, rows_max});
+    const db::Call call =
+        asked.oldest_first ? db::Call(sql::ApiEntriesOldest{asked.account_id, above, upto, rows_max, query.tenant()})
+                           : db::Call(sql::ApiEntriesNewest{asked.account_id, above, upto, rows_max, query.tenant()});
     LEDGERLINE_TRY(const auto rows, connection.query(call.statement, call.params));
     const db::TypedRows<EntryRecord> entries(rows);
     if (asked.csv)
@@ -132,8 +133,9 @@ AccountEndpoints::Answer AccountEndpoints::balance(const http::Request& request)
     if (!id) co_return http::to_response(id.error());
     std::optional<WallTime> before;  // what was decided at the time itself counts
     if (at) before = *at + std::chrono::microseconds(1);
-    const auto found = co_await database_.run(
-        request.trace, [&](db::Connection& connection) { return connection.query(sql::ApiBalanceAt{*id, before}); });
+    const auto found = co_await database_.run(request.trace, [&](db::Connection& connection) {
+        return connection.query(sql::ApiBalanceAt{*id, before, request.tenant});
+    });
     if (!found) co_return http::to_response(problem_of(found.error()));
     if (found->empty()) co_return no_account();
     const auto& balance = found->front();
@@ -152,8 +154,9 @@ AccountEndpoints::Answer AccountEndpoints::balance(const http::Request& request)
 
 AccountEndpoints::Answer AccountEndpoints::trial_balance(const http::Request& request) {
     if (auto wrong = check_parameters(request, {})) co_return http::to_response(*wrong);
-    const auto currencies = co_await reports_.run(
-        request.trace, [](db::Connection& connection) { return connection.query(sql::ApiTrialBalance{}); });
+    const auto currencies = co_await reports_.run(request.trace, [&](db::Connection& connection) {
+        return connection.query(sql::ApiTrialBalance{request.tenant});
+    });
     if (!currencies) co_return http::to_response(problem_of(currencies.error()));
     std::string body = R"({"currencies":[)";
     for (const auto& each : *currencies) {

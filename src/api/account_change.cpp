@@ -12,7 +12,7 @@ Result<std::optional<ChangedAccount>> change_account(db::Connection& connection,
     const std::string changed_by = caller.name();
     LEDGERLINE_TRY(const auto results,
                    connection.commit_pipeline({{db::begin, {}},
-                                               sql::ApiLockApplyLaneOfAccount{id},
+                                               sql::ApiLockApplyLaneOfAccount{id, caller.tenant},
                                                sql::ApiChangeAccount{.id = id,
                                                                      .status = change.status,
                                                                      .min_balance_cents = change.min_balance_cents,
@@ -26,10 +26,11 @@ Result<std::optional<ChangedAccount>> change_account(db::Connection& connection,
                                                                      .key_id = caller.key_id,
                                                                      .request_id = caller.request_id,
                                                                      .audit_id = audit_id,
-                                                                     .peer = caller.peer},
+                                                                     .peer = caller.peer,
+                                                                     .tenant = caller.tenant},
                                                // The answer promises what an earlier call may have changed.
                                                sql::DbSessionDurableMark{},
-                                               sql::ApiAccountById{id},
+                                               sql::ApiAccountById{id, caller.tenant},
                                                {db::commit, {}}}));
     auto changed = db::rows_of<sql::ApiChangeAccount>(results[2]);
     auto accounts = db::rows_of<sql::ApiAccountById>(results[4]);

@@ -47,11 +47,12 @@ http::Response change_response(const Result<std::optional<ChangedAccount>>& chan
 // Newest first. Empty when there is no such account.
 Result<std::optional<std::string>> list_changes(db::Connection& connection, const Uuid& id, const ListQuery& query) {
     const std::int64_t before = query.after_seq().value_or(std::numeric_limits<std::int64_t>::max());
-    LEDGERLINE_TRY(const auto results, connection.pipeline({sql::ApiAccountById{id},
+    LEDGERLINE_TRY(const auto results, connection.pipeline({sql::ApiAccountById{id, query.tenant()},
                                                             sql::ApiAccountChangesPage{.account_id = id,
                                                                                        .before_number = before,
                                                                                        .rows_max = query.limit() + 1,
-                                                                                       .bytes_max = page_bytes}}));
+                                                                                       .bytes_max = page_bytes,
+                                                                                       .tenant = query.tenant()}}));
     if (db::rows_of<sql::ApiAccountById>(results[0]).empty()) return std::nullopt;
     return page_text("changes", db::TypedRows<AccountChangeRecord>(results[1]), query,
                      [](const AccountChangeRecord& each) { return std::int64_t{each.number}; });

@@ -18,10 +18,10 @@ namespace {
 db::Call page_call(const ListQuery& query, const std::optional<std::string>& reference,
                    const std::optional<std::string>& status) {
     const Uuid before = query.after_id().value_or(greatest_id());
-    if (reference) return sql::ApiAccountByReference{reference, status, before};
+    if (reference) return sql::ApiAccountByReference{reference, status, before, query.tenant()};
     const std::int64_t rows = query.limit() + 1;
-    if (!status) return sql::ApiAccountsPage{before, rows, page_bytes};
-    return sql::ApiAccountsByStatus{before, rows, page_bytes, *status};
+    if (!status) return sql::ApiAccountsPage{before, rows, page_bytes, query.tenant()};
+    return sql::ApiAccountsByStatus{before, rows, page_bytes, *status, query.tenant()};
 }
 
 Result<std::string> list_accounts(db::Connection& connection, const ListQuery& query,
@@ -34,8 +34,8 @@ Result<std::string> list_accounts(db::Connection& connection, const ListQuery& q
 }
 
 // Empty when there is no such account.
-Result<std::optional<AccountRecord>> find_account(db::Connection& connection, const Uuid& id) {
-    LEDGERLINE_TRY(auto accounts, connection.query(sql::ApiAccountById{id}));
+Result<std::optional<AccountRecord>> find_account(db::Connection& connection, const Uuid& id, int tenant) {
+    LEDGERLINE_TRY(auto accounts, connection.query(sql::ApiAccountById{id, tenant}));
     if (accounts.empty()) return std::nullopt;
     return std::move(accounts.front());
 }
@@ -160,7 +160,7 @@ AccountEndpoints::Answer AccountEndpoints::get(const http::Request& request) {
     const auto id = path_id(request);
     if (!id) co_return http::to_response(id.error());
     const auto account = co_await database_.run(
-        request.trace, [&](db::Connection& connection) { return find_account(connection, *id); });
+        request.trace, [&](db::Connection& connection) { return find_account(connection, *id, request.tenant); });
     co_return account_response(account);
 }
 
@@ -182,8 +182,8 @@ AccountEndpoints::Answer AccountEndpoints::get_by_reference(const http::Request&
     if (!reference) co_return http::to_response(reference.error());
     const auto account =
         co_await database_.run(request.trace, [&](db::Connection& connection) -> Result<std::optional<AccountRecord>> {
-            LEDGERLINE_TRY(auto found,
-                           connection.query(sql::ApiAccountByReference{*reference, std::nullopt, greatest_id()}));
+            LEDGERLINE_TRY(auto found, connection.query(sql::ApiAccountByReference{*reference, std::nullopt,
+                                                                                   greatest_id(), request.tenant}));
             if (found.empty()) return std::nullopt;
             return std::move(found.front());
         });

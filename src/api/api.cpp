@@ -9,6 +9,7 @@
 #include "api/key_endpoints.h"
 #include "api/key_keeper.h"
 #include "api/operations_endpoints.h"
+#include "api/tenant_endpoints.h"
 #include "api/transaction_endpoints.h"
 #include "api/webhook_endpoints.h"
 #include "intake/pg_intake_store.h"
@@ -81,6 +82,7 @@ struct Api::Parts {
           operations(database),
           keeper(keeper_connection_config(config), api_keys, context),
           keys(database, keeper, context),
+          tenants(database, api_keys, context),
           webhooks(database, config.webhook_destinations, context),
           ledger(connection_config(config, "health"), config.stages, context.clock, context.metrics),
           health(health_config(config, *this), context.metrics, context.clock) {}
@@ -111,6 +113,7 @@ struct Api::Parts {
     OperationsEndpoints operations;
     KeyKeeper keeper;
     KeyEndpoints keys;
+    TenantEndpoints tenants;
     WebhookEndpoints webhooks;
     health::LedgerProbe ledger;
     health::HealthEndpoints health;
@@ -128,6 +131,7 @@ void Api::add_routes(http::Router& router) {
     parts_->events.add_routes(router);
     parts_->operations.add_routes(router);
     parts_->keys.add_routes(router);
+    parts_->tenants.add_routes(router);
     parts_->webhooks.add_routes(router);
     parts_->health.add_routes(router);
 }

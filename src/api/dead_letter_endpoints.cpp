@@ -22,16 +22,16 @@ Found first_letter(std::vector<DeadLetterRecord> letters) {
     return std::move(letters.front());
 }
 
-Found find_letter(db::Connection& connection, const Uuid& id) {
-    LEDGERLINE_TRY(auto letters, connection.query(sql::LettersDeadLetterById{id}));
+Found find_letter(db::Connection& connection, const Uuid& id, int tenant) {
+    LEDGERLINE_TRY(auto letters, connection.query(sql::LettersDeadLetterById{id, tenant}));
     return first_letter(std::move(letters));
 }
 
 // A decision made by an earlier call is made as durable as one made by this call, because the answer promises it.
-Found commit_decision(db::Connection& connection, const Uuid& id) {
-    LEDGERLINE_TRY(
-        const auto results,
-        connection.commit_pipeline({sql::DbSessionDurableMark{}, {db::commit, {}}, sql::LettersDeadLetterById{id}}));
+Found commit_decision(db::Connection& connection, const Uuid& id, int tenant) {
+    LEDGERLINE_TRY(const auto results,
+                   connection.commit_pipeline(
+                       {sql::DbSessionDurableMark{}, {db::commit, {}}, sql::LettersDeadLetterById{id, tenant}}));
     return first_letter(db::rows_of<sql::LettersDeadLetterById>(results.back()));
 }
 
@@ -39,9 +39,11 @@ Found commit_decision(db::Connection& connection, const Uuid& id) {
 // again. Finds the decision of an earlier run.
 Found decide_letter(db::Connection& connection, const sql::LettersDecideDeadLetter& decide) {
     const Uuid id = decide.letter_id;
-    LEDGERLINE_CHECK(
-        connection.pipeline({{db::begin, {}}, sql::LettersLockDeadLetter{id}, sql::LettersLockLanes{id}, decide}));
-    return commit_decision(connection, id);
+    LEDGERLINE_CHECK(connection.pipeline({{db::begin, {}},
+                                          sql::LettersLockDeadLetter{id, decide.tenant},
+                                          sql::LettersLockLanes{id, decide.tenant},
+                                          decide}));
+    return commit_decision(connection, id, decide.tenant);
 }
 
 template <class Query>
@@ -50,6 +52,7 @@ db::Call page_call(const ListQuery& query, const DeadLetterFilter& filter) {
     page.after_id = query.after_id();
     page.rows_max = query.limit() + 1;
     page.bytes_max = page_bytes;
+    page.tenant = query.tenant();
     return filter.applied_to(page);
 }
 
@@ -61,13 +64,13 @@ Result<std::string> read_page(db::Connection& connection, const db::Call& page, 
                      [](const DeadLetterRecord& each) { return each.id; });
 }
 
-Result<DeadLetterSummary> summarize(db::Connection& connection, const DeadLetterFilter& filter) {
+Result<DeadLetterSummary> summarize(db::Connection& connection, const DeadLetterFilter& filter, int tenant) {
     using Groups = sql::LettersDeadLettersGroups;
     using Amounts = sql::LettersDeadLettersAmounts;
     LEDGERLINE_TRY(const auto results, connection.pipeline({sql::LettersBeginSnapshot{},
                                                             sql::LettersPlanForTheseParameters{},
-                                                            filter.applied_to(Groups{}),
-                                                            filter.applied_to(Amounts{}),
+                                                            filter.applied_to(Groups{.tenant = tenant}),
+                                                            filter.applied_to(Amounts{.tenant = tenant}),
                                                             {db::commit, {}}}));
     return DeadLetterSummary{db::rows_of<Groups>(results[2]), db::rows_of<Amounts>(results[3])};
 }
@@ -140,8 +143,8 @@ DeadLetterEndpoints::Answer DeadLetterEndpoints::get(http::Request& request) {
     if (auto wrong = check_parameters(request, {})) co_return http::to_response(*wrong);
     const auto id = path_id(request);
     if (!id) co_return http::to_response(id.error());
-    const Found letter =
-        co_await database_.run(request.trace, [&](db::Connection& connection) { return find_letter(connection, *id); });
+    const Found letter = co_await database_.run(
+        request.trace, [&](db::Connection& connection) { return find_letter(connection, *id, request.tenant); });
     if (!letter) co_return http::to_response(problem_of(letter.error()));
     if (!*letter) co_return not_found();
     co_return co_await read_response(request, **letter);
@@ -169,7 +172,7 @@ DeadLetterEndpoints::Answer DeadLetterEndpoints::summary(const http::Request& re
     const auto filter = DeadLetterFilter::read(query);
     if (auto wrong = query.problem()) co_return http::to_response(*wrong);
     const auto summary = co_await database_.run(
-        request.trace, [&](db::Connection& connection) { return summarize(connection, filter); });
+        request.trace, [&](db::Connection& connection) { return summarize(connection, filter, query.tenant()); });
     if (!summary) co_return http::to_response(problem_of(summary.error()));
     co_return record_response(200, *summary);
 }
@@ -201,7 +204,8 @@ DeadLetterEndpoints::Answer DeadLetterEndpoints::decide(http::Request& request, 
                                               .event_id = event_id,
                                               .traceparent = traceparent,
                                               .audit_id = ids_.next(),
-                                              .peer = who->caller.peer};
+                                              .peer = who->caller.peer,
+                                              .tenant = request.tenant};
     const Found letter = co_await database_.run(
         span.context(), [&](db::Connection& connection) { return decide_letter(connection, decide); });
     if (letter && *letter)

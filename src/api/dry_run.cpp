@@ -85,11 +85,19 @@ TransactionEndpoints::Answer TransactionEndpoints::dry_run(const http::Request& 
     refuse_beyond_limits(request, items);
     if (!items.front()) co_return http::to_response(items.front().error());
     const TransactionRequest& asked = *items.front();
-    const std::vector<Effect> effects = intake::effects_of(asked.item);
+    intake::IntakeItem item = asked.item;
+    item.tenant = request.tenant;
+    item.pays_other_tenants = request.may_cross_tenants();
+    const std::vector<Effect> effects = intake::effects_of(item);
     std::vector<Uuid> ids;
-    for (const Effect& effect : effects) ids.push_back(effect.account_id);
-    const auto rows = co_await database_.run(
-        request.trace, [&](db::Connection& connection) { return connection.query(sql::ApiAccountStates{ids}); });
+    std::vector<std::optional<std::int64_t>> tenants;
+    for (const Effect& effect : effects) {
+        ids.push_back(effect.account_id);
+        tenants.push_back(intake::tenant_needed(item, effect));
+    }
+    const auto rows = co_await database_.run(request.trace, [&](db::Connection& connection) {
+        return connection.query(sql::ApiAccountStates{ids, tenants});
+    });
     if (!rows) co_return http::to_response(problem_of(rows.error()));
     States states;
     for (const auto& row : *rows) states.emplace(row.id, row);

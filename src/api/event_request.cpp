@@ -60,6 +60,7 @@ std::expected<EventRequest, http::Problem> EventRequest::parse(const http::Reque
     EventRequest asked;
     asked.as_stream = prefers(request, "text/event-stream");
     asked.filter = query.filter();
+    asked.filter.tenant = request.tenant;
     asked.wait = std::chrono::seconds(query.integer("wait", 0, wait_max.count()).value_or(0));
     asked.limit = static_cast<std::size_t>(query.integer("limit", 1, page_rows_max).value_or(page_rows_default));
     const auto after = query.text("after", kCursorCharsMax);

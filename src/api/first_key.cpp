@@ -61,7 +61,8 @@ Result<void> make_first_key(const db::ConnectionConfig& config, const std::strin
     if (exist.there) return {};
     LEDGERLINE_TRY(const auto key, key_in_file(path, context));
     const NewKey first{.name = "first", .scopes = {"admin"}, .networks = {}, .limits = {}, .expires_at = {}};
-    const KeyAuthor author{.caller = {std::nullopt, std::nullopt, "start", "local"}, .audit_id = context.ids.next()};
+    const KeyAuthor author{.caller = {std::nullopt, std::nullopt, "start", "local", default_tenant},
+                           .audit_id = context.ids.next()};
     LEDGERLINE_TRY(const auto made, create_key(connection, key.first, first, key.second, author));
     if (made.key) log::info("made the first key", {{"key_id", key.first}, {"file", path}});
     return {};

@@ -96,7 +96,7 @@ std::expected<Caller, http::Problem> Caller::parse(const http::Request& request)
 }
 
 Caller Caller::unnamed(const http::Request& request) {
-    Caller caller{std::nullopt, std::nullopt, request.request_id, request.peer};
+    Caller caller{std::nullopt, std::nullopt, request.request_id, request.peer, request.tenant};
     if (request.key) caller.key_id = request.key->id;
     return caller;
 }

@@ -8,6 +8,7 @@
 
 #include "api/problem_code.h"
 #include "base/clock.h"
+#include "base/tenant.h"
 #include "http/message.h"
 
 namespace ledgerline::api {
@@ -22,7 +23,8 @@ struct Caller {
     std::optional<std::string> operator_name;  // the name the caller gives itself: X-Operator
     std::optional<std::string> key_id;         // of the API key used; "sub:" and a token's subject
     std::string request_id;
-    std::string peer;  // the address it came from
+    std::string peer;             // the address it came from
+    int tenant = default_tenant;  // whom the call is for
 
     // Without a name.
     static Caller unnamed(const http::Request& request);

@@ -112,15 +112,21 @@ std::optional<http::Problem> obstacle_of(const sql::ApiHoldToSettle::Row& hold, 
     return std::nullopt;
 }
 
+// Whose account it may be paid to; nothing: anybody's.
+std::optional<std::int64_t> payees_of(const http::Request& request) {
+    return request.may_cross_tenants() ? std::nullopt : std::optional<std::int64_t>(request.tenant);
+}
+
 Result<std::string> read_holds(db::Connection& connection, const ListQuery& query,
                                const std::optional<Uuid>& account_id, const std::optional<std::string>& state) {
     const Uuid before = query.after_id().value_or(greatest_id());
     const std::int64_t scan_max = state ? kScanMax : query.limit() + 1;
-    const db::Call scan = account_id ? db::Call(sql::ApiScanAccountHolds{before, scan_max, state, *account_id})
-                                     : db::Call(sql::ApiScanHoldsByState{before, scan_max, state});
+    const db::Call scan = account_id
+                              ? db::Call(sql::ApiScanAccountHolds{before, scan_max, state, *account_id, query.tenant()})
+                              : db::Call(sql::ApiScanHoldsByState{before, scan_max, state, query.tenant()});
     LEDGERLINE_TRY(const auto scanned, connection.query(scan.statement, scan.params));
     const Found found = found_in<sql::ScannedId>(scanned, query, CursorKind::id);
-    const sql::ApiHoldsOfPage page{found.ids, state, query.limit() + 1, page_bytes};
+    const sql::ApiHoldsOfPage page{found.ids, state, query.limit() + 1, page_bytes, query.tenant()};
     LEDGERLINE_TRY(const auto rows, connection.query(page.statement, page.params()));
     return page_text("holds", db::TypedRows<HoldRecord>(rows), query, [](const HoldRecord& each) { return each.id; },
                      {.next_cursor = found.next_cursor, .members = {}});
@@ -166,12 +172,12 @@ boost::asio::awaitable<std::optional<http::Problem>> TransactionEndpoints::check
     using Checked = Result<std::optional<http::Problem>>;
     const WallTime now = clock_.wall_now();
     auto checked = co_await database_.run(request.trace, [&](db::Connection& connection) -> Checked {
-        LEDGERLINE_TRY(const auto known,
-                       connection.query(sql::ApiAmountOfKey{hold.item.account_id, hold.item.idempotency_key}));
+        LEDGERLINE_TRY(const auto known, connection.query(sql::ApiAmountOfKey{
+                                             hold.item.account_id, hold.item.idempotency_key, request.tenant}));
         if (!known.empty()) return std::nullopt;
         if (auto wrong = wrong_expiry(*hold.hold, now)) return wrong;
         if (!hold.hold->to) return std::nullopt;
-        LEDGERLINE_TRY(const auto payee, connection.query(sql::ApiAccountById{*hold.hold->to}));
+        LEDGERLINE_TRY(const auto payee, connection.query(sql::ApiPayeeOfHold{*hold.hold->to, payees_of(request)}));
         const std::string field = hold.field_of(*hold.hold->to);
         if (payee.empty()) return problem(ProblemCode::account_not_found, "There is no account with this id.", field);
         if (payee.front().currency == hold.item.currency) return std::nullopt;
@@ -196,8 +202,9 @@ TransactionEndpoints::Answer TransactionEndpoints::post_hold(http::Request& requ
     auto response = answer_to_post(outcomes);
     if (response.status != 201) co_return response;
     const Uuid id = outcomes.items[0]->transaction.id;
-    const auto found = co_await database_.run(
-        request.trace, [&](db::Connection& connection) { return connection.query(sql::ApiHoldById{id}); });
+    const auto found = co_await database_.run(request.trace, [&](db::Connection& connection) {
+        return connection.query(sql::ApiHoldById{id, request.tenant});
+    });
     if (!found) co_return http::to_response(problem_of(found.error()));
     // The key may be that of a transaction of another kind only if the body differs, which intake has refused.
     if (found->empty()) co_return http::to_response(problem(ProblemCode::internal_error, "The hold cannot be read."));
@@ -214,7 +221,7 @@ boost::asio::awaitable<std::optional<http::Problem>> TransactionEndpoints::bind_
     if (!id) co_return id.error();
     intake::IntakeItem& item = settles.item;
     const auto found = co_await database_.run(request.trace, [&](db::Connection& connection) {
-        return connection.query(sql::ApiHoldToSettle{*id, item.idempotency_key});
+        return connection.query(sql::ApiHoldToSettle{*id, item.idempotency_key, request.tenant});
     });
     if (!found) co_return problem_of(found.error());
     if (found->empty()) co_return no_hold();
@@ -241,8 +248,9 @@ TransactionEndpoints::Answer TransactionEndpoints::get_hold(const http::Request&
     if (auto wrong = check_parameters(request, {})) co_return http::to_response(*wrong);
     const auto id = path_id(request);
     if (!id) co_return http::to_response(id.error());
-    const auto found = co_await database_.run(
-        request.trace, [&](db::Connection& connection) { return connection.query(sql::ApiHoldById{*id}); });
+    const auto found = co_await database_.run(request.trace, [&](db::Connection& connection) {
+        return connection.query(sql::ApiHoldById{*id, request.tenant});
+    });
     if (!found) co_return http::to_response(problem_of(found.error()));
     if (found->empty()) co_return http::to_response(no_hold());
     co_return record_response(200, found->front());

@@ -38,9 +38,11 @@ http::Problem problem_of_obstacle(std::string_view obstacle) {
         return problem(ProblemCode::too_many_keys,
                        fmt::format("There are {} API keys that are not revoked: revoke one first.", keys_max));
     if (obstacle == "first_key_not_admin")
-        return problem(ProblemCode::invalid_field,
-                       "scopes must include admin: this is the first API key, and from now on every call needs one.",
-                       "scopes");
+        return problem(
+            ProblemCode::invalid_field,
+            "scopes must include admin, and the tenant be the default one: this is the first API key, and from now "
+            "on every call needs one.",
+            "scopes");
     if (obstacle == "key_ended") return problem(ProblemCode::key_ended, "The API key is revoked or has expired.");
     LEDGERLINE_ASSERT(obstacle == "rotation_under_way");
     return problem(ProblemCode::rotation_under_way,
@@ -58,6 +60,23 @@ std::expected<KeyAuthor, http::Problem> author_of(const http::Request& request, 
     auto caller = Caller::parse(request);
     if (!caller) return std::unexpected(std::move(caller).error());
     return KeyAuthor{.caller = *std::move(caller), .audit_id = ids.next()};
+}
+
+// Scopes that reach beyond a tenant: some are of no use in one, and one is given by operators only.
+std::optional<http::Problem> check_scopes(const http::Request& request, const NewKey& key) {
+    for (const std::string& name : key.scopes) {
+        const auto scope = http::parse_scope(name);
+        if (!scope) continue;
+        if (request.tenant != default_tenant && http::is_of_installation(*scope))
+            return problem(ProblemCode::invalid_field,
+                           fmt::format("{} is of all tenants: only API keys of the default tenant can have it.", name),
+                           "scopes");
+        if (*scope == http::Scope::cross_tenant && !request.is_of_operator())
+            return problem(ProblemCode::key_limit_exceeded,
+                           fmt::format("Only an API key with the scope tenants:admin can give out {}.", name),
+                           "scopes");
+    }
+    return std::nullopt;
 }
 
 // What revoke and rotate are told: which key, by whom, and how.
@@ -84,9 +103,9 @@ db::Call audit_call(const ListQuery& query, const std::optional<std::string>& su
                     const std::optional<std::string>& key_id) {
     const Uuid before = query.after_id().value_or(greatest_id());
     const std::int64_t rows = query.limit() + 1;
-    if (subject) return sql::KeysAuditOfSubject{before, rows, page_bytes, *subject};
-    if (key_id) return sql::KeysAuditOfKey{before, rows, page_bytes, *key_id};
-    return sql::KeysAuditPage{before, rows, page_bytes};
+    if (subject) return sql::KeysAuditOfSubject{before, rows, page_bytes, *subject, query.tenant()};
+    if (key_id) return sql::KeysAuditOfKey{before, rows, page_bytes, *key_id, query.tenant()};
+    return sql::KeysAuditPage{before, rows, page_bytes, query.tenant()};
 }
 
 }  // namespace
@@ -125,6 +144,7 @@ KeyEndpoints::Answer KeyEndpoints::create(const http::Request& request) {
     if (!body) co_return http::to_response(body.error());
     const auto key = parse_key(*body, context_.clock.wall_now());
     if (!key) co_return http::to_response(key.error());
+    if (const auto beyond = check_scopes(request, *key)) co_return http::to_response(*beyond);
     const Uuid id = context_.ids.next();
     const KeyText text = KeyText::make(id, context_.random);
     const auto made = co_await database_.run(
@@ -139,8 +159,9 @@ KeyEndpoints::Answer KeyEndpoints::get(const http::Request& request) {
     if (auto wrong = check_parameters(request, {})) co_return http::to_response(*wrong);
     const auto id = path_id(request);
     if (!id) co_return http::to_response(id.error());
-    const auto found = co_await database_.run(
-        request.trace, [&](db::Connection& connection) { return connection.query(sql::KeysById{*id}); });
+    const auto found = co_await database_.run(request.trace, [&](db::Connection& connection) {
+        return connection.query(sql::KeysById{*id, request.tenant});
+    });
     if (!found) co_return http::to_response(problem_of(found.error()));
     if (found->empty()) co_return key_not_found();
     co_return key_response(200, found->front(), nullptr);
@@ -150,7 +171,7 @@ KeyEndpoints::Answer KeyEndpoints::list(http::Request& request) {
     const ListQuery query(request, "keys", {});
     if (auto wrong = query.problem()) co_return http::to_response(*wrong);
     auto page = co_await database_.run(request.trace, [&](db::Connection& connection) -> Result<std::string> {
-        const sql::KeysPage keys{query.after_id().value_or(greatest_id()), query.limit() + 1};
+        const sql::KeysPage keys{query.after_id().value_or(greatest_id()), query.limit() + 1, query.tenant()};
         LEDGERLINE_TRY(const auto rows, connection.query(keys.statement, keys.params()));
         return page_text("keys", db::TypedRows<KeyRecord>(rows), query, [](const KeyRecord& each) { return each.id; });
     });

@@ -55,6 +55,7 @@ milliseconds KeyKeeper::step() {
 
 Result<void> KeyKeeper::read() {
     LEDGERLINE_TRY(auto keys, session_.run([](db::Connection& connection) { return read_keys(connection); }));
+    keys_.know(keys.tenants);
     keys_.store(std::move(keys.in_force), keys.once_there);
     return {};
 }

@@ -58,6 +58,7 @@ std::vector<std::string> texts_of(const std::string& json) {
 // What this version does not know is left out: a scope then allows nothing, and a network admits nobody.
 http::ApiKey key_of(const sql::KeysInForce::Row& row) {
     http::ApiKey key{.id = row.id.to_string(), .name = row.name, .scopes = {}};
+    key.tenant = row.tenant;
     for (const std::string& name : texts_of(row.scopes))
         if (const auto scope = http::parse_scope(name)) key.scopes.add(*scope);
     for (const std::string& text : texts_of(row.networks))
@@ -78,14 +79,16 @@ sql::KeysAuditKey audit_of(const Uuid& id, std::string_view action, const KeyAut
             .operator_name = author.caller.operator_name,
             .peer = author.caller.peer,
             .request_id = author.caller.request_id,
-            .reason = author.reason};
+            .reason = author.reason,
+            .tenant = author.caller.tenant};
 }
 
 // Commits what was done, or makes what an earlier run did as durable.
 Result<ChangedKey> commit_change(db::Connection& connection, const Uuid& id, bool made,
                                  const sql::KeysAuditKey& audit) {
     const db::Call first = made ? db::Call(audit) : db::Call(sql::DbSessionDurableMark{});
-    LEDGERLINE_TRY(const auto results, connection.commit_pipeline({first, sql::KeysById{id}, {db::commit, {}}}));
+    LEDGERLINE_TRY(const auto results,
+                   connection.commit_pipeline({first, sql::KeysById{id, audit.tenant}, {db::commit, {}}}));
     auto keys = db::rows_of<sql::KeysById>(results[1]);
     if (keys.empty()) return ChangedKey{};
     return ChangedKey{"", std::move(keys.front())};
@@ -134,25 +137,29 @@ Result<ChangedKey> create_key(db::Connection& connection, const Uuid& id, const 
                                 .salt = text.salt,
                                 .hash = text.hash,
                                 .keys_max = keys_max,
-                                .must_be_admin = !author.caller.key_id};
+                                .must_be_admin = !author.caller.key_id,
+                                .tenant = author.caller.tenant};
     return change(connection, id, query, audit_of(id, "key_created", author));
 }
 
 Result<ChangedKey> revoke_key(db::Connection& connection, const Uuid& id, const KeyAuthor& author) {
-    LEDGERLINE_TRY(const auto results, connection.pipeline({{db::begin, {}}, sql::KeysLock{}, sql::KeysRevoke{id}}));
+    LEDGERLINE_TRY(const auto results,
+                   connection.pipeline({{db::begin, {}}, sql::KeysLock{}, sql::KeysRevoke{id, author.caller.tenant}}));
     const bool revoked = db::row_of<sql::KeysRevoke>(results[2]).revoked;
     return commit_change(connection, id, revoked, audit_of(id, "key_revoked", author));
 }
 
 Result<ChangedKey> rotate_key(db::Connection& connection, const Uuid& id, const KeyText& text,
                               std::chrono::seconds overlap, const KeyAuthor& author) {
-    const sql::KeysRotate query{.id = id, .salt = text.salt, .hash = text.hash, .overlap_s = overlap.count()};
+    const sql::KeysRotate query{
+        .id = id, .salt = text.salt, .hash = text.hash, .overlap_s = overlap.count(), .tenant = author.caller.tenant};
     return change(connection, id, query, audit_of(id, "key_rotated", author));
 }
 
 Result<StoredKeys> read_keys(db::Connection& connection) {
-    LEDGERLINE_TRY(const auto results, connection.pipeline({sql::KeysInForce{}, sql::KeysExist{}}));
-    StoredKeys keys{.in_force = {}, .once_there = db::row_of<sql::KeysExist>(results[1]).there};
+    LEDGERLINE_TRY(const auto results, connection.pipeline({sql::KeysInForce{}, sql::KeysExist{}, sql::KeysTenants{}}));
+    StoredKeys keys{.in_force = {}, .once_there = db::row_of<sql::KeysExist>(results[1]).there, .tenants = {}};
+    for (auto& tenant : db::rows_of<sql::KeysTenants>(results[2])) keys.tenants.emplace_back(tenant.name, tenant.id);
     Uuid last{};
     for (const auto& row : db::rows_of<sql::KeysInForce>(results[0])) {
         if (keys.in_force.empty() || row.id != last) keys.in_force.push_back(key_of(row));

@@ -60,6 +60,7 @@ Result<ChangedKey> rotate_key(db::Connection& connection, const Uuid& id, const 
 struct StoredKeys {
     std::vector<http::ApiKey> in_force;
     bool once_there = false;
+    std::vector<std::pair<std::string, int>> tenants;
 };
 Result<StoredKeys> read_keys(db::Connection& connection);
 

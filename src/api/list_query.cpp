@@ -30,7 +30,9 @@ std::vector<std::string_view> with_paging(std::span<const std::string_view> filt
 
 ListQuery::ListQuery(const http::Request& request, std::string_view route, std::span<const std::string_view> filters,
                      std::initializer_list<CursorKind> kinds)
-    : Parameters(request, with_paging(filters)), filters_hash_(hash_text(0xcbf29ce484222325, route)) {
+    : Parameters(request, with_paging(filters)),
+      filters_hash_(hash_text(0xcbf29ce484222325, route)),
+      tenant_(request.tenant) {
     for (const std::string_view name : filters) {
         const std::string* value = find(name);
         if (!value) continue;

@@ -37,6 +37,7 @@ public:
     void expect_cursor(CursorKind kind);
 
     std::int64_t limit() const { return limit_; }
+    int tenant() const { return tenant_; }  // whose rows are listed
     // The cursor's position: that of the last row of the previous page. Empty on the first page.
     const std::optional<Uuid>& after_id() const { return after_id_; }
     const std::optional<std::int64_t>& after_seq() const { return after_seq_; }
@@ -53,6 +54,7 @@ private:
 
     std::uint64_t filters_hash_ = 0;
     std::int64_t limit_ = page_rows_default;
+    int tenant_;
     std::optional<Uuid> after_id_;
     std::optional<std::int64_t> after_seq_;
     std::optional<Uuid> after_letter_;

@@ -34,8 +34,9 @@ Result<std::map<int, std::int64_t>> PgOutcomeStore::applied_seqs() {
 }
 
 Result<std::vector<TransactionRecord>> PgOutcomeStore::read(std::span<const Uuid> ids) {
-    return session_.run(
-        [&](db::Connection& connection) { return connection.query(sql::ApiTransactionStatesById{.ids = ids}); });
+    return session_.run([&](db::Connection& connection) {
+        return connection.query(sql::ApiTransactionStatesById{.ids = ids, .tenant = {}});
+    });
 }
 
 OutcomeWatcher::OutcomeWatcher(OutcomeStore& store, WatcherConfig config, const Clock& clock, Metrics& metrics)

@@ -50,6 +50,7 @@ constexpr ProblemKind kKinds[] = {
     {account_differs, "account_differs", 409, 0},
     {name_taken, "name_taken", 409, 0},
     {too_many_keys, "too_many_keys", 409, 0},
+    {too_many_tenants, "too_many_tenants", 409, 0},
     {key_ended, "key_ended", 409, 0},
     {rotation_under_way, "rotation_under_way", 409, 0},
     {url_taken, "url_taken", 409, 0},

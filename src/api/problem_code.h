@@ -48,6 +48,7 @@ enum class ProblemCode {
     account_differs,
     name_taken,
     too_many_keys,
+    too_many_tenants,
     key_ended,
     rotation_under_way,
     url_taken,

@@ -73,7 +73,7 @@ boost::asio::awaitable<std::optional<http::Problem>> TransactionEndpoints::bind_
     if (!id) co_return id.error();
     intake::IntakeItem& item = reversal.item;
     auto checked = co_await database_.run(request.trace, [&](db::Connection& connection) -> Checked {
-        LEDGERLINE_TRY(const auto found, connection.query(sql::ApiTransactionToReverse{*id}));
+        LEDGERLINE_TRY(const auto found, connection.query(sql::ApiTransactionToReverse{*id, request.tenant}));
         if (found.empty()) return problem(ProblemCode::transaction_not_found, "There is no transaction with this id.");
         const Reversed& reversed = found.front();
         const auto type = parse_transaction_type(reversed.type);
@@ -92,7 +92,8 @@ boost::asio::awaitable<std::optional<http::Problem>> TransactionEndpoints::bind_
         const std::int64_t asked_cents = item.amount_cents;
         item.parent_id = *id;
         set_legs(item, turned_round(*legs));
-        LEDGERLINE_TRY(const auto known, connection.query(sql::ApiAmountOfKey{item.account_id, item.idempotency_key}));
+        LEDGERLINE_TRY(const auto known,
+                       connection.query(sql::ApiAmountOfKey{item.account_id, item.idempotency_key, request.tenant}));
         if (known.empty())
             if (auto wrong = obstacle_of(reversed, asked_cents)) return wrong;
         if (legs->size() > 1) return std::nullopt;

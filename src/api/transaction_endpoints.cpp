@@ -134,6 +134,8 @@ boost::asio::awaitable<intake::IntakeAnswers> TransactionEndpoints::take_in(cons
         (*each)->item.transaction_id = ids_.next();
         (*each)->item.event_id = ids_.next();
         (*each)->item.traceparent = traceparent;
+        (*each)->item.tenant = request.tenant;
+        (*each)->item.pays_other_tenants = request.may_cross_tenants();
         well_formed.push_back(std::move((*each)->item));
     }
     intake::IntakeReply reply = co_await intake_.accept(std::move(well_formed));

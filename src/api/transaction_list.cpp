@@ -28,13 +28,17 @@ enum class Source { newest, reference, holds, refused, times, waiting, parked, k
 
 Source source_of(const TransactionFilter& filter, bool parked) {
     if (parked) return Source::parked;
-    if (filter.is_undecided() && !(filter.of_account() && filter.idempotency_key)) return Source::waiting;
+    const bool waits_among_all = !filter.of_account() && filter.tenant != default_tenant;
+    if (filter.is_undecided() && !waits_among_all && !(filter.of_account() && filter.idempotency_key))
+        return Source::waiting;
     if (filter.of_account()) {
         if (filter.idempotency_key) return Source::key;
         if (filter.has_times() || !filter.status) return Source::account;
         return filter.status == "FAILED" ? Source::account_refused : Source::posted;
     }
     if (filter.reference) return Source::reference;
+    // The other ones walk among the rows of all tenants.
+    if (filter.tenant != default_tenant) return filter.type == "HOLD" ? Source::holds : Source::newest;
     if (filter.has_times()) return Source::times;
     if (filter.status == "FAILED") return Source::refused;
     return filter.type == "HOLD" ? Source::holds : Source::newest;
@@ -46,11 +50,11 @@ bool is_exact(Source source, const TransactionFilter& filter) {
                        filter.idempotency_key.has_value();
     switch (source) {
         case Source::newest:
-            return others == 0 && !filter.status;
+            return others == 0 && !filter.status && !filter.has_times();
         case Source::reference:
             return others == 1 && !filter.status && !filter.has_times();
         case Source::holds:
-            return others == 1 && !filter.status;
+            return others == 1 && !filter.status && !filter.has_times();
         case Source::account:
             return others == 0 && !filter.status;
         case Source::posted:
@@ -81,17 +85,17 @@ db::Call scan_of_account(Source source, const TransactionFilter& filter, const L
     switch (source) {
         case Source::parked:
             return call_of<sql::ApiScanAccountParked>(query.after_letter().value_or(greatest_id()), rows_max, filter,
-                                                      id);
+                                                      id, filter.tenant);
         case Source::waiting:
-            return call_of<sql::ApiScanAccountWaiting>(before, kLaneScanMax, filter, id, *filter.status);
+            return call_of<sql::ApiScanAccountWaiting>(before, kLaneScanMax, filter, id, *filter.status, filter.tenant);
         case Source::key:
-            return call_of<sql::ApiScanAccountKey>(before, rows_max, filter, id);
+            return call_of<sql::ApiScanAccountKey>(before, rows_max, filter, id, filter.tenant);
         case Source::posted:
-            return call_of<sql::ApiScanAccountPosted>(before, rows_max, filter, id);
+            return call_of<sql::ApiScanAccountPosted>(before, rows_max, filter, id, filter.tenant);
         case Source::account_refused:
-            return call_of<sql::ApiScanAccountRefused>(before, rows_max, filter, id);
+            return call_of<sql::ApiScanAccountRefused>(before, rows_max, filter, id, filter.tenant);
         default:
-            return call_of<sql::ApiScanAccount>(before, rows_max, filter, id, kLaneScanMax);
+            return call_of<sql::ApiScanAccount>(before, rows_max, filter, id, kLaneScanMax, filter.tenant);
     }
 }
 
@@ -99,19 +103,20 @@ db::Call scan_of_all(Source source, const TransactionFilter& filter, const ListQ
     const Uuid before = query.after_id().value_or(greatest_id());
     switch (source) {
         case Source::parked:
-            return call_of<sql::ApiScanParked>(query.after_letter().value_or(greatest_id()), rows_max, filter);
+            return call_of<sql::ApiScanParked>(query.after_letter().value_or(greatest_id()), rows_max, filter,
+                                               filter.tenant);
         case Source::waiting:
-            return call_of<sql::ApiScanWaiting>(query.after_seq(), rows_max, filter, *filter.status);
+            return call_of<sql::ApiScanWaiting>(query.after_seq(), rows_max, filter, *filter.status, filter.tenant);
         case Source::times:
-            return call_of<sql::ApiScanCreated>(query.after_seq(), rows_max, filter);
+            return call_of<sql::ApiScanCreated>(query.after_seq(), rows_max, filter, filter.tenant);
         case Source::reference:
-            return call_of<sql::ApiScanByReference>(before, rows_max, filter);
+            return call_of<sql::ApiScanByReference>(before, rows_max, filter, filter.tenant);
         case Source::refused:
-            return call_of<sql::ApiScanRefused>(before, rows_max, filter);
+            return call_of<sql::ApiScanRefused>(before, rows_max, filter, filter.tenant);
         case Source::holds:
-            return call_of<sql::ApiScanHolds>(before, rows_max, filter);
+            return call_of<sql::ApiScanHolds>(before, rows_max, filter, filter.tenant);
         default:
-            return call_of<sql::ApiScanTransactions>(before, rows_max, filter);
+            return call_of<sql::ApiScanTransactions>(before, scan_rows_max, filter, filter.tenant, rows_max);
     }
 }
 
@@ -142,7 +147,7 @@ Result<std::string> read_page(db::Connection& connection, const ListQuery& query
     if (parked_follow) {
         LEDGERLINE_TRY(found.next_cursor, cursor_of_parked(connection, query, filter));
     }
-    const sql::ApiTransactionsOfPage page{found.ids, filter.status, query.limit() + 1, page_bytes};
+    const sql::ApiTransactionsOfPage page{found.ids, filter.status, query.limit() + 1, page_bytes, filter.tenant};
     LEDGERLINE_TRY(const auto rows, connection.query(page.statement, page.params()));
     return page_text("transactions", db::TypedRows<TransactionRecord>(rows), query,
                      [&](const TransactionRecord& each) { return found.cursors.at(each.id); },
@@ -153,6 +158,7 @@ Result<std::string> read_page(db::Connection& connection, const ListQuery& query
 
 TransactionFilter TransactionFilter::read(ListQuery& query) {
     TransactionFilter filter;
+    filter.tenant = query.tenant();
     filter.account_id = query.uuid("account_id");
     filter.account_reference = query.text("account_reference", account_reference_chars_max);
     filter.status = query.choice("status", kStatuses);
@@ -179,7 +185,8 @@ Result<std::optional<std::string>> list_transactions(db::Connection& connection,
     TransactionFilter resolved = filter;
     if (filter.account_reference) {
         const std::string names[] = {*filter.account_reference};
-        LEDGERLINE_TRY(const auto accounts, connection.query(sql::ApiAccountsByReferences{.references = names}));
+        LEDGERLINE_TRY(const auto accounts,
+                       connection.query(sql::ApiAccountsByReferences{.references = names, .tenant = filter.tenant}));
         if (accounts.empty()) return std::nullopt;
         resolved.account_id = accounts.front().id;
     }

@@ -12,6 +12,7 @@
 
 #include "api/list_query.h"
 #include "base/result.h"
+#include "base/tenant.h"
 #include "db/connection.h"
 
 namespace ledgerline::api {
@@ -22,6 +23,7 @@ struct TransactionFilter {
                                                       "created_after", "created_before",    "idempotency_key"};
     static constexpr std::initializer_list<CursorKind> cursors = {CursorKind::id, CursorKind::seq, CursorKind::letter};
 
+    int tenant = default_tenant;  // whose they are
     std::optional<Uuid> account_id;
     std::optional<std::string> account_reference;  // instead of account_id
     std::optional<std::string> status, type, currency, reference, idempotency_key;

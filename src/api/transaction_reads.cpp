@@ -31,7 +31,7 @@ boost::asio::awaitable<void> TransactionEndpoints::resolve_names(const http::Req
     std::ranges::sort(references);
     references.erase(std::unique(references.begin(), references.end()), references.end());
     const auto found = co_await database_.run(request.trace, [&](db::Connection& connection) {
-        return connection.query(sql::ApiAccountsByReferences{.references = references});
+        return connection.query(sql::ApiAccountsByReferences{.references = references, .tenant = request.tenant});
     });
     std::map<std::string, Uuid, std::less<>> ids;
     if (found)
@@ -52,7 +52,7 @@ boost::asio::awaitable<void> TransactionEndpoints::load_replayed(const http::Req
         if (outcome && outcome->replayed) ids.push_back(outcome->transaction.id);
     if (ids.empty()) co_return;
     const auto found = co_await database_.run(request.trace, [&](db::Connection& connection) {
-        return connection.query(sql::ApiTransactionStatesById{.ids = ids});
+        return connection.query(sql::ApiTransactionStatesById{.ids = ids, .tenant = request.tenant});
     });
     std::unordered_map<Uuid, const TransactionRecord*> by_id;
     if (found)
@@ -76,7 +76,7 @@ TransactionEndpoints::Answer TransactionEndpoints::get(const http::Request& requ
     const auto id = path_id(request);
     if (!id) co_return http::to_response(id.error());
     const auto found = co_await database_.run(request.trace, [&](db::Connection& connection) {
-        return connection.query(sql::ApiTransactionsById{.ids = std::span(&*id, 1)});
+        return connection.query(sql::ApiTransactionsById{.ids = std::span(&*id, 1), .tenant = request.tenant});
     });
     if (!found) co_return http::to_response(problem_of(found.error()));
     if (found->empty()) co_return not_found();
@@ -87,8 +87,8 @@ TransactionEndpoints::Answer TransactionEndpoints::trace(http::Request& request)
     if (auto wrong = check_parameters(request, {})) co_return http::to_response(*wrong);
     const auto id = path_id(request);
     if (!id) co_return http::to_response(id.error());
-    const auto found =
-        co_await database_.run(request.trace, [&](db::Connection& connection) { return read_trace(connection, *id); });
+    const auto found = co_await database_.run(
+        request.trace, [&](db::Connection& connection) { return read_trace(connection, *id, request.tenant); });
     if (!found) co_return http::to_response(problem_of(found.error()));
     if (!*found) co_return not_found();
     co_return co_await read_response(request, **found);

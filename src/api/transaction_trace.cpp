@@ -64,9 +64,9 @@ void append_event(const sql::TracedEvent& event, std::string& out) {
 
 }  // namespace
 
-Result<std::optional<TransactionTrace>> read_trace(db::Connection& connection, const Uuid& id) {
+Result<std::optional<TransactionTrace>> read_trace(db::Connection& connection, const Uuid& id, int tenant) {
     using Query = sql::TraceTransactionEvents;
-    const Query query{.id = id, .events_max = TransactionTrace::events_max};
+    const Query query{.id = id, .events_max = TransactionTrace::events_max, .tenant = tenant};
     LEDGERLINE_TRY(const db::Rows rows, connection.query(Query::statement, query.params()));
     if (rows.empty()) return std::nullopt;
     TransactionTrace trace;

@@ -26,7 +26,7 @@ struct TransactionTrace {
 };
 
 // Empty when there is no such transaction.
-Result<std::optional<TransactionTrace>> read_trace(db::Connection& connection, const Uuid& id);
+Result<std::optional<TransactionTrace>> read_trace(db::Connection& connection, const Uuid& id, int tenant);
 
 void append_json(const TransactionTrace& trace, std::string& out);
 

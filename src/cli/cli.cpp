@@ -73,6 +73,7 @@ int run(const roles::Environment& environment, int argc, const char* const* argv
     declare_events(root, environment);
     declare_webhooks(root, environment);
     declare_keys(root, environment);
+    declare_tenants(root, environment);
     declare_audit(root, environment);
     declare_lanes(root, environment);
     declare_top(root, environment);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/money.h"
+#include "base/tenant.h"
 #include "base/text.h"
 #include "base/uuid.h"
 #include "cli/command_line.h"
@@ -16,6 +17,11 @@ constexpr std::int64_t kLaneMax = 9999;
 constexpr milliseconds kAgeMin{1000};
 
 }  // namespace
+
+std::string tenant_rule(const std::string& value) {
+    if (is_tenant_name(value)) return "";
+    return fmt::format("1 to {} lower-case letters and digits, with hyphens between them", tenant_name_chars_max);
+}
 
 std::string uuid_rule(const std::string& value) {
     return Uuid::parse(value) ? "" : "an id, a UUID in its 36-character form";

@@ -13,6 +13,8 @@ namespace ledgerline::cli {
 
 // The rule for an argument that is an id.
 std::string uuid_rule(const std::string& value);
+// For the name of a tenant.
+std::string tenant_rule(const std::string& value);
 
 // --currency: ISO 4217's code, or that of one of the server's own assets, which only the server knows.
 void declare_currency(Command& command, std::string& currency, const std::string& help, bool required);

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "base/uuid.h"
 #include "base/wakeup.h"
+#include "cli/field_options.h"
 #include "cli/profile.h"
 #include "roles/config_file.h"
 #include "roles/exit_code.h"
@@ -95,6 +96,11 @@ void declare_key_options(Command& command, ServerOptions& options) {
          "File with an access token in its first line, sent in place of an API key; read again for each call"},
         options.token_file);
     command.alternatives("--api-key-file", "--token-file");
+    command.parsed({"--tenant", "NAME", "The tenant to act in, for a key that may act in all of them"}, "",
+                   [&options](const std::string& name) {
+                       options.tenant = name;
+                       return tenant_rule(name);
+                   });
     command.option({"--ca-file", "FILE",
                     "Certificates to trust of an https server, in PEM, instead of the system's: that of "
                     "--tls-self-signed, for example"},
@@ -129,6 +135,7 @@ Server::Server(const http::BaseUrl& base, std::string api_key, const ServerOptio
     : url_(base.to_string()),
       api_key_(std::move(api_key)),
       token_file_(options.token_file),
+      tenant_(options.tenant),
       timeout_(options.timeout),
       client_(base, client_config(options)) {}
 
@@ -148,6 +155,7 @@ Result<http::ClientResponse> Server::exchange(http::ClientRequest request) {
         request.headers.emplace_back("Authorization", "Bearer " + token);
     } else if (!api_key_.empty())
         request.headers.emplace_back("X-API-Key", api_key_);
+    if (!tenant_.empty()) request.headers.emplace_back("X-Tenant", tenant_);
     return client_.send(request, timeout_);
 }
 

@@ -20,12 +20,14 @@ struct ServerOptions {
     std::string api_key_file{};
     std::string token_file{};  // sent in place of an API key
     std::string ca_file{};
+    std::string tenant{};                        // "": that of the key
     std::string certificate_file{}, key_file{};  // shown to a server that asks for one
     milliseconds timeout{30'000};                // per call
 };
 
-// --url, --profile, --api-key-file, --token-file, --ca-file, --client-cert, --client-key and --timeout. The key itself
-// may also come from LEDGERLINE_API_KEY, but never from an argument: every user of the machine can read those.
+// --url, --profile, --api-key-file, --token-file, --tenant, --ca-file, --client-cert, --client-key and --timeout. The
+// key itself may also come from LEDGERLINE_API_KEY, but never from an argument: every user of the machine can read
+// those.
 void declare_server_options(Command& command, ServerOptions& options);
 inline constexpr const char* api_key_variable = "LEDGERLINE_API_KEY";
 // The same without --url.
@@ -81,7 +83,8 @@ public:
     void set_timeout(milliseconds timeout) { timeout_ = timeout; }
 
 private:
-    // Adds the key or the token, if there is one. A token is read anew for each call: it ends before long ones do.
+    // Adds the tenant, and the key or the token, if there are any. A token is read anew for each call: it ends before
+    // long ones do.
     Result<http::ClientResponse> exchange(http::ClientRequest request);
     Result<std::vector<Asset>> read_assets();
     Result<json::Value> object_of(Result<Answer> answer, std::string_view member) const;
@@ -91,6 +94,7 @@ private:
     std::string url_;
     std::string api_key_;
     std::string token_file_;
+    std::string tenant_;
     milliseconds timeout_;
     http::Client client_;
     std::optional<Result<std::vector<Asset>>> assets_;  // the answer, or why there is none

@@ -74,10 +74,7 @@ http::Header cookie(const Request& request, std::string_view value, std::chrono:
                         lives.count(), came_by_https(request) ? "; Secure" : "")};
 }
 
-json::Array names_of(const http::Scopes& scopes) {
-    const auto names = scopes.names();
-    return {names.begin(), names.end()};
-}
+json::Array array_of(const std::vector<std::string_view>& names) { return {names.begin(), names.end()}; }
 
 }  // namespace
 
@@ -157,9 +154,9 @@ Response ConsoleEndpoints::describe(const std::optional<Session>& session) const
         body.emplace_back("expires_at", format_rfc3339(session->expires_at));
         body.emplace_back("may_change", session->may_change);
         body.emplace_back("token", session->token);
-        body.emplace_back("scopes", names_of(session->scopes));
+        body.emplace_back("scopes", array_of(session->scopes));
     } else if (!logins_.needs_key()) {
-        body.emplace_back("scopes", names_of(http::Scopes::all()));
+        body.emplace_back("scopes", array_of(http::Scopes::all().names()));
     }
     Response response;
     response.body = json::serialize(json::Value(std::move(body)));

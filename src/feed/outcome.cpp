@@ -111,6 +111,8 @@ Outcome outcome_of(const sql::Told& row) {
                     .lane = row.lane,
                     .place = {row.seq, row.nth},
                     .account_id = row.account_id,
+                    .tenant = row.tenant,
+                    .tenant_name = row.tenant_name,
                     .id = {},
                     .time = row.told_at,
                     .data = {}};
@@ -151,6 +153,7 @@ Message encode(const Outcome& outcome) {
                        {"lane", std::to_string(outcome.lane)},
                        {"seq", std::to_string(outcome.place.seq)},
                        {"nth", std::to_string(outcome.place.nth)}};
+    if (outcome.tenant_name) message.headers.emplace_back("ce_tenant", *outcome.tenant_name);
     return message;
 }
 

@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "base/clock.h"
+#include "base/tenant.h"
 #include "base/uuid.h"
 #include "domain/event.h"
 #include "feed/position.h"
@@ -30,6 +31,8 @@ struct Outcome {
     int lane = 0;
     FeedPlace place;
     Uuid account_id;
+    int tenant = default_tenant;             // of the account
+    std::optional<std::string> tenant_name;  // nothing for the default one
     std::string id;
     WallTime time;
     std::string data;  // JSON text of an object
@@ -39,13 +42,14 @@ struct Outcome {
 
 // Which outcomes are wanted.
 struct FeedFilter {
+    std::optional<int> tenant = {};  // nothing: those of all tenants
     std::optional<Uuid> account_id = {};
     unsigned types = 0;  // a bit for each type; 0: all of them
 
     void add(OutcomeType type) { types |= 1U << static_cast<unsigned>(type); }
     bool matches(const Outcome& outcome) const {
         return (types == 0 || (types >> static_cast<unsigned>(outcome.type) & 1U)) &&
-               (!account_id || *account_id == outcome.account_id);
+               (!tenant || *tenant == outcome.tenant) && (!account_id || *account_id == outcome.account_id);
     }
     // Whether outcomes of the lane can match.
     bool concerns(int lane) const { return !account_id || lane_of(*account_id) == lane; }

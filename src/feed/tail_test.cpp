@@ -43,8 +43,14 @@ public:
     void add(int lane, std::int64_t seq, OutcomeType type = OutcomeType::processed) {
         Uuid account;
         account.bytes[15] = static_cast<std::uint8_t>(lane);
-        Outcome outcome{
-            .type = type, .lane = lane, .place = {seq, 0}, .account_id = account, .id = {}, .time = {}, .data = {}};
+        Outcome outcome{.type = type,
+                        .lane = lane,
+                        .place = {seq, 0},
+                        .account_id = account,
+                        .tenant_name = {},
+                        .id = {},
+                        .time = {},
+                        .data = {}};
         outcome.id = std::to_string(lane) + ":" + std::to_string(seq);
         std::lock_guard lock(mutex_);
         outcomes_.push_back(std::make_shared<const Outcome>(std::move(outcome)));

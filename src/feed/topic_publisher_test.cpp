@@ -63,6 +63,7 @@ public:
                             .lane = lane,
                             .place = {},
                             .account_id = {},
+                            .tenant_name = {},
                             .id = {},
                             .time = {},
                             .data = {}};

@@ -24,26 +24,59 @@ FeedPosition position_of(const std::vector<sql::FeedEnds::Row>& ends) {
     return position;
 }
 
-db::Call read_lanes(const FeedPosition& from, std::size_t rows_max, std::size_t bytes_max) {
+// Positions as columns, for all lanes.
+struct Columns {
+    explicit Columns(const FeedPosition& from) {
+        for (const int lane : all_lanes()) {
+            seqs.push_back(from.at(lane).seq);
+            nths.push_back(from.at(lane).nth);
+        }
+    }
     std::vector<std::int64_t> seqs;
     std::vector<int> nths;
-    for (const int lane : all_lanes()) {
-        seqs.push_back(from.at(lane).seq);
-        nths.push_back(from.at(lane).nth);
-    }
+};
+
+db::Call read_lanes(const FeedPosition& from, std::size_t rows_max, std::size_t bytes_max) {
+    const Columns columns(from);
     return sql::FeedRead{.lanes = all_lanes(),
-                         .seqs = seqs,
-                         .nths = nths,
+                         .seqs = columns.seqs,
+                         .nths = columns.nths,
                          .rows_max = static_cast<std::int64_t>(rows_max),
                          .bytes_max = static_cast<std::int64_t>(bytes_max)};
 }
 
-db::Call read_account(const Uuid& account_id, const FeedPlace& from, std::size_t rows_max, std::size_t bytes_max) {
-    return sql::FeedReadAccount{.account_id = account_id,
+db::Call read_tenant(int tenant, const FeedPosition& from, std::size_t rows_max, const WindowLimits& limits) {
+    const Columns columns(from);
+    return sql::FeedReadTenant{.lanes = all_lanes(),
+                               .seqs = columns.seqs,
+                               .nths = columns.nths,
+                               .rows_max = static_cast<std::int64_t>(rows_max),
+                               .bytes_max = static_cast<std::int64_t>(limits.bytes_max),
+                               .tenant = tenant,
+                               .accounts_max = limits.accounts_max};
+}
+
+db::Call read_account(const FeedFilter& filter, const FeedPlace& from, std::size_t rows_max, std::size_t bytes_max) {
+    return sql::FeedReadAccount{.account_id = *filter.account_id,
                                 .seq = from.seq,
                                 .nth = from.nth,
                                 .rows_max = static_cast<std::int64_t>(rows_max),
-                                .bytes_max = static_cast<std::int64_t>(bytes_max)};
+                                .bytes_max = static_cast<std::int64_t>(bytes_max),
+                                .tenant = filter.tenant.value_or(default_tenant)};
+}
+
+// What reads whatever may match: the account, the accounts of a tenant that has few, or all lanes.
+Result<db::Call> call_for(db::Connection& connection, const FeedPosition& from, const FeedFilter& filter,
+                          const WindowLimits& limits) {
+    const bool all_match = filter.types == 0 && (filter.account_id || !filter.tenant);
+    const std::size_t rows_max = all_match ? limits.rows_max : std::max(limits.rows_max, limits.scan_max);
+    if (const auto& account = filter.account_id)
+        return read_account(filter, from.at(lane_of(*account)), rows_max, limits.bytes_max);
+    if (!filter.tenant) return read_lanes(from, rows_max, limits.bytes_max);
+    LEDGERLINE_TRY(const auto accounts,
+                   connection.query_row(sql::FeedHasFewAccounts{*filter.tenant, limits.accounts_max}));
+    return accounts.few ? read_tenant(*filter.tenant, from, rows_max, limits)
+                        : read_lanes(from, rows_max, limits.bytes_max);
 }
 
 // Takes the rows that match, as many as are wanted.
@@ -66,10 +99,7 @@ Result<FeedPosition> read_ends(db::Connection& connection) {
 // The ends are read first: everything up to them is seen by the statement after that.
 Result<FeedWindow> read_window(db::Connection& connection, const FeedPosition& from, const FeedFilter& filter,
                                const WindowLimits& limits) {
-    const std::size_t rows_max = filter.types == 0 ? limits.rows_max : std::max(limits.rows_max, limits.scan_max);
-    const auto& account = filter.account_id;
-    const db::Call read = account ? read_account(*account, from.at(lane_of(*account)), rows_max, limits.bytes_max)
-                                  : read_lanes(from, rows_max, limits.bytes_max);
+    LEDGERLINE_TRY(const db::Call read, call_for(connection, from, filter, limits));
     LEDGERLINE_TRY(const auto results, connection.pipeline({sql::FeedEnds{all_lanes()}, read}));
     const FeedPosition ends = position_of(db::rows_of<sql::FeedEnds>(results[0]));
     FeedWindow window{.outcomes = {}, .position = from, .more = false};

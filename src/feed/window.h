@@ -19,6 +19,8 @@ struct WindowLimits {
     std::size_t rows_max = 1000;  // outcomes that match
     std::size_t scan_max = 1000;  // rows that are read when only some types match
     std::size_t bytes_max = limits::page_bytes_max;
+    // A tenant with no more accounts is read account by account, not through the lanes, which it shares with others.
+    std::int64_t accounts_max = 200;
 };
 
 struct FeedWindow {

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/tenant.h"
 #include "http/scope.h"
 #include "http/server/network.h"
 #include "http/token_bucket.h"
@@ -50,10 +51,18 @@ struct ApiKey {
     std::string name;
     Scopes scopes;
     KeyLimits limits = {};
+    int tenant = default_tenant;
     std::vector<Network> networks = {};          // empty: from everywhere
     std::vector<KeySecret> secrets = {};         // newest first
     std::shared_ptr<KeyUse> use = {};            // never null once it is in the table
     std::optional<WallTime> token_ends_at = {};  // nothing: a key
+
+    // Whether it may call, for that tenant, what needs the scope.
+    bool may(Scope scope, int for_tenant) const;
+    // The names of the scopes that it can use in its tenant.
+    std::vector<std::string_view> usable_scopes() const;
+    // Whether it may act in all tenants.
+    bool is_operator() const { return may(Scope::tenants_admin, default_tenant); }
 };
 
 // The text of a key that is stored: "llk_", its id as 32 hexadecimal digits, "_", and 64 more that are secret.

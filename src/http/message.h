@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/tenant.h"
 #include "http/server/byte_budget.h"
 #include "observe/trace.h"
 
@@ -28,6 +29,7 @@ struct Request {
     std::string request_id;             // our own, or the client's X-Request-Id if that is harmless
     std::string peer;                   // the address it came from, or that a trusted proxy names
     std::shared_ptr<const ApiKey> key;  // the API key that admitted it; null if none was needed
+    int tenant = default_tenant;        // whom it is for: that of its key, or the one that an operator names
     bool is_secure = false;             // it came by TLS
     TraceContext trace;                 // of this request's span, in the client's trace or a new one
     SteadyTime received_at;
@@ -44,6 +46,9 @@ struct Request {
     const std::string* header(std::string_view name) const;
     // Of its key; "" if none was needed.
     std::string_view key_id() const;
+    // Whether its caller may do what is for operators of all tenants, and pay accounts of other tenants.
+    bool is_of_operator() const;
+    bool may_cross_tenants() const;
     // "" when the pattern has no such name.
     std::string_view path_param(std::string_view name) const;
 };

@@ -41,6 +41,7 @@ inline constexpr std::string_view invalid_token = "invalid_token";              
 inline constexpr std::string_view forbidden = "forbidden";                                    // 403
 inline constexpr std::string_view insufficient_scope = "insufficient_scope";                  // 403
 inline constexpr std::string_view origin_not_allowed = "origin_not_allowed";                  // 403
+inline constexpr std::string_view tenant_not_found = "tenant_not_found";                      // 404
 inline constexpr std::string_view route_not_found = "route_not_found";                        // 404
 inline constexpr std::string_view method_not_allowed = "method_not_allowed";                  // 405
 inline constexpr std::string_view request_timeout = "request_timeout";                        // 408
@@ -66,6 +67,7 @@ inline constexpr std::string_view all[] = {malformed_request,
                                            forbidden,
                                            insufficient_scope,
                                            origin_not_allowed,
+                                           tenant_not_found,
                                            route_not_found,
                                            method_not_allowed,
                                            request_timeout,

@@ -17,13 +17,15 @@ std::string_view name_of(Scope scope) {
 Scopes Scopes::all() {
     Scopes scopes;
     scopes.add(Scope::admin);
+    scopes.add(Scope::cross_tenant);
     return scopes;
 }
 
 bool Scopes::allow(Scope needed) const {
     if (needed == Scope::undeclared) return false;
     if (needed == Scope::open || needed == Scope::any) return true;
-    return (bits_ & (bit(needed) | bit(Scope::admin))) != 0;
+    const std::uint32_t implied = needed == Scope::cross_tenant ? 0 : bit(Scope::admin);
+    return (bits_ & (bit(needed) | implied)) != 0;
 }
 
 std::vector<std::string_view> Scopes::names() const {

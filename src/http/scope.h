@@ -24,7 +24,9 @@ enum class Scope : std::uint8_t {
     lanes_read,
     webhooks_read,
     webhooks_write,
-    admin,  // keys and the audit; includes all others
+    cross_tenant,   // pay accounts of other tenants
+    tenants_admin,  // make tenants, act in any of them, and be admin there
+    admin,          // keys and the audit; includes all others, but for cross_tenant
 };
 
 // Those that a key can have, with their names: "accounts:read".
@@ -32,7 +34,7 @@ struct NamedScope {
     Scope scope;
     std::string_view name;
 };
-inline constexpr std::array<NamedScope, 11> named_scopes{{{Scope::accounts_read, "accounts:read"},
+inline constexpr std::array<NamedScope, 13> named_scopes{{{Scope::accounts_read, "accounts:read"},
                                                           {Scope::accounts_write, "accounts:write"},
                                                           {Scope::transactions_read, "transactions:read"},
                                                           {Scope::transactions_write, "transactions:write"},
@@ -42,10 +44,17 @@ inline constexpr std::array<NamedScope, 11> named_scopes{{{Scope::accounts_read,
                                                           {Scope::lanes_read, "lanes:read"},
                                                           {Scope::webhooks_read, "webhooks:read"},
                                                           {Scope::webhooks_write, "webhooks:write"},
+                                                          {Scope::cross_tenant, "transfers:cross-tenant"},
+                                                          {Scope::tenants_admin, "tenants:admin"},
                                                           {Scope::admin, "admin"}}};
 std::optional<Scope> parse_scope(std::string_view name);
 // "" for those that no key has.
 std::string_view name_of(Scope scope);
+// Whether it shows or changes what all tenants share: only keys of the default tenant can use it.
+constexpr bool is_of_installation(Scope scope) {
+    return scope == Scope::lanes_read || scope == Scope::webhooks_read || scope == Scope::webhooks_write ||
+           scope == Scope::tenants_admin;
+}
 
 class Scopes {
 public:

@@ -21,6 +21,7 @@ IntakeItem release_of(const sql::IntakeDueHolds::Row& hold, UuidGenerator& ids) 
                     .metadata = {},
                     .traceparent = {}};
     item.parent_id = hold.hold_id;
+    item.tenant = hold.tenant;
     return item;
 }
 

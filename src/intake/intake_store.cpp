@@ -55,6 +55,11 @@ std::vector<Effect> effects_of(const IntakeItem& item) {
     return effects;
 }
 
+std::optional<std::int64_t> tenant_needed(const IntakeItem& item, const Effect& effect) {
+    const bool may_be_others = item.pays_other_tenants && effect.account_id != item.account_id && effect.net_cents >= 0;
+    return may_be_others ? std::nullopt : std::optional<std::int64_t>(item.tenant);
+}
+
 std::optional<IntakeResult::Status> refusal_of_status(std::string_view account_status, TransactionType type) {
     if (type == TransactionType::release || account_status == name_of(AccountStatus::active)) return std::nullopt;
     return account_status == name_of(AccountStatus::closed) ? IntakeResult::Status::account_closed

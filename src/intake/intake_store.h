@@ -19,6 +19,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "base/tenant.h"
 #include "base/uuid.h"
 #include "db/sqlstate.h"
 #include "domain/event.h"
@@ -49,6 +50,8 @@ struct IntakeItem {
     // Of a follower: an account of the item before it, with its currency. It gets a place there if it has none among
     // that item's accounts, so that it is decided after that item, and it fails unless that is processed.
     std::optional<Effect> follows{};
+    int tenant = default_tenant;      // whose account_id must be
+    bool pays_other_tenants = false;  // whether the other accounts may be those of other tenants, unless they pay
 
     // Size in memory.
     std::size_t bytes() const {
@@ -67,6 +70,8 @@ void follow(IntakeItem& item, const IntakeItem& previous);
 int schema_version_of(const IntakeItem& item);
 // What the transaction means for each account that it touches: its places, in the order in which they are given.
 std::vector<Effect> effects_of(const IntakeItem& item);
+// Whose the account of that effect must be; nothing: anybody's.
+std::optional<std::int64_t> tenant_needed(const IntakeItem& item, const Effect& effect);
 
 struct IntakeResult {
     struct Place {

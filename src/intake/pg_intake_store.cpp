@@ -42,6 +42,7 @@ public:
         const Effect& first = effects.front();
         const bool has_legs = !item.legs.empty();
         transaction_ids_.push_back(item.transaction_id);
+        tenants_.push_back(item.tenant);
         account_ids_.push_back(item.account_id);
         event_ids_.push_back(item.event_id);
         lanes_of_.push_back(lane_of(item.account_id));
@@ -69,6 +70,7 @@ public:
             further_nets_cents_.push_back(effect.net_cents);
             further_currencies_.push_back(effect.currency);
             further_keys_.push_back(item.idempotency_key);
+            further_tenants_.push_back(tenant_needed(item, effect));
         }
     }
 
@@ -142,12 +144,14 @@ public:
                                     .parents = parents_,
                                     .terms = terms_,
                                     .previous = previous_,
-                                    .occurred = occurred_};
+                                    .occurred = occurred_,
+                                    .tenants = tenants_,
+                                    .further_tenants = further_tenants_};
     }
 
 private:
     std::vector<Uuid> transaction_ids_, account_ids_, event_ids_;
-    std::vector<int> lanes_of_, nths_, places_, versions_;
+    std::vector<int> lanes_of_, nths_, places_, versions_, tenants_;
     std::vector<std::int64_t> amounts_cents_, nets_cents_;
     std::vector<std::string> currencies_, types_, keys_;
     std::vector<std::optional<std::string>> legs_, references_, metadata_, traceparents_, parents_, terms_, previous_,
@@ -156,6 +160,7 @@ private:
     std::vector<int> further_items_, further_lanes_, further_nths_;
     std::vector<Uuid> further_accounts_;
     std::vector<std::int64_t> further_nets_cents_;
+    std::vector<std::optional<std::int64_t>> further_tenants_;
     std::vector<std::string> further_currencies_, further_keys_;
     std::map<int, int> counts_;  // of places, by lane
 };
@@ -217,7 +222,8 @@ public:
         for (const db::Rows& lanes : answers.subspan(1, 2))
             for (const auto& locked : db::rows_of<sql::IntakeLockLanes>(lanes)) locked_.insert(locked.lane);
         for (std::size_t i = 0; i < items_.size(); ++i) {
-            if (decide_known_key(i, known[i]) || decide_previous(i) || decide_accounts(i) || decide_repeated_key(i)) {
+            if (decide_tenants(i) || decide_known_key(i, known[i]) || decide_previous(i) || decide_accounts(i) ||
+                decide_repeated_key(i)) {
                 accepted_as_[i].reset();
                 if (results_[i].status == Status::created || results_[i].status == Status::replayed)
                     accepted_as_[i] = results_[i].transaction_id;
@@ -255,6 +261,20 @@ private:
     // The transaction that item i follows. Nothing when it follows none, or one that was not accepted.
     std::optional<Uuid> previous_of(std::size_t i) const {
         return items_[i].follows ? accepted_as_[i - 1] : std::nullopt;
+    }
+
+    // An account of another tenant is as if it were not there, whatever is known of the item's key.
+    bool decide_tenants(std::size_t i) {
+        const auto is_foreign = [&](const Effect& effect) {
+            const auto account = accounts_.find(effect.account_id);
+            const auto needed = tenant_needed(items_[i], effect);
+            return account != accounts_.end() && needed && *needed != account->second.tenant;
+        };
+        const auto foreign = std::ranges::find_if(effects_[i], is_foreign);
+        if (foreign == effects_[i].end()) return false;
+        results_[i].status = Status::account_not_found;
+        results_[i].account_id = foreign->account_id;
+        return true;
     }
 
     // A key that was committed before. A row under this item's own id was stored by an earlier try of the same batch.

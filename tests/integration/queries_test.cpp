@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <regex>
 #include <string>
 #include <vector>
 
@@ -79,6 +80,75 @@ TEST_F(Queries, AreUnderstoodAndDeclareWhatTheServerReports) {
             EXPECT_THAT(columns, testing::Contains(testing::Pair(name, type)));
     }
     EXPECT_GT(planned, std::size(sql::all_queries) * 8 / 10) << "what cannot be planned is the exception";
+}
+
+// What is asked for a client takes the client's tenant, and says in SQL what is not that one's. Whatever does not is
+// listed here with the reason.
+TEST(QueriesOfClients, TakeTheTenant) {
+    const std::map<std::string_view, std::string_view> modules = {
+        {"apply_", "the worker decides what is next in a lane, whoever asked for it"},
+        {"audit_", "verify reads the whole ledger"},
+        {"cluster_", "no rows of the ledger"},
+        {"db_", "no rows of the ledger"},
+        {"health_", "no rows of the ledger"},
+        {"publish_", "the publisher sends what is next in a lane"},
+        {"notify_", "webhooks are of the operators of all tenants"},
+        {"roles_", "no rows of the ledger"},
+        {"webhooks_", "webhooks are of the operators of all tenants"}};
+    const std::map<std::string_view, std::string_view> statements = {
+        {"api_ping", "reads nothing"},
+        {"api_applied_seqs", "cursors of lanes, for the watcher of outcomes"},
+        {"api_lanes", "for operators of all tenants only"},
+        {"feed_ends", "positions, which all tenants share"},
+        {"feed_read", "read once for all who follow; FeedFilter::matches() gives each its tenant's"},
+        {"feed_leases", "the topic of outcomes has all of them"},
+        {"feed_note_told", "the topic of outcomes has all of them"},
+        {"feed_lag", "a number of rows, for the metrics"},
+        {"intake_lock_lanes", "lanes only"},
+        {"intake_lock_free_lanes", "lanes only"},
+        {"intake_read_accounts", "gives each account's tenant: intake judges item by item"},
+        {"intake_read_keys", "of accounts that intake has judged by their tenant"},
+        {"intake_due_holds", "holds expire, whoever made them"},
+        {"intake_forget_due_holds", "holds expire, whoever made them"},
+        {"keys_tenants", "who is let in is decided before it is known for whom"},
+        {"keys_in_force", "who is let in is decided before it is known for whom"},
+        {"keys_exist", "who is let in is decided before it is known for whom"},
+        {"keys_lock", "locks the table"},
+        {"keys_touch", "notes the use of keys that were let in"},
+        {"keys_audit_refusals", "takes the tenant from the key that was refused"},
+        {"keys_lock_tenants", "for operators of all tenants only"},
+        {"keys_create_tenant", "for operators of all tenants only"},
+        {"keys_tenant_by_name", "for operators of all tenants only"},
+        {"keys_audit_tenant", "for operators of all tenants only"},
+        {"keys_tenants_page", "for operators of all tenants only"},
+        {"letters_plan_for_these_parameters", "a setting"},
+        {"letters_begin_snapshot", "begins a transaction"},
+        {"letters_unannounced_letters", "the topic of dead letters has all of them"},
+        {"letters_mark_announced", "the topic of dead letters has all of them"},
+        {"letters_count_unannounced", "a number of rows, for the metrics"}};
+    std::size_t taking = 0;
+    for (const db::DeclaredQuery& query : sql::all_queries) {
+        const std::string_view name = query.statement.name;
+        if (std::ranges::any_of(modules, [&](const auto& module) { return name.starts_with(module.first); })) continue;
+        std::size_t at = 0;
+        for (std::size_t i = 0; i < query.args.size(); ++i)
+            if (query.args[i].name == "tenant" || query.args[i].name == "tenants") at = i + 1;
+        if (statements.contains(name)) {
+            EXPECT_EQ(at, 0U) << name << " takes the tenant: it is no exception";
+            continue;
+        }
+        ASSERT_NE(at, 0U) << name << " does not take the tenant whom it is for";
+        ++taking;
+        // In a condition, or as what a function goes by or a row gets.
+        const std::string number = "\\$" + std::to_string(at) + "(::\\w+)?(\\[\\])?";
+        const std::string condition = "(tenant\\)? (=|>=) " + number + ")|(own_account\\([^)]*, " + number + "\\))";
+        const std::string given = "tenant, id\\) < \\(" + number + "|coalesce\\(" + number + "|unnest\\([^;]*" +
+                                  number + "[^;]*tenant\\)|tenant = coalesce\\(" + number + "|SELECT (\\$1::uuid, )?" +
+                                  number;
+        EXPECT_TRUE(std::regex_search(std::string(query.statement.sql), std::regex(condition + "|" + given)))
+            << name << " does not compare its tenant with the rows'";
+    }
+    EXPECT_GT(taking, 50U);
 }
 
 }  // namespace

@@ -25,6 +25,8 @@ struct Layout {
     const char* account;  // the number of the account, 0 to 999, of transaction t
     // In each of the 48 lanes: so many are published and not applied, and as many again not even published.
     int waiting = 40;
+    const char* tenant = "0";  // of account a
+    int asked = 0;             // the tenant that asks
 
     friend void PrintTo(const Layout& layout, std::ostream* out) { *out << layout.name; }
 };
@@ -35,6 +37,12 @@ constexpr Layout kLayouts[] = {
 };
 // Most of it waits. For the lists alone: what operators ask of the views may read all that waits.
 constexpr Layout kBacklog = {"Backlog", 300'000, "t % 1000", 2'500};
+// The oldest 900 transactions are those of a small tenant; all later ones, and nearly all accounts, those of a large
+// one.
+constexpr Layout kShared = {
+    "Shared", 300'000, "CASE WHEN t < 900 THEN t % 3 ELSE 3 + t % 997 END", 40, "CASE WHEN a < 3 THEN 2 ELSE 1 END", 2};
+// The same asked by the default tenant, which has nothing.
+constexpr Layout kOthers = {"Others", 300'000, "t % 1000", 40, "1"};
 // What one query may touch of the big tables: all that waits, one account's rows or one page's, and their parts.
 constexpr double kRowsMax = 12'000;
 
@@ -44,19 +52,20 @@ const std::set<std::string> kBigTables{"accepted", "decisions", "account_changes
 std::string load(const Layout& layout) {
     return fmt::format(R"(
 SET session_replication_role = replica;
-INSERT INTO account_settings (id, currency, lane, status, created_at, updated_at)
+INSERT INTO account_settings (id, currency, lane, status, tenant, created_at, updated_at)
 SELECT ('00000000-0000-7000-8000-' || lpad(to_hex(a), 12, '0'))::uuid, 'EUR', a % 48,
-       CASE WHEN a % 100 = 0 THEN 'SUSPENDED' ELSE 'ACTIVE' END, now(), now()
+       CASE WHEN a % 100 = 0 THEN 'SUSPENDED' ELSE 'ACTIVE' END, {tenant}, now(), now()
 FROM generate_series(0, 999) a;
 INSERT INTO accepted (id, account_id, amount_cents, net_cents, places, schema_version, currency, type, idempotency_key,
-                      reference, lane, seq, event_id, created_at, terms)
+                      reference, lane, seq, event_id, created_at, terms, tenant)
 SELECT (lpad(to_hex(t), 8, '0') || '-0000-7000-8000-000000000000')::uuid,
        ('00000000-0000-7000-8000-' || lpad(to_hex(account), 12, '0'))::uuid,
        100, 100, 1, 1, 'EUR', CASE WHEN t % 10 = 1 THEN 'HOLD' ELSE 'CREDIT' END, t::text,
        CASE WHEN t % 10 = 0 THEN 'often' END, account % 48,
        row_number() OVER (PARTITION BY account % 48 ORDER BY t), gen_random_uuid(),
        timestamptz '2026-01-01 00:00:00+00' + t * interval '1 ms',
-       CASE WHEN t % 10 = 1 THEN jsonb_build_object('expires_in_s', 60) END
+       CASE WHEN t % 10 = 1 THEN jsonb_build_object('expires_in_s', 60) END,
+       (SELECT {tenant} FROM (SELECT account) AS one (a))
 FROM (SELECT t, {account} AS account FROM generate_series(0, {transactions} - 1) t) numbered;
 INSERT INTO account_changes (account_id, number, lane, applied_seq, nth, before, after, changed_at, changed_by, request_id)
 SELECT id, n, lane, 20 * n, row_number() OVER (PARTITION BY lane, n ORDER BY id), '{{"status": "ACTIVE"}}', '{{}}',
@@ -64,9 +73,9 @@ SELECT id, n, lane, 20 * n, row_number() OVER (PARTITION BY lane, n ORDER BY id)
 FROM account_settings CROSS JOIN generate_series(1, 100) n;
 INSERT INTO dead_letters (id, event_id, transaction_id, account_id, lane, seq, topic, partition, "offset", payload,
                           payload_encoding, value_sha256, error_class, error_code, error_message, attempts,
-                          first_failed_at, last_failed_at)
+                          first_failed_at, last_failed_at, tenant)
 SELECT gen_random_uuid(), event_id, id, account_id, lane, seq, 'transactions', lane, seq, '', 'utf8', '', 'permanent',
-       '22003', 'poison', 1, now(), now()
+       '22003', 'poison', 1, now(), now(), tenant
 FROM accepted WHERE seq = 1000;
 WITH last AS (SELECT lane, max(seq) AS seq FROM accepted GROUP BY lane)
 INSERT INTO decisions (lane, seq, transaction_id, account_id, amount_cents, balance_after_cents, floor_cents,
@@ -77,15 +86,17 @@ SELECT t.lane, t.seq, t.id, t.account_id, t.net_cents, 1, 0, t.created_at + inte
        (SELECT l.id FROM dead_letters l WHERE l.lane = t.lane AND l.seq = t.seq)
 FROM accepted t JOIN last ON last.lane = t.lane WHERE t.seq <= last.seq - 2 * {waiting};
 UPDATE lane_publish p SET published_seq = greatest(last_seq - {waiting}, 0) FROM lane_cursors c WHERE c.lane = p.lane;
-INSERT INTO audit (chain, number, id, at, action, subject, key_id, peer, request_id, hash)
+INSERT INTO audit (chain, number, id, at, action, subject, key_id, peer, request_id, hash,
+                   tenant)
 SELECT t % 48, t / 48 + 1, (lpad(to_hex(t), 8, '0') || '-0000-7000-8000-000000000000')::uuid, now(), 'account_changed',
-       'subject ' || t % 1000, 'key ' || CASE WHEN t % 1000 = 0 THEN 'rare' ELSE 'busy' END, '192.0.2.1', 'r', ''
+       'subject ' || t % 1000, 'key ' || CASE WHEN t % 1000 = 0 THEN 'rare' ELSE 'busy' END, '192.0.2.1', 'r', '',
+       (SELECT {tenant} FROM (SELECT CASE WHEN t < 900 THEN 0 ELSE 500 END) AS one (a))
 FROM generate_series(0, 99999) t;
 SET session_replication_role = origin;
 ANALYZE;
 )",
                        fmt::arg("account", layout.account), fmt::arg("transactions", layout.transactions),
-                       fmt::arg("waiting", layout.waiting));
+                       fmt::arg("waiting", layout.waiting), fmt::arg("tenant", layout.tenant));
 }
 
 double number(const json::Value& node, std::string_view name) {
@@ -182,6 +193,9 @@ protected:
     static void lists_by_place();
     static void account_lists();
     static void pages_and_statements();
+    static void look_ups();
+    static void audit_pages();
+    static std::string asked() { return std::to_string(GetParam().asked); }
 
     // What a query gives, as an array for EXECUTE, which takes no subqueries.
     static std::string array(const std::string& query, const std::string& type) {
@@ -193,6 +207,10 @@ protected:
 };
 // The same where most of it waits.
 class BacklogPlans : public QueryPlans {};
+// The same where nearly all of it belongs to others.
+class TenantPlans : public QueryPlans {};
+INSTANTIATE_TEST_SUITE_P(Layouts, TenantPlans, testing::Values(kShared, kOthers),
+                         [](const auto& layout) { return layout.param.name; });
 INSTANTIATE_TEST_SUITE_P(Layouts, BacklogPlans, testing::Values(kBacklog),
                          [](const auto& layout) { return layout.param.name; });
 INSTANTIATE_TEST_SUITE_P(Layouts, QueryPlans, testing::ValuesIn(kLayouts),
@@ -216,32 +234,34 @@ constexpr const char* kTimes =
     "NULL, NULL, NULL, NULL, '2026-01-01 00:03:20+00'::timestamptz, '2026-01-01 00:04:10+00'::timestamptz";
 
 void QueryPlans::lists_by_id() {
+    const std::string_view scan_transactions = sql::ApiScanTransactions::statement.name;
     for (const char* before : {"'ffffffff-ffff-ffff-ffff-ffffffffffff'", "'0007a120-0000-0000-0000-000000000000'"})
         for (const char* filters : {kNoFilters, kRareFilters})
             for (const auto& statement :
                  {sql::ApiScanTransactions::statement, sql::ApiScanHolds::statement, sql::ApiScanRefused::statement,
                   sql::ApiScanParked::statement, sql::ApiScanByReference::statement})
-                expect_bounded(statement, fmt::format("{}, 3000, {}", before, filters));
+                expect_bounded(statement, fmt::format("{}, 3000, {}, {}{}", before, filters, asked(),
+                                                      statement.name == scan_transactions ? ", 3000" : ""));
     for (const char* state : {"NULL", "'OPEN'", "'FAILED'"}) {
         const std::string scan = fmt::format("'ffffffff-ffff-ffff-ffff-ffffffffffff', 2000, {}", state);
-        expect_bounded(sql::ApiScanHoldsByState::statement, scan);
+        expect_bounded(sql::ApiScanHoldsByState::statement, fmt::format("{}, {}", scan, asked()));
         for (const char* account : {kHolder, kBusiestAccount})
-            expect_bounded(sql::ApiScanAccountHolds::statement, fmt::format("{}, {}", scan, account));
+            expect_bounded(sql::ApiScanAccountHolds::statement, fmt::format("{}, {}, {}", scan, account, asked()));
         expect_bounded(sql::ApiHoldsOfPage::statement,
                        array("SELECT id FROM accepted WHERE type = 'HOLD' ORDER BY id DESC LIMIT 2000", "uuid") +
-                           fmt::format(", {}, 1001, 1048576", state));
+                           fmt::format(", {}, 1001, 1048576, {}", state, asked()));
     }
-    expect_bounded(sql::ApiScanByReference::statement,
-                   "'ffffffff-ffff-ffff-ffff-ffffffffffff', 3000, NULL, NULL, 'often', NULL, NULL, NULL");
+    expect_bounded(sql::ApiScanByReference::statement, std::string("'ffffffff-ffff-ffff-ffff-ffffffffffff', ") +
+                                                           "3000, NULL, NULL, 'often', NULL, NULL, NULL, " + asked());
 }
 
 void QueryPlans::lists_by_place() {
     for (const char* before : {"NULL", "2048003"})
         for (const char* filters : {kNoFilters, kRareFilters, kTimes}) {
-            expect_bounded(sql::ApiScanCreated::statement, fmt::format("{}, 3000, {}", before, filters));
+            expect_bounded(sql::ApiScanCreated::statement, fmt::format("{}, 3000, {}, {}", before, filters, asked()));
             for (const char* status : {"PENDING", "PROCESSING"})
                 expect_bounded(sql::ApiScanWaiting::statement,
-                               fmt::format("{}, 3000, {}, '{}'", before, filters, status));
+                               fmt::format("{}, 3000, {}, '{}', {}", before, filters, status, asked()));
         }
 }
 
@@ -251,35 +271,38 @@ void QueryPlans::account_lists() {
         for (const std::string& before : {newest, middle})
             for (const char* filters : {kNoFilters, kRareFilters, kTimes}) {
                 const std::string scan = fmt::format("{}, 3000, {}, {}", before, filters, account);
-                expect_bounded(sql::ApiScanAccount::statement, scan + ", 10000");
-                expect_bounded(sql::ApiScanAccountPosted::statement, scan);
-                expect_bounded(sql::ApiScanAccountRefused::statement, scan);
+                expect_bounded(sql::ApiScanAccount::statement, scan + ", 10000, " + asked());
+                expect_bounded(sql::ApiScanAccountPosted::statement, fmt::format("{}, {}", scan, asked()));
+                expect_bounded(sql::ApiScanAccountRefused::statement, fmt::format("{}, {}", scan, asked()));
                 for (const char* status : {"'PENDING'", "'PROCESSING'"})
-                    expect_bounded(sql::ApiScanAccountWaiting::statement, fmt::format("{}, {}", scan, status));
-                expect_bounded(sql::ApiScanAccountKey::statement,
-                               fmt::format("{}, 3000, NULL, NULL, NULL, '42', NULL, NULL, {}", before, account));
-                expect_bounded(sql::ApiScanAccountParked::statement,
-                               fmt::format("'ffffffff-ffff-ffff-ffff-ffffffffffff', 3000, {}, {}", filters, account));
+                    expect_bounded(sql::ApiScanAccountWaiting::statement,
+                                   fmt::format("{}, {}, {}", scan, status, asked()));
+                expect_bounded(
+                    sql::ApiScanAccountKey::statement,
+                    fmt::format("{}, 3000, NULL, NULL, NULL, '42', NULL, NULL, {}, {}", before, account, asked()));
+                expect_bounded(
+                    sql::ApiScanAccountParked::statement,
+                    fmt::format("'ffffffff-ffff-ffff-ffff-ffffffffffff', 3000, {}, {}, {}", filters, account, asked()));
             }
 }
 
 void QueryPlans::pages_and_statements() {
     expect_bounded(sql::ApiTransactionsOfPage::statement,
                    array("SELECT id FROM accepted WHERE lane = 0 AND seq BETWEEN 3000 AND 5999", "uuid") +
-                       ", NULL, 1001, 1048576");
+                       ", NULL, 1001, 1048576, " + asked());
     expect_bounded(sql::ApiTransactionsOfPage::statement,
                    array("SELECT id FROM accepted WHERE lane = 0 AND seq BETWEEN 3000 AND 5999", "uuid") +
-                       ", 'PENDING', 1001, 1048576");
+                       ", 'PENDING', 1001, 1048576, " + asked());
     const std::string from = "'2026-01-01 00:03:20+00'::timestamptz", to = "'2026-01-01 00:04:10+00'::timestamptz";
     for (const char* account : {kAccount, kBusiestAccount}) {
         for (const std::string& period : {from + ", " + to, "NULL, " + to, from + ", NULL", std::string("NULL, NULL")})
-            expect_bounded(sql::ApiStatementPeriod::statement, fmt::format("{}, {}", account, period));
+            expect_bounded(sql::ApiStatementPeriod::statement, fmt::format("{}, {}, {}", account, period, asked()));
         for (const auto& statement : {sql::ApiEntriesNewest::statement, sql::ApiEntriesOldest::statement})
-            expect_bounded(statement, fmt::format("{}, 0, 9223372036854775807, 1001", account));
+            expect_bounded(statement, fmt::format("{}, 0, 9223372036854775807, 1001, {}", account, asked()));
         for (const std::string& at : {from, std::string("NULL")})
-            expect_bounded(sql::ApiBalanceAt::statement, fmt::format("{}, {}", account, at));
+            expect_bounded(sql::ApiBalanceAt::statement, fmt::format("{}, {}, {}", account, at, asked()));
     }
-    expect_bounded(sql::ApiTrialBalance::statement, "");
+    expect_bounded(sql::ApiTrialBalance::statement, asked());
 }
 
 TEST_P(QueryPlans, OfTheListsById) { lists_by_id(); }
@@ -290,28 +313,50 @@ TEST_P(QueryPlans, OfAnAccountsLists) { account_lists(); }
 TEST_P(BacklogPlans, OfAnAccountsLists) { account_lists(); }
 TEST_P(QueryPlans, OfPagesAndStatements) { pages_and_statements(); }
 TEST_P(BacklogPlans, OfPagesAndStatements) { pages_and_statements(); }
+TEST_P(TenantPlans, OfTheListsById) { lists_by_id(); }
+TEST_P(TenantPlans, OfTheListsByPlace) { lists_by_place(); }
+TEST_P(TenantPlans, OfAnAccountsLists) { account_lists(); }
+TEST_P(TenantPlans, OfPagesAndStatements) { pages_and_statements(); }
+TEST_P(TenantPlans, OfTheLookUps) { look_ups(); }
+TEST_P(TenantPlans, OfTheAudit) { audit_pages(); }
+TEST_P(TenantPlans, OfTheFeed) {
+    for (const char* behind : {"0", "applied_seq / 2", "applied_seq"}) {
+        const std::string seqs = array(fmt::format("SELECT {} FROM lane_cursors ORDER BY lane", behind), "bigint");
+        expect_bounded(
+            sql::FeedReadTenant::statement,
+            fmt::format("{}, {}, array_fill(0, ARRAY[48]), 1000, 1048576, {}, 200", kAllLanes, seqs, asked()));
+    }
+    expect_bounded(sql::FeedHasFewAccounts::statement, asked() + ", 200");
+}
 
-TEST_P(QueryPlans, OfTheLookUps) {
-    expect_bounded(sql::ApiTransactionsById::statement, fmt::format("ARRAY[{}]::uuid[]", kTransaction));
-    expect_bounded(sql::ApiTransactionsById::statement,
-                   array("SELECT id FROM accepted WHERE lane = 0 AND seq BETWEEN 5000 AND 5999", "uuid"));
+TEST_P(QueryPlans, OfTheLookUps) { look_ups(); }
+TEST_P(QueryPlans, OfTheAudit) { audit_pages(); }
+
+void QueryPlans::look_ups() {
+    expect_bounded(sql::ApiTransactionsById::statement, fmt::format("ARRAY[{}]::uuid[], {}", kTransaction, asked()));
+    expect_bounded(
+        sql::ApiTransactionsById::statement,
+        array("SELECT id FROM accepted WHERE lane = 0 AND seq BETWEEN 5000 AND 5999", "uuid") + ", " + asked());
     expect_bounded(sql::ApiAccountChangesPage::statement,
-                   fmt::format("{}, 9223372036854775807, 1001, 1048576", kAccount));
+                   fmt::format("{}, 9223372036854775807, 1001, 1048576, {}", kAccount, asked()));
+    expect_bounded(sql::ApiAccountsPage::statement,
+                   fmt::format("'ffffffff-ffff-ffff-ffff-ffffffffffff', 1001, 1048576, {}", asked()));
     for (const char* status : {"ACTIVE", "SUSPENDED", "CLOSED"})
         expect_bounded(sql::ApiAccountsByStatus::statement,
-                       fmt::format("'ffffffff-ffff-ffff-ffff-ffffffffffff', 1001, 1048576, '{}'", status));
+                       fmt::format("'ffffffff-ffff-ffff-ffff-ffffffffffff', 1001, 1048576, '{}', {}", status, asked()));
     const std::string id = loaded_->database().value("SELECT id FROM dead_letters LIMIT 1");
-    expect_bounded(sql::LettersLockLanes::statement, fmt::format("'{}'", id));
+    expect_bounded(sql::LettersLockLanes::statement, fmt::format("'{}', {}", id, asked()));
     expect_bounded(sql::ApiLanes::statement, "");
 }
 
-TEST_P(QueryPlans, OfTheAudit) {
+void QueryPlans::audit_pages() {
     for (const char* before : {"'ffffffff-ffff-ffff-ffff-ffffffffffff'", "'0000c350-0000-0000-0000-000000000000'"}) {
         const std::string page = fmt::format("{}, 1001, 1048576", before);
-        expect_bounded(sql::KeysAuditPage::statement, page);
-        expect_bounded(sql::KeysAuditOfSubject::statement, page + ", 'subject 7'");
+        expect_bounded(sql::KeysAuditPage::statement, fmt::format("{}, {}", page, asked()));
+        expect_bounded(sql::KeysAuditOfSubject::statement, page + ", 'subject 7', " + asked());
         for (const char* key : {"key busy", "key rare", "key none"})
-            expect_bounded(sql::KeysAuditOfKey::statement, fmt::format("{}, '{}'", page, key), {"force_custom_plan"});
+            expect_bounded(sql::KeysAuditOfKey::statement, fmt::format("{}, '{}', {}", page, key, asked()),
+                           {"force_custom_plan"});
     }
     expect_bounded(sql::AuditChains::statement, "");
     expect_bounded(sql::AuditChainRows::statement, "7, 500, 1500");
@@ -344,7 +389,8 @@ TEST_P(QueryPlans, OfTheFeed) {
     }
     for (const char* account : {kAccount, kBusiestAccount})
         for (const char* seq : {"0", "3000", "9223372036854775807"})
-            expect_bounded(sql::FeedReadAccount::statement, fmt::format("{}, {}, 0, 1000, 1048576", account, seq));
+            expect_bounded(sql::FeedReadAccount::statement,
+                           fmt::format("{}, {}, 0, 1000, 1048576, {}", account, seq, asked()));
     expect_bounded(sql::FeedEnds::statement, kAllLanes);
     expect_bounded(sql::FeedLag::statement, "");
 }

@@ -81,7 +81,7 @@ protected:
     // Of another item of the lane.
     void hold_an_intake_open() {
         const std::vector<Uuid> accounts{first_.account_id}, ids{ids_.next()};
-        const std::vector<int> lanes{kLane}, ones{1};
+        const std::vector<int> lanes{kLane}, ones{1}, tenants{0};
         const std::vector<std::int64_t> amounts{100};
         const std::vector<std::string> currencies{"EUR"}, types{"CREDIT"}, keys{"key"};
         const std::vector<std::optional<std::string>> none{std::nullopt};
@@ -101,7 +101,8 @@ protected:
                                                                      .legs = none,
                                                                      .references = none,
                                                                      .metadata = none,
-                                                                     .traceparents = none}});
+                                                                     .traceparents = none,
+                                                                     .tenants = tenants}});
     }
 
     // Of the first item.

@@ -7,7 +7,7 @@ namespace {
 constexpr const char* kAudit = R"sql(
 CREATE FUNCTION audited(n integer, of_chain integer) RETURNS bigint LANGUAGE sql AS $$
     SELECT append_audit(ROW(of_chain, 0, id(n), NULL, 'account_changed', 'a' || n, 'key', 'ann', '192.0.2.1', 'r' || n, NULL,
-                            '{"status": "ACTIVE"}', '{"status": "SUSPENDED", "x": 1.50}', '')::audit) $$;
+                            '{"status": "ACTIVE"}', '{"status": "SUSPENDED", "x": 1.50}', '', n % 3)::audit) $$;
 SELECT audited(1, 0), audited(2, 0), audited(3, 0), audited(4, 0);
 SELECT audited(5, 7);
 )sql";

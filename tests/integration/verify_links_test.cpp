@@ -74,6 +74,16 @@ TEST_P(VerifyLinkDamage, IsNamed) {
 
 using enum Check;
 const Damage kDamages[] = {
+    {"BelongsToAnotherTenant",
+     "UPDATE accepted SET tenant = 7 WHERE id = id(1003)",
+     {links},
+     "its tenant is not that of its account",
+     1003},
+    {"HasAPlaceOfAnotherTenant",
+     "UPDATE places SET tenant = 7 WHERE transaction_id = id(1003)",
+     {links},
+     "its place is not of the tenant of its account",
+     1003},
     {"ReversesAReversal",
      "UPDATE accepted SET parent_id = id(1003) WHERE id = id(1005)",
      {links},

@@ -74,6 +74,7 @@ private:
                           .lane = event.lane,
                           .place = {.seq = event.seq},
                           .account_id = event.account_id,
+                          .tenant_name = {},
                           .id = outcome_id(event),
                           .time = event.occurred_at,
                           .data = parked ? "parked" : std::to_string(decided->second.posting.balance_after_cents)});

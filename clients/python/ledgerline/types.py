@@ -12,6 +12,8 @@ Scope = str
 
 WebhookEventType = str
 
+TenantName = str
+
 ProblemCode = str
 
 
@@ -708,6 +710,19 @@ class AuditEntry(TypedDict):
     chain: int
     number: int
     hash: str
+
+
+# Whose accounts are, and with them all that belongs to these.
+class Tenant(TypedDict):
+    name: TenantName
+    created_at: str
+
+
+class TenantPage(TypedDict):
+    tenants: list[Tenant]
+    limit: int
+    next_cursor: str | None
+    has_more: bool
 
 
 class AuditPage(TypedDict):

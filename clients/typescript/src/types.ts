@@ -6,6 +6,8 @@ export type Scope = string;
 
 export type WebhookEventType = string;
 
+export type TenantName = string;
+
 export type ProblemCode = string;
 
 export interface Account {
@@ -701,6 +703,19 @@ export interface AuditEntry {
   chain: number;
   number: number;
   hash: string;
+}
+
+// Whose accounts are, and with them all that belongs to these.
+export interface Tenant {
+  name: TenantName;
+  created_at: string;
+}
+
+export interface TenantPage {
+  tenants: Array<Tenant>;
+  limit: number;
+  next_cursor: string | null;
+  has_more: boolean;
 }
 
 export interface AuditPage {

@@ -19,6 +19,7 @@ export function useLoad<T>(path: string | null, everyMs = 0): Loaded<T> {
         if (path === null) return undefined;
         const aborted = new AbortController();
         let timer = 0;
+        let forbidden = false;  // asking again would only fill the audit
         const load = async () => {
             try {
                 const data = await call<T>("GET", path, {signal: aborted.signal});
@@ -27,10 +28,11 @@ export function useLoad<T>(path: string | null, everyMs = 0): Loaded<T> {
                 if (aborted.signal.aborted) return;
                 if (!(error instanceof Refusal)) throw error;
                 const refusal = error;
+                forbidden = refusal.code === "insufficient_scope";
                 // When the server is away, the page says so once, and what was seen stays.
                 setState((old) => (refusal.passes && old.path === path && old.data ? old : {path, error: refusal}));
             }
-            if (everyMs > 0) timer = window.setTimeout(again, everyMs);
+            if (everyMs > 0 && !forbidden) timer = window.setTimeout(again, everyMs);
         };
         const again = () => {
             if (document.hidden || trouble.get()) timer = window.setTimeout(again, everyMs);

@@ -71,6 +71,9 @@ std::optional<Response> Admission::refuse(std::string_view target, Exchange& exc
         auto admitted = logins_.admit(request, match.route->scope);
         if (!admitted) return std::move(admitted).error();
         request.key = *std::move(admitted);
+        const auto tenant = logins_.tenant_of(request);
+        if (!tenant) return tenant.error();
+        request.tenant = *tenant;
         if (request.key)
             if (const auto full = request.key->use->requests.take(1, request.received_at))
                 return rate_limited("requests", *full);

@@ -29,10 +29,14 @@ Response forbidden(std::string_view detail) {
     return to_response(edge_problem(403, edge_code::forbidden, std::string(detail)));
 }
 
-Response scope_missing(Scope scope, bool has_token) {
-    Problem problem =
-        edge_problem(403, edge_code::insufficient_scope,
-                     fmt::format("This {} has no scope {}.", has_token ? "access token" : "API key", name_of(scope)));
+Response scope_missing(const ApiKey& key, Scope scope) {
+    const bool has_token = key.token_ends_at.has_value();
+    const bool is_shared = key.tenant != default_tenant && is_of_installation(scope);
+    const std::string_view caller = has_token ? "access token" : "API key";
+    Problem problem = edge_problem(
+        403, edge_code::insufficient_scope,
+        is_shared ? fmt::format("This is of all tenants: only an {} of the default tenant may call it.", caller)
+                  : fmt::format("This {} has no scope {}.", caller, name_of(scope)));
     problem.extensions.emplace_back("scope", name_of(scope));
     Response response = to_response(problem);
     if (has_token)
@@ -200,9 +204,34 @@ std::expected<ApiKeys::Key, Response> ApiKeys::admit(Key key, const Request& req
         if (std::ranges::none_of(key->networks, has))
             return refuse(request, forbidden("This API key may not be used from this address."), key->id);
     }
-    if (!key->scopes.allow(scope))
-        return refuse(request, scope_missing(scope, key->token_ends_at.has_value()), key->id);
+    const auto tenant = tenant_of(key, request);
+    if (!tenant) return refuse(request, tenant.error(), key->id);
+    if (!key->may(scope, *tenant)) return refuse(request, scope_missing(*key, scope), key->id);
     return key;
+}
+
+std::expected<int, Response> ApiKeys::tenant_of(const Key& key, const Request& request) const {
+    const int own = key ? key->tenant : default_tenant;
+    const std::string* name = request.header("x-tenant");
+    if (!name) return own;
+    if (std::ranges::count(request.headers, "x-tenant", &Header::first) > 1)
+        return std::unexpected(forbidden("X-Tenant must be sent once."));
+    const auto table = table_.load();
+    const auto named = table->tenants.find(*name);
+    const bool known = named != table->tenants.end();
+    if (known && named->second == own) return own;
+    if (key && !key->is_operator())
+        return std::unexpected(forbidden("This API key may not act in another tenant than its own."));
+    if (known) return named->second;
+    return std::unexpected(to_response(
+        edge_problem(404, edge_code::tenant_not_found, "There is no tenant with this name.", tenant_header)));
+}
+
+void ApiKeys::know(std::span<const std::pair<std::string, int>> tenants) {
+    const auto known = table_.load();
+    const auto is_known = [&](const auto& tenant) { return known->tenants.contains(tenant.first); };
+    if (std::ranges::all_of(tenants, is_known)) return;
+    change([&](Table& table) { table.tenants.insert(tenants.begin(), tenants.end()); });
 }
 
 std::unexpected<Response> ApiKeys::refuse(const Request& request, Response answer, std::string_view key_id) const {

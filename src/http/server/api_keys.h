@@ -52,6 +52,12 @@ public:
     std::expected<Key, Response> admit(const Request& request, Scope scope) const;
     // The same for a request that stands for that key by other means.
     std::expected<Key, Response> admit(Key key, const Request& request, Scope scope) const;
+    // Whom a request with that key, or without one, is for: the tenant that the header X-Tenant names, if its caller
+    // may act in all of them, otherwise that of its key. 403 for any other tenant, 404 for one that is not known.
+    static constexpr std::string_view tenant_header = "X-Tenant";
+    std::expected<int, Response> tenant_of(const Key& key, const Request& request) const;
+    // There are these tenants, among others.
+    void know(std::span<const std::pair<std::string, int>> tenants);
 
     // Whether nobody is asked for a key.
     bool is_open() const { return is_open(*table_.load()); }
@@ -75,8 +81,9 @@ public:
 private:
     struct Table {
         std::map<std::string, Key, std::less<>> of_file, stored;  // by id
-        bool known = false;                                       // the stored keys have been told
-        bool once_there = false;                                  // there is or was a stored key
+        std::map<std::string, int, std::less<>> tenants{{std::string(default_tenant_name), default_tenant}};
+        bool known = false;       // the stored keys have been told
+        bool once_there = false;  // there is or was a stored key
     };
     bool is_open(const Table& table) const;
     bool found_by_secret(const ApiKey& key, std::string_view text) const;

@@ -29,9 +29,9 @@ public:
         std::string key_id;
         std::chrono::sys_seconds expires_at;
         bool may_change = false;
-        Scopes scopes;       // those of its key
-        std::string cookie;  // its value
-        std::string token;   // what a change must send as X-CSRF-Token
+        std::vector<std::string_view> scopes;  // those that its key can use
+        std::string cookie;                    // its value
+        std::string token;                     // what a change must send as X-CSRF-Token
     };
 
     // All of them must outlive it.
@@ -42,6 +42,11 @@ public:
     // As ApiKeys::admit(). A request that names no key may bring a session: it then needs the token, and a session that
     // may change things, unless it only reads (403).
     std::expected<ApiKeys::Key, Response> admit(const Request& request, Scope scope) const;
+
+    // As ApiKeys::tenant_of().
+    std::expected<int, Response> tenant_of(const Request& request) const {
+        return keys_.tenant_of(request.key, request);
+    }
 
     // A session for the key that the request names, or the answer of ApiKeys::admit(). It may change nothing. There
     // must be keys.

@@ -117,10 +117,45 @@ TEST_F(StoredKeys, AKeyMayDoWhatItsScopesSay) {
         EXPECT_EQ(refusal(request_with(first), Scope::any), "");
         for (const auto& [needed, other] : named_scopes)
             EXPECT_EQ(refusal(request_with(first), needed),
-                      had == needed || had == Scope::admin ? "" : edge_code::insufficient_scope)
+                      had == needed || (had == Scope::admin && needed != Scope::cross_tenant)
+                          ? ""
+                          : edge_code::insufficient_scope)
                 << name << " for " << other;
     }
     EXPECT_FALSE(Scopes::all().allow(Scope::undeclared));
+}
+
+// A request names the tenant by X-Tenant; these are known by name.
+TEST_F(StoredKeys, AKeyIsOfItsTenant) {
+    const std::pair<std::string, int> tenants[] = {{"acme", 1}, {"zeta", 2}};
+    keys.know(tenants);
+    const auto tenant_of = [&](const std::string& named) {
+        Request request = request_with(first);
+        if (!named.empty()) request.headers.emplace_back("x-tenant", named);
+        const auto admitted = keys.admit(request, Scope::accounts_read);
+        if (!admitted) return admitted.error().problem_code;
+        return std::to_string(keys.tenant_of(*admitted, request).value());
+    };
+    ApiKey key = stored_key({Scope::accounts_read, Scope::lanes_read, Scope::tenants_admin}, {secret_of(first, 1)});
+    keys.store({key}, true);
+    EXPECT_EQ(tenant_of(""), "0");
+    EXPECT_EQ(tenant_of("default"), "0");
+    EXPECT_EQ(tenant_of("zeta"), "2");
+    EXPECT_EQ(tenant_of("none"), edge_code::tenant_not_found);
+    EXPECT_EQ(refusal(request_with(first), Scope::lanes_read), "");
+    // The same key in a tenant: it acts there alone, and sees nothing that all share.
+    key.tenant = 1;
+    keys.store({key}, true);
+    EXPECT_EQ(tenant_of(""), "1");
+    EXPECT_EQ(tenant_of("acme"), "1");
+    for (const char* other : {"zeta", "default", "none"}) EXPECT_EQ(tenant_of(other), edge_code::forbidden) << other;
+    EXPECT_EQ(refusal(request_with(first), Scope::lanes_read), edge_code::insufficient_scope);
+    EXPECT_EQ(refusal(request_with(first), Scope::tenants_admin), edge_code::insufficient_scope);
+    // One that may act in all of them is admin there, and not at home.
+    key = stored_key({Scope::tenants_admin}, {secret_of(first, 1)});
+    EXPECT_TRUE(key.may(Scope::admin, 1));
+    EXPECT_FALSE(key.may(Scope::admin, default_tenant));
+    EXPECT_FALSE(key.may(Scope::accounts_read, 1));
 }
 
 TEST_F(StoredKeys, AKeyIsTakenFromItsNetworksOnly) {

@@ -89,9 +89,13 @@ TEST(CommandValues, NoValueOfAnyCommandMayBeEmptyOrGarbage) {
             refused({flag}, flag + " needs a value");
             if (value != "FILE" && value != "DIR") refused({flag, "\xff"}, flag + " must be valid UTF-8");
         }
+        std::vector<std::string> arguments;
         for (const std::string& name : level.arguments) {
-            refused({""}, name + " must not be empty");
-            if (name != "FILE") refused({"\xff"}, name + " must be valid UTF-8");
+            arguments.emplace_back();
+            refused(arguments, name + " must not be empty");
+            arguments.back() = "\xff";
+            if (name != "FILE") refused(arguments, name + " must be valid UTF-8");
+            arguments.back() = "0192f0c1-0000-7000-8000-000000000001";  // those before the next one are in order
         }
         refused({"--no-such-flag"}, "there is no flag '--no-such-flag'");
         if (!level.commands.empty()) refused({"no-such-command"}, "there is no command 'no-such-command'");

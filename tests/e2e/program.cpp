@@ -84,8 +84,11 @@ UpProcess::UpProcess(const std::filesystem::path& data_dir, std::uint16_t port, 
 db::Connection UpProcess::connect() const {
     const auto url = cluster::database_url(data_dir_);
     LEDGERLINE_ASSERT(url);
-    auto connection = db::Connection::open(
-        {.url = *url, .application_name = "ledgerline-test", .idle_in_transaction_timeout = patience});
+    const db::ConnectionConfig config{
+        .url = *url, .application_name = "ledgerline-test", .idle_in_transaction_timeout = patience};
+    // A server whose postmaster was killed comes back by itself.
+    auto connection = db::Connection::open(config);
+    eventually([&] { return connection || (connection = db::Connection::open(config)); });
     LEDGERLINE_ASSERT(connection);
     return *std::move(connection);
 }

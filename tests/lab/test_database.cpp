@@ -18,6 +18,14 @@ constexpr const char* kTemplate = "migrated";
 
 constexpr const char* kName = "test database";
 
+// On a busy machine a server may take its time to answer.
+db::Connection open(const db::ConnectionConfig& config) {
+    auto connection = db::Connection::open(config);
+    const auto is_over = [&] { return connection || connection.error().disposition != Disposition::retry; };
+    eventually([&] { return is_over() || (connection = db::Connection::open(config)); });
+    return must(kName, std::move(connection));
+}
+
 // Any database's URL from that of the cluster's own: postgresql://user:secret@/ledgerline?host=...
 std::string with_database(const std::string& url, const std::string& database) {
     const auto first = url.find("@/") + 2;
@@ -65,9 +73,9 @@ void TestCluster::wait_back() {
 std::string TestCluster::url(const std::string& database) const { return with_database(cluster_.url(), database); }
 
 db::Connection TestCluster::connect(const std::string& database) const {
-    return must(kName, db::Connection::open({.url = url(database),
-                                             .application_name = "ledgerline-test-support",
-                                             .statement_timeout = milliseconds(60000)}));
+    return open({.url = url(database),
+                 .application_name = "ledgerline-test-support",
+                 .statement_timeout = milliseconds(60000)});
 }
 
 void TestCluster::make_template() {
@@ -97,12 +105,12 @@ void TestCluster::drop_database(const std::string& name) {
         const auto dropped = connection->run_script(fmt::format("DROP DATABASE IF EXISTS {} WITH (FORCE)", name));
 }
 
-db::Connection TestDatabase::connect() const { return must(kName, db::Connection::open(config())); }
+db::Connection TestDatabase::connect() const { return open(config()); }
 
 db::Connection TestDatabase::connect_patiently() const {
     db::ConnectionConfig patient = config();
     patient.statement_timeout = std::chrono::minutes(5);
-    return must(kName, db::Connection::open(patient));
+    return open(patient);
 }
 
 void TestDatabase::run(const std::string& sql) const { must(kName, connect_patiently().run_script(sql)); }

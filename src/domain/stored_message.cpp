@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/base64.h"
 #include "base/hex.h"
 #include "base/json.h"
 
@@ -14,15 +15,6 @@ bool is_storable_text(const std::string& bytes) {
     std::string quoted;
     json::append_quoted(bytes, quoted);
     return json::parse(quoted).has_value();
-}
-
-std::string base64(const std::string& bytes) {
-    constexpr int kVariant = sodium_base64_VARIANT_ORIGINAL;
-    std::string text(sodium_base64_encoded_len(bytes.size(), kVariant), '\0');
-    sodium_bin2base64(text.data(), text.size(), reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(),
-                      kVariant);
-    text.pop_back();  // the terminating zero
-    return text;
 }
 
 std::string sha256(const std::string& bytes) {
@@ -50,7 +42,7 @@ std::string headers_json(const std::vector<Header>& headers, std::size_t bytes_m
         if (is_storable_text(name) && is_storable_text(value))
             array.push_back(json::Array{name, value});
         else
-            array.push_back(json::Array{base64(name), base64(value), "base64"});
+            array.push_back(json::Array{base64_of(name), base64_of(value), "base64"});
     }
     dropped = headers.size() - array.size();
     return json::serialize(json::Value(std::move(array)));
@@ -85,7 +77,7 @@ StoredMessage::StoredMessage(const Message& message, std::string error, bool bar
     if (!missing.empty()) error_message += " [not kept: " + missing + "]";
 
     if (is_storable_text(payload)) return;
-    payload = base64(payload);
+    payload = base64_of(payload);
     encoding = "base64";
 }
 

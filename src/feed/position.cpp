@@ -1,6 +1,6 @@
 #include "feed/position.h"
 
-#include <sodium.h>
+#include "base/base64.h"
 
 namespace ledgerline::feed {
 namespace {
@@ -8,7 +8,6 @@ namespace {
 constexpr char kVersion = 1;
 constexpr std::size_t kChecksumBytes = 4;
 constexpr std::size_t kCursorCharsMax = 2048;
-constexpr int kEncoding = sodium_base64_VARIANT_URLSAFE_NO_PADDING;
 
 // Seven bits a byte, the lowest first.
 void append_number(std::uint64_t number, std::string& out) {
@@ -48,17 +47,6 @@ std::optional<FeedPlace> take_place(std::string_view& bytes) {
     return place;
 }
 
-std::optional<std::string> decode(std::string_view text) {
-    if (text.empty() || text.size() > kCursorCharsMax) return std::nullopt;
-    std::string bytes(text.size(), '\0');
-    std::size_t length = 0;
-    if (sodium_base642bin(reinterpret_cast<unsigned char*>(bytes.data()), bytes.size(), text.data(), text.size(),
-                          nullptr, &length, nullptr, kEncoding) != 0)
-        return std::nullopt;
-    bytes.resize(length);
-    return bytes;
-}
-
 }  // namespace
 
 std::string FeedPosition::cursor() const {
@@ -68,15 +56,12 @@ std::string FeedPosition::cursor() const {
         if (place.nth > 0) append_number(static_cast<std::uint64_t>(place.nth), bytes);
     }
     bytes += checksum_of(bytes);
-    std::string text(sodium_base64_encoded_len(bytes.size(), kEncoding), '\0');
-    sodium_bin2base64(text.data(), text.size(), reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(),
-                      kEncoding);
-    text.pop_back();  // its terminator
-    return text;
+    return base64url_of(bytes);
 }
 
 std::optional<FeedPosition> FeedPosition::parse(std::string_view cursor) {
-    const auto decoded = decode(cursor);
+    if (cursor.size() > kCursorCharsMax) return std::nullopt;
+    const auto decoded = from_base64url(cursor);
     if (!decoded || decoded->size() <= 1 + kChecksumBytes || decoded->front() != kVersion) return std::nullopt;
     std::string_view bytes = *decoded;
     const std::string_view checksum = bytes.substr(bytes.size() - kChecksumBytes);

@@ -1,7 +1,6 @@
 #include "letters/pg_dead_letter_store.h"
 
-#include <sodium.h>
-
+#include "base/base64.h"
 #include "base/json.h"
 #include "sql/queries.h"
 
@@ -14,15 +13,7 @@ db::ConnectionConfig without_durable_commits(db::ConnectionConfig config) {
 }
 
 // Decodes what the worker wrote as base64; text that is not base64 is returned unchanged.
-std::string decoded(const std::string& text) {
-    std::string bytes(text.size(), '\0');
-    std::size_t length = 0;
-    const bool fine = sodium_base642bin(reinterpret_cast<unsigned char*>(bytes.data()), bytes.size(), text.data(),
-                                        text.size(), nullptr, &length, nullptr, sodium_base64_VARIANT_ORIGINAL) == 0;
-    if (!fine) return text;
-    bytes.resize(length);
-    return bytes;
-}
+std::string decoded(const std::string& text) { return from_base64(text).value_or(text); }
 
 // From an array of [name, value], or [name, value, "base64"] with both encoded. Elements of any other form were not
 // written by a worker and are left out.

@@ -2,25 +2,16 @@
 
 #include <sodium.h>
 
-#include <array>
+#include "base/base64.h"
 
 namespace ledgerline::notify {
 namespace {
 
-constexpr int kEncoding = sodium_base64_VARIANT_ORIGINAL;
-
 const unsigned char* bytes_of(std::string_view text) { return reinterpret_cast<const unsigned char*>(text.data()); }
-
-std::string base64(std::span<const unsigned char> bytes) {
-    std::string text(sodium_base64_encoded_len(bytes.size(), kEncoding), '\0');
-    sodium_bin2base64(text.data(), text.size(), bytes.data(), bytes.size(), kEncoding);
-    text.pop_back();  // its terminator
-    return text;
-}
 
 }  // namespace
 
-std::string secret_text(std::string_view secret) { return "whsec_" + base64({bytes_of(secret), secret.size()}); }
+std::string secret_text(std::string_view secret) { return "whsec_" + base64_of(secret); }
 
 std::string signature_of(std::span<const std::string> secrets, std::string_view id, std::int64_t unix_seconds,
                          std::string_view body) {
@@ -31,9 +22,9 @@ std::string signature_of(std::span<const std::string> secrets, std::string_view 
         crypto_auth_hmacsha256_init(&state, bytes_of(secret), secret.size());
         crypto_auth_hmacsha256_update(&state, bytes_of(head), head.size());
         crypto_auth_hmacsha256_update(&state, bytes_of(body), body.size());
-        std::array<unsigned char, crypto_auth_hmacsha256_BYTES> mac{};
-        crypto_auth_hmacsha256_final(&state, mac.data());
-        header += (header.empty() ? "v1," : " v1,") + base64(mac);
+        std::string mac(crypto_auth_hmacsha256_BYTES, '\0');
+        crypto_auth_hmacsha256_final(&state, reinterpret_cast<unsigned char*>(mac.data()));
+        header += (header.empty() ? "v1," : " v1,") + base64_of(mac);
     }
     return header;
 }

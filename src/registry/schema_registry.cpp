@@ -1,10 +1,10 @@
 #include "registry/schema_registry.h"
 
 #include <fmt/format.h>
-#include <sodium.h>
 
 #include <utility>
 
+#include "base/base64.h"
 #include "base/json.h"
 #include "base/text.h"
 
@@ -18,13 +18,7 @@ constexpr const char* kLevel = "BACKWARD";
 
 // As the header carries it.
 std::string basic_authorization(const std::string& credentials) {
-    if (credentials.empty()) return "";
-    constexpr int kVariant = sodium_base64_VARIANT_ORIGINAL;
-    std::string text(sodium_base64_encoded_len(credentials.size(), kVariant), '\0');
-    sodium_bin2base64(text.data(), text.size(), reinterpret_cast<const unsigned char*>(credentials.data()),
-                      credentials.size(), kVariant);
-    text.pop_back();  // the terminating zero
-    return "Basic " + text;
+    return credentials.empty() ? "" : "Basic " + base64_of(credentials);
 }
 
 std::string schema_body(std::string_view schema) {

@@ -1,10 +1,9 @@
 #include "http/tokens/jws.h"
 
-#include <sodium.h>
-
 #include <algorithm>
 #include <array>
 
+#include "base/base64.h"
 #include "base/json.h"
 #include "base/text.h"
 
@@ -51,16 +50,6 @@ std::expected<Jws, TokenFault> read_header(std::string_view text) {
 std::optional<TokenAlgorithm> parse_algorithm(std::string_view name) {
     const auto found = std::ranges::find(kAlgorithms, name, &NamedAlgorithm::name);
     return found == kAlgorithms.end() ? std::nullopt : std::optional(found->algorithm);
-}
-
-std::optional<std::string> from_base64url(std::string_view text) {
-    std::string bytes(text.size(), '\0');
-    std::size_t length = 0;
-    if (sodium_base642bin(reinterpret_cast<unsigned char*>(bytes.data()), bytes.size(), text.data(), text.size(),
-                          nullptr, &length, nullptr, sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0)
-        return std::nullopt;
-    bytes.resize(length);
-    return bytes;
 }
 
 std::expected<Jws, TokenFault> Jws::parse(std::string_view text) {

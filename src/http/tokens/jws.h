@@ -29,8 +29,4 @@ struct Jws {
     static std::expected<Jws, TokenFault> parse(std::string_view text);
 };
 
-// The bytes of base64url without padding (RFC 7515, section 2): nothing for any other text, or one whose unused bits
-// are not zero.
-std::optional<std::string> from_base64url(std::string_view text);
-
 }  // namespace ledgerline::http

@@ -7,6 +7,7 @@
 
 #include <fstream>
 
+#include "base/base64.h"
 #include "http/server/edge_fixture.h"
 #include "http/tokens/issuer_keys.h"
 #include "lab/eventually.h"

@@ -11,6 +11,8 @@
 #include <string>
 #include <utility>
 
+#include "base/base64.h"
+
 namespace ledgerline::http {
 namespace {
 

@@ -69,18 +69,9 @@ Result<ChangedDelivery> ask_for(db::Connection& connection, const Query& query, 
 }
 
 std::string ping_body(const Uuid& webhook_id, const Uuid& new_id, WallTime now) {
-    std::string data, body;
+    std::string data;
     JsonObject(data).add("webhook_id", webhook_id).close();
-    JsonObject(body)
-        .add("specversion", "1.0")
-        .add("id", new_id)
-        .add("source", "ledgerline/webhooks")
-        .add("type", notify::ping_type)
-        .add("time", now)
-        .add("datacontenttype", "application/json")
-        .add_raw("data", data)
-        .close();
-    return body;
+    return notify::own_event(notify::ping_type, new_id.to_string(), now, data);
 }
 
 }  // namespace

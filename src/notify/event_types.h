@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <array>
+#include <string>
 #include <string_view>
 
+#include "base/clock.h"
 #include "feed/outcome.h"
 
 namespace ledgerline::notify {
@@ -18,5 +20,8 @@ inline constexpr auto event_types = [] {
     types.back() = webhook_disabled_type;
     return types;
 }();
+
+// An event that is none of the ledger's, as it is sent: a CloudEvent. data: JSON.
+std::string own_event(std::string_view type, std::string_view id, WallTime time, const std::string& data);
 
 }  // namespace ledgerline::notify

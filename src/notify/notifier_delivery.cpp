@@ -21,18 +21,9 @@ std::string error_of(const Answered& answer) {
 }
 
 std::string disabled_body(const Endpoint& endpoint, DisableReason reason, const std::string& id, WallTime now) {
-    std::string data, body;
+    std::string data;
     JsonObject(data).add("webhook_id", endpoint.id).add("url", endpoint.url).add("reason", name_of(reason)).close();
-    JsonObject(body)
-        .add("specversion", "1.0")
-        .add("id", id)
-        .add("source", "ledgerline/webhooks")
-        .add("type", webhook_disabled_type)
-        .add("time", now)
-        .add("datacontenttype", "application/json")
-        .add_raw("data", data)
-        .close();
-    return body;
+    return own_event(webhook_disabled_type, id, now, data);
 }
 
 }  // namespace

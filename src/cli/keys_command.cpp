@@ -1,7 +1,7 @@
 #include "base/money.h"
-#include "base/new_file.h"
 #include "cli/cli.h"
 #include "cli/field_options.h"
+#include "cli/made_secret.h"
 #include "cli/operator_option.h"
 #include "cli/server.h"
 #include "cli/server_command.h"
@@ -48,16 +48,13 @@ const Field kAuditFields[] = {{"at", "at"},
 
 Result<int> print_made(const roles::Environment& environment, const Options& options, Server& server,
                        const std::string& path, json::Object body) {
-    LEDGERLINE_TRY(std::optional<NewFile> file, NewFile::for_secret(options.key_file, "--key-file"));
-    LEDGERLINE_TRY(json::Value made,
-                   server.send("POST", path, std::move(body), "key", operator_header(options.operator_name)));
-    if (file) {
-        LEDGERLINE_CHECK(file->write(text_of(made, "key") + '\n'));
-        LEDGERLINE_CHECK(file->keep_other("choose another --key-file"));
-        std::erase_if(*made.if_object(), [](const auto& member) { return member.first == "key"; });
-    }
-    print_object(environment, options.output, made);
-    return roles::exit_ok;
+    return print_made(environment, options.output, server,
+                      {.path = path,
+                       .body = std::move(body),
+                       .operator_name = options.operator_name,
+                       .member = "key",
+                       .flag = "--key-file",
+                       .file = options.key_file});
 }
 
 json::Array array_of(const std::vector<std::string>& texts) { return {texts.begin(), texts.end()}; }

@@ -1,8 +1,8 @@
 #include <thread>
 
-#include "base/new_file.h"
 #include "cli/cli.h"
 #include "cli/field_options.h"
+#include "cli/made_secret.h"
 #include "cli/operator_option.h"
 #include "cli/server.h"
 #include "cli/server_command.h"
@@ -49,20 +49,15 @@ const Field kDeliveryFields[] = {{"id", "id"},
                                  {"account_id", "account_id"},
                                  {"event_id", "event_id"}};
 
-// Prints what has a new secret. With --secret-file the file is there before the secret is asked for, because a secret
-// that cannot be kept is better not made.
 Result<int> print_made(const roles::Environment& environment, const Options& options, Server& server,
                        const std::string& path, json::Object body) {
-    LEDGERLINE_TRY(std::optional<NewFile> file, NewFile::for_secret(options.secret_file, "--secret-file"));
-    LEDGERLINE_TRY(json::Value made,
-                   server.send("POST", path, std::move(body), "secret", operator_header(options.operator_name)));
-    if (file) {
-        LEDGERLINE_CHECK(file->write(text_of(made, "secret") + '\n'));
-        LEDGERLINE_CHECK(file->keep_other("choose another --secret-file"));
-        std::erase_if(*made.if_object(), [](const auto& member) { return member.first == "secret"; });
-    }
-    print_object(environment, options.output, made);
-    return roles::exit_ok;
+    return print_made(environment, options.output, server,
+                      {.path = path,
+                       .body = std::move(body),
+                       .operator_name = options.operator_name,
+                       .member = "secret",
+                       .flag = "--secret-file",
+                       .file = options.secret_file});
 }
 
 // What create and update may say alike.

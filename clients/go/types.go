@@ -475,18 +475,28 @@ type Decision struct {
 }
 
 type Lane struct {
-	Lane               int64      `json:"lane"`
-	LastSeq            int64      `json:"last_seq"`
-	PublishedSeq       int64      `json:"published_seq"`
-	AppliedSeq         int64      `json:"applied_seq"`
-	Owner              *string    `json:"owner"`
-	LeaseExpiresAt     *string    `json:"lease_expires_at"`
-	OldestWaitingAgeMS *int64     `json:"oldest_waiting_age_ms"`
-	PublishAttempts    int64      `json:"publish_attempts"`
-	LastError          *string    `json:"last_error"`
-	FailingSeq         *int64     `json:"failing_seq"`
-	Attempts           int64      `json:"attempts"`
-	Halts              []LaneHalt `json:"halts"`
+	Lane               int64         `json:"lane"`
+	LastSeq            int64         `json:"last_seq"`
+	PublishedSeq       int64         `json:"published_seq"`
+	AppliedSeq         int64         `json:"applied_seq"`
+	Owner              *string       `json:"owner"`
+	LeaseExpiresAt     *string       `json:"lease_expires_at"`
+	OldestWaitingAgeMS *int64        `json:"oldest_waiting_age_ms"`
+	PublishAttempts    int64         `json:"publish_attempts"`
+	LastError          *string       `json:"last_error"`
+	FailingSeq         *int64        `json:"failing_seq"`
+	Attempts           int64         `json:"attempts"`
+	Halts              []LaneHalt    `json:"halts"`
+	WaitsFor           *LaneWaitsFor `json:"waits_for"`
+}
+
+// LaneWaitsFor: What is decided in another lane before this lane's next event, which has places in both. Null where
+// that event is next in all its lanes; of a transaction's lane also for tenants.
+type LaneWaitsFor struct {
+	Lane    int64   `json:"lane"`
+	Seq     int64   `json:"seq"`
+	EventID string  `json:"event_id"`
+	Halt    *string `json:"halt"`
 }
 
 type LaneHalt struct {

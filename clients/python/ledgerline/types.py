@@ -492,6 +492,16 @@ class Lane(TypedDict):
     failing_seq: int | None
     attempts: int
     halts: list[LaneHalt]
+    waits_for: LaneWaitsFor | None
+
+
+# What is decided in another lane before this lane's next event, which has places in both. Null where that event is
+# next in all its lanes; of a transaction's lane also for tenants.
+class LaneWaitsFor(TypedDict):
+    lane: int
+    seq: int
+    event_id: str
+    halt: str | None
 
 
 class LaneHalt(TypedDict):

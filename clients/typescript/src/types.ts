@@ -485,6 +485,16 @@ export interface Lane {
   failing_seq: number | null;
   attempts: number;
   halts: Array<LaneHalt>;
+  waits_for: LaneWaitsFor | null;
+}
+
+// What is decided in another lane before this lane's next event, which has places in both. Null where that event is
+// next in all its lanes; of a transaction's lane also for tenants.
+export interface LaneWaitsFor {
+  lane: number;
+  seq: number;
+  event_id: string;
+  halt: string | null;
 }
 
 export interface LaneHalt {

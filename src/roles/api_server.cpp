@@ -74,6 +74,7 @@ Result<void> ApiServer::start(ApiServerConfig config, Wakeup& publisher_wakeup) 
     api.alive = std::move(config.alive);
     api.webhook_destinations = std::move(config.webhook_destinations);
     api.intake.hand_over = std::move(config.hand_over);
+    api.intake.pause = std::move(config.pause);
     api_ =
         std::make_unique<api::Api>(api, listener_->keys(), publisher_wakeup, process_.on_fatal(), process_.context());
     api_->add_routes(router_);

@@ -23,6 +23,7 @@ struct ApiServerConfig {
     std::vector<health::Dependency> dependencies;                           // in addition to the database
     std::function<bool()> alive;                                            // as in http::HealthConfig
     std::function<void(std::vector<Event>)> hand_over;                      // as in intake::IntakeConfig
+    std::function<milliseconds()> pause;                                    // as in intake::IntakeConfig
     notify::Destinations webhook_destinations = notify::Destinations();     // as in ApiConfig
 };
 

@@ -314,6 +314,25 @@ TEST_F(WorkerTest, WhatWasDecidedBecauseOthersWaitedForItIsADuplicateWhenItComes
     EXPECT_EQ(consumer.committed, 4);
 }
 
+// A standby that lagged behind takes over: what comes in the places of what was lost is no duplicate.
+TEST_F(WorkerTest, ReadsWhereItsLanesStandAfterALostSession) {
+    Worker patient{{.tail_check_interval = std::chrono::hours(1)}, consumer, store, [] {}, context};
+    const auto run_it = [&](int rounds) {
+        for (; rounds > 0; --rounds, clock.advance(milliseconds(100))) EXPECT_TRUE(patient.step());
+    };
+    consumer.deliver({1, 2, 3, 4, 5});
+    run_it(5);
+    consumer.deliver({6});
+    store.on_apply = [this] { store.down = true; };
+    run_it(1);
+    store.on_apply = [] {};
+    store.down = false;
+    store.state.applied_seq = 3;
+    consumer.deliver({4, 5});
+    run_it(50);
+    EXPECT_EQ(store.applied, (Seqs{1, 2, 3, 4, 5, 4, 5}));
+}
+
 TEST_F(WorkerTest, DropsDuplicates) {
     consumer.deliver({1, 2});
     consumer.deliver({2, 1, 2, 3, 3});

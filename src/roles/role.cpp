@@ -37,7 +37,7 @@ Result<int> try_prepare(const std::string& url, Schema schema, std::initializer_
     LEDGERLINE_TRY(auto connection, db::Connection::open(config));
     LEDGERLINE_CHECK(db::check_own_session(connection, config));
     if (schema == Schema::migrate) {
-        LEDGERLINE_TRY(const auto levels, db::migrate_up(connection, sql::migrations));
+        LEDGERLINE_TRY(const auto levels, db::migrate_up(connection, sql::migrations, sql::database_roles));
         for (const int level : levels) log::info("schema migrated", {{"level", level}});
     }
     LEDGERLINE_CHECK(db::check_schema(connection, sql::migrations));

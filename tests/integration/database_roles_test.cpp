@@ -11,8 +11,11 @@
 #include <string_view>
 #include <vector>
 
+#include "db/connection.h"
+#include "db/migrations.h"
 #include "lab/test_database.h"
 #include "sql/all_queries.h"
+#include "sql/migrations.h"
 
 namespace ledgerline {
 namespace {
@@ -213,10 +216,21 @@ TEST_F(DatabaseRoles, CannotTamperWithThePast) {
 }
 
 TEST_F(DatabaseRoles, AreMadeAgainWithoutHarm) {
+    const auto may = [&](const char* right) {
+        return values(fmt::format("SELECT has_table_privilege('ledgerline_api', 'accepted', '{}')", right))[0];
+    };
     EXPECT_EQ(run("GRANT DELETE ON accepted TO ledgerline_api"), "");
     EXPECT_EQ(run("SELECT make_database_roles()"), "");
-    EXPECT_EQ(values("SELECT has_table_privilege('ledgerline_api', 'accepted', 'DELETE')")[0], "f");
-    EXPECT_EQ(values("SELECT has_table_privilege('ledgerline_api', 'accepted', 'INSERT')")[0], "t");
+    EXPECT_EQ(may("DELETE"), "f");
+    EXPECT_EQ(may("INSERT"), "t");
+
+    // A database that is up to date, with another version's function.
+    EXPECT_EQ(run("GRANT DELETE ON accepted TO ledgerline_api; REVOKE INSERT ON accepted FROM ledgerline_api"), "");
+    EXPECT_EQ(run("CREATE OR REPLACE FUNCTION make_database_roles() RETURNS void LANGUAGE sql AS ''"), "");
+    auto connection = database_.connect();
+    ASSERT_TRUE(db::migrate_up(connection, sql::migrations, sql::database_roles));
+    EXPECT_EQ(may("DELETE"), "f");
+    EXPECT_EQ(may("INSERT"), "t");
 }
 
 }  // namespace

@@ -26,18 +26,19 @@ BEGIN
     GRANT SELECT ON schema_migrations, lane_cursors, lane_intake, standing_halts
        TO ledgerline_api, ledgerline_publisher, ledgerline_worker, ledgerline_notifier, ledgerline_reader;
 
-    -- api: accepts, changes accounts and keys, decides on dead letters, and writes the audit.
+    -- api: accepts, changes accounts and keys, decides on dead letters, keeps approvals, and
+    -- writes the audit.
     GRANT SELECT ON accepted, account_changes, account_keys, account_settings, accounts, api_key_secrets, api_keys,
-                    apply_attempts, audit, audit_chains, dead_letter_decisions, dead_letters, decisions, holds, lane_apply,
-                    lane_places, places, tenants, transaction_states, webhook_deliveries, webhook_records, webhook_secrets,
+                    apply_attempts, approvals, audit, audit_chains, dead_letter_decisions, dead_letters, decisions, holds,
+                    lane_apply, lane_places, places, tenants, transaction_states, webhook_deliveries, webhook_records,
+                    webhook_secrets, webhooks
+       TO ledgerline_api;
+    GRANT INSERT ON accepted, account_changes, account_keys, account_settings, api_key_secrets, api_keys, approvals,
+                    audit, dead_letter_decisions, places, tenants, webhook_deliveries, webhook_progress, webhook_secrets,
                     webhooks
        TO ledgerline_api;
-    GRANT INSERT ON accepted, account_changes, account_keys, account_settings, api_key_secrets, api_keys, audit,
-                    dead_letter_decisions, places, tenants, webhook_deliveries, webhook_progress, webhook_secrets,
-                    webhooks
-       TO ledgerline_api;
-    GRANT UPDATE ON account_settings, api_key_secrets, api_keys, audit_chains, dead_letters, lane_apply, lane_intake,
-                    webhook_deliveries, webhook_secrets, webhooks
+    GRANT UPDATE ON account_settings, api_key_secrets, api_keys, approvals, audit_chains, dead_letters, lane_apply,
+                    lane_intake, webhook_deliveries, webhook_secrets, webhooks
        TO ledgerline_api;
     GRANT DELETE ON webhook_secrets, webhooks TO ledgerline_api;
 

@@ -36,8 +36,8 @@ bool runs_health(std::string_view name, std::string_view probe) {
     return name.starts_with("health_") && (!name.starts_with("health_write_") || name == probe);
 }
 bool api_runs(std::string_view name) {
-    return name.starts_with("api_") || name.starts_with("keys_") || name.starts_with("trace_") ||
-           name.starts_with("webhooks_") ||
+    return name.starts_with("api_") || name.starts_with("approvals_") || name.starts_with("keys_") ||
+           name.starts_with("trace_") || name.starts_with("webhooks_") ||
            (name.starts_with("letters_") &&
             !is_one_of(name, {"letters_count_unannounced", "letters_mark_announced", "letters_unannounced_letters"})) ||
            (name.starts_with("feed_") && !is_one_of(name, {"feed_lag", "feed_leases", "feed_note_told"})) ||
@@ -150,7 +150,7 @@ TEST_F(DatabaseRoles, RunTheStatementsOfTheirProcess) {
         ASSERT_EQ(run("RESET ROLE"), "");
     }
     ASSERT_EQ(run("SET ROLE ledgerline_api"), "");
-    EXPECT_EQ(run("BEGIN; LOCK TABLE api_keys IN SHARE ROW EXCLUSIVE MODE; ROLLBACK"), "");
+    EXPECT_EQ(run("BEGIN; LOCK TABLE api_keys, approvals IN SHARE ROW EXCLUSIVE MODE; ROLLBACK"), "");
 }
 
 // A right that no statement needs is one that only an attacker would use.

@@ -16,8 +16,8 @@ bool is_unrecognised(const Lane& lane) { return lane.halt() && lane.halt()->code
 
 }  // namespace
 
-Worker::Worker(const WorkerConfig& config, bus::Consumer& consumer, LedgerStore& store,
-               std::function<void()> on_outcome, const ProcessContext& context)
+Worker::Worker(const WorkerConfig& config, bus::Consumer& consumer, LedgerStore& store, OnOutcome on_outcome,
+               const ProcessContext& context)
     : config_(config),
       consumer_(consumer),
       store_(store),

@@ -217,7 +217,7 @@ protected:
     bool says(const std::string& line) const { return metrics.to_text().find(line) != std::string::npos; }
 
     ProcessContext context{clock, random, ids, metrics};
-    Worker worker{WorkerConfig{}, consumer, store, [this] { ++outcomes; }, context};
+    Worker worker{WorkerConfig{}, consumer, store, [this](WallTime) { ++outcomes; }, context};
 };
 
 using Seqs = std::vector<std::int64_t>;
@@ -420,7 +420,7 @@ TEST_F(WorkerTest, ParksTheGuiltyEventAlone) {
         store.state.last_seq = 7;
         store.guilty = {guilty};
         ScriptedConsumer events;
-        Worker fresh{WorkerConfig{}, events, store, [] {}, context};
+        Worker fresh{WorkerConfig{}, events, store, [](WallTime) {}, context};
         events.deliver({1, 2, 3, 4, 5, 6, 7});
         for (int i = 0; i < 50; ++i) ASSERT_TRUE(fresh.step());
         ASSERT_EQ(store.parked.size(), 1u);
@@ -712,7 +712,7 @@ TEST_F(WorkerTest, AFatalFailureEndsTheRole) {
         Result<bool> halt(int, const LaneHalt&) override { return broken(); }
         Result<bool> clear_halt(int) override { return broken(); }
     } broken;
-    Worker doomed{WorkerConfig{}, consumer, broken, [] {}, context};
+    Worker doomed{WorkerConfig{}, consumer, broken, [](WallTime) {}, context};
     const auto step = doomed.step();
     ASSERT_FALSE(step);
     EXPECT_EQ(step.error().code, "42P01");

@@ -51,7 +51,7 @@ struct Simulation::WorkerProcess {
         : store(world.database_.make_ledger_store(), world.faults_),
           consumer(world.bus_.make_consumer(), world.faults_),
           worker(
-              {.messages_max = kPollMessagesMax, .poll_wait = milliseconds(0)}, consumer, store, [] {},
+              {.messages_max = kPollMessagesMax, .poll_wait = milliseconds(0)}, consumer, store, [](WallTime) {},
               world.context_) {}
 
     FaultyLedgerStore store;

@@ -286,10 +286,16 @@ TEST_F(StoredKeysOfAListener, ARequestBeyondItsRateIsToldWhenToComeAgain) {
     EXPECT_EQ(last->header("ratelimit-policy"), R"("requests";q=3;w=1)");
 }
 
+TenantLimits limited(std::optional<std::int64_t> TenantLimits::* what, std::int64_t most) {
+    TenantLimits limits;
+    limits.*what = most;
+    return limits;
+}
+
 // All keys of a tenant share what it may do; the limit of a key stays beside it.
 TEST_F(StoredKeysOfAListener, ATenantBeyondItsRateIsToldSo) {
     start_with({});
-    const KnownTenant tenants[] = {{"default", default_tenant, {.requests_per_second = 3}}};
+    const KnownTenant tenants[] = {{"default", default_tenant, limited(&TenantLimits::requests_per_second, 3)}};
     listener->keys().know(tenants);
     std::optional<RawResponse> last;
     RawConnection connection = connect();
@@ -308,7 +314,7 @@ TEST_F(StoredKeysOfAListener, ATenantBeyondItsRateIsToldSo) {
 
 TEST_F(StoredKeysOfAListener, ATenantsBodiesAreCountedInKib) {
     start_with({});
-    const KnownTenant tenants[] = {{"default", default_tenant, {.request_kib_per_second = 1}}};
+    const KnownTenant tenants[] = {{"default", default_tenant, limited(&TenantLimits::request_kib_per_second, 1)}};
     listener->keys().know(tenants);
     for (const bool chunked : {false, true}) {
         std::optional<RawResponse> last;
@@ -328,16 +334,16 @@ TEST_F(StoredKeys, LimitsOfATenantStayUntilTheyChange) {
         return keys.use_of(1);
     };
     EXPECT_FALSE(know({}));
-    const auto use = know({.requests_per_second = 10});
+    const auto use = know(limited(&TenantLimits::requests_per_second, 10));
     ASSERT_TRUE(use);
     EXPECT_FALSE(keys.use_of(2));
-    EXPECT_EQ(know({.requests_per_second = 10}), use) << "what was used is not forgotten";
-    EXPECT_NE(know({.requests_per_second = 20}), use);
+    EXPECT_EQ(know(limited(&TenantLimits::requests_per_second, 10)), use) << "what was used is not forgotten";
+    EXPECT_NE(know(limited(&TenantLimits::requests_per_second, 20)), use);
     EXPECT_FALSE(know({}));
 }
 
 TEST(WaitSeats, AreAsManyAsTheTenantMayHave) {
-    const auto use = std::make_shared<TenantUse>(TenantLimits{.waiters_max = 2});
+    const auto use = std::make_shared<TenantUse>(limited(&TenantLimits::waiters_max, 2));
     auto first = WaitSeat::take(use);
     std::optional<WaitSeat> second = WaitSeat::take(use);
     EXPECT_TRUE(first && second);

@@ -719,8 +719,21 @@ type AuditEntry struct {
 
 // Tenant: Whose accounts are, and with them all that belongs to these.
 type Tenant struct {
-	Name      TenantName `json:"name"`
-	CreatedAt string     `json:"created_at"`
+	Name                  TenantName `json:"name"`
+	CreatedAt             string     `json:"created_at"`
+	RequestsPerSecond     *int64     `json:"requests_per_second"`
+	TransactionsPerSecond *int64     `json:"transactions_per_second"`
+	RequestKibPerSecond   *int64     `json:"request_kib_per_second"`
+	WaitersMax            *int64     `json:"waiters_max"`
+	Shared                bool       `json:"shared"`
+}
+
+type TenantLimits struct {
+	RequestsPerSecond     *int64 `json:"requests_per_second,omitempty"`
+	TransactionsPerSecond *int64 `json:"transactions_per_second,omitempty"`
+	RequestKibPerSecond   *int64 `json:"request_kib_per_second,omitempty"`
+	WaitersMax            *int64 `json:"waiters_max,omitempty"`
+	Shared                *bool  `json:"shared,omitempty"`
 }
 
 type TenantPage struct {
@@ -780,6 +793,7 @@ type Problem struct {
 	Errors             []ProblemErrors `json:"errors,omitempty"`
 	AccountID          *string         `json:"account_id,omitempty"`
 	Transaction        *Transaction    `json:"transaction,omitempty"`
+	Limit              *string         `json:"limit,omitempty"`
 	State              *string         `json:"state,omitempty"`
 	Missing            []string        `json:"missing,omitempty"`
 	Degraded           []string        `json:"degraded,omitempty"`

@@ -719,6 +719,19 @@ export interface AuditEntry {
 export interface Tenant {
   name: TenantName;
   created_at: string;
+  requests_per_second: number | null;
+  transactions_per_second: number | null;
+  request_kib_per_second: number | null;
+  waiters_max: number | null;
+  shared: boolean;
+}
+
+export interface TenantLimits {
+  requests_per_second?: number | null;
+  transactions_per_second?: number | null;
+  request_kib_per_second?: number | null;
+  waiters_max?: number | null;
+  shared?: boolean | null;
 }
 
 export interface TenantPage {
@@ -778,6 +791,7 @@ export interface Problem {
   errors?: Array<ProblemErrors>;
   account_id?: string;
   transaction?: Transaction;
+  limit?: string;
   state?: string;
   missing?: Array<string>;
   degraded?: Array<string>;

@@ -30,8 +30,8 @@ BEGIN
     -- writes the audit.
     GRANT SELECT ON accepted, account_changes, account_keys, account_settings, accounts, api_key_secrets, api_keys,
                     apply_attempts, approvals, audit, audit_chains, dead_letter_decisions, dead_letters, decisions, holds,
-                    lane_apply, lane_places, limit_leases, places, tenant_limits, tenants, transaction_states, webhook_deliveries, webhook_records,
-                    webhook_secrets, webhooks
+                    lane_apply, lane_places, limit_leases, places, tenant_limits, tenants, transaction_states,
+                    webhook_deliveries, webhook_records, webhook_secrets, webhooks
        TO ledgerline_api;
     GRANT INSERT ON accepted, account_changes, account_keys, account_settings, api_key_secrets, api_keys, approvals,
                     audit, dead_letter_decisions, limit_leases, places, tenant_limits, tenants, webhook_deliveries,

@@ -1,9 +1,11 @@
-// The pages, and what the session may see and do: by the scopes of its key. The server refuses everything else anyway.
-import {session} from "./api";
+// The pages, and what the session may see and do: by the scopes of its key, and by the tenant that is looked at. The
+// server refuses everything else anyway.
+import {session, tenant} from "./api";
 import {useStore} from "./store";
 
 export type Scope = "accounts:read" | "accounts:write" | "transactions:read" | "transactions:write" | "holds:write"
-    | "dead-letters:read" | "dead-letters:decide" | "lanes:read" | "webhooks:read" | "webhooks:write" | "admin";
+    | "dead-letters:read" | "dead-letters:decide" | "lanes:read" | "webhooks:read" | "webhooks:write" | "tenants:admin"
+    | "admin";
 
 const CHANGING: Scope[] = ["accounts:write", "transactions:write", "holds:write", "dead-letters:decide", "webhooks:write",
     "admin"];
@@ -34,7 +36,8 @@ export function scopeOf(path: string): Scope | undefined {
 
 export function useMay(): (scope?: Scope) => boolean {
     const scopes = useStore(session)?.scopes ?? [];
-    return (scope) => scope === undefined || scopes.includes(scope);
+    const acts = useStore(tenant) !== "";  // only an operator can, who is admin there
+    return (scope) => scope === undefined || scopes.includes(scope) || (acts && scope === "admin");
 }
 
 export function useMayChangeAnything(): boolean {

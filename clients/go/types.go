@@ -735,6 +735,30 @@ type ProblemType struct {
 	Retry   bool        `json:"retry"`
 }
 
+type Approval struct {
+	ID                string         `json:"id"`
+	Action            string         `json:"action"`
+	Subject           string         `json:"subject"`
+	Request           map[string]any `json:"request"`
+	State             string         `json:"state"`
+	RequestedBy       string         `json:"requested_by"`
+	RequestedOperator *string        `json:"requested_operator"`
+	CreatedAt         string         `json:"created_at"`
+	ExpiresAt         string         `json:"expires_at"`
+	DecidedBy         *string        `json:"decided_by"`
+	DecidedOperator   *string        `json:"decided_operator"`
+	DecidedAt         *string        `json:"decided_at"`
+	Reason            *string        `json:"reason"`
+	ExecutedAt        *string        `json:"executed_at"`
+}
+
+type ApprovalPage struct {
+	Approvals  []Approval `json:"approvals"`
+	Limit      int64      `json:"limit"`
+	NextCursor *string    `json:"next_cursor"`
+	HasMore    bool       `json:"has_more"`
+}
+
 // Problem: RFC 9457.
 type Problem struct {
 	Type               string          `json:"type"`

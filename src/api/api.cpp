@@ -75,9 +75,10 @@ struct Api::Parts {
           watcher(outcome_store, config.watcher, context.clock, context.metrics),
           feed_store(connection_config(config, "feed"), context.metrics, "feed"),
           tail(feed_store, {}, context.clock, context.metrics),
-          accounts(database, reports, context.ids),
+          approvals(config.approvals, database, context),
+          accounts(database, reports, approvals, context.ids),
           transactions(intake, database, watcher, context),
-          dead_letters(database, publisher_wakeup, watcher.wakeup(), context),
+          dead_letters(database, approvals, publisher_wakeup, watcher.wakeup(), context),
           events(database, tail, context),
           operations(database),
           keeper(keeper_connection_config(config), api_keys, context),
@@ -106,6 +107,7 @@ struct Api::Parts {
     OutcomeWatcher watcher;
     feed::PgFeedStore feed_store;
     feed::FeedTail tail;
+    Approvals approvals;
     AccountEndpoints accounts;
     TransactionEndpoints transactions;
     DeadLetterEndpoints dead_letters;
@@ -132,6 +134,7 @@ void Api::add_routes(http::Router& router) {
     parts_->operations.add_routes(router);
     parts_->keys.add_routes(router);
     parts_->tenants.add_routes(router);
+    parts_->approvals.add_routes(router);
     parts_->webhooks.add_routes(router);
     parts_->health.add_routes(router);
 }

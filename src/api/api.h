@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "api/approvals.h"
 #include "api/database.h"
 #include "api/outcome_watcher.h"
 #include "base/wakeup.h"
@@ -26,6 +27,7 @@ struct ApiConfig {
     std::string version;
     intake::IntakeConfig intake;
     WatcherConfig watcher;
+    ApprovalPolicy approvals;
     unsigned database_threads = 4;
     // For one statement and for one lock wait. Below intake.request_timeout, so that a frozen server is noticed in time
     // for another try.

@@ -198,6 +198,7 @@ void append_json(const LaneRecord& record, std::string& out) {
 }
 
 void append_json(const KeyRecord& record, std::string& out) { append_columns(record, out); }
+void append_json(const ApprovalRecord& record, std::string& out) { append_columns(record, out); }
 
 void append_json(const WebhookRecord& record, std::string& out) { append_columns(record, out); }
 

@@ -26,6 +26,10 @@ void IntakeProbe::queued(IntakeQueue::Size waiting) {
     metrics_.intake_queue_bytes.Set(static_cast<double>(waiting.bytes));
 }
 
+void IntakeProbe::paced(milliseconds pause) {
+    metrics_.intake_paced_seconds_total.Increment(std::chrono::duration<double>(pause).count());
+}
+
 Span IntakeProbe::begin_batch(std::span<const IntakeItem> items, SteadyTime::duration waited) {
     metrics_.intake_batch_size.Observe(static_cast<double>(items.size()));
     metrics_.intake_wait_seconds.Observe(seconds(waited));

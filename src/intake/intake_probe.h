@@ -27,6 +27,9 @@ public:
     // What waits now.
     void queued(IntakeQueue::Size waiting);
 
+    // Intake waits for the worker.
+    void paced(milliseconds pause);
+
     // One batch: its span. waited: its oldest row, until now.
     Span begin_batch(std::span<const IntakeItem> items, SteadyTime::duration waited);
     // One try to commit it.

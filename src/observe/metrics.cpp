@@ -54,6 +54,9 @@ Metrics::Metrics(std::string_view version)
       intake_queue_rows(gauges(registry_, "intake_queue_rows", "Rows waiting for an intake transaction").Add({})),
       intake_queue_bytes(
           gauges(registry_, "intake_queue_bytes", "Memory of rows waiting for an intake transaction").Add({})),
+      intake_paced_seconds_total(
+          counters(registry_, "intake_paced_seconds_total", "Time that intake waited for the worker to catch up")
+              .Add({})),
       intake_rows_total(counters(registry_, "intake_rows_total", "Rows answered by intake, by result")),
       database_pool_wait_seconds(
           histograms(registry_, "database_pool_wait_seconds", "Wait for a database connection of the pool")),

@@ -740,6 +740,30 @@ class ProblemType(TypedDict):
     retry: bool
 
 
+class Approval(TypedDict):
+    id: str
+    action: Literal['discard_dead_letter', 'suspend_account', 'close_account']
+    subject: str
+    request: dict[str, Any] | None
+    state: Literal['PENDING', 'APPROVED', 'REJECTED', 'EXPIRED']
+    requested_by: str
+    requested_operator: str | None
+    created_at: str
+    expires_at: str
+    decided_by: str | None
+    decided_operator: str | None
+    decided_at: str | None
+    reason: str | None
+    executed_at: str | None
+
+
+class ApprovalPage(TypedDict):
+    approvals: list[Approval]
+    limit: int
+    next_cursor: str | None
+    has_more: bool
+
+
 # RFC 9457.
 class Problem(TypedDict):
     type: str

@@ -733,6 +733,30 @@ export interface ProblemType {
   retry: boolean;
 }
 
+export interface Approval {
+  id: string;
+  action: "discard_dead_letter" | "suspend_account" | "close_account";
+  subject: string;
+  request: Record<string, unknown> | null;
+  state: "PENDING" | "APPROVED" | "REJECTED" | "EXPIRED";
+  requested_by: string;
+  requested_operator: string | null;
+  created_at: string;
+  expires_at: string;
+  decided_by: string | null;
+  decided_operator: string | null;
+  decided_at: string | null;
+  reason: string | null;
+  executed_at: string | null;
+}
+
+export interface ApprovalPage {
+  approvals: Array<Approval>;
+  limit: number;
+  next_cursor: string | null;
+  has_more: boolean;
+}
+
 // RFC 9457.
 export interface Problem {
   type: string;

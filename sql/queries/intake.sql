@@ -23,12 +23,12 @@ SELECT lane FROM lane_intake WHERE lane = ANY ($1::integer[]) ORDER BY lane FOR 
 --   further_currencies text[], further_keys text[], keys_looked_up bool,
 --   parents text?[], terms jsonb?[], previous text?[], occurred text?[],
 --   tenants int4[], further_tenants int8?[]
--- row: lane int4, last_seq int8, accepted_at timestamptz
+-- row: lane int4, last_seq int8, accepted_at timestamptz, lowest_tenant int4?, highest_tenant int4?
 -- Numbers and stores the items with all their places, all of them or none. lanes: ascending, locked by an earlier
 -- statement, so that this one's snapshot holds every place given before. nths: 1, 2, ... among the batch's places of that
 -- lane. further: the places after an item's first; their items are positions in ids, from 1. tenants: whose the
 -- first accounts must be, further_tenants: the same of the others; NULL: anybody's. The rows say what the
--- last seqs were. LL001 when an account does not exist, is not ACTIVE or has another currency, or, unless the keys
+-- last seqs were, and whose the further accounts are, of all items together. LL001 when an account does not exist, is not ACTIVE or has another currency, or, unless the keys
 -- were looked up, when a further account has a transfer under the item's key: it may be this one with its legs in another
 -- order.
 WITH last AS MATERIALIZED (
@@ -69,16 +69,18 @@ WITH last AS MATERIALIZED (
     FROM by_lane b CROSS JOIN further f
          JOIN account_settings a ON a.id = f.account_id AND a.tenant = coalesce(f.tenant, a.tenant)
                                     AND a.currency = f.currency AND a.status = 'ACTIVE'
-    RETURNING lane
+    RETURNING tenant
 )
-SELECT last.lane, last.seq AS last_seq, last.now AS accepted_at
+SELECT last.lane, last.seq AS last_seq, last.now AS accepted_at, d.lowest_tenant, d.highest_tenant
 FROM last CROSS JOIN (
-    SELECT demand((SELECT count(*) FROM stored) = cardinality($2::uuid[])
-                  AND (SELECT count(*) FROM placed) = cardinality($19::uuid[])
+    SELECT p.lowest_tenant, p.highest_tenant,
+           demand((SELECT count(*) FROM stored) = cardinality($2::uuid[])
+                  AND p.count = cardinality($19::uuid[])
                   AND ($25::boolean OR NOT EXISTS (
                       SELECT FROM further f JOIN accepted t ON t.account_id = f.account_id
                                       AND t.idempotency_key = f.idempotency_key AND t.legs IS NOT NULL)),
-                  'an account does not take this transaction') AS complete) d
+                  'an account does not take this transaction') AS complete
+    FROM (SELECT count(*), min(tenant) AS lowest_tenant, max(tenant) AS highest_tenant FROM placed) p) d
 WHERE d.complete
 
 -- name: read_accounts

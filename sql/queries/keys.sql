@@ -22,12 +22,12 @@ ORDER BY t.id
 -- name: in_force
 -- row: id uuid, name text, scopes jsonb, networks jsonb, amount_cents_max int8?, may_overdraw bool,
 --   may_credit_external bool, requests_per_second int4?, transactions_per_second int4?, ends_at timestamptz?,
---   tenant int4, number int4, salt bytea, hash bytea
+--   tenant int4, tenant_name text, number int4, salt bytea, hash bytea
 -- Each secret that is taken now, newest first within its key. ends_at: of the secret or of its key, whichever ends first.
 SELECT k.id, k.name, to_jsonb(k.scopes) AS scopes, to_jsonb(k.networks) AS networks, k.amount_cents_max, k.may_overdraw,
        k.may_credit_external, k.requests_per_second, k.transactions_per_second, least(k.expires_at, s.ends_at) AS ends_at,
-       k.tenant, s.number, s.salt, s.hash
-FROM api_keys k JOIN api_key_secrets s ON s.key_id = k.id
+       k.tenant, t.name AS tenant_name, s.number, s.salt, s.hash
+FROM api_keys k JOIN tenants t ON t.id = k.tenant JOIN api_key_secrets s ON s.key_id = k.id
 WHERE k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > now()) AND (s.ends_at IS NULL OR s.ends_at > now())
 ORDER BY k.id, s.number DESC
 

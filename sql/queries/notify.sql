@@ -40,9 +40,9 @@ WHERE webhook_id IN (SELECT webhook_id FROM free)
 
 -- name: owned
 -- args: owner text
--- row: id uuid, epoch int8, url text, events jsonb, account_ids jsonb, secret bytea
+-- row: id uuid, epoch int8, url text, events jsonb, account_ids jsonb, secret bytea, tenant int4
 -- The endpoints that this notifier sends to: a row for each secret that signs, the newest first within an endpoint.
-SELECT w.id, p.epoch, w.url, to_jsonb(w.events) AS events, to_jsonb(w.account_ids) AS account_ids, s.secret
+SELECT w.id, p.epoch, w.url, to_jsonb(w.events) AS events, to_jsonb(w.account_ids) AS account_ids, s.secret, w.tenant
 FROM webhook_progress p JOIN webhooks w ON w.id = p.webhook_id
      JOIN webhook_secrets s ON s.webhook_id = w.id AND (s.ends_at IS NULL OR s.ends_at > now())
 WHERE p.owner = $1 AND w.status = 'ENABLED'
@@ -104,23 +104,24 @@ SET status = excluded.status, attempts = excluded.attempts, tries = excluded.tri
 -- args: owner text, webhook_id uuid, epoch int8, reason text, audit_id uuid, event_id text, ids uuid[],
 --   body text
 -- row: number int8
--- Ends an endpoint's deliveries until somebody enables it again, and tells the other endpoints: by deliveries with these
--- ids.
+-- Ends an endpoint's deliveries until somebody enables it again, and tells the tenant's other endpoints: by deliveries
+-- with these ids.
 WITH disabled AS (
     UPDATE webhooks w SET status = 'DISABLED', reason = $4::text, changed_at = now()
     FROM webhook_progress p
     WHERE w.id = $2::uuid AND w.status = 'ENABLED' AND p.webhook_id = w.id AND p.owner = $1 AND p.epoch = $3::bigint
-    RETURNING w.id, w.url
+    RETURNING w.id, w.url, w.tenant
 ), told AS (
     INSERT INTO webhook_deliveries (id, webhook_id, event_id, event_type, body, tries_max, status, attempts, tries,
                                     created_at)
     SELECT ($7::uuid[])[o.nth], o.id, $6::text, 'webhook.disabled', $8::text, 10, 'PENDING', 0, '[]', now()
-    FROM (SELECT id, row_number() OVER (ORDER BY id) AS nth FROM webhooks
-          WHERE id <> $2::uuid AND status = 'ENABLED' AND (events = '{}' OR 'webhook.disabled' = ANY (events))) o
-    WHERE EXISTS (SELECT FROM disabled) AND o.nth <= cardinality($7::uuid[])
+    FROM (SELECT w.id, row_number() OVER (ORDER BY w.id) AS nth FROM webhooks w JOIN disabled d ON d.tenant = w.tenant
+          WHERE w.id <> d.id AND w.status = 'ENABLED'
+            AND (w.events = '{}' OR 'webhook.disabled' = ANY (w.events))) o
+    WHERE o.nth <= cardinality($7::uuid[])
 )
 SELECT append_audit(ROW(0, 0, $5::uuid, NULL, 'webhook_disabled', d.id::text, NULL, 'notifier', '', '', $4::text, NULL,
-                        jsonb_build_object('url', d.url, 'status', 'DISABLED', 'reason', $4::text), '', 0)::audit) AS number
+                        jsonb_build_object('url', d.url, 'status', 'DISABLED', 'reason', $4::text), '', d.tenant)::audit) AS number
 FROM disabled d
 
 -- name: prune

@@ -68,28 +68,28 @@ DELETE FROM publishers WHERE owner = $1
 -- row: event_id uuid, lane int4, seq int8, schema_version int4, created_at timestamptz, traceparent text?, id uuid,
 --   account_id uuid, net_cents int8, places int4, is_first bool, amount_cents int8, currency text, type text,
 --   idempotency_key text, legs text?, reference text?, metadata text?, parent_id uuid?, previous_id uuid?,
---   dated timestamptz?
+--   dated timestamptz?, tenant_name text?
 -- What follows each lane's cursor, limited by number and by bytes of metadata and legs; at least one event per lane. No
 -- upper bound on seq: an event behind a hole must be visible to be reported. Reference and metadata go with the first place
--- only.
+-- only. tenant_name: of the place's account; NULL for the default one.
 SELECT event_id, lane, seq, schema_version::integer, created_at, traceparent, id, account_id, net_cents,
        places::integer, is_first, amount_cents, currency, type, idempotency_key, legs, reference, metadata, parent_id,
-       previous_id, dated
+       previous_id, dated, (SELECT name FROM tenants WHERE id = nullif(tenant, 0)) AS tenant_name
 FROM (SELECT sized.*, sum(coalesce(octet_length(metadata), 0) + coalesce(octet_length(legs), 0)) OVER earlier
                           AS bytes_before
       FROM (SELECT e.event_id, e.lane, e.seq, t.schema_version, e.created_at,
                    coalesce(e.traceparent, t.traceparent) AS traceparent, t.id, e.account_id, e.net_cents, e.places,
-                   e.account_id = t.account_id AS is_first, t.amount_cents, t.currency, t.type, t.idempotency_key,
+                   e.tenant, e.account_id = t.account_id AS is_first, t.amount_cents, t.currency, t.type, t.idempotency_key,
                    t.parent_id, t.previous_id, t.occurred_at AS dated, t.legs::text, CASE WHEN e.account_id = t.account_id THEN t.reference END AS reference,
                    CASE WHEN e.account_id = t.account_id THEN t.metadata::text END AS metadata
             FROM unnest($1::integer[], $2::bigint[]) AS cursor(lane, published_seq)
             CROSS JOIN LATERAL (
                 (SELECT a.event_id, a.lane, a.seq, a.account_id, a.net_cents, a.places, a.created_at, a.traceparent,
-                        a.id AS transaction_id
+                        a.id AS transaction_id, a.tenant
                  FROM accepted a WHERE a.lane = cursor.lane AND a.seq > cursor.published_seq ORDER BY a.seq LIMIT $3)
                 UNION ALL
                 (SELECT p.event_id, p.lane, p.seq, p.account_id, p.net_cents, p.places, p.created_at, p.traceparent,
-                        p.transaction_id
+                        p.transaction_id, p.tenant
                  FROM places p WHERE p.lane = cursor.lane AND p.seq > cursor.published_seq ORDER BY p.seq LIMIT $3)
                 ORDER BY seq LIMIT $3) AS e
             JOIN accepted t ON t.id = e.transaction_id) sized

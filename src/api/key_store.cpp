@@ -59,6 +59,7 @@ std::vector<std::string> texts_of(const std::string& json) {
 http::ApiKey key_of(const sql::KeysInForce::Row& row) {
     http::ApiKey key{.id = row.id.to_string(), .name = row.name, .scopes = {}};
     key.tenant = row.tenant;
+    key.tenant_name = row.tenant_name;
     for (const std::string& name : texts_of(row.scopes))
         if (const auto scope = http::parse_scope(name)) key.scopes.add(*scope);
     for (const std::string& text : texts_of(row.networks))

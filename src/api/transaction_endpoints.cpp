@@ -135,6 +135,7 @@ boost::asio::awaitable<intake::IntakeAnswers> TransactionEndpoints::take_in(cons
         (*each)->item.event_id = ids_.next();
         (*each)->item.traceparent = traceparent;
         (*each)->item.tenant = request.tenant;
+        if (request.tenant != default_tenant) (*each)->item.tenant_name = request.tenant_name();
         (*each)->item.pays_other_tenants = request.may_cross_tenants();
         well_formed.push_back(std::move((*each)->item));
     }

@@ -42,6 +42,9 @@ http::Problem problem_of_obstacle(std::string_view obstacle) {
     if (obstacle == "too_many_webhooks")
         return problem(ProblemCode::too_many_webhooks,
                        fmt::format("There are {} webhooks: delete one first.", webhooks_max));
+    if (obstacle == "too_many_webhooks_of_all")
+        return problem(ProblemCode::too_many_webhooks,
+                       fmt::format("The installation has {} webhooks, and takes no more.", webhooks_of_all_max));
     if (obstacle == "rotation_under_way")
         return problem(ProblemCode::rotation_under_way,
                        "The secret is rotating, and two of them sign: wait until previous_secret_ends_at.");
@@ -137,8 +140,9 @@ WebhookEndpoints::Answer WebhookEndpoints::get(http::Request& request) {
     if (auto wrong = check_parameters(request, {})) co_return http::to_response(*wrong);
     const auto id = path_id(request);
     if (!id) co_return http::to_response(id.error());
-    const auto found = co_await database_.run(
-        request.trace, [&](db::Connection& connection) { return connection.query(sql::WebhooksById{*id}); });
+    const auto found = co_await database_.run(request.trace, [&](db::Connection& connection) {
+        return connection.query(sql::WebhooksById{*id, request.tenant});
+    });
     if (!found) co_return http::to_response(problem_of(found.error()));
     if (found->empty()) co_return webhook_not_found();
     co_return webhook_response(200, found->front(), nullptr);
@@ -148,7 +152,7 @@ WebhookEndpoints::Answer WebhookEndpoints::list(http::Request& request) {
     const ListQuery query(request, "webhooks", {});
     if (auto wrong = query.problem()) co_return http::to_response(*wrong);
     auto page = co_await database_.run(request.trace, [&](db::Connection& connection) -> Result<std::string> {
-        const sql::WebhooksPage webhooks{query.after_id().value_or(greatest_id()), query.limit() + 1};
+        const sql::WebhooksPage webhooks{query.after_id().value_or(greatest_id()), query.limit() + 1, query.tenant()};
         LEDGERLINE_TRY(const auto rows, connection.query(webhooks.statement, webhooks.params()));
         return page_text("webhooks", db::TypedRows<WebhookRecord>(rows), query,
                          [](const WebhookRecord& each) { return each.id; });
@@ -214,9 +218,10 @@ WebhookEndpoints::Answer WebhookEndpoints::deliveries(http::Request& request) {
         co_await database_.run(request.trace, [&](db::Connection& connection) -> Result<std::optional<std::string>> {
             const Uuid before = query.after_id().value_or(greatest_id());
             const std::int64_t rows = query.limit() + 1;
-            const db::Call call = status ? db::Call(sql::WebhooksDeliveriesInStatus{*id, before, rows, *status})
-                                         : db::Call(sql::WebhooksDeliveries{*id, before, rows});
-            LEDGERLINE_TRY(const auto results, connection.pipeline({sql::WebhooksById{*id}, call}));
+            const int tenant = request.tenant;
+            const db::Call call = status ? db::Call(sql::WebhooksDeliveriesInStatus{*id, before, rows, *status, tenant})
+                                         : db::Call(sql::WebhooksDeliveries{*id, before, rows, tenant});
+            LEDGERLINE_TRY(const auto results, connection.pipeline({sql::WebhooksById{*id, tenant}, call}));
             if (results[0].empty()) return std::nullopt;
             return page_text("deliveries", db::TypedRows<DeliveryRecord>(results[1]), query,
                              [](const DeliveryRecord& each) { return each.id; });
@@ -233,7 +238,7 @@ WebhookEndpoints::Answer WebhookEndpoints::delivery(http::Request& request) {
     const auto delivery_id = path_delivery(request);
     if (!delivery_id) co_return http::to_response(delivery_id.error());
     const auto found = co_await database_.run(request.trace, [&](db::Connection& connection) {
-        return connection.query(sql::WebhooksDelivery{*id, *delivery_id});
+        return connection.query(sql::WebhooksDelivery{*id, *delivery_id, request.tenant});
     });
     if (!found) co_return http::to_response(problem_of(found.error()));
     if (found->empty()) co_return delivery_not_found();

@@ -19,7 +19,8 @@ sql::WebhooksAuditChange audit_of(const Uuid& id, std::string_view action, const
                                    .operator_name = author.caller.operator_name,
                                    .peer = author.caller.peer,
                                    .request_id = author.caller.request_id,
-                                   .before = {}};
+                                   .before = {},
+                                   .tenant = author.caller.tenant};
     if (before) audit.before = *before;
     return audit;
 }
@@ -38,8 +39,9 @@ Result<std::optional<typename Read::Row>> commit_and_read(db::Connection& connec
 template <class Query>
 Result<ChangedWebhook> change(db::Connection& connection, const Uuid& id, const Query& query, std::string_view action,
                               const WebhookAuthor& author) {
+    const int tenant = author.caller.tenant;
     LEDGERLINE_TRY(const auto results,
-                   connection.pipeline({{db::begin, {}}, sql::WebhooksLock{}, sql::WebhooksFacts{id}, query}));
+                   connection.pipeline({{db::begin, {}}, sql::WebhooksLock{}, sql::WebhooksFacts{id, tenant}, query}));
     const auto before = db::row_of<sql::WebhooksFacts>(results[2]).facts;
     const auto rows = db::rows_of<Query>(results[3]);
     if (rows.empty() || rows.front().obstacle) {
@@ -48,7 +50,7 @@ Result<ChangedWebhook> change(db::Connection& connection, const Uuid& id, const 
     }
     const auto audit = audit_of(id, action, author, before);
     const db::Call first = rows.front().made ? db::Call(audit) : db::Call(sql::DbSessionDurableMark{});
-    LEDGERLINE_TRY(auto record, commit_and_read(connection, first, sql::WebhooksById{id}));
+    LEDGERLINE_TRY(auto record, commit_and_read(connection, first, sql::WebhooksById{id, tenant}));
     return ChangedWebhook{"", std::move(record)};
 }
 
@@ -98,7 +100,9 @@ Result<ChangedWebhook> create_webhook(db::Connection& connection, const Uuid& id
                                     .description = terms.description,
                                     .secret = {secret},
                                     .position = position,
-                                    .webhooks_max = webhooks_max};
+                                    .webhooks_max = webhooks_max,
+                                    .tenant = author.caller.tenant,
+                                    .webhooks_of_all_max = webhooks_of_all_max};
     return change(connection, id, query, "webhook_created", author);
 }
 
@@ -114,16 +118,18 @@ Result<ChangedWebhook> change_webhook(db::Connection& connection, const Uuid& id
                                     .sets_account_ids = terms.account_ids.has_value(),
                                     .description = terms.description,
                                     .sets_description = terms.sets_description,
-                                    .status = terms.status};
+                                    .status = terms.status,
+                                    .tenant = author.caller.tenant};
     return change(connection, id, query, "webhook_updated", author);
 }
 
 Result<ChangedWebhook> remove_webhook(db::Connection& connection, const Uuid& id, const WebhookAuthor& author) {
+    const int tenant = author.caller.tenant;
     LEDGERLINE_TRY(const auto results, connection.pipeline({{db::begin, {}},
                                                             sql::WebhooksLock{},
-                                                            sql::WebhooksById{id},
-                                                            sql::WebhooksFacts{id},
-                                                            sql::WebhooksRemove{id}}));
+                                                            sql::WebhooksById{id, tenant},
+                                                            sql::WebhooksFacts{id, tenant},
+                                                            sql::WebhooksRemove{id, tenant}}));
     auto removed = db::rows_of<sql::WebhooksById>(results[2]);
     if (removed.empty()) {
         connection.rollback();
@@ -136,23 +142,30 @@ Result<ChangedWebhook> remove_webhook(db::Connection& connection, const Uuid& id
 
 Result<ChangedWebhook> rotate_webhook(db::Connection& connection, const Uuid& id, const std::string& secret,
                                       std::chrono::seconds overlap, const WebhookAuthor& author) {
-    const sql::WebhooksRotate query{.id = id, .secret = {secret}, .overlap_s = overlap.count()};
+    const sql::WebhooksRotate query{
+        .id = id, .secret = {secret}, .overlap_s = overlap.count(), .tenant = author.caller.tenant};
     return change(connection, id, query, "webhook_rotated", author);
 }
 
 Result<ChangedDelivery> ping_webhook(db::Connection& connection, const Uuid& id, const Uuid& new_id, WallTime now,
                                      const WebhookAuthor& author) {
     const std::string body = ping_body(id, new_id, now);
-    const sql::WebhooksPing query{
-        .webhook_id = id, .new_id = new_id, .body = body, .requested_max = requested_deliveries_max};
-    return ask_for(connection, query, {.webhook_id = id, .id = new_id}, "webhook_pinged", author);
+    const sql::WebhooksPing query{.webhook_id = id,
+                                  .new_id = new_id,
+                                  .body = body,
+                                  .requested_max = requested_deliveries_max,
+                                  .tenant = author.caller.tenant};
+    return ask_for(connection, query, {id, new_id, author.caller.tenant}, "webhook_pinged", author);
 }
 
 Result<ChangedDelivery> send_delivery_again(db::Connection& connection, const Uuid& id, const Uuid& delivery_id,
                                             const Uuid& new_id, const WebhookAuthor& author) {
-    const sql::WebhooksSendAgain query{
-        .webhook_id = id, .id = delivery_id, .new_id = new_id, .requested_max = requested_deliveries_max};
-    return ask_for(connection, query, {.webhook_id = id, .id = new_id}, "webhook_resent", author);
+    const sql::WebhooksSendAgain query{.webhook_id = id,
+                                       .id = delivery_id,
+                                       .new_id = new_id,
+                                       .requested_max = requested_deliveries_max,
+                                       .tenant = author.caller.tenant};
+    return ask_for(connection, query, {id, new_id, author.caller.tenant}, "webhook_resent", author);
 }
 
 }  // namespace ledgerline::api

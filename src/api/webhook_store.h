@@ -1,7 +1,8 @@
 // Webhooks in the database: made, changed, removed, rotated, and their deliveries asked for. Each change of an endpoint
 // is in the audit, in the same transaction.
 //
-// All of it may run twice: what an earlier run did is found, not done again.
+// All of it is for the tenant of the caller: what is another's is not there. All of it may run twice: what an earlier
+// run did is found, not done again.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +19,8 @@
 
 namespace ledgerline::api {
 
-inline constexpr std::int64_t webhooks_max = 50;
+inline constexpr std::int64_t webhooks_max = 50;  // of a tenant
+inline constexpr std::int64_t webhooks_of_all_max = 500;
 inline constexpr std::int64_t requested_deliveries_max = 100;  // of one endpoint, that were not tried yet
 
 // Who changes an endpoint, for the audit.
@@ -39,7 +41,7 @@ using ChangedDelivery = Changed<DeliveryRecord>;
 // The bytes of a new secret.
 std::string new_webhook_secret(Random& random);
 
-// Obstacles: url_taken, too_many_webhooks. It is told of what is decided from now on.
+// Obstacles: url_taken, too_many_webhooks, too_many_webhooks_of_all. It is told of what is decided from now on.
 Result<ChangedWebhook> create_webhook(db::Connection& connection, const Uuid& id, const WebhookTerms& terms,
                                       const std::string& secret, const WebhookAuthor& author);
 // Obstacles: url_taken.

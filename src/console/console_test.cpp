@@ -102,6 +102,7 @@ TEST_F(Console, SaysWhatASessionMayDo) {
     EXPECT_EQ(body_of(call("GET", "/console/session")).find("scopes"), nullptr);
     const json::Value begun = body_of(call("POST", "/console/session", kKeyHeader));
     EXPECT_EQ(begun.find("scopes")->if_array()->size(), http::named_scopes.size());
+    EXPECT_EQ(*begun.find("tenant")->if_string(), "default");
 }
 
 TEST_F(Console, BehindHttpsTheCookieStaysThere) {

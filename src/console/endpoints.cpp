@@ -151,11 +151,13 @@ Response ConsoleEndpoints::describe(const std::optional<Session>& session) const
     json::Object body{{"version", version_}, {"needs_key", logins_.needs_key()}};
     if (session) {
         body.emplace_back("key_id", session->key_id);
+        body.emplace_back("tenant", session->tenant);
         body.emplace_back("expires_at", format_rfc3339(session->expires_at));
         body.emplace_back("may_change", session->may_change);
         body.emplace_back("token", session->token);
         body.emplace_back("scopes", array_of(session->scopes));
     } else if (!logins_.needs_key()) {
+        body.emplace_back("tenant", default_tenant_name);
         body.emplace_back("scopes", array_of(http::Scopes::all().names()));
     }
     Response response;

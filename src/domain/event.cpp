@@ -139,6 +139,7 @@ Message encode(const Event& event) {
                        {"lane", std::to_string(event.lane)},
                        {"seq", std::to_string(event.seq)}};
     if (!event.traceparent.empty()) message.headers.emplace_back("traceparent", event.traceparent);
+    if (event.tenant_name) message.headers.emplace_back("ce_tenant", *event.tenant_name);
     return message;
 }
 

@@ -50,12 +50,13 @@ struct Event {
     std::string currency;           // of the first leg
     TransactionType type = TransactionType::credit;
     std::string idempotency_key;
-    std::optional<std::string> legs{};       // of a transfer, capture or reversal: JSON text of an array
-    std::optional<std::string> reference{};  // the caller's own name for the transaction; at the first place only
-    std::optional<std::string> metadata{};   // JSON text of an object; at the first place only
-    std::optional<Uuid> parent_id{};         // of a capture or release: the hold; of a reversal: what it reverses
-    std::optional<Uuid> previous_id{};       // the transaction that it follows: it fails unless that was processed
-    std::optional<WallTime> dated{};         // the caller's own time of it; says nothing about the order
+    std::optional<std::string> legs{};         // of a transfer, capture or reversal: JSON text of an array
+    std::optional<std::string> reference{};    // the caller's own name for the transaction; at the first place only
+    std::optional<std::string> metadata{};     // JSON text of an object; at the first place only
+    std::optional<Uuid> parent_id{};           // of a capture or release: the hold; of a reversal: what it reverses
+    std::optional<Uuid> previous_id{};         // the transaction that it follows: it fails unless that was processed
+    std::optional<WallTime> dated{};           // the caller's own time of it; says nothing about the order
+    std::optional<std::string> tenant_name{};  // whose the place's account is; nothing for the default tenant
 
     bool operator==(const Event&) const = default;
 };

@@ -47,6 +47,23 @@ TEST(Event, EncodesTheDocumentedShape) {
     EXPECT_EQ(*message.header("seq"), "17");
 }
 
+// Messages from before tenants, and those of the default one, do not say whose the account is: nobody needs it to read
+// them.
+TEST(Event, NamesTheTenantInAHeaderThatMayBeMissing) {
+    EXPECT_EQ(encode(sample()).header("ce_tenant"), nullptr);
+    Event event = sample();
+    event.tenant_name = "acme";
+    Message message = encode(event);
+    ASSERT_NE(message.header("ce_tenant"), nullptr);
+    EXPECT_EQ(*message.header("ce_tenant"), "acme");
+    EXPECT_EQ(message.value, encode(sample()).value);
+    std::erase_if(message.headers, [](const Header& each) { return each.first == "ce_tenant"; });
+    const auto old = decode(message);
+    ASSERT_TRUE(old);
+    EXPECT_EQ(old->event_id, event.event_id);
+    EXPECT_EQ(old->seq, event.seq);
+}
+
 // The most that intake accepts: a key of 255 code points, metadata up to json::JsonbLimits, a traceparent of its own.
 TEST(Event, OfTheLargestRequestHasRoomTwiceOver) {
     Event event = sample();

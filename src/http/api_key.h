@@ -52,6 +52,7 @@ struct ApiKey {
     Scopes scopes;
     KeyLimits limits = {};
     int tenant = default_tenant;
+    std::string tenant_name{default_tenant_name};
     std::vector<Network> networks = {};          // empty: from everywhere
     std::vector<KeySecret> secrets = {};         // newest first
     std::shared_ptr<KeyUse> use = {};            // never null once it is in the table

@@ -19,6 +19,11 @@ void Request::drop_body() {
 
 std::string_view Request::key_id() const { return key ? std::string_view(key->id) : std::string_view(); }
 
+std::string_view Request::tenant_name() const {
+    if (const std::string* named = header("x-tenant")) return *named;
+    return key ? std::string_view(key->tenant_name) : default_tenant_name;
+}
+
 bool Request::is_of_operator() const { return !key || key->is_operator(); }
 
 bool Request::may_cross_tenants() const { return !key || key->may(Scope::cross_tenant, tenant); }

@@ -46,6 +46,8 @@ struct Request {
     const std::string* header(std::string_view name) const;
     // Of its key; "" if none was needed.
     std::string_view key_id() const;
+    // Of whom it is for; admission has checked it.
+    std::string_view tenant_name() const;
     // Whether its caller may do what is for operators of all tenants, and pay accounts of other tenants.
     bool is_of_operator() const;
     bool may_cross_tenants() const;

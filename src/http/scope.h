@@ -51,10 +51,7 @@ std::optional<Scope> parse_scope(std::string_view name);
 // "" for those that no key has.
 std::string_view name_of(Scope scope);
 // Whether it shows or changes what all tenants share: only keys of the default tenant can use it.
-constexpr bool is_of_installation(Scope scope) {
-    return scope == Scope::lanes_read || scope == Scope::webhooks_read || scope == Scope::webhooks_write ||
-           scope == Scope::tenants_admin;
-}
+constexpr bool is_of_installation(Scope scope) { return scope == Scope::lanes_read || scope == Scope::tenants_admin; }
 
 class Scopes {
 public:

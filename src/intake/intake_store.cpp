@@ -68,7 +68,7 @@ std::optional<IntakeResult::Status> refusal_of_status(std::string_view account_s
 
 std::vector<Event> events_of(const IntakeItem& item, const IntakeResult& result) {
     const std::vector<Effect> effects = effects_of(item);
-    if (result.further.size() + 1 != effects.size()) return {};
+    if (result.further.size() + 1 != effects.size() || !result.is_of_one_tenant) return {};
     std::vector<Event> events;
     for (const Effect& effect : effects) {
         const bool is_first = events.empty();
@@ -93,7 +93,8 @@ std::vector<Event> events_of(const IntakeItem& item, const IntakeResult& result)
                           .metadata = is_first ? item.metadata : std::nullopt,
                           .parent_id = item.parent_id,
                           .previous_id = result.previous_id,
-                          .dated = item.dated});
+                          .dated = item.dated,
+                          .tenant_name = item.tenant_name});
     }
     return events;
 }

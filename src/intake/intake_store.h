@@ -50,14 +50,15 @@ struct IntakeItem {
     // Of a follower: an account of the item before it, with its currency. It gets a place there if it has none among
     // that item's accounts, so that it is decided after that item, and it fails unless that is processed.
     std::optional<Effect> follows{};
-    int tenant = default_tenant;      // whose account_id must be
+    int tenant = default_tenant;               // whose account_id must be
+    std::optional<std::string> tenant_name{};  // of that one; nothing for the default one
     bool pays_other_tenants = false;  // whether the other accounts may be those of other tenants, unless they pay
 
     // Size in memory.
     std::size_t bytes() const {
         return sizeof(IntakeItem) + currency.size() + idempotency_key.size() + traceparent.size() +
                (metadata ? metadata->size() : 0) + (reference ? reference->size() : 0) + (terms ? terms->size() : 0) +
-               legs.size() * sizeof(Leg);
+               (tenant_name ? tenant_name->size() : 0) + legs.size() * sizeof(Leg);
     }
 };
 
@@ -98,9 +99,11 @@ struct IntakeResult {
     std::vector<Place> further{};       // created by this call: the other places, in the order of effects_of()
     std::optional<Uuid> previous_id{};  // created: the transaction that it follows
     WallTime created_at;                // created
-    std::string account_currency;       // currency_mismatch
-    std::string error;                  // failed
-    TraceContext batch;                 // created: the span of its intake transaction (set by IntakeBatcher)
+    // created: whether all accounts are known to be of the item's tenant.
+    bool is_of_one_tenant = true;
+    std::string account_currency;  // currency_mismatch
+    std::string error;             // failed
+    TraceContext batch;            // created: the span of its intake transaction (set by IntakeBatcher)
 };
 
 // Why an account with this status takes no such transaction; nothing if it does, as far as intake knows: the status
@@ -109,7 +112,7 @@ struct IntakeResult {
 std::optional<IntakeResult::Status> refusal_of_status(std::string_view account_status, TransactionType type);
 
 // The events of an item that was created, one for each place, as the publisher would read them. None if the result does
-// not know all places: an earlier call stored the item.
+// not know all places, because an earlier call stored the item, or not whose accounts they are of.
 std::vector<Event> events_of(const IntakeItem& item, const IntakeResult& result);
 
 // Which lanes to wait for when another session holds them.

@@ -361,9 +361,12 @@ private:
     void take_accepted(const db::Rows& answer, const Columns& accepted) {
         std::map<int, std::int64_t> last_seqs;
         WallTime accepted_at{};
+        std::optional<int> lowest, highest;
         for (const auto& row : db::rows_of<sql::IntakeAcceptNew>(answer)) {
             last_seqs[row.lane] = row.last_seq;
             accepted_at = row.accepted_at;
+            lowest = row.lowest_tenant;
+            highest = row.highest_tenant;
         }
         const auto seq_of = [&](int lane, int nth) {
             const auto last_seq = last_seqs.find(lane);
@@ -380,6 +383,8 @@ private:
             for (const auto& [lane, nth] : accepted.further(n)) result.further.push_back({lane, seq_of(lane, nth)});
             result.created_at = accepted_at;
             result.previous_id = previous_of(new_[n]);
+            result.is_of_one_tenant =
+                !item.pays_other_tenants || result.further.empty() || (lowest == item.tenant && highest == item.tenant);
         }
     }
 

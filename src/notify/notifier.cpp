@@ -98,7 +98,7 @@ Result<void> Notifier::adopt(Leases leases) {
         if (targets_.contains(endpoint.id)) continue;
         LEDGERLINE_TRY(auto standing, store_.standing(endpoint, config_.owner));
         if (!standing) continue;
-        EndpointQueue queue(config_.queue, standing->position, context_.random);
+        EndpointQueue queue(limits_of_one(leases.endpoints.size()), standing->position, context_.random);
         queue.restore(std::move(standing->pending), clock_);
         const Uuid id = endpoint.id;
         targets_.emplace(id, Target{.endpoint = std::move(endpoint), .queue = std::move(queue)});
@@ -156,7 +156,7 @@ void Notifier::follow(Target& target) {
     if (!target.seat) target.seat = tail_.take_seat();
     if (!target.seat) return;
     target.follows = true;
-    tail_.follow(target.queue.read(), {}, room, clock_.steady_now() + kFollowFor,
+    tail_.follow(target.queue.read(), target.endpoint.filter(), room, clock_.steady_now() + kFollowFor,
                  [inbox = inbox_, &sender = sender_, id = target.endpoint.id,
                   epoch = target.endpoint.epoch](feed::Tailed tailed) {
                      if (tailed.kind == feed::Tailed::Kind::closed) return;
@@ -172,7 +172,7 @@ Result<void> Notifier::read_behind() {
     for (auto& [id, target] : targets_) {
         const std::size_t room = target.queue.room();
         if (!target.behind || target.follows || target.to_disable || room == 0) continue;
-        auto window = store_.read(target.queue.read(), room);
+        auto window = store_.read(target.endpoint, target.queue.read(), room);
         if (is_refusal(window)) {
             // It is of another ledger, or of this one before it was restored: only people can tell what to do.
             probe_.unreadable(target.endpoint, window.error());
@@ -219,6 +219,13 @@ void Notifier::measure() {
 std::size_t Notifier::connections_of_one() const {
     return std::clamp(config_.connections_max / std::max<std::size_t>(targets_.size(), 1),
                       config_.connections_of_one_min, config_.connections_of_one_max);
+}
+
+QueueLimits Notifier::limits_of_one(std::size_t endpoints) const {
+    QueueLimits limits = config_.queue;
+    limits.held_max = std::min(limits.held_max, config_.held_of_all_max / endpoints);
+    limits.loaded_max = std::min(limits.loaded_max, config_.loaded_of_all_max / endpoints);
+    return limits;
 }
 
 milliseconds Notifier::until_due(SteadyTime now) const {

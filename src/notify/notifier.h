@@ -28,7 +28,9 @@ namespace ledgerline::notify {
 
 struct NotifierConfig {
     std::string owner;
-    QueueLimits queue = {};
+    QueueLimits queue = {};  // of one endpoint, while there are few
+    std::size_t held_of_all_max = 1'000'000;
+    std::size_t loaded_of_all_max = 100'000;
     milliseconds lease_term{10'000};
     milliseconds renew_interval{1'000};  // also: changes of endpoints are seen
     milliseconds note_interval{1'000};
@@ -104,6 +106,7 @@ private:
     Result<void> disable_those_to_be();
     void measure();
     std::size_t connections_of_one() const;
+    QueueLimits limits_of_one(std::size_t endpoints) const;
     milliseconds until_due(SteadyTime now) const;
 
     const NotifierConfig config_;

@@ -10,7 +10,7 @@ namespace ledgerline::notify {
 namespace {
 
 constexpr int kGone = 410;
-constexpr std::size_t kToldMax = 50;  // endpoints that one notice is for
+constexpr std::size_t kToldMax = 50;  // endpoints that one notice is for: those of one tenant
 
 bool is_taken(const Answered& answer) { return answer.status >= 200 && answer.status < 300; }
 

@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::int64_t kPendingMax = 20'000;
 constexpr std::int64_t kRequestedMax = 500;
+constexpr std::size_t kScanMin = 100;  // rows that are looked at, also where there is room for few
 constexpr std::int64_t kKeptMax = 10'000;
 constexpr int kKeptDays = 7;
 constexpr std::size_t kPlacesBytesMax = limits::page_bytes_max;
@@ -36,7 +37,8 @@ Endpoint endpoint_of(const sql::NotifyOwned::Row& row) {
                       .url = row.url,
                       .events = texts_of(row.events),
                       .account_ids = {},
-                      .secrets = {}};
+                      .secrets = {},
+                      .tenant = row.tenant};
     for (const std::string& text : texts_of(row.account_ids))
         if (const auto id = Uuid::parse(text)) endpoint.account_ids.push_back(*id);
     return endpoint;
@@ -68,7 +70,8 @@ feed::FeedPlace before(const feed::FeedPlace& place) {
 std::string_view name_of(DisableReason reason) { return reason == DisableReason::gone ? "gone" : "failing"; }
 
 bool Endpoint::wants(const feed::Outcome& outcome) const {
-    return (events.empty() || std::ranges::find(events, name_of(outcome.type)) != events.end()) &&
+    return filter().matches(outcome) &&
+           (events.empty() || std::ranges::find(events, name_of(outcome.type)) != events.end()) &&
            (account_ids.empty() || std::ranges::find(account_ids, outcome.account_id) != account_ids.end());
 }
 
@@ -125,9 +128,11 @@ Result<std::vector<std::pair<Uuid, Delivery>>> NotifyStore::requested(const std:
     });
 }
 
-Result<feed::FeedWindow> NotifyStore::read(const feed::FeedPosition& from, std::size_t rows_max) {
+Result<feed::FeedWindow> NotifyStore::read(const Endpoint& endpoint, const feed::FeedPosition& from,
+                                           std::size_t rows_max) {
     return session_.run([&](db::Connection& connection) {
-        return feed::read_window(connection, from, {}, {.rows_max = rows_max, .scan_max = rows_max});
+        return feed::read_window(connection, from, endpoint.filter(),
+                                 {.rows_max = rows_max, .scan_max = std::max(rows_max, kScanMin)});
     });
 }
 

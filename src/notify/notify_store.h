@@ -23,9 +23,12 @@ struct Endpoint {
     std::int64_t epoch = 0;  // of the lease
     std::string url;
     std::vector<std::string> events;  // the types that it wants; empty: all
-    std::vector<Uuid> account_ids;    // whose events it wants; empty: all
+    std::vector<Uuid> account_ids;    // whose events it wants; empty: all of its tenant
     std::vector<std::string> secrets;
+    int tenant = default_tenant;
 
+    // What the feed is asked for. More may be told than it wants.
+    feed::FeedFilter filter() const { return {.tenant = tenant}; }
     bool wants(const feed::Outcome& outcome) const;
 };
 
@@ -63,13 +66,14 @@ public:
     Result<std::optional<Standing>> standing(const Endpoint& endpoint, const std::string& owner);
     // What was asked for, of these endpoints.
     Result<std::vector<std::pair<Uuid, Delivery>>> requested(const std::vector<Uuid>& webhook_ids);
-    Result<feed::FeedWindow> read(const feed::FeedPosition& from, std::size_t rows_max);
+    // What the endpoint may want.
+    Result<feed::FeedWindow> read(const Endpoint& endpoint, const feed::FeedPosition& from, std::size_t rows_max);
     // The events at these places, in any order; perhaps not all, when they are large.
     Result<std::vector<std::shared_ptr<const feed::Outcome>>> read_places(
         std::span<const std::pair<int, feed::FeedPlace>> places);
     // rows: what append_row() wrote, with commas between.
     Result<void> note(const std::string& owner, const std::vector<Settled>& settled, const std::string& rows);
-    // Disables the endpoint, and tells the others of it by an event of that id and body.
+    // Disables the endpoint, and tells the others of its tenant of it by an event of that id and body.
     struct Notice {
         Uuid audit_id;
         std::string event_id, body;

@@ -13,7 +13,7 @@ namespace {
 std::size_t bytes_of(const Event& event) {
     const auto size_of = [](const std::optional<std::string>& text) { return text ? text->size() : 0; };
     return sizeof(Event) + event.traceparent.size() + event.idempotency_key.size() + size_of(event.legs) +
-           size_of(event.reference) + size_of(event.metadata);
+           size_of(event.reference) + size_of(event.metadata) + size_of(event.tenant_name);
 }
 
 }  // namespace

@@ -36,7 +36,8 @@ Event event_of(sql::PublishRead::Row row) {
             .metadata = std::move(row.metadata),
             .parent_id = row.parent_id,
             .previous_id = row.previous_id,
-            .dated = row.dated};
+            .dated = row.dated,
+            .tenant_name = std::move(row.tenant_name)};
 }
 
 // The beginning of an error text from any source; bytes that PostgreSQL would reject are replaced.

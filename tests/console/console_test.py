@@ -547,6 +547,61 @@ class Actions(console.ConsoleTest):
             self.ledger.server._process.send_signal(signal.SIGHUP)
 
 
+class Tenants(console.ConsoleTest):
+    """Whose things are shown, and who may choose."""
+
+    @classmethod
+    def fill(cls, ledger):
+        ledger.account("own-cash")
+        cls.acme = {"X-Tenant": "acme"}
+        assert ledger.call("PUT", "/v1/tenants/acme")[0] == 201
+        status, cls.cash = ledger.call("POST", "/v1/accounts", {"currency": "EUR", "reference": "acme-cash"}, cls.acme)
+        assert status == 201, cls.cash
+        status, made = ledger.call("POST", "/v1/keys", {"name": "till", "scopes": ["admin"]}, cls.acme)
+        assert status == 201, made
+        cls.key = made["key"]
+
+    def status_of_cash(self):
+        return self.ledger.call("GET", f"/v1/accounts/{self.cash['id']}", headers=self.acme)[1]["status"]
+
+    def test_an_operator_chooses_the_tenant_and_acts_in_it(self):
+        self.enter(f"accounts/{self.cash['id']}", "There is no account")
+        self.browser.choose("Tenant", "acme")
+        self.browser.see("by this process since it began")  # the overview
+        self.browser.link("Accounts")
+        self.browser.see("acme-cash")
+        self.assertNotIn("own-cash", self.browser.text())
+        self.check("tenant")
+        self.browser.look(390)
+        self.check("tenant-390")
+        self.browser.look(1280)
+        self.browser.link("acme-cash")
+        self.allow_changes()
+        self.browser.button("Suspend …")
+        self.browser.button("Suspend", "//dialog")
+        self.browser.see("SUSPENDED")
+        self.assertEqual(self.status_of_cash(), "SUSPENDED")
+        self.browser.link("Keys")
+        self.browser.see("till")
+        # Back again, and after a reload nobody acts elsewhere by chance.
+        self.browser.choose("Tenant", "default")
+        self.browser.link("Accounts")
+        self.browser.see("own-cash")
+        self.assertNotIn("acme-cash", self.browser.text())
+        self.browser.choose("Tenant", "acme")
+        self.enter("accounts", "own-cash")
+
+    def test_a_key_of_a_tenant_sees_whose_it_is_and_has_no_choice(self):
+        self.open("accounts")
+        self.log_in(self.key)
+        self.browser.see("Tenant acme", "acme-cash")
+        self.assertNotIn("own-cash", self.browser.text())
+        self.assertEqual(self.browser.run("return document.querySelectorAll('#tenant').length"), 0)
+        places = self.browser.run("return [...document.querySelectorAll('nav[aria-label=Pages] a')].map((one) => one.innerText)")
+        self.assertIn("Webhooks", places)
+        self.assertNotIn("Lanes", places)
+
+
 class FourEyes(console.ConsoleTest):
     """Where another key must approve what changes something for good."""
 

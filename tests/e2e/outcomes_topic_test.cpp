@@ -23,6 +23,12 @@ using testing::IsEmpty;
 
 constexpr const char* kTopic = outcomes_topic;
 
+std::string transfer_json(const std::string& key, const std::string& from, const std::string& to, std::uint64_t cents) {
+    return fmt::format(R"({{"idempotency_key":"{}","legs":[{{"from_account_id":"{}","to_account_id":"{}",)"
+                       R"("amount_cents":{},"currency":"EUR"}}]}})",
+                       key, from, to, cents);
+}
+
 class OutcomesTopic : public testing::Test {
 protected:
     std::unique_ptr<RoleProcess> role(const std::string& name, const std::vector<std::string>& more = {}) const {
@@ -64,15 +70,38 @@ protected:
         EXPECT_THAT(JsonSchema("account.updated.v1").check(updates), Each("ok"));
     }
 
+    // Payments of two tenants, and one from the one to the other.
+    void expect_tenants(std::uint16_t port) {
+        ApiClient client(port);
+        const std::vector<http::Header> acme{{"X-Tenant", "acme"}};
+        ASSERT_EQ(client.call("PUT", "/v1/tenants/acme").status, 201);
+        const std::string own = client.open_account();
+        const Answer account = client.call("POST", "/v1/accounts", R"({"currency":"EUR"})", acme);
+        const std::string theirs = account.at("id");
+        const auto post = [&](const std::string& path, const std::string& body,
+                              const std::vector<http::Header>& headers) {
+            const Answer made = client.call("POST", path, body, headers);
+            EXPECT_EQ(made.status, 201) << made.text();
+        };
+        post("/v1/transactions", transaction_json(own, "1", 100), {});
+        post("/v1/transactions", transaction_json(theirs, "1", 100), acme);
+        post("/v1/transfers", transfer_json("2", theirs, own, 5), acme);
+        ASSERT_TRUE(wait_told());
+        for (const char* topic : {"transactions", kTopic}) {
+            std::size_t count = 0;
+            for (const std::string& id : {own, theirs})
+                for (const RawRecord& record : broker_.read(topic, lane_of(*Uuid::parse(id)))) {
+                    if (record.key != id) continue;
+                    EXPECT_EQ(header(record, "ce_tenant"), id == theirs ? "acme" : "missing") << topic;
+                    ++count;
+                }
+            EXPECT_EQ(count, 4U) << topic;
+        }
+    }
+
     const TestDatabase database_;
     KafkaBroker broker_;
 };
-
-std::string transfer_json(const std::string& key, const std::string& from, const std::string& to, std::uint64_t cents) {
-    return fmt::format(R"({{"idempotency_key":"{}","legs":[{{"from_account_id":"{}","to_account_id":"{}",)"
-                       R"("amount_cents":{},"currency":"EUR"}}]}})",
-                       key, from, to, cents);
-}
 
 // Publishers, the worker and the broker are killed again and again under load.
 TEST_F(OutcomesTopic, KillsLoseNothing) {
@@ -142,6 +171,17 @@ TEST_F(OutcomesTopic, IsGrownAndMadeAgain) {
     ASSERT_TRUE(eventually([&] { return broker_.partitions(kTopic) == lane_count; }));
     ASSERT_TRUE(wait_record(account, R"("balance_after_cents":2)"));
     EXPECT_EQ(ApiClient(publisher->port()).get("/readyz").status, 200);
+}
+
+TEST_F(OutcomesTopic, NamesTheTenantOfEachAccountAsTheOtherTopicDoes) {
+    const auto publisher = role("publisher"), worker = role("worker"), api = role("api");
+    expect_tenants(api->port());
+}
+
+// Where intake hands the publisher what it has just accepted.
+TEST_F(OutcomesTopic, NamesTheTenantsInUpToo) {
+    const auto up = role("up");
+    expect_tenants(up->port());
 }
 
 TEST_F(OutcomesTopic, BeginsWhereItIsToldToOrIsOff) {

@@ -139,6 +139,11 @@ protected:
                  fmt::format(R"({{"account_id":"{}","amount_cents":5,"currency":"EUR"}})", owner.has["accounts"]))
                 .at("id");
         owner.has["dead-letters"] = server_.park(credit(""));
+        owner.has["webhooks"] =
+            made(owner, "/v1/webhooks", fmt::format(R"({{"url":"https://{}.example/"}})", tenant)).at("id");
+        const Answer ping = call(owner, "POST", fmt::format("/v1/webhooks/{}/ping", owner.has["webhooks"]));
+        EXPECT_EQ(ping.status, 202) << ping.text();
+        owner.has["delivery"] = ping.at("id");
         owner.has["lane"] = server_.database().value(
             fmt::format("SELECT lane FROM account_settings WHERE id = '{}'", owner.has["accounts"]));
         const Answer asked = call(owner, "PATCH", "/v1/accounts/" + owner.has["other"], R"({"status":"CLOSED"})");
@@ -150,9 +155,9 @@ protected:
     // All that is stored, but for what a refused call may leave in the audit, and when keys were last used.
     std::string stored() const {
         std::string sql = "SELECT md5(concat(";
-        for (const char* table :
-             {"account_settings", "account_changes", "account_keys", "accepted", "places", "decisions", "dead_letters",
-              "dead_letter_decisions", "api_keys", "tenants", "approvals"})
+        for (const char* table : {"account_settings", "account_changes", "account_keys", "accepted", "places",
+                                  "decisions", "dead_letters", "dead_letter_decisions", "api_keys", "tenants",
+                                  "approvals", "webhooks", "webhook_secrets", "webhook_deliveries"})
             sql += fmt::format("(SELECT string_agg(t::text, '' ORDER BY t::text) FROM {} t), ", table);
         return server_.database().value(sql + "(SELECT count(*) FROM audit WHERE action <> 'login_refused')))");
     }
@@ -180,7 +185,9 @@ protected:
             {"create_transactions.legs", fmt::format(R"({{"transactions":[{}]}})", keyed(transfer))},
             {"create_hold", one("")},
             {"change_account", R"({"status":"SUSPENDED"})"},
-            {"ensure_account", R"({"currency":"EUR"})"}};
+            {"ensure_account", R"({"currency":"EUR"})"},
+            {"create_webhook", R"({"url":"https://more.example/"})"},
+            {"update_webhook", R"({"description":"x"})"}};
         const auto body = bodies.find(operation);
         return json::parse(body == bodies.end() ? "{}" : body->second).value();
     }
@@ -192,6 +199,7 @@ protected:
         if (name == "reference") return owner.has.at(of == "accounts" ? "reference" : "name");
         if (name == "subject") return owner.has.at("accounts");
         if (name == "key_id") return owner.has.at("keys");
+        if (name == "delivery_id") return owner.has.at("delivery");
         if (name == "lane" || name == "idempotency_key") return owner.has.at(name);
         if (name.ends_with("_id")) return owner.has.at("accounts");
         if (name.ends_with("reference")) return owner.has.at("reference");
@@ -204,6 +212,17 @@ protected:
         for (const auto& [path, methods] : *document_.find("paths")->if_object())
             for (const auto& [method, operation] : *methods.if_object())
                 if (path.starts_with("/v1/")) visit_operation(path, method, operation, visit);
+    }
+
+    // The path with what `named` has at one position, and what the caller has at the others.
+    static std::string with_path(const std::string& path, const std::string& position, const Owner& caller,
+                                 const Owner& named) {
+        std::string target = path;
+        for (std::size_t at = 0; (at = target.find('{')) != std::string::npos;) {
+            const std::string name = target.substr(at + 1, target.find('}') - at - 1);
+            target.replace(at, name.size() + 2, *named_by(path, name, name == position ? named : caller));
+        }
+        return target;
     }
 
     // Whether it is of all tenants, for keys of the default one.
@@ -223,6 +242,7 @@ protected:
         std::ranges::transform(method, method.begin(), [](char c) { return static_cast<char>(std::toupper(c)); });
         const bool is_list = method == "GET" && path.find('{') == std::string::npos;
         const auto with_body = [id](const Owner& caller) { return json::serialize(body_of(id, caller)); };
+        const bool has_body = operation.find("requestBody") != nullptr;
         bool dry = false;
         if (const Value* parameters = operation.find("parameters"))
             for (const Value& each : *parameters->if_array()) {
@@ -232,9 +252,8 @@ protected:
                 dry |= name == "dry_run";
                 if (in == "path")
                     visit(id, [=](const Owner& caller, const Owner& named) {
-                        std::string target = path;
-                        target.replace(target.find('{'), name.size() + 2, *named_by(path, name, named));
-                        return Call{method, target, method == "GET" ? "" : with_body(caller), "path " + name};
+                        const std::string target = with_path(path, name, caller, named);
+                        return Call{method, target, has_body ? with_body(caller) : "", "path " + name};
                     });
                 const std::set<std::string> others = {"status",        "limit",         "cursor", "type",
                                                       "currency",      "created_after", "state",  "created_before",
@@ -322,8 +341,8 @@ TEST_F(TenantsMatrix, NothingOfAnotherTenantIsFoundOrChanged) {
         operations.insert(operation);
         ++positions;
     });
-    EXPECT_GE(positions, 55);
-    EXPECT_GE(operations.size(), 27U);
+    EXPECT_GE(positions, 65);
+    EXPECT_GE(operations.size(), 35U);
     // A reference is unique within its tenant.
     const std::string target = "/v1/accounts/by-reference/" + theirs_.has["reference"];
     const Answer own = call(mine_, "PUT", target, R"({"currency":"EUR"})");
@@ -337,7 +356,7 @@ TEST_F(TenantsMatrix, TheSameCallsByTheOwnerFindIt) {
         const Call own = make(theirs_, theirs_);
         SCOPED_TRACE(operation + ", " + own.position + ": " + own.target + " " + own.body);
         if (operation == "approve" || operation == "rotate_key" || operation == "revoke_key" ||
-            operation == "change_account")
+            operation == "change_account" || operation == "delete_webhook")
             return;
         const Answer answer = call(theirs_, own.method, own.target, own.body);
         EXPECT_FALSE(finds_nothing(own, answer)) << answer.status << answer.text();
@@ -377,7 +396,8 @@ TEST_F(TenantsMatrix, ListsShowTheTenantsOwnRowsOnly) {
             {"/v1/accounts", "other"},      {"/v1/transactions", "transactions"},
             {"/v1/holds", "holds"},         {"/v1/dead-letters", "dead-letters"},
             {"/v1/events", "transactions"}, {"/v1/keys", "keys"},
-            {"/v1/audit", "other"},         {"/v1/approvals", "approvals"}};
+            {"/v1/audit", "other"},         {"/v1/webhooks", "webhooks"},
+            {"/v1/approvals", "approvals"}};
         if (const auto own = shown.find(path); own != shown.end())
             EXPECT_THAT(answer.text(), testing::HasSubstr(mine_.has[own->second]));
     }

@@ -242,8 +242,10 @@ TEST_F(Webhooks, OneThatIsGoneIsDisabledAndTheOthersAreTold) {
 TEST_F(Webhooks, OneThatFailsForTooLongIsDisabledAndGoesOnWhenItIsEnabled) {
     std::atomic<int> status = 503;
     WebhookReceiver receiver([&](const WebhookMessage&) { return status.load(); });
+    WebhookReceiver watcher;
     const std::string account = server().account();
     const Answer made = make(receiver.url());
+    make(watcher.url(), R"(,"events":["webhook.disabled"])");
     auto config = service_config(pipeline_.database());
     config.queue = {};
     notify(config, &clock_);
@@ -257,6 +259,11 @@ TEST_F(Webhooks, OneThatFailsForTooLongIsDisabledAndGoesOnWhenItIsEnabled) {
     }));
     EXPECT_GE(moved, std::chrono::hours(72));
     EXPECT_EQ(show(made.at("id")).at("reason"), "failing");
+    EXPECT_TRUE(eventually([&] {
+        clock_.advance(std::chrono::seconds(1));
+        return watcher.taken_count() == 1;
+    }));
+    EXPECT_EQ(watcher.taken()[0].member("type"), "webhook.disabled");
     EXPECT_EQ(show(made.at("id")).at("pending"), "2");
     status = 200;
     ASSERT_EQ(change(made.at("id"), R"({"status":"ENABLED"})").status, 200);
@@ -281,25 +288,18 @@ TEST_F(Webhooks, APrivateAddressIsNotCalledWhateverItsNameIs) {
     EXPECT_EQ(receiver.arrived(), 0u);
 }
 
-TEST_F(Webhooks, ARedirectIsNotFollowedAndALongAnswerIsCut) {
+TEST_F(Webhooks, ARedirectIsNotFollowed) {
     WebhookReceiver target;
     WebhookReceiver redirecting([](const WebhookMessage&) { return 302; });
     redirecting.answer_with("Location: " + target.url() + "\r\n");
-    WebhookReceiver talking([](const WebhookMessage&) { return 200; });
-    talking.answer_with("", std::string(10'000'000, 'x'));
-    const Answer redirected = make(redirecting.url()), talked = make(talking.url());
+    const std::string path = "/v1/webhooks/" + make(redirecting.url()).at("id");
     notify();
-    const auto ping = [&](const Answer& made) {
-        const std::string path = "/v1/webhooks/" + made.at("id");
-        const std::string delivery = path + "/deliveries/" + server().post(path + "/ping", "").at("id");
-        EXPECT_TRUE(eventually([&] { return server().get(delivery).at("status") != "PENDING"; }));
-        return server().get(delivery);
-    };
-    const Answer refused = ping(redirected);
+    const std::string delivery = path + "/deliveries/" + server().post(path + "/ping", "").at("id");
+    EXPECT_TRUE(eventually([&] { return server().get(delivery).at("status") != "PENDING"; }));
+    const Answer refused = server().get(delivery);
     EXPECT_EQ(refused.at("status"), "FAILED");
     EXPECT_EQ(refused.at("tries.0.status"), "302");
     EXPECT_EQ(target.arrived(), 0u);
-    EXPECT_EQ(ping(talked).at("status"), "DELIVERED");
 }
 
 }  // namespace

@@ -153,8 +153,10 @@ bool WebhookReceiver::answer(int peer, WebhookMessage message) {
         taken_.push_back(std::move(message));
     }
     const std::string size = status == 204 ? "" : "Content-Length: " + std::to_string(body_.size()) + "\r\n";
-    return send_all(peer, "HTTP/1.1 " + std::to_string(status) + " X\r\n" + size + headers_ + "\r\n" +
-                              (status == 204 ? "" : body_));
+    const bool sent = send_all(peer, "HTTP/1.1 " + std::to_string(status) + " X\r\n" + size + headers_ + "\r\n" +
+                                         (status == 204 ? "" : body_));
+    if (sent) ++answered_;
+    return sent;
 }
 
 }  // namespace ledgerline::test

@@ -45,6 +45,8 @@ public:
     std::vector<WebhookMessage> taken() const;
     std::size_t taken_count() const;
     std::size_t arrived() const { return arrived_; }
+    // How many answers were sent to their end.
+    std::size_t answered() const { return answered_; }
     // Headers that every answer has, each with CR LF behind it. Before the first message.
     void answer_with(std::string headers, std::string body = "") {
         headers_ = std::move(headers);
@@ -60,7 +62,7 @@ private:
     const int socket_;
     const std::uint16_t port_;
     std::string headers_, body_;
-    std::atomic<std::size_t> arrived_ = 0;
+    std::atomic<std::size_t> arrived_ = 0, answered_ = 0;
     mutable std::mutex mutex_;
     std::vector<WebhookMessage> taken_;
     std::list<std::thread> threads_;

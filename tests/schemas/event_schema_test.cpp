@@ -40,6 +40,7 @@ public:
             "{}", R"({"order":7})", R"({"a":{"b":[1,2.50,1e300,null,true,"x"]}})", R"({"":"","\u0001\"\\":"ö"})"};
         if (pick(4) == 0) event.reference = text(1 + pick(64));
         if (pick(2)) event.metadata = kMetadata[pick(std::size(kMetadata))];
+        if (pick(3) == 0) event.tenant_name = std::array<std::string, 2>{"acme-2", std::string(63, 'a')}[pick(2)];
         return event;
     }
     // At one of its places.
@@ -122,7 +123,11 @@ std::vector<std::string> expect_all(const JsonSchema& schema, const std::vector<
     return verdicts;
 }
 
-const Event kEvent = Events(7).next();
+const Event kEvent = [] {
+    Event event = Events(7).next();
+    event.tenant_name = "acme";
+    return event;
+}();
 
 // The text with the first occurrence of a part replaced, which must be there.
 std::string with(std::string text, std::string_view part, std::string_view other) {
@@ -267,7 +272,7 @@ TEST(EventSchema, RefusesHeadersThatAreNone) {
         other = headers;
         other.push_back(headers[i]);
         wrong.push_back(headers_json(other));
-        if (headers[i].first == "traceparent") continue;  // the one that may be missing
+        if (headers[i].first == "traceparent" || headers[i].first == "ce_tenant") continue;  // these may be missing
         other = headers;
         other.erase(other.begin() + static_cast<std::ptrdiff_t>(i));
         wrong.push_back(headers_json(other));

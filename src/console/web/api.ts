@@ -21,6 +21,9 @@ export const session = makeStore<Session | null>(null);
 export const sessionEnded = makeStore(false);
 // Why the server cannot be used now; "" while it can.
 export const trouble = makeStore("");
+// The tenant that an operator chose to act in; "" for that of the key. The page forgets it: nobody acts in another tenant
+// without having chosen it.
+export const tenant = makeStore("");
 // Grows when the server is back: what is shown is then loaded again.
 export const epoch = makeStore(0);
 
@@ -38,6 +41,13 @@ function refusalOf(status: number, text: string): Refusal {
     }
 }
 
+// What is shared by all tenants, whichever is looked at.
+const ofAll = (path: string) => path.startsWith("v1/tenants");
+
+export function chooseTenant(name: string) {
+    tenant.set(name === session.get()?.tenant ? "" : name);
+}
+
 interface Options {
     body?: unknown;
     headers?: Record<string, string>;
@@ -50,6 +60,7 @@ async function ask(method: string, path: string, {body, headers, signal}: Option
     const cancel = () => deadline.abort();
     signal?.addEventListener("abort", cancel);
     const all: Record<string, string> = {Accept: "application/json", ...headers};
+    if (tenant.get() && path.startsWith("v1/") && !ofAll(path)) all["X-Tenant"] = tenant.get();
     if (body !== undefined) all["Content-Type"] = "application/json";
     const token = session.get()?.token;
     if (token && method !== "GET") all["X-CSRF-Token"] = token;
@@ -87,6 +98,7 @@ export async function call<T>(method: string, path: string, options: Options = {
 function note(refusal: Refusal) {
     if (refusal.status === 401 && session.get()?.key_id) {
         sessionEnded.set(true);
+        tenant.set("");
         session.set({...session.get()!, key_id: undefined, token: undefined, may_change: undefined, scopes: undefined});
     }
     // The first key was made: from now on one is needed.
@@ -122,6 +134,7 @@ export async function logIn(key: string) {
 }
 
 export async function logOut() {
+    tenant.set("");
     session.set(await call<Session>("DELETE", "console/session"));
 }
 

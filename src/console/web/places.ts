@@ -1,9 +1,11 @@
-// The pages, and what the session may see and do: by the scopes of its key. The server refuses everything else anyway.
-import {session} from "./api";
+// The pages, and what the session may see and do: by the scopes of its key, and by the tenant that is looked at. The
+// server refuses everything else anyway.
+import {session, tenant} from "./api";
 import {useStore} from "./store";
 
 export type Scope = "accounts:read" | "accounts:write" | "transactions:read" | "transactions:write" | "holds:write"
-    | "dead-letters:read" | "dead-letters:decide" | "lanes:read" | "webhooks:read" | "webhooks:write" | "admin";
+    | "dead-letters:read" | "dead-letters:decide" | "lanes:read" | "webhooks:read" | "webhooks:write" | "tenants:admin"
+    | "admin";
 
 const CHANGING: Scope[] = ["accounts:write", "transactions:write", "holds:write", "dead-letters:decide", "webhooks:write",
     "admin"];
@@ -36,7 +38,8 @@ export function scopesOf(path: string): Scope[] {
 // Whether the session has any of the scopes, if there are any.
 export function useMay(): (...any: Scope[]) => boolean {
     const scopes = useStore(session)?.scopes ?? [];
-    return (...any) => any.length === 0 || any.some((scope) => scopes.includes(scope));
+    const acts = useStore(tenant) !== "";  // only an operator can, who is admin there
+    return (...any) => any.length === 0 || any.some((scope) => scopes.includes(scope) || (acts && scope === "admin"));
 }
 
 export function useMayChangeAnything(): boolean {

@@ -4,23 +4,24 @@ import {AccountPage} from "./account";
 import {AccountsPage} from "./accounts";
 import {ApprovalsPage} from "./approvals";
 import {AuditPage} from "./audit";
-import {logIn, logOut, session, sessionEnded, setChanges, trouble} from "./api";
+import {chooseTenant, logIn, logOut, session, sessionEnded, setChanges, tenant, trouble} from "./api";
 import {DeadLetterPage} from "./dead_letter";
 import {DeadLettersPage} from "./dead_letters";
 import {HoldsPage} from "./holds";
 import {KeysPage} from "./keys";
 import {LanesPage} from "./lanes";
-import {useAction} from "./load";
+import {useAction, useLoad} from "./load";
 import {OverviewPage} from "./overview";
 import {Failure, Field, Heading} from "./parts";
 import {PLACES, scopesOf, useMay, useMayChangeAnything} from "./places";
-import {linkTo, useRoute} from "./route";
+import {go, linkTo, useRoute} from "./route";
 import {SecretBox} from "./secret";
 import {useStore} from "./store";
 import {chooseTheme, Theme, theme} from "./theme";
 import {TransactionPage} from "./transaction";
 import {TransactionsPage} from "./transactions";
 import {WebhookPage} from "./webhook";
+import type {TenantPage} from "./types";
 import {WebhooksPage} from "./webhooks";
 
 // A fault of ours in one page leaves the way to the others.
@@ -97,11 +98,33 @@ function ChangesSwitch() {
     );
 }
 
+// Whose things are shown. An operator may choose: what is open then may be of another one, so the overview follows.
+function TenantChoice() {
+    const own = useStore(session)!.tenant ?? "";
+    const chosen = useStore(tenant) || own;
+    const operates = useMay()("tenants:admin");
+    const {data} = useLoad<TenantPage>(operates ? "v1/tenants?limit=500" : null);
+    const names = [...new Set([own, chosen, ...(data?.tenants ?? []).map((one) => one.name)])].sort();
+    if (names.length < 2) return <span className="muted">Tenant <code>{own}</code></span>;
+    return (
+        <>
+            <label htmlFor="tenant">Tenant</label>
+            <select id="tenant" value={chosen} className={chosen === own ? "" : "elsewhere"} onChange={(event) => {
+                go(linkTo(""));
+                chooseTenant(event.target.value);
+            }}>
+                {names.map((name) => <option key={name}>{name}</option>)}
+            </select>
+        </>
+    );
+}
+
 function SessionBar() {
     const now = useStore(session)!;
     const out = useAction(logOut);
     return (
         <div className="session">
+            <TenantChoice/>
             <ChangesSwitch/>
             {now.needs_key
                 ? <>
@@ -166,6 +189,7 @@ function Places({here}: {here: string}) {
 
 export function Shell() {
     const now = useStore(session);
+    const acts = useStore(tenant);
     const {path: [place = ""]} = useRoute();
     const inside = now !== null && (!now.needs_key || now.key_id !== undefined);
     return (
@@ -184,7 +208,7 @@ export function Shell() {
             <Trouble/>
             <SecretBox/>
             {now === null ? <main id="page"><p className="muted">Connecting …</p></main>
-                : inside ? <main id="page"><Guard key={place}><Page/></Guard></main> : <LogIn/>}
+                : inside ? <main id="page"><Guard key={`${acts}/${place}`}><Page/></Guard></main> : <LogIn/>}
             {now && <footer>Ledgerline {now.version}. Times are in UTC.</footer>}
         </>
     );

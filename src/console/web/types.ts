@@ -23,6 +23,7 @@ export type LetterSummary = Exact<api.DeadLetterSummary>;
 export type MadeKey = Exact<api.MadeKey>;
 export type MadeWebhook = Exact<api.MadeWebhook>;
 export type Stats = Exact<api.Stats>;
+export type TenantPage = Exact<api.TenantPage>;
 export type Trace = Exact<api.TransactionTrace>;
 export type TracedEvent = Exact<api.TracedEvent>;
 export type Transaction = Exact<api.Transaction>;
@@ -33,6 +34,7 @@ export interface Session {
     version: string;
     needs_key: boolean;
     key_id?: string;
+    tenant?: string;  // of the key
     expires_at?: string;
     may_change?: boolean;
     token?: string;

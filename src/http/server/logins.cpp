@@ -145,6 +145,7 @@ std::optional<Logins::Session> Logins::sealed(const std::string& stamp, std::str
     const KeyHash secret = ApiKeys::secret_of(*key);
     Session session;
     session.key_id = key_id;
+    session.tenant = key->tenant_name;
     session.scopes = key->usable_scopes();
     session.cookie = stamp + '.' + seal_of("cookie", stamp, secret);
     session.token = seal_of("token", stamp, secret);

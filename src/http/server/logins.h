@@ -27,6 +27,7 @@ public:
 
     struct Session {
         std::string key_id;
+        std::string tenant;  // the name of its key's
         std::chrono::sys_seconds expires_at;
         bool may_change = false;
         std::vector<std::string_view> scopes;  // those that its key can use

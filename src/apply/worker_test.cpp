@@ -316,7 +316,7 @@ TEST_F(WorkerTest, WhatWasDecidedBecauseOthersWaitedForItIsADuplicateWhenItComes
 
 // A standby that lagged behind takes over: what comes in the places of what was lost is no duplicate.
 TEST_F(WorkerTest, ReadsWhereItsLanesStandAfterALostSession) {
-    Worker patient{{.tail_check_interval = std::chrono::hours(1)}, consumer, store, [] {}, context};
+    Worker patient{{.tail_check_interval = std::chrono::hours(1)}, consumer, store, [](WallTime) {}, context};
     const auto run_it = [&](int rounds) {
         for (; rounds > 0; --rounds, clock.advance(milliseconds(100))) EXPECT_TRUE(patient.step());
     };

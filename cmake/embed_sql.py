@@ -224,7 +224,8 @@ def main(source, output, later):
           f"// Every query with what its file declares, for tests.\ninline const db::DeclaredQuery all_queries[] = {{\n{entries}}};\n}}\n")
     write(output / "migrations.h",
           '#include "db/migrations.h"\nnamespace ledgerline::sql {\n'
-          f"inline constexpr db::Migration migrations[] = {{\n{migrations(sorted((source / 'migrations').glob('*.sql')), later)}}};\n}}\n")
+          f"inline constexpr db::Migration migrations[] = {{\n{migrations(sorted((source / 'migrations').glob('*.sql')), later)}}};\n"
+          f'inline constexpr std::string_view database_roles = R"sql({(source / "database_roles.sql").read_text()})sql";\n}}\n')
 
 
 if __name__ == "__main__":

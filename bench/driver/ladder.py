@@ -10,6 +10,7 @@ import time
 import processes
 from database import Snapshot
 from processes import Failed
+from server import Follower
 
 CURRENCY = "EUR"
 ACCOUNTS = 10_000
@@ -31,7 +32,7 @@ class Rung:
     places: int = 1                 # of each transaction, in the lanes of as many accounts
     once: bool = False              # in the last repetition only
     on_kafka: bool = False          # separate roles, instead of `up`
-    beside: str = None              # what is wrong meanwhile: "snapshot", "slow-flush"
+    beside: str = None              # what happens meanwhile: "snapshot", "slow-flush", "follower"
     compared_with: str = None       # the rung whose rate it should keep
 
 
@@ -52,6 +53,8 @@ RUNGS = (
     Rung("snapshot-256", "single-256 beside an open snapshot", ("--connections", 256), once=True, beside="snapshot",
          compared_with="single-256"),
     Rung("slow-flush-256", "single-256, a flush takes 2 ms", ("--connections", 256), once=True, beside="slow-flush",
+         compared_with="single-256"),
+    Rung("followed-256", "single-256, a client follows the outcomes", ("--connections", 256), once=True, beside="follower",
          compared_with="single-256"),
     Rung("kafka-256", "roles on Kafka, single requests, 256", ("--connections", 256), once=True, on_kafka=True),
     Rung("kafka-100", "roles on Kafka, calls of 100, 8 connections", ("--connections", 8, "--batch", 100), once=True,
@@ -102,11 +105,14 @@ class Ladder:
         self._seed = seed
         self._inspector = inspector
         self._runs = 0
+        # How many outcomes were told so far; None where nobody hears them.
+        self._told = server.outcomes_published if hasattr(server, "outcomes_published") else None
 
     def _sample(self):
         busy, total = processes.machine_cpu_seconds()
-        return {**progress_of(self._server.database), "postgres_cpu": self._server.cluster_cpu_seconds(),
-                "ledgerline_cpu": self._server.cpu_seconds(), "broker_cpu": self._server.broker_cpu_seconds(), "busy_cpu": busy, "total_cpu": total}
+        return {**progress_of(self._server.database), "told": self._told() if self._told else None,
+                "postgres_cpu": self._server.cluster_cpu_seconds(), "ledgerline_cpu": self._server.cpu_seconds(),
+                "broker_cpu": self._server.broker_cpu_seconds(), "busy_cpu": busy, "total_cpu": total}
 
     def _load(self, arguments):
         """The generator's result, with our samples from the begin and the end of its measurement."""
@@ -144,10 +150,13 @@ class Ladder:
     def _beside(self, what):
         if what == "slow-flush":
             self._server.set_flush_micros(_SLOW_FLUSH_MICROS)
-        with Snapshot(self._children, self._server.database) if what == "snapshot" else contextlib.nullcontext():
+        follower = Follower(self._server.port) if what == "follower" else contextlib.nullcontext()
+        with Snapshot(self._children, self._server.database) if what == "snapshot" else follower:
+            told, self._told = self._told, follower.outcomes if what == "follower" else self._told
             try:
                 yield
             finally:
+                self._told = told
                 if what == "slow-flush":
                     self._server.set_flush_micros(0)
 
@@ -184,6 +193,8 @@ class Ladder:
             "page_images": end["page_images"] - begin["page_images"],
             "p50_ms": result["latency_ms"]["p50"], "p99_ms": result["latency_ms"]["p99"],
             "memory_mb": self._server.peak_memory_mb(), "generator": result}
+        if end["told"] is not None:
+            measured["told_per_second"] = (end["told"] - begin["told"]) / took
         if rung.compared_with:
             measured["kept"] = rate / rates[rung.compared_with]
         shares = self._inspector.bytes_by_table(self._server.database, begin["wal_bytes"], end["wal_bytes"])

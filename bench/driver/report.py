@@ -7,9 +7,9 @@ from ladder import RUNGS
 
 # Of each rung, the median over its repetitions is taken, and compared with floors of the same name plus _min or _max.
 MEDIANS = ("applied_per_second", "ratio", "postgres_cpu_us", "ledgerline_cpu_us", "generator_cpu_us", "wal_bytes", "disk_bytes",
-           "lag_seconds", "p50_ms", "p99_ms", "p99_9_ms", "max_ms", "others_cpu_share", "kept")
+           "lag_seconds", "p50_ms", "p99_ms", "p99_9_ms", "max_ms", "others_cpu_share", "kept", "told_per_second")
 _UNITS = {"ratio": "x TPC-B", "postgres_cpu_us": "us of PostgreSQL", "ledgerline_cpu_us": "us of ledgerline",
-          "wal_bytes": "B of WAL", "disk_bytes": "B on disk", "p50_ms": "ms p50", "p99_ms": "ms p99", "memory_mb": "MB of memory", "kept": "of the rate it is compared with", "list_p99_ms": "ms p99 of a list",
+          "wal_bytes": "B of WAL", "disk_bytes": "B on disk", "p50_ms": "ms p50", "p99_ms": "ms p99", "memory_mb": "MB of memory", "kept": "of the rate it is compared with", "told_per_second": "outcomes told a second", "list_p99_ms": "ms p99 of a list",
           "verify_per_second": "transactions verified a second"}
 
 
@@ -94,7 +94,8 @@ def table(document, floors):
 
 def _detail_lines(document):
     """Who fills the write-ahead log, and which statements take the time: of the last repetition."""
-    lines = []
+    lines = [f"outcomes told a second, {name}: {figures['told_per_second']:,.0f}"
+             for name, figures in document["medians"].items() if "told_per_second" in figures]
     for name in ("single-256", "batch-100"):
         tables = document["repetitions"][-1].get(name, {}).get("wal_bytes_by_table")
         if tables:

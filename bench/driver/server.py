@@ -1,15 +1,18 @@
 """Ledgerline as its users start it: `up` on a private cluster, or separate roles on Kafka; and the calls to its API."""
 
 import concurrent.futures
+import contextlib
 import http.client
 import json
 import mmap
 import os
 import pathlib
+import re
 import select
 import socket
 import struct
 import subprocess
+import threading
 import time
 
 import processes
@@ -24,6 +27,8 @@ BROKER_SECONDS_MAX = 180
 
 # Enough for every debit of a run: the rungs move at most 100 a transaction, up and down.
 FUNDS_CENTS = 10**12
+OUTCOMES_PUBLISHED = "ledgerline_outcomes_published_total"
+
 _ACCOUNT_THREADS = 16
 _FUNDS_PER_CALL = 1000
 
@@ -192,15 +197,57 @@ class KafkaRoles(Server):
             raise Failed(f"cannot start a broker: {err.strip()[-500:]}")
         self._broker = int(self._broker_command("pid")[1])
         environment = {"DATABASE_URL": url, "KAFKA_BROKERS": out.split()[-1]}
-        self._start("publisher", ["publisher"], environment)
+        self._publisher_port = self._start("publisher", ["publisher"], environment)
         self._start("worker", ["worker"], environment)
         self.port = self._start("api", ["api"], environment)
 
     def broker_cpu_seconds(self):
         return processes.cpu_seconds(self._broker)
 
+    def outcomes_published(self):
+        """How many outcomes the broker has acknowledged so far."""
+        connection = http.client.HTTPConnection("127.0.0.1", self._publisher_port, timeout=CALL_SECONDS_MAX)
+        try:
+            connection.request("GET", "/metrics")
+            text = connection.getresponse().read().decode()
+        except (OSError, http.client.HTTPException) as error:
+            raise Failed(f"the publisher's metrics: {error}") from None
+        return int(float(re.search(rf"^{OUTCOMES_PUBLISHED} (\S+)", text, re.MULTILINE)[1]))
+
     def set_flush_micros(self, _):
         raise Failed("only the cluster of `up` has slow flushes")
+
+
+class Follower:
+    """A client that follows the outcomes as Server-Sent Events. Used with `with`; a thread of its own reads and counts."""
+
+    _READ_BYTES = 1 << 20
+    _ID = b"\nid: "
+
+    def __init__(self, port):
+        self._port, self._outcomes = port, 0
+
+    def __enter__(self):
+        self._socket = socket.create_connection(("127.0.0.1", self._port), CALL_SECONDS_MAX)
+        self._socket.sendall(b"GET /v1/events HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: text/event-stream\r\n\r\n")
+        self._thread = threading.Thread(target=self._read)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
+        self._socket.close()
+
+    def outcomes(self):
+        return self._outcomes
+
+    def _read(self):
+        rest = b""
+        with contextlib.suppress(OSError):
+            while read := self._socket.recv(self._READ_BYTES):
+                self._outcomes += (rest + read).count(self._ID)
+                rest = read[-len(self._ID) + 1:]
 
 
 def _postgres_programs(children):

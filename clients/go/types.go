@@ -475,18 +475,28 @@ type Decision struct {
 }
 
 type Lane struct {
-	Lane               int64      `json:"lane"`
-	LastSeq            int64      `json:"last_seq"`
-	PublishedSeq       int64      `json:"published_seq"`
-	AppliedSeq         int64      `json:"applied_seq"`
-	Owner              *string    `json:"owner"`
-	LeaseExpiresAt     *string    `json:"lease_expires_at"`
-	OldestWaitingAgeMS *int64     `json:"oldest_waiting_age_ms"`
-	PublishAttempts    int64      `json:"publish_attempts"`
-	LastError          *string    `json:"last_error"`
-	FailingSeq         *int64     `json:"failing_seq"`
-	Attempts           int64      `json:"attempts"`
-	Halts              []LaneHalt `json:"halts"`
+	Lane               int64         `json:"lane"`
+	LastSeq            int64         `json:"last_seq"`
+	PublishedSeq       int64         `json:"published_seq"`
+	AppliedSeq         int64         `json:"applied_seq"`
+	Owner              *string       `json:"owner"`
+	LeaseExpiresAt     *string       `json:"lease_expires_at"`
+	OldestWaitingAgeMS *int64        `json:"oldest_waiting_age_ms"`
+	PublishAttempts    int64         `json:"publish_attempts"`
+	LastError          *string       `json:"last_error"`
+	FailingSeq         *int64        `json:"failing_seq"`
+	Attempts           int64         `json:"attempts"`
+	Halts              []LaneHalt    `json:"halts"`
+	WaitsFor           *LaneWaitsFor `json:"waits_for"`
+}
+
+// LaneWaitsFor: What is decided in another lane before this lane's next event, which has places in both. Null where
+// that event is next in all its lanes; of a transaction's lane also for tenants.
+type LaneWaitsFor struct {
+	Lane    int64   `json:"lane"`
+	Seq     int64   `json:"seq"`
+	EventID string  `json:"event_id"`
+	Halt    *string `json:"halt"`
 }
 
 type LaneHalt struct {
@@ -746,6 +756,30 @@ type ProblemType struct {
 	Status  int64       `json:"status"`
 	Meaning string      `json:"meaning"`
 	Retry   bool        `json:"retry"`
+}
+
+type Approval struct {
+	ID                string         `json:"id"`
+	Action            string         `json:"action"`
+	Subject           string         `json:"subject"`
+	Request           map[string]any `json:"request"`
+	State             string         `json:"state"`
+	RequestedBy       string         `json:"requested_by"`
+	RequestedOperator *string        `json:"requested_operator"`
+	CreatedAt         string         `json:"created_at"`
+	ExpiresAt         string         `json:"expires_at"`
+	DecidedBy         *string        `json:"decided_by"`
+	DecidedOperator   *string        `json:"decided_operator"`
+	DecidedAt         *string        `json:"decided_at"`
+	Reason            *string        `json:"reason"`
+	ExecutedAt        *string        `json:"executed_at"`
+}
+
+type ApprovalPage struct {
+	Approvals  []Approval `json:"approvals"`
+	Limit      int64      `json:"limit"`
+	NextCursor *string    `json:"next_cursor"`
+	HasMore    bool       `json:"has_more"`
 }
 
 // Problem: RFC 9457.

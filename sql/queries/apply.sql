@@ -119,15 +119,18 @@ WITH claim AS MATERIALIZED (
                          $7::bigint[], $8::bigint[], $9::bigint[])
         AS c (lane, seq, balance_after_cents, floor_cents, failure_code, failure_reason, held_delta_cents,
               held_after_cents, ceiling_cents)
+), claimed AS MATERIALIZED (
+    SELECT lane, min(seq) AS first, max(seq) AS last, count(*) AS places FROM claim GROUP BY lane
 ), place AS MATERIALIZED (
     SELECT c.*, p.transaction_id, p.account_id, p.net_cents, p.event_id, p.places
-    FROM claim c
+    FROM claimed l
          CROSS JOIN LATERAL (
-             SELECT id AS transaction_id, account_id, net_cents, event_id, places FROM accepted
-             WHERE lane = c.lane AND seq = c.seq
+             SELECT lane, seq, id AS transaction_id, account_id, net_cents, event_id, places FROM accepted
+             WHERE lane = l.lane AND seq BETWEEN l.first AND l.last
              UNION ALL
-             SELECT transaction_id, account_id, net_cents, event_id, places FROM places
-             WHERE lane = c.lane AND seq = c.seq) p
+             SELECT lane, seq, transaction_id, account_id, net_cents, event_id, places FROM places
+             WHERE lane = l.lane AND seq BETWEEN l.first AND l.last) p
+         JOIN claim c ON c.lane = p.lane AND c.seq = p.seq
 ), decided AS (
     INSERT INTO decisions (lane, seq, transaction_id, account_id, amount_cents, balance_after_cents, floor_cents,
                            processed_at, kind, failure_code, failure_reason, held_delta_cents, held_after_cents,
@@ -142,8 +145,7 @@ SELECT demand((SELECT count(*) FROM decided) = cardinality($1::integer[])
               AND (SELECT coalesce(bool_and(l.first = 1 + coalesce((SELECT seq FROM decisions WHERE lane = l.lane
                                                            ORDER BY seq DESC LIMIT 1), 0)
                                    AND l.last - l.first + 1 = l.places), true)
-                   FROM (SELECT lane, min(seq) AS first, max(seq) AS last, count(*) AS places
-                         FROM claim GROUP BY lane) l)
+                   FROM claimed l)
               AND NOT EXISTS (SELECT FROM place WHERE places > 1 GROUP BY event_id HAVING count(*) <> min(places)),
               'these decisions do not continue their lanes')
 

@@ -44,6 +44,13 @@ http::Response change_response(const Result<std::optional<ChangedAccount>>& chan
     return record_response(200, (*changed)->account);
 }
 
+// What somebody else may have to approve.
+std::optional<ApprovedAction> action_of(const AccountChange& change) {
+    if (change.status == "SUSPENDED") return ApprovedAction::suspend;
+    if (change.status == "CLOSED") return ApprovedAction::close;
+    return std::nullopt;
+}
+
 // Newest first. Empty when there is no such account.
 Result<std::optional<std::string>> list_changes(db::Connection& connection, const Uuid& id, const ListQuery& query) {
     const std::int64_t before = query.after_seq().value_or(std::numeric_limits<std::int64_t>::max());
@@ -60,7 +67,7 @@ Result<std::optional<std::string>> list_changes(db::Connection& connection, cons
 
 }  // namespace
 
-AccountEndpoints::Answer AccountEndpoints::change(const http::Request& request) {
+AccountEndpoints::Answer AccountEndpoints::change(const http::Request& request, bool approved) {
     if (auto wrong = check_parameters(request, {})) co_return http::to_response(*wrong);
     const auto id = path_id(request);
     if (!id) co_return http::to_response(id.error());
@@ -71,11 +78,23 @@ AccountEndpoints::Answer AccountEndpoints::change(const http::Request& request) 
     const auto wanted = parse_change(*body);
     if (!wanted) co_return http::to_response(wanted.error());
     if (const auto beyond = check_floor(request, wanted->min_balance_cents)) co_return http::to_response(*beyond);
+    if (const auto action = action_of(*wanted); action && !approved && approvals_.needed(*action))
+        co_return co_await ask_to_change(request, *caller, {*action, *id});
     const Uuid audit_id = ids_.next();
     const auto changed = co_await database_.run(request.trace, [&](db::Connection& connection) {
         return change_account(connection, *id, *wanted, *caller, audit_id);
     });
     co_return change_response(changed, *wanted);
+}
+
+AccountEndpoints::Answer AccountEndpoints::ask_to_change(const http::Request& request, const Caller& caller,
+                                                         ApprovalSubject wanted) {
+    const auto account = co_await database_.run(request.trace, [&](db::Connection& connection) {
+        return connection.query(sql::ApiAccountById{wanted.id, request.tenant});
+    });
+    if (!account) co_return http::to_response(problem_of(account.error()));
+    if (account->empty()) co_return account_not_found();
+    co_return co_await approvals_.ask(request, caller, wanted);
 }
 
 AccountEndpoints::Answer AccountEndpoints::changes(http::Request& request) {

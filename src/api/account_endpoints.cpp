@@ -102,7 +102,7 @@ void AccountEndpoints::add_routes(http::Router& router) {
     router.add({.method = "PATCH",
                 .pattern = "/v1/accounts/{id}",
                 .name = "change_account",
-                .handler = [this](const Request& request) { return change(request); },
+                .handler = [this](const Request& request) { return change(request, false); },
                 .body_bytes_max = body_bytes_max,
                 .scope = http::Scope::accounts_write});
     router.add({.method = "GET",

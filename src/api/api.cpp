@@ -79,9 +79,10 @@ struct Api::Parts {
           watcher(outcome_store, config.watcher, context.clock, context.metrics),
           feed_store(connection_config(config, "feed"), context.metrics, "feed"),
           tail(feed_store, {}, context.clock, context.metrics),
-          accounts(reads, reports, context.ids),
+          approvals(config.approvals, operators, context),
+          accounts(reads, reports, approvals, context.ids),
           transactions({intake, payments, reads, watcher, api_keys}, context),
-          dead_letters(operators, publisher_wakeup, watcher.wakeup(), context),
+          dead_letters(operators, approvals, publisher_wakeup, watcher.wakeup(), context),
           events(reads, tail, api_keys, context),
           operations(operators),
           keeper(keeper_connection_config(config), api_keys, context),
@@ -110,6 +111,7 @@ struct Api::Parts {
     OutcomeWatcher watcher;
     feed::PgFeedStore feed_store;
     feed::FeedTail tail;
+    Approvals approvals;
     AccountEndpoints accounts;
     TransactionEndpoints transactions;
     DeadLetterEndpoints dead_letters;
@@ -136,6 +138,7 @@ void Api::add_routes(http::Router& router) {
     parts_->operations.add_routes(router);
     parts_->keys.add_routes(router);
     parts_->tenants.add_routes(router);
+    parts_->approvals.add_routes(router);
     parts_->webhooks.add_routes(router);
     parts_->health.add_routes(router);
 }

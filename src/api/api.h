@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "api/approvals.h"
 #include "api/database.h"
 #include "api/outcome_watcher.h"
 #include "base/wakeup.h"
@@ -26,6 +27,7 @@ struct ApiConfig {
     std::string version;
     intake::IntakeConfig intake;
     WatcherConfig watcher;
+    ApprovalPolicy approvals;
     // Sessions, each with its thread: of reads, of what payments need to be read, and of operators.
     unsigned database_threads = 4;
     unsigned payment_threads = 4;

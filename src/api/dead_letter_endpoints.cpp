@@ -134,7 +134,7 @@ void DeadLetterEndpoints::add_routes(http::Router& router) {
     router.add({.method = "POST",
                 .pattern = "/v1/dead-letters/{id}/discard",
                 .name = "discard_dead_letter",
-                .handler = [this](Request& request) { return decide(request, Decision::discard); },
+                .handler = [this](Request& request) { return discard(request); },
                 .body_bytes_max = body_bytes_max,
                 .scope = http::Scope::dead_letters_decide});
 }
@@ -175,6 +175,20 @@ DeadLetterEndpoints::Answer DeadLetterEndpoints::summary(const http::Request& re
         request.trace, [&](db::Connection& connection) { return summarize(connection, filter, query.tenant()); });
     if (!summary) co_return http::to_response(problem_of(summary.error()));
     co_return record_response(200, *summary);
+}
+
+// At once, unless somebody else must approve it.
+DeadLetterEndpoints::Answer DeadLetterEndpoints::discard(http::Request& request) {
+    if (!approvals_.needed(ApprovedAction::discard)) co_return co_await decide(request, Decision::discard);
+    if (auto wrong = check_parameters(request, {})) co_return http::to_response(*wrong);
+    const auto id = path_id(request);
+    if (!id) co_return http::to_response(id.error());
+    const auto who = DecisionRequest::parse(request);
+    if (!who) co_return http::to_response(who.error());
+    const Found letter = co_await database_.run(
+        request.trace, [&](db::Connection& connection) { return find_letter(connection, *id, request.tenant); });
+    if (!letter || !*letter || (*letter)->state != "PARKED") co_return decision_response(letter, "DISCARDED");
+    co_return co_await approvals_.ask(request, who->caller, {ApprovedAction::discard, *id});
 }
 
 DeadLetterEndpoints::Answer DeadLetterEndpoints::decide(http::Request& request, Decision decision) {

@@ -3,6 +3,7 @@
 
 #include <boost/asio/awaitable.hpp>
 
+#include "api/approvals.h"
 #include "api/database.h"
 #include "api/dead_letter_requests.h"
 #include "base/uuid.h"
@@ -15,13 +16,17 @@ namespace ledgerline::api {
 class DeadLetterEndpoints {
 public:
     // All arguments must outlive it. publisher_wakeup is notified after a replay, outcome_wakeup after a discard.
-    DeadLetterEndpoints(Database& database, Wakeup& publisher_wakeup, Wakeup& outcome_wakeup,
+    DeadLetterEndpoints(Database& database, Approvals& approvals, Wakeup& publisher_wakeup, Wakeup& outcome_wakeup,
                         const ProcessContext& context)
         : database_(database),
+          approvals_(approvals),
           ids_(context.ids),
           publisher_wakeup_(publisher_wakeup),
           outcome_wakeup_(outcome_wakeup),
-          tracer_(context.tracer) {}
+          tracer_(context.tracer) {
+        approvals_.when_approved(ApprovedAction::discard,
+                                 [this](http::Request& request) { return decide(request, Decision::discard); });
+    }
 
     // This must outlive the router.
     void add_routes(http::Router& router);
@@ -33,10 +38,12 @@ private:
     Answer get(http::Request& request);
     Answer list(http::Request& request);
     Answer summary(const http::Request& request);
+    Answer discard(http::Request& request);
     Answer decide(http::Request& request, Decision decision);
     Answer replay(const http::Request& request, const Uuid& id, const DecisionRequest& who);
 
     Database& database_;
+    Approvals& approvals_;
     UuidGenerator& ids_;
     Wakeup& publisher_wakeup_;
     Wakeup& outcome_wakeup_;

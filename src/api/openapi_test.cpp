@@ -248,6 +248,7 @@ TEST_F(OpenApi, GivesEveryListTheSameEnvelope) {
                                                       {"WebhookPage", "webhooks"},
                                                       {"WebhookDeliveryPage", "deliveries"},
                                                       {"AuditPage", "audit"},
+                                                      {"ApprovalPage", "approvals"},
                                                       {"Assets", "assets"},
                                                       {"Lanes", "lanes"}};
     for (const auto& [name, plural] : lists) {
@@ -272,6 +273,7 @@ TEST_F(OpenApi, DescribesTheRecordsMemberByMember) {
     EXPECT_EQ(made_webhook, properties_of("Webhook"));
     EXPECT_EQ(properties_of("WebhookDelivery"), members_of(DeliveryRecord{.tries = "[]"}));
     EXPECT_EQ(properties_of("AuditEntry"), members_of(AuditRecord{}));
+    EXPECT_EQ(properties_of("Approval"), members_of(ApprovalRecord{}));
     AccountChangeRecord change;
     change.before = change.after = "{}";
     EXPECT_EQ(properties_of("RecordedAccountChange"), members_of(change));

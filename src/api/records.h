@@ -20,6 +20,7 @@ using HoldRecord = sql::Hold;
 using LaneRecord = sql::Lane;
 using KeyRecord = sql::Key;
 using AuditRecord = sql::Audited;
+using ApprovalRecord = sql::Approval;
 using WebhookRecord = sql::Webhook;
 using DeliveryRecord = sql::Delivery;
 
@@ -49,6 +50,7 @@ void append_json(const HoldRecord& record, std::string& out);
 void append_json(const LaneRecord& record, std::string& out);
 void append_json(const KeyRecord& record, std::string& out);
 void append_json(const AuditRecord& record, std::string& out);
+void append_json(const ApprovalRecord& record, std::string& out);
 void append_json(const WebhookRecord& record, std::string& out);
 void append_json(const DeliveryRecord& record, std::string& out);
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "db/sqlstate.h"
+
 namespace ledgerline::apply {
 namespace {
 
@@ -14,8 +16,8 @@ bool is_unrecognised(const Lane& lane) { return lane.halt() && lane.halt()->code
 
 }  // namespace
 
-Worker::Worker(const WorkerConfig& config, bus::Consumer& consumer, LedgerStore& store,
-               std::function<void()> on_outcome, const ProcessContext& context)
+Worker::Worker(const WorkerConfig& config, bus::Consumer& consumer, LedgerStore& store, OnOutcome on_outcome,
+               const ProcessContext& context)
     : config_(config),
       consumer_(consumer),
       store_(store),
@@ -36,6 +38,8 @@ Result<milliseconds> Worker::step() {
         return milliseconds(0);
     }
     if (done.error().disposition == Disposition::stop) return std::unexpected(done.error());
+    // The next session may be to a server that lost the newest decisions: where the lanes stand is read again.
+    if (db::is_session_useless(done.error().code)) lanes_loaded_ = false;
 
     const milliseconds delay = outage_backoff_.next();
     paused_until_ = clock_.steady_now() + delay;

@@ -63,9 +63,12 @@ struct WorkerConfig {
 
 class Worker {
 public:
-    // Arguments passed by reference must outlive the worker. on_outcome is called on the worker's thread after outcomes
-    // were committed.
-    Worker(const WorkerConfig& config, bus::Consumer& consumer, LedgerStore& store, std::function<void()> on_outcome,
+    // Called on the worker's thread after outcomes were committed. newest: when the newest of them was accepted, by the
+    // clock of the database.
+    using OnOutcome = std::function<void(WallTime newest)>;
+
+    // Arguments passed by reference must outlive the worker.
+    Worker(const WorkerConfig& config, bus::Consumer& consumer, LedgerStore& store, OnOutcome on_outcome,
            const ProcessContext& context);
 
     // One round: poll, prove, apply, look for losses, commit offsets. Returns how long nothing will be due. An error
@@ -119,7 +122,7 @@ private:
     const Clock& clock_;
     Random& random_;
     UuidGenerator& ids_;
-    std::function<void()> on_outcome_;
+    OnOutcome on_outcome_;
     ApplyProbe probe_;
 
     std::map<int, Lane> lanes_;  // assigned to this member

@@ -29,6 +29,8 @@ std::string_view name_of(ApplyResult::Status status) {
     LEDGERLINE_ASSERT(false);
 }
 
+WallTime accepted_at(const Applied& outcome) { return outcome.event.occurred_at; }
+
 // Whether no lane can go on after it.
 bool ends_round(const Error& error) {
     return error.disposition == Disposition::stop ||
@@ -69,22 +71,28 @@ std::vector<LaneRun> Worker::next_runs() {
     return oldest(lanes);
 }
 
-// By the time at which the database accepted them, which those of one intake batch share. No promise rests on it.
+// By the time at which the database accepted them, which those of one intake batch share, and by event, so that most
+// transactions have all their places on one side of the end. No promise rests on it.
 std::vector<LaneRun> Worker::oldest(std::span<const Lane* const> lanes) const {
     std::vector<LaneRun> runs(lanes.size());
-    using Head = std::pair<WallTime, std::size_t>;  // of a lane's next event, and which lane
+    using Head = std::tuple<WallTime, Uuid, std::size_t>;  // of a lane's next event, and which lane
     std::priority_queue<Head, std::vector<Head>, std::greater<>> heads;
     const auto push_next = [&](std::size_t i) {
         const std::size_t taken = runs[i].refs.size();
-        if (taken < lanes[i]->batch_size()) heads.emplace(lanes[i]->pending()[taken].occurred_at, i);
+        if (taken == lanes[i]->batch_size()) return;
+        const Lane::Pending& next = lanes[i]->pending()[taken];
+        heads.emplace(next.occurred_at, next.ref.event_id, i);
     };
     for (std::size_t i = 0; i < lanes.size(); ++i) {
         runs[i].lane = lanes[i]->id();
         runs[i].applied_seq = lanes[i]->state().applied_seq;
         push_next(i);
     }
-    for (std::size_t room = config_.applied_at_once_max; room > 0 && !heads.empty(); --room) {
-        const std::size_t i = heads.top().second;
+    Uuid last;
+    for (std::size_t taken = 0; !heads.empty(); ++taken) {
+        const auto [accepted_at, event_id, i] = heads.top();
+        if (taken >= config_.applied_at_once_max && event_id != last) break;
+        last = event_id;
         heads.pop();
         runs[i].refs.push_back(lanes[i]->pending()[runs[i].refs.size()].ref);
         push_next(i);
@@ -152,7 +160,7 @@ Result<void> Worker::take_report(std::span<const LaneRun> runs, ApplyReport repo
         std::ranges::copy(result.outcomes, std::back_inserter(outcomes));
     }
     if (!outcomes.empty()) {
-        on_outcome_();
+        on_outcome_(std::ranges::max(outcomes, {}, accepted_at).event.occurred_at);
         probe_.applied(outcomes, took);
     }
     for (std::size_t i = 0; i < runs.size(); ++i)

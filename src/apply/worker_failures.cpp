@@ -65,13 +65,14 @@ Result<void> Worker::park(Lane& lane, const Error& error, const char* error_clas
         return reload(lane);
     }
     failpoint("worker.parked");
+    const WallTime accepted_at = guilty.occurred_at;
     trace.parked(letter);
     probe_.parked(lane, letter);
     const bool unknown = letter.error_class == "unknown";
     lane.advance(1, unknown ? lane.state().streak_with(error.code) : 0, unknown ? error.code : std::string());
     lane.widen();
     lane.succeeded();
-    on_outcome_();
+    on_outcome_(accepted_at);
     return {};
 }
 

@@ -217,7 +217,7 @@ protected:
     bool says(const std::string& line) const { return metrics.to_text().find(line) != std::string::npos; }
 
     ProcessContext context{clock, random, ids, metrics};
-    Worker worker{WorkerConfig{}, consumer, store, [this] { ++outcomes; }, context};
+    Worker worker{WorkerConfig{}, consumer, store, [this](WallTime) { ++outcomes; }, context};
 };
 
 using Seqs = std::vector<std::int64_t>;
@@ -314,6 +314,25 @@ TEST_F(WorkerTest, WhatWasDecidedBecauseOthersWaitedForItIsADuplicateWhenItComes
     EXPECT_EQ(consumer.committed, 4);
 }
 
+// A standby that lagged behind takes over: what comes in the places of what was lost is no duplicate.
+TEST_F(WorkerTest, ReadsWhereItsLanesStandAfterALostSession) {
+    Worker patient{{.tail_check_interval = std::chrono::hours(1)}, consumer, store, [] {}, context};
+    const auto run_it = [&](int rounds) {
+        for (; rounds > 0; --rounds, clock.advance(milliseconds(100))) EXPECT_TRUE(patient.step());
+    };
+    consumer.deliver({1, 2, 3, 4, 5});
+    run_it(5);
+    consumer.deliver({6});
+    store.on_apply = [this] { store.down = true; };
+    run_it(1);
+    store.on_apply = [] {};
+    store.down = false;
+    store.state.applied_seq = 3;
+    consumer.deliver({4, 5});
+    run_it(50);
+    EXPECT_EQ(store.applied, (Seqs{1, 2, 3, 4, 5, 4, 5}));
+}
+
 TEST_F(WorkerTest, DropsDuplicates) {
     consumer.deliver({1, 2});
     consumer.deliver({2, 1, 2, 3, 3});
@@ -401,7 +420,7 @@ TEST_F(WorkerTest, ParksTheGuiltyEventAlone) {
         store.state.last_seq = 7;
         store.guilty = {guilty};
         ScriptedConsumer events;
-        Worker fresh{WorkerConfig{}, events, store, [] {}, context};
+        Worker fresh{WorkerConfig{}, events, store, [](WallTime) {}, context};
         events.deliver({1, 2, 3, 4, 5, 6, 7});
         for (int i = 0; i < 50; ++i) ASSERT_TRUE(fresh.step());
         ASSERT_EQ(store.parked.size(), 1u);
@@ -693,7 +712,7 @@ TEST_F(WorkerTest, AFatalFailureEndsTheRole) {
         Result<bool> halt(int, const LaneHalt&) override { return broken(); }
         Result<bool> clear_halt(int) override { return broken(); }
     } broken;
-    Worker doomed{WorkerConfig{}, consumer, broken, [] {}, context};
+    Worker doomed{WorkerConfig{}, consumer, broken, [](WallTime) {}, context};
     const auto step = doomed.step();
     ASSERT_FALSE(step);
     EXPECT_EQ(step.error().code, "42P01");

@@ -7,6 +7,7 @@
 #include "cli/operator_option.h"
 #include "cli/server.h"
 #include "cli/server_command.h"
+#include "cli/terminal.h"
 #include "roles/exit_code.h"
 
 namespace ledgerline::cli {
@@ -40,6 +41,10 @@ Result<int> send(const roles::Environment& environment, const Options& options, 
     LEDGERLINE_TRY(const std::string id, resolve_account(server, options.account));
     LEDGERLINE_TRY(const json::Value account, server.send("PATCH", "/v1/accounts/" + id, std::move(body), "id",
                                                           operator_header(options.operator_name)));
+    if (account.find("requested_by"))
+        say(environment, fmt::format("ledgerline: nothing is changed yet: another API key must approve it: ledgerline "
+                                     "approvals approve {}",
+                                     text_of(account, "id")));
     print_answer(environment, options.output, account, server);
     return roles::exit_ok;
 }

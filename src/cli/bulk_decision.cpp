@@ -184,7 +184,9 @@ private:
         if (answer->retryable() || answer->status == 401 || answer->status == 403)
             return std::unexpected(server_.error_of(*answer));
         const std::vector<json::Value> audit = items_of(answer->body, "audit");
-        if (answer->ok() && !audit.empty() && text_of(audit.front(), "bulk_id") == bulk_id_) {
+        if (answer->status == 202) {
+            ++awaiting_approval_;  // of another key
+        } else if (answer->ok() && !audit.empty() && text_of(audit.front(), "bulk_id") == bulk_id_) {
             ++decided_;
         } else if (answer->ok()) {
             ++decided_before_;  // by another command or operator, since the page was read
@@ -196,15 +198,17 @@ private:
     }
 
     int print_result(int code) {
-        print_object(environment_, settings_.output,
-                     json::Object{{"decision", settings_.decision},
-                                  {"bulk_id", bulk_id_},
-                                  {"selected", selected_},
-                                  {"foreign_left_out", foreign_},
-                                  {"decided", decided_},
-                                  {"decided_by_others", decided_before_},
-                                  {"refused", refused_},
-                                  {"left", selected_ - foreign_ - decided_ - decided_before_ - refused_}});
+        print_object(
+            environment_, settings_.output,
+            json::Object{{"decision", settings_.decision},
+                         {"bulk_id", bulk_id_},
+                         {"selected", selected_},
+                         {"foreign_left_out", foreign_},
+                         {"decided", decided_},
+                         {"decided_by_others", decided_before_},
+                         {"awaiting_approval", awaiting_approval_},
+                         {"refused", refused_},
+                         {"left", selected_ - foreign_ - decided_ - decided_before_ - awaiting_approval_ - refused_}});
         if (interrupted_) say(environment_, "Interrupted. Run the same command again for the rest.");
         return code;
     }
@@ -217,7 +221,7 @@ private:
     std::string failed_before_;
     json::Value summary_;
     std::int64_t selected_ = 0, foreign_ = 0, total_ = 0;
-    std::int64_t seen_ = 0, decided_ = 0, decided_before_ = 0, refused_ = 0;
+    std::int64_t seen_ = 0, decided_ = 0, decided_before_ = 0, awaiting_approval_ = 0, refused_ = 0;
     SteadyTime next_at_;
     bool interrupted_ = false;
 };

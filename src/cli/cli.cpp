@@ -74,6 +74,7 @@ int run(const roles::Environment& environment, int argc, const char* const* argv
     declare_webhooks(root, environment);
     declare_keys(root, environment);
     declare_tenants(root, environment);
+    declare_approvals(root, environment);
     declare_audit(root, environment);
     declare_lanes(root, environment);
     declare_top(root, environment);

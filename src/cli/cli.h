@@ -40,6 +40,7 @@ void declare_events(Command& parent, const roles::Environment& environment);
 void declare_webhooks(Command& parent, const roles::Environment& environment);
 void declare_keys(Command& parent, const roles::Environment& environment);
 void declare_tenants(Command& parent, const roles::Environment& environment);
+void declare_approvals(Command& parent, const roles::Environment& environment);
 void declare_audit(Command& parent, const roles::Environment& environment);
 void declare_lanes(Command& parent, const roles::Environment& environment);
 void declare_profiles(Command& parent, const roles::Environment& environment);

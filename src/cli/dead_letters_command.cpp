@@ -89,6 +89,12 @@ Result<int> decide_each(const roles::Environment& environment, const DecisionOpt
     for (const std::string& letter : options.letters) {
         auto answer = server.call_until_known("POST", letter_path(letter) + "/" + decision,
                                               decision_body(options.reason), operator_header(options.operator_name));
+        if (answer && answer->status == 202) {
+            say(environment,
+                fmt::format("ledgerline: {}: another API key must approve it: ledgerline approvals approve {}", letter,
+                            text_of(answer->body, "id")));
+            continue;
+        }
         if (answer && answer->ok() && answer->body.find("id")) {
             decided.push_back(std::move(answer->body));
             continue;

@@ -22,7 +22,7 @@ struct Options {
 
 Result<int> up(const roles::Environment& environment, const Options& options) {
     LEDGERLINE_TRY(db::Connection connection, connect(options.database, kLockWaitMax));
-    LEDGERLINE_TRY(const std::vector<int> applied, db::migrate_up(connection, sql::migrations));
+    LEDGERLINE_TRY(const std::vector<int> applied, db::migrate_up(connection, sql::migrations, sql::database_roles));
     if (options.output.documents()) {
         json::Array levels;
         for (const int level : applied) levels.emplace_back(level);

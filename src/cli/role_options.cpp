@@ -117,6 +117,20 @@ void declare_probe_listen(Command& command, roles::ListenSettings& options) {
                    });
 }
 
+void declare_operator_listen(Command& command, roles::ListenSettings& options) {
+    command.parsed(
+        {"--operator-listen", "HOST:PORT",
+         "Second address, with its own thread, that serves everything; then the console, keys, tenants, approvals, the "
+         "audit, dead letters, webhooks, lanes, /health, /metrics and /stats are served nowhere else"},
+        "none", [&options](const std::string& value) {
+            const auto address = parse_address(value);
+            if (!address) return kAddressRule;
+            options.operator_host = address->host;
+            options.operator_port = address->port;
+            return "";
+        });
+}
+
 void declare_cors(Command& command, roles::ListenSettings& options) {
     command.parsed({"--cors-origins", "ORIGIN,...",
                     "Sites whose pages may call the API from a browser, with an API key, such as https://desk.example"},
@@ -135,6 +149,10 @@ void declare_admission(Command& command, roles::AdmissionSettings& options) {
                    options.first_key_file);
     command.flag({"--allow-open", "", "Serve without API keys on an address that other machines can reach"},
                  options.allow_open);
+    command.parsed({"--require-approval", "ACTION,...",
+                    "What is done only once another API key has approved it: discard (dead letters), suspend, close "
+                    "(accounts)"},
+                   "none", [&options](const std::string& value) { return options.approvals.take(value); });
     command.flag({"--refuse-card-numbers", "", "Refuse metadata with what may be the number of a payment card"},
                  options.refuse_card_numbers);
 }
@@ -160,6 +178,13 @@ void declare_tokens(Command& command, roles::TokenSettings& options) {
                     "The claim with a token's scopes, or a JSON pointer to it, such as /realm_access/roles"},
                    policy.scope_claim, [&policy](const std::string& value) {
                        policy.scope_claim = value;
+                       return http::broken_claim_rule(value);
+                   });
+    command.parsed({"--jwt-tenant-claim", "NAME",
+                    "The claim with the name of a token's tenant, or a JSON pointer to it; a token without it, or with "
+                    "a name that is no tenant's, is refused. Without this all tokens are of the default tenant"},
+                   "none", [&policy](const std::string& value) {
+                       policy.tenant_claim = value;
                        return http::broken_claim_rule(value);
                    });
     command.option({"--jwt-max-amount-cents", "N", "What one transaction of a token may move; without it any amount"},

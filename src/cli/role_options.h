@@ -21,6 +21,9 @@ void declare_listen(Command& command, roles::ListenSettings& options, const std:
 // For roles that serve more than probes.
 void declare_probe_listen(Command& command, roles::ListenSettings& options);
 
+// For roles with the API: what operators call.
+void declare_operator_listen(Command& command, roles::ListenSettings& options);
+
 void declare_tls(Command& command, roles::TlsSettings& options);
 
 // For roles with the API: pages of which sites may call it.

@@ -51,6 +51,7 @@ void declare_up(Command command, const roles::Environment& environment, const Ro
         command, options.database_url);
     declare_listen(command, options.listen, "the HTTP API");
     declare_probe_listen(command, options.listen);
+    declare_operator_listen(command, options.listen);
     declare_tls(command, options.tls);
     command.flag({"--tls-self-signed", "", "Serve https with a certificate made in the data directory, for a try"},
                  options.tls.self_signed);
@@ -80,6 +81,7 @@ void declare_api(Command command, const roles::Environment& environment, const R
     declare_role_database(command, options.database_url);
     declare_listen(command, options.listen, "the HTTP API");
     declare_probe_listen(command, options.listen);
+    declare_operator_listen(command, options.listen);
     declare_tls(command, options.tls);
     declare_cors(command, options.listen);
     declare_admission(command, options.admission);

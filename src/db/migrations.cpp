@@ -34,22 +34,29 @@ Result<std::map<int, Applied>> load_applied(Connection& connection) {
     return applied;
 }
 
-Result<void> apply(Connection& connection, const Migration& migration) {
+// name: what an error calls the script.
+template <class Then>
+Result<void> run_in_transaction(Connection& connection, std::string_view name, std::string_view script, Then then) {
     LEDGERLINE_CHECK(connection.run_script(std::string(sql::DbMigrationsBegin::statement.sql)));
-    auto done = connection.run_script(std::string(migration.sql), kMigrationTimeout);
-    if (done) {
-        auto recorded = connection.execute(sql::DbMigrationsRecord{.level = migration.level,
-                                                                   .name = migration.name,
-                                                                   .checksum = checksum_of(migration.sql),
-                                                                   .compatible_from = migration.compatible_from});
-        if (!recorded) done = std::unexpected(std::move(recorded).error());
-    }
+    auto done = connection.run_script(std::string(script), kMigrationTimeout);
+    if (done) done = then();
     if (done) done = connection.run_script(std::string(sql::DbMigrationsCommit::statement.sql), kMigrationTimeout);
     if (!done) {
         connection.rollback();
-        done.error().message = fmt::format("migration {}: {}", migration.name, done.error().message);
+        done.error().message = fmt::format("{}: {}", name, done.error().message);
     }
     return done;
+}
+
+Result<void> apply(Connection& connection, const Migration& migration) {
+    return run_in_transaction(
+        connection, fmt::format("migration {}", migration.name), migration.sql, [&]() -> Result<void> {
+            LEDGERLINE_CHECK(connection.execute(sql::DbMigrationsRecord{.level = migration.level,
+                                                                        .name = migration.name,
+                                                                        .checksum = checksum_of(migration.sql),
+                                                                        .compatible_from = migration.compatible_from}));
+            return {};
+        });
 }
 
 Result<void> check_unchanged(const std::map<int, Applied>& applied, std::span<const Migration> migrations) {
@@ -64,7 +71,8 @@ Result<void> check_unchanged(const std::map<int, Applied>& applied, std::span<co
     return {};
 }
 
-Result<std::vector<int>> apply_missing(Connection& connection, std::span<const Migration> migrations) {
+Result<std::vector<int>> apply_missing(Connection& connection, std::span<const Migration> migrations,
+                                       std::string_view rights) {
     LEDGERLINE_CHECK(connection.execute(sql::DbMigrationsCreateTable{}));
     LEDGERLINE_TRY(const auto applied, load_applied(connection));
     LEDGERLINE_CHECK(check_unchanged(applied, migrations));
@@ -74,6 +82,9 @@ Result<std::vector<int>> apply_missing(Connection& connection, std::span<const M
         LEDGERLINE_CHECK(apply(connection, migration));
         levels.push_back(migration.level);
     }
+    const bool newer = !applied.empty() && applied.rbegin()->first > migrations.back().level;
+    if (!newer && !rights.empty())
+        LEDGERLINE_CHECK(run_in_transaction(connection, "the rights of roles", rights, [] { return Result<void>(); }));
     return levels;
 }
 
@@ -93,9 +104,9 @@ Result<void> lock(Connection& connection, milliseconds at_most) {
 }  // namespace
 
 Result<std::vector<int>> migrate_up(Connection& connection, std::span<const Migration> migrations,
-                                    milliseconds lock_timeout) {
+                                    std::string_view rights, milliseconds lock_timeout) {
     LEDGERLINE_CHECK(lock(connection, lock_timeout));
-    auto levels = apply_missing(connection, migrations);
+    auto levels = apply_missing(connection, migrations, rights);
     // A session that is no longer usable has also lost its advisory lock.
     if (connection.usable()) LEDGERLINE_CHECK(connection.execute(sql::DbMigrationsUnlock{}));
     return levels;

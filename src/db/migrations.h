@@ -33,11 +33,13 @@ struct MigrationStatus {
 };
 
 // Applies the missing migrations, each in its own transaction, under an advisory lock. Returns the levels applied.
+// Then runs the script of rights, also when nothing was missing: not where a newer binary has migrated, whose tables it
+// does not know.
 // Refuses (code "migration_changed", Disposition::stop), before it changes anything, when an applied migration has a
 // different text from this binary's. Waits for another migrator at most lock_timeout ("migration_running",
 // Disposition::retry). A migration itself may take hours, whatever the connection's timeouts are.
 Result<std::vector<int>> migrate_up(Connection& connection, std::span<const Migration> migrations,
-                                    milliseconds lock_timeout = milliseconds(60000));
+                                    std::string_view rights, milliseconds lock_timeout = milliseconds(60000));
 
 // All migrations, applied or missing, by level. A database without any is not an error.
 Result<std::vector<MigrationStatus>> migration_status(Connection& connection, std::span<const Migration> migrations);

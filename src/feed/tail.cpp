@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "db/sqlstate.h"
 #include "observe/exceptions.h"
 #include "observe/log.h"
 
@@ -98,7 +99,8 @@ bool FeedTail::read(SteadyTime now) {
     if (!window) {
         if (!std::exchange(failing_, true))
             log::warn("cannot read outcomes", {{"code", window.error().code}, {"reason", window.error().message}});
-        if (window.error().code == cursor_ahead) forget();
+        // The next session may be to a server that lost the newest decisions.
+        if (window.error().code == cursor_ahead || db::is_session_useless(window.error().code)) forget();
         return false;
     }
     failing_ = false;

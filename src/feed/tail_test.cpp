@@ -19,7 +19,11 @@ class ScriptedStore final : public FeedStore {
 public:
     Result<FeedPosition> ends() override {
         std::lock_guard lock(mutex_);
-        if (away_) return failure(Disposition::retry, "08006", "away");
+        if (away_) {
+            ++reads_;
+            changed_.notify_all();
+            return failure(Disposition::retry, "08006", "away");
+        }
         FeedPosition end;
         for (const auto& outcome : outcomes_) end.advance(outcome->lane, outcome->place);
         return end;
@@ -54,6 +58,11 @@ public:
         outcome.id = std::to_string(lane) + ":" + std::to_string(seq);
         std::lock_guard lock(mutex_);
         outcomes_.push_back(std::make_shared<const Outcome>(std::move(outcome)));
+    }
+    // What a standby that lagged behind has when it takes over.
+    void lose_newest() {
+        std::lock_guard lock(mutex_);
+        outcomes_.pop_back();
     }
     void set_away(bool away) {
         std::lock_guard lock(mutex_);
@@ -188,7 +197,8 @@ TEST_F(FeedTails, AnOutageLosesNothing) {
     add_and_wake(3, 1);
     store_.await_reads(2);
     store_.set_away(false);
-    EXPECT_THAT(ids(waiting.get()), ElementsAre("3:1"));
+    // What came meanwhile is in the database.
+    EXPECT_EQ(waiting.get().kind, Kind::behind);
     // Nor does one at the start: who came meanwhile is behind what is kept afterwards.
     store_.set_away(true);
     FeedTail other(store_, config_, clock_, metrics_);
@@ -198,6 +208,23 @@ TEST_F(FeedTails, AnOutageLosesNothing) {
     other.start();
     store_.set_away(false);
     EXPECT_EQ(promise.get_future().get().kind, Kind::behind);
+}
+
+TEST_F(FeedTails, WhatWasKeptIsNotTakenForWhatAnotherServerHas) {
+    tail_.start();
+    auto waiting = follow(ends());
+    store_.await_reads(1);
+    add_and_wake(3, 1);
+    EXPECT_THAT(ids(waiting.get()), ElementsAre("3:1"));
+    auto during = follow(ends());
+    store_.set_away(true);
+    store_.await_reads(2);
+    store_.lose_newest();
+    store_.add(3, 1, OutcomeType::parked);
+    store_.set_away(false);
+    EXPECT_EQ(follow(FeedPosition()).get().kind, Kind::behind) << "the database has what is true now";
+    tail_.stop();
+    EXPECT_THAT(ids(during.get()), IsEmpty());
 }
 
 TEST_F(FeedTails, StoppingAnswersEverybody) {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/failpoint.h"
+#include "db/sqlstate.h"
 
 namespace ledgerline::feed {
 
@@ -30,11 +31,19 @@ Result<milliseconds> TopicPublisher::step() {
         probe_.database_answered();
         return idle;
     }
+    if (db::is_session_useless(idle.error().code)) forget_lanes();
     if (idle.error().disposition == Disposition::stop) return idle;
     probe_.database_away(idle.error());
     const milliseconds pause = database_backoff_.next();
     retry_at_ = clock_.steady_now() + pause;
     return pause;
+}
+
+// The next session may be to a server that lost the newest decisions, as a standby may when it takes over: others come
+// in their places. So the places in memory hold no longer than the session.
+void TopicPublisher::forget_lanes() {
+    lanes_.clear();
+    leases_at_ = {};
 }
 
 // Returns only errors of the store.

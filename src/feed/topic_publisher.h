@@ -2,8 +2,9 @@
 //
 // It serves the lanes whose leases the publisher of this process holds, and keeps its place in each in memory. The
 // places in the database are hints for the next one, written at most once a second: what was told since is told again,
-// with the same ids. A message that the bus does not take is sent again with all that follow it in its lane, once the
-// bus has reported on them, so that the first time each outcome arrives is in order. Other lanes go on meanwhile.
+// with the same ids; so is what follows them after a lost session. A message that the bus does not take is sent again
+// with all that follow it in its lane, once the bus has reported on them, so that the first time each outcome arrives
+// is in order. Other lanes go on meanwhile.
 //
 // Not thread-safe: step() and release() belong to one thread at a time.
 #pragma once
@@ -72,6 +73,7 @@ private:
     };
 
     Result<milliseconds> run_round();
+    void forget_lanes();
     Result<void> read_leases();
     Result<void> adopt(const std::vector<TopicLease>& leases);
     std::vector<LanePlace> places_to_read() const;

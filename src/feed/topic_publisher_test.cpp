@@ -203,6 +203,29 @@ TEST_F(TopicPublishers, KillsAndZombiesLoseNothing) {
     expect_complete();
 }
 
+// A standby that lagged behind takes over: what is decided in the places of what was lost is told.
+TEST_F(TopicPublishers, WhatAServerDecidesAgainThatLostItsNewestCommitsIsTold) {
+    Process process(*this, "a");
+    store_.give_all_to("a");
+    store_.decide(0, 3);
+    process.rounds(*this, 20);
+    ASSERT_EQ(store_.told[0], (FeedPlace{.seq = 3}));
+    const auto decided = store_.decided;
+    const auto noted = store_.told;
+    store_.decide(0, 2);
+    process.rounds(*this, 20);
+    EXPECT_THAT(told(0), ElementsAre("0:1", "0:2", "0:3", "0:4", "0:5"));
+    store_.away = true;
+    process.rounds(*this, 3);
+    store_.away = false;
+    store_.decided = decided;
+    store_.told = noted;
+    store_.decide(0, 3);
+    process.rounds(*this, 20);
+    EXPECT_THAT(told(0), ElementsAre("0:1", "0:2", "0:3", "0:4", "0:5", "0:4", "0:5", "0:6"));
+    EXPECT_EQ(store_.told[0], (FeedPlace{.seq = 6}));
+}
+
 TEST_F(TopicPublishers, BeginsWhereItIsToldTo) {
     store_.decide(0, 5);
     store_.give_all_to("a");

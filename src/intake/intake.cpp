@@ -93,11 +93,19 @@ void IntakeBatcher::submit(std::vector<IntakeItem> items, Resume<IntakeReply> an
 // Rows that it has taken when something throws are answered at their deadline.
 void IntakeBatcher::run_round() {
     if (!reachable_) return probe_database();
+    keep_pace();
     auto batch = queue_.take({batch_rows_max_, config_.batch_bytes_max});
     if (!batch) return;
     auto answers = accept_batch(*batch);
     probe_.answered(batch->items, answers);
     queue_.answer(*std::move(batch), std::move(answers));
+}
+
+void IntakeBatcher::keep_pace() {
+    const milliseconds pause = config_.pause && !stopping_ ? config_.pause() : milliseconds(0);
+    if (pause.count() == 0) return;
+    probe_.paced(pause);
+    stop_wakeup_.wait(pause);
 }
 
 IntakeAnswers IntakeBatcher::accept_batch(const IntakeQueue::Batch& batch) {

@@ -59,6 +59,8 @@ struct IntakeConfig {
     // Given the events of each commit, in the order of their lanes, before the publisher is woken. Called on the
     // batcher's thread; must not block.
     std::function<void(std::vector<Event>)> hand_over{};
+    // How long the next batch is to wait, as in Pace. Called on the batcher's thread before each.
+    std::function<milliseconds()> pause{};
 };
 
 class IntakeBatcher {
@@ -98,6 +100,7 @@ private:
     };
 
     void run_round();
+    void keep_pace();
     milliseconds answer_late();
     IntakeAnswers accept_batch(const IntakeQueue::Batch& batch);
     IntakeAnswers accept_items(std::span<const IntakeItem> items, Attempt& attempt, bool fate_unknown = false);

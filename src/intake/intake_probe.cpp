@@ -27,6 +27,10 @@ void IntakeProbe::queued(const IntakeQueue::Size& waiting) {
     metrics_.intake_queue_bytes.Set(static_cast<double>(waiting.bytes));
 }
 
+void IntakeProbe::paced(milliseconds pause) {
+    metrics_.intake_paced_seconds_total.Increment(std::chrono::duration<double>(pause).count());
+}
+
 void IntakeProbe::gave_way(std::size_t rows) { gave_way_.Increment(static_cast<double>(rows)); }
 
 Span IntakeProbe::begin_batch(std::span<const IntakeItem> items, SteadyTime::duration waited) {

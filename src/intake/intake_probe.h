@@ -29,6 +29,9 @@ public:
     // So many rows left the full queue for those of other tenants.
     void gave_way(std::size_t rows);
 
+    // Intake waits for the worker.
+    void paced(milliseconds pause);
+
     // One batch: its span. waited: its oldest row, until now.
     Span begin_batch(std::span<const IntakeItem> items, SteadyTime::duration waited);
     // One try to commit it.

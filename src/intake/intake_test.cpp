@@ -12,6 +12,8 @@
 #include <mutex>
 #include <set>
 
+#include "intake/pace.h"
+
 namespace ledgerline::intake {
 namespace {
 
@@ -249,6 +251,60 @@ TEST_F(IntakeTest, TakesWhateverWaitsWhenABatchIsDone) {
     EXPECT_THAT(words(std::move(second)), ElementsAre("created", "created"));
     EXPECT_THAT(words(std::move(third)), ElementsAre("created"));
     EXPECT_THAT(store_.batches(), ElementsAre(Keys{"a"}, Keys{"b", "c", "d"}));
+}
+
+// What arrives while it waits is one batch.
+TEST_F(IntakeTest, WaitsForTheWorkerBeforeEachBatch) {
+    std::promise<void> first_is_in;
+    IntakeConfig config;
+    config.pause = [&, asked = 0]() mutable {
+        if (++asked == 2) first_is_in.get_future().wait();
+        return asked == 2 ? milliseconds(20) : milliseconds(0);
+    };
+    start(config);
+    EXPECT_THAT(words(submit({"a"})), ElementsAre("created"));
+    auto second = submit({"b"}), third = submit({"c"});
+    first_is_in.set_value();
+    EXPECT_THAT(words(std::move(second)), ElementsAre("created"));
+    EXPECT_THAT(words(std::move(third)), ElementsAre("created"));
+    EXPECT_THAT(store_.batches(), ElementsAre(Keys{"a"}, Keys{"b", "c"}));
+    EXPECT_THAT(metrics_.to_text(), HasSubstr("intake_paced_seconds_total 0.02\n"));
+}
+
+TEST_F(IntakeTest, StoppingDoesNotWaitForTheWorker) {
+    IntakeConfig config;
+    config.pause = [] { return kLong; };
+    start(config);
+    auto answered = submit({"a"});
+    batcher_->stop();
+    EXPECT_THAT(words(std::move(answered)), ElementsAre("shutting_down"));
+}
+
+TEST(Pace, WaitsWhileWhatIsDecidedWasAcceptedLongAgo) {
+    const ManualClock clock;
+    const SteadyTime now = clock.steady_now();
+    // Of another clock, which is an hour ahead.
+    const WallTime accepted = clock.wall_now() + std::chrono::hours(1);
+    Pace pace;
+    pace.accepted(accepted, now);
+    EXPECT_EQ(pace.pause(now), milliseconds(0));
+    pace.decided(accepted, now + Pace::lag_max);
+    EXPECT_EQ(pace.pause(now + Pace::lag_max), milliseconds(0));
+    pace.decided(accepted, now + Pace::lag_max + milliseconds(10));
+    EXPECT_EQ(pace.pause(now + Pace::lag_max + milliseconds(10)), milliseconds(10));
+    pace.decided(accepted, now + std::chrono::seconds(9));
+    EXPECT_EQ(pace.pause(now + std::chrono::seconds(9)), Pace::pause_max);
+}
+
+// A worker that is stuck, or has nothing to do, slows nobody down.
+TEST(Pace, ForgetsWhatWasToldLongAgo) {
+    const ManualClock clock;
+    const SteadyTime now = clock.steady_now();
+    Pace pace;
+    EXPECT_EQ(pace.pause(now), milliseconds(0));
+    pace.accepted(clock.wall_now(), now);
+    pace.decided(clock.wall_now(), now + std::chrono::seconds(9));
+    EXPECT_EQ(pace.pause(now + std::chrono::seconds(9) + Pace::told_max + milliseconds(1)), milliseconds(0));
 }
 
 TEST_F(IntakeTest, SplitsBatchesInOrderOfArrival) {

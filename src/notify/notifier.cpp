@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "db/sqlstate.h"
+
 namespace ledgerline::notify {
 namespace {
 
@@ -33,6 +35,10 @@ Result<milliseconds> Notifier::step() {
             probe_.database_answered();
         } else {
             probe_.database_away(ran.error());
+            if (db::is_session_useless(ran.error().code)) {
+                session_lost_ = true;
+                renew_at_ = {};
+            }
             retry_at_ = now + database_backoff_.next();
         }
     }
@@ -62,10 +68,20 @@ Result<void> Notifier::renew(SteadyTime now) {
     lease_ends_at_ = now + config_.lease_term;
     renew_at_ = now + config_.renew_interval;
     probe_.failing(leases.failing);
+    if (std::exchange(session_lost_, false)) forget_targets();
     LEDGERLINE_CHECK(adopt(std::move(leases)));
     LEDGERLINE_CHECK(add_requested());
     measure();
     return {};
+}
+
+// The new session may be to a server that lost the newest decisions, as a standby may when it takes over: others come
+// in their places. So every endpoint goes on from where the database has it.
+void Notifier::forget_targets() {
+    sender_.abandon();
+    under_way_.clear();
+    inbox_ = std::make_shared<Inbox>();  // what the tail still answers is for nobody
+    targets_.clear();
 }
 
 // Keeps what it holds, under the terms of now; begins with what is new; and forgets the rest.

@@ -87,6 +87,7 @@ private:
 
     Result<void> run_round(SteadyTime now);
     Result<void> renew(SteadyTime now);
+    void forget_targets();
     Result<void> adopt(Leases leases);
     Result<void> add_requested();
     void take_told();
@@ -120,6 +121,7 @@ private:
     SteadyTime renew_at_{}, note_at_{}, prune_at_{};
     SteadyTime lease_ends_at_{};  // by this process' clock
     SteadyTime retry_at_{};       // the database
+    bool session_lost_ = false;   // since the leases were renewed
     Backoff database_backoff_;
 };
 

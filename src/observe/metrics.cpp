@@ -54,6 +54,9 @@ Metrics::Metrics(std::string_view version)
       intake_queue_rows(gauges(registry_, "intake_queue_rows", "Rows waiting for an intake transaction").Add({})),
       intake_queue_bytes(
           gauges(registry_, "intake_queue_bytes", "Memory of rows waiting for an intake transaction").Add({})),
+      intake_paced_seconds_total(
+          counters(registry_, "intake_paced_seconds_total", "Time that intake waited for the worker to catch up")
+              .Add({})),
       intake_rows_total(counters(registry_, "intake_rows_total", "Rows answered by intake, by result")),
       database_pool_wait_seconds(
           histograms(registry_, "database_pool_wait_seconds", "Wait for a database connection of the pool")),
@@ -91,11 +94,12 @@ Metrics::Metrics(std::string_view version)
       worker_rewinds_total(
           counters(registry_, "worker_rewinds_total", "Rewinds requested because the bus lost events").Add({})),
       dlq_messages_total(counters(registry_, "dlq_messages_total", "Dead letters written, by class of failure")),
-      dead_letters_parked(gauges(registry_, "dead_letters_parked", "Dead letters waiting for a decision").Add({})),
+      dead_letters_parked(
+          gauges(registry_, "dead_letters_parked", "Dead letters waiting for a decision, 10000 at most").Add({})),
       dlq_announced_total(
           counters(registry_, "dlq_announced_total", "Dead letters acknowledged on their topic").Add({})),
       dead_letters_unannounced(
-          gauges(registry_, "dead_letters_unannounced", "Dead letters not yet on their topic").Add({})),
+          gauges(registry_, "dead_letters_unannounced", "Dead letters not yet on their topic, 10000 at most").Add({})),
       feed_followers(
           gauges(registry_, "feed_followers", "Clients that wait for the next outcomes, or are about to").Add({})),
       feed_outcomes_told_total(

@@ -55,6 +55,7 @@ public:
     prometheus::Histogram& intake_commit_seconds;
     prometheus::Gauge& intake_queue_rows;
     prometheus::Gauge& intake_queue_bytes;
+    prometheus::Counter& intake_paced_seconds_total;
     prometheus::Family<prometheus::Counter>& intake_rows_total;  // result: created, replayed, refused, failed
 
     // Database

@@ -73,11 +73,8 @@ Result<std::vector<Event>> HandedOutbox::read(std::span<const Lease> leases, std
         if (look) looked_at_ = now;
     }
     if (!asked.empty()) {
-        auto events = database_->read(asked, events_max);
-        if (!events) {
-            keep_only({});
-            return events;
-        }
+        auto events = or_forget(database_->read(asked, events_max));
+        if (!events) return events;
         for (Event& event : *events) found[event.lane].push_back(std::move(event));
         const std::lock_guard lock(mutex_);
         for (const Lease& lease : asked) lanes_[lease.lane].may_have_more = found.contains(lease.lane);

@@ -43,19 +43,19 @@ public:
 
     Result<std::vector<Lease>> renew(const std::string& owner, milliseconds term) override;
     Result<std::vector<Event>> read(std::span<const Lease> leases, std::size_t events_max) override;
-    Result<void> expire_others(const std::string& owner) override { return database_->expire_others(owner); }
+    Result<void> expire_others(const std::string& owner) override { return or_forget(database_->expire_others(owner)); }
     Result<void> release(const std::string& owner) override;
     Result<std::vector<bool>> advance(const std::string& owner, std::span<const Advance> advances) override {
-        return database_->advance(owner, advances);
+        return or_forget(database_->advance(owner, advances));
     }
     Result<void> record_failure(const Lease& lease, const std::string& owner, const std::string& error) override {
-        return database_->record_failure(lease, owner, error);
+        return or_forget(database_->record_failure(lease, owner, error));
     }
     Result<bool> halt(const Lease& lease, const std::string& owner, const LaneHalt& halt) override {
-        return database_->halt(lease, owner, halt);
+        return or_forget(database_->halt(lease, owner, halt));
     }
-    Result<void> clear_halts(std::span<const int> lanes) override { return database_->clear_halts(lanes); }
-    Result<Backlog> backlog() override { return database_->backlog(); }
+    Result<void> clear_halts(std::span<const int> lanes) override { return or_forget(database_->clear_halts(lanes)); }
+    Result<Backlog> backlog() override { return or_forget(database_->backlog()); }
 
 private:
     struct Lane {
@@ -66,6 +66,12 @@ private:
         bool may_have_more = true;
     };
 
+    // A database that failed may be another one next time, without the newest of what was handed.
+    template <class T>
+    Result<T> or_forget(Result<T> answer) {
+        if (!answer) keep_only({});
+        return answer;
+    }
     bool must_look(SteadyTime now) const;
     // The handed events that continue the lane, at most events_max and about bytes_max. They are kept until the cursor
     // has passed them: the publisher need not send all that it reads.

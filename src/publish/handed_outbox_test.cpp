@@ -41,7 +41,10 @@ public:
         return store_->halt(lease, owner, halt);
     }
     Result<void> clear_halts(std::span<const int> lanes) override { return store_->clear_halts(lanes); }
-    Result<Backlog> backlog() override { return store_->backlog(); }
+    Result<Backlog> backlog() override {
+        if (down) return std::unexpected(Error{Disposition::retry, "08006", "away"});
+        return store_->backlog();
+    }
 
     std::vector<int> asked;  // by the last read
     bool down = false;
@@ -175,6 +178,18 @@ TEST_F(HandedOutboxTest, AFailureOfTheDatabaseDropsWhatWasHandedOver) {
     counting_->down = false;
     EXPECT_EQ(read(), (Places{{0, 1}}));
     EXPECT_THAT(database_asked(), ElementsAre(0, 1, 2));
+}
+
+// The next one may be to a server that never had it.
+TEST_F(HandedOutboxTest, ASessionThatIsLostInAnotherCallDropsWhatWasHandedOver) {
+    Event lost = store(0);
+    outbox_.hand({lost});
+    counting_->down = true;
+    EXPECT_FALSE(outbox_.backlog());
+    counting_->down = false;
+    database_.tables.lanes.at(0) = {};
+    ASSERT_TRUE(outbox_.renew("me", milliseconds(60'000)));
+    EXPECT_THAT(read(), IsEmpty());
 }
 
 TEST_F(HandedOutboxTest, APlaceThatIsGivenAgainHoldsTheLaterEvent) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/failpoint.h"
+#include "db/sqlstate.h"
 
 namespace ledgerline::publish {
 namespace {
@@ -43,8 +44,7 @@ void Publisher::release() {
     // Otherwise the next publisher sends some events again.
     if (auto written = write_hints(); !written) probe_.not_released(written.error());
     if (auto released = store_.release(options_.owner); !released) probe_.not_released(released.error());
-    lanes_.clear();
-    renew_at_ = {};
+    forget_lanes();
     probe_.released_all();
     count_stopped();
 }
@@ -235,11 +235,20 @@ void Publisher::await(const std::vector<int>& lanes) {
 }
 
 Result<milliseconds> Publisher::pause_for_database(const Error& error) {
+    if (db::is_session_useless(error.code)) forget_lanes();
     if (error.disposition == Disposition::stop) return std::unexpected(error);
     probe_.database_away(error);
     const milliseconds pause = database_backoff_.next();
     database_retry_at_ = clock_.steady_now() + pause;
     return pause;
+}
+
+// The next session may be to a server that lost the newest commits, as a standby may when it takes over: it gives their
+// places and epochs again, to others. So the cursors start from the hints, and what is under way moves none of them.
+void Publisher::forget_lanes() {
+    lanes_.clear();
+    renew_at_ = {};
+    for (auto& [number, window] : under_way_) window.epoch = no_epoch;
 }
 
 milliseconds Publisher::idle_after(std::size_t published) {

@@ -6,7 +6,7 @@
 // come. It waits for the bus only briefly. A lane whose acknowledgements are late stays under way, for hours if need
 // be, and late acknowledgements still count; meanwhile nothing is sent twice and the other lanes continue. A lane that
 // fails backs off alone. An event that the bus refuses three times halts its lane until an operator helps. A database
-// or bus that is away is retried forever.
+// or bus that is away is retried forever. After a lost session the cursors are those in the database.
 //
 // Not thread-safe: step() and release() belong to one thread at a time.
 #pragma once
@@ -111,6 +111,7 @@ private:
         std::size_t bytes = 0;      // of their metadata
         bool is_full = false;       // the rest comes in another round
     };
+    static constexpr std::int64_t no_epoch = -1;
     // The events of one lane that the bus has, until it has reported on each. A window outlives its lease.
     struct Window {
         std::int64_t epoch = 0;      // of the lease under which it was sent
@@ -157,6 +158,7 @@ private:
     Result<void> fail_lane(Lane& lane, const Error& error, milliseconds pause_max);
     Result<void> record_failure(Lane& lane, const std::string& text);
     Result<milliseconds> pause_for_database(const Error& error);
+    void forget_lanes();
     milliseconds idle_after(std::size_t published);
 
     const Options options_;

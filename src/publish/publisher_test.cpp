@@ -73,21 +73,21 @@ public:
     explicit FlakyStore(std::unique_ptr<OutboxStore> store) : store_(std::move(store)) {}
 
     Result<std::vector<Lease>> renew(const std::string& owner, milliseconds term) override {
-        if (error) return std::unexpected(*error);
+        if (error) return fail();
         return store_->renew(owner, term);
     }
     Result<void> expire_others(const std::string& owner) override { return store_->expire_others(owner); }
     Result<void> release(const std::string& owner) override { return store_->release(owner); }
     Result<std::vector<Event>> read(std::span<const Lease> leases, std::size_t events_max) override {
         ++reads;
-        if (error) return std::unexpected(*error);
+        if (error) return fail();
         return store_->read(leases, events_max);
     }
     Result<std::vector<bool>> advance(const std::string& owner, std::span<const Advance> advances) override {
         ++advance_calls;
         advanced_for = TraceScope::current() ? TraceScope::current()->trace_id : TraceId();
         auto moved = store_->advance(owner, advances);
-        if (error) return std::unexpected(*error);
+        if (error) return fail();
         return moved;
     }
     Result<void> record_failure(const Lease& lease, const std::string& owner, const std::string& text) override {
@@ -100,11 +100,17 @@ public:
     Result<Backlog> backlog() override { return store_->backlog(); }
 
     std::optional<Error> error;
+    int asked_in_vain = 0;
     int reads = 0;
     int advance_calls = 0;
     TraceId advanced_for;
 
 private:
+    std::unexpected<Error> fail() {
+        ++asked_in_vain;
+        return std::unexpected(*error);
+    }
+
     std::unique_ptr<OutboxStore> store_;
 };
 
@@ -133,6 +139,13 @@ protected:
     }
     void run(int rounds) {
         for (int i = 0; i < rounds; ++i) clock_.advance(step() + milliseconds(1));
+    }
+    // The session is lost, and the next one is to a server that has less.
+    void take_over(const test::MemoryTables& standby) {
+        store_.error = {Disposition::retry, "57P01", "the server ends"};
+        while (store_.asked_in_vain == 0) clock_.advance(step() + milliseconds(1));
+        store_.error.reset();
+        database_.tables = standby;
     }
     test::MemoryTables::Lane& lane(int number) { return database_.tables.lanes.at(number); }
 
@@ -321,6 +334,67 @@ TEST_F(PublisherTest, ALaneLostWhileTheBusIsCalledIsLeftAlone) {
     accept(0, {3});
     step();
     EXPECT_EQ(producer_.calls, calls);
+}
+
+TEST_F(PublisherTest, WhatAServerGivesAgainThatLostItsNewestCommitsIsPublished) {
+    accept(0, {1, 2, 3});
+    step();
+    const test::MemoryTables standby = database_.tables;
+    accept(0, {4, 5});
+    step();
+    ASSERT_THAT(producer_.taken[0], ElementsAre(1, 2, 3, 4, 5));
+    take_over(standby);
+    accept(0, {4, 5, 6});
+    run(50);
+    EXPECT_THAT(producer_.taken[0], ElementsAre(1, 2, 3, 4, 5, 4, 5, 6));
+    EXPECT_EQ(lane(0).published_seq, 6);
+}
+
+TEST_F(PublisherTest, NoCursorPassesTheEndOfALaneThatLostItsNewestCommits) {
+    accept(0, {1});
+    step();
+    const test::MemoryTables standby = database_.tables;
+    accept(0, {2, 3});
+    step();
+    take_over(standby);
+    run(50);
+    EXPECT_EQ(lane(0).published_seq, 1);
+}
+
+TEST_F(PublisherTest, WhatWasUnderWayBeforeALostSessionMovesNoCursor) {
+    accept(0, {1});
+    step();
+    const test::MemoryTables standby = database_.tables;
+    producer_.held = {0};
+    accept(0, {2, 3});
+    step();
+    take_over(standby);
+    accept(0, {2, 3});
+    run(5);
+    EXPECT_THAT(producer_.sent[0], ElementsAre(1, 2, 3)) << "the lane waits for the reports";
+    producer_.let_go();
+    run(50);
+    EXPECT_THAT(producer_.sent[0], ElementsAre(1, 2, 3, 2, 3));
+    EXPECT_EQ(lane(0).published_seq, 3);
+}
+
+TEST_F(PublisherTest, ALaneThatWentToAnotherAndCameBackContinuesFromTheOthersCursor) {
+    accept(0, {1});
+    step();
+    accept(0, {2, 3, 4, 5});
+    clock_.advance(Publisher::lease_term + milliseconds(1));
+    const auto other = database_.make_outbox_store();
+    const auto leases = other->renew("other", Publisher::lease_term);
+    ASSERT_EQ(leases->front().lane, 0);
+    const Advance moved{0, leases->front().epoch, 1, 4};
+    ASSERT_TRUE(other->advance("other", std::span(&moved, 1))->front());
+    store_.error = {Disposition::retry, "08006", "connection lost"};
+    step();
+    store_.error.reset();
+    ASSERT_TRUE(other->release("other"));
+    run(50);
+    EXPECT_THAT(producer_.taken[0], ElementsAre(1, 5));
+    EXPECT_EQ(lane(0).published_seq, 5);
 }
 
 TEST_F(PublisherTest, RenewsItsLeasesBeforeTheyExpire) {

@@ -26,6 +26,7 @@ struct Admission {
     std::string first_key_path;     // where the first stored key is put; empty: none is made
     bool always_asked = false;      // nobody may call without a key, even while there is none
     TokenSettings tokens = {};      // checked
+    api::ApprovalPolicy approvals = {};
 };
 
 }  // namespace ledgerline::roles

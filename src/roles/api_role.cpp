@@ -29,6 +29,7 @@ Result<void> run(RoleProcess& process, const ApiSettings& options, const Admissi
                                    .dependencies = std::move(dependencies),
                                    .alive = {},
                                    .hand_over = {},
+                                   .pause = {},
                                    .webhook_destinations = notify::Destinations(options.webhooks.allowed)},
                                   publishers_poll_by_themselves));
     return run_services(process, server, {});

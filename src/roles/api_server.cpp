@@ -18,6 +18,16 @@ http::ListenerConfig config_of(http::ListenerConfig config, const Admission& adm
     return config;
 }
 
+// What people who run the ledger call, and not those who use it.
+bool is_for_operators(const http::Route& route) {
+    using enum http::Scope;
+    if (route.scope == admin || route.scope == dead_letters_read || route.scope == dead_letters_decide ||
+        http::is_of_installation(route.scope))
+        return true;
+    if (route.pattern.starts_with("/console") || route.pattern.starts_with("/v1/approvals")) return true;
+    return route.pattern == "/health" || route.pattern == "/metrics" || route.pattern == "/stats";
+}
+
 }  // namespace
 
 ApiServer::ApiServer(RoleProcess& process, Admission admission)
@@ -33,6 +43,11 @@ ApiServer::ApiServer(RoleProcess& process, Admission admission)
         probe_listener_ = std::make_unique<http::Listener>(process.probe_listener_config(), probe_router_,
                                                            process.context().untraced());
         probe_listener_->bind(std::move(sockets));
+    }
+    if (auto sockets = process.take_operator_sockets(); !sockets.empty()) {
+        operator_listener_ = std::make_unique<http::Listener>(process.operator_listener_config(), operator_router_,
+                                                              process.context(), listener_.get());
+        operator_listener_->bind(std::move(sockets));
     }
     if (!admission_.keys_path.empty()) process_.signals().on_hangup([this] { reload(); });
 }
@@ -72,17 +87,28 @@ Result<void> ApiServer::start(ApiServerConfig config, Wakeup& publisher_wakeup) 
     api.stages = std::move(config.stages);
     api.dependencies = std::move(config.dependencies);
     api.alive = std::move(config.alive);
+    api.approvals = admission_.approvals;
     api.webhook_destinations = std::move(config.webhook_destinations);
     api.intake.hand_over = std::move(config.hand_over);
+    api.intake.pause = std::move(config.pause);
     api_ =
         std::make_unique<api::Api>(api, listener_->keys(), publisher_wakeup, process_.on_fatal(), process_.context());
-    api_->add_routes(router_);
     console_ = std::make_unique<console::ConsoleEndpoints>(listener_->logins(), version);
-    console_->add_routes(router_);
-    api_->add_probe_routes(probe_router_);
+    add_routes();
     auto started = begin(config.database_url);
     if (!started) stop();
     return started;
+}
+
+// Operators have everything at their address; then the other one has the rest only.
+void ApiServer::add_routes() {
+    http::Router& all = operator_listener_ ? operator_router_ : router_;
+    api_->add_routes(all);
+    console_->add_routes(all);
+    api_->add_probe_routes(probe_router_);
+    if (!operator_listener_) return;
+    for (const http::Route& route : all.routes())
+        if (!is_for_operators(route)) router_.add(route);
 }
 
 // Nobody is answered before the keys are read.
@@ -104,12 +130,17 @@ Result<void> ApiServer::listen() {
         LEDGERLINE_CHECK(probe_listener_->start());
         log::info("probes have an address of their own", {{"port", probe_listener_->port()}});
     }
+    if (operator_listener_) {
+        LEDGERLINE_CHECK(operator_listener_->start());
+        log::info("operators have an address of their own", {{"port", operator_listener_->port()}});
+    }
     return listener_->start();
 }
 
 void ApiServer::stop_accepting(milliseconds grace) {
     if (!api_) return;
     api_->begin_stop();
+    if (operator_listener_) operator_listener_->stop(grace);
     listener_->stop(grace);
     if (issuer_keys_) issuer_keys_->stop();
     if (probe_listener_) probe_listener_->stop(milliseconds(0));

@@ -23,6 +23,7 @@ struct ApiServerConfig {
     std::vector<health::Dependency> dependencies;                           // in addition to the database
     std::function<bool()> alive;                                            // as in http::HealthConfig
     std::function<void(std::vector<Event>)> hand_over;                      // as in intake::IntakeConfig
+    std::function<milliseconds()> pause;                                    // as in intake::IntakeConfig
     notify::Destinations webhook_destinations = notify::Destinations();     // as in ApiConfig
 };
 
@@ -55,16 +56,17 @@ private:
     void reload();
     void reload_keys();
     Result<void> begin(const std::string& database_url);
+    void add_routes();
     Result<void> listen();
 
     RoleProcess& process_;
     const Admission admission_;
     const std::shared_ptr<http::AccessTokens> tokens_;  // null: none are taken
-    http::Router router_, probe_router_;
+    http::Router router_, probe_router_, operator_router_;
     std::unique_ptr<api::Api> api_;
     std::unique_ptr<console::ConsoleEndpoints> console_;
     // Destroyed before the API and the console, which their handlers may still use.
-    std::unique_ptr<http::Listener> listener_, probe_listener_;
+    std::unique_ptr<http::Listener> listener_, probe_listener_, operator_listener_;
     std::unique_ptr<http::IssuerKeys> issuer_keys_;  // null: no tokens are taken
     std::unique_ptr<Certificates> certificates_;     // null: no TLS
 };

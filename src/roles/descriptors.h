@@ -11,6 +11,8 @@ namespace ledgerline::roles {
 inline constexpr std::size_t descriptors_reserved = 256;
 // Of those, connections at an address used only for probes.
 inline constexpr std::size_t probe_connections_max = 32;
+// And at one for operators.
+inline constexpr std::size_t operator_connections_max = 64;
 // Fewer connections than this are not worth starting for.
 inline constexpr std::size_t connections_least = 16;
 

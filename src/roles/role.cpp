@@ -37,7 +37,7 @@ Result<int> try_prepare(const std::string& url, Schema schema, std::initializer_
     LEDGERLINE_TRY(auto connection, db::Connection::open(config));
     LEDGERLINE_CHECK(db::check_own_session(connection, config));
     if (schema == Schema::migrate) {
-        LEDGERLINE_TRY(const auto levels, db::migrate_up(connection, sql::migrations));
+        LEDGERLINE_TRY(const auto levels, db::migrate_up(connection, sql::migrations, sql::database_roles));
         for (const int level : levels) log::info("schema migrated", {{"level", level}});
     }
     LEDGERLINE_CHECK(db::check_schema(connection, sql::migrations));
@@ -66,7 +66,12 @@ Result<Taken> begin(const RoleStart& start) {
         LEDGERLINE_TRY(begun.probe_sockets,
                        http::ListenSockets::bind(start.listen.probe_host, start.listen.probe_port));
     }
-    LEDGERLINE_CHECK(start.check(begun.sockets.only_loopback()));
+    if (!start.listen.operator_host.empty()) {
+        LEDGERLINE_TRY(begun.operator_sockets,
+                       http::ListenSockets::bind(start.listen.operator_host, start.listen.operator_port));
+    }
+    const bool only_loopback = begun.sockets.only_loopback() && begun.operator_sockets.only_loopback();
+    LEDGERLINE_CHECK(start.check(only_loopback));
     const std::size_t limit = raise_descriptor_limit(), asked = static_cast<std::size_t>(start.listen.connections_max);
     LEDGERLINE_TRY(begun.connections_max, connections_below(limit, asked));
     LEDGERLINE_TRY(const RightsKept kept, give_up_rights(start.rights));
@@ -227,6 +232,15 @@ http::ListenerConfig RoleProcess::listener_config() const {
     return config;
 }
 
+http::ListenerConfig RoleProcess::operator_listener_config() const {
+    http::ListenerConfig config = listener_config();
+    config.host = listen_.operator_host;
+    config.port = listen_.operator_port;
+    config.threads = 1;
+    config.connections_max = config.connections_per_address = operator_connections_max;
+    return config;
+}
+
 http::ListenerConfig RoleProcess::probe_listener_config() const {
     http::ListenerConfig config;
     config.host = listen_.probe_host;
@@ -242,6 +256,7 @@ Result<Admission> admission_of(const AdmissionSettings& options, const std::stri
     Admission admission{.keys_path = options.api_keys_file, .keys = {}, .first_key_path = options.first_key_file};
     LEDGERLINE_CHECK(check_tokens(options.tokens));
     admission.tokens = options.tokens;
+    admission.approvals = options.approvals;
     if (!admission.keys_path.empty()) {
         LEDGERLINE_TRY(admission.keys, read_api_keys(admission.keys_path));
     } else if (!admission.tokens.empty()) {

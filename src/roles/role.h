@@ -44,7 +44,7 @@ struct RoleStart {
 
 // What a role has been given when it begins.
 struct Taken {
-    http::ListenSockets sockets, probe_sockets;
+    http::ListenSockets sockets, probe_sockets, operator_sockets;
     std::size_t connections_max = 0;  // limited by the descriptors available
 };
 
@@ -63,6 +63,10 @@ public:
     http::ListenerConfig probe_listener_config() const;
     // Those for probes only, possibly none. Must be called once.
     http::ListenSockets take_probe_sockets() { return std::move(taken_.probe_sockets); }
+
+    http::ListenerConfig operator_listener_config() const;
+    // Those for operators only, possibly none. Must be called once.
+    http::ListenSockets take_operator_sockets() { return std::move(taken_.operator_sockets); }
 
     // Ends the role with an error: wait_for_end() returns it.
     void fail(const Error& error) { signals_.fail(error); }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "api/approvals.h"
 #include "base/clock.h"
 #include "bus/kafka/config.h"
 #include "http/server/browsers.h"
@@ -24,6 +25,8 @@ struct ListenSettings {
     milliseconds idle_timeout{75'000};                // between requests of a connection
     std::string probe_host = {};                      // an additional address for probes; empty: none
     std::uint16_t probe_port = 0;
+    std::string operator_host = {};  // where operators' calls are served, and nowhere else; empty: where all others are
+    std::uint16_t operator_port = 0;
     // Names that requests may give in Host, besides addresses and localhost. Nothing: on a loopback address only the
     // one listened on, elsewhere any.
     http::Browsers::Hosts allowed_hosts = {};
@@ -44,6 +47,7 @@ struct AdmissionSettings {
     bool allow_open = false;           // without keys, also on an address that others can reach
     bool refuse_card_numbers = false;  // in metadata
     TokenSettings tokens;
+    api::ApprovalPolicy approvals;
 };
 
 // Certificates in PEM files; without any, the API is served without TLS.

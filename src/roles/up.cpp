@@ -7,6 +7,7 @@
 #include "apply/pg_ledger_store.h"
 #include "bus/memory/bus.h"
 #include "cluster/private_cluster.h"
+#include "intake/pace.h"
 #include "intake/pg_intake_store.h"
 #include "observe/log.h"
 #include "publish/pg_outbox_store.h"
@@ -115,12 +116,15 @@ Result<void> serve(RoleProcess& process, const UpSettings& options, ApiServer& s
                          std::move(producer), watchdog, process.context());
     WebhookService webhooks({.database_url = database_url, .settings = options.webhooks}, watchdog, process.context());
     HoldExpiryService expiry(database_url, publisher_wakeup, watchdog, process.context());
+    const Clock& clock = process.context().clock;
+    intake::Pace pace;
     WorkerService worker({.database_url = database_url,
                           .apply = options.apply,
                           .messaging = bus->names(),
                           .make_consumer = [&bus] { return bus->make_consumer(); },
                           .on_outcome =
-                              [&server, &outcomes, &webhooks] {
+                              [&](WallTime newest) {
+                                  pace.decided(newest, clock.steady_now());
                                   server.note_outcomes();
                                   webhooks.note_outcomes();
                                   if (outcomes) outcomes->wakeup().notify();
@@ -136,7 +140,12 @@ Result<void> serve(RoleProcess& process, const UpSettings& options, ApiServer& s
                                               {health::StageRight::apply, false}},
                                    .dependencies = std::move(dependencies),
                                    .alive = [&watchdog] { return watchdog.alive(); },
-                                   .hand_over = [&publisher](auto events) { publisher.hand(std::move(events)); },
+                                   .hand_over =
+                                       [&](auto events) {
+                                           pace.accepted(events.front().occurred_at, clock.steady_now());
+                                           publisher.hand(std::move(events));
+                                       },
+                                   .pause = [&] { return pace.pause(clock.steady_now()); },
                                    .webhook_destinations = notify::Destinations(options.webhooks.allowed)},
                                   publisher_wakeup));
     std::vector<Service*> services{&watchdog, &webhooks, &worker, &publisher, &expiry};

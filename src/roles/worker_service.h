@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "apply/worker.h"
 #include "bus/bus.h"
 #include "bus/messaging.h"
 #include "observe/process_context.h"
@@ -21,7 +22,7 @@ struct WorkerServiceConfig {
     ApplySettings apply;
     bus::MessagingNames messaging{};  // for the spans
     std::function<std::unique_ptr<bus::Consumer>()> make_consumer;
-    std::function<void()> on_outcome = [] {};  // called on the members' threads after outcomes were committed
+    apply::Worker::OnOutcome on_outcome = [](WallTime) {};  // on the members' threads
 };
 
 class WorkerService final : public Service {

@@ -17,6 +17,7 @@ SHOTS = pathlib.Path(os.environ.get("LEDGERLINE_SHOTS", "build/console-shots"))
 
 class ConsoleTest(unittest.TestCase):
     keys = (ledgers.KEY,)
+    options = ()  # of the server
 
     @classmethod
     def fill(cls, ledger):
@@ -24,7 +25,7 @@ class ConsoleTest(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.ledger = cls.enterClassContext(ledgers.Ledger(cls.keys))
+        cls.ledger = cls.enterClassContext(ledgers.Ledger(cls.keys, cls.options))
         cls.fill(cls.ledger)
         cls.browser = cls.enterClassContext(browsers.Browser())
 

@@ -547,6 +547,83 @@ class Actions(console.ConsoleTest):
             self.ledger.server._process.send_signal(signal.SIGHUP)
 
 
+class FourEyes(console.ConsoleTest):
+    """Where another key must approve what changes something for good."""
+
+    keys = (ledgers.KEY, ledgers.OTHER_KEY)
+    options = ("--require-approval", "discard,suspend,close")
+
+    @classmethod
+    def fill(cls, ledger):
+        cls.alice = ledger.account("alice")
+
+    def as_other(self, place, *texts):
+        self.browser.button("Log out")
+        self.open(place)
+        self.log_in(ledgers.OTHER_KEY)
+        self.allow_changes()
+        self.browser.see(*texts)
+
+    def status(self):
+        return self.ledger.get(f"/v1/accounts/{self.alice}")["status"]
+
+    def test_an_account_is_suspended_by_two(self):
+        self.enter(f"accounts/{self.alice}", "ACTIVE")
+        self.allow_changes()
+        self.browser.button("Suspend …")
+        self.browser.button("Suspend", "//dialog")
+        self.browser.see("Nothing is changed yet: another key must approve it until", "ACTIVE")
+        self.assertEqual(self.status(), "ACTIVE")
+        self.browser.link("See the approvals")
+        self.browser.see("Suspend the account", "PENDING", "Take back …")
+        self.assertNotIn("Approve …", self.browser.text())
+        self.check("approvals")
+        self.as_other("approvals?state=PENDING", "Approve …", "Reject …")
+        self.browser.button("Approve …")
+        self.browser.see("It is done at once")
+        self.browser.fill("Reason", "seen")
+        self.browser.button("Approve", "//dialog")
+        self.browser.see("Nothing waits for an approval.")
+        self.assertEqual(self.status(), "SUSPENDED")
+        self.browser.link("Clear")
+        self.browser.see("APPROVED")
+        self.ledger.call("PATCH", f"/v1/accounts/{self.alice}", {"status": "ACTIVE"})
+
+    def test_what_is_taken_back_is_not_done(self):
+        self.ledger.call("PATCH", f"/v1/accounts/{self.alice}", {"status": "CLOSED"})
+        self.enter("approvals?state=PENDING", "Close the account", "Take back …")
+        self.allow_changes()
+        self.browser.button("Take back …")
+        self.browser.button("Reject", "//dialog")
+        self.browser.see("Nothing waits for an approval.")
+        self.assertEqual(self.status(), "ACTIVE")
+
+    def test_dead_letters_are_discarded_by_two(self):
+        account = self.ledger.park("two-letters", 3)
+        one, *_ = (letter["id"] for letter in self.ledger.letters("PARKED", account))
+        self.enter(f"dead-letters/{one}", "Discard …")
+        self.allow_changes()
+        self.browser.button("Discard …")
+        self.browser.button("Discard", "//dialog")
+        self.browser.see("Nothing is changed yet", "PARKED")
+        self.open(f"dead-letters?account_id={account}&state=PARKED")
+        self.browser.button("Discard all that match …")
+        self.browser.fill("Type 3 to confirm", "3")
+        self.browser.button("Discard 3 dead letters")
+        self.browser.see("0 of 3 dead letters discarded. Another key must approve 2.", "1 refused.")
+        self.assertEqual(len(self.ledger.letters("PARKED", account)), 3)
+        self.browser.button("Close")
+        self.as_other("approvals?state=PENDING", "Discard the dead letter")
+        self.browser.button("Approve …")
+        self.browser.button("Approve", "//dialog")
+        servers.eventually(lambda: len(self.ledger.letters("DISCARDED", account)) == 1, console.WAIT_SECONDS_MAX, "discarded")
+
+    def test_a_key_without_the_scopes_does_not_see_them(self):
+        self.open("approvals")
+        self.log_in(self.ledger.key("reads", "accounts:read")["key"])
+        self.browser.see("Not for this key", "accounts:write or dead-letters:decide")
+
+
 class Away(console.ConsoleTest):
     """The server goes and comes back."""
 

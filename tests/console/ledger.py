@@ -27,15 +27,15 @@ CURE = "DROP FUNCTION IF EXISTS test_poison() CASCADE;"
 class Ledger:
     """`ledgerline up`. Used with `with`."""
 
-    def __init__(self, keys=(KEY,)):
-        self._keys = keys
+    def __init__(self, keys=(KEY,), options=()):
+        self._keys, self._options = keys, options
 
     def __enter__(self):
         self._directory = tempfile.TemporaryDirectory(prefix="ledgerline-console-")
         self.directory = pathlib.Path(self._directory.name)
         self.directory.chmod(0o755)  # the server runs as another user and must get there
         self.data = self.directory / "data"
-        words = ["up", "--data-dir", self.data, "--webhook-allow", "127.0.0.0/8"]
+        words = ["up", "--data-dir", self.data, "--webhook-allow", "127.0.0.0/8", *self._options]
         if self._keys:
             self.write_keys(*self._keys)
             words += ["--api-keys-file", self.directory / "keys"]

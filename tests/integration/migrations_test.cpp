@@ -31,7 +31,7 @@ protected:
 
     std::string up(const std::vector<Migration>& migrations, std::vector<int>* levels = nullptr) {
         auto connection = database_.connect();
-        const auto applied = migrate_up(connection, migrations, milliseconds(20000));
+        const auto applied = migrate_up(connection, migrations, rights_, milliseconds(20000));
         if (applied && levels) *levels = *applied;
         return applied ? "" : applied.error().code;
     }
@@ -41,6 +41,7 @@ protected:
         return checked ? "" : checked.error().code;
     }
 
+    std::string rights_;
     test::TestDatabase database_;
 };
 
@@ -66,7 +67,7 @@ TEST_F(MigrationsTest, RefusesAChangedTextBeforeItChangesAnything) {
 TEST_F(MigrationsTest, LeavesNothingOfAMigrationThatFails) {
     const Migration broken{2, "0002_broken", 1, "CREATE TABLE half (n int); SELECT 1 / 0"};
     auto connection = database_.connect();
-    const auto applied = migrate_up(connection, std::vector{kFirst, broken});
+    const auto applied = migrate_up(connection, std::vector{kFirst, broken}, "");
     ASSERT_FALSE(applied);
     EXPECT_THAT(applied.error().message, HasSubstr("0002_broken"));
     EXPECT_EQ(database_.value("SELECT to_regclass('half') IS NULL"), "t");
@@ -76,12 +77,45 @@ TEST_F(MigrationsTest, LeavesNothingOfAMigrationThatFails) {
     EXPECT_THAT(levels, ElementsAre(2));
 }
 
+TEST_F(MigrationsTest, GivesRightsAfterTheMigrationsAndWhenThereAreNone) {
+    rights_ = "CREATE TABLE IF NOT EXISTS given (n int); INSERT INTO given SELECT count(*) FROM schema_migrations";
+    const auto given = [&] { return database_.value("SELECT string_agg(n::text, ' ' ORDER BY n) FROM given"); };
+    ASSERT_EQ(up({kFirst}), "");
+    ASSERT_EQ(up({kFirst}), "");
+    EXPECT_EQ(given(), "1 1");
+    ASSERT_EQ(up({kFirst, kSecond}), "");
+    EXPECT_EQ(given(), "1 1 2");
+    ASSERT_EQ(up({kFirst}), "");
+    EXPECT_EQ(given(), "1 1 2") << "an older binary does not know what a newer one's tables need";
+}
+
+// Its migrations made the roles by themselves, with texts that must not change, and ran no script.
+TEST_F(MigrationsTest, ADatabaseFromBeforeTheScriptOfRightsGetsThem) {
+    const std::vector<Migration> all(std::begin(sql::migrations), std::end(sql::migrations));
+    ASSERT_EQ(up({all.begin(), all.begin() + 10}), "");
+    EXPECT_EQ(database_.value("SELECT checksum FROM schema_migrations WHERE level = 10"),
+              "13982d25b0c43bc9cb9be9c7b15d763ae35d5ac43cfbd22e9dd8852fa4f9cac3");
+    database_.run("REVOKE INSERT ON accepted FROM ledgerline_api");
+    rights_ = sql::database_roles;
+    ASSERT_EQ(up(all), "");
+    EXPECT_EQ(database_.value("SELECT has_table_privilege('ledgerline_api', 'accepted', 'INSERT')"), "t");
+}
+
+TEST_F(MigrationsTest, LeavesNothingOfRightsThatFail) {
+    auto connection = database_.connect();
+    const auto applied = migrate_up(connection, std::vector{kFirst}, "CREATE TABLE half (n int); SELECT 1/0");
+    ASSERT_FALSE(applied);
+    EXPECT_THAT(applied.error().message, HasSubstr("the rights of roles: "));
+    EXPECT_EQ(database_.value("SELECT to_regclass('half') IS NULL"), "t");
+    EXPECT_EQ(up({kFirst}), "") << "the migration was applied, and the lock is free";
+}
+
 TEST_F(MigrationsTest, TakesLongerThanOtherStatementsMay) {
     auto config = database_.config();
     config.statement_timeout = milliseconds(100);
     auto connection = Connection::open(config).value();
     const Migration slow{1, "0001_slow", 1, "SELECT pg_sleep(0.3)"};
-    EXPECT_TRUE(migrate_up(connection, std::vector{slow}));
+    EXPECT_TRUE(migrate_up(connection, std::vector{slow}, ""));
 }
 
 TEST_F(MigrationsTest, TwoMigratorsApplyEachMigrationOnce) {
@@ -103,7 +137,7 @@ TEST_F(MigrationsTest, DoesNotWaitForAnotherMigratorForEver) {
     auto holder = database_.connect();
     ASSERT_TRUE(holder.query(sql::DbMigrationsTryLock{}));
     auto connection = database_.connect();
-    const auto applied = migrate_up(connection, std::vector{kFirst}, milliseconds(0));
+    const auto applied = migrate_up(connection, std::vector{kFirst}, "", milliseconds(0));
     ASSERT_FALSE(applied);
     EXPECT_EQ(applied.error().code, "migration_running");
     EXPECT_EQ(applied.error().disposition, Disposition::retry);

@@ -110,6 +110,7 @@ TEST(QueriesOfClients, TakeTheTenant) {
         {"intake_read_keys", "of accounts that intake has judged by their tenant"},
         {"intake_due_holds", "holds expire, whoever made them"},
         {"intake_forget_due_holds", "holds expire, whoever made them"},
+        {"approvals_lock", "locks the table"},
         {"keys_tenants", "who is let in is decided before it is known for whom"},
         {"keys_in_force", "who is let in is decided before it is known for whom"},
         {"keys_exist", "who is let in is decided before it is known for whom"},

@@ -110,6 +110,24 @@ TEST_F(Webhooks, GetWhatTheFeedTellsSignedAndInOrder) {
     EXPECT_EQ(receiver.taken_count(), 21u);
 }
 
+// The next session may be to a standby that lagged behind: the position is the one that it has.
+TEST_F(Webhooks, GoOnFromTheStoredPositionAfterALostSession) {
+    WebhookReceiver receiver;
+    const std::string a = server().account();
+    make(receiver.url());
+    const std::string position = value("SELECT position FROM webhook_progress");
+    notify();
+    pay(a, "1");
+    ASSERT_TRUE(receives(receiver, 1));
+    EXPECT_TRUE(eventually([&] { return value("SELECT position FROM webhook_progress") != position; }));
+    value("UPDATE webhook_progress SET position = '" + position + "' RETURNING position");
+    EXPECT_EQ(value("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+                    "WHERE datname = current_database() AND application_name = 'ledgerline webhooks'"),
+              "1");
+    ASSERT_TRUE(receives(receiver, 2));
+    EXPECT_EQ(receiver.taken()[1].id(), receiver.taken()[0].id());
+}
+
 TEST_F(Webhooks, GetOnlyTheTypesAndAccountsThatTheyWant) {
     WebhookReceiver failures, one;
     const std::string a = server().account(), b = server().account();

@@ -21,7 +21,7 @@ Pipeline::Pipeline(TestCluster& cluster)
       worker_({.database_url = database().url(),
                .apply = {.worker_threads = 1},
                .make_consumer = [this] { return bus_.make_consumer(); },
-               .on_outcome = [this] { api_.api().note_outcomes(); }},
+               .on_outcome = [this](WallTime) { api_.api().note_outcomes(); }},
               watchdog_, context_),
       publisher_({.database_url = database().url(), .publisher = {.owner = "pipeline"}}, bus_.make_producer(),
                  api_.publisher_wakeup(), watchdog_, context_),

@@ -93,7 +93,7 @@ void PostgresServer::create_database(const std::string& name) const {
 void PostgresServer::migrate(const std::string& database) const {
     auto connection =
         must(kName, db::Connection::open({.url = url(database), .application_name = "ledgerline-test-support"}));
-    must(kName, db::migrate_up(connection, sql::migrations));
+    must(kName, db::migrate_up(connection, sql::migrations, sql::database_roles));
 }
 
 // The server may be starting, and sessions that are about to be refused may for a moment hold the superuser's places.

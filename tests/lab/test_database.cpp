@@ -83,7 +83,7 @@ void TestCluster::make_template() {
     auto server = connect("postgres");
     must(kName, server.run_script(fmt::format("CREATE DATABASE {}", kTemplate)));
     auto connection = connect(kTemplate);
-    must(kName, db::migrate_up(connection, sql::migrations));
+    must(kName, db::migrate_up(connection, sql::migrations, sql::database_roles));
     has_template_ = true;
 }
 

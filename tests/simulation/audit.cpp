@@ -221,22 +221,29 @@ std::vector<std::string> audit(const MemoryTables& tables, const std::map<Uuid, 
     return auditor.take_findings();
 }
 
-std::vector<std::string> audit_told(const MemoryTables& tables, const SharedTopic& topic) {
+std::vector<std::string> audit_told(const MemoryTables& tables, const SharedTopic& topic, bool lost_tails) {
     std::vector<std::string> findings;
     for (const auto& [number, lane] : tables.lanes) {
-        std::map<std::string, std::string> seen;
+        std::map<std::string, std::string> truth, seen;
         std::vector<std::string> first, decided;
-        for (const auto& [seq, event] : lane.events) decided.push_back(outcome_id(event));
+        for (const auto& [seq, event] : lane.events) {
+            decided.push_back(outcome_id(event));
+            truth[decided.back()] = encode(*MemoryOutcomeStore::outcome_at(lane, event)).value;
+        }
         if (const auto told = topic.find(number); told != topic.end())
             for (const Message& message : told->second) {
-                const auto [known, is_new] = seen.emplace(*message.header("ce_id"), message.value);
-                if (is_new) first.push_back(known->first);
-                if (known->second != message.value) findings.push_back(known->first + " is told again otherwise");
+                const std::string& id = *message.header("ce_id");
+                if (lost_tails && !truth.contains(id)) continue;
+                const auto [known, is_new] = seen.emplace(id, message.value);
+                if (is_new) first.push_back(id);
+                if (known->second != message.value && !lost_tails) findings.push_back(id + " is told again otherwise");
+                known->second = message.value;
             }
         if (first != decided)
             findings.push_back(
                 fmt::format("lane {}: {} outcomes are told, of {} that were decided, or in another order", number,
                             first.size(), decided.size()));
+        if (seen != truth) findings.push_back(fmt::format("lane {}: what is told is not what was decided", number));
     }
     return findings;
 }

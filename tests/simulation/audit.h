@@ -29,7 +29,8 @@ std::vector<std::string> audit(const MemoryTables& tables, const std::map<Uuid, 
                                const std::vector<Receipt>& receipts);
 
 // What is wrong with the topic of outcomes: each place has its outcome there, for the first time in the order of its
-// lane, the same whenever it comes again; and nothing else is there.
-std::vector<std::string> audit_told(const MemoryTables& tables, const SharedTopic& topic);
+// lane, the same whenever it comes again; and nothing else is there. lost_tails: servers have taken over that lacked
+// the newest commits. Then there are outcomes of what was lost, too, and what was decided again counts as it came last.
+std::vector<std::string> audit_told(const MemoryTables& tables, const SharedTopic& topic, bool lost_tails);
 
 }  // namespace ledgerline::test

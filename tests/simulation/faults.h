@@ -33,8 +33,13 @@ public:
         return {Disposition::retry, kCodes[random_.below(std::size(kCodes))], "simulated outage"};
     }
 
+    // Another server takes over, which may have less. Every session to the one before is lost.
+    void fail_over() { ++servers_; }
+    int servers() const { return servers_; }
+
 private:
     Random& random_;
+    int servers_ = 0;
     bool active_ = true;
     bool interleaving_ = false;
 };

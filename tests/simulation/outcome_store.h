@@ -28,44 +28,6 @@ public:
     MemoryOutcomeStore(MemoryTables& tables, ToldPlaces& told, Faults& faults)
         : tables_(tables), told_(told), faults_(faults) {}
 
-    Result<std::vector<feed::TopicLease>> leases(const std::string& owner) override {
-        return under_faults(faults_, [&]() -> Result<std::vector<feed::TopicLease>> {
-            std::vector<feed::TopicLease> held;
-            for (const auto& [number, lane] : tables_.lanes) {
-                if (lane.owner != owner) continue;
-                const auto told = told_.find(number);
-                held.push_back({number, lane.epoch, told == told_.end() ? std::nullopt : std::optional(told->second)});
-            }
-            return held;
-        });
-    }
-    Result<feed::FeedPosition> ends() override { return feed::FeedPosition(); }
-    Result<std::vector<std::shared_ptr<const feed::Outcome>>> read(std::span<const feed::LanePlace> from,
-                                                                   std::size_t rows_max, std::size_t) override {
-        return under_faults(faults_, [&]() -> Result<std::vector<std::shared_ptr<const feed::Outcome>>> {
-            std::vector<std::shared_ptr<const feed::Outcome>> rows;
-            for (const feed::LanePlace& each : from) {
-                const MemoryTables::Lane& lane = tables_.lanes.at(each.lane);
-                for (auto next = lane.events.upper_bound(each.place.seq);
-                     next != lane.events.end() && next->first <= lane.applied_seq && rows.size() < rows_max; ++next)
-                    rows.push_back(outcome_at(lane, next->second));
-            }
-            return rows;
-        });
-    }
-    Result<void> note_told(const std::string& owner, std::span<const feed::LanePlace> places) override {
-        faults_.maybe_interleave(held_up);
-        return under_faults(faults_, [&]() -> Result<void> {
-            for (const feed::LanePlace& each : places) {
-                const MemoryTables::Lane& lane = tables_.lanes.at(each.lane);
-                if (lane.owner == owner && lane.epoch == each.epoch) told_[each.lane] = each.place;
-            }
-            return {};
-        });
-    }
-    Result<feed::TopicLag> lag() override { return feed::TopicLag{}; }
-
-private:
     static std::shared_ptr<const feed::Outcome> outcome_at(const MemoryTables::Lane& lane, const Event& event) {
         const auto decided = lane.outcomes.find(event.seq);
         const bool parked = decided == lane.outcomes.end();
@@ -80,9 +42,48 @@ private:
                           .data = parked ? "parked" : std::to_string(decided->second.posting.balance_after_cents)});
     }
 
+    Result<std::vector<feed::TopicLease>> leases(const std::string& owner) override {
+        return session_.run([&]() -> Result<std::vector<feed::TopicLease>> {
+            std::vector<feed::TopicLease> held;
+            for (const auto& [number, lane] : tables_.lanes) {
+                if (lane.owner != owner) continue;
+                const auto told = told_.find(number);
+                held.push_back({number, lane.epoch, told == told_.end() ? std::nullopt : std::optional(told->second)});
+            }
+            return held;
+        });
+    }
+    Result<feed::FeedPosition> ends() override { return feed::FeedPosition(); }
+    Result<std::vector<std::shared_ptr<const feed::Outcome>>> read(std::span<const feed::LanePlace> from,
+                                                                   std::size_t rows_max, std::size_t) override {
+        return session_.run([&]() -> Result<std::vector<std::shared_ptr<const feed::Outcome>>> {
+            std::vector<std::shared_ptr<const feed::Outcome>> rows;
+            for (const feed::LanePlace& each : from) {
+                const MemoryTables::Lane& lane = tables_.lanes.at(each.lane);
+                for (auto next = lane.events.upper_bound(each.place.seq);
+                     next != lane.events.end() && next->first <= lane.applied_seq && rows.size() < rows_max; ++next)
+                    rows.push_back(outcome_at(lane, next->second));
+            }
+            return rows;
+        });
+    }
+    Result<void> note_told(const std::string& owner, std::span<const feed::LanePlace> places) override {
+        faults_.maybe_interleave(held_up);
+        return session_.run([&]() -> Result<void> {
+            for (const feed::LanePlace& each : places) {
+                const MemoryTables::Lane& lane = tables_.lanes.at(each.lane);
+                if (lane.owner == owner && lane.epoch == each.epoch) told_[each.lane] = each.place;
+            }
+            return {};
+        });
+    }
+    Result<feed::TopicLag> lag() override { return feed::TopicLag{}; }
+
+private:
     MemoryTables& tables_;
     ToldPlaces& told_;
     Faults& faults_;
+    FaultySession session_{faults_};
 };
 
 }  // namespace ledgerline::test

@@ -51,7 +51,7 @@ struct Simulation::WorkerProcess {
         : store(world.database_.make_ledger_store(), world.faults_),
           consumer(world.bus_.make_consumer(), world.faults_),
           worker(
-              {.messages_max = kPollMessagesMax, .poll_wait = milliseconds(0)}, consumer, store, [] {},
+              {.messages_max = kPollMessagesMax, .poll_wait = milliseconds(0)}, consumer, store, [](WallTime) {},
               world.context_) {}
 
     FaultyLedgerStore store;
@@ -61,12 +61,10 @@ struct Simulation::WorkerProcess {
 };
 
 Simulation::Simulation(std::uint64_t seed)
-    : random_(seed), bus_({.partitions = kLanes, .messages_max = kPartitionMessagesMax}) {
+    : loses_tails_(seed % 2 == 0), random_(seed), bus_({.partitions = kLanes, .messages_max = kPartitionMessagesMax}) {
     intake_ = std::make_unique<FaultyIntakeStore>(database_.make_intake_store(), faults_);
-    for (std::size_t i = 0; i < 2; ++i) {
-        restart_publisher(i);
-        restart_worker(i);
-    }
+    for (std::size_t i = 0; i < publishers_.size(); ++i) restart_publisher(i);
+    for (std::size_t i = 0; i < workers_.size(); ++i) restart_worker(i);
     faults_.interleave = [this] {
         if (draw(3) == 0) clock_.advance(publish::Publisher::lease_term + milliseconds(1));
         for (std::uint64_t left = draw(8); left > 0; --left) step_anything();
@@ -100,11 +98,12 @@ void Simulation::step_anything() {
     if (what < 120) return accept_batch();
     if (what < 200) return tell_outcomes(what % 2);
     if (what < 500) return step_publisher(what % 2);
-    if (what < 960) return step_worker(what % 2);
-    if (what < 975) return replay_a_letter();
-    if (what < 985) return restart_publisher(what % 2);
-    if (what < 992) return restart_worker(what % 2);
-    if (what < 997) return change_an_account();
+    if (what < 958) return step_worker(what % workers_.size());
+    if (what < 973) return replay_a_letter();
+    if (what < 983) return restart_publisher(what % 2);
+    if (what < 989) return restart_worker(what % workers_.size());
+    if (what < 994) return change_an_account();
+    if (what < 998) return lag_or_fail_over();
     clock_.advance(std::chrono::seconds(draw(20)));
 }
 
@@ -265,6 +264,7 @@ void Simulation::step_worker(std::size_t index) {
     const auto idle = process.worker.step();
     EXPECT_TRUE(idle) << idle.error().message;
     process.running = false;
+    if (process.store.died()) restart_worker(index);
 }
 
 void Simulation::restart_publisher(std::size_t index) {
@@ -299,6 +299,30 @@ void Simulation::change_an_account() {
     database_.change(wanted);
 }
 
+// The standby falls behind, or takes over with what it has.
+void Simulation::lag_or_fail_over() {
+    if (!loses_tails_) return;
+    if (!standby_) {
+        standby_ = Standby{database_.tables, told_, receipts_.size()};
+        return;
+    }
+    database_.tables = std::move(standby_->tables);
+    told_ = std::move(standby_->told);
+    receipts_.resize(standby_->receipts);
+    standby_.reset();
+    faults_.fail_over();
+    forget_what_is_lost();
+}
+
+// Clients refer to nothing that is not there.
+void Simulation::forget_what_is_lost() {
+    const auto is_lost = [this](const intake::IntakeItem& item) {
+        return !database_.tables.transaction_ids.contains(item.transaction_id);
+    };
+    for (auto* items : {&repeatable_, &reversible_, &holds_}) std::erase_if(*items, is_lost);
+    unanswered_.clear();
+}
+
 void Simulation::let_time_pass() { clock_.advance(milliseconds(draw(30))); }
 
 bool Simulation::heal() {
@@ -307,7 +331,7 @@ bool Simulation::heal() {
     std::erase_if(database_.tables.poisoned, [](const auto& poison) { return poison.second == kUnknownFailure; });
     for (int step = 0; step < kHealStepsMax && !at_rest(); ++step) {
         step_publisher(draw(2));
-        step_worker(draw(2));
+        step_worker(draw(workers_.size()));
         tell_outcomes(draw(2));
         let_time_pass();
     }
@@ -325,7 +349,7 @@ bool Simulation::at_rest() const {
 
 std::vector<std::string> Simulation::audit() const {
     std::vector<std::string> findings = test::audit(database_.tables, opening_cents_, receipts_);
-    std::ranges::move(audit_told(database_.tables, topic_), std::back_inserter(findings));
+    std::ranges::move(audit_told(database_.tables, topic_, failovers() > 0), std::back_inserter(findings));
     return findings;
 }
 

@@ -1,12 +1,14 @@
 // Simulation: the whole pipeline in one thread, on a database in memory, a faulty bus and a clock turned by hand.
 //
 // Everything that happens is drawn from the seed, so that the same seed tells the same story again. Real are the
-// publishers, the worker, the posting rules and the codecs; two processes of each run against each other.
+// publishers, the workers, the posting rules and the codecs; several processes of each run against each other. Of every
+// other seed the database has a standby that lags behind and takes over without what it lacks.
 #pragma once
 
 #include <array>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -36,6 +38,7 @@ public:
 
     std::size_t accepted() const { return database_.tables.accepted.size(); }
     std::size_t letters() const { return database_.tables.letters.size(); }
+    int failovers() const { return faults_.servers(); }
     std::string describe_lanes() const;
 
 private:
@@ -64,10 +67,20 @@ private:
     void restart_worker(std::size_t index);
     void replay_a_letter();
     void change_an_account();
+    void lag_or_fail_over();
+    void forget_what_is_lost();
     void let_time_pass();
     bool at_rest() const;
     std::uint64_t draw(std::uint64_t bound) { return random_.below(bound); }
 
+    // What it will have when it takes over.
+    struct Standby {
+        MemoryTables tables;
+        ToldPlaces told;
+        std::size_t receipts = 0;  // as many clients were promised what it has
+    };
+
+    const bool loses_tails_;
     SeededRandom random_;
     ManualClock clock_;
     UuidGenerator ids_{clock_, random_};
@@ -80,8 +93,9 @@ private:
     SharedTopic topic_;  // of outcomes
     std::unique_ptr<intake::IntakeStore> intake_;
     std::array<std::unique_ptr<PublisherProcess>, 2> publishers_;
-    std::array<std::unique_ptr<WorkerProcess>, 2> workers_;
-    unsigned starts_ = 0;  // of publishers: each start has a name of its own
+    std::array<std::unique_ptr<WorkerProcess>, 3> workers_;
+    std::optional<Standby> standby_;  // while it lags behind
+    unsigned starts_ = 0;             // of publishers: each start has a name of its own
 
     std::vector<Uuid> accounts_;
     std::map<Uuid, std::int64_t> opening_cents_;

@@ -1,5 +1,6 @@
-// The promises G1 to G5 under everything at once: a faulty bus, a database that comes and goes, processes that crash
-// and others that are held up and come back as zombies.
+// The promises G1 to G5 and G10 under everything at once: a faulty bus, a database that comes and goes, processes that
+// crash, also between a lock and its commit, others that are held up and come back as zombies, and, of every other
+// seed, standbys that take over without the newest commits. Then the promises are those of what the standby has.
 //
 // LEDGERLINE_SIMULATION_SEED=N runs one seed only; LEDGERLINE_SIMULATION_SEEDS=N runs that many of them, from 1 on.
 #include "simulation.h"
@@ -32,7 +33,8 @@ TEST_P(PipelineSimulation, KeepsItsPromises) {
     simulation.run(kSteps);
     ASSERT_TRUE(simulation.heal()) << "the pipeline does not come to rest\n" << simulation.describe_lanes();
     for (const std::string& finding : simulation.audit()) ADD_FAILURE() << finding;
-    EXPECT_GT(simulation.accepted(), 500u) << "too little happened to prove anything";
+    EXPECT_GT(simulation.accepted(), 300u) << "too little happened to prove anything";
+    if (GetParam() % 2 == 0) EXPECT_GT(simulation.failovers(), 0) << "no server took over";
     if (HasFailure()) std::printf("again: LEDGERLINE_SIMULATION_SEED=%llu\n", (unsigned long long)GetParam());
 }
 

@@ -492,6 +492,16 @@ class Lane(TypedDict):
     failing_seq: int | None
     attempts: int
     halts: list[LaneHalt]
+    waits_for: LaneWaitsFor | None
+
+
+# What is decided in another lane before this lane's next event, which has places in both. Null where that event is
+# next in all its lanes; of a transaction's lane also for tenants.
+class LaneWaitsFor(TypedDict):
+    lane: int
+    seq: int
+    event_id: str
+    halt: str | None
 
 
 class LaneHalt(TypedDict):
@@ -751,6 +761,30 @@ class ProblemType(TypedDict):
     status: int
     meaning: str
     retry: bool
+
+
+class Approval(TypedDict):
+    id: str
+    action: Literal['discard_dead_letter', 'suspend_account', 'close_account']
+    subject: str
+    request: dict[str, Any] | None
+    state: Literal['PENDING', 'APPROVED', 'REJECTED', 'EXPIRED']
+    requested_by: str
+    requested_operator: str | None
+    created_at: str
+    expires_at: str
+    decided_by: str | None
+    decided_operator: str | None
+    decided_at: str | None
+    reason: str | None
+    executed_at: str | None
+
+
+class ApprovalPage(TypedDict):
+    approvals: list[Approval]
+    limit: int
+    next_cursor: str | None
+    has_more: bool
 
 
 # RFC 9457.

@@ -485,6 +485,16 @@ export interface Lane {
   failing_seq: number | null;
   attempts: number;
   halts: Array<LaneHalt>;
+  waits_for: LaneWaitsFor | null;
+}
+
+// What is decided in another lane before this lane's next event, which has places in both. Null where that event is
+// next in all its lanes; of a transaction's lane also for tenants.
+export interface LaneWaitsFor {
+  lane: number;
+  seq: number;
+  event_id: string;
+  halt: string | null;
 }
 
 export interface LaneHalt {
@@ -744,6 +754,30 @@ export interface ProblemType {
   status: number;
   meaning: string;
   retry: boolean;
+}
+
+export interface Approval {
+  id: string;
+  action: "discard_dead_letter" | "suspend_account" | "close_account";
+  subject: string;
+  request: Record<string, unknown> | null;
+  state: "PENDING" | "APPROVED" | "REJECTED" | "EXPIRED";
+  requested_by: string;
+  requested_operator: string | null;
+  created_at: string;
+  expires_at: string;
+  decided_by: string | null;
+  decided_operator: string | null;
+  decided_at: string | null;
+  reason: string | null;
+  executed_at: string | null;
+}
+
+export interface ApprovalPage {
+  approvals: Array<Approval>;
+  limit: number;
+  next_cursor: string | null;
+  has_more: boolean;
 }
 
 // RFC 9457.

@@ -1,16 +1,22 @@
 import {useState} from "react";
 import {call} from "./api";
+import {Asked, isApproval} from "./approvals";
 import {useAction, useLoad, usePages} from "./load";
 import {Amount, Badge, ChangeButton, Dialog, Facts, Failure, Heading, Id, Metadata, PagedTable, Time} from "./parts";
 import {useMay} from "./places";
 import {linkTo} from "./route";
-import type {Account, Cents, Entry} from "./types";
+import type {Account, Approval, Cents, Entry} from "./types";
 
-function StatusDialog({account, close, done}: {account: Account; close(): void; done(): void}) {
+function StatusDialog({account, close, done}: {
+    account: Account;
+    close(): void;
+    done(asked?: Approval): void;
+}) {
     const suspends = account.status === "ACTIVE";
     const {busy, error, run} = useAction(async () => {
-        await call("PATCH", `v1/accounts/${account.id}`, {body: {status: suspends ? "SUSPENDED" : "ACTIVE"}});
-        done();
+        const body = {status: suspends ? "SUSPENDED" : "ACTIVE"};
+        const answer = await call<Account | Approval>("PATCH", `v1/accounts/${account.id}`, {body});
+        done(isApproval(answer) ? answer : undefined);
     });
     const name = account.reference ?? account.id;
     return (
@@ -53,6 +59,7 @@ export function AccountPage({id}: {id: string}) {
     const {data: account, error, reload} = useLoad<Account>(path);
     const entries = usePages<Entry>(`${path}/entries`, "entries", {});
     const [asks, setAsks] = useState(false);
+    const [asked, setAsked] = useState<Approval>();
     const may = useMay();
     if (!account) return <><Heading>Account</Heading><Failure error={error}/></>;
     const close = () => setAsks(false);
@@ -61,6 +68,7 @@ export function AccountPage({id}: {id: string}) {
         <>
             <Heading>{account.reference ?? "Account"} <Badge value={account.status}/></Heading>
             <Failure error={error}/>
+            <Asked approval={asked}/>
             <Facts facts={[
                 ["Balance", amount(account.balance_cents)], ["Held", amount(account.held_cents)],
                 ["Available", amount(account.available_cents)], ["Floor", amount(account.min_balance_cents)],
@@ -77,7 +85,8 @@ export function AccountPage({id}: {id: string}) {
                 </ChangeButton>
             </div>
             <Statement currency={account.currency} entries={entries}/>
-            {asks && <StatusDialog account={account} close={close} done={() => { close(); reload(); }}/>}
+            {asks && <StatusDialog account={account} close={close}
+                                   done={(approval) => { setAsked(approval); close(); reload(); }}/>}
         </>
     );
 }

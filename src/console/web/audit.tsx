@@ -49,7 +49,8 @@ export function AuditPage() {
     return (
         <>
             <Heading>Audit</Heading>
-            <p className="muted">Every change of an account, a dead letter or a key, and every refused log-in. By subject
+            <p className="muted">Every change of an account, a dead letter or a key, what was asked for and
+                approved, and every refused log-in. By subject
                 or by key, not both.</p>
             <Filters key={subject + key_id} place="audit" query={query}>
                 {(draft, set) => <>

@@ -4,6 +4,7 @@
 // Only letters that had failed when the look was taken are decided: one that fails again meanwhile is not decided
 // twice. So it can be stopped at any point and done again for the rest.
 import {call, newKey, Refusal} from "./api";
+import {isApproval} from "./approvals";
 import type {DeadLetter, LetterSummary} from "./types";
 
 export type Choice = "replay" | "discard";
@@ -26,6 +27,7 @@ export interface Look {
 export interface Progress {
     seen: number;
     decided: number;
+    asked: number;  // another key must approve them
     refused: {id: string; why: string}[];
 }
 
@@ -59,15 +61,18 @@ export async function look(choice: Choice, filters: Filters, most: number, signa
 
 const pause = (ms: number) => new Promise((done) => setTimeout(done, ms));
 
+// why: the server refused.
+type Outcome = {why: string} | {asked: boolean};
+
 // Repeats what failed because nobody could answer: a decision that was made already is answered the same.
-async function decide(id: string, choice: Choice, body: object, stopped: () => boolean): Promise<string> {
+async function decide(id: string, choice: Choice, body: object, stopped: () => boolean): Promise<Outcome> {
     for (let tries = 1; ; ++tries) {
         try {
-            await call("POST", `v1/dead-letters/${id}/${choice}`, {body});
-            return "";
+            const answer = await call("POST", `v1/dead-letters/${id}/${choice}`, {body});
+            return {asked: isApproval(answer)};
         } catch (error) {
             if (!(error instanceof Refusal)) throw error;
-            if (error.status === 409 || error.status === 404) return error.message;
+            if (error.status === 409 || error.status === 404) return {why: error.message};
             if (!error.passes || tries === TRIES_MAX || stopped()) throw error;
             await pause(PAUSE_MS * 2 ** tries);
         }
@@ -79,16 +84,17 @@ export async function decideAll(plan: Look, audit: {by: string; reason: string},
                                 told: (progress: Progress) => void): Promise<void> {
     const bulk_id = newKey();
     const body = {bulk_id, ...(audit.by && {by: audit.by}), ...(audit.reason && {reason: audit.reason})};
-    const progress: Progress = {seen: 0, decided: 0, refused: []};
+    const progress: Progress = {seen: 0, decided: 0, asked: 0, refused: []};
     let cursor: string | null = null;
     do {
         const page: Page = await pageOf(plan.filters, PAGE_LETTERS, cursor);
         for (const letter of page.dead_letters) {
             if (plan.choice === "replay" && letter.error_class === "foreign") continue;
             if (progress.seen >= plan.total || stopped()) return;
-            const why = await decide(letter.id, plan.choice, body, stopped);
+            const outcome = await decide(letter.id, plan.choice, body, stopped);
             ++progress.seen;
-            if (why) progress.refused.push({id: letter.id, why});
+            if ("why" in outcome) progress.refused.push({id: letter.id, why: outcome.why});
+            else if (outcome.asked) ++progress.asked;
             else ++progress.decided;
             told({...progress, refused: [...progress.refused]});
         }

@@ -67,6 +67,7 @@ function Done({plan, progress}: {plan: Look; progress: Progress}) {
     return (
         <>
             <p role="status"><strong>{count(progress.decided)} of {letters(plan.total)} {verb}.</strong>
+                {progress.asked > 0 && <> Another key must approve {count(progress.asked)}.</>}
                 {progress.refused.length > 0 && <> {count(progress.refused.length)} refused.</>}</p>
             <progress max={plan.total} value={progress.seen} aria-label="Progress"/>
             {progress.refused.slice(0, REFUSED_SHOWN_MAX).map(({id, why}) => (
@@ -109,7 +110,7 @@ export function BulkDialog({choice, filters, close}: {choice: Choice; filters: R
     }, []);
     const {busy, error, run} = useAction(async () => {
         stop.current = false;
-        setProgress({seen: 0, decided: 0, refused: []});
+        setProgress({seen: 0, decided: 0, asked: 0, refused: []});
         await decideAll(plan!, audit, () => stop.current, setProgress);
     });
     const verb = choice === "replay" ? "Replay" : "Discard";

@@ -1,22 +1,23 @@
 import {useState} from "react";
 import {call} from "./api";
+import {Asked, isApproval} from "./approvals";
 import {Choice} from "./bulk";
 import {useAudit} from "./bulk_dialog";
 import {useAction, useLoad} from "./load";
 import {Badge, ChangeButton, Dialog, Facts, Failure, Heading, Id, Table, Time} from "./parts";
-import type {DeadLetter} from "./types";
+import type {Approval, DeadLetter} from "./types";
 
 function DecisionDialog({letter, choice, close, done}: {
     letter: DeadLetter;
     choice: Choice;
     close(): void;
-    done(): void;
+    done(asked?: Approval): void;
 }) {
     const {audit, fields} = useAudit();
     const {busy, error, run} = useAction(async () => {
         const body = {...(audit.by && {by: audit.by}), ...(audit.reason && {reason: audit.reason})};
-        await call("POST", `v1/dead-letters/${letter.id}/${choice}`, {body});
-        done();
+        const answer = await call<DeadLetter | Approval>("POST", `v1/dead-letters/${letter.id}/${choice}`, {body});
+        done(isApproval(answer) ? answer : undefined);
     });
     return (
         <Dialog title={choice === "replay" ? "Replay this dead letter" : "Discard this dead letter"} close={close}>
@@ -103,12 +104,14 @@ function Audit({letter}: {letter: DeadLetter}) {
 export function DeadLetterPage({id}: {id: string}) {
     const {data: letter, error, reload} = useLoad<DeadLetter>(`v1/dead-letters/${encodeURIComponent(id)}`);
     const [choice, setChoice] = useState<Choice>();
+    const [asked, setAsked] = useState<Approval>();
     if (!letter) return <><Heading>Dead letter</Heading><Failure error={error}/></>;
     const parked = letter.state === "PARKED";
     return (
         <>
             <Heading>Dead letter <Badge value={letter.state}/></Heading>
             <Failure error={error}/>
+            <Asked approval={asked}/>
             <p className="failure"><code>{letter.error_class} {letter.error_code}</code> {letter.error_message}</p>
             <Facts facts={[
                 ["Transaction", <Id value={letter.transaction_id} to="transactions"/>],
@@ -128,7 +131,7 @@ export function DeadLetterPage({id}: {id: string}) {
             <Payload letter={letter}/>
             <Audit letter={letter}/>
             {choice && <DecisionDialog letter={letter} choice={choice} close={() => setChoice(undefined)}
-                                       done={() => { setChoice(undefined); reload(); }}/>}
+                                       done={(approval) => { setAsked(approval); setChoice(undefined); reload(); }}/>}
         </>
     );
 }

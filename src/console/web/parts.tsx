@@ -3,7 +3,7 @@ import {ReactNode, useEffect, useId, useRef} from "react";
 import {Refusal, session} from "./api";
 import {Pages} from "./load";
 import {formatted} from "./money";
-import {Scope, scopeOf, useMay} from "./places";
+import {Scope, scopesOf, useMay} from "./places";
 import {linkTo} from "./route";
 import {useStore} from "./store";
 import type {Cents} from "./types";
@@ -30,7 +30,7 @@ export function Id({value, to}: {value: string | null; to?: string}) {
 // Only the text where the session may not see that place.
 export function PlaceLink({to, label, children}: {to: string; label?: string; children: ReactNode}) {
     const may = useMay();
-    return may(scopeOf(to)) ? <a href={linkTo(to)} aria-label={label}>{children}</a> : <>{children}</>;
+    return may(...scopesOf(to)) ? <a href={linkTo(to)} aria-label={label}>{children}</a> : <>{children}</>;
 }
 
 const TONES: Record<string, string> = {

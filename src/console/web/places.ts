@@ -11,33 +11,34 @@ const CHANGING: Scope[] = ["accounts:write", "transactions:write", "holds:write"
 export interface Place {
     path: string;
     name: string;
-    scope?: Scope;
+    scopes?: Scope[];  // any of them
 }
 
 export const PLACES: Place[] = [
     {path: "", name: "Overview"},
-    {path: "accounts", name: "Accounts", scope: "accounts:read"},
-    {path: "transactions", name: "Transactions", scope: "transactions:read"},
-    {path: "holds", name: "Holds", scope: "transactions:read"},
-    {path: "dead-letters", name: "Dead letters", scope: "dead-letters:read"},
-    {path: "lanes", name: "Lanes", scope: "lanes:read"},
-    {path: "webhooks", name: "Webhooks", scope: "webhooks:read"},
-    {path: "keys", name: "Keys", scope: "admin"},
-    {path: "audit", name: "Audit", scope: "admin"},
+    {path: "accounts", name: "Accounts", scopes: ["accounts:read"]},
+    {path: "transactions", name: "Transactions", scopes: ["transactions:read"]},
+    {path: "holds", name: "Holds", scopes: ["transactions:read"]},
+    {path: "dead-letters", name: "Dead letters", scopes: ["dead-letters:read"]},
+    {path: "lanes", name: "Lanes", scopes: ["lanes:read"]},
+    {path: "webhooks", name: "Webhooks", scopes: ["webhooks:read"]},
+    {path: "approvals", name: "Approvals", scopes: ["accounts:write", "dead-letters:decide"]},
+    {path: "keys", name: "Keys", scopes: ["admin"]},
+    {path: "audit", name: "Audit", scopes: ["admin"]},
 ];
 
 // "transactions/<id>" needs what "transactions" needs.
-export function scopeOf(path: string): Scope | undefined {
+export function scopesOf(path: string): Scope[] {
     const [first] = path.split(/[/?]/);
-    return PLACES.find((place) => place.path === first)?.scope;
+    return PLACES.find((place) => place.path === first)?.scopes ?? [];
 }
 
-export function useMay(): (scope?: Scope) => boolean {
+// Whether the session has any of the scopes, if there are any.
+export function useMay(): (...any: Scope[]) => boolean {
     const scopes = useStore(session)?.scopes ?? [];
-    return (scope) => scope === undefined || scopes.includes(scope);
+    return (...any) => any.length === 0 || any.some((scope) => scopes.includes(scope));
 }
 
 export function useMayChangeAnything(): boolean {
-    const may = useMay();
-    return CHANGING.some(may);
+    return useMay()(...CHANGING);
 }

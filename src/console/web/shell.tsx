@@ -2,6 +2,7 @@
 import {Component, FormEvent, ReactNode, useState} from "react";
 import {AccountPage} from "./account";
 import {AccountsPage} from "./accounts";
+import {ApprovalsPage} from "./approvals";
 import {AuditPage} from "./audit";
 import {logIn, logOut, session, sessionEnded, setChanges, trouble} from "./api";
 import {DeadLetterPage} from "./dead_letter";
@@ -12,7 +13,7 @@ import {LanesPage} from "./lanes";
 import {useAction} from "./load";
 import {OverviewPage} from "./overview";
 import {Failure, Field, Heading} from "./parts";
-import {PLACES, scopeOf, useMay, useMayChangeAnything} from "./places";
+import {PLACES, scopesOf, useMay, useMayChangeAnything} from "./places";
 import {linkTo, useRoute} from "./route";
 import {SecretBox} from "./secret";
 import {useStore} from "./store";
@@ -42,9 +43,14 @@ class Guard extends Component<{children: ReactNode}, {failed: boolean}> {
 function Page() {
     const {path: [place = "", id]} = useRoute();
     const may = useMay();
-    const scope = scopeOf(place);
-    if (!may(scope))
-        return <><Heading>Not for this key</Heading><p>This page needs a key with the scope <code>{scope}</code>.</p></>;
+    const scopes = scopesOf(place);
+    if (!may(...scopes))
+        return (
+            <>
+                <Heading>Not for this key</Heading>
+                <p>This page needs a key with the scope <code>{scopes.join(" or ")}</code>.</p>
+            </>
+        );
     switch (place) {
     case "": return <OverviewPage/>;
     case "accounts": return id ? <AccountPage key={id} id={id}/> : <AccountsPage/>;
@@ -53,6 +59,7 @@ function Page() {
     case "dead-letters": return id ? <DeadLetterPage key={id} id={id}/> : <DeadLettersPage/>;
     case "lanes": return <LanesPage/>;
     case "webhooks": return id ? <WebhookPage key={id} id={id}/> : <WebhooksPage/>;
+    case "approvals": return <ApprovalsPage/>;
     case "keys": return <KeysPage/>;
     case "audit": return <AuditPage/>;
     default: return <><Heading>No such page</Heading><p><a href={linkTo("")}>To the overview</a></p></>;
@@ -150,7 +157,7 @@ function Places({here}: {here: string}) {
     const may = useMay();
     return (
         <nav aria-label="Pages">
-            {PLACES.filter((place) => may(place.scope)).map(({path, name}) => (
+            {PLACES.filter((place) => may(...place.scopes ?? [])).map(({path, name}) => (
                 <a key={path} href={linkTo(path)} aria-current={path === here ? "page" : undefined}>{name}</a>
             ))}
         </nav>

@@ -10,6 +10,7 @@ type Exact<T> = T extends object
     : T;
 
 export type Account = Exact<api.Account>;
+export type Approval = Exact<api.Approval>;
 export type AuditEntry = Exact<api.AuditEntry>;
 export type DeadLetter = Exact<api.DeadLetter>;
 export type Delivery = Exact<api.WebhookDelivery>;

@@ -174,7 +174,7 @@ std::expected<ApiKeys::Key, Response> ApiKeys::admit(const Request& request, Sco
     if (!text) return refuse(request, unauthorized());
     Key key = find_by_text(*table, *text);
     if (!key && may_be_token(request, *text)) {
-        auto found = find_by_token(request, *text);
+        auto found = find_by_token(*table, request, *text);
         if (!found) return found;
         key = *std::move(found);
     }
@@ -183,9 +183,14 @@ std::expected<ApiKeys::Key, Response> ApiKeys::admit(const Request& request, Sco
 }
 
 // Null when no tokens are taken.
-std::expected<ApiKeys::Key, Response> ApiKeys::find_by_token(const Request& request, std::string_view text) const {
+std::expected<ApiKeys::Key, Response> ApiKeys::find_by_token(const Table& table, const Request& request,
+                                                             std::string_view text) const {
     if (!policy_.tokens) return nullptr;
-    auto caller = policy_.tokens->admit(text);
+    const auto tenant_of = [&](std::string_view name) -> std::optional<int> {
+        const auto found = table.tenants.find(name);
+        return found == table.tenants.end() ? std::nullopt : std::optional(found->second);
+    };
+    auto caller = policy_.tokens->admit(text, tenant_of);
     if (caller) return *std::move(caller);
     if (caller.error().later)
         return std::unexpected(busy(edge_code::not_ready, "The keys of the tokens' issuer are being asked for."));

@@ -93,7 +93,7 @@ private:
     static bool is_known(const Table& table, const KnownTenant& tenant);
     bool found_by_secret(const ApiKey& key, std::string_view text) const;
     Key find_by_text(const Table& table, std::string_view text) const;
-    std::expected<Key, Response> find_by_token(const Request& request, std::string_view text) const;
+    std::expected<Key, Response> find_by_token(const Table& table, const Request& request, std::string_view text) const;
     std::unexpected<Response> refuse(const Request& request, Response answer, std::string_view key_id = "") const;
     void change(const std::function<void(Table&)>& how);
 

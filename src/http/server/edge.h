@@ -17,7 +17,8 @@
 namespace ledgerline::http {
 
 struct Edge {
-    Edge(ListenerConfig settings, const Router& router, const ProcessContext& context)
+    // shared: null, or that of another listener, whose keys and certificate this one uses.
+    Edge(ListenerConfig settings, const Router& router, const ProcessContext& context, Edge* shared)
         : config(std::move(settings)),
           clock(context.clock),
           random(context.random),
@@ -25,8 +26,10 @@ struct Edge {
           tracer(context.tracer),
           span_attributes(server_attributes(config)),
           ids(context.ids),
-          tls(config.tls),
-          keys(config.api_keys, context.clock, config.key_policy),
+          own_tls(config.tls),
+          tls(shared ? shared->tls : own_tls),
+          own_keys(config.api_keys, context.clock, config.key_policy),
+          keys(shared ? shared->keys : own_keys),
           logins(keys, context.clock, context.random),
           browsers(config.allowed_hosts, config.cors_origins),
           admission(browsers, router, logins),
@@ -47,8 +50,10 @@ struct Edge {
     Tracer& tracer;
     const SpanAttributes span_attributes;  // of every request's span
     UuidGenerator& ids;
-    std::atomic<std::shared_ptr<const TlsContext>> tls;  // of connections made from now on; null: plain
-    ApiKeys keys;
+    std::atomic<std::shared_ptr<const TlsContext>> own_tls;
+    std::atomic<std::shared_ptr<const TlsContext>>& tls;  // of connections made from now on; null: plain
+    ApiKeys own_keys;
+    ApiKeys& keys;
     const Logins logins;
     const Browsers browsers;
     const Admission admission;

@@ -32,8 +32,8 @@ constexpr milliseconds kAbortWait{1000};
 }  // namespace
 
 struct Listener::Impl {
-    Impl(ListenerConfig config, const Router& router, const ProcessContext& context)
-        : edge(std::move(config), router, context), count(context.metrics.http_connections) {
+    Impl(ListenerConfig config, const Router& router, const ProcessContext& context, Edge* shared)
+        : edge(std::move(config), router, context, shared), count(context.metrics.http_connections) {
         for (unsigned i = 0; i < std::max(edge.config.threads, 1u); ++i)
             shards.push_back(std::make_unique<Shard>(edge, "http-" + std::to_string(i)));
         shards.push_back(std::make_unique<Shard>(edge, "http-spare"));
@@ -168,8 +168,8 @@ struct Listener::Impl {
     bool stopped = false;
 };
 
-Listener::Listener(ListenerConfig config, const Router& router, const ProcessContext& context)
-    : impl_(std::make_unique<Impl>(std::move(config), router, context)) {}
+Listener::Listener(ListenerConfig config, const Router& router, const ProcessContext& context, Listener* shared)
+    : impl_(std::make_unique<Impl>(std::move(config), router, context, shared ? &shared->impl_->edge : nullptr)) {}
 
 Listener::~Listener() { stop(milliseconds(0)); }
 

@@ -65,8 +65,9 @@ public:
     // Open beyond connections_max at the same time: the spare ones, and those being evicted.
     static constexpr std::size_t connections_beyond_max = 2 * spare_connections_max;
 
-    // All references must outlive it. The router must not change after start().
-    Listener(ListenerConfig config, const Router& router, const ProcessContext& context);
+    // All references must outlive it. The router must not change after start(). shared: another listener, whose keys
+    // and certificate this one uses in place of those of its configuration; it must outlive this one, too.
+    Listener(ListenerConfig config, const Router& router, const ProcessContext& context, Listener* shared = nullptr);
     ~Listener();
 
     // Binds the addresses of the configuration, or uses those already bound, so that one in use is known before

@@ -16,12 +16,3 @@ CREATE TABLE limit_leases (
     instance  uuid PRIMARY KEY,
     seen_at   timestamptz NOT NULL
 );
-
-DO $$
-BEGIN
-    IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'ledgerline_api') THEN
-        GRANT SELECT, INSERT, UPDATE ON tenant_limits TO ledgerline_api;
-        GRANT SELECT, INSERT, UPDATE, DELETE ON limit_leases TO ledgerline_api;
-        GRANT SELECT ON tenant_limits, limit_leases TO ledgerline_reader;
-    END IF;
-END $$;

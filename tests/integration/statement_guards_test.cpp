@@ -1,0 +1,125 @@
+// What the statement that decides refuses, and what it takes from the place: whatever the worker believes, it can move
+// a transaction at all its places or at none, at the next ones of their lanes, and by the amounts that were accepted.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "db/sqlstate.h"
+#include "intake/pg_intake_store.h"
+#include "lab/test_database.h"
+#include "observe/metrics.h"
+#include "sql/queries.h"
+
+namespace ledgerline::test {
+namespace {
+
+using Places = std::vector<std::pair<int, std::int64_t>>;  // lanes and seqs
+
+class StatementGuards : public testing::Test {
+protected:
+    void SetUp() override {
+        for (const int lane : {1, 2})
+            database_.run(
+                fmt::format("INSERT INTO account_settings (id, currency, lane, created_at, updated_at) "
+                            "VALUES ('{}', 'EUR', {}, now(), now())",
+                            account(lane).to_string(), lane));
+    }
+    static Uuid account(int lane) { return *Uuid::parse(fmt::format("00000000-0000-7000-8000-{:012x}", lane)); }
+
+    void accept(std::vector<Leg> legs) {
+        intake::IntakeItem item;
+        item.transaction_id = ids_.next();
+        item.event_id = ids_.next();
+        item.idempotency_key = item.transaction_id.to_string();
+        set_legs(item, std::move(legs));
+        intake::PgIntakeStore intake(database_.config(), metrics_);
+        const auto results = intake.accept(std::span(&item, 1));
+        ASSERT_TRUE(results) << results.error().message;
+        ASSERT_EQ(results->front().status, intake::IntakeResult::Status::created);
+    }
+    void accept_credit() { accept({{std::nullopt, account(1), 100, "EUR"}}); }
+    void accept_transfer() { accept({{account(1), account(2), 100, "EUR"}}); }
+
+    // Decides the places as a worker would that found nothing wrong. Returns the SQLSTATE of its failure.
+    std::string decide(const Places& places, std::int64_t balance_cents = 0) {
+        std::vector<int> lanes;
+        std::vector<std::int64_t> seqs;
+        for (const auto& [lane, seq] : places) {
+            lanes.push_back(lane);
+            seqs.push_back(seq);
+        }
+        const std::vector<std::int64_t> balances(places.size(), balance_cents), floors(places.size(), -1000),
+            held(places.size(), 0);
+        const std::vector<std::optional<std::string>> none(places.size());
+        db::Connection connection = database_.connect();
+        const auto decided = connection.pipeline({{db::begin, {}},
+                                                  sql::ApplyLockLanes{lanes},
+                                                  sql::ApplyDecide{.lanes = lanes,
+                                                                   .seqs = seqs,
+                                                                   .balances_after_cents = balances,
+                                                                   .floors_cents = floors,
+                                                                   .failure_codes = none,
+                                                                   .failure_reasons = none,
+                                                                   .held_deltas_cents = held,
+                                                                   .held_after_cents = held},
+                                                  {db::commit, {}}});
+        return decided ? "" : decided.error().code;
+    }
+    std::string decisions() {
+        return database_.value(
+            "SELECT coalesce(string_agg(d.lane || ':' || d.seq || ' ' || d.amount_cents, ', ' ORDER BY d.lane, d.seq), "
+            "'') "
+            "FROM decisions d JOIN lane_places p ON (p.lane, p.seq) = (d.lane, d.seq) "
+            "AND (p.account_id, p.transaction_id) = (d.account_id, d.transaction_id)");
+    }
+
+    const std::string refused_{db::demand_not_met};
+    TestDatabase database_;
+    Metrics metrics_{"test"};
+    SystemClock clock_;
+    SystemRandom random_;
+    UuidGenerator ids_{clock_, random_};
+};
+
+TEST_F(StatementGuards, AccountTransactionAndAmountComeFromThePlace) {
+    accept_credit();
+    accept_transfer();
+    EXPECT_EQ(decide({{1, 1}, {1, 2}, {2, 1}}, 12'345), "");
+    EXPECT_EQ(decisions(), "1:1 100, 1:2 -100, 2:1 100");
+}
+
+TEST_F(StatementGuards, ATransactionMovesAtAllItsPlacesOrAtNone) {
+    accept_transfer();
+    EXPECT_EQ(decide({{1, 1}}), refused_);
+    EXPECT_EQ(decide({{2, 1}}), refused_);
+    EXPECT_EQ(decisions(), "");
+    EXPECT_EQ(decide({{1, 1}, {2, 1}}), "");
+}
+
+TEST_F(StatementGuards, NoPlaceIsPassedOver) {
+    accept_credit();
+    accept_credit();
+    accept_credit();
+    EXPECT_EQ(decide({{1, 2}}), refused_);
+    EXPECT_EQ(decide({{1, 1}, {1, 3}}), refused_);
+    EXPECT_EQ(decide({{1, 1}}), "");
+    EXPECT_EQ(decide({{1, 3}}), refused_);
+    EXPECT_EQ(decisions(), "1:1 100");
+}
+
+TEST_F(StatementGuards, WhatIsNoPlaceIsNotDecided) {
+    EXPECT_EQ(decide({{1, 1}}), refused_);
+    accept_credit();
+    EXPECT_EQ(decide({{1, 1}, {1, 2}}), refused_);
+    EXPECT_EQ(decisions(), "");
+}
+
+// It means that the lane has moved, and is no fault of the row.
+TEST_F(StatementGuards, APlaceThatIsTakenIsAnOutage) {
+    accept_credit();
+    EXPECT_EQ(decide({{1, 1}}), "");
+    EXPECT_EQ(decide({{1, 1}}), refused_);
+    EXPECT_EQ(db::classify(refused_), db::FailureClass::transient);
+}
+
+}  // namespace
+}  // namespace ledgerline::test

@@ -18,11 +18,17 @@ api::ApiConfig patient() {
     return config;
 }
 
+db::Connection hold_for_long(const TestDatabase& database) {
+    db::ConnectionConfig config = database.config();
+    config.idle_in_transaction_timeout = patience;
+    return db::Connection::open(config).value();
+}
+
 // Reads that hang until the table is free, more than there are sessions for them.
 class HangingReads {
 public:
     HangingReads(const ApiServer& server, const std::string& table, const std::string& target)
-        : holder_(server.database().connect()) {
+        : holder_(hold_for_long(server.database())) {
         EXPECT_TRUE(holder_.run_script("BEGIN; LOCK TABLE " + table));
         for (int i = 0; i < 12; ++i)
             reads_.push_back(std::async(std::launch::async, [this, &server, target] {

@@ -1,6 +1,6 @@
 # Short names for common tasks. Each target works for root and for an ordinary user.
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap build test fuzz test-faults test-console test-observe test-package test-image test-deploy test-clients install package demo stop drill-restore drill-upgrade kafka kafka-stop stack stack-down seed e2e bench bench-big bench-webhooks up down lint fmt clean
+.PHONY: help bootstrap build test fuzz test-faults test-console test-observe test-package test-image test-deploy test-clients install package demo stop drill-restore drill-upgrade kafka kafka-stop stack stack-down seed e2e bench bench-big bench-webhooks bench-tenants up down lint fmt clean
 
 PRESET ?= release
 ARGS ?=
@@ -105,6 +105,11 @@ bench-webhooks: bootstrap ## 1,000 events a second to one webhook, beside one th
 	@cmake --preset release
 	@cmake --build --preset release --target ledgerline
 	@bench/webhooks.py build/release/ledgerline $(ARGS)
+
+bench-tenants: bootstrap ## Latency of a tenant alone and beside the flood of another one
+	@cmake --preset release
+	@cmake --build --preset release --target ledgerline
+	@bench/tenants.py build/release/ledgerline $(ARGS)
 
 bench-big: bootstrap ## The same before and after 10 million rows are added; lists and verify on them (about 30 GB under /var/tmp)
 	@cmake --preset release >/dev/null

@@ -30,17 +30,17 @@ BEGIN
     -- writes the audit.
     GRANT SELECT ON accepted, account_changes, account_keys, account_settings, accounts, api_key_secrets, api_keys,
                     apply_attempts, approvals, audit, audit_chains, dead_letter_decisions, dead_letters, decisions, holds,
-                    lane_apply, lane_places, places, tenants, transaction_states, webhook_deliveries, webhook_records,
-                    webhook_secrets, webhooks
+                    lane_apply, lane_places, limit_leases, places, tenant_limits, tenants, transaction_states,
+                    webhook_deliveries, webhook_records, webhook_secrets, webhooks
        TO ledgerline_api;
     GRANT INSERT ON accepted, account_changes, account_keys, account_settings, api_key_secrets, api_keys, approvals,
-                    audit, dead_letter_decisions, places, tenants, webhook_deliveries, webhook_progress, webhook_secrets,
-                    webhooks
+                    audit, dead_letter_decisions, limit_leases, places, tenant_limits, tenants, webhook_deliveries,
+                    webhook_progress, webhook_secrets, webhooks
        TO ledgerline_api;
     GRANT UPDATE ON account_settings, api_key_secrets, api_keys, approvals, audit_chains, dead_letters, lane_apply,
-                    lane_intake, webhook_deliveries, webhook_secrets, webhooks
+                    lane_intake, limit_leases, tenant_limits, webhook_deliveries, webhook_secrets, webhooks
        TO ledgerline_api;
-    GRANT DELETE ON webhook_secrets, webhooks TO ledgerline_api;
+    GRANT DELETE ON limit_leases, webhook_secrets, webhooks TO ledgerline_api;
 
     -- publisher: publishes, announces dead letters, tells outcomes, and accepts releases of holds.
     GRANT SELECT ON accepted, account_changes, account_settings, dead_letters, decisions, due_holds, lane_halts,

@@ -475,18 +475,28 @@ type Decision struct {
 }
 
 type Lane struct {
-	Lane               int64      `json:"lane"`
-	LastSeq            int64      `json:"last_seq"`
-	PublishedSeq       int64      `json:"published_seq"`
-	AppliedSeq         int64      `json:"applied_seq"`
-	Owner              *string    `json:"owner"`
-	LeaseExpiresAt     *string    `json:"lease_expires_at"`
-	OldestWaitingAgeMS *int64     `json:"oldest_waiting_age_ms"`
-	PublishAttempts    int64      `json:"publish_attempts"`
-	LastError          *string    `json:"last_error"`
-	FailingSeq         *int64     `json:"failing_seq"`
-	Attempts           int64      `json:"attempts"`
-	Halts              []LaneHalt `json:"halts"`
+	Lane               int64         `json:"lane"`
+	LastSeq            int64         `json:"last_seq"`
+	PublishedSeq       int64         `json:"published_seq"`
+	AppliedSeq         int64         `json:"applied_seq"`
+	Owner              *string       `json:"owner"`
+	LeaseExpiresAt     *string       `json:"lease_expires_at"`
+	OldestWaitingAgeMS *int64        `json:"oldest_waiting_age_ms"`
+	PublishAttempts    int64         `json:"publish_attempts"`
+	LastError          *string       `json:"last_error"`
+	FailingSeq         *int64        `json:"failing_seq"`
+	Attempts           int64         `json:"attempts"`
+	Halts              []LaneHalt    `json:"halts"`
+	WaitsFor           *LaneWaitsFor `json:"waits_for"`
+}
+
+// LaneWaitsFor: What is decided in another lane before this lane's next event, which has places in both. Null where
+// that event is next in all its lanes; of a transaction's lane also for tenants.
+type LaneWaitsFor struct {
+	Lane    int64   `json:"lane"`
+	Seq     int64   `json:"seq"`
+	EventID string  `json:"event_id"`
+	Halt    *string `json:"halt"`
 }
 
 type LaneHalt struct {
@@ -709,8 +719,21 @@ type AuditEntry struct {
 
 // Tenant: Whose accounts are, and with them all that belongs to these.
 type Tenant struct {
-	Name      TenantName `json:"name"`
-	CreatedAt string     `json:"created_at"`
+	Name                  TenantName `json:"name"`
+	CreatedAt             string     `json:"created_at"`
+	RequestsPerSecond     *int64     `json:"requests_per_second"`
+	TransactionsPerSecond *int64     `json:"transactions_per_second"`
+	RequestKibPerSecond   *int64     `json:"request_kib_per_second"`
+	WaitersMax            *int64     `json:"waiters_max"`
+	Shared                bool       `json:"shared"`
+}
+
+type TenantLimits struct {
+	RequestsPerSecond     *int64 `json:"requests_per_second,omitempty"`
+	TransactionsPerSecond *int64 `json:"transactions_per_second,omitempty"`
+	RequestKibPerSecond   *int64 `json:"request_kib_per_second,omitempty"`
+	WaitersMax            *int64 `json:"waiters_max,omitempty"`
+	Shared                *bool  `json:"shared,omitempty"`
 }
 
 type TenantPage struct {
@@ -770,6 +793,7 @@ type Problem struct {
 	Errors             []ProblemErrors `json:"errors,omitempty"`
 	AccountID          *string         `json:"account_id,omitempty"`
 	Transaction        *Transaction    `json:"transaction,omitempty"`
+	Limit              *string         `json:"limit,omitempty"`
 	State              *string         `json:"state,omitempty"`
 	Missing            []string        `json:"missing,omitempty"`
 	Degraded           []string        `json:"degraded,omitempty"`

@@ -34,8 +34,10 @@
 -- columns: lane int4, last_seq int8, published_seq int8, applied_seq int8, owner text?, lease_expires_at timestamptz?,
 --   oldest_waiting_age_ms int8?, publish_attempts int4, last_error text?, failing_seq int8?, attempts int4,
 --   publish_halt_seq int8?, publish_halt_code text?, publish_halt_reason text?, publish_halted_at timestamptz?,
---   apply_halt_seq int8?, apply_halt_code text?, apply_halt_reason text?, apply_halted_at timestamptz?
--- A lane. oldest_waiting_age_ms: of the event after applied_seq. A stage that is not halted has no halt columns.
+--   apply_halt_seq int8?, apply_halt_code text?, apply_halt_reason text?, apply_halted_at timestamptz?,
+--   wait_lane int4?, wait_seq int8?, wait_event_id uuid?, wait_reason text?
+-- A lane. oldest_waiting_age_ms: of the event after applied_seq. A stage that is not halted has no halt columns, and a lane
+-- that waits for no other one no wait columns.
 
 -- name: ping
 -- args: none
@@ -636,7 +638,8 @@ SELECT c.lane, c.last_seq, c.published_seq, c.applied_seq, c.owner, c.lease_expi
        hp.seq AS publish_halt_seq, hp.code AS publish_halt_code, hp.reason AS publish_halt_reason,
        hp.halted_at AS publish_halted_at,
        ha.seq AS apply_halt_seq, ha.code AS apply_halt_code, ha.reason AS apply_halt_reason,
-       ha.halted_at AS apply_halted_at
+       ha.halted_at AS apply_halted_at,
+       w.lane AS wait_lane, w.seq AS wait_seq, w.event_id AS wait_event_id, w.reason AS wait_reason
 FROM lane_cursors c
 LEFT JOIN standing_halts hp ON hp.lane = c.lane AND hp.stage = 'publish'
 LEFT JOIN standing_halts ha ON ha.lane = c.lane AND ha.stage = 'apply'
@@ -644,6 +647,7 @@ LEFT JOIN LATERAL (
     SELECT p.created_at, a.attempts, CASE WHEN a.attempts IS NOT NULL THEN p.seq END AS failing_seq
     FROM lane_places p LEFT JOIN apply_attempts a ON a.event_id = p.event_id
     WHERE p.lane = c.lane AND p.seq = c.applied_seq + 1 LIMIT 1) e ON true
+LEFT JOIN LATERAL lane_wait(c.lane, c.applied_seq + 1) w ON true
 ORDER BY c.lane
 
 -- Holds --------------------------------------------------------------------------------------------------------------

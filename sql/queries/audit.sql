@@ -305,7 +305,11 @@ SELECT e.seq, e.event_id FROM lane_places e WHERE e.lane = $1 AND e.seq < 1 ORDE
 -- Lanes are numbered 0, 1, 2, ... without gaps.
 WITH known AS (SELECT max(lane) AS last FROM lane_intake)
 SELECT e.lane, e.seq, e.event_id
-FROM known JOIN lane_places e ON e.lane > known.last OR e.lane < 0
+FROM known CROSS JOIN LATERAL (
+    -- Each from an index: with OR, all places are read.
+    (SELECT lane, seq, event_id FROM lane_places WHERE lane > known.last ORDER BY lane, seq LIMIT $1)
+    UNION ALL
+    (SELECT lane, seq, event_id FROM lane_places WHERE lane < 0 ORDER BY lane, seq LIMIT $1)) e
 ORDER BY 1, 2
 LIMIT $1
 

@@ -7,9 +7,17 @@
 -- A key, without its secrets. scopes, networks: arrays. previous_ends_at: until when the secret before the latest one is
 -- taken as well; NULL when it is not.
 
+-- record: tenant
+-- columns: id int8, name text, created_at timestamptz, requests_per_second int4?, transactions_per_second int4?,
+--   request_kib_per_second int4?, waiters_max int4?, shared bool?
+-- A tenant and its limits; NULL: no limit. shared: they are those of all instances together.
+
 -- name: tenants
--- row: id int4, name text
-SELECT id, name FROM tenants ORDER BY id
+-- row: tenant
+SELECT t.id::bigint AS id, t.name, t.created_at, l.requests_per_second, l.transactions_per_second, l.request_kib_per_second,
+       l.waiters_max, l.shared
+FROM tenants t LEFT JOIN tenant_limits l ON l.tenant = t.id
+ORDER BY t.id
 
 -- name: in_force
 -- row: id uuid, name text, scopes jsonb, networks jsonb, amount_cents_max int8?, may_overdraw bool,
@@ -238,8 +246,11 @@ SELECT EXISTS (SELECT FROM made) AS made
 
 -- name: tenant_by_name
 -- args: name text
--- row: id int8, name text, created_at timestamptz
-SELECT id::bigint AS id, name, created_at FROM tenants WHERE name = $1::text
+-- row: tenant
+SELECT t.id::bigint AS id, t.name, t.created_at, l.requests_per_second, l.transactions_per_second, l.request_kib_per_second,
+       l.waiters_max, l.shared
+FROM tenants t LEFT JOIN tenant_limits l ON l.tenant = t.id
+WHERE t.name = $1::text
 
 -- name: audit_tenant
 -- args: name text, audit_id uuid, key_id text?, operator_name text?, peer text, request_id text
@@ -247,7 +258,52 @@ SELECT id::bigint AS id, name, created_at FROM tenants WHERE name = $1::text
 SELECT append_audit(ROW(0, 0, $2::uuid, NULL, 'tenant_created', $1::text, $3::text, $4::text, $5::text, $6::text, NULL,
                         NULL, jsonb_build_object('name', $1::text), '', 0)::audit) AS number
 
+-- name: limit_tenant
+-- args: name text, requests_per_second int4?, transactions_per_second int4?, request_kib_per_second int4?,
+--   waiters_max int4?, shared bool, audit_id uuid, key_id text?, operator_name text?, peer text, request_id text
+-- row: number int8
+-- Gives the tenant these limits. No row when it has them, or is not there. After the lock.
+WITH wanted AS MATERIALIZED (
+    SELECT t.id, t.name, to_jsonb(l) - 'tenant' AS before,
+           jsonb_build_object('requests_per_second', $2::integer, 'transactions_per_second', $3::integer,
+                              'request_kib_per_second', $4::integer, 'waiters_max', $5::integer,
+                              'shared', $6::boolean) AS after
+    FROM tenants t LEFT JOIN tenant_limits l ON l.tenant = t.id WHERE t.name = $1::text
+), changed AS (
+    INSERT INTO tenant_limits (tenant, requests_per_second, transactions_per_second, request_kib_per_second, waiters_max,
+                               shared)
+    SELECT id, $2::integer, $3::integer, $4::integer, $5::integer, $6::boolean FROM wanted WHERE before IS DISTINCT FROM after
+    ON CONFLICT (tenant) DO UPDATE
+    SET requests_per_second = excluded.requests_per_second, transactions_per_second = excluded.transactions_per_second,
+        request_kib_per_second = excluded.request_kib_per_second, waiters_max = excluded.waiters_max,
+        shared = excluded.shared
+    RETURNING tenant
+)
+SELECT append_audit(ROW(0, 0, $7::uuid, NULL, 'tenant_limited', w.name, $8::text, $9::text, $10::text, $11::text, NULL,
+                        w.before, w.after, '', 0)::audit) AS number
+FROM wanted w WHERE EXISTS (SELECT FROM changed)
+
+-- name: lease_limits
+-- args: instance uuid
+-- row: instances int8
+-- This instance lives, as others see for 5 seconds. How many live, it among them.
+WITH gone AS (
+    DELETE FROM limit_leases WHERE instance <> $1::uuid AND seen_at < now() - interval '1 minute'
+), renewed AS (
+    INSERT INTO limit_leases (instance, seen_at) VALUES ($1::uuid, now())
+    ON CONFLICT (instance) DO UPDATE SET seen_at = excluded.seen_at
+)
+SELECT 1 + count(*) AS instances FROM limit_leases WHERE instance <> $1::uuid AND seen_at > now() - interval '5 seconds'
+
+-- name: leave_limits
+-- args: instance uuid
+DELETE FROM limit_leases WHERE instance = $1::uuid
+
 -- name: tenants_page
 -- args: before int8, rows_max int8
--- row: id int8, name text, created_at timestamptz
-SELECT id::bigint AS id, name, created_at FROM tenants WHERE id < $1::bigint ORDER BY id DESC LIMIT $2::bigint
+-- row: tenant
+SELECT t.id::bigint AS id, t.name, t.created_at, l.requests_per_second, l.transactions_per_second, l.request_kib_per_second,
+       l.waiters_max, l.shared
+FROM (SELECT * FROM tenants WHERE id < $1::bigint ORDER BY id DESC LIMIT $2::bigint) t
+     LEFT JOIN tenant_limits l ON l.tenant = t.id
+ORDER BY t.id DESC

@@ -157,7 +157,8 @@ FROM decided d
 -- row: id uuid, topic text, partition int4, offset int8, message_key bytea, value bytea, value_bytes int4,
 --   headers text, error_class text, error_code text, error_message text, attempts int4, first_failed_at timestamptz,
 --   last_failed_at timestamptz
--- Each dead letter belongs to the owner of one lane; a foreign one has no lane, so its partition decides.
+-- Each dead letter belongs to the owner of one lane; a foreign one has no lane, so its partition decides. Those of others
+-- are not passed over: they may be a million.
 -- The table may hold only the beginning of a value. Then the hash, which covers the whole value, differs, and the
 -- length returned is one more than what is held.
 -- Of many large values only as many are decoded as are sent: base64 takes four characters for three bytes, and a text
@@ -168,10 +169,14 @@ SELECT d.id, d.topic, d.partition, d."offset", coalesce(d.message_key, '') AS me
        d.error_code, d.error_message, d.attempts, d.first_failed_at, d.last_failed_at
 FROM (SELECT l.*, sum(least(CASE l.payload_encoding WHEN 'base64' THEN octet_length(l.payload) / 4 * 3
                             ELSE octet_length(l.payload) END, $4::integer)) OVER earlier AS bytes_before
-      FROM dead_letters l
-      WHERE l.announced_at IS NULL AND l.id > $2::uuid
-        AND abs(coalesce(l.lane, l.partition)) % (SELECT count(*) FROM lane_publish)
-            IN (SELECT lane FROM lane_publish WHERE owner = $1)
+      FROM (SELECT i.id
+            FROM lane_publish p
+                 CROSS JOIN LATERAL (SELECT id FROM dead_letters
+                                     WHERE announced_at IS NULL AND id > $2::uuid
+                                       AND lane_of_letter(lane, partition) = p.lane
+                                     ORDER BY id LIMIT $3::bigint) i
+            WHERE p.owner = $1 ORDER BY i.id LIMIT $3::bigint) m
+           CROSS JOIN LATERAL (SELECT * FROM dead_letters WHERE id = m.id LIMIT 1) l
       WINDOW earlier AS (ORDER BY l.id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
       ORDER BY l.id LIMIT $3::bigint) d
 CROSS JOIN LATERAL (SELECT CASE d.payload_encoding WHEN 'base64' THEN decode(d.payload, 'base64')
@@ -185,4 +190,5 @@ UPDATE dead_letters SET announced_at = now() WHERE id = ANY ($1::uuid[]) AND ann
 
 -- name: count_unannounced
 -- row: letters int8
-SELECT count(*) AS letters FROM dead_letters WHERE announced_at IS NULL
+-- 10,000 at most.
+SELECT count(*) AS letters FROM (SELECT FROM dead_letters WHERE announced_at IS NULL LIMIT 10000) unannounced

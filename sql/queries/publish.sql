@@ -127,7 +127,9 @@ WHERE h.lane = ANY ($1::integer[]) AND h.stage = 'publish' AND p.lane = h.lane A
 
 -- name: backlog
 -- row: unpublished_events int8, oldest_unapplied_s int8, dead_letters_parked int8
+-- dead_letters_parked: 10,000 at most, so that a publisher does not count a million of them every second.
 SELECT coalesce(sum(greatest(c.last_seq - c.announced_seq, 0)), 0)::bigint AS unpublished_events,
        coalesce(extract(epoch FROM now() - min(e.created_at)), 0)::bigint AS oldest_unapplied_s,
-       (SELECT count(*) FROM dead_letters WHERE state = 'PARKED') AS dead_letters_parked
+       (SELECT count(*) FROM (SELECT FROM dead_letters WHERE state = 'PARKED' LIMIT 10000) parked)
+           AS dead_letters_parked
 FROM lane_cursors c LEFT JOIN lane_places e ON e.lane = c.lane AND e.seq = c.applied_seq + 1

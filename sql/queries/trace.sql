@@ -15,7 +15,8 @@
 -- args: id uuid, events_max int8, tenant int4
 -- row: transaction, lane, traced_event
 -- One row per event, the newest first, all from one snapshot. A dead letter belongs to one event, and so does an
--- outcome. The transaction and its events have the same lane. What a lane's errors say may be of other tenants.
+-- outcome. The transaction and its events have the same lane. What a lane's errors say, and what
+-- it waits for, may be of other tenants.
 SELECT {s.transaction},
        c.last_seq, c.published_seq, c.applied_seq, c.owner, c.lease_expires_at,
        (extract(epoch FROM clock_timestamp() - w.created_at) * 1000)::bigint AS oldest_waiting_age_ms,
@@ -26,6 +27,7 @@ SELECT {s.transaction},
        ha.seq AS apply_halt_seq, ha.code AS apply_halt_code,
        CASE WHEN $3 = 0 OR ha.reason IS NULL THEN ha.reason ELSE 'told to operators' END AS apply_halt_reason,
        ha.halted_at AS apply_halted_at,
+       o.lane AS wait_lane, o.seq AS wait_seq, o.event_id AS wait_event_id, o.reason AS wait_reason,
        e.event_id, e.lane AS event_lane, e.seq AS event_seq, e.created_at AS event_created_at, e.traceparent,
        CASE e.verdict WHEN 'replay' THEN e.dead_letter_id END AS replay_of,
        CASE e.verdict WHEN 'discard' THEN e.dead_letter_id END AS discard_of, e.seq <= c.announced_seq AS published,
@@ -50,6 +52,7 @@ LEFT JOIN LATERAL (
     SELECT p.created_at, a.attempts, CASE WHEN a.attempts IS NOT NULL THEN p.seq END AS failing_seq
     FROM lane_places p LEFT JOIN apply_attempts a ON a.event_id = p.event_id
     WHERE p.lane = c.lane AND p.seq = c.applied_seq + 1 LIMIT 1) w ON true
+LEFT JOIN LATERAL lane_wait(c.lane, c.applied_seq + 1) o ON $3 = 0
 WHERE s.id = $1::uuid AND (s.tenant = $3::integer OR touches_tenant(s.id, $3))
 ORDER BY e.seq DESC
 LIMIT $2::bigint

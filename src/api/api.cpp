@@ -1,6 +1,7 @@
 #include "api/api.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "api/account_endpoints.h"
@@ -45,19 +46,20 @@ db::ConnectionConfig keeper_connection_config(const ApiConfig& config) {
     return connection;
 }
 
-DatabaseConfig database_config(const ApiConfig& config) {
+// What reads wait for must not hold up payments, nor either of them operators: each has threads and sessions of its
+// own.
+DatabaseConfig database_config(const ApiConfig& config, const char* pool, unsigned threads) {
     DatabaseConfig database;
-    database.connection = connection_config(config, "api");
-    database.threads = config.database_threads;
+    database.connection = connection_config(config, pool);
+    database.pool = pool;
+    database.threads = threads;
     return database;
 }
 
 // One at a time, and not for long in the queue: each reads all accounts.
 DatabaseConfig report_config(const ApiConfig& config) {
-    DatabaseConfig reports = database_config(config);
+    DatabaseConfig reports = database_config(config, "reports", 1);
     reports.connection.statement_timeout = config.report_timeout;
-    reports.pool = "reports";
-    reports.threads = 1;
     reports.queue_max = 10;
     return reports;
 }
@@ -69,25 +71,28 @@ struct Api::Parts {
           intake::IntakeBatcher::OnFatal on_fatal, const ProcessContext& context)
         : intake_store(intake_connection_config(config), context.metrics, context.tracer),
           intake(intake_store, config.intake, publisher_wakeup, std::move(on_fatal), context),
-          database(database_config(config), context),
+          payments(database_config(config, "payments", config.payment_threads), context),
+          reads(database_config(config, "api", config.database_threads), context),
+          operators(database_config(config, "operators", config.operator_threads), context),
           reports(report_config(config), context),
           outcome_store(connection_config(config, "watcher"), context.metrics),
           watcher(outcome_store, config.watcher, context.clock, context.metrics),
           feed_store(connection_config(config, "feed"), context.metrics, "feed"),
           tail(feed_store, {}, context.clock, context.metrics),
-          approvals(config.approvals, database, context),
-          accounts(database, reports, approvals, context.ids),
-          transactions(intake, database, watcher, context),
-          dead_letters(database, approvals, publisher_wakeup, watcher.wakeup(), context),
-          events(database, tail, context),
-          operations(database),
+          approvals(config.approvals, operators, context),
+          accounts(reads, reports, approvals, context.ids),
+          transactions({intake, payments, reads, watcher, api_keys}, context),
+          dead_letters(operators, approvals, publisher_wakeup, watcher.wakeup(), context),
+          events(reads, tail, api_keys, context),
+          operations(operators),
           keeper(keeper_connection_config(config), api_keys, context),
-          keys(database, keeper, context),
-          tenants(database, api_keys, context),
-          webhooks(database, config.webhook_destinations, context),
+          keys(operators, keeper, context),
+          tenants(operators, api_keys, context),
+          webhooks(operators, config.webhook_destinations, context),
           ledger(connection_config(config, "health"), config.stages, context.clock, context.metrics),
           health(health_config(config, *this), context.metrics, context.clock) {}
 
+    std::array<Database*, 4> pools() { return {&payments, &reads, &operators, &reports}; }
     // The database comes first among the dependencies of /readyz.
     static health::HealthConfig health_config(const ApiConfig& config, Parts& parts) {
         health::HealthConfig health{
@@ -101,8 +106,7 @@ struct Api::Parts {
 
     intake::PgIntakeStore intake_store;
     intake::IntakeBatcher intake;
-    Database database;
-    Database reports;
+    Database payments, reads, operators, reports;
     PgOutcomeStore outcome_store;
     OutcomeWatcher watcher;
     feed::PgFeedStore feed_store;
@@ -143,8 +147,7 @@ void Api::add_probe_routes(http::Router& router) { parts_->health.add_routes(rou
 
 void Api::start() {
     parts_->intake.start();
-    parts_->database.start();
-    parts_->reports.start();
+    for (Database* pool : parts_->pools()) pool->start();
     parts_->watcher.start();
     parts_->tail.start();
     parts_->keeper.start();
@@ -165,8 +168,7 @@ void Api::stop() {
     parts_->transactions.stop();
     parts_->intake.stop();
     parts_->keeper.stop();
-    parts_->database.stop();
-    parts_->reports.stop();
+    for (Database* pool : parts_->pools()) pool->stop();
 }
 
 void Api::note_outcomes() {

@@ -28,7 +28,10 @@ struct ApiConfig {
     intake::IntakeConfig intake;
     WatcherConfig watcher;
     ApprovalPolicy approvals;
+    // Sessions, each with its thread: of reads, of what payments need to be read, and of operators.
     unsigned database_threads = 4;
+    unsigned payment_threads = 4;
+    unsigned operator_threads = 2;
     // For one statement and for one lock wait. Below intake.request_timeout, so that a frozen server is noticed in time
     // for another try.
     milliseconds statement_timeout{5'000};

@@ -95,7 +95,7 @@ TransactionEndpoints::Answer TransactionEndpoints::dry_run(const http::Request& 
         ids.push_back(effect.account_id);
         tenants.push_back(intake::tenant_needed(item, effect));
     }
-    const auto rows = co_await database_.run(request.trace, [&](db::Connection& connection) {
+    const auto rows = co_await reads_.run(request.trace, [&](db::Connection& connection) {
         return connection.query(sql::ApiAccountStates{ids, tenants});
     });
     if (!rows) co_return http::to_response(problem_of(rows.error()));

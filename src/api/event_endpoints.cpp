@@ -5,6 +5,7 @@
 #include "api/event_stream.h"
 #include "api/problem_code.h"
 #include "api/responses.h"
+#include "http/rate_limit.h"
 
 namespace ledgerline::api {
 namespace {
@@ -23,6 +24,11 @@ http::Response no_seat() {
         problem(ProblemCode::overloaded, "Too many clients wait for events. Ask without wait, or try again later."));
 }
 
+// One seat for as long as the stream has it.
+feed::FeedTail::Seat both(feed::FeedTail::Seat seat, http::WaitSeat of_tenant) {
+    return std::make_shared<std::pair<feed::FeedTail::Seat, http::WaitSeat>>(std::move(seat), std::move(of_tenant));
+}
+
 }  // namespace
 
 void EventEndpoints::add_routes(http::Router& router) {
@@ -37,11 +43,15 @@ EventEndpoints::Answer EventEndpoints::list(http::Request& request) {
     auto asked = EventRequest::parse(request);
     if (!asked) co_return http::to_response(asked.error());
     const bool waits = asked->as_stream || asked->wait.count() > 0;
+    const auto use = waits ? keys_.use_of(request.tenant) : nullptr;
+    auto of_tenant = http::WaitSeat::take(use);
+    if (!of_tenant) co_return http::too_many_waiters(use->limits);
     auto seat = waits ? feed_.take_seat() : nullptr;
     if (waits && !seat) co_return no_seat();
     auto told = co_await read(request, *asked);
     if (!told) co_return refusal(told.error(), *asked);
-    if (asked->as_stream) co_return co_await stream(request, *asked, *std::move(told), std::move(seat));
+    if (asked->as_stream)
+        co_return co_await stream(request, *asked, *std::move(told), both(std::move(seat), *std::move(of_tenant)));
     if (told->outcomes.empty() && !told->more && asked->wait.count() > 0)
         told = co_await feed_.wait(request.trace, told->position, asked->filter, asked->limit,
                                    request.received_at + asked->wait);

@@ -6,6 +6,7 @@
 #include "api/event_feed.h"
 #include "api/event_request.h"
 #include "http/router.h"
+#include "http/server/api_keys.h"
 #include "observe/process_context.h"
 
 namespace ledgerline::api {
@@ -13,8 +14,8 @@ namespace ledgerline::api {
 class EventEndpoints {
 public:
     // Arguments passed by reference must outlive it.
-    EventEndpoints(Database& database, feed::FeedTail& tail, const ProcessContext& context)
-        : feed_(database, tail, context.clock), metrics_(context.metrics) {}
+    EventEndpoints(Database& database, feed::FeedTail& tail, const http::ApiKeys& keys, const ProcessContext& context)
+        : feed_(database, tail, context.clock), keys_(keys), metrics_(context.metrics) {}
 
     // This must outlive the router.
     void add_routes(http::Router& router);
@@ -27,6 +28,7 @@ private:
     Answer page(http::Request& request, const EventFeed::Told& told);
 
     EventFeed feed_;
+    const http::ApiKeys& keys_;
     Metrics& metrics_;
 };
 

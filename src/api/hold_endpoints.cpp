@@ -171,7 +171,7 @@ boost::asio::awaitable<std::optional<http::Problem>> TransactionEndpoints::check
     const http::Request& request, const TransactionRequest& hold) {
     using Checked = Result<std::optional<http::Problem>>;
     const WallTime now = clock_.wall_now();
-    auto checked = co_await database_.run(request.trace, [&](db::Connection& connection) -> Checked {
+    auto checked = co_await payments_.run(request.trace, [&](db::Connection& connection) -> Checked {
         LEDGERLINE_TRY(const auto known, connection.query(sql::ApiAmountOfKey{
                                              hold.item.account_id, hold.item.idempotency_key, request.tenant}));
         if (!known.empty()) return std::nullopt;
@@ -202,7 +202,7 @@ TransactionEndpoints::Answer TransactionEndpoints::post_hold(http::Request& requ
     auto response = answer_to_post(outcomes);
     if (response.status != 201) co_return response;
     const Uuid id = outcomes.items[0]->transaction.id;
-    const auto found = co_await database_.run(request.trace, [&](db::Connection& connection) {
+    const auto found = co_await payments_.run(request.trace, [&](db::Connection& connection) {
         return connection.query(sql::ApiHoldById{id, request.tenant});
     });
     if (!found) co_return http::to_response(problem_of(found.error()));
@@ -220,7 +220,7 @@ boost::asio::awaitable<std::optional<http::Problem>> TransactionEndpoints::bind_
     const auto id = path_id(request);
     if (!id) co_return id.error();
     intake::IntakeItem& item = settles.item;
-    const auto found = co_await database_.run(request.trace, [&](db::Connection& connection) {
+    const auto found = co_await payments_.run(request.trace, [&](db::Connection& connection) {
         return connection.query(sql::ApiHoldToSettle{*id, item.idempotency_key, request.tenant});
     });
     if (!found) co_return problem_of(found.error());
@@ -248,7 +248,7 @@ TransactionEndpoints::Answer TransactionEndpoints::get_hold(const http::Request&
     if (auto wrong = check_parameters(request, {})) co_return http::to_response(*wrong);
     const auto id = path_id(request);
     if (!id) co_return http::to_response(id.error());
-    const auto found = co_await database_.run(request.trace, [&](db::Connection& connection) {
+    const auto found = co_await reads_.run(request.trace, [&](db::Connection& connection) {
         return connection.query(sql::ApiHoldById{*id, request.tenant});
     });
     if (!found) co_return http::to_response(problem_of(found.error()));
@@ -262,7 +262,7 @@ TransactionEndpoints::Answer TransactionEndpoints::list_holds(http::Request& req
     const auto account_id = query.uuid("account_id");
     const auto state = query.choice("state", kStates);
     if (auto wrong = query.problem()) co_return http::to_response(*wrong);
-    auto page = co_await database_.run(
+    auto page = co_await reads_.run(
         request.trace, [&](db::Connection& connection) { return read_holds(connection, query, account_id, state); });
     if (!page) co_return http::to_response(problem_of(page.error()));
     co_return co_await text_response(request, *std::move(page));

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "api/key_store.h"
+#include "base/result.h"
 #include "observe/exceptions.h"
 #include "observe/log.h"
 #include "sql/queries.h"
@@ -14,6 +15,7 @@ KeyKeeper::KeyKeeper(const db::ConnectionConfig& config, http::ApiKeys& keys, co
     : keys_(keys),
       clock_(context.clock),
       ids_(context.ids),
+      instance_(context.ids.next()),
       session_(config, context.metrics, "keys"),
       loop_(
           "keys", wakeup_, [this]() -> Result<milliseconds> { return step(); }, [](const Error&) {},
@@ -34,6 +36,7 @@ void KeyKeeper::stop() {
     if (!std::exchange(started_, false)) return;
     loop_.stop();
     step();
+    leave();
 }
 
 milliseconds KeyKeeper::step() {
@@ -55,9 +58,30 @@ milliseconds KeyKeeper::step() {
 
 Result<void> KeyKeeper::read() {
     LEDGERLINE_TRY(auto keys, session_.run([](db::Connection& connection) { return read_keys(connection); }));
-    keys_.know(keys.tenants);
+    auto leased = lease_parts(keys.tenants);
+    std::vector<http::KnownTenant> known;
+    for (const sql::Tenant& tenant : keys.tenants) known.push_back(known_of(tenant, instances_));
+    keys_.know(known);
     keys_.store(std::move(keys.in_force), keys.once_there);
+    return leased;
+}
+
+// Only while there are limits to share. Without a lease the part stays as it is.
+Result<void> KeyKeeper::lease_parts(const std::vector<sql::Tenant>& tenants) {
+    has_lease_ = std::ranges::any_of(tenants, [](const sql::Tenant& each) { return each.shared.value_or(false); });
+    if (!has_lease_) return {};
+    LEDGERLINE_TRY(const auto leased, session_.run([this](db::Connection& connection) {
+        return connection.query(sql::KeysLeaseLimits{instance_});
+    }));
+    instances_ = leased.front().instances;
     return {};
+}
+
+// The others have its part at once. If that cannot be written, they have it when its lease ends.
+void KeyKeeper::leave() {
+    if (!std::exchange(has_lease_, false)) return;
+    (void)session_.run(
+        [this](db::Connection& connection) { return connection.execute(sql::KeysLeaveLimits{instance_}); });
 }
 
 Result<void> KeyKeeper::write_uses() {

@@ -1,7 +1,10 @@
 // KeyKeeper: keeps this process' keys as they are in the database, and writes down what the process knows of them: when
 // they were last used, and who was not let in. One loop with one session; no request waits for it.
 //
-// While the database is away the keys stay as they were last read.
+// Limits that all instances share are divided evenly among those that live: each renews its lease with every reading,
+// and has the part that it knew of last.
+//
+// While the database is away the keys stay as they were last read, and so do the parts.
 #pragma once
 
 #include <map>
@@ -12,6 +15,7 @@
 #include "db/session.h"
 #include "http/server/api_keys.h"
 #include "observe/process_context.h"
+#include "sql/queries.h"
 
 namespace ledgerline::api {
 
@@ -35,12 +39,17 @@ public:
 private:
     milliseconds step();
     Result<void> read();
+    Result<void> lease_parts(const std::vector<sql::Tenant>& tenants);
+    void leave();
     Result<void> write_uses();
     Result<void> write_refusals();
 
     http::ApiKeys& keys_;
     const Clock& clock_;
     UuidGenerator& ids_;
+    const Uuid instance_;
+    std::int64_t instances_ = 1;  // that live, as far as is known
+    bool has_lease_ = false;
     db::Session session_;
     Wakeup wakeup_;
     LoopThread loop_;

@@ -53,12 +53,17 @@ std::optional<http::Problem> check_floor(const http::Request& request, std::opti
     return beyond("This API key may not give an account a floor below 0.", "min_balance_cents");
 }
 
-std::optional<http::Response> over_rate(const http::Request& request, const BatchItems& items) {
-    if (!request.key) return std::nullopt;
+std::optional<http::Response> over_rate(const http::Request& request, const BatchItems& items,
+                                        const std::shared_ptr<http::TenantUse>& tenant) {
+    if (!request.key && !tenant) return std::nullopt;
     const auto count = std::ranges::count_if(items, [](const auto& item) { return item.has_value(); });
-    const auto full = request.key->use->transactions.take(count, request.received_at);
-    if (!full) return std::nullopt;
-    return http::rate_limited("transactions", *full);
+    if (request.key)
+        if (const auto full = request.key->use->transactions.take(count, request.received_at))
+            return http::rate_limited(http::key_transactions, *full);
+    if (tenant)
+        if (const auto full = tenant->transactions.take(count, request.received_at))
+            return http::rate_limited(http::tenant_transactions, *full);
+    return std::nullopt;
 }
 
 }  // namespace ledgerline::api

@@ -157,10 +157,24 @@ Result<ChangedKey> rotate_key(db::Connection& connection, const Uuid& id, const 
     return change(connection, id, query, audit_of(id, "key_rotated", author));
 }
 
+http::KnownTenant known_of(const sql::Tenant& tenant, std::int64_t instances) {
+    // The parts are no more than the limit together, unless there are more instances than that.
+    const auto part = [&](const auto& limit) -> std::optional<std::int64_t> {
+        if (!limit) return std::nullopt;
+        return tenant.shared.value_or(false) ? std::max<std::int64_t>(1, *limit / instances) : *limit;
+    };
+    return {.name = tenant.name,
+            .id = static_cast<int>(tenant.id),
+            .limits = {.requests_per_second = part(tenant.requests_per_second),
+                       .transactions_per_second = part(tenant.transactions_per_second),
+                       .request_kib_per_second = part(tenant.request_kib_per_second),
+                       .waiters_max = part(tenant.waiters_max)}};
+}
+
 Result<StoredKeys> read_keys(db::Connection& connection) {
     LEDGERLINE_TRY(const auto results, connection.pipeline({sql::KeysInForce{}, sql::KeysExist{}, sql::KeysTenants{}}));
     StoredKeys keys{.in_force = {}, .once_there = db::row_of<sql::KeysExist>(results[1]).there, .tenants = {}};
-    for (auto& tenant : db::rows_of<sql::KeysTenants>(results[2])) keys.tenants.emplace_back(tenant.name, tenant.id);
+    keys.tenants = db::rows_of<sql::KeysTenants>(results[2]);
     Uuid last{};
     for (const auto& row : db::rows_of<sql::KeysInForce>(results[0])) {
         if (keys.in_force.empty() || row.id != last) keys.in_force.push_back(key_of(row));

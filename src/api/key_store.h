@@ -16,6 +16,7 @@
 #include "base/uuid.h"
 #include "db/connection.h"
 #include "http/api_key.h"
+#include "http/tenant_limits.h"
 #include "observe/process_context.h"
 #include "sql/queries.h"
 
@@ -60,8 +61,10 @@ Result<ChangedKey> rotate_key(db::Connection& connection, const Uuid& id, const 
 struct StoredKeys {
     std::vector<http::ApiKey> in_force;
     bool once_there = false;
-    std::vector<std::pair<std::string, int>> tenants;
+    std::vector<sql::Tenant> tenants;
 };
+// The tenant with its limits in this instance, when so many live.
+http::KnownTenant known_of(const sql::Tenant& tenant, std::int64_t instances);
 Result<StoredKeys> read_keys(db::Connection& connection);
 
 // Makes a first key, with the scope admin and without limits, unless there is or was a key: nothing then. It is in the

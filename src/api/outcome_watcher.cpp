@@ -57,7 +57,7 @@ void OutcomeWatcher::stop() {
     }
     loop_.stop();
     take_new_waits();
-    if (!waits_.empty()) update(ids_to_read({}, SteadyTime::max()));
+    if (!waits_.empty()) update(to_read({}, SteadyTime::max()));
     answer_finished(SteadyTime::max());
 }
 
@@ -69,19 +69,20 @@ boost::asio::awaitable<OutcomeWatcher::Settled> OutcomeWatcher::settle(std::vect
 
 void OutcomeWatcher::watch(std::vector<TransactionRecord> records, SteadyTime deadline, Resume<Settled> settled) {
     const std::size_t open = count_open(records);
-    Wait wait{std::move(records), open, deadline, std::move(settled)};
-    if (open == 0) return wait.settled({std::move(wait.records), true});
+    if (open == 0) return settled({std::move(records), true});
+    auto wait = std::make_unique<Wait>(Wait{
+        .records = std::move(records), .opens = {}, .open = open, .deadline = deadline, .settled = std::move(settled)});
     const Added added = try_add(wait);
-    if (added == Added::no) return wait.settled({std::move(wait.records), false});
+    if (added == Added::no) return wait->settled({std::move(wait->records), false});
     if (added == Added::must_wake) wakeup_.notify();
 }
 
 // A transaction that was only just accepted cannot be settled yet, so a newcomer waits for the next tick if that is
 // soon: there must not be as many ticks as requests.
-OutcomeWatcher::Added OutcomeWatcher::try_add(Wait& wait) {
+OutcomeWatcher::Added OutcomeWatcher::try_add(std::unique_ptr<Wait>& wait) {
     std::lock_guard lock(mutex_);
-    if (stopped_ || watched_ + wait.records.size() > config_.transactions_max) return Added::no;
-    watched_ += wait.records.size();
+    if (stopped_ || watched_ + wait->records.size() > config_.transactions_max) return Added::no;
+    watched_ += wait->records.size();
     new_waits_.push_back(std::move(wait));
     return sleeping_ > config_.poll_max ? Added::must_wake : Added::will_be_seen;
 }
@@ -94,7 +95,7 @@ Result<milliseconds> OutcomeWatcher::tick() {
     bool progressed = false;
     auto applied = store_.applied_seqs();
     if (applied) {
-        progressed = update(ids_to_read(*applied, now));
+        progressed = update(to_read(*applied, now));
         failing_ = false;
     } else if (!std::exchange(failing_, true)) {
         log::warn("cannot look for outcomes", {{"code", applied.error().code}, {"reason", applied.error().message}});
@@ -105,71 +106,92 @@ Result<milliseconds> OutcomeWatcher::tick() {
 
 // Returns whether there were any.
 bool OutcomeWatcher::take_new_waits() {
-    std::lock_guard lock(mutex_);
-    if (new_waits_.empty()) return false;
-    std::ranges::move(new_waits_, std::back_inserter(waits_));
-    new_waits_.clear();
-    return true;
+    std::vector<std::unique_ptr<Wait>> added;
+    {
+        std::lock_guard lock(mutex_);
+        added.swap(new_waits_);
+    }
+    for (auto& each : added) {
+        Wait& wait = *each;
+        wait.self = waits_.emplace(wait.deadline, std::move(each));
+        wait.opens.resize(wait.records.size(), opens_.end());
+        for (std::size_t nth = 0; nth < wait.records.size(); ++nth)
+            if (!is_settled(wait.records[nth])) open(wait, nth);
+    }
+    return !added.empty();
+}
+
+void OutcomeWatcher::open(Wait& wait, std::size_t nth) {
+    const TransactionRecord& record = wait.records[nth];
+    wait.opens[nth] = opens_.emplace(std::pair(record.lane, record.seq), Open{&wait, nth});
 }
 
 // Those that the cursors have passed, and those of waits that must be answered now.
-std::vector<Uuid> OutcomeWatcher::ids_to_read(const std::map<int, std::int64_t>& applied, SteadyTime now) const {
-    std::vector<Uuid> ids;
-    for (const Wait& wait : waits_) {
-        for (const TransactionRecord& record : wait.records) {
-            if (is_settled(record)) continue;
-            const auto cursor = applied.find(record.lane);
-            const bool passed = cursor != applied.end() && record.seq <= cursor->second;
-            if (passed || wait.deadline <= now) ids.push_back(record.id);
-        }
+std::vector<OutcomeWatcher::Opens::iterator> OutcomeWatcher::to_read(const std::map<int, std::int64_t>& applied,
+                                                                     SteadyTime now) {
+    std::vector<Opens::iterator> opens;
+    for (const auto& [lane, seq] : applied) {
+        const auto end = opens_.upper_bound({lane, seq});
+        for (auto open = opens_.lower_bound({lane, 0}); open != end; ++open) opens.push_back(open);
     }
-    return ids;
+    const auto is_passed = [&](Opens::iterator open) {
+        const auto cursor = applied.find(open->first.first);
+        return cursor != applied.end() && open->first.second <= cursor->second;
+    };
+    for (auto wait = waits_.begin(); wait != waits_.end() && wait->first <= now; ++wait)
+        for (const auto open : wait->second->opens)
+            if (open != opens_.end() && !is_passed(open)) opens.push_back(open);
+    return opens;
 }
 
-// Reads ids and hands what was found to the waits. Returns whether anything was settled.
-bool OutcomeWatcher::update(std::span<const Uuid> ids) {
+// Reads them and hands what was found to their waits. Returns whether anything was settled.
+bool OutcomeWatcher::update(std::span<const Opens::iterator> opens) {
     bool progressed = false;
-    while (!ids.empty()) {
-        const auto now = ids.first(std::min(ids.size(), config_.read_max));
-        ids = ids.subspan(now.size());
-        const auto found = store_.read(now);
+    while (!opens.empty()) {
+        const auto now = opens.first(std::min(opens.size(), config_.read_max));
+        opens = opens.subspan(now.size());
+        std::vector<Uuid> ids;
+        for (const auto open : now) ids.push_back(open->second.wait->records[open->second.nth].id);
+        const auto found = store_.read(ids);
         if (!found) break;
-        progressed |= hand_out(*found);
+        std::unordered_map<Uuid, const TransactionRecord*> by_id;
+        for (const TransactionRecord& record : *found) by_id.emplace(record.id, &record);
+        for (std::size_t i = 0; i < now.size(); ++i)
+            if (const auto record = by_id.find(ids[i]); record != by_id.end())
+                progressed |= hand_out(now[i], *record->second);
     }
     return progressed;
 }
 
-bool OutcomeWatcher::hand_out(const std::vector<TransactionRecord>& found) {
-    std::unordered_map<Uuid, const TransactionRecord*> by_id;
-    for (const TransactionRecord& record : found) by_id.emplace(record.id, &record);
-
-    bool progressed = false;
-    for (Wait& wait : waits_) {
-        for (TransactionRecord& record : wait.records) {
-            const auto now = by_id.find(record.id);
-            if (is_settled(record) || now == by_id.end()) continue;
-            record = *now->second;
-            if (!is_settled(record)) continue;
-            --wait.open;
-            progressed = true;
-        }
+// Returns whether it is settled. One that is replayed meanwhile has moved to another place.
+bool OutcomeWatcher::hand_out(Opens::iterator open, const TransactionRecord& found) {
+    const auto [wait, nth] = open->second;
+    wait->records[nth] = found;
+    opens_.erase(open);
+    wait->opens[nth] = opens_.end();
+    if (!is_settled(found)) {
+        this->open(*wait, nth);
+        return false;
     }
-    return progressed;
+    if (--wait->open == 0) finished_.push_back(wait);
+    return true;
 }
 
 void OutcomeWatcher::answer_finished(SteadyTime now) {
-    std::vector<Wait> finished;
-    const auto is_over = [now](const Wait& wait) { return wait.open == 0 || wait.deadline <= now; };
-    const auto over = std::partition(waits_.begin(), waits_.end(), std::not_fn(is_over));
-    std::move(over, waits_.end(), std::back_inserter(finished));
-    waits_.erase(over, waits_.end());
-    for (Wait& wait : finished) {
-        {
-            std::lock_guard lock(mutex_);
-            watched_ -= wait.records.size();
-        }
-        wait.settled({std::move(wait.records), true});
+    for (Wait* wait : std::exchange(finished_, {})) answer(*wait);
+    while (!waits_.empty() && waits_.begin()->first <= now) answer(*waits_.begin()->second);
+}
+
+void OutcomeWatcher::answer(Wait& wait) {
+    for (const auto open : wait.opens)
+        if (open != opens_.end()) opens_.erase(open);
+    const std::unique_ptr<Wait> done = std::move(wait.self->second);
+    waits_.erase(wait.self);
+    {
+        std::lock_guard lock(mutex_);
+        watched_ -= done->records.size();
     }
+    done->settled({std::move(done->records), true});
 }
 
 milliseconds OutcomeWatcher::next_delay(bool progressed, SteadyTime now) {
@@ -180,7 +202,7 @@ milliseconds OutcomeWatcher::next_delay(bool progressed, SteadyTime now) {
         delay_ = std::min(delay_ * 2, config_.poll_max);
     if (now >= busy_until_ && !progressed) delay_ = config_.idle_max;
     milliseconds delay = delay_;
-    for (const Wait& wait : waits_) delay = std::min(delay, std::chrono::ceil<milliseconds>(wait.deadline - now));
+    delay = std::min(delay, std::chrono::ceil<milliseconds>(waits_.begin()->first - now));
     return std::max(delay, milliseconds(1));
 }
 

@@ -1,7 +1,8 @@
 // OutcomeWatcher: lets requests wait until their transactions are settled (Prefer: wait).
 //
 // One thread serves all waiting requests of the process. At each tick it reads the lanes' apply cursors and then, in
-// one query, only the transactions that the cursors have passed. Outcomes written in this process wake it. For those
+// one query, only the transactions that the cursors have passed: a tick costs nothing for those that go on waiting.
+// Outcomes written in this process wake it. For those
 // written in others it ticks on its own: every few milliseconds while requests have just arrived, less often when they
 // have waited for long, and not at all when none waits.
 #pragma once
@@ -10,8 +11,10 @@
 #include <chrono>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "api/records.h"
@@ -83,22 +86,33 @@ public:
     Wakeup& wakeup() { return wakeup_; }
 
 private:
+    struct Wait;
+    using Waits = std::multimap<SteadyTime, std::unique_ptr<Wait>>;  // by deadline
+    struct Open {
+        Wait* wait = nullptr;
+        std::size_t nth = 0;  // of its records
+    };
+    using Opens = std::multimap<std::pair<int, std::int64_t>, Open>;  // records that are not settled, by lane and seq
     struct Wait {
         std::vector<TransactionRecord> records;
-        std::size_t open = 0;  // records not settled
+        std::vector<Opens::iterator> opens;  // of the records; none where one is settled
+        std::size_t open = 0;                // records not settled
         SteadyTime deadline;
         Resume<Settled> settled;
+        Waits::iterator self{};
     };
 
     enum class Added { no, will_be_seen, must_wake };
     // Moves from the wait, unless it returns no.
-    Added try_add(Wait& wait);
+    Added try_add(std::unique_ptr<Wait>& wait);
     Result<milliseconds> tick();
     bool take_new_waits();
-    std::vector<Uuid> ids_to_read(const std::map<int, std::int64_t>& applied, SteadyTime now) const;
-    bool update(std::span<const Uuid> ids);
-    bool hand_out(const std::vector<TransactionRecord>& found);
+    void open(Wait& wait, std::size_t nth);
+    std::vector<Opens::iterator> to_read(const std::map<int, std::int64_t>& applied, SteadyTime now);
+    bool update(std::span<const Opens::iterator> opens);
+    bool hand_out(Opens::iterator open, const TransactionRecord& found);
     void answer_finished(SteadyTime now);
+    void answer(Wait& wait);
     milliseconds next_delay(bool progressed, SteadyTime now);
     milliseconds sleep_for(milliseconds delay);
 
@@ -108,13 +122,15 @@ private:
     Wakeup wakeup_;
 
     std::mutex mutex_;
-    std::vector<Wait> new_waits_;
+    std::vector<std::unique_ptr<Wait>> new_waits_;
     std::size_t watched_ = 0;  // transactions
     bool stopped_ = false;
     milliseconds sleeping_ = milliseconds::max();  // how long the watcher's thread may be sleeping
 
     // Used by the watcher's thread only.
-    std::vector<Wait> waits_;
+    Waits waits_;
+    Opens opens_;
+    std::vector<Wait*> finished_;  // settled, to be answered
     milliseconds delay_;
     SteadyTime busy_until_{};
     bool failing_ = false;

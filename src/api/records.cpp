@@ -56,6 +56,19 @@ std::string halts_of(const LaneRecord& lane) {
     return out += ']';
 }
 
+// The event that is decided before the lane's next one.
+std::string wait_of(const LaneRecord& lane) {
+    if (!lane.wait_lane) return "null";
+    std::string out;
+    JsonObject(out)
+        .add("lane", lane.wait_lane)
+        .add("seq", lane.wait_seq)
+        .add("event_id", lane.wait_event_id)
+        .add("halt", lane.wait_reason)
+        .close();
+    return out;
+}
+
 void append_json(const sql::LettersDeadLettersGroups::Row& group, std::string& out) {
     JsonObject(out)
         .add("error_class", group.error_class)
@@ -194,6 +207,7 @@ void append_json(const LaneRecord& record, std::string& out) {
         .add("failing_seq", record.failing_seq)
         .add("attempts", record.attempts)
         .add_raw("halts", halts_of(record))
+        .add_raw("waits_for", wait_of(record))
         .close();
 }
 

@@ -72,7 +72,7 @@ boost::asio::awaitable<std::optional<http::Problem>> TransactionEndpoints::bind_
     const auto id = path_id(request);
     if (!id) co_return id.error();
     intake::IntakeItem& item = reversal.item;
-    auto checked = co_await database_.run(request.trace, [&](db::Connection& connection) -> Checked {
+    auto checked = co_await payments_.run(request.trace, [&](db::Connection& connection) -> Checked {
         LEDGERLINE_TRY(const auto found, connection.query(sql::ApiTransactionToReverse{*id, request.tenant}));
         if (found.empty()) return problem(ProblemCode::transaction_not_found, "There is no transaction with this id.");
         const Reversed& reversed = found.front();

@@ -6,23 +6,34 @@
 #include <optional>
 #include <utility>
 
+#include "api/fields.h"
 #include "api/header_fields.h"
+#include "api/key_store.h"
 #include "api/list_query.h"
 #include "api/responses.h"
+#include "api/transaction_request.h"
 #include "sql/queries.h"
 
 namespace ledgerline::api {
 namespace {
 
-struct Tenant : sql::KeysTenantsPage::Row {
-    static Tenant read(const db::NamedRow& in) { return {Row::read(in)}; }
+struct Tenant : sql::Tenant {
+    static Tenant read(const db::NamedRow& in) { return {sql::Tenant::read(in)}; }
 };
 
 void append_json(const Tenant& tenant, std::string& out) {
-    JsonObject(out).add("name", tenant.name).add("created_at", tenant.created_at).close();
+    JsonObject(out)
+        .add("name", tenant.name)
+        .add("created_at", tenant.created_at)
+        .add("requests_per_second", tenant.requests_per_second)
+        .add("transactions_per_second", tenant.transactions_per_second)
+        .add("request_kib_per_second", tenant.request_kib_per_second)
+        .add("waiters_max", tenant.waiters_max)
+        .add("shared", tenant.shared.value_or(false))
+        .close();
 }
 
-// Who makes a tenant, for the audit.
+// Who makes or limits a tenant, for the audit.
 struct TenantAuthor {
     Caller caller;
     Uuid audit_id;  // made before the first try
@@ -48,7 +59,53 @@ Result<std::optional<EnsuredTenant>> ensure_tenant(db::Connection& connection, c
                                : db::Call(sql::DbSessionDurableMark{});
     LEDGERLINE_CHECK(connection.commit_pipeline({note, {db::commit, {}}}));
     if (found.empty()) return std::nullopt;
-    return EnsuredTenant{{{found.front().id, found.front().name, found.front().created_at}}, made};
+    return EnsuredTenant{{found.front()}, made};
+}
+
+struct NewLimits {
+    http::TenantLimits limits;
+    bool shared = false;
+};
+
+// Empty when there is no such tenant. Safe to repeat.
+Result<std::optional<Tenant>> limit_tenant(db::Connection& connection, const std::string& name, const NewLimits& wanted,
+                                           const TenantAuthor& author) {
+    const http::TenantLimits& limits = wanted.limits;
+    const Caller& caller = author.caller;
+    const sql::KeysLimitTenant change{.name = name,
+                                      .requests_per_second = limits.requests_per_second,
+                                      .transactions_per_second = limits.transactions_per_second,
+                                      .request_kib_per_second = limits.request_kib_per_second,
+                                      .waiters_max = limits.waiters_max,
+                                      .shared = wanted.shared,
+                                      .audit_id = author.audit_id,
+                                      .key_id = caller.key_id,
+                                      .operator_name = caller.operator_name,
+                                      .peer = caller.peer,
+                                      .request_id = caller.request_id};
+    LEDGERLINE_CHECK(connection.pipeline({{db::begin, {}}, sql::KeysLockTenants{}, change}));
+    LEDGERLINE_TRY(
+        const auto results,
+        connection.commit_pipeline({sql::KeysTenantByName{name}, sql::DbSessionDurableMark{}, {db::commit, {}}}));
+    const auto found = db::rows_of<sql::KeysTenantByName>(results[0]);
+    if (found.empty()) return std::nullopt;
+    return Tenant{found.front()};
+}
+
+std::expected<NewLimits, http::Problem> parse_limits(const http::Request& request) {
+    const auto body = parse_body(request);
+    if (!body) return std::unexpected(body.error());
+    Fields fields(*body, "");
+    const auto limit = [&](std::string_view name) {
+        return fields.integer(name, 1, http::TokenBucket::per_second_max);
+    };
+    const NewLimits wanted{.limits = {.requests_per_second = limit("requests_per_second"),
+                                      .transactions_per_second = limit("transactions_per_second"),
+                                      .request_kib_per_second = limit("request_kib_per_second"),
+                                      .waiters_max = limit("waiters_max")},
+                           .shared = fields.truth("shared").value_or(false)};
+    if (auto broken = fields.finish()) return std::unexpected(*std::move(broken));
+    return wanted;
 }
 
 http::Problem wrong_name() {
@@ -66,6 +123,12 @@ void TenantEndpoints::add_routes(http::Router& router) {
                 .pattern = "/v1/tenants/{name}",
                 .name = "ensure_tenant",
                 .handler = [this](const http::Request& request) { return ensure(request); },
+                .scope = http::Scope::tenants_admin});
+    router.add({.method = "PUT",
+                .pattern = "/v1/tenants/{name}/limits",
+                .name = "limit_tenant",
+                .handler = [this](const http::Request& request) { return limit(request); },
+                .body_bytes_max = body_bytes_max,
                 .scope = http::Scope::tenants_admin});
     router.add({.method = "GET",
                 .pattern = "/v1/tenants",
@@ -87,9 +150,34 @@ TenantEndpoints::Answer TenantEndpoints::ensure(const http::Request& request) {
     if (!*ensured)
         co_return http::to_response(
             problem(ProblemCode::too_many_tenants, fmt::format("There are {} tenants already.", tenants_max)));
-    const std::pair known(name, static_cast<int>((*ensured)->tenant.id));
-    keys_.know(std::span(&known, 1));
+    know((*ensured)->tenant);
     co_return record_response((*ensured)->made ? 201 : 200, (*ensured)->tenant);
+}
+
+TenantEndpoints::Answer TenantEndpoints::limit(const http::Request& request) {
+    if (auto wrong = check_parameters(request, {})) co_return http::to_response(*wrong);
+    const std::string name(request.path_param("name"));
+    if (!is_tenant_name(name)) co_return http::to_response(wrong_name());
+    const auto caller = Caller::parse(request);
+    if (!caller) co_return http::to_response(caller.error());
+    const auto limits = parse_limits(request);
+    if (!limits) co_return http::to_response(limits.error());
+    const TenantAuthor author{*caller, ids_.next()};
+    const auto limited = co_await database_.run(
+        request.trace, [&](db::Connection& connection) { return limit_tenant(connection, name, *limits, author); });
+    if (!limited) co_return http::to_response(problem_of(limited.error()));
+    if (!*limited)
+        co_return http::to_response(
+            http::edge_problem(404, http::edge_code::tenant_not_found, "There is no tenant with this name.", "name"));
+    know(**limited);
+    co_return record_response(200, **limited);
+}
+
+// What is shared is known when the part of this instance is read.
+void TenantEndpoints::know(const sql::Tenant& tenant) {
+    if (tenant.shared.value_or(false)) return;
+    const http::KnownTenant known = known_of(tenant, 1);
+    keys_.know(std::span(&known, 1));
 }
 
 TenantEndpoints::Answer TenantEndpoints::list(http::Request& request) {

@@ -178,7 +178,9 @@ boost::asio::awaitable<TransactionEndpoints::Outcomes> TransactionEndpoints::acc
     }
     co_await load_replayed(request, outcomes.items);
     if (const auto wait = read_wait(request)) {
-        if (co_await wait_for(outcomes.items, *wait)) outcomes.waited = *wait;
+        // Beyond the tenant's limit a payment is answered at once, as it is.
+        const auto seat = http::WaitSeat::take(keys_.use_of(request.tenant));
+        if (seat && co_await wait_for(outcomes.items, *wait)) outcomes.waited = *wait;
     }
     co_return outcomes;
 }
@@ -215,7 +217,8 @@ boost::asio::awaitable<std::expected<BatchItems, http::Response>> TransactionEnd
     BatchItems items;
     items.push_back(parse(*body, "", *key));
     if (!items[0]) co_return std::unexpected(http::to_response(items[0].error()));
-    if (auto refused = over_rate(request, items)) co_return std::unexpected(*std::move(refused));
+    if (auto refused = over_rate(request, items, keys_.use_of(request.tenant)))
+        co_return std::unexpected(*std::move(refused));
     co_return items;
 }
 
@@ -258,7 +261,7 @@ TransactionEndpoints::Answer TransactionEndpoints::post_batch(http::Request& req
     auto items = co_await parse(request.body);
     request.drop_body();
     if (!items) co_return http::to_response(items.error());
-    if (auto refused = over_rate(request, *items)) co_return *std::move(refused);
+    if (auto refused = over_rate(request, *items, keys_.use_of(request.tenant))) co_return *std::move(refused);
     auto outcomes = co_await accept(request, std::move(*items));
     co_return answer_to_batch(std::move(outcomes));
 }

@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/uuid.h"
 #include "http/router.h"
+#include "http/server/api_keys.h"
 #include "intake/intake.h"
 #include "observe/process_context.h"
 
@@ -27,12 +28,21 @@ inline constexpr std::size_t answer_problem_bytes = 640;
 
 class TransactionEndpoints {
 public:
-    // Arguments must outlive it.
-    TransactionEndpoints(intake::IntakeBatcher& intake, Database& database, OutcomeWatcher& watcher,
-                         const ProcessContext& context)
-        : intake_(intake),
-          database_(database),
-          watcher_(watcher),
+    // All of them must outlive the endpoints.
+    struct Services {
+        intake::IntakeBatcher& intake;
+        Database& payments;  // for what has to be read before or after a payment
+        Database& reads;
+        OutcomeWatcher& watcher;
+        const http::ApiKeys& keys;
+    };
+
+    TransactionEndpoints(const Services& services, const ProcessContext& context)
+        : intake_(services.intake),
+          payments_(services.payments),
+          reads_(services.reads),
+          watcher_(services.watcher),
+          keys_(services.keys),
           ids_(context.ids),
           clock_(context.clock),
           tracer_(context.tracer) {}
@@ -102,8 +112,10 @@ private:
     boost::asio::awaitable<bool> wait_for(std::vector<Outcome>& outcomes, std::chrono::seconds wait);
 
     intake::IntakeBatcher& intake_;
-    Database& database_;
+    Database& payments_;
+    Database& reads_;
     OutcomeWatcher& watcher_;
+    const http::ApiKeys& keys_;
     UuidGenerator& ids_;
     const Clock& clock_;
     Tracer& tracer_;

@@ -30,7 +30,7 @@ boost::asio::awaitable<void> TransactionEndpoints::resolve_names(const http::Req
     if (references.empty()) co_return;
     std::ranges::sort(references);
     references.erase(std::unique(references.begin(), references.end()), references.end());
-    const auto found = co_await database_.run(request.trace, [&](db::Connection& connection) {
+    const auto found = co_await payments_.run(request.trace, [&](db::Connection& connection) {
         return connection.query(sql::ApiAccountsByReferences{.references = references, .tenant = request.tenant});
     });
     std::map<std::string, Uuid, std::less<>> ids;
@@ -51,7 +51,7 @@ boost::asio::awaitable<void> TransactionEndpoints::load_replayed(const http::Req
     for (const Outcome& outcome : outcomes)
         if (outcome && outcome->replayed) ids.push_back(outcome->transaction.id);
     if (ids.empty()) co_return;
-    const auto found = co_await database_.run(request.trace, [&](db::Connection& connection) {
+    const auto found = co_await payments_.run(request.trace, [&](db::Connection& connection) {
         return connection.query(sql::ApiTransactionStatesById{.ids = ids, .tenant = request.tenant});
     });
     std::unordered_map<Uuid, const TransactionRecord*> by_id;
@@ -75,7 +75,7 @@ TransactionEndpoints::Answer TransactionEndpoints::get(const http::Request& requ
     if (auto wrong = check_parameters(request, {})) co_return http::to_response(*wrong);
     const auto id = path_id(request);
     if (!id) co_return http::to_response(id.error());
-    const auto found = co_await database_.run(request.trace, [&](db::Connection& connection) {
+    const auto found = co_await reads_.run(request.trace, [&](db::Connection& connection) {
         return connection.query(sql::ApiTransactionsById{.ids = std::span(&*id, 1), .tenant = request.tenant});
     });
     if (!found) co_return http::to_response(problem_of(found.error()));
@@ -87,7 +87,7 @@ TransactionEndpoints::Answer TransactionEndpoints::trace(http::Request& request)
     if (auto wrong = check_parameters(request, {})) co_return http::to_response(*wrong);
     const auto id = path_id(request);
     if (!id) co_return http::to_response(id.error());
-    const auto found = co_await database_.run(
+    const auto found = co_await reads_.run(
         request.trace, [&](db::Connection& connection) { return read_trace(connection, *id, request.tenant); });
     if (!found) co_return http::to_response(problem_of(found.error()));
     if (!*found) co_return not_found();
@@ -98,7 +98,7 @@ TransactionEndpoints::Answer TransactionEndpoints::list(http::Request& request) 
     ListQuery query(request, "transactions", TransactionFilter::parameters, TransactionFilter::cursors);
     const TransactionFilter filter = TransactionFilter::read(query);
     if (auto wrong = query.problem()) co_return http::to_response(*wrong);
-    auto page = co_await database_.run(
+    auto page = co_await reads_.run(
         request.trace, [&](db::Connection& connection) { return list_transactions(connection, query, filter); });
     if (!page) co_return http::to_response(problem_of(page.error()));
     if (!*page)

@@ -7,6 +7,7 @@
 #include "cli/operator_option.h"
 #include "cli/server.h"
 #include "cli/server_command.h"
+#include "cli/terminal.h"
 #include "roles/exit_code.h"
 
 namespace ledgerline::cli {

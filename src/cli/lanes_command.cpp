@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "cli/cli.h"
+#include "cli/lane_text.h"
 #include "cli/server_command.h"
 #include "roles/exit_code.h"
 
@@ -19,6 +20,7 @@ const Field kLaneFields[] = {{"lane", "lane", Align::right},
                              {"oldest_waiting_age_ms", "oldest_ms", Align::right},
                              spare({"owner", "owner"}),
                              {"halts", "halts"},
+                             {"waits_for", "waits_for"},
                              {"last_error", "last_error"}};
 
 // "apply at 17: not_proven: ..., since 2026-01-02T03:04:05.000000Z", for a table cell.
@@ -34,18 +36,20 @@ std::string text_of_halts(const json::Value& lane) {
     return text;
 }
 
-void write_halts_as_text(json::Array& lanes) {
+void write_as_text(json::Array& lanes) {
     for (json::Value& lane : lanes) {
-        const std::string text = text_of_halts(lane);
-        for (auto& [name, value] : *lane.if_object())
-            if (name == "halts") value = text;
+        const std::string halts = text_of_halts(lane), wait = text_of_wait(lane);
+        for (auto& [name, value] : *lane.if_object()) {
+            if (name == "halts") value = halts;
+            if (name == "waits_for") value = wait;
+        }
     }
 }
 
 Result<int> lanes(const roles::Environment& environment, const Options& options, Server& server) {
     LEDGERLINE_TRY(const json::Value answer, server.get("/v1/lanes", "lanes"));
     LEDGERLINE_TRY(json::Array lanes, server.objects_of(answer, "lanes"));
-    if (!options.output.documents()) write_halts_as_text(lanes);
+    if (!options.output.documents()) write_as_text(lanes);
     print_list(environment, options.output, kLaneFields, lanes, "lanes");
     return roles::exit_ok;
 }

@@ -180,6 +180,13 @@ void declare_tokens(Command& command, roles::TokenSettings& options) {
                        policy.scope_claim = value;
                        return http::broken_claim_rule(value);
                    });
+    command.parsed({"--jwt-tenant-claim", "NAME",
+                    "The claim with the name of a token's tenant, or a JSON pointer to it; a token without it, or with "
+                    "a name that is no tenant's, is refused. Without this all tokens are of the default tenant"},
+                   "none", [&policy](const std::string& value) {
+                       policy.tenant_claim = value;
+                       return http::broken_claim_rule(value);
+                   });
     command.option({"--jwt-max-amount-cents", "N", "What one transaction of a token may move; without it any amount"},
                    policy.limits.amount_cents_max, 1, amount_cents_max);
     command.flag({"--jwt-may-overdraw", "", "Tokens may give accounts a floor below 0"}, policy.limits.may_overdraw);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cli/lane_text.h"
 #include "cli/server.h"
 
 namespace ledgerline::cli {
@@ -61,6 +62,8 @@ TopLane lane_of(const json::Value& lane) {
         note += "seq " + std::to_string(*failing) + " has failed " +
                 std::to_string(number(lane, "attempts").value_or(0)) + " times";
     }
+    if (const std::string wait = text_of_wait(lane); !wait.empty())
+        note += (note.empty() ? "waits for " : "; waits for ") + wait;
     return {.lane = number(lane, "lane").value_or(0),
             .to_publish = last - announced,
             .to_apply = last - applied,

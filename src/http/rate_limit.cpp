@@ -2,19 +2,39 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "http/problem.h"
 
 namespace ledgerline::http {
+namespace {
 
-Response rate_limited(std::string_view what, const TokenBucket::Full& full) {
-    const auto seconds = std::chrono::ceil<std::chrono::seconds>(full.retry_after).count();
-    Problem problem = edge_problem(
-        429, edge_code::rate_limited,
-        fmt::format("This API key may make {} {} a second. Nothing was done; try again.", full.per_second, what));
+Response refused(std::string detail, std::string_view policy, std::int64_t seconds) {
+    Problem problem = edge_problem(429, edge_code::rate_limited, std::move(detail));
     problem.retry_after_seconds = static_cast<int>(seconds);
+    problem.extensions.emplace_back("limit", policy);
     Response response = to_response(problem);
-    response.headers.emplace_back("RateLimit", fmt::format("\"{}\";r=0;t={}", what, seconds));
-    response.headers.emplace_back("RateLimit-Policy", fmt::format("\"{}\";q={};w=1", what, full.per_second));
+    response.headers.emplace_back("RateLimit", fmt::format("\"{}\";r=0;t={}", policy, seconds));
+    return response;
+}
+
+}  // namespace
+
+Response rate_limited(const RateLimit& limit, const TokenBucket::Full& full) {
+    const auto seconds = std::chrono::ceil<std::chrono::seconds>(full.retry_after).count();
+    Response response = refused(fmt::format("This {} may make {} {} a second. Nothing was done; try again.",
+                                            limit.whose, full.per_second, limit.what),
+                                limit.policy, seconds);
+    response.headers.emplace_back("RateLimit-Policy", fmt::format("\"{}\";q={};w=1", limit.policy, full.per_second));
+    return response;
+}
+
+Response too_many_waiters(const TenantLimits& limits) {
+    constexpr std::string_view policy = "tenant-waiters";
+    const std::int64_t most = limits.waiters_max.value_or(0);
+    Response response = refused(
+        fmt::format("{} requests of this tenant may wait at a time. Ask without wait, or try again.", most), policy, 1);
+    response.headers.emplace_back("RateLimit-Policy", fmt::format("\"{}\";q={}", policy, most));
     return response;
 }
 

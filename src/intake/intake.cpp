@@ -84,7 +84,9 @@ boost::asio::awaitable<IntakeReply> IntakeBatcher::accept(std::vector<IntakeItem
 }
 
 void IntakeBatcher::submit(std::vector<IntakeItem> items, Resume<IntakeReply> answered) {
-    queue_.push(std::move(items), clock_.steady_now() + config_.request_timeout, std::move(answered));
+    const std::size_t gave_way =
+        queue_.push(std::move(items), clock_.steady_now() + config_.request_timeout, std::move(answered));
+    if (gave_way > 0) probe_.gave_way(gave_way);
     note_queue();
 }
 

@@ -112,7 +112,7 @@ private:
     IntakeAnswers accepted(std::span<const IntakeItem> items, std::vector<IntakeResult> results, bool fate_unknown);
     void hand_over(std::span<const IntakeItem> items, std::span<const IntakeResult> results) const;
     void note_lanes(const IntakeItem& item, const IntakeResult& result);
-    void note_queue() { probe_.queued(queue_.size()); }
+    void note_queue() { probe_.queued(queue_.waiting().size); }
     void lose_database(const Error& error);
     void reach_database();
     void probe_database();

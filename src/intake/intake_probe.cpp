@@ -19,9 +19,10 @@ IntakeProbe::IntakeProbe(Metrics& metrics, Tracer& tracer)
       created_(metrics.intake_rows_total.Add({{"result", "created"}})),
       replayed_(metrics.intake_rows_total.Add({{"result", "replayed"}})),
       refused_(metrics.intake_rows_total.Add({{"result", "refused"}})),
-      failed_(metrics.intake_rows_total.Add({{"result", "failed"}})) {}
+      failed_(metrics.intake_rows_total.Add({{"result", "failed"}})),
+      gave_way_(metrics.intake_rows_total.Add({{"result", "gave_way"}})) {}
 
-void IntakeProbe::queued(IntakeQueue::Size waiting) {
+void IntakeProbe::queued(const IntakeQueue::Size& waiting) {
     metrics_.intake_queue_rows.Set(static_cast<double>(waiting.rows));
     metrics_.intake_queue_bytes.Set(static_cast<double>(waiting.bytes));
 }
@@ -29,6 +30,8 @@ void IntakeProbe::queued(IntakeQueue::Size waiting) {
 void IntakeProbe::paced(milliseconds pause) {
     metrics_.intake_paced_seconds_total.Increment(std::chrono::duration<double>(pause).count());
 }
+
+void IntakeProbe::gave_way(std::size_t rows) { gave_way_.Increment(static_cast<double>(rows)); }
 
 Span IntakeProbe::begin_batch(std::span<const IntakeItem> items, SteadyTime::duration waited) {
     metrics_.intake_batch_size.Observe(static_cast<double>(items.size()));

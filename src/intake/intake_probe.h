@@ -1,7 +1,7 @@
 // IntakeProbe: what others can see of intake: its metrics, its log lines, its spans and its part in /readyz. The
 // batcher tells it what happened; only this class knows what any of that is called outside.
 //
-// queued(), threw() and trouble() are thread-safe; the rest belongs to the thread that runs the batches.
+// queued(), gave_way(), threw() and trouble() are thread-safe; the rest belongs to the thread that runs the batches.
 #pragma once
 
 #include <cstddef>
@@ -25,7 +25,9 @@ public:
     IntakeProbe(Metrics& metrics, Tracer& tracer);
 
     // What waits now.
-    void queued(IntakeQueue::Size waiting);
+    void queued(const IntakeQueue::Size& waiting);
+    // So many rows left the full queue for those of other tenants.
+    void gave_way(std::size_t rows);
 
     // Intake waits for the worker.
     void paced(milliseconds pause);
@@ -63,6 +65,7 @@ private:
     prometheus::Counter& replayed_;
     prometheus::Counter& refused_;
     prometheus::Counter& failed_;
+    prometheus::Counter& gave_way_;
     Standing standing_;
     bool is_away_ = false;
 };

@@ -6,21 +6,18 @@
 
 namespace ledgerline::intake {
 
-struct IntakeQueue::Request {
-    std::vector<IntakeItem> items;
-    std::vector<std::optional<Result<IntakeResult>>> answers;
-    std::size_t taken = 0;  // handed out, or failed before that
-    std::size_t unanswered = 0;
-    SteadyTime deadline;
-    Resume<IntakeReply> answered;
-};
-
 namespace {
 
-std::size_t bytes_of(std::span<const IntakeItem> items) {
-    std::size_t bytes = 0;
-    for (const IntakeItem& item : items) bytes += item.bytes();
-    return bytes;
+IntakeQueue::Size size_of(std::span<const IntakeItem> items) {
+    IntakeQueue::Size size{items.size(), 0};
+    for (const IntakeItem& item : items) size.bytes += item.bytes();
+    return size;
+}
+
+Error full(bool others_wait) {
+    return {Disposition::retry, std::string(overloaded),
+            others_wait ? "too many transactions of this tenant wait to be accepted"
+                        : "too many transactions wait to be accepted"};
 }
 
 }  // namespace
@@ -39,28 +36,36 @@ Error not_stored(const Error& error) {
     return {Disposition::retry, std::string(code), "an earlier transaction was not accepted: " + error.message};
 }
 
-void IntakeQueue::push(std::vector<IntakeItem> items, SteadyTime deadline, Resume<IntakeReply> answered) {
-    if (items.empty()) return answered({});
-    if (const auto refusal = try_push(items, deadline, answered)) {
+std::size_t IntakeQueue::push(std::vector<IntakeItem> items, SteadyTime deadline, Resume<IntakeReply> answered) {
+    if (items.empty()) {
+        answered({});
+        return 0;
+    }
+    Pushed pushed;
+    if (const auto refusal = try_push(items, deadline, answered, pushed)) {
         auto answers = answer_all(items.size(), *refusal);
-        return answered({std::move(items), std::move(answers)});
+        answered({std::move(items), std::move(answers)});
+        return 0;
     }
     changed_.notify_one();
+    resume_all(pushed.done);
+    return pushed.gave_way_rows;
 }
 
 std::optional<Error> IntakeQueue::try_push(std::vector<IntakeItem>& items, SteadyTime deadline,
-                                           Resume<IntakeReply>& answered) {
-    const std::size_t bytes = bytes_of(items);
+                                           Resume<IntakeReply>& answered, Pushed& pushed) {
+    const Size size = size_of(items);
     auto request = std::make_shared<Request>();
     request->answers.resize(items.size());
     std::lock_guard lock(mutex_);
     if (refusal_) return refusal_;
-    if (waiting_size_.rows + items.size() > max_.rows || waiting_size_.bytes + bytes > max_.bytes)
-        return Error{Disposition::retry, std::string(overloaded), "too many transactions wait to be accepted"};
-    fresh_.push_back(request);
+    Line& line = lines_[items.front().tenant];
+    if (auto refused = make_room(line, size, pushed)) return refused;
+    if (line.empty()) round_.push_back(&line);
+    line.fresh.push_back(request);
     deadlines_.push_back(request);
-    waiting_size_.rows += items.size();
-    waiting_size_.bytes += bytes;
+    add(line, size);
+    request->line = &line;
     request->items = std::move(items);
     request->unanswered = request->items.size();
     request->deadline = deadline;
@@ -68,61 +73,27 @@ std::optional<Error> IntakeQueue::try_push(std::vector<IntakeItem>& items, Stead
     return std::nullopt;
 }
 
-std::optional<IntakeQueue::Batch> IntakeQueue::take(Size max) {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return has_waiting() || refusal_; });
-    if (!has_waiting()) return std::nullopt;
-
-    Batch batch;
-    batch.deadline = batch.first_deadline = (fresh_.empty() ? begun_ : fresh_).front()->deadline;
-    Size taken, taken_fresh;
-    std::size_t earlier = begun_.size();  // had an earlier turn in a batch, none in this one
-    while (has_waiting() && taken.rows < max.rows) {
-        const bool fresh_had_half = 2 * taken_fresh.rows >= max.rows || 2 * taken_fresh.bytes >= max.bytes;
-        const bool begun_turn = fresh_.empty() || (fresh_had_half && earlier > 0);
-        auto& queue = begun_turn ? begun_ : fresh_;
-        const auto request = queue.front();
-        const Size before = taken;
-        const bool has_room = take_turn(request, max, batch, taken);
-        if (begun_turn) {
-            earlier -= earlier > 0;
-        } else {
-            taken_fresh.rows += taken.rows - before.rows;
-            taken_fresh.bytes += taken.bytes - before.bytes;
-        }
-        const bool done = request->taken == request->items.size();
-        if (!done && !has_room) break;
-        queue.pop_front();
-        if (!done) begun_.push_back(request);
-    }
-    return batch;
+bool IntakeQueue::fits(Size size) const {
+    return waiting_size_.rows + size.rows <= max_.rows && waiting_size_.bytes + size.bytes <= max_.bytes;
 }
 
-// Takes one turn's rows, whole chains: a follower goes with the row before it, whatever the limits. False when the
-// batch has no room for the request's next row.
-bool IntakeQueue::take_turn(const std::shared_ptr<Request>& request, Size max, Batch& batch, Size& taken) {
-    Size turn;
-    bool has_room = true;
-    const std::size_t begin = request->taken;
-    while (request->taken < request->items.size()) {
-        IntakeItem& item = request->items[request->taken];
-        const std::size_t bytes = item.bytes();
-        if (!item.follows) {
-            if (taken.rows >= max.rows || turn.rows >= turn_.rows || turn.bytes >= turn_.bytes) break;
-            has_room = taken.rows == 0 || taken.bytes + bytes <= max.bytes;
-            if (!has_room) break;
-        }
-        for (Size* size : {&turn, &taken}) ++size->rows, size->bytes += bytes;
-        --waiting_size_.rows;
-        waiting_size_.bytes -= bytes;
-        batch.items.push_back(std::move(item));
-        ++request->taken;
-    }
-    if (request->taken == begin) return has_room;
-    batch.slices.push_back({request, begin, request->taken - begin});
-    batch.deadline = std::max(batch.deadline, request->deadline);
-    batch.first_deadline = std::min(batch.first_deadline, request->deadline);
-    return has_room;
+// Up to its even part of the queue, a line always has room: another one has more than that then.
+std::optional<Error> IntakeQueue::make_room(const Line& line, Size size, Pushed& pushed) {
+    if (fits(size)) return std::nullopt;
+    const std::size_t lines = round_.size() + (line.empty() ? 1 : 0);
+    const bool in_part =
+        (line.size.rows + size.rows) * lines <= max_.rows && (line.size.bytes + size.bytes) * lines <= max_.bytes;
+    if (!in_part) return full(lines > 1);
+    while (!fits(size)) give_way(waiting_size_.rows + size.rows > max_.rows ? &Size::rows : &Size::bytes, pushed);
+    return std::nullopt;
+}
+
+// The newest request of the line that has most.
+void IntakeQueue::give_way(std::size_t Size::* what, Pushed& pushed) {
+    const Line& longest = **std::ranges::max_element(round_, {}, [what](const Line* line) { return line->size.*what; });
+    const auto request = longest.fresh.empty() ? longest.begun.back() : longest.fresh.back();
+    pushed.gave_way_rows += request->items.size() - request->taken;
+    fail_rest(request, full(true), pushed.done);
 }
 
 void IntakeQueue::answer(Batch batch, IntakeAnswers answers) {
@@ -196,9 +167,9 @@ std::optional<SteadyTime> IntakeQueue::expire(SteadyTime now) {
     return next;
 }
 
-IntakeQueue::Size IntakeQueue::size() const {
+IntakeQueue::Waiting IntakeQueue::waiting() const {
     std::lock_guard lock(mutex_);
-    return waiting_size_;
+    return {waiting_size_, round_.size()};
 }
 
 // The first answer to a row counts: a late one finds the row already answered at its deadline.
@@ -214,8 +185,7 @@ void IntakeQueue::fill(Request& request, std::size_t row, Result<IntakeResult> a
 
 void IntakeQueue::fail_waiting(Request& request, const Error& error, AnsweredList& done) {
     const std::size_t first = std::exchange(request.taken, request.items.size()), end = request.taken;
-    waiting_size_.rows -= end - first;
-    waiting_size_.bytes -= bytes_of(std::span(request.items).subspan(first));
+    subtract(*request.line, size_of(std::span(request.items).subspan(first)));
     for (std::size_t row = first; row < end; ++row) fill(request, row, std::unexpected(error), done);
 }
 
@@ -225,14 +195,28 @@ void IntakeQueue::fail_rest(const std::shared_ptr<Request>& request, const Error
 }
 
 void IntakeQueue::erase_waiting(const std::shared_ptr<Request>& request) {
-    for (auto* queue : {&fresh_, &begun_}) std::erase(*queue, request);
+    Line& line = *request->line;
+    if (line.empty()) return;
+    for (auto* requests : {&line.fresh, &line.begun}) std::erase(*requests, request);
+    if (line.empty()) std::erase(round_, &line);
 }
 
 void IntakeQueue::fail_all_waiting(const Error& error, AnsweredList& done) {
-    for (auto* queue : {&fresh_, &begun_}) {
-        for (const auto& request : *queue) fail_waiting(*request, error, done);
-        queue->clear();
+    for (Line* line : round_) {
+        for (auto* requests : {&line->fresh, &line->begun}) {
+            for (const auto& request : *requests) fail_waiting(*request, error, done);
+            requests->clear();
+        }
     }
+    round_.clear();
+}
+
+void IntakeQueue::add(Line& line, Size size) {
+    for (Size* sum : {&line.size, &waiting_size_}) sum->rows += size.rows, sum->bytes += size.bytes;
+}
+
+void IntakeQueue::subtract(Line& line, Size size) {
+    for (Size* sum : {&line.size, &waiting_size_}) sum->rows -= size.rows, sum->bytes -= size.bytes;
 }
 
 void IntakeQueue::resume_all(AnsweredList& done) {

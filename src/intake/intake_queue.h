@@ -1,15 +1,21 @@
 // IntakeQueue: the rows that wait to be accepted, and the answers that requests wait for.
 //
 // A request is a list of rows that is answered as a whole, once: when each row has its answer, or at its deadline. Its
-// rows are handed out in order. Requests take turns: one whose rows do not fit into a turn goes to the end of the
-// queue, so that a large one does not hold up small ones. Requests that have had no turn yet go first, in order of
-// arrival; those that have had one keep half of each batch.
+// rows are handed out in order. Each tenant's requests wait in a line of their own, and the lines share each batch
+// evenly (deficit round robin, by rows and bytes), so that a tenant which sends much holds up nobody else. When the
+// queue is full, who holds less than another tenant takes the place of that one's newest rows.
+//
+// Within a line, requests take turns: one whose rows do not fit into a turn goes to the end of the line, so that a
+// large one does not hold up small ones. Requests that have had no turn yet go first, in order of arrival; those that
+// have had one keep half of the line's part of each batch.
 //
 // Thread-safe. Answers are given outside the lock.
 #pragma once
 
 #include <condition_variable>
+#include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -54,6 +60,11 @@ public:
         std::size_t rows = 0;
         std::size_t bytes = 0;
     };
+    // What waits now, and of how many tenants.
+    struct Waiting {
+        Size size;
+        std::size_t tenants = 0;
+    };
 
     // Rows that were taken together. They belong to one or several requests.
     struct Batch {
@@ -74,10 +85,11 @@ public:
     // max: the limit of what waits. turn: what one request gets before the next one's turn.
     IntakeQueue(Size max, Size turn) : max_(max), turn_(turn) {}
 
-    // Deadlines are expected to ascend: one that is earlier than its predecessor's is met only when that one is. At the
-    // deadline, rows of the request that still wait are answered with overloaded, those already taken with
-    // outcome_unknown.
-    void push(std::vector<IntakeItem> items, SteadyTime deadline, Resume<IntakeReply> answered);
+    // The items are of one tenant. Deadlines are expected to ascend: one that is earlier than its predecessor's is met
+    // only when that one is. At the deadline, rows of the request that still wait are answered with overloaded, those
+    // already taken with outcome_unknown. Returns how many rows of other tenants had to give way: they are answered
+    // with overloaded.
+    std::size_t push(std::vector<IntakeItem> items, SteadyTime deadline, Resume<IntakeReply> answered);
 
     // Waits for rows and takes at most max of them, but at least one, and each with all that follow it. Returns empty
     // at once while refuse() is in force.
@@ -95,34 +107,79 @@ public:
     // Answers the requests whose deadline has passed. Returns the earliest deadline left, if any.
     std::optional<SteadyTime> expire(SteadyTime now);
 
-    Size size() const;
+    Waiting waiting() const;
 
 private:
+    struct Line;
+    struct Request {
+        Line* line = nullptr;
+        std::vector<IntakeItem> items;
+        std::vector<std::optional<Result<IntakeResult>>> answers;
+        std::size_t taken = 0;  // handed out, or failed before that
+        std::size_t unanswered = 0;
+        SteadyTime deadline;
+        Resume<IntakeReply> answered;
+    };
+    // The requests of one tenant that wait. Kept once it was made: there are no more of them than tenants.
+    struct Line {
+        std::deque<std::shared_ptr<Request>> fresh;  // with rows to take, and no turn so far
+        std::deque<std::shared_ptr<Request>> begun;  // with rows to take after an earlier turn
+        Size size;
+        std::int64_t credit = 0;  // the bytes that it may take while others wait as well; below 0 once it took more
+        // In the batch being made:
+        Size taken_fresh;
+        std::size_t earlier = 0;  // of begun: had an earlier turn in a batch, none in this one
+
+        bool empty() const { return fresh.empty() && begun.empty(); }
+    };
+    // A batch while it is made.
+    struct Making {
+        Batch& batch;
+        const Size max;
+        const Size part;   // of one line
+        const bool alone;  // there is one line
+        Size taken = {};
+        bool has_room = true;  // for the row that is next
+    };
     struct Answered {
         Resume<IntakeReply> resume;
         IntakeReply reply;
     };
     using AnsweredList = std::vector<Answered>;
 
-    // Returns the reason when the rows are refused. Otherwise both arguments have been moved from.
-    std::optional<Error> try_push(std::vector<IntakeItem>& items, SteadyTime deadline, Resume<IntakeReply>& answered);
+    // What a push did to others.
+    struct Pushed {
+        std::size_t gave_way_rows = 0;
+        AnsweredList done = {};
+    };
+
+    // Returns the reason when the rows are refused. Otherwise items and answered have been moved from.
+    std::optional<Error> try_push(std::vector<IntakeItem>& items, SteadyTime deadline, Resume<IntakeReply>& answered,
+                                  Pushed& pushed);
 
     // The caller holds mutex_.
-    bool take_turn(const std::shared_ptr<Request>& request, Size max, Batch& batch, Size& taken);
+    bool fits(Size size) const;
+    std::optional<Error> make_room(const Line& line, Size size, Pushed& pushed);
+    void give_way(std::size_t Size::* what, Pushed& pushed);
+    void take_from(Line& line, Making& making);
+    void take_turn(Line& line, bool begun_turn, Making& making);
+    bool may_take(const Line& line, std::size_t bytes, Size turn, Making& making) const;
+    void take_rows(Request& request, Making& making);
     void fill(Request& request, std::size_t row, Result<IntakeResult> answer, AnsweredList& done);
     void fail_waiting(Request& request, const Error& error, AnsweredList& done);
     void fail_rest(const std::shared_ptr<Request>& request, const Error& error, AnsweredList& done);
     void fail_all_waiting(const Error& error, AnsweredList& done);
-    bool has_waiting() const { return !fresh_.empty() || !begun_.empty(); }
     void erase_waiting(const std::shared_ptr<Request>& request);
+    void add(Line& line, Size size);
+    void subtract(Line& line, Size size);
     static void resume_all(AnsweredList& done);
 
     const Size max_;
     const Size turn_;
     mutable std::mutex mutex_;
     std::condition_variable changed_;
-    std::deque<std::shared_ptr<Request>> fresh_;      // with rows to take, and no turn so far
-    std::deque<std::shared_ptr<Request>> begun_;      // with rows to take after an earlier turn
+    std::map<int, Line> lines_;                       // by tenant
+    std::deque<Line*> round_;                         // those with rows to take, the one whose turn is next first
     std::deque<std::shared_ptr<Request>> deadlines_;  // all requests that may be unanswered, by deadline
     Size waiting_size_;
     std::optional<Error> refusal_;

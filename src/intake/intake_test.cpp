@@ -540,7 +540,7 @@ TEST(IntakeQueue, HandsOutWholeChains) {
     queue.push(std::move(items), SteadyTime::max(), [](IntakeReply) {});
     EXPECT_EQ(queue.take({1, 1'000'000})->items.size(), 3u);
     EXPECT_EQ(queue.take({1, 1})->items.size(), 2u);
-    EXPECT_EQ(queue.size().rows, 0u);
+    EXPECT_EQ(queue.waiting().size.rows, 0u);
 }
 
 // A request that arrives while large requests have rows waiting does not wait for all of them.
@@ -586,7 +586,7 @@ TEST(IntakeQueue, RowsThatWaitDoNotOvertakeOnesThatWereNotAccepted) {
     answers[0] = std::unexpected(transient(std::string(outcome_unknown)));
     queue.answer(*std::move(second), std::move(answers));
     EXPECT_THAT(codes, ElementsAre("created", "created", outcome_unknown, "created", overloaded));
-    EXPECT_EQ(queue.size().rows, 0u);
+    EXPECT_EQ(queue.waiting().size.rows, 0u);
 }
 
 TEST_F(IntakeTest, RunsABatchOfUnknownFateAgainBeforeAnythingElse) {

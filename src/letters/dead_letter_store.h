@@ -34,7 +34,7 @@ public:
     // Records that the letters are on the topic. Needs no lease: any sender may record it.
     virtual Result<void> mark_announced(std::span<const Uuid> ids) = 0;
 
-    // The number in all lanes.
+    // The number in all lanes, up to 10,000.
     virtual Result<std::int64_t> count_unannounced() = 0;
 };
 

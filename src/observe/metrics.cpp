@@ -94,11 +94,12 @@ Metrics::Metrics(std::string_view version)
       worker_rewinds_total(
           counters(registry_, "worker_rewinds_total", "Rewinds requested because the bus lost events").Add({})),
       dlq_messages_total(counters(registry_, "dlq_messages_total", "Dead letters written, by class of failure")),
-      dead_letters_parked(gauges(registry_, "dead_letters_parked", "Dead letters waiting for a decision").Add({})),
+      dead_letters_parked(
+          gauges(registry_, "dead_letters_parked", "Dead letters waiting for a decision, 10000 at most").Add({})),
       dlq_announced_total(
           counters(registry_, "dlq_announced_total", "Dead letters acknowledged on their topic").Add({})),
       dead_letters_unannounced(
-          gauges(registry_, "dead_letters_unannounced", "Dead letters not yet on their topic").Add({})),
+          gauges(registry_, "dead_letters_unannounced", "Dead letters not yet on their topic, 10000 at most").Add({})),
       feed_followers(
           gauges(registry_, "feed_followers", "Clients that wait for the next outcomes, or are about to").Add({})),
       feed_outcomes_told_total(

@@ -40,7 +40,8 @@ struct Advance {
     std::int64_t to = 0;
 };
 
-// Events that wait in all lanes together, and dead letters that wait for a decision, foreign ones included.
+// Events that wait in all lanes together, and dead letters that wait for a decision, foreign ones included, which
+// are counted up to 10,000.
 struct Backlog {
     std::int64_t unpublished_events = 0;
     std::chrono::seconds oldest_unapplied_age{0};

@@ -70,6 +70,25 @@ TEST_F(TokensE2e, ClosesTheApiAndLetsInThoseWithScopes) {
     EXPECT_THAT(api.program().output(), Not(HasSubstr(writer.substr(0, writer.rfind('.')))));
 }
 
+TEST_F(TokensE2e, SeeTheTenantThatTheIssuerNames) {
+    RoleProcess api(arguments({"--jwt-tenant-claim", "org"}));
+    const auto of = [&](const json::Value& tenant) {
+        return issuer_.token("first", {{"sub", "alice"}, {"scope", "admin accounts:write"}, {"org", tenant}});
+    };
+    const std::string operators = of("default"), acme = of("acme");
+    ASSERT_TRUE(eventually([&] { return call(api, operators, "/v1/accounts").status == 200; }))
+        << api.program().output();
+    EXPECT_EQ(call(api, acme, "/v1/accounts").code(), "invalid_token") << "there is none yet";
+    const std::vector<http::Header> headers{{"Authorization", "Bearer " + operators}};
+    ASSERT_EQ(ApiClient(api.port()).call("PUT", "/v1/tenants/acme", "", headers).status, 201);
+    const Answer made = call(api, acme, "/v1/accounts", R"({"currency":"EUR"})");
+    ASSERT_EQ(made.status, 201) << made.text();
+    EXPECT_EQ(call(api, operators, "/v1/accounts/" + made.at("id")).status, 404);
+    EXPECT_EQ(call(api, acme, "/v1/accounts/" + made.at("id")).status, 200);
+    EXPECT_EQ(call(api, acme, "/v1/tenants").code(), "insufficient_scope");
+    EXPECT_EQ(call(api, token("admin"), "/v1/accounts").code(), "invalid_token") << "it names none";
+}
+
 TEST_F(TokensE2e, CommandsSendTheTokenOfAFile) {
     RoleProcess api(arguments({"--jwt-jwks", issuer_.keys_url()}));
     const std::string reader = token("lanes:read");
@@ -102,6 +121,7 @@ TEST_F(TokensE2e, FlagsThatDoNotFitAreNamed) {
         complaint({"--jwt-issuer", "https://a.example", "--jwt-audience", "a", "--jwt-jwks", file("keys", "{}")}),
         HasSubstr("has no list of keys"));
     EXPECT_THAT(complaint({"--jwt-scope-claim", "a b"}), HasSubstr("--jwt-scope-claim"));
+    EXPECT_THAT(complaint({"--jwt-tenant-claim", "a b"}), HasSubstr("--jwt-tenant-claim"));
 }
 
 }  // namespace

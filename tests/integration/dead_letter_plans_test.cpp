@@ -55,12 +55,9 @@ double letters_touched(const json::Value& node) {
     return touched;
 }
 
-class DeadLetterPlans : public testing::Test {
+class LetterPlans : public testing::Test {
 protected:
-    static void SetUpTestSuite() {
-        database_ = std::make_unique<test::TestDatabase>();
-        database_->run(load());
-    }
+    static void SetUpTestSuite() { database_ = std::make_unique<test::TestDatabase>(); }
     static void TearDownTestSuite() { database_.reset(); }
 
     // As a session runs it that has run SET LOCAL plan_cache_mode = force_custom_plan.
@@ -83,6 +80,27 @@ protected:
     static inline std::unique_ptr<test::TestDatabase> database_;
     db::Connection connection_ = database_->connect();
     std::string plan_;
+};
+
+class DeadLetterPlans : public LetterPlans {
+protected:
+    static void SetUpTestSuite() {
+        LetterPlans::SetUpTestSuite();
+        database_->run(load());
+    }
+};
+
+// None of them was announced or decided, and nearly all are those of another publisher's lane.
+class PiledLetterPlans : public LetterPlans {
+protected:
+    static void SetUpTestSuite() {
+        LetterPlans::SetUpTestSuite();
+        database_->run(load());
+        database_->run(
+            "UPDATE dead_letters SET state = 'PARKED', decided_at = NULL, announced_at = NULL WHERE lane = 4; "
+            "UPDATE lane_publish SET owner = 'other' WHERE lane = 4");
+        database_->run("VACUUM ANALYZE dead_letters");
+    }
 };
 
 TEST_F(DeadLetterPlans, ListsAndSummariesReadWhatTheySelect) {
@@ -126,6 +144,16 @@ TEST_F(DeadLetterPlans, TheFeedReadsWhatIsNotAnnounced) {
               kRowsMax)
         << plan_;
     EXPECT_LE(touched(sql::LettersCountUnannounced::statement, ""), kRowsMax) << plan_;
+}
+
+TEST_F(PiledLetterPlans, WhatIsReadAllTheTimeDoesNotGrowWithThem) {
+    for (const char* owner : {"me", "other"})
+        EXPECT_LE(touched(sql::LettersUnannouncedLetters::statement,
+                          fmt::format("'{}', '00000000-0000-0000-0000-000000000000', 25, 1000, 4194304", owner)),
+                  kRowsMax)
+            << plan_;
+    EXPECT_LE(touched(sql::LettersCountUnannounced::statement, ""), 10'000) << plan_;
+    EXPECT_LE(touched(sql::PublishBacklog::statement, ""), 10'000) << plan_;
 }
 
 // All of them belong to the default tenant.

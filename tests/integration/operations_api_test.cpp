@@ -1,8 +1,10 @@
 // Lanes, health, readiness, metrics and the OpenAPI document over HTTP.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "api/openapi.h"
+#include "domain/legs.h"
 #include "lab/api_server.h"
 
 namespace ledgerline {
@@ -48,6 +50,33 @@ TEST(OperationsApi, ShowsWhatHaltsALaneUntilItGoesOn) {
     EXPECT_EQ(server.get("/v1/transactions/" + made.at("id") + "/trace").at("lane.halts"), halted);
     server.apply(made.at("id"));
     EXPECT_EQ(server.get("/v1/lanes").at("lanes." + made.at("lane") + ".halts"), "[]") << "the cursors have passed";
+}
+
+TEST(OperationsApi, NamesWhatALaneWaitsForInAnotherOne) {
+    test::ApiServer server;
+    const std::string payer = server.account();
+    std::string payee = payer;
+    while (lane_of(*Uuid::parse(payee)) == lane_of(*Uuid::parse(payer))) payee = server.account();
+    const Answer credit = server.post("/v1/transactions", server.transaction(payee, "a"));
+    const Answer transfer = server.post(
+        "/v1/transfers",
+        fmt::format(
+            R"({{"idempotency_key":"t","legs":[{{"from_account_id":"{}","to_account_id":"{}","amount_cents":1,"currency":"EUR"}}]}})",
+            payer, payee));
+    ASSERT_EQ(transfer.status, 201) << transfer.text();
+    const std::string waiting = "lanes." + transfer.at("lane") + ".waits_for", other = credit.at("lane");
+    Answer lanes = server.get("/v1/lanes");
+    EXPECT_EQ(lanes.at(waiting + ".lane"), other);
+    EXPECT_EQ(lanes.at(waiting + ".seq"), "1");
+    EXPECT_EQ(lanes.at(waiting + ".event_id"),
+              server.database().value("SELECT event_id FROM accepted WHERE id = '" + credit.at("id") + "'"));
+    EXPECT_EQ(lanes.at(waiting + ".halt"), "null");
+    EXPECT_EQ(lanes.at("lanes." + other + ".waits_for"), "null") << "its next event is next everywhere";
+    EXPECT_EQ(server.get("/v1/transactions/" + transfer.at("id") + "/trace").at("lane.waits_for.lane"), other);
+    server.database().run("INSERT INTO lane_halts VALUES (" + other + ", 'apply', 1, '22003', 'why', now())");
+    EXPECT_EQ(server.get("/v1/lanes").at(waiting + ".halt"), "22003: why");
+    server.apply(credit.at("id"));
+    EXPECT_EQ(server.get("/v1/lanes").at(waiting), "null");
 }
 
 TEST(OperationsApi, ListsTheAssetsThatAmountsMayBeIn) {

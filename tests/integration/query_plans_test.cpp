@@ -427,6 +427,11 @@ TEST_P(QueryPlans, OfVerify) {
         expect_bounded(sql::AuditWindowAccounts::statement, accounts + ", " + lane_and_seq);
         expect_bounded(sql::AuditWindowChanges::statement, accounts + lane_and_seq.substr(1));
     }
+    for (const auto& statement : {sql::AuditLanes::statement, sql::AuditHalts::statement, sql::AuditStill::statement})
+        expect_bounded(statement, "");
+    expect_bounded(sql::AuditCursors::statement, "0");
+    expect_bounded(sql::AuditPlacesBelowOne::statement, "0, 100");
+    expect_bounded(sql::AuditPlacesOfNoLane::statement, "100");
     const std::string first = "'00000000-0000-0000-0000-000000000000'";
     for (const std::string& after : {first, std::string(kAccount)}) {
         expect_bounded(sql::AuditBalances::statement, after + ", 100");

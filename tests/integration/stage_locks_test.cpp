@@ -5,6 +5,7 @@
 #include <future>
 
 #include "apply/pg_ledger_store.h"
+#include "db/sqlstate.h"
 #include "intake/pg_intake_store.h"
 #include "lab/eventually.h"
 #include "lab/test_database.h"
@@ -150,6 +151,33 @@ TEST_F(StageLocks, AnOpenCursorMoveOfThePublisherBlocksNeitherIntakeNorTheWorker
     hold_open({sql::PublishAdvance{"me", lane, epoch, from, to}});
     accept(item());
     apply_first();
+}
+
+// It is tried again as a whole, whatever of it was done.
+TEST_F(StageLocks, AStatementThatTakesTooLongIsAnOutageAndLosesNothing) {
+    database_.run(
+        "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(60); RETURN NEW; END $$; "
+        "CREATE TRIGGER slow AFTER INSERT ON accepted FOR EACH ROW EXECUTE FUNCTION slow(); "
+        "CREATE TRIGGER slow AFTER INSERT ON decisions FOR EACH ROW EXECUTE FUNCTION slow()");
+    db::ConnectionConfig hasty = database_.config();
+    hasty.statement_timeout = milliseconds(300);
+    const intake::IntakeItem second = item();
+    const auto accepted = intake::PgIntakeStore(hasty, metrics_).accept(std::span(&second, 1));
+    ASSERT_FALSE(accepted);
+    EXPECT_EQ(accepted.error().code, db::query_canceled);
+    EXPECT_EQ(accepted.error().disposition, Disposition::retry);
+    const std::vector<apply::LaneRun> runs{{kLane, 0, {{1, first_.event_id}}}};
+    const auto applied = apply::PgLedgerStore{db::Session(hasty, metrics_, "worker")}.apply(runs);
+    ASSERT_FALSE(applied);
+    EXPECT_EQ(applied.error().code, db::query_canceled);
+    EXPECT_EQ(applied.error().disposition, Disposition::retry);
+    EXPECT_EQ(database_.value("SELECT (SELECT count(*) FROM accepted) || ' ' || (SELECT count(*) FROM decisions)"),
+              "1 0");
+    database_.run("DROP TRIGGER slow ON accepted; DROP TRIGGER slow ON decisions");
+    accept(second);
+    apply_first();
+    EXPECT_EQ(database_.value("SELECT (SELECT count(*) FROM accepted) || ' ' || (SELECT count(*) FROM decisions)"),
+              "2 1");
 }
 
 // A snapshot taken before the wait for a lane's lock would miss what its holder wrote meanwhile: two items would get

@@ -299,11 +299,112 @@ TEST_F(Tenants, AreMadeAndActedInByTheCommands) {
     EXPECT_EQ(created.at("name"), "shop");
     EXPECT_THAT(run({"tenants", "list"}).out, HasSubstr("shop"));
     EXPECT_EQ(run({"tenants", "create", "Shop"}).code, roles::exit_usage);
+    const auto limited =
+        run({"tenants", "limit", "shop", "--requests-per-second", "9", "--max-waiters", "4", "-o", "json"});
+    EXPECT_EQ(limited.at("requests_per_second"), "9") << limited.err;
+    EXPECT_EQ(limited.at("waiters_max"), "4");
+    EXPECT_EQ(run({"tenants", "limit", "shop", "-o", "json"}).at("waiters_max"), "null");
+    EXPECT_NE(run({"tenants", "limit", "none"}).code, roles::exit_ok);
     const auto key = run({"keys", "create", "till", "--tenant", "shop", "--scope", "accounts:write", "-o", "json"});
     EXPECT_EQ(key.code, roles::exit_ok) << key.err;
     EXPECT_EQ(value("SELECT t.name FROM api_keys k JOIN tenants t ON t.id = k.tenant WHERE k.name = 'till'"), "shop");
     EXPECT_THAT(run({"keys", "list", "--tenant", "shop"}).out, Not(HasSubstr("ops")));
     EXPECT_NE(run({"keys", "list", "--tenant", "none"}).code, roles::exit_ok);
+}
+
+// A burst of ten times the limit: all keys of the tenant together, and no other tenant.
+TEST_F(Tenants, HaveLimitsBesideThoseOfTheirKeys) {
+    const std::string ours = account(acme_), theirs = account(zeta_);
+    const std::string other_key = key("acme", R"("transactions:write")");
+    const auto limit = [&](const std::string& limits) {
+        return call(admin_, "PUT", path_of("acme") + "/limits", limits);
+    };
+    const Answer limited = limit(R"({"transactions_per_second":3,"waiters_max":7})");
+    EXPECT_EQ(limited.status, 200) << limited.text();
+    EXPECT_EQ(limited.at("transactions_per_second"), "3");
+    EXPECT_EQ(limited.at("requests_per_second"), "null");
+    EXPECT_EQ(call(admin_, "GET", "/v1/tenants").at("tenants.1.waiters_max"), "7");
+    EXPECT_EQ(call(admin_, "PUT", path_of("acme")).at("waiters_max"), "7");
+
+    // One call, all of it at one moment: what is more than the bucket holds is paid off before anybody gets more.
+    const auto batch = [&](const std::string& account, const std::string& name, int items) {
+        std::string body;
+        for (int i = 0; i < items; ++i)
+            body += (i == 0 ? "" : ",") + transaction_json(account, fmt::format("{}{}", name, i), 1);
+        return fmt::format(R"({{"transactions":[{}]}})", body);
+    };
+    ASSERT_EQ(call(acme_, "POST", "/v1/transactions/batch", batch(ours, "a", 600)).at("results.599.status"), "201");
+    const Answer refused = server().post("/v1/transactions", transaction_json(ours, "b", 1), headers(other_key));
+    EXPECT_EQ(refused.status, 429);
+    EXPECT_EQ(refused.at("limit"), "tenant-transactions");
+    EXPECT_EQ(refused.header("ratelimit-policy"), R"("tenant-transactions";q=3;w=1)");
+    EXPECT_NE(refused.header("retry-after"), "");
+    EXPECT_EQ(made("/v1/transactions", transaction_json(theirs, "b", 1), headers(zeta_)).status, 201);
+
+    EXPECT_EQ(limit("{}").at("transactions_per_second"), "null");
+    EXPECT_EQ(made("/v1/transactions", transaction_json(ours, "b", 1), headers(other_key)).status, 201);
+    EXPECT_EQ(limit("{}").status, 200) << "nothing to change";
+    EXPECT_EQ(
+        value("SELECT string_agg(coalesce(after->>'transactions_per_second', 'none'), ' ' ORDER BY number) FROM audit "
+              "WHERE action = 'tenant_limited' AND subject = 'acme' AND tenant = 0"),
+        "3 none");
+    EXPECT_EQ(limit(R"({"requests_per_second":0})").at("field"), "requests_per_second");
+    EXPECT_EQ(limit(R"({"requests":1})").status, 400);
+    EXPECT_EQ(call(admin_, "PUT", path_of("none") + "/limits", "{}").code(), "tenant_not_found");
+    EXPECT_EQ(call(acme_, "PUT", path_of("acme") + "/limits", "{}").code(), "insufficient_scope");
+}
+
+// As another instance learns of them.
+TEST_F(Tenants, LimitsAreReadFromTheDatabase) {
+    pipeline_.database().run(
+        "INSERT INTO tenant_limits (tenant, requests_per_second) SELECT id, 1 FROM tenants WHERE name = 'acme'");
+    EXPECT_TRUE(eventually([&] { return call(acme_, "GET", "/v1/assets").at("limit") == "tenant-requests"; }));
+    EXPECT_EQ(call(zeta_, "GET", "/v1/assets").status, 200);
+}
+
+// Each instance that lives has an even part; here another one comes and goes.
+TEST_F(Tenants, ShareLimitsBetweenInstances) {
+    const std::string ours = account(acme_);
+    std::string body;
+    for (int i = 0; i < 200; ++i) body += (i == 0 ? "" : ",") + transaction_json(ours, fmt::format("s{}", i), 1);
+    const std::string batch = fmt::format(R"({{"transactions":[{}]}})", body);
+    // What its refusal says, once the bucket is overdrawn.
+    const auto policy = [&] {
+        call(acme_, "POST", "/v1/transactions/batch", batch);
+        return server()
+            .post("/v1/transactions", transaction_json(ours, "s0", 1), headers(acme_))
+            .header("ratelimit-policy");
+    };
+    const auto shares = [&](int part) {
+        return eventually([&] { return policy() == fmt::format(R"("tenant-transactions";q={};w=1)", part); });
+    };
+    ASSERT_EQ(call(admin_, "PUT", path_of("acme") + "/limits", R"({"transactions_per_second":10,"shared":true})")
+                  .at("shared"),
+              "true");
+    EXPECT_TRUE(shares(10)) << "it is alone";
+    pipeline_.database().run(
+        "INSERT INTO limit_leases SELECT gen_random_uuid(), now() + interval '1 hour' FROM generate_series(1, 3)");
+    EXPECT_TRUE(shares(2)) << "a quarter, and no more than that";
+    pipeline_.database().run(
+        "UPDATE limit_leases SET seen_at = now() - interval '10 seconds' WHERE seen_at > now() + interval '1 minute'");
+    EXPECT_TRUE(shares(10)) << "they are gone";
+}
+
+TEST_F(Tenants, NoMoreOfTheirRequestsWaitThanMay) {
+    ASSERT_EQ(call(admin_, "PUT", path_of("acme") + "/limits", R"({"waiters_max":1})").status, 200);
+    const std::string ours = account(acme_);
+    RawConnection stream(server().port());
+    ASSERT_TRUE(
+        stream.send("GET /v1/events?after=latest HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: text/event-stream\r\n"
+                    "X-API-Key: " +
+                    acme_ + "\r\n\r\n"));
+    ASSERT_TRUE(stream.receive_until("retry: 1000"));
+    EXPECT_EQ(call(acme_, "GET", "/v1/events?after=latest&wait=20").at("limit"), "tenant-waiters");
+    EXPECT_EQ(call(acme_, "GET", "/v1/events").status, 200) << "it does not wait";
+    const Answer paid = credit(acme_, ours, 5);
+    EXPECT_EQ(paid.status, 201) << "it is answered as it is";
+    EXPECT_EQ(paid.header("preference-applied"), "");
+    EXPECT_EQ(credit(zeta_, account(zeta_), 5).at("status"), "PROCESSED");
 }
 
 // Whatever was there before tenants is of the default one, which file keys and an open API are of too.

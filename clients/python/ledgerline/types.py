@@ -492,6 +492,16 @@ class Lane(TypedDict):
     failing_seq: int | None
     attempts: int
     halts: list[LaneHalt]
+    waits_for: LaneWaitsFor | None
+
+
+# What is decided in another lane before this lane's next event, which has places in both. Null where that event is
+# next in all its lanes; of a transaction's lane also for tenants.
+class LaneWaitsFor(TypedDict):
+    lane: int
+    seq: int
+    event_id: str
+    halt: str | None
 
 
 class LaneHalt(TypedDict):
@@ -716,6 +726,19 @@ class AuditEntry(TypedDict):
 class Tenant(TypedDict):
     name: TenantName
     created_at: str
+    requests_per_second: int | None
+    transactions_per_second: int | None
+    request_kib_per_second: int | None
+    waiters_max: int | None
+    shared: bool
+
+
+class TenantLimits(TypedDict):
+    requests_per_second: NotRequired[int | None]
+    transactions_per_second: NotRequired[int | None]
+    request_kib_per_second: NotRequired[int | None]
+    waiters_max: NotRequired[int | None]
+    shared: NotRequired[bool | None]
 
 
 class TenantPage(TypedDict):
@@ -775,6 +798,7 @@ class Problem(TypedDict):
     errors: NotRequired[list[ProblemErrors]]
     account_id: NotRequired[str]
     transaction: NotRequired[Transaction]
+    limit: NotRequired[str]
     state: NotRequired[str]
     missing: NotRequired[list[str]]
     degraded: NotRequired[list[str]]

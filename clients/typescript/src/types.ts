@@ -485,6 +485,16 @@ export interface Lane {
   failing_seq: number | null;
   attempts: number;
   halts: Array<LaneHalt>;
+  waits_for: LaneWaitsFor | null;
+}
+
+// What is decided in another lane before this lane's next event, which has places in both. Null where that event is
+// next in all its lanes; of a transaction's lane also for tenants.
+export interface LaneWaitsFor {
+  lane: number;
+  seq: number;
+  event_id: string;
+  halt: string | null;
 }
 
 export interface LaneHalt {
@@ -709,6 +719,19 @@ export interface AuditEntry {
 export interface Tenant {
   name: TenantName;
   created_at: string;
+  requests_per_second: number | null;
+  transactions_per_second: number | null;
+  request_kib_per_second: number | null;
+  waiters_max: number | null;
+  shared: boolean;
+}
+
+export interface TenantLimits {
+  requests_per_second?: number | null;
+  transactions_per_second?: number | null;
+  request_kib_per_second?: number | null;
+  waiters_max?: number | null;
+  shared?: boolean | null;
 }
 
 export interface TenantPage {
@@ -768,6 +791,7 @@ export interface Problem {
   errors?: Array<ProblemErrors>;
   account_id?: string;
   transaction?: Transaction;
+  limit?: string;
   state?: string;
   missing?: Array<string>;
   degraded?: Array<string>;

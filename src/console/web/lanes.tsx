@@ -19,6 +19,13 @@ function state(lane: Lane) {
                 halted: {lane.halts.map((halt) => `${halt.stage} at ${halt.seq}: ${halt.reason}`).join("; ")}
             </span>
         );
+    const wait = lane.waits_for;
+    if (wait)
+        return (
+            <span className={wait.halt ? "bad-text" : "warn-text"} title={`event ${wait.event_id}`}>
+                waits for lane {wait.lane} at {wait.seq}{wait.halt && `, halted: ${wait.halt}`}
+            </span>
+        );
     if (lane.last_error) return <span className="warn-text">{lane.last_error}</span>;
     return waiting(lane) > 0 ? "working" : <span className="muted">quiet</span>;
 }

@@ -67,20 +67,37 @@ std::optional<Response> Admission::refuse(std::string_view target, Exchange& exc
     exchange.route = match.route;
     request.path_params = std::move(match.path_params);
 
-    if (match.route->scope != Scope::open) {
-        auto admitted = logins_.admit(request, match.route->scope);
-        if (!admitted) return std::move(admitted).error();
-        request.key = *std::move(admitted);
-        const auto tenant = logins_.tenant_of(request);
-        if (!tenant) return tenant.error();
-        request.tenant = *tenant;
-        if (request.key)
-            if (const auto full = request.key->use->requests.take(1, request.received_at))
-                return rate_limited("requests", *full);
-    }
+    if (match.route->scope != Scope::open)
+        if (auto refused = let_in(exchange)) return refused;
     if (exchange.framing.expect == Framing::Expect::unknown)
         return to_response(edge_problem(417, edge_code::expectation_failed, "Expect must be 100-continue.", "Expect"));
-    return refuse_body(exchange);
+    if (auto refused = refuse_body(exchange)) return refused;
+    return refuse_size(exchange, exchange.framing.content_length);
+}
+
+std::optional<Response> Admission::let_in(Exchange& exchange) const {
+    Request& request = exchange.request;
+    auto admitted = logins_.admit(request, exchange.route->scope);
+    if (!admitted) return std::move(admitted).error();
+    request.key = *std::move(admitted);
+    const auto tenant = logins_.tenant_of(request);
+    if (!tenant) return tenant.error();
+    request.tenant = *tenant;
+    if (request.key)
+        if (const auto full = request.key->use->requests.take(1, request.received_at))
+            return rate_limited(key_requests, *full);
+    if (const auto use = logins_.use_of(request.tenant))
+        if (const auto full = use->requests.take(1, request.received_at)) return rate_limited(tenant_requests, *full);
+    return std::nullopt;
+}
+
+std::optional<Response> Admission::refuse_size(const Exchange& exchange, std::uint64_t bytes) const {
+    if (bytes == 0 || exchange.route->scope == Scope::open) return std::nullopt;
+    const auto use = logins_.use_of(exchange.request.tenant);
+    if (!use) return std::nullopt;
+    const auto kib = static_cast<std::int64_t>((bytes + 1023) / 1024);
+    const auto full = use->request_kib.take(kib, exchange.request.received_at);
+    return full ? std::optional(rate_limited(tenant_kib, *full)) : std::nullopt;
 }
 
 }  // namespace ledgerline::http

@@ -21,8 +21,12 @@ public:
     // Fills in path, query, parameters and route. Returns the answer when the request is refused, nothing when it may
     // proceed.
     std::optional<Response> refuse(std::string_view target, Exchange& exchange) const;
+    // The answer when the request's tenant may not send a body of that size now.
+    std::optional<Response> refuse_size(const Exchange& exchange, std::uint64_t bytes) const;
 
 private:
+    std::optional<Response> let_in(Exchange& exchange) const;
+
     const Browsers& browsers_;
     const Router& router_;
     const Logins& logins_;

@@ -174,7 +174,7 @@ std::expected<ApiKeys::Key, Response> ApiKeys::admit(const Request& request, Sco
     if (!text) return refuse(request, unauthorized());
     Key key = find_by_text(*table, *text);
     if (!key && may_be_token(request, *text)) {
-        auto found = find_by_token(request, *text);
+        auto found = find_by_token(*table, request, *text);
         if (!found) return found;
         key = *std::move(found);
     }
@@ -183,9 +183,14 @@ std::expected<ApiKeys::Key, Response> ApiKeys::admit(const Request& request, Sco
 }
 
 // Null when no tokens are taken.
-std::expected<ApiKeys::Key, Response> ApiKeys::find_by_token(const Request& request, std::string_view text) const {
+std::expected<ApiKeys::Key, Response> ApiKeys::find_by_token(const Table& table, const Request& request,
+                                                             std::string_view text) const {
     if (!policy_.tokens) return nullptr;
-    auto caller = policy_.tokens->admit(text);
+    const auto tenant_of = [&](std::string_view name) -> std::optional<int> {
+        const auto found = table.tenants.find(name);
+        return found == table.tenants.end() ? std::nullopt : std::optional(found->second);
+    };
+    auto caller = policy_.tokens->admit(text, tenant_of);
     if (caller) return *std::move(caller);
     if (caller.error().later)
         return std::unexpected(busy(edge_code::not_ready, "The keys of the tokens' issuer are being asked for."));
@@ -227,11 +232,31 @@ std::expected<int, Response> ApiKeys::tenant_of(const Key& key, const Request& r
         edge_problem(404, edge_code::tenant_not_found, "There is no tenant with this name.", tenant_header)));
 }
 
-void ApiKeys::know(std::span<const std::pair<std::string, int>> tenants) {
+bool ApiKeys::is_known(const Table& table, const KnownTenant& tenant) {
+    const auto limited = table.limited.find(tenant.id);
+    const TenantLimits limits = limited == table.limited.end() ? TenantLimits() : limited->second->limits;
+    return table.tenants.contains(tenant.name) && limits == tenant.limits;
+}
+
+void ApiKeys::know(std::span<const KnownTenant> tenants) {
     const auto known = table_.load();
-    const auto is_known = [&](const auto& tenant) { return known->tenants.contains(tenant.first); };
-    if (std::ranges::all_of(tenants, is_known)) return;
-    change([&](Table& table) { table.tenants.insert(tenants.begin(), tenants.end()); });
+    const auto is_new = [&](const KnownTenant& tenant) { return !is_known(*known, tenant); };
+    if (std::ranges::none_of(tenants, is_new)) return;
+    change([&](Table& table) {
+        for (const KnownTenant& tenant : tenants) {
+            if (is_known(table, tenant)) continue;
+            table.tenants.insert_or_assign(tenant.name, tenant.id);
+            table.limited.erase(tenant.id);
+            if (tenant.limits != TenantLimits())
+                table.limited.emplace(tenant.id, std::make_shared<TenantUse>(tenant.limits));
+        }
+    });
+}
+
+std::shared_ptr<TenantUse> ApiKeys::use_of(int tenant) const {
+    const auto table = table_.load();
+    const auto found = table->limited.find(tenant);
+    return found == table->limited.end() ? nullptr : found->second;
 }
 
 std::unexpected<Response> ApiKeys::refuse(const Request& request, Response answer, std::string_view key_id) const {

@@ -19,6 +19,7 @@
 #include "http/api_key.h"
 #include "http/message.h"
 #include "http/server/refused_logins.h"
+#include "http/tenant_limits.h"
 #include "http/tokens/access_tokens.h"
 
 namespace ledgerline::http {
@@ -56,8 +57,10 @@ public:
     // may act in all of them, otherwise that of its key. 403 for any other tenant, 404 for one that is not known.
     static constexpr std::string_view tenant_header = "X-Tenant";
     std::expected<int, Response> tenant_of(const Key& key, const Request& request) const;
-    // There are these tenants, among others.
-    void know(std::span<const std::pair<std::string, int>> tenants);
+    // There are these tenants, among others, and these are their limits.
+    void know(std::span<const KnownTenant> tenants);
+    // What the tenant did; null when it has no limits.
+    std::shared_ptr<TenantUse> use_of(int tenant) const;
 
     // Whether nobody is asked for a key.
     bool is_open() const { return is_open(*table_.load()); }
@@ -82,13 +85,15 @@ private:
     struct Table {
         std::map<std::string, Key, std::less<>> of_file, stored;  // by id
         std::map<std::string, int, std::less<>> tenants{{std::string(default_tenant_name), default_tenant}};
-        bool known = false;       // the stored keys have been told
-        bool once_there = false;  // there is or was a stored key
+        std::map<int, std::shared_ptr<TenantUse>> limited;  // the tenants that have limits
+        bool known = false;                                 // the stored keys have been told
+        bool once_there = false;                            // there is or was a stored key
     };
     bool is_open(const Table& table) const;
+    static bool is_known(const Table& table, const KnownTenant& tenant);
     bool found_by_secret(const ApiKey& key, std::string_view text) const;
     Key find_by_text(const Table& table, std::string_view text) const;
-    std::expected<Key, Response> find_by_token(const Request& request, std::string_view text) const;
+    std::expected<Key, Response> find_by_token(const Table& table, const Request& request, std::string_view text) const;
     std::unexpected<Response> refuse(const Request& request, Response answer, std::string_view key_id = "") const;
     void change(const std::function<void(Table&)>& how);
 

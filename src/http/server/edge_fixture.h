@@ -181,10 +181,10 @@ inline std::string post(std::string_view target, std::string_view body, std::str
            std::string(body);
 }
 
-inline std::string post_chunked(std::string_view target, std::string_view chunks) {
+inline std::string post_chunked(std::string_view target, std::string_view chunks, std::string_view headers = "") {
     return "POST " + std::string(target) +
-           " HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n" +
-           std::string(chunks);
+           " HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n" +
+           std::string(headers) + "\r\n" + std::string(chunks);
 }
 
 }  // namespace ledgerline::http

@@ -49,6 +49,9 @@ public:
         return keys_.tenant_of(request.key, request);
     }
 
+    // As ApiKeys::use_of().
+    std::shared_ptr<TenantUse> use_of(int tenant) const { return keys_.use_of(tenant); }
+
     // A session for the key that the request names, or the answer of ApiKeys::admit(). It may change nothing. There
     // must be keys.
     std::expected<Session, Response> log_in(const Request& request) const;

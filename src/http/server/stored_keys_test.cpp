@@ -127,7 +127,7 @@ TEST_F(StoredKeys, AKeyMayDoWhatItsScopesSay) {
 
 // A request names the tenant by X-Tenant; these are known by name.
 TEST_F(StoredKeys, AKeyIsOfItsTenant) {
-    const std::pair<std::string, int> tenants[] = {{"acme", 1}, {"zeta", 2}};
+    const KnownTenant tenants[] = {{"acme", 1}, {"zeta", 2}};
     keys.know(tenants);
     const auto tenant_of = [&](const std::string& named) {
         Request request = request_with(first);
@@ -284,6 +284,77 @@ TEST_F(StoredKeysOfAListener, ARequestBeyondItsRateIsToldWhenToComeAgain) {
     EXPECT_EQ(last->header("retry-after"), "1");
     EXPECT_EQ(last->header("ratelimit"), R"("requests";r=0;t=1)");
     EXPECT_EQ(last->header("ratelimit-policy"), R"("requests";q=3;w=1)");
+}
+
+TenantLimits limited(std::optional<std::int64_t> TenantLimits::* what, std::int64_t most) {
+    TenantLimits limits;
+    limits.*what = most;
+    return limits;
+}
+
+// All keys of a tenant share what it may do; the limit of a key stays beside it.
+TEST_F(StoredKeysOfAListener, ATenantBeyondItsRateIsToldSo) {
+    start_with({});
+    const KnownTenant tenants[] = {{"default", default_tenant, limited(&TenantLimits::requests_per_second, 3)}};
+    listener->keys().know(tenants);
+    std::optional<RawResponse> last;
+    RawConnection connection = connect();
+    for (int i = 0; i < 50 && (!last || last->status == 200); ++i) {
+        connection.send(get("/echo/a", header));
+        last = connection.receive();
+    }
+    ASSERT_EQ(last->status, 429);
+    EXPECT_EQ(last->code(), edge_code::rate_limited);
+    EXPECT_EQ(last->header("retry-after"), "1");
+    EXPECT_EQ(last->header("ratelimit"), R"("tenant-requests";r=0;t=1)");
+    EXPECT_EQ(last->header("ratelimit-policy"), R"("tenant-requests";q=3;w=1)");
+    EXPECT_THAT(last->body, testing::HasSubstr(R"("limit":"tenant-requests")"));
+    EXPECT_THAT(last->body, testing::HasSubstr("This tenant may make 3 requests a second"));
+}
+
+TEST_F(StoredKeysOfAListener, ATenantsBodiesAreCountedInKib) {
+    start_with({});
+    const KnownTenant tenants[] = {{"default", default_tenant, limited(&TenantLimits::request_kib_per_second, 1)}};
+    listener->keys().know(tenants);
+    for (const bool chunked : {false, true}) {
+        std::optional<RawResponse> last;
+        for (int i = 0; i < 50 && (!last || last->status != 429); ++i)
+            last = answer_to(chunked ? post_chunked("/things", "3\r\n[1]\r\n0\r\n\r\n", header)
+                                     : post("/things", "[1]", header));
+        ASSERT_EQ(last->status, 429) << chunked;
+        EXPECT_EQ(last->header("ratelimit-policy"), R"("tenant-kib";q=1;w=1)");
+    }
+    EXPECT_EQ(answer_to(get("/echo/a", header))->status, 200) << "it has no body";
+}
+
+TEST_F(StoredKeys, LimitsOfATenantStayUntilTheyChange) {
+    const auto know = [&](const TenantLimits& limits) {
+        const KnownTenant tenants[] = {{"acme", 1, limits}, {"zeta", 2}};
+        keys.know(tenants);
+        return keys.use_of(1);
+    };
+    EXPECT_FALSE(know({}));
+    const auto use = know(limited(&TenantLimits::requests_per_second, 10));
+    ASSERT_TRUE(use);
+    EXPECT_FALSE(keys.use_of(2));
+    EXPECT_EQ(know(limited(&TenantLimits::requests_per_second, 10)), use) << "what was used is not forgotten";
+    EXPECT_NE(know(limited(&TenantLimits::requests_per_second, 20)), use);
+    EXPECT_FALSE(know({}));
+}
+
+TEST(WaitSeats, AreAsManyAsTheTenantMayHave) {
+    const auto use = std::make_shared<TenantUse>(limited(&TenantLimits::waiters_max, 2));
+    auto first = WaitSeat::take(use);
+    std::optional<WaitSeat> second = WaitSeat::take(use);
+    EXPECT_TRUE(first && second);
+    EXPECT_FALSE(WaitSeat::take(use));
+    const std::optional<WaitSeat> moved = std::move(second);
+    second.reset();
+    EXPECT_FALSE(WaitSeat::take(use)) << "a seat that moved is one";
+    first.reset();
+    EXPECT_TRUE(WaitSeat::take(use));
+    EXPECT_EQ(use->waiters, 1);
+    for (int i = 0; i < 10; ++i) EXPECT_TRUE(WaitSeat::take(nullptr));
 }
 
 TEST_F(StoredKeysOfAListener, ATrustedProxySaysWhereARequestComesFrom) {

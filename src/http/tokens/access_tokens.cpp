@@ -6,7 +6,8 @@
 
 namespace ledgerline::http {
 
-std::expected<AccessTokens::Caller, AccessTokens::Refusal> AccessTokens::admit(std::string_view token) {
+std::expected<AccessTokens::Caller, AccessTokens::Refusal> AccessTokens::admit(std::string_view token,
+                                                                               const TenantOf& tenant_of) {
     const WallTime now = clock_.wall_now();
     const KeyHash hash = ApiKeys::hash_of(token);
     Keys keys;
@@ -15,7 +16,9 @@ std::expected<AccessTokens::Caller, AccessTokens::Refusal> AccessTokens::admit(s
     if (!jws) return std::unexpected(Refusal{.why = jws.error()});
     auto claims = verified(*jws, keys, now);
     if (!claims) return std::unexpected(claims.error());
-    return remember(hash, *std::move(claims), keys);
+    const auto tenant = tenant_of(claims->tenant);
+    if (!tenant) return std::unexpected(Refusal{.why = "there is no tenant with the name in its claim"});
+    return remember(hash, *std::move(claims), *tenant, keys);
 }
 
 void AccessTokens::trust(Keys keys) {
@@ -47,11 +50,12 @@ std::expected<Claims, AccessTokens::Refusal> AccessTokens::verified(const Jws& j
 }
 
 // Not when the keys have changed meanwhile: the one that signed it may be gone.
-AccessTokens::Caller AccessTokens::remember(const KeyHash& hash, Claims claims, const Keys& keys) {
+AccessTokens::Caller AccessTokens::remember(const KeyHash& hash, Claims claims, int tenant, const Keys& keys) {
     ApiKey caller{.id = std::string(subject_prefix) + claims.subject,
                   .name = std::move(claims.subject),
                   .scopes = claims.scopes,
                   .limits = policy_.limits,
+                  .tenant = tenant,
                   .token_ends_at = claims.ends_at};
     const std::lock_guard lock(mutex_);
     forget_some(clock_.wall_now());

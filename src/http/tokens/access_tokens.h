@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -38,7 +39,9 @@ public:
     // clock must outlive it.
     AccessTokens(TokenPolicy policy, const Clock& clock) : policy_(std::move(policy)), clock_(clock) {}
 
-    std::expected<Caller, Refusal> admit(std::string_view token);
+    // The number of the tenant with that name, if there is one. Tenants stay, so a caller's is asked for once.
+    using TenantOf = std::function<std::optional<int>(std::string_view name)>;
+    std::expected<Caller, Refusal> admit(std::string_view token, const TenantOf& tenant_of);
 
     // The issuer's keys from now on; null: none is trusted.
     void trust(std::shared_ptr<const KeySet> keys);
@@ -50,7 +53,7 @@ private:
     using Keys = std::shared_ptr<const KeySet>;
     std::expected<Claims, Refusal> verified(const Jws& jws, const Keys& keys, WallTime now) const;
     Caller known(const KeyHash& hash, WallTime now, Keys& keys);
-    Caller remember(const KeyHash& hash, Claims claims, const Keys& keys);
+    Caller remember(const KeyHash& hash, Claims claims, int tenant, const Keys& keys);
     std::shared_ptr<KeyUse> use_of(const std::string& id);
     void forget_some(WallTime now);
 

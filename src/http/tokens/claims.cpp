@@ -70,6 +70,15 @@ Scopes scopes_of(const json::Value* value) {
     return scopes;
 }
 
+std::optional<TokenFault> read_tenant(const json::Value& claims, const TokenPolicy& policy, std::string& name) {
+    name = default_tenant_name;
+    if (policy.tenant_claim.empty()) return std::nullopt;
+    const json::Value* value = claim_of(claims, policy.tenant_claim);
+    if (!value || !value->if_string()) return "its claim of a tenant is missing, or no text";
+    name = *value->if_string();
+    return std::nullopt;
+}
+
 std::optional<TokenFault> read_times(const json::Value& claims, WallTime now, WallTime& ends_at) {
     const auto time = [&](std::string_view name) -> std::optional<WallTime> {
         const json::Value* value = claims.find(name);
@@ -105,6 +114,7 @@ std::expected<Claims, TokenFault> Claims::parse(std::string_view payload, const 
     if (!name || name->empty() || name->size() > subject_bytes_max || has_byte_below(*name, ' '))
         return std::unexpected("sub is no text, too long, or has control characters");
     made.subject = *name;
+    if (const auto fault = read_tenant(*claims, policy, made.tenant)) return std::unexpected(*fault);
     made.scopes = scopes_of(claim_of(*claims, policy.scope_claim));
     return made;
 }

@@ -18,6 +18,8 @@ struct TokenPolicy {
     std::vector<std::string> audiences;  // aud must name one of them
     // Where the scopes are: the name of a claim, or a JSON pointer such as /realm_access/roles (RFC 6901).
     std::string scope_claim = "scope";
+    // Where the name of the caller's tenant is, which a token must have then. Empty: all are of the default tenant.
+    std::string tenant_claim = {};
     KeyLimits limits = {.amount_cents_max = {},
                         .may_overdraw = false,
                         .may_credit_external = false,
@@ -32,13 +34,14 @@ struct Claims {
 
     std::string subject;
     Scopes scopes;
-    WallTime ends_at;  // when the token is not taken any more
+    std::string tenant;  // its name
+    WallTime ends_at;    // when the token is not taken any more
 
     // Names of scopes that are none of ours are ignored: issuers have others as well.
     static std::expected<Claims, TokenFault> parse(std::string_view payload, const TokenPolicy& policy, WallTime now);
 };
 
-// Why text can be no TokenPolicy::scope_claim, worded to follow "must be"; "" when it can.
+// Why text can be no TokenPolicy::scope_claim or tenant_claim, worded to follow "must be"; "" when it can.
 std::string broken_claim_rule(std::string_view text);
 
 }  // namespace ledgerline::http

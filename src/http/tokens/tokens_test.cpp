@@ -30,6 +30,14 @@ Request bearing(const std::string& token) {
     return request;
 }
 
+std::expected<AccessTokens::Caller, AccessTokens::Refusal> admit(const std::shared_ptr<AccessTokens>& tokens,
+                                                                 const std::string& token) {
+    return tokens->admit(token, [](std::string_view name) -> std::optional<int> {
+        if (name == default_tenant_name) return default_tenant;
+        return name == "acme" ? std::optional(7) : std::nullopt;
+    });
+}
+
 class Tokens : public testing::Test {
 protected:
     Tokens() {
@@ -37,10 +45,12 @@ protected:
             issuer.make_key(id, algorithm);
         tokens = made({});
     }
-    std::shared_ptr<AccessTokens> made(KeyLimits limits, const std::string& scope_claim = "scope") {
+    std::shared_ptr<AccessTokens> made(KeyLimits limits, const std::string& scope_claim = "scope",
+                                       const std::string& tenant_claim = "") {
         auto with = std::make_shared<AccessTokens>(TokenPolicy{.issuer = issuer.url(),
                                                                .audiences = {"other", TokenIssuer::audience},
                                                                .scope_claim = scope_claim,
+                                                               .tenant_claim = tenant_claim,
                                                                .limits = limits},
                                                    clock);
         with->trust(keys());
@@ -59,11 +69,11 @@ protected:
     }
     // Why it is refused; "" when it is taken.
     std::string why(const std::string& token) {
-        const auto caller = tokens->admit(token);
+        const auto caller = admit(tokens, token);
         return caller ? "" : std::string(caller.error().why);
     }
     bool allows(const json::Object& claims, Scope scope) {
-        const auto caller = tokens->admit(token(claims));
+        const auto caller = admit(tokens, token(claims));
         return caller && (*caller)->scopes.allow(scope);
     }
 
@@ -74,7 +84,7 @@ protected:
 
 TEST_F(Tokens, OfEachAlgorithmAreTakenWithTheirSubject) {
     for (const char* key : {"rsa", "ec", "ed"}) {
-        const auto caller = tokens->admit(token({{"scope", "openid accounts:read"}}, key));
+        const auto caller = admit(tokens, token({{"scope", "openid accounts:read"}}, key));
         ASSERT_TRUE(caller) << key << ": " << caller.error().why;
         EXPECT_EQ((*caller)->id, "sub:alice");
         EXPECT_EQ((*caller)->name, "alice");
@@ -96,6 +106,24 @@ TEST_F(Tokens, TakeScopesFromTheClaimThatIsNamed) {
     EXPECT_TRUE(allows({{"https://x/y", "holds:write"}}, Scope::holds_write));
     EXPECT_EQ(broken_claim_rule("scp"), "");
     EXPECT_NE(broken_claim_rule("a b"), "");
+}
+
+TEST_F(Tokens, AreOfTheTenantThatTheirClaimNames) {
+    const auto tenant = [&](const json::Object& claims) {
+        const auto caller = admit(tokens, token(claims));
+        return caller ? (*caller)->tenant : -1;
+    };
+    EXPECT_EQ(tenant({{"org", "acme"}}), default_tenant) << "no claim is looked for";
+    tokens = made({}, "scope", "org");
+    EXPECT_EQ(tenant({{"org", "acme"}}), 7);
+    EXPECT_EQ(tenant({{"org", "acme"}}), 7) << "as it is known from before";
+    EXPECT_EQ(tenant({{"org", "default"}}), default_tenant);
+    EXPECT_THAT(why(token()), HasSubstr("its claim of a tenant is missing"));
+    EXPECT_THAT(why(token({{"org", json::Value(json::Number{"7"})}})), HasSubstr("its claim of a tenant is missing"));
+    for (const char* unknown : {"other", "", "Acme", "7", "acme "})
+        EXPECT_THAT(why(token({{"org", unknown}})), HasSubstr("there is no tenant")) << unknown;
+    tokens = made({}, "scope", "/realm/org");
+    EXPECT_EQ(tenant({{"realm", json::Object{{"org", "acme"}}}}), 7);
 }
 
 TEST_F(Tokens, WithWrongClaimsAreRefused) {
@@ -208,7 +236,7 @@ TEST_F(Tokens, MadeByHandAreRefused) {
     };
     for (const auto& each : cases) {
         EXPECT_THAT(why(each.token), HasSubstr(each.why)) << each.name;
-        const auto caller = tokens->admit(each.token);
+        const auto caller = admit(tokens, each.token);
         EXPECT_FALSE(caller) << each.name;
     }
     EXPECT_EQ(why(good), "");
@@ -261,8 +289,8 @@ TEST_F(Tokens, OfOneSubjectShareItsRate) {
     KeyLimits slow;
     slow.requests_per_second = 1;
     tokens = made(slow);
-    const auto first = tokens->admit(token({{"jti", "1"}})), second = tokens->admit(token({{"jti", "2"}}));
-    const auto other = tokens->admit(token({{"sub", "bob"}}));
+    const auto first = admit(tokens, token({{"jti", "1"}})), second = admit(tokens, token({{"jti", "2"}}));
+    const auto other = admit(tokens, token({{"sub", "bob"}}));
     ASSERT_TRUE(first && second && other);
     EXPECT_NE(*first, *second);
     EXPECT_FALSE((*first)->use->requests.take(1, clock.steady_now()));
@@ -360,10 +388,10 @@ protected:
         keys->start();
     }
     std::string token(const std::string& key) const { return issuer.token(key, {{"sub", "alice"}}, manual.wall_now()); }
-    bool takes(const std::string& key) const { return tokens->admit(token(key)).has_value(); }
+    bool takes(const std::string& key) const { return admit(tokens, token(key)).has_value(); }
     // Whether the caller is told to try again.
     bool later(const std::string& key) const {
-        const auto caller = tokens->admit(token(key));
+        const auto caller = admit(tokens, token(key));
         return !caller && caller.error().later;
     }
 

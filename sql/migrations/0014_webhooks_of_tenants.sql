@@ -1,7 +1,7 @@
 -- Webhooks belong to tenants: each is told of the accounts of its own, and nobody else sees it.
 -- compatible-from: 14
 --
--- Notifiers of level 11 tell every endpoint of every account, so none may run beside this schema. What is there belongs
+-- Notifiers from before tell every endpoint of every account, so none may run beside this schema. What is there belongs
 -- to the default tenant.
 
 ALTER TABLE webhooks

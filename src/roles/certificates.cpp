@@ -91,6 +91,8 @@ Result<void> Certificates::load() {
     log::write(near ? log::Level::warn : log::Level::info,
                near ? "certificate loaded; it expires soon" : "certificate loaded",
                {{"file", files_.certificate}, {"sha256", context->fingerprint()}, {"expires_at", expires_at}});
+    context_.metrics.http_certificate_expiry_timestamp_seconds.Set(
+        static_cast<double>(context->expires_at().time_since_epoch().count()));
     listener_.set_tls(std::move(context));
     return {};
 }

@@ -51,12 +51,27 @@ protected:
         return flags;
     }
     static std::string url(const RoleProcess& role) { return fmt::format("https://127.0.0.1:{}", role.port()); }
-    // Whether a client that trusts only this certificate gets an answer.
-    bool shows(const RoleProcess& role, const std::string& certificate) const {
+    // What a client that trusts only this certificate is answered; "" when it is not.
+    std::string read(const RoleProcess& role, const std::string& certificate, const std::string& target) const {
         http::ClientConfig config;
         config.ca_file = file(certificate);
-        const auto answer = http::Client(url(role), config).send({.target = "/livez"}, patience);
-        return answer && answer->status == 200;
+        const auto answer = http::Client(url(role), config).send({.target = target}, patience);
+        return answer && answer->status == 200 ? answer->body : "";
+    }
+    bool shows(const RoleProcess& role, const std::string& certificate) const {
+        return !read(role, certificate, "/livez").empty();
+    }
+    // When the process says that its certificate expires, and when it does.
+    double expiry_told(const RoleProcess& role, const std::string& certificate) const {
+        const std::string metrics = read(role, certificate, "/metrics");
+        const std::string name = "\nhttp_certificate_expiry_timestamp_seconds ";
+        const std::size_t at = metrics.find(name);
+        return at == std::string::npos ? 0 : std::stod(metrics.substr(at + name.size()));
+    }
+    double expiry_of(const std::string& name) const {
+        const http::TlsFiles files{file(name + ".pem"), file(name + ".key"), ""};
+        const auto context = http::TlsContext::load(files, SystemClock().wall_now());
+        return context ? static_cast<double>((*context)->expires_at().time_since_epoch().count()) : -1;
     }
 
     const TempDir dir_;
@@ -103,13 +118,16 @@ TEST_F(TlsTest, ACertificateForATryIsMadeOnceAndTheCommandsTrustItWhenTold) {
 }
 
 TEST_F(TlsTest, NewCertificatesAreTakenWhenTheFilesChangeAndOnHangup) {
-    for (const char* name : {"first", "second", "third"}) make(name);
+    for (const auto& [name, days] : {std::pair("first", 30), {"second", 40}, {"third", 50}})
+        make(name, std::chrono::days(days));
     put_in_place("first");
     const TestDatabase database;
     RoleProcess api(role_arguments("api", database.url(), with_tls()));
     EXPECT_TRUE(shows(api, "first.pem"));
+    EXPECT_EQ(expiry_told(api, "first.pem"), expiry_of("first"));
     put_in_place("second");
     EXPECT_TRUE(eventually([&] { return shows(api, "second.pem"); })) << api.program().output();
+    EXPECT_EQ(expiry_told(api, "second.pem"), expiry_of("second"));
     EXPECT_FALSE(shows(api, "first.pem"));
 
     write("server.pem", "not a certificate\n");

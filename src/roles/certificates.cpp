@@ -45,7 +45,9 @@ Result<http::TlsFiles> checked_tls_files(const TlsSettings& settings, const Cloc
         return refused("--tls-self-signed makes a certificate: it cannot be combined with --tls-cert");
     if (settings.certificate.empty() && !settings.self_signed && !settings.client_authorities.empty())
         return refused("--tls-client-ca needs --tls-cert and --tls-key");
-    http::TlsFiles files{settings.certificate, settings.key, settings.client_authorities};
+    if (settings.client_keys && settings.client_authorities.empty())
+        return refused("--tls-client-keys needs --tls-client-ca");
+    http::TlsFiles files{settings.certificate, settings.key, settings.client_authorities, settings.client_keys};
     if (!files.empty()) LEDGERLINE_CHECK(read(files, clock));
     return files;
 }

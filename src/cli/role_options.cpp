@@ -208,6 +208,11 @@ void declare_tls(Command& command, roles::TlsSettings& options) {
                     "Certificates, in PEM, of which one must have signed the certificate that a client shows; without "
                     "it clients need none"},
                    options.client_authorities);
+    command.flag(
+        {"--tls-client-keys", "",
+         "A client's certificate with one alternative name urn:uuid:ID stands for the API key with that id, in "
+         "requests that bring no key or token. Only with authorities that check what they sign"},
+        options.client_keys);
 }
 
 void declare_assets(Command& command, roles::AssetSettings& options) {

@@ -28,6 +28,7 @@ struct Request {
     std::string body;
     std::string request_id;             // our own, or the client's X-Request-Id if that is harmless
     std::string peer;                   // the address it came from, or that a trusted proxy names
+    std::string certificate_key;        // the id of the API key that the client's certificate stands for; "": none
     std::shared_ptr<const ApiKey> key;  // the API key that admitted it; null if none was needed
     int tenant = default_tenant;        // whom it is for: that of its key, or the one that an operator names
     bool is_secure = false;             // it came by TLS

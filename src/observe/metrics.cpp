@@ -40,6 +40,10 @@ Metrics::Metrics(std::string_view version)
       http_request_duration_seconds(
           histograms(registry_, "http_request_duration_seconds", "Time from a request's last byte to its answer")),
       http_connections(gauges(registry_, "http_connections", "Open client connections").Add({})),
+      http_certificate_expiry_timestamp_seconds(
+          gauges(registry_, "http_certificate_expiry_timestamp_seconds",
+                 "Unix time at which the certificate that is served expires, 0 without TLS")
+              .Add({})),
       http_rejected_total(counters(registry_, "http_rejected_total", "Requests and connections refused at the edge")),
       http_connections_dropped_total(counters(registry_, "http_connections_dropped_total",
                                               "Connections closed to make room, or because the client did not read")),

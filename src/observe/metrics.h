@@ -39,6 +39,7 @@ public:
     prometheus::Family<prometheus::Counter>& http_requests_total;              // method, route, status
     prometheus::Family<prometheus::Histogram>& http_request_duration_seconds;  // method, route
     prometheus::Gauge& http_connections;
+    prometheus::Gauge& http_certificate_expiry_timestamp_seconds;             // 0 without TLS
     prometheus::Family<prometheus::Counter>& http_rejected_total;             // reason
     prometheus::Family<prometheus::Counter>& http_connections_dropped_total;  // reason: http_drop_reasons
     prometheus::Gauge& http_request_bytes;

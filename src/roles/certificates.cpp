@@ -45,7 +45,9 @@ Result<http::TlsFiles> checked_tls_files(const TlsSettings& settings, const Cloc
         return refused("--tls-self-signed makes a certificate: it cannot be combined with --tls-cert");
     if (settings.certificate.empty() && !settings.self_signed && !settings.client_authorities.empty())
         return refused("--tls-client-ca needs --tls-cert and --tls-key");
-    http::TlsFiles files{settings.certificate, settings.key, settings.client_authorities};
+    if (settings.client_keys && settings.client_authorities.empty())
+        return refused("--tls-client-keys needs --tls-client-ca");
+    http::TlsFiles files{settings.certificate, settings.key, settings.client_authorities, settings.client_keys};
     if (!files.empty()) LEDGERLINE_CHECK(read(files, clock));
     return files;
 }
@@ -91,6 +93,8 @@ Result<void> Certificates::load() {
     log::write(near ? log::Level::warn : log::Level::info,
                near ? "certificate loaded; it expires soon" : "certificate loaded",
                {{"file", files_.certificate}, {"sha256", context->fingerprint()}, {"expires_at", expires_at}});
+    context_.metrics.http_certificate_expiry_timestamp_seconds.Set(
+        static_cast<double>(context->expires_at().time_since_epoch().count()));
     listener_.set_tls(std::move(context));
     return {};
 }

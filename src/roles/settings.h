@@ -54,6 +54,7 @@ struct AdmissionSettings {
 struct TlsSettings {
     std::string certificate, key;    // "": none
     std::string client_authorities;  // of the certificates that clients must show; "": they need none
+    bool client_keys = false;        // those certificates may name API keys, which they then stand for
     bool self_signed = false;        // makes certificate and key in the data directory
 };
 

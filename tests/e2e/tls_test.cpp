@@ -7,6 +7,7 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 
 #include "e2e/program.h"
 #include "e2e/shell.h"
@@ -33,7 +34,11 @@ protected:
     }
     // NAME.pem and NAME.key.
     void make(const std::string& name, std::chrono::days lifetime = std::chrono::days(30)) const {
-        const auto made = http::make_self_signed({"127.0.0.1"}, SystemClock().wall_now(), lifetime);
+        make(name, {"127.0.0.1"}, lifetime);
+    }
+    void make(const std::string& name, const std::vector<std::string>& names,
+              std::chrono::days lifetime = std::chrono::days(30)) const {
+        const auto made = http::make_self_signed(names, SystemClock().wall_now(), lifetime);
         write(name + ".key", made.key);
         write(name + ".pem", made.certificate, 0644);
     }
@@ -51,12 +56,27 @@ protected:
         return flags;
     }
     static std::string url(const RoleProcess& role) { return fmt::format("https://127.0.0.1:{}", role.port()); }
-    // Whether a client that trusts only this certificate gets an answer.
-    bool shows(const RoleProcess& role, const std::string& certificate) const {
+    // What a client that trusts only this certificate is answered; "" when it is not.
+    std::string read(const RoleProcess& role, const std::string& certificate, const std::string& target) const {
         http::ClientConfig config;
         config.ca_file = file(certificate);
-        const auto answer = http::Client(url(role), config).send({.target = "/livez"}, patience);
-        return answer && answer->status == 200;
+        const auto answer = http::Client(url(role), config).send({.target = target}, patience);
+        return answer && answer->status == 200 ? answer->body : "";
+    }
+    bool shows(const RoleProcess& role, const std::string& certificate) const {
+        return !read(role, certificate, "/livez").empty();
+    }
+    // When the process says that its certificate expires, and when it does.
+    double expiry_told(const RoleProcess& role, const std::string& certificate) const {
+        const std::string metrics = read(role, certificate, "/metrics");
+        const std::string name = "\nhttp_certificate_expiry_timestamp_seconds ";
+        const std::size_t at = metrics.find(name);
+        return at == std::string::npos ? 0 : std::stod(metrics.substr(at + name.size()));
+    }
+    double expiry_of(const std::string& name) const {
+        const http::TlsFiles files{file(name + ".pem"), file(name + ".key"), ""};
+        const auto context = http::TlsContext::load(files, SystemClock().wall_now());
+        return context ? static_cast<double>((*context)->expires_at().time_since_epoch().count()) : -1;
     }
 
     const TempDir dir_;
@@ -103,13 +123,16 @@ TEST_F(TlsTest, ACertificateForATryIsMadeOnceAndTheCommandsTrustItWhenTold) {
 }
 
 TEST_F(TlsTest, NewCertificatesAreTakenWhenTheFilesChangeAndOnHangup) {
-    for (const char* name : {"first", "second", "third"}) make(name);
+    for (const auto& [name, days] : {std::pair("first", 30), {"second", 40}, {"third", 50}})
+        make(name, std::chrono::days(days));
     put_in_place("first");
     const TestDatabase database;
     RoleProcess api(role_arguments("api", database.url(), with_tls()));
     EXPECT_TRUE(shows(api, "first.pem"));
+    EXPECT_EQ(expiry_told(api, "first.pem"), expiry_of("first"));
     put_in_place("second");
     EXPECT_TRUE(eventually([&] { return shows(api, "second.pem"); })) << api.program().output();
+    EXPECT_EQ(expiry_told(api, "second.pem"), expiry_of("second"));
     EXPECT_FALSE(shows(api, "first.pem"));
 
     write("server.pem", "not a certificate\n");
@@ -141,6 +164,54 @@ TEST_F(TlsTest, ClientsShowACertificateWhereOneIsAskedFor) {
     EXPECT_EQ(api.stop(), "exit code 0");
 }
 
+TEST_F(TlsTest, ACertificateStandsForTheKeyThatItNames) {
+    make("server");
+    const TestDatabase database;
+    RoleProcess plain(role_arguments("api", database.url(), {}));
+    const auto call = [&](const std::string& method, const std::string& target, const std::string& body,
+                          const std::string& key) { return ApiClient(plain.port(), key).call(method, target, body); };
+    const std::string admin = call("POST", "/v1/keys", R"({"name":"admin","scopes":["admin"]})", "").at("key");
+    ASSERT_TRUE(eventually([&] { return call("GET", "/v1/keys", "", admin).status == 200; }));
+    const Answer key = call("POST", "/v1/keys", R"({"name":"shop","scopes":["lanes:read"]})", admin);
+    ASSERT_EQ(key.status, 201) << key.text();
+    const std::string name = "urn:uuid:" + key.at("id");
+    make("known", {name});
+    make("two", {name, "urn:uuid:0198f0a0-0000-7000-8000-000000000000"});
+    make("none", {"urn:other:" + key.at("id"), "client.example"});
+    make("nobody", {"urn:uuid:0198f0a0-0000-7000-8000-000000000000"});
+    make("stranger", {name});
+    std::string authorities;
+    for (const char* each : {"known", "two", "none", "nobody"})
+        authorities += (std::ostringstream() << std::ifstream(file(each + std::string(".pem"))).rdbuf()).str();
+    write("ca.pem", authorities);
+    const auto flags = [&](std::vector<std::string> more) {
+        more.insert(more.end(), {"--tls-client-ca", file("ca.pem")});
+        return role_arguments("api", database.url(), with_tls(more));
+    };
+    RoleProcess api(flags({"--tls-client-keys"})), unmapped(flags({}));
+    const auto code = [&](const RoleProcess& role, const std::string& certificate, const std::string& target,
+                          const std::string& sent = "") {
+        http::ClientConfig config;
+        config.ca_file = file("server.pem");
+        config.certificate_file = file(certificate + ".pem");
+        config.key_file = file(certificate + ".key");
+        std::vector<http::Header> headers;
+        if (!sent.empty()) headers.emplace_back("X-API-Key", sent);
+        const auto answer = http::Client(url(role), config).send({.target = target, .headers = headers}, patience);
+        return answer ? answer->status : 0;
+    };
+    EXPECT_EQ(code(api, "known", "/v1/lanes"), 200);
+    EXPECT_EQ(code(api, "known", "/v1/keys"), 403) << "the key's scopes hold";
+    EXPECT_EQ(code(api, "known", "/v1/lanes", "wrong-key-of-some-length"), 403);
+    EXPECT_EQ(code(api, "known", "/v1/keys", admin), 200) << "a key that is sent counts alone";
+    for (const char* certificate : {"two", "none"}) EXPECT_EQ(code(api, certificate, "/v1/lanes"), 401);
+    EXPECT_EQ(code(api, "nobody", "/v1/lanes"), 403);
+    EXPECT_EQ(code(api, "stranger", "/v1/lanes"), 0);
+    EXPECT_EQ(code(unmapped, "known", "/v1/lanes"), 401);
+    EXPECT_EQ(call("POST", "/v1/keys/" + key.at("id") + "/revoke", "", admin).status, 200);
+    EXPECT_TRUE(eventually([&] { return code(api, "known", "/v1/lanes") == 403; }));
+}
+
 TEST_F(TlsTest, WrongFilesAreFoundBeforeAnythingBegins) {
     make("server");
     make("other");
@@ -155,6 +226,8 @@ TEST_F(TlsTest, WrongFilesAreFoundBeforeAnythingBegins) {
     };
     EXPECT_THAT(complaint({"--tls-cert", file("server.pem")}), HasSubstr("--tls-cert and --tls-key need one another"));
     EXPECT_THAT(complaint({"--tls-client-ca", file("server.pem")}), HasSubstr("--tls-client-ca needs --tls-cert"));
+    EXPECT_THAT(complaint({"--tls-cert", file("server.pem"), "--tls-key", file("server.key"), "--tls-client-keys"}),
+                HasSubstr("--tls-client-keys needs --tls-client-ca"));
     EXPECT_THAT(complaint({"--tls-cert", file("server.pem"), "--tls-key", file("open.key")}),
                 HasSubstr("every user of this machine can read it"));
     EXPECT_THAT(complaint({"--tls-cert", file("server.pem"), "--tls-key", file("other.key")}),

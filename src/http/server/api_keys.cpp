@@ -170,6 +170,12 @@ std::expected<ApiKeys::Key, Response> ApiKeys::admit(const Request& request, Sco
     if (policy_.stored && !table->known)
         return std::unexpected(busy(edge_code::not_ready, "The API keys have not been read yet."));
     if (is_open(*table)) return nullptr;
+    const bool names_one = request.header("x-api-key") || request.header("authorization");
+    if (!names_one && !request.certificate_key.empty()) {
+        const auto found = table->stored.find(request.certificate_key);
+        if (found != table->stored.end()) return admit(found->second, request, scope);
+        return refuse(request, forbidden("The API key that the client's certificate names is not known."));
+    }
     const auto text = key_of(request);
     if (!text) return refuse(request, unauthorized());
     Key key = find_by_text(*table, *text);

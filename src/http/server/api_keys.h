@@ -1,5 +1,5 @@
-// ApiKeys: decides who may call. A key comes as X-API-Key or as Authorization: Bearer, a token as the latter. Safe to
-// use from any thread.
+// ApiKeys: decides who may call. A key comes as X-API-Key or as Authorization: Bearer, a token as the latter. A request
+// with neither may stand for the stored key that its client's certificate names. Safe to use from any thread.
 //
 // Keys come from a file, which have all scopes, and from whoever stores keys (store()). Only hashes are kept.
 #pragma once

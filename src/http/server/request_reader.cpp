@@ -105,6 +105,7 @@ void RequestReader::identify(Exchange& exchange) {
     request.request_id = usable ? *id : edge_.ids.next().to_string();
     const auto& trusted = edge_.config.trusted_proxies;
     request.peer = trusted.empty() ? stream_.peer() : client_behind(stream_.peer(), forwarded_for(request), trusted);
+    request.certificate_key = stream_.client_key();
     begin_server_span(edge_.tracer, exchange);
 }
 

@@ -31,7 +31,8 @@ std::string alternative_names(const std::vector<std::string>& names) {
     for (const std::string& name : names) {
         boost::system::error_code error;
         (void)boost::asio::ip::make_address(name, error);
-        text += (text.empty() ? "" : ",") + std::string(error ? "DNS:" : "IP:") + name;
+        const char* kind = name.starts_with("urn:") ? "URI:" : error ? "DNS:" : "IP:";
+        text += (text.empty() ? "" : ",") + std::string(kind) + name;
     }
     return text;
 }

@@ -160,7 +160,10 @@ asio::awaitable<Io> Stream::handshake() {
             co_return Io::plain;
         }
         const Step step = tls_->handshake();
-        if (step == Step::moved) break;
+        if (step == Step::moved) {
+            client_key_ = tls_->client_key();
+            break;
+        }
         if (const Io io = co_await wait_until_ready(step); io != Io::done) co_return io;
     }
     co_return Io::done;

@@ -50,6 +50,8 @@ public:
     std::size_t weight() const { return buffer_.capacity(); }
     // The peer's address; "" when it was gone from the beginning.
     const std::string& peer() const { return peer_; }
+    // As TlsSession::client_key(); "" for a plain connection.
+    const std::string& client_key() const { return client_key_; }
     // Whether the peer has sent something that has not been read yet.
     bool has_unread();
 
@@ -85,7 +87,7 @@ private:
     boost::asio::awaitable<Io> wait_until_ready(Step step);
 
     boost::asio::ip::tcp::socket socket_;
-    std::string peer_;
+    std::string peer_, client_key_;
     const std::shared_ptr<const TlsContext> tls_context_;
     std::optional<TlsSession> tls_;
     std::string buffer_;

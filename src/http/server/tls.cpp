@@ -2,6 +2,7 @@
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 
 #include <array>
 #include <cstring>
@@ -9,6 +10,7 @@
 
 #include "base/hex.h"
 #include "base/text.h"
+#include "base/uuid.h"
 
 namespace ledgerline::http {
 namespace {
@@ -93,6 +95,26 @@ std::chrono::sys_seconds time_of(const ASN1_TIME* time, WallTime now) {
     return base + std::chrono::days(days_left) + std::chrono::seconds(seconds_left);
 }
 
+// The key's id in a name such as urn:uuid:0198f0a0-0000-7000-8000-0123456789ab (RFC 9562).
+std::optional<Uuid> key_in(const GENERAL_NAME& name) {
+    if (name.type != GEN_URI) return std::nullopt;
+    const ASN1_IA5STRING* uri = name.d.uniformResourceIdentifier;
+    const std::string_view text(reinterpret_cast<const char*>(ASN1_STRING_get0_data(uri)),
+                                static_cast<std::size_t>(ASN1_STRING_length(uri)));
+    return text.starts_with(client_key_prefix) ? Uuid::parse(text.substr(client_key_prefix.size())) : std::nullopt;
+}
+
+// Who names several could be taken for any of them.
+std::string only_key_in(const X509* certificate) {
+    auto* names = static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr));
+    std::string id;
+    int count = 0;
+    for (int i = 0; i < sk_GENERAL_NAME_num(names); ++i)
+        if (const auto key = key_in(*sk_GENERAL_NAME_value(names, i)); key && ++count) id = key->to_string();
+    GENERAL_NAMES_free(names);
+    return count == 1 ? id : "";
+}
+
 }  // namespace
 
 void TlsContext::Freed::operator()(ssl_ctx_st* context) const { SSL_CTX_free(context); }
@@ -109,11 +131,13 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::load(const TlsFiles& files
     const X509* certificate = SSL_CTX_get0_certificate(context);
     made->fingerprint_ = fingerprint_of(certificate);
     made->expires_at_ = time_of(X509_get0_notAfter(certificate), now);
+    made->client_keys_ = files.client_keys;
     if (made->expires_at_ <= now) return refused(files.certificate, "has expired");
     return made;
 }
 
-TlsSession::TlsSession(const TlsContext& context, int descriptor) : session_(SSL_new(context.context_.get())) {
+TlsSession::TlsSession(const TlsContext& context, int descriptor)
+    : session_(SSL_new(context.context_.get())), client_keys_(context.client_keys_) {
     if (!session_ || SSL_set_fd(session_.get(), descriptor) != 1) throw std::bad_alloc();
     SSL_set_accept_state(session_.get());
 }
@@ -160,6 +184,11 @@ void TlsSession::finish() {
     ERR_clear_error();
     SSL_shutdown(session_.get());
     ERR_clear_error();
+}
+
+std::string TlsSession::client_key() const {
+    const X509* certificate = client_keys_ && established_ ? SSL_get0_peer_certificate(session_.get()) : nullptr;
+    return certificate ? only_key_in(certificate) : "";
 }
 
 bool TlsSession::has_unread() const { return SSL_has_pending(session_.get()) == 1; }

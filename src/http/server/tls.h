@@ -27,9 +27,13 @@ struct TlsFiles {
     std::string certificate;  // with the certificates between it and the root, if there are any
     std::string key;
     std::string client_authorities;  // one of which must have signed a client's certificate; "": none is asked for
+    bool client_keys = false;        // such a certificate may name an API key, for which it stands
 
     bool empty() const { return certificate.empty(); }
 };
+
+// What the name of an API key in a client's certificate begins with, among its alternative names; its id follows.
+inline constexpr std::string_view client_key_prefix = "urn:uuid:";
 
 class TlsContext {
 public:
@@ -50,6 +54,7 @@ private:
     std::unique_ptr<ssl_ctx_st, Freed> context_;
     std::string fingerprint_;
     std::chrono::sys_seconds expires_at_;
+    bool client_keys_ = false;
 };
 
 class TlsSession {
@@ -65,6 +70,9 @@ public:
     Step write(std::string_view text, std::size_t& bytes);
     // Tells the peer that nothing more follows, if the socket takes it at once.
     void finish();
+    // The id of the API key that the client's certificate names, after the handshake; "" when it names none, or
+    // several, or does not stand for them.
+    std::string client_key() const;
     // Whether the peer has sent something that was received and not read.
     bool has_unread() const;
 
@@ -75,6 +83,7 @@ private:
     Step step_of(int result);
 
     std::unique_ptr<ssl_st, Freed> session_;
+    const bool client_keys_;
     bool established_ = false;
     bool broken_ = false;  // nothing more may be sent
 };

@@ -68,6 +68,19 @@ TEST_F(Queue, GivesOneOfEachAccountAtATimeInTheirOrder) {
     EXPECT_EQ(next(), "");
 }
 
+TEST_F(Queue, TriesAnEarlierOneAgainBeforeALaterOne) {
+    for (int n = 0; n < 3; ++n) add(1);
+    for (int n = 0; n < 2; ++n) {
+        EXPECT_EQ(next(), "1:1");
+        finish(1, false);
+        clock_.advance(std::chrono::seconds(30));
+    }
+    for (const char* id : {"1:1", "1:2", "1:3"}) {
+        EXPECT_EQ(next(), id);
+        finish(1, true);
+    }
+}
+
 TEST_F(Queue, MovesOverWhatWasDeliveredOrStored) {
     for (const int account : {1, 49, 1}) add(account);  // one lane
     EXPECT_EQ(next(), "1:1");

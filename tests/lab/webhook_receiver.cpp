@@ -132,7 +132,8 @@ void WebhookReceiver::serve(int peer) {
             message.headers[lower(field.substr(0, field.find(':')))] = trimmed(field.substr(field.find(':') + 1));
             line = next;
         }
-        const std::size_t length = std::stoul(message.headers.at("content-length"));
+        const auto stated = message.headers.find("content-length");  // a GET, as after a redirect, has none
+        const std::size_t length = stated == message.headers.end() ? 0 : std::stoul(stated->second);
         if (!receive(peer, text, [&] { return text.size() >= end + 4 + length; })) return;
         message.body = text.substr(end + 4, length);
         text.erase(0, end + 4 + length);

@@ -1,9 +1,11 @@
 // The commands against a real API and database, as their users type them.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include <future>
 
 #include "cli/terminal.h"
+#include "domain/legs.h"
 #include "integration/command_call.h"
 #include "lab/api_server.h"
 #include "roles/exit_code.h"
@@ -400,6 +402,23 @@ TEST_F(Commands, LanesAndVerifyShowWhatHaltsALane) {
     EXPECT_THAT(verified.out, HasSubstr("The ledger is intact, but a lane is not moving"));
 }
 
+TEST_F(Commands, LanesAndTopNameWhatALaneWaitsFor) {
+    const std::string payer = server_.account();
+    std::string payee = payer;
+    while (lane_of(*Uuid::parse(payee)) == lane_of(*Uuid::parse(payer))) payee = server_.account();
+    server_.post("/v1/transactions", server_.transaction(payee, "a"));
+    server_.post("/v1/transfers",
+                 fmt::format(R"({{"idempotency_key":"t","legs":[{{"from_account_id":"{}","to_account_id":"{}",)"
+                             R"("amount_cents":1,"currency":"EUR"}}]}})",
+                             payer, payee));
+    const std::string wait = fmt::format("lane {} at 1 \\([-0-9a-f]+\\)", lane_of(*Uuid::parse(payee)));
+    EXPECT_THAT(call({"lanes", "-o", "wide"}).out, ContainsRegex(wait));
+    EXPECT_THAT(call({"top", "--once", "--interval", "100ms"}).out, ContainsRegex("waits for " + wait));
+    server_.database().run(fmt::format("INSERT INTO lane_halts VALUES ({}, 'apply', 1, '22003', 'why', now())",
+                                       lane_of(*Uuid::parse(payee))));
+    EXPECT_THAT(call({"lanes", "-o", "wide"}).out, ContainsRegex(wait + ", halted: 22003: why"));
+}
+
 TEST_F(Commands, MigrateTellsWhereTheSchemaIs) {
     EXPECT_EQ(call({"migrate", "status"}).code, roles::exit_ok);
     EXPECT_EQ(call({"migrate", "up", "-o", "json"}).at("applied"), "[]");
@@ -408,6 +427,21 @@ TEST_F(Commands, MigrateTellsWhereTheSchemaIs) {
     EXPECT_EQ(missing.code, roles::exit_refused);
     EXPECT_EQ(missing.at("state"), "missing");
     EXPECT_EQ(call({"verify"}).code, roles::exit_broken) << "a schema that this binary does not know";
+}
+
+TEST_F(Commands, VerifyEndsWhenAStatementTakesTooLongAndCanBeCalledAgain) {
+    server_.account(R"("currency":"EUR","reference":"alice")");
+    post("k1");
+    server_.database().run(
+        "ALTER TABLE account_settings RENAME TO kept; "
+        "CREATE VIEW account_settings AS SELECT kept.* FROM kept CROSS JOIN pg_sleep(60)");
+    const CommandOutcome late = call({"verify", "--statement-timeout", "1s"});
+    EXPECT_EQ(late.code, roles::exit_unavailable) << late.err;
+    EXPECT_THAT(late.err, HasSubstr("57014"));
+    EXPECT_EQ(late.out, "");
+    server_.database().run("DROP VIEW account_settings; ALTER TABLE kept RENAME TO account_settings");
+    EXPECT_EQ(call({"verify"}).code, roles::exit_ok);
+    EXPECT_EQ(call({"verify", "--statement-timeout", "999ms"}).code, roles::exit_usage);
 }
 
 TEST_F(Commands, VerifyNamesDamageAndFails) {

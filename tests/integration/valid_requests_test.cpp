@@ -51,12 +51,13 @@ struct PrintedShape {
 struct Request : GeneratedRequest {
     explicit Request(GeneratedRequest generated) : GeneratedRequest(std::move(generated)) {}
 
-    std::string account;
+    std::string account, payee{};          // a payee: it is a transfer
     std::optional<std::string> printed{};  // the metadata, as PostgreSQL prints it; nothing when it takes none of it
     std::string id{};                      // once it is accepted
 
     bool has_metadata() const { return !metadata.empty(); }
     std::string wrong() const {
+        if (wrong_field == "amount_cents" && !payee.empty()) return "legs[0].amount_cents";
         if (!wrong_field.empty()) return wrong_field;
         if (!has_metadata()) return "";
         if (!printed || printed->size() > 16'384) return "metadata";
@@ -64,8 +65,14 @@ struct Request : GeneratedRequest {
         return shape.depth > 16 || shape.digits > 40 ? "metadata" : "";
     }
     std::string body(bool with_metadata = true) const {
-        std::string text = fmt::format(R"({{"account_id":"{}","amount_cents":{},"currency":"EUR","type":"{}")", account,
-                                       with_metadata ? amount : "1", type);
+        const std::string cents = with_metadata ? amount : "1";
+        std::string text =
+            payee.empty()
+                ? fmt::format(R"({{"account_id":"{}","amount_cents":{},"currency":"EUR","type":"{}")", account, cents,
+                              type)
+                : fmt::format(
+                      R"({{"legs":[{{"from_account_id":"{}","to_account_id":"{}","amount_cents":{},"currency":"EUR"}}])",
+                      account, payee, cents);
         text += R"(,"idempotency_key":)";
         json::append_quoted(key, text);
         if (with_metadata && has_metadata()) text += R"(,"metadata":)" + metadata;
@@ -106,6 +113,8 @@ protected:
         for (std::size_t i = 0; i < kRequests; ++i) {
             Request& request = requests.emplace_back(generator.next());
             request.account = accounts_[i % accounts_.size()];
+            if (i % 3 == 0) request.payee = accounts_[(i + 1 + i / accounts_.size()) % accounts_.size()];
+            if (request.payee == request.account) request.payee.clear();
             texts.push_back(request.malformed || !request.has_metadata() ? "{}" : request.metadata);
         }
         auto printed = print(texts);
@@ -186,7 +195,7 @@ protected:
     }
 
     void expect_all_listed() const {
-        std::size_t listed = 0;
+        std::map<std::string, std::size_t> listed;  // a transfer by both accounts
         for (const std::string& account : accounts_) {
             std::string cursor;
             do {
@@ -197,12 +206,13 @@ protected:
                     const auto request = accepted_.find(*transaction.find("id")->if_string());
                     ASSERT_NE(request, accepted_.end());
                     expect_same(*request->second, transaction);
-                    ++listed;
+                    ++listed[request->first];
                 }
                 cursor = page.at("next_cursor");
             } while (cursor != "null" && cursor != "missing");
         }
-        EXPECT_EQ(listed, accepted_.size());
+        EXPECT_EQ(listed.size(), accepted_.size());
+        for (const auto& [id, times] : listed) EXPECT_EQ(times, accepted_.at(id)->payee.empty() ? 1u : 2u) << id;
     }
 
     void expect_traced() const {
@@ -295,6 +305,8 @@ TEST_F(ValidRequests, AreReplayedFromTheirDeadLetters) {
         const auto value = json::parse(letter.at("payload"));
         ASSERT_TRUE(value) << letter.at("payload").substr(0, 300);
         const json::Value* metadata = value->find("payload")->find("metadata");
+        // The message of a further place has none.
+        if (!chosen[i]->payee.empty() && !metadata) continue;
         EXPECT_EQ(metadata ? std::optional(json::to_jsonb(*metadata).value_or("")) : std::nullopt, chosen[i]->printed);
         ASSERT_EQ(api().post("/v1/dead-letters/" + letters[i] + "/replay", "{}").status, 200);
     }
@@ -302,6 +314,45 @@ TEST_F(ValidRequests, AreReplayedFromTheirDeadLetters) {
         EXPECT_EQ(result.at("transaction.id"), request.id);
         EXPECT_TRUE(result.at("transaction.status") == "PROCESSED" || result.at("transaction.status") == "FAILED");
     });
+    expect_verified();
+}
+
+// Each is held, and then captured or released with the same key and metadata.
+TEST_F(ValidRequests, AsHoldsAreOpenedAndSettled) {
+    for (std::string& account : accounts_) {
+        account = api().account(R"("currency":"EUR","min_balance_cents":-1000000000000000)");
+        api().post("/v1/transactions", transaction_json(account, "funds", 1'000'000, "CREDIT"));
+    }
+    requests_ = generate();
+    requests_.resize(600);
+    int open = 0;
+    for (std::size_t i = 0; i < requests_.size(); ++i) {
+        Request& request = requests_[i];
+        const auto call = [&](const std::string& path, const std::string& first) {
+            std::string body = "{" + first + R"("idempotency_key":)";
+            json::append_quoted(request.key, body);
+            if (request.has_metadata()) body += R"(,"metadata":)" + request.metadata;
+            return api().post(path, body + "}", {{"Content-Type", "application/json"}, {"Prefer", "wait=30"}});
+        };
+        const Answer made = call("/v1/holds", fmt::format(R"("account_id":"{}","amount_cents":{},"currency":"EUR",)",
+                                                          request.account, request.amount));
+        const bool fine = !request.malformed && request.wrong().empty();
+        ASSERT_EQ(made.status, fine ? 201 : 400) << made.text().substr(0, 300);
+        if (!fine) {
+            EXPECT_EQ(made.at("field"), request.malformed ? "missing" : request.wrong());
+            continue;
+        }
+        ASSERT_EQ(made.at("status"), "PROCESSED") << made.text().substr(0, 300);
+        ++open;
+        const bool captured = i % 2 == 0 && request.amount.size() < 5;  // a large one would leave nothing
+        request.key = (captured ? "c" : "r") + std::to_string(i);
+        const Answer settled = call("/v1/holds/" + made.at("id") + (captured ? "/capture" : "/release"), "");
+        ASSERT_EQ(settled.status, 201) << settled.text().substr(0, 300);
+        EXPECT_EQ(settled.at("status"), "PROCESSED");
+        EXPECT_EQ(api().get("/v1/holds/" + made.at("id")).at("state"), captured ? "CAPTURED" : "RELEASED");
+    }
+    EXPECT_GT(open, 300);
+    EXPECT_EQ(database().value("SELECT count(*) FROM accounts WHERE held_cents <> 0"), "0");
     expect_verified();
 }
 

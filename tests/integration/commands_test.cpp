@@ -437,7 +437,7 @@ TEST_F(Commands, VerifyEndsWhenAStatementTakesTooLongAndCanBeCalledAgain) {
         "CREATE VIEW account_settings AS SELECT kept.* FROM kept CROSS JOIN pg_sleep(60)");
     const CommandOutcome late = call({"verify", "--statement-timeout", "1s"});
     EXPECT_EQ(late.code, roles::exit_unavailable) << late.err;
-    EXPECT_THAT(late.err, HasSubstr("57014"));
+    EXPECT_THAT(late.err, HasSubstr("statement timeout"));
     EXPECT_EQ(late.out, "");
     server_.database().run("DROP VIEW account_settings; ALTER TABLE kept RENAME TO account_settings");
     EXPECT_EQ(call({"verify"}).code, roles::exit_ok);

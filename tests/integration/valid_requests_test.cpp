@@ -306,8 +306,10 @@ TEST_F(ValidRequests, AreReplayedFromTheirDeadLetters) {
         ASSERT_TRUE(value) << letter.at("payload").substr(0, 300);
         const json::Value* metadata = value->find("payload")->find("metadata");
         // The message of a further place has none.
-        if (!chosen[i]->payee.empty() && !metadata) continue;
-        EXPECT_EQ(metadata ? std::optional(json::to_jsonb(*metadata).value_or("")) : std::nullopt, chosen[i]->printed);
+        const bool is_further = !chosen[i]->payee.empty() && !metadata;
+        if (!is_further)
+            EXPECT_EQ(metadata ? std::optional(json::to_jsonb(*metadata).value_or("")) : std::nullopt,
+                      chosen[i]->printed);
         ASSERT_EQ(api().post("/v1/dead-letters/" + letters[i] + "/replay", "{}").status, 200);
     }
     post(chosen, true, [](Request& request, const Answer& result, std::size_t) {
@@ -324,10 +326,11 @@ TEST_F(ValidRequests, AsHoldsAreOpenedAndSettled) {
         api().post("/v1/transactions", transaction_json(account, "funds", 1'000'000, "CREDIT"));
     }
     requests_ = generate();
-    requests_.resize(600);
+    requests_.erase(requests_.begin() + 600, requests_.end());
     int open = 0;
     for (std::size_t i = 0; i < requests_.size(); ++i) {
         Request& request = requests_[i];
+        request.payee.clear();
         const auto call = [&](const std::string& path, const std::string& first) {
             std::string body = "{" + first + R"("idempotency_key":)";
             json::append_quoted(request.key, body);

@@ -10,6 +10,15 @@ FROM schema_migrations ORDER BY level
 -- row: found bool
 SELECT to_regclass('schema_migrations') IS NOT NULL AS found
 
+-- name: migrations_may_give_rights
+-- row: may bool
+-- Whether this user owns the schema, or may act as its owner.
+SELECT bool_and(pg_has_role(owner, 'USAGE')) AS may
+FROM (SELECT relowner AS owner FROM pg_class WHERE oid = 'schema_migrations'::regclass
+      UNION ALL
+      SELECT proowner FROM pg_proc
+      WHERE proname = 'make_database_roles' AND pronamespace = current_schema()::regnamespace) o
+
 -- name: migrations_begin
 -- args: none
 BEGIN; SET LOCAL statement_timeout = 0

@@ -83,7 +83,9 @@ Result<std::vector<int>> apply_missing(Connection& connection, std::span<const M
         levels.push_back(migration.level);
     }
     const bool newer = !applied.empty() && applied.rbegin()->first > migrations.back().level;
-    if (!newer && !rights.empty())
+    if (newer || rights.empty()) return levels;
+    LEDGERLINE_TRY(const auto owner, connection.query_row(sql::DbMigrationsMayGiveRights{}));
+    if (owner.may)
         LEDGERLINE_CHECK(run_in_transaction(connection, "the rights of roles", rights, [] { return Result<void>(); }));
     return levels;
 }

@@ -34,7 +34,7 @@ struct MigrationStatus {
 
 // Applies the missing migrations, each in its own transaction, under an advisory lock. Returns the levels applied.
 // Then runs the script of rights, also when nothing was missing: not where a newer binary has migrated, whose tables it
-// does not know.
+// does not know, nor for a user who does not own the schema.
 // Refuses (code "migration_changed", Disposition::stop), before it changes anything, when an applied migration has a
 // different text from this binary's. Waits for another migrator at most lock_timeout ("migration_running",
 // Disposition::retry). A migration itself may take hours, whatever the connection's timeouts are.

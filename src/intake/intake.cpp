@@ -275,7 +275,7 @@ void IntakeBatcher::hand_over(std::span<const IntakeItem> items, std::span<const
     for (std::size_t i = 0; i < items.size(); ++i)
         if (results[i].status == IntakeResult::Status::created)
             std::ranges::move(events_of(items[i], results[i]), std::back_inserter(events));
-    config_.hand_over(std::move(events));
+    if (!events.empty()) config_.hand_over(std::move(events));
 }
 
 void IntakeBatcher::note_lanes(const IntakeItem& item, const IntakeResult& result) {

@@ -56,7 +56,7 @@ struct IntakeConfig {
     std::size_t turn_bytes_max = limits::intake_turn_bytes_max;
     milliseconds request_timeout{10'000};
     Backoff::Limits backoff{milliseconds(20), milliseconds(1'000)};
-    // Given the events of each commit, in the order of their lanes, before the publisher is woken. Called on the
+    // Given the events of each commit, at least one, in the order of their lanes, before the publisher is woken. Called on the
     // batcher's thread; must not block.
     std::function<void(std::vector<Event>)> hand_over{};
     // How long the next batch is to wait, as in Pace. Called on the batcher's thread before each.

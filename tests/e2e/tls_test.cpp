@@ -176,7 +176,7 @@ TEST_F(TlsTest, ACertificateStandsForTheKeyThatItNames) {
     ASSERT_EQ(key.status, 201) << key.text();
     const std::string name = "urn:uuid:" + key.at("id");
     make("known", {name});
-    make("two", {name, "urn:uuid:0198f0a0-0000-7000-8000-000000000000"});
+    make("two", {"two.example", name, "urn:uuid:0198f0a0-0000-7000-8000-000000000000"});
     make("none", {"urn:other:" + key.at("id"), "client.example"});
     make("nobody", {"urn:uuid:0198f0a0-0000-7000-8000-000000000000"});
     make("stranger", {name});

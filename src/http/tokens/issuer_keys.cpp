@@ -82,7 +82,8 @@ void IssuerKeys::stop() {
 bool IssuerKeys::ask() {
     SteadyTime last = asked_at_.load();
     const SteadyTime now = clock_.steady_now();
-    if (last != SteadyTime::min() && now - last < retry_pause) return false;
+    if (last == SteadyTime::min()) return true;  // they are about to be read for the first time
+    if (now - last < retry_pause) return false;
     if (asked_at_.compare_exchange_strong(last, now)) wakeup_.notify();
     return true;
 }

@@ -27,7 +27,7 @@ BROKER_SECONDS_MAX = 180
 
 # Enough for every debit of a run: the rungs move at most 100 a transaction, up and down.
 FUNDS_CENTS = 10**12
-OUTCOMES_PUBLISHED = "ledgerline_outcomes_published_total"
+OUTCOMES_PUBLISHED = "outcomes_published_total"
 
 _ACCOUNT_THREADS = 16
 _FUNDS_PER_CALL = 1000
@@ -212,7 +212,10 @@ class KafkaRoles(Server):
             text = connection.getresponse().read().decode()
         except (OSError, http.client.HTTPException) as error:
             raise Failed(f"the publisher's metrics: {error}") from None
-        return int(float(re.search(rf"^{OUTCOMES_PUBLISHED} (\S+)", text, re.MULTILINE)[1]))
+        found = re.search(rf"^{OUTCOMES_PUBLISHED} (\S+)", text, re.MULTILINE)
+        if not found:
+            raise Failed(f"the publisher's metrics lack {OUTCOMES_PUBLISHED}")
+        return int(float(found[1]))
 
     def set_flush_micros(self, _):
         raise Failed("only the cluster of `up` has slow flushes")

@@ -225,7 +225,7 @@ class Follower:
     """A client that follows the outcomes as Server-Sent Events. Used with `with`; a thread of its own reads and counts."""
 
     _READ_BYTES = 1 << 20
-    _ID = b"\nid: "
+    _DATA = b"\ndata: "
 
     def __init__(self, port):
         self._port, self._outcomes = port, 0
@@ -249,8 +249,8 @@ class Follower:
         rest = b""
         with contextlib.suppress(OSError):
             while read := self._socket.recv(self._READ_BYTES):
-                self._outcomes += (rest + read).count(self._ID)
-                rest = read[-len(self._ID) + 1:]
+                self._outcomes += (rest + read).count(self._DATA)
+                rest = read[-len(self._DATA) + 1:]
 
 
 def _postgres_programs(children):

@@ -650,7 +650,7 @@ class FourEyes(console.ConsoleTest):
         self.allow_changes()
         self.browser.button("Take back …")
         self.browser.button("Reject", "//dialog")
-        self.browser.see("Nothing waits for an approval.")
+        self.browser.gone("Close the account")
         self.assertEqual(self.status(), "ACTIVE")
 
     def test_dead_letters_are_discarded_by_two(self):
@@ -751,7 +751,8 @@ class Many(console.ConsoleTest):
                 self.browser.button("Previous")
                 self.browser.see(f"Page {pages - 1}")
                 self.browser.collect()
-                limits = [int(limit) for url in self.browser.requests for limit in re.findall(r"[?&]limit=(\d+)", url)]
+                limits = [int(limit) for url in self.browser.requests if "/v1/tenants" not in url
+                          for limit in re.findall(r"[?&]limit=(\d+)", url)]
                 self.assertGreaterEqual(len(limits), pages)
                 self.assertLessEqual(max(limits), 200)
 

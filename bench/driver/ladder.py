@@ -105,16 +105,14 @@ class Ladder:
         self._seed = seed
         self._inspector = inspector
         self._runs = 0
-        # How many outcomes were told so far; None where nobody hears them.
-        self._told = server.outcomes_published if hasattr(server, "outcomes_published") else None
 
-    def _sample(self):
+    def _sample(self, told):
         busy, total = processes.machine_cpu_seconds()
-        return {**progress_of(self._server.database), "told": self._told() if self._told else None,
+        return {**progress_of(self._server.database), "told": told(),
                 "postgres_cpu": self._server.cluster_cpu_seconds(), "ledgerline_cpu": self._server.cpu_seconds(),
                 "broker_cpu": self._server.broker_cpu_seconds(), "busy_cpu": busy, "total_cpu": total}
 
-    def _load(self, arguments):
+    def _load(self, arguments, told):
         """The generator's result, with our samples from the begin and the end of its measurement."""
         self._runs += 1
         command = [self._generator, "--port", self._server.port, "--accounts", self._accounts_file, "--currency",
@@ -126,7 +124,7 @@ class Ladder:
             if event["event"] == "result":
                 result = event
             else:
-                samples[event["event"]] = self._sample()
+                samples[event["event"]] = self._sample(told)
         message = child.stderr.read().strip()
         code = child.wait()
         self._children.stop(child)
@@ -148,17 +146,17 @@ class Ladder:
 
     @contextlib.contextmanager
     def _beside(self, what):
-        if what == "slow-flush":
-            self._server.set_flush_micros(_SLOW_FLUSH_MICROS)
-        follower = Follower(self._server.port) if what == "follower" else contextlib.nullcontext()
-        with Snapshot(self._children, self._server.database) if what == "snapshot" else follower:
-            told, self._told = self._told, follower.outcomes if what == "follower" else self._told
-            try:
-                yield
-            finally:
-                self._told = told
-                if what == "slow-flush":
-                    self._server.set_flush_micros(0)
+        """Gives what says how many outcomes were told so far, or None where nobody hears them."""
+        with contextlib.ExitStack() as beside:
+            told = self._server.outcomes_published
+            if what == "snapshot":
+                beside.enter_context(Snapshot(self._children, self._server.database))
+            elif what == "follower":
+                told = beside.enter_context(Follower(self._server.port)).outcomes
+            elif what == "slow-flush":
+                self._server.set_flush_micros(_SLOW_FLUSH_MICROS)
+                beside.callback(self._server.set_flush_micros, 0)
+            yield told
 
     def measure(self, rung, warm_up, seconds, rates):
         """One repetition of a rung. rates: of the rungs before, by name."""
@@ -169,8 +167,8 @@ class Ladder:
         applied_before = progress_of(self._server.database)["applied"]
         size_before = size_of(self._server.database)
         self._inspector.forget_statements()
-        with self._beside(rung.beside):
-            result, begin, end = self._load(arguments)
+        with self._beside(rung.beside) as told:
+            result, begin, end = self._load(arguments, told)
         drain_seconds, applied_after = self.drained()
         applied = (end["applied"] - begin["applied"]) / rung.places
         waiting = (end["last"] - end["applied"]) / rung.places

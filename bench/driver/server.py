@@ -101,6 +101,10 @@ class Server:
     def broker_cpu_seconds(self):
         return 0.0
 
+    def outcomes_published(self):
+        """How many outcomes a broker has acknowledged so far; None without one."""
+        return None
+
     def peak_memory_mb(self):
         """Of the largest process."""
         return max(processes.peak_memory_mb(process.pid) for process in self._processes.values())
@@ -205,7 +209,6 @@ class KafkaRoles(Server):
         return processes.cpu_seconds(self._broker)
 
     def outcomes_published(self):
-        """How many outcomes the broker has acknowledged so far."""
         connection = http.client.HTTPConnection("127.0.0.1", self._publisher_port, timeout=CALL_SECONDS_MAX)
         try:
             connection.request("GET", "/metrics")

@@ -3,6 +3,7 @@
 #include <functional>
 #include <iterator>
 #include <queue>
+#include <tuple>
 #include <utility>
 
 #include "apply/worker.h"
@@ -90,7 +91,7 @@ std::vector<LaneRun> Worker::oldest(std::span<const Lane* const> lanes) const {
     }
     Uuid last;
     for (std::size_t taken = 0; !heads.empty(); ++taken) {
-        const auto [accepted_at, event_id, i] = heads.top();
+        const auto [time, event_id, i] = heads.top();
         if (taken >= config_.applied_at_once_max && event_id != last) break;
         last = event_id;
         heads.pop();

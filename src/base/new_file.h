@@ -32,8 +32,8 @@ public:
 
     // Gives it its name, whatever has that name now. Call this or keep_other, once.
     Result<void> replace();
-    // Gives it its name, or keeps a file there that has the same content. Error bad_usage: a different one is there; the
-    // message ends with advice.
+    // Gives it its name, or keeps a file there that has the same content. Error bad_usage: a different one is there;
+    // the message ends with advice.
     Result<void> keep_other(std::string_view advice);
 
 private:

@@ -19,7 +19,7 @@ EventStream::EventStream(EventFeed& feed, EventStreamConfig config, Begin begin,
       filter_(begin.filter),
       last_(std::move(begin.first)),
       seat_(std::move(begin.seat)),
-      trace_(std::move(begin.trace)),
+      trace_(begin.trace),
       ends_at_(feed.clock().steady_now() + config.lasts),
       told_(told) {}
 

@@ -14,7 +14,7 @@
 namespace ledgerline::api {
 
 struct EventStreamConfig {
-    std::size_t rows_max = 100;  // of one part
+    std::size_t rows_max = 1'000;  // of one part
     milliseconds heartbeat{15'000};
     // The client then connects again, as it would after any loss, and its key is checked again.
     milliseconds lasts{3'600'000};

@@ -52,7 +52,6 @@ bool is_exact(Source source, const TransactionFilter& filter) {
         case Source::newest:
             return others == 0 && !filter.status && !filter.has_times();
         case Source::reference:
-            return others == 1 && !filter.status && !filter.has_times();
         case Source::holds:
             return others == 1 && !filter.status && !filter.has_times();
         case Source::account:
@@ -72,10 +71,9 @@ CursorKind cursor_of(Source source, const TransactionFilter& filter) {
 }
 
 template <class Scan, class Before, class... More>
-db::Call call_of(Before before, std::int64_t rows_max, const TransactionFilter& f, More... more) {
-    return Scan{before,          rows_max,         f.type,
-                f.currency,      f.reference,      f.idempotency_key,
-                f.created_after, f.created_before, std::move(more)...};
+db::Call call_of(Before before, std::int64_t rows_max, const TransactionFilter& f, const More&... more) {
+    return Scan{before,          rows_max,         f.type, f.currency, f.reference, f.idempotency_key,
+                f.created_after, f.created_before, more...};
 }
 
 db::Call scan_of_account(Source source, const TransactionFilter& filter, const ListQuery& query,

@@ -73,7 +73,7 @@ TEST(Json, TellsWhereATextIsWrong) {
     EXPECT_EQ(message("").find(", in "), std::string::npos);
     EXPECT_TRUE(
         message("{\"" + std::string(99, 'k') + "\u00e9\":[[1,]]}").ends_with(", in " + std::string(99, 'k') + "..."));
-    const auto items = parse_items(R"({"items":[1,2,{"a":[x]}]})", "items", 100, [](Item) { return true; });
+    const auto items = parse_items(R"({"items":[1,2,{"a":[x]}]})", "items", 100, [](const Item&) { return true; });
     EXPECT_TRUE(items.error().message.ends_with(", in items[2].a[0]")) << items.error().message;
 }
 
@@ -90,7 +90,7 @@ struct Taken {
 
 Taken take_items(std::string_view text, std::size_t values_max = 10, std::size_t items_max = 100) {
     std::vector<std::string> items;
-    auto rest = parse_items(text, "items", values_max, [&](Item item) {
+    auto rest = parse_items(text, "items", values_max, [&](const Item& item) {
         items.push_back(item.fault == Item::Fault::too_large  ? "too large in " + item.fault_in
                         : item.fault == Item::Fault::too_deep ? "too deep in " + item.fault_in
                                                               : serialize(item.value));

@@ -66,7 +66,8 @@ void add_command(std::string& page, const CLI::App& command, const std::string& 
 }  // namespace
 
 std::string man_page(const CLI::App& root, const std::string& version) {
-    const std::string name = root.get_name(), notes = root.get_footer();
+    const std::string& name = root.get_name();
+    const std::string notes = root.get_footer();
     std::string page = fmt::format(
         ".TH {} 1 \"\" \"{} {}\" \"User Commands\"\n.SH NAME\n{} \\- {}\n"
         ".SH SYNOPSIS\n\\fB{}\\fR \\fICOMMAND\\fR [\\fIoptions\\fR]\n.SH DESCRIPTION\n",

@@ -14,7 +14,6 @@ namespace ledgerline::cli {
 namespace {
 
 using testing::HasSubstr;
-using testing::Not;
 
 constexpr const char* kId = "01a21c3b-823f-73e4-aed2-37c0329405d3";
 constexpr const char* kOther = "01a21c3b-822f-70b9-976c-5ee269d47347";

@@ -54,7 +54,7 @@ std::string hex(const std::string& bytes) {
 
 }  // namespace
 
-StoredMessage::StoredMessage(const Message& message, std::string error, bool bare)
+StoredMessage::StoredMessage(const Message& message, const std::string& error, bool bare)
     : key(message.key.substr(0, key_bytes_max)),
       payload(bare ? std::string() : beginning(message.value, value_bytes_max)),
       encoding("utf8"),

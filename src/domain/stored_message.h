@@ -16,7 +16,7 @@ struct StoredMessage {
     static constexpr std::size_t error_bytes_max = 2'000;
 
     // bare: keeps neither value nor headers.
-    StoredMessage(const Message& message, std::string error, bool bare);
+    StoredMessage(const Message& message, const std::string& error, bool bare);
 
     std::string key;
     std::string payload;

@@ -15,6 +15,19 @@ constexpr milliseconds kUntilWoken{60'000};
 
 std::size_t weight_of(const Outcome& outcome) { return sizeof(Outcome) + outcome.id.size() + outcome.data.size(); }
 
+std::size_t weight_of(const FeedWindow& window) {
+    std::size_t bytes = 0;
+    for (const auto& outcome : window.outcomes) bytes += weight_of(*outcome);
+    return bytes;
+}
+
+// Whether a position is after the other in a lane that matters to the filter.
+bool goes_beyond(const FeedPosition& position, const FeedPosition& other, const FeedFilter& filter) {
+    for (int lane = 0; lane < lane_count; ++lane)
+        if (filter.concerns(lane) && other.at(lane) < position.at(lane)) return true;
+    return false;
+}
+
 }  // namespace
 
 FeedTail::FeedTail(FeedStore& store, TailConfig config, const Clock& clock, Metrics& metrics)
@@ -90,6 +103,7 @@ Result<milliseconds> FeedTail::tick() {
 void FeedTail::forget() {
     warm_ = false;
     kept_.clear();
+    kept_count_ = 0;
     kept_bytes_ = 0;
 }
 
@@ -112,7 +126,7 @@ bool FeedTail::read(SteadyTime now) {
     end_ = window->position;
     for (const auto& outcome : window->outcomes)
         for (Wait& wait : waits_) offer(wait, outcome);
-    keep(std::move(window->outcomes));
+    keep(*std::move(window));
     return true;
 }
 
@@ -125,15 +139,29 @@ Result<FeedWindow> FeedTail::read_window() {
     return store_.read(end_, config_.window);
 }
 
-void FeedTail::keep(std::vector<std::shared_ptr<const Outcome>> outcomes) {
-    for (auto& outcome : outcomes) {
-        kept_bytes_ += weight_of(*outcome);
-        kept_.push_back(std::move(outcome));
-    }
-    while (kept_.size() > config_.kept_max || (kept_bytes_ > config_.kept_bytes_max && !kept_.empty())) {
-        begin_.advance(kept_.front()->lane, kept_.front()->place);
-        kept_bytes_ -= weight_of(*kept_.front());
+void FeedTail::keep(FeedWindow window) {
+    if (window.outcomes.empty()) return;
+    kept_count_ += window.outcomes.size();
+    kept_bytes_ += weight_of(window);
+    kept_.push_back(std::move(window));
+    while (kept_count_ > config_.kept_max || kept_bytes_ > config_.kept_bytes_max) {
+        const FeedWindow& oldest = kept_.front();
+        begin_.advance(oldest.position);
+        kept_count_ -= oldest.outcomes.size();
+        kept_bytes_ -= weight_of(oldest);
         kept_.pop_front();
+    }
+}
+
+void FeedTail::offer_kept(Wait& wait) const {
+    const auto was_told = [&](const FeedWindow& window) {
+        return !goes_beyond(window.position, wait.answer.position, wait.filter);
+    };
+    // The ends of windows never go back.
+    const auto begin = std::ranges::partition_point(kept_, was_told);
+    for (const FeedWindow& window : std::ranges::subrange(begin, kept_.end())) {
+        if (wait.full) return;
+        for (const auto& outcome : window.outcomes) offer(wait, outcome);
     }
 }
 
@@ -147,11 +175,7 @@ void FeedTail::offer(Wait& wait, const std::shared_ptr<const Outcome>& outcome) 
     wait.full = wait.answer.outcomes.size() == wait.rows_max || wait.bytes >= limits::page_bytes_max;
 }
 
-bool FeedTail::is_behind(const Wait& wait) const {
-    for (int lane = 0; lane < lane_count; ++lane)
-        if (wait.filter.concerns(lane) && wait.answer.position.at(lane) < begin_.at(lane)) return true;
-    return false;
-}
+bool FeedTail::is_behind(const Wait& wait) const { return goes_beyond(begin_, wait.answer.position, wait.filter); }
 
 void FeedTail::seat(std::vector<Wait> newcomers) {
     for (Wait& wait : newcomers) {
@@ -160,7 +184,7 @@ void FeedTail::seat(std::vector<Wait> newcomers) {
             wait.resume(std::move(wait.answer));
             continue;
         }
-        for (const auto& outcome : kept_) offer(wait, outcome);
+        offer_kept(wait);
         waits_.push_back(std::move(wait));
     }
 }

@@ -92,7 +92,9 @@ private:
     Result<FeedWindow> read_window();
     bool is_behind(const Wait& wait) const;
     void offer(Wait& wait, const std::shared_ptr<const Outcome>& outcome) const;
-    void keep(std::vector<std::shared_ptr<const Outcome>> outcomes);
+    void keep(FeedWindow window);
+    // Offers what follows the wait's position of what is kept.
+    void offer_kept(Wait& wait) const;
     void seat(std::vector<Wait> newcomers);
     void answer_finished(SteadyTime now);
     milliseconds sleep_for(SteadyTime now) const;
@@ -113,7 +115,8 @@ private:
     bool warm_ = false;
     FeedPosition begin_;  // what is kept follows it
     FeedPosition end_;
-    std::deque<std::shared_ptr<const Outcome>> kept_;
+    std::deque<FeedWindow> kept_;  // in the order they were read; none is empty
+    std::size_t kept_count_ = 0;   // outcomes
     std::size_t kept_bytes_ = 0;
     SteadyTime read_at_{};       // the last time it could
     SteadyTime next_read_at_{};  // at the earliest

@@ -209,7 +209,7 @@ Error Client::Impl::error_of(CURLcode code) const {
 
 std::string Client::Impl::reason_of(CURLcode code) const {
     if (!fault.empty()) return fault;
-    const std::string text = peer_text(reason[0] ? reason.data() : curl_easy_strerror(code));
+    std::string text = peer_text(reason[0] ? reason.data() : curl_easy_strerror(code));
     const long system_error = info(CURLINFO_OS_ERRNO);
     switch (code) {
         case CURLE_OPERATION_TIMEDOUT: {

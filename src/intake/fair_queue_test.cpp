@@ -27,7 +27,7 @@ protected:
             item.tenant = tenant;
             item.idempotency_key.assign(text_bytes, 'x');
         }
-        return queue_.push(std::move(items), kDeadline, [this, tenant](IntakeReply reply) {
+        return queue_.push(std::move(items), kDeadline, [this, tenant](const IntakeReply& reply) {
             for (const auto& answer : reply.answers)
                 if (!answer) refused_[tenant].push_back(answer.error().message);
         });

@@ -31,7 +31,7 @@ std::optional<Error> why_left(const IntakeItem& item, std::map<Uuid, Error>& lef
     const auto why =
         std::ranges::find_if(effects, [&](const Effect& effect) { return left.contains(effect.account_id); });
     if (why == effects.end()) return std::nullopt;
-    const Error reason = left.at(why->account_id);
+    Error reason = left.at(why->account_id);
     for (const Effect& effect : effects) left.try_emplace(effect.account_id, reason);
     return reason;
 }
@@ -42,7 +42,7 @@ Error with_code(std::string_view code, std::string message) {
 
 }  // namespace
 
-IntakeBatcher::IntakeBatcher(IntakeStore& store, IntakeConfig config, Wakeup& publisher_wakeup, OnFatal on_fatal,
+IntakeBatcher::IntakeBatcher(IntakeStore& store, const IntakeConfig& config, Wakeup& publisher_wakeup, OnFatal on_fatal,
                              const ProcessContext& context)
     : store_(store),
       config_(config),

@@ -56,8 +56,8 @@ struct IntakeConfig {
     std::size_t turn_bytes_max = limits::intake_turn_bytes_max;
     milliseconds request_timeout{10'000};
     Backoff::Limits backoff{milliseconds(20), milliseconds(1'000)};
-    // Given the events of each commit, at least one, in the order of their lanes, before the publisher is woken. Called on the
-    // batcher's thread; must not block.
+    // Given the events of each commit, at least one, in the order of their lanes, before the publisher is woken. Called
+    // on the batcher's thread; must not block.
     std::function<void(std::vector<Event>)> hand_over{};
     // How long the next batch is to wait, as in Pace. Called on the batcher's thread before each.
     std::function<milliseconds()> pause{};
@@ -70,7 +70,7 @@ public:
     // Arguments passed by reference must outlive it. publisher_wakeup is notified after each commit that stored rows.
     // on_fatal is called at most once, on the batcher's thread, when the database says that no batch can ever succeed;
     // from then on rows are answered with database_unavailable.
-    IntakeBatcher(IntakeStore& store, IntakeConfig config, Wakeup& publisher_wakeup, OnFatal on_fatal,
+    IntakeBatcher(IntakeStore& store, const IntakeConfig& config, Wakeup& publisher_wakeup, OnFatal on_fatal,
                   const ProcessContext& context);
     ~IntakeBatcher() { stop(); }
     IntakeBatcher(const IntakeBatcher&) = delete;

@@ -537,7 +537,7 @@ TEST(IntakeQueue, HandsOutWholeChains) {
     IntakeQueue queue({100, 1'000'000}, {1, 1'000'000});
     std::vector<IntakeItem> items(5);
     for (const std::size_t i : {1UL, 2UL, 4UL}) follow(items[i], items[i - 1]);
-    queue.push(std::move(items), SteadyTime::max(), [](IntakeReply) {});
+    queue.push(std::move(items), SteadyTime::max(), [](const IntakeReply&) {});
     EXPECT_EQ(queue.take({1, 1'000'000})->items.size(), 3u);
     EXPECT_EQ(queue.take({1, 1})->items.size(), 2u);
     EXPECT_EQ(queue.waiting().size.rows, 0u);
@@ -550,7 +550,7 @@ TEST(IntakeQueue, ANewRequestGoesBeforeTheRestOfLargeOnes) {
     const auto push = [&](const Keys& keys) {
         std::vector<IntakeItem> items(keys.size());
         for (std::size_t i = 0; i < keys.size(); ++i) items[i].idempotency_key = keys[i];
-        queue.push(std::move(items), SteadyTime::max(), [](IntakeReply) {});
+        queue.push(std::move(items), SteadyTime::max(), [](const IntakeReply&) {});
     };
     const auto take = [&] {
         Keys keys;
@@ -573,7 +573,7 @@ TEST(IntakeQueue, RowsThatWaitDoNotOvertakeOnesThatWereNotAccepted) {
     const IntakeQueue::Size two{2, 1'000'000};
     Keys codes;
     const SteadyTime deadline = SteadyTime::max();
-    queue.push(std::vector<IntakeItem>(5), deadline, [&](IntakeReply reply) {
+    queue.push(std::vector<IntakeItem>(5), deadline, [&](const IntakeReply& reply) {
         for (const auto& answer : reply.answers) codes.push_back(answer ? "created" : answer.error().code);
     });
     auto first = queue.take(two);

@@ -96,7 +96,8 @@ http::Browsers::Hosts allowed_hosts_of(const ListenSettings& listen, bool only_l
 
 }  // namespace
 
-RoleProcess::RoleProcess(const Environment& environment, const RoleStart& start, Taken taken, TraceSettings traces)
+RoleProcess::RoleProcess(const Environment& environment, const RoleStart& start, Taken taken,
+                         const TraceSettings& traces)
     : listen_(start.listen),
       allowed_hosts_(allowed_hosts_of(start.listen, taken.sockets.only_loopback())),
       shutdown_max_(start.shutdown_max),

@@ -51,7 +51,7 @@ struct Taken {
 // The process that a role runs in. One thread at a time, except fail().
 class RoleProcess {
 public:
-    RoleProcess(const Environment& environment, const RoleStart& start, Taken taken, TraceSettings traces);
+    RoleProcess(const Environment& environment, const RoleStart& start, Taken taken, const TraceSettings& traces);
 
     const ProcessContext& context() const { return context_; }
     Signals& signals() { return signals_; }

@@ -18,7 +18,6 @@
 namespace ledgerline::test {
 namespace {
 
-using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
 using testing::SizeIs;

@@ -19,7 +19,6 @@ namespace {
 using testing::Contains;
 using testing::HasSubstr;
 using testing::IsEmpty;
-using testing::Not;
 
 constexpr const char* kCallerSpan = "00f067aa0ba902b7";
 constexpr const char* kRequest = "POST /v1/transactions";

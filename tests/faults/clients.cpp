@@ -74,8 +74,10 @@ void Client::step() {
         {plan_.refused_percent, &Client::send_wrong},      {plan_.hold_percent, &Client::send_hold},
         {plan_.settled_percent, &Client::send_settlement}, {plan_.floor_percent, &Client::send_floor}};
     int below = 0;
-    for (const auto& [percent, send] : kinds)
-        if (dice < (below += percent)) return (this->*send)();
+    for (const auto& [percent, send] : kinds) {
+        below += percent;
+        if (dice < below) return (this->*send)();
+    }
     send_single(random_item());
 }
 
@@ -178,7 +180,7 @@ const ToldTransaction* Client::random_known() {
 void Client::send_repeated() {
     const ToldTransaction* told = random_known();
     if (!told) return;
-    SentTransaction item = *told;
+    SentTransaction item = static_cast<const SentTransaction&>(*told);
     const bool same = !item.parent_id.empty() || random_.below(2) == 0;
     if (!same) ++item.amount_cents;
     const auto response = insist(item.path(), item.body());

@@ -22,7 +22,7 @@ std::map<std::string, std::int64_t> Model::nets_cents(const StoredTransaction& t
 
 std::string Model::decide(const StoredTransaction& transaction) {
     const auto parent = known_.find(transaction.parent_id);
-    const std::string refusal = judge(transaction, parent == known_.end() ? nullptr : &parent->second);
+    std::string refusal = judge(transaction, parent == known_.end() ? nullptr : &parent->second);
     known_[transaction.id] = {.transaction = transaction, .decided = true, .processed = refusal.empty()};
     if (!refusal.empty()) return refusal;
     for (const auto& [account, net_cents] : nets_cents(transaction)) balances_cents[account] += net_cents;

@@ -16,8 +16,6 @@
 namespace ledgerline::test {
 namespace {
 
-using testing::ElementsAre;
-
 std::string path_of(const std::string& account) { return "/v1/accounts/" + account; }
 
 Answer change(const ApiServer& api, const std::string& account, const std::string& body,
@@ -424,7 +422,8 @@ TEST(AccountChangesOfManyClients, AreWhatAModelSays) {
             SeededRandom random(static_cast<std::uint64_t>(client) + 3);
             std::vector<std::string> holds;
             for (int i = 0; i < kRequests; ++i) {
-                const std::string account = accounts[random.below(kAccounts)], key = fmt::format("{}-{}", client, i);
+                const std::string& account = accounts[random.below(kAccounts)];
+                const std::string key = fmt::format("{}-{}", client, i);
                 const int cents = 1 + static_cast<int>(random.below(60));
                 switch (random.below(8)) {
                     case 0:

@@ -136,7 +136,7 @@ TEST_F(Commands, StatementsOfAPeriodGoOverAllPagesAsCsv) {
 
 // The list is one of 1500 rows, so of two pages.
 TEST_F(Commands, CsvHasItsTitlesOnce) {
-    const std::string account = server_.account(R"("currency":"EUR","reference":"alice")");
+    server_.account(R"("currency":"EUR","reference":"alice")");
     server_.database().run(
         "INSERT INTO account_settings (id, currency, lane, created_at, updated_at) "
         "SELECT id, 'EUR', lane_of(id), now(), now() FROM (SELECT gen_random_uuid() AS id FROM generate_series(1, "

@@ -199,9 +199,9 @@ TEST_F(DatabaseRoles, CannotTamperWithThePast) {
                 EXPECT_THAT(run(attempt), AnyOf(kNoRight, only_locked ? kRefusedByTrigger : kNoRight))
                     << role.name << ": " << attempt;
         }
-        for (const char* attempt : {"SET session_replication_role = replica",
-                                    "CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger "
-                                    "LANGUAGE plpgsql AS 'BEGIN RETURN OLD; END'",
+        const char* const harmless_trigger =
+            "CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN OLD; END'";
+        for (const char* attempt : {"SET session_replication_role = replica", harmless_trigger,
                                     "CREATE TABLE mine (x int)", "CREATE ROLE other", "DELETE FROM schema_migrations",
                                     "SELECT make_database_roles()", "COPY accepted TO PROGRAM 'cat'"})
             EXPECT_EQ(run(attempt), "42501") << role.name << ": " << attempt;

@@ -269,7 +269,6 @@ TEST_F(DeadLettersApi, EveryDecisionIsOnRecord) {
 }
 
 TEST_F(DeadLettersApi, TheKeyIsOnRecordByItsId) {
-    const std::string id = server_.park(post("a"));
     http::Request request;
     request.key = std::make_shared<http::ApiKey>(http::ApiKey{.id = "0123456789ab", .name = "ann's", .scopes = {}});
     const auto unnamed = api::DecisionRequest::parse(request);

@@ -140,9 +140,7 @@ protected:
         server_.post(fmt::format("/v1/dead-letters/{}/{}", letter, below(2) ? "replay" : "discard"), "");
     }
 
-    template <class Value>
-    void ask(Asked& asked, const char* name, const char* member, const Value& value) {
-        const std::string wanted(value);
+    void ask(Asked& asked, const char* name, const char* member, const std::string& wanted) {
         asked.parameters += fmt::format("&{}={}", name, http::percent_encode(wanted));
         asked.rules.push_back([member, wanted](const json::Value& row) { return text(row, member) == wanted; });
     }

@@ -37,7 +37,7 @@ protected:
         return config;
     }
     // Tampers with messages of the type from now on.
-    void tamper(char type, std::string bytes, After after = After::go_on) {
+    void tamper(char type, const std::string& bytes, After after = After::go_on) {
         proxy_.tamper([type, bytes, after](std::size_t, char each, const std::string&) -> std::optional<Answer> {
             if (each != type) return std::nullopt;
             return Answer{bytes, after};

@@ -55,7 +55,9 @@ TEST_F(WebhookPromises, ANameThatLeadsToAPrivateAddressIsNotCalled) {
 // More than the sockets between the two hold.
 TEST_F(WebhookPromises, ALongAnswerIsNotReadToItsEnd) {
     WebhookReceiver talking([](const WebhookMessage&) { return 200; });
-    talking.answer_with("", std::string(100'000'000, 'x'));
+    std::string answer;
+    answer.resize(100'000'000, 'x');
+    talking.answer_with("", answer);
     WebhookReceiver brief([](const WebhookMessage&) { return 200; });
     brief.answer_with("", "ok");
     const Answer long_one = make(talking.url()), short_one = make(brief.url());

@@ -196,7 +196,8 @@ private:
         const bool partial = event.type == TransactionType::capture && !terms_are_final(event);
         const std::int64_t freed_cents = partial ? event.amount_cents : open_cents;
         held_[event.account_id] -= freed_cents;
-        if ((open_cents -= freed_cents) == 0) open_holds_.erase(*event.parent_id);
+        open_cents -= freed_cents;
+        if (open_cents == 0) open_holds_.erase(*event.parent_id);
     }
 
     const MemoryTables& tables_;

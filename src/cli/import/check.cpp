@@ -154,7 +154,7 @@ Result<std::string> rejects_path(const RejectsOptions& options, const std::strin
     }
     if (options.path.empty() && !file.has_place())
         return unusable("--skip-invalid needs --rejects FILE when the input is not a file");
-    const std::string path = options.path.empty() ? imported + kSuffix : options.path;
+    std::string path = options.path.empty() ? imported + kSuffix : options.path;
     if (file.is_at(path)) return unusable(fmt::format("--rejects {}: this is the file being imported", path));
     return path;
 }

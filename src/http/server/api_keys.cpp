@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <ranges>
+#include <utility>
 
 #include "base/hex.h"
 #include "base/result.h"
@@ -80,7 +81,7 @@ bool equal(const KeyHash& a, const KeyHash& b) { return sodium_memcmp(a.data(), 
 }  // namespace
 
 ApiKeys::ApiKeys(std::span<const std::string> file_keys, const Clock& clock, KeyPolicy policy)
-    : policy_(policy), clock_(clock), table_(std::make_shared<Table>()) {
+    : policy_(std::move(policy)), clock_(clock), table_(std::make_shared<Table>()) {
     LEDGERLINE_ASSERT(sodium_init() >= 0);
     if (!file_keys.empty()) replace(file_keys);
 }

@@ -165,7 +165,7 @@ asio::awaitable<RequestReader::Step> RequestReader::read_body(Exchange& exchange
                 // The size of any other was known from the head.
                 if (exchange.framing.body == Framing::Body::chunked)
                     if (auto refused = edge_.admission.refuse_size(exchange, body.size()))
-                        co_return Stop{*std::move(refused)};
+                        co_return Stop{std::move(refused)};
                 co_return std::nullopt;
             case BodyDecoder::State::malformed:
                 co_return refuse(exchange, problem(400, edge_code::malformed_request,

@@ -348,7 +348,7 @@ TEST(WaitSeats, AreAsManyAsTheTenantMayHave) {
     std::optional<WaitSeat> second = WaitSeat::take(use);
     EXPECT_TRUE(first && second);
     EXPECT_FALSE(WaitSeat::take(use));
-    const std::optional<WaitSeat> moved = std::move(second);
+    const WaitSeat moved = *std::move(second);
     second.reset();
     EXPECT_FALSE(WaitSeat::take(use)) << "a seat that moved is one";
     first.reset();

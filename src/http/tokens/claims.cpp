@@ -49,8 +49,10 @@ std::string unescaped(std::string_view step) {
 const json::Value* claim_of(const json::Value& claims, std::string_view where) {
     if (!where.starts_with('/')) return claims.find(where);
     const json::Value* found = &claims;
-    for (const auto step : std::views::split(where.substr(1), '/'))
-        if (!(found = found->find(unescaped({step.begin(), step.end()})))) return nullptr;
+    for (const auto step : std::views::split(where.substr(1), '/')) {
+        found = found->find(unescaped({step.begin(), step.end()}));
+        if (!found) return nullptr;
+    }
     return found;
 }
 

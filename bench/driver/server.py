@@ -225,7 +225,10 @@ class KafkaRoles(Server):
 
 
 class Follower:
-    """A client that follows the outcomes as Server-Sent Events. Used with `with`; a thread of its own reads and counts."""
+    """A client that follows the outcomes from now on as Server-Sent Events.
+
+    Used with `with`; a thread of its own reads and counts.
+    """
 
     _READ_BYTES = 1 << 20
     _DATA = b"\ndata: "
@@ -235,7 +238,7 @@ class Follower:
 
     def __enter__(self):
         self._socket = socket.create_connection(("127.0.0.1", self._port), CALL_SECONDS_MAX)
-        self._socket.sendall(b"GET /v1/events HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: text/event-stream\r\n\r\n")
+        self._socket.sendall(b"GET /v1/events?after=latest HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: text/event-stream\r\n\r\n")
         self._thread = threading.Thread(target=self._read)
         self._thread.start()
         return self

@@ -133,10 +133,19 @@ TEST_F(SmallFairQueue, AFullQueueHasRoomForThePartOfEveryTenant) {
 
 // The oldest rows stay: those that came after them have waited less.
 TEST_F(SmallFairQueue, TheNewestRowsGiveWay) {
-    push(1, 6);
-    push(1, 6);
-    EXPECT_EQ(push(2, 2), 6u);
-    EXPECT_THAT(take(12), ElementsAre(Pair(1, 6), Pair(2, 2)));
+    push(1, 7);
+    push(1, 5);
+    EXPECT_EQ(push(2, 2), 5u);
+    EXPECT_THAT(take(12), ElementsAre(Pair(1, 7), Pair(2, 2)));
+}
+
+// What a request has left after a turn has waited longer than any that has had none.
+TEST_F(SmallFairQueue, TheRestOfABegunRequestStays) {
+    push(1, 9);
+    EXPECT_THAT(take(2), ElementsAre(Pair(1, 2)));
+    push(1, 5);
+    EXPECT_EQ(push(2, 3), 5u);
+    EXPECT_THAT(take(12), ElementsAre(Pair(1, 7), Pair(2, 3)));
 }
 
 TEST_F(SmallFairQueue, NobodyGivesWayToWhatIsRefusedAnyway) {

@@ -13,8 +13,7 @@ namespace {
 constexpr std::string_view kMethods = "GET, HEAD, POST, PUT, PATCH, DELETE";
 constexpr std::string_view kRequestHeaders =
     "Accept, Authorization, Content-Type, Idempotency-Key, Last-Event-ID, Prefer, X-API-Key, X-Operator, X-Request-Id, "
-    "X-Tenant, "
-    "traceparent";
+    "X-Tenant, traceparent";
 constexpr std::string_view kAnswerHeaders =
     "Idempotent-Replayed, Location, Preference-Applied, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id";
 constexpr std::string_view kPreflightSeconds = "600";

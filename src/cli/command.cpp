@@ -48,7 +48,8 @@ Take take_number(Target& target, std::int64_t least, std::int64_t most) {
         const auto number = parse_integer<std::int64_t>(value);
         if (!number || *number < least || *number > most)
             return fmt::format("a whole number from {} to {}", least, most);
-        target = Target(*number);
+        const std::int64_t whole = *number;
+        target = whole;
         return "";
     };
 }

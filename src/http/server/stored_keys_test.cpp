@@ -345,11 +345,13 @@ TEST_F(StoredKeys, LimitsOfATenantStayUntilTheyChange) {
 TEST(WaitSeats, AreAsManyAsTheTenantMayHave) {
     const auto use = std::make_shared<TenantUse>(limited(&TenantLimits::waiters_max, 2));
     auto first = WaitSeat::take(use);
-    std::optional<WaitSeat> second = WaitSeat::take(use);
-    EXPECT_TRUE(first && second);
-    EXPECT_FALSE(WaitSeat::take(use));
-    const WaitSeat moved = *std::move(second);
-    second.reset();
+    std::optional<WaitSeat> moved;
+    {
+        std::optional<WaitSeat> second = WaitSeat::take(use);
+        EXPECT_TRUE(first && second);
+        EXPECT_FALSE(WaitSeat::take(use));
+        moved.emplace(*std::move(second));
+    }
     EXPECT_FALSE(WaitSeat::take(use)) << "a seat that moved is one";
     first.reset();
     EXPECT_TRUE(WaitSeat::take(use));

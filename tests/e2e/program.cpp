@@ -39,6 +39,10 @@ Program::Program(std::vector<std::string> arguments, const Variables& variables,
     start();
 }
 
+Program::~Program() {
+    if (testing::Test::HasFailure()) note(fmt::format("{} had printed at the end:\n{}", name(), tail()));
+}
+
 std::string run_to_end(const std::vector<std::string>& arguments) {
     Program program(arguments);
     const std::string outcome = program.wait_outcome();

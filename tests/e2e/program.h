@@ -26,6 +26,9 @@ public:
     // program, by its path, and its arguments, which starts ours in its place.
     explicit Program(std::vector<std::string> arguments, const Variables& variables = {},
                      const std::vector<std::string>& launcher = {}, Output output = Output::kept);
+    ~Program();  // prints the end of its output if the test has failed
+    Program(const Program&) = delete;
+    Program& operator=(const Program&) = delete;
 };
 
 // "exit code 0", or how else the command ended and what it printed.

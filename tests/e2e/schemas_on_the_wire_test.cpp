@@ -26,6 +26,12 @@ using testing::Each;
 using testing::HasSubstr;
 using testing::Not;
 
+int times_in(std::string_view text, std::string_view part) {
+    int times = 0;
+    for (std::size_t at = text.find(part); at != std::string_view::npos; at = text.find(part, at + 1)) ++times;
+    return times;
+}
+
 class SchemasOnTheWire : public testing::Test {
 protected:
     SchemasOnTheWire() : topic_(fmt::format("money{}", ++count_)) {}
@@ -68,12 +74,14 @@ protected:
     bool wait_count(const std::string& sql, const std::string& count) const {
         return eventually([&] { return database_.value(sql) == count; });
     }
+    bool wait_applied() const {
+        return wait_count("SELECT count(*) FROM lane_cursors WHERE applied_seq < last_seq", "0");
+    }
     bool wait_told() const {
-        return wait_count("SELECT count(*) FROM lane_cursors WHERE applied_seq < last_seq", "0") &&
-               wait_count(
-                   "SELECT count(*) FROM lane_cursors c LEFT JOIN lane_outcomes o USING (lane) WHERE "
-                   "coalesce(o.told_seq, 0) < c.applied_seq",
-                   "0");
+        return wait_applied() && wait_count(
+                                     "SELECT count(*) FROM lane_cursors c LEFT JOIN lane_outcomes o USING (lane) WHERE "
+                                     "coalesce(o.told_seq, 0) < c.applied_seq",
+                                     "0");
     }
     static void credit(ApiClient& client, const std::string& account, const std::string& key) {
         const Answer made = client.post("/v1/transactions", transaction_json(account, key, 5));
@@ -146,6 +154,11 @@ TEST_F(SchemasOnTheWire, EveryMessageNamesTheSchemaOfItsValue) {
     EXPECT_THAT(JsonSchema("outcomes.headers").check(outcomes), Each("ok"));
     EXPECT_THAT(JsonSchema("dead-letter.headers").check(letters), Each("ok"));
     EXPECT_EQ(framed("") + framed(".dlq") + framed(".outcomes"), 0u);
+    // However long it takes until they show: each is created by one, once.
+    const std::string printed = publisher->program().output() + worker->program().output();
+    for (const char* suffix : {"", ".dlq", ".outcomes"})
+        EXPECT_EQ(times_in(printed, fmt::format(R"("kafka: topic created","topic":"{}{}")", topic_, suffix)), 1)
+            << printed;
 }
 
 // Also what a reader finds that follows a change of the format.
@@ -198,8 +211,9 @@ TEST_F(SchemasOnTheWire, ARegistryThatGoesAwayStopsNothingThatRuns) {
     KafkaBroker::shared().kill();
     KafkaBroker::shared().start();  // the clients are made anew
     credit(client, account, "much later");
+    ASSERT_TRUE(wait_applied());
     ASSERT_TRUE(wait_told());
-    EXPECT_EQ(ApiClient(publisher->port()).get("/readyz").status, 200);
+    EXPECT_TRUE(eventually([&] { return ApiClient(publisher->port()).get("/readyz").status == 200; }));
     for (const RawRecord& record : read(".outcomes")) EXPECT_EQ(headers(record, "schema-id").size(), 1u);
     // But nobody begins: whether this version's schemas break something is not known.
     std::vector<std::string> late = registered(own);

@@ -45,13 +45,13 @@ KafkaEvent ask(rd_kafka_t* client, rd_kafka_admin_op_t operation, const Send& se
         rd_kafka_queue_poll(queue.get(), static_cast<int>((kafka_change_wait_max + kAnswerGrace).count())));
 }
 
-// The result for the request's one topic.
-Result<void> check(const KafkaEvent& answer, std::span<const rd_kafka_topic_result_t* const> results,
-                   rd_kafka_resp_err_t harmless, const std::string& topic, const char* what) {
+// The result for the request's one topic. done_before: the error that says so; it gives false.
+Result<bool> check(const KafkaEvent& answer, std::span<const rd_kafka_topic_result_t* const> results,
+                   rd_kafka_resp_err_t done_before, const std::string& topic, const char* what) {
     if (rd_kafka_event_error(answer.get()) != RD_KAFKA_RESP_ERR_NO_ERROR)
         return topic_failure(topic, what, peer_text(rd_kafka_event_error_string(answer.get())));
     const auto error = results.size() == 1 ? rd_kafka_topic_result_error(results[0]) : RD_KAFKA_RESP_ERR__BAD_MSG;
-    if (error == RD_KAFKA_RESP_ERR_NO_ERROR || error == harmless) return {};
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR || error == done_before) return error == RD_KAFKA_RESP_ERR_NO_ERROR;
     return topic_failure(topic, what, rd_kafka_err2str(error));
 }
 
@@ -106,7 +106,7 @@ KafkaBrokerLimits broker_limits_of(const rd_kafka_ConfigResource_t* resource) {
 
 }  // namespace
 
-Result<void> create_kafka_topic(rd_kafka_t* client, const std::string& topic, int partitions, int replication_factor) {
+Result<bool> create_kafka_topic(rd_kafka_t* client, const std::string& topic, int partitions, int replication_factor) {
     constexpr char kWhat[] = "cannot be created";
     char reason[kErrorChars];
     const NewTopic wish(rd_kafka_NewTopic_new(topic.c_str(), partitions, replication_factor, reason, sizeof reason));
@@ -122,7 +122,7 @@ Result<void> create_kafka_topic(rd_kafka_t* client, const std::string& topic, in
     return check(answer, {created, count}, RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS, topic, kWhat);
 }
 
-Result<void> grow_kafka_topic(rd_kafka_t* client, const std::string& topic, int partitions) {
+Result<bool> grow_kafka_topic(rd_kafka_t* client, const std::string& topic, int partitions) {
     constexpr char kWhat[] = "cannot be grown";
     char reason[kErrorChars];
     const NewPartitions wish(

@@ -15,12 +15,12 @@ namespace ledgerline::bus {
 // How long each of the requests below waits for its answer.
 inline constexpr milliseconds kafka_change_wait_max{3000};
 
-// Creates the topic, or finds that it exists already. replication_factor -1: the broker's default. Error kafka_topic,
-// retry, gives the reason.
-Result<void> create_kafka_topic(rd_kafka_t* client, const std::string& topic, int partitions, int replication_factor);
+// Creates the topic. False: it existed already. replication_factor -1: the broker's default. Error kafka_topic, retry,
+// gives the reason.
+Result<bool> create_kafka_topic(rd_kafka_t* client, const std::string& topic, int partitions, int replication_factor);
 
-// Raises the topic's number of partitions, or finds that it has that many. Error kafka_topic, retry.
-Result<void> grow_kafka_topic(rd_kafka_t* client, const std::string& topic, int partitions);
+// Raises the topic's number of partitions. False: it had that many already. Error kafka_topic, retry.
+Result<bool> grow_kafka_topic(rd_kafka_t* client, const std::string& topic, int partitions);
 
 // Error kafka_topic, retry: no answer, or not authorised to ask.
 Result<KafkaTopicLimits> describe_kafka_topic(rd_kafka_t* client, const std::string& topic);

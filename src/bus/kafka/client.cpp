@@ -60,6 +60,10 @@ Result<void> set(rd_kafka_conf_t* config, const std::string& name, const std::st
 Result<ConfigHandle> make_config(const std::string& role, const KafkaConfig& config,
                                  const KafkaClient::Properties& properties) {
     ConfigHandle handle(rd_kafka_conf_new());
+    // Users may choose others. A broker that leaves a request unanswered holds up its messages, and the metadata that
+    // another could give, for the first; it waits for other replicas for the second, which must be less.
+    for (const auto& [name, value] : {std::pair("socket.timeout.ms", "15000"), {"request.timeout.ms", "10000"}})
+        LEDGERLINE_CHECK(set(handle.get(), name, value));
     for (const auto& [name, value] : config.properties) {
         LEDGERLINE_CHECK(check_kafka_property(name));
         LEDGERLINE_CHECK(set(handle.get(), name, value));

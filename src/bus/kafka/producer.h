@@ -38,7 +38,7 @@ public:
     static constexpr std::size_t batch_bytes_max = 1'000'000;
     // How long the first send() waits for the topic keeper's first check.
     static constexpr milliseconds first_look_wait_max{2000};
-    // Longer than a request waits for its answer (socket.timeout.ms, 60 s), after which the client asks again itself.
+    // Longer than a request waits for its answer (socket.timeout.ms), after which the client asks again itself.
     static constexpr milliseconds still_max{150'000};
     static constexpr milliseconds still_check_interval{1000};
 

@@ -14,9 +14,6 @@ namespace {
 // How many partitions health() names; the rest are counted.
 constexpr std::size_t kNamedPartitionsMax = 12;
 
-// How long a broker may leave a request unanswered before another broker can be asked for metadata.
-const KafkaClient::Properties kProperties{{"socket.timeout.ms", "15000"}};
-
 }  // namespace
 
 KafkaTopics::KafkaTopics(const KafkaConfig& config, Metrics& metrics, std::function<void()> on_look)
@@ -33,7 +30,7 @@ Result<std::unique_ptr<KafkaTopics>> KafkaTopics::start(const KafkaConfig& confi
                                                         KafkaReaper& reaper, std::function<void()> on_look) {
     std::unique_ptr<KafkaTopics> topics(new KafkaTopics(config, metrics, std::move(on_look)));
     LEDGERLINE_TRY(topics->client_,
-                   KafkaClient::open({.type = RD_KAFKA_PRODUCER, .role = "topics", .properties = kProperties}, config,
+                   KafkaClient::open({.type = RD_KAFKA_PRODUCER, .role = "topics"}, config,
                                      metrics, reaper));
     for (Topic& topic : topics->topics_)
         topic.handle.reset(rd_kafka_topic_new(topics->client_->get(), topic.name.c_str(), nullptr));

@@ -48,6 +48,8 @@ public:
     static constexpr milliseconds silence_max{10'000};    // before a problem that should pass is logged
     // A broker that did not report its partitions' ends is not asked again for this long.
     static constexpr milliseconds silent_broker_pause{5'000};
+    // How long a topic that was created or grown may take to show in the metadata before that is asked for again.
+    static constexpr milliseconds change_seen_max{2'000};
 
     // Checks the configuration; does not wait for the broker. on_look is called on the keeper's thread after every
     // check.
@@ -109,6 +111,7 @@ private:
         bool warned_of_more = false;
         bool warned_of_limits = false;
         SteadyTime full_look_due = {};
+        SteadyTime change_due = {};                              // when it may be created or grown again
         bool unsettled = true;                                   // something is wrong, or not yet known to be in order
         SteadyTime right_at = std::chrono::steady_clock::now();  // last time in order, or the start
         std::string logged = {};

@@ -109,10 +109,20 @@ Result<void> KafkaTopics::repair(Topic& topic, const rd_kafka_metadata_topic_t* 
     const auto on_its_way = [&](const char* what) {
         return failure(Disposition::retry, "kafka_unreachable", fmt::format("topic {} {}", topic.name, what));
     };
+    // What was done shows in the metadata a little later.
+    const auto change = [&](const auto& ask) -> Result<bool> {
+        const SteadyTime now = std::chrono::steady_clock::now();
+        if (now < topic.change_due) return false;
+        LEDGERLINE_TRY(const bool done_now, ask());
+        topic.change_due = now + change_seen_max;
+        return done_now;
+    };
     if (error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) {
         topic.full_look_due = {};
-        LEDGERLINE_CHECK(create_kafka_topic(client_->get(), topic.name, partitions_, replication_factor_));
-        log::info("kafka: topic created", {{"topic", topic.name}, {"partitions", partitions_}});
+        LEDGERLINE_TRY(const bool created, change([&] {
+                           return create_kafka_topic(client_->get(), topic.name, partitions_, replication_factor_);
+                       }));
+        if (created) log::info("kafka: topic created", {{"topic", topic.name}, {"partitions", partitions_}});
         return on_its_way("is being created");
     }
     if (error == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE) return on_its_way("has no leader yet");
@@ -121,9 +131,11 @@ Result<void> KafkaTopics::repair(Topic& topic, const rd_kafka_metadata_topic_t* 
                        fmt::format("topic {} is not ready: {}", topic.name, rd_kafka_err2str(error)));
     if (!topic.by_lane) return {};
     if (found->partition_cnt < partitions_) {
-        LEDGERLINE_CHECK(grow_kafka_topic(client_->get(), topic.name, partitions_));
-        log::info("kafka: topic grown",
-                  {{"topic", topic.name}, {"partitions", partitions_}, {"before", found->partition_cnt}});
+        LEDGERLINE_TRY(const bool grown,
+                       change([&] { return grow_kafka_topic(client_->get(), topic.name, partitions_); }));
+        if (grown)
+            log::info("kafka: topic grown",
+                      {{"topic", topic.name}, {"partitions", partitions_}, {"before", found->partition_cnt}});
         return on_its_way("is being grown");
     }
     const bool has_more = found->partition_cnt > partitions_;

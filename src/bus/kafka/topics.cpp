@@ -30,8 +30,7 @@ Result<std::unique_ptr<KafkaTopics>> KafkaTopics::start(const KafkaConfig& confi
                                                         KafkaReaper& reaper, std::function<void()> on_look) {
     std::unique_ptr<KafkaTopics> topics(new KafkaTopics(config, metrics, std::move(on_look)));
     LEDGERLINE_TRY(topics->client_,
-                   KafkaClient::open({.type = RD_KAFKA_PRODUCER, .role = "topics"}, config,
-                                     metrics, reaper));
+                   KafkaClient::open({.type = RD_KAFKA_PRODUCER, .role = "topics"}, config, metrics, reaper));
     for (Topic& topic : topics->topics_)
         topic.handle.reset(rd_kafka_topic_new(topics->client_->get(), topic.name.c_str(), nullptr));
     topics->thread_ = std::thread([self = topics.get()] { self->run(); });

@@ -16,6 +16,7 @@ ARGUMENT_TYPES = {
     "int4[]": "std::span<const int>", "int8[]": "std::span<const std::int64_t>", "uuid[]": "std::span<const Uuid>",
     "int8?[]": "std::span<const std::optional<std::int64_t>>", "float8": "double", "jsonb?[]": "std::span<const std::optional<std::string>>",
     "text[]": "std::span<const std::string>", "text?[]": "std::span<const std::optional<std::string>>",
+    "uuid?[]": "std::span<const std::optional<Uuid>>", "timestamptz?[]": "std::span<const std::optional<WallTime>>",
 }
 COLUMN_TYPES = {
     "int4": "int", "int8": "std::int64_t", "bool": "bool", "text": "std::string", "jsonb": "std::string",
@@ -125,8 +126,8 @@ def declared_columns(fields):
     return "{" + ", ".join(f'{{"{name}", "{kind}"}}' for name, kind, _ in fields) + "}"
 
 
-def statement(name, sql):
-    return f'db::Statement{{"{name}", R"sql({sql})sql"}}'
+def statement(name, sql, gives_rows):
+    return f'db::Statement{{"{name}", R"sql({sql})sql"{", db::Form::binary" if gives_rows else ""}}}'
 
 
 def with_columns(section, sql, records):
@@ -179,9 +180,9 @@ def queries(paths):
                     row_fields = fields_of(section, row_text, COLUMN_TYPES)
                     nested = record("Row", row_fields)
                 row = "".join(f"    {line}\n" if line else "\n" for line in nested.splitlines())
-            binds = "".join(f".add({name})" for name, _, _ in args)
+            binds = "".join(f".add{'_jsonb' if kind == 'jsonb?[]' else ''}({name})" for name, kind, _ in args)
             out.append(f"struct {camel(full)} {{\n"
-                       f"    static constexpr auto statement = {statement(full, sql)};\n"
+                       f"    static constexpr auto statement = {statement(full, sql, row_text)};\n"
                        f"{row}{members(args, ARGUMENT_TYPES)}"
                        f"    db::Params params() const {{ return {'std::move(db::Params()' + binds + ')' if binds else '{}'}; }}\n}};\n")
             names.append((camel(full) + '::statement', declared_columns(args), declared_columns(row_fields)))

@@ -21,7 +21,7 @@ SELECT lane FROM lane_intake WHERE lane = ANY ($1::integer[]) ORDER BY lane FOR 
 --   idempotency_keys text[], legs jsonb?[], references text?[], metadata jsonb?[], traceparents text?[], further_items int4[],
 --   further_accounts uuid[], further_lanes int4[], further_nths int4[], further_nets_cents int8[],
 --   further_currencies text[], further_keys text[], keys_looked_up bool,
---   parents text?[], terms jsonb?[], previous text?[], occurred text?[],
+--   parents uuid?[], terms jsonb?[], previous uuid?[], occurred timestamptz?[],
 --   tenants int4[], further_tenants int8?[]
 -- row: lane int4, last_seq int8, accepted_at timestamptz, lowest_tenant int4?, highest_tenant int4?
 -- Numbers and stores the items with all their places, all of them or none. lanes: ascending, locked by an earlier
@@ -50,8 +50,8 @@ WITH last AS MATERIALIZED (
     FROM by_lane b
          CROSS JOIN unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::integer[], $6::integer[], $7::bigint[], $8::bigint[],
                            $9::integer[], $10::integer[], $11::text[], $12::text[], $13::text[], $14::jsonb[],
-                           $15::text[], $16::jsonb[], $17::text[], $26::text[]::uuid[],
-                           $27::jsonb[], $28::text[]::uuid[], $29::text[]::timestamptz[], $30::integer[])
+                           $15::text[], $16::jsonb[], $17::text[], $26::uuid[],
+                           $27::jsonb[], $28::uuid[], $29::timestamptz[], $30::integer[])
               AS i (id, account_id, event_id, lane, nth, amount_cents, net_cents, places, schema_version, currency, type,
                     idempotency_key, legs, reference, metadata, traceparent, parent_id, terms, previous_id,
                     occurred_at, tenant)
@@ -90,8 +90,8 @@ SELECT id, status, currency, tenant FROM account_settings WHERE id = ANY ($1::uu
 
 -- name: read_keys
 -- args: amounts_cents int8[], currencies text[], types text[], idempotency_keys text[], legs jsonb?[],
---   references text?[], metadata jsonb?[], parents text?[], terms jsonb?[], touching int4[], account_ids uuid[],
---   occurred text?[]
+--   references text?[], metadata jsonb?[], parents uuid?[], terms jsonb?[], touching int4[], account_ids uuid[],
+--   occurred timestamptz?[]
 -- row: item int4, account_id uuid, id uuid, same_request bool, previous_id uuid?, lane int4, seq int8,
 --   created_at timestamptz
 -- What is known of the items' keys under any of the accounts that they touch: touching holds positions of items, from 1,
@@ -109,7 +109,7 @@ SELECT touched.item, t.account_id, t.id,
        t.previous_id, t.lane, t.seq, t.created_at
 FROM unnest($10::integer[], $11::uuid[]) AS touched (item, account_id)
      JOIN unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::jsonb[], $6::text[], $7::jsonb[],
-                 $8::text[]::uuid[], $9::jsonb[], $12::text[]::timestamptz[]) WITH ORDINALITY
+                 $8::uuid[], $9::jsonb[], $12::timestamptz[]) WITH ORDINALITY
               AS item (amount_cents, currency, type, idempotency_key, legs, reference, metadata, parent_id, terms,
                        occurred_at, nth)
               ON item.nth = touched.item

@@ -2,6 +2,9 @@
 
 #include <sodium.h>
 
+#include <array>
+#include <utility>
+
 #include "base/result.h"
 
 namespace ledgerline {
@@ -18,9 +21,14 @@ std::uint64_t Random::below(std::uint64_t bound) {
 SystemRandom::SystemRandom() { LEDGERLINE_ASSERT(sodium_init() >= 0); }
 
 std::uint64_t SystemRandom::next() {
-    std::uint64_t number = 0;
-    randombytes_buf(&number, sizeof number);
-    return number;
+    // Drawn many at once, since each draw is a system call. None is kept once it was given.
+    thread_local std::array<std::uint64_t, 64> drawn;
+    thread_local std::size_t left = 0;
+    if (left == 0) {
+        randombytes_buf(drawn.data(), sizeof drawn);
+        left = drawn.size();
+    }
+    return std::exchange(drawn[--left], 0);
 }
 
 std::uint64_t SeededRandom::next() {

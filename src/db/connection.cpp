@@ -79,10 +79,9 @@ Result<T> Connection::noting_loss(Result<T> result) {
 }
 
 Result<void> Connection::send(const Call& call) {
-    std::vector<const char*> values(call.params.size());
-    for (std::size_t i = 0; i < values.size(); ++i) values[i] = call.params.value(i);
-    if (!PQsendQueryPrepared(raw_.get(), std::string(call.statement.name).c_str(), static_cast<int>(values.size()),
-                             values.data(), nullptr, nullptr, 0))
+    const SentParams params(call.params);
+    if (!PQsendQueryPrepared(raw_.get(), std::string(call.statement.name).c_str(), params.size(), params.values(),
+                             params.lengths(), params.forms(), static_cast<int>(call.statement.rows)))
         return lost("sending to PostgreSQL");
     return {};
 }

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/uuid.h"
+#include "db/statement.h"
 
 namespace ledgerline::db {
 
@@ -19,7 +20,8 @@ struct Bytes {
     bool operator==(const Bytes&) const = default;
 };
 
-// Parameters of one call, in order, in PostgreSQL's text format.
+// Parameters of one call, in order. Single values are sent in PostgreSQL's text form; arrays and bytea in its binary
+// form (db/binary.h), which the server does not convert: the statement takes just that type, as in $1::uuid[].
 class Params {
 public:
     Params& add(std::string_view text);
@@ -33,34 +35,36 @@ public:
     Params& add(WallTime time);
     Params& add_bytes(std::string_view bytes);  // bytea
     Params& add(const Bytes& bytes) { return add_bytes(bytes.bytes); }
-    Params& add(std::span<const std::string> items) { return add_array(items); }
-    Params& add(std::span<const std::optional<std::string>> items) { return add_array(items); }
-    Params& add(std::span<const std::int64_t> items) { return add_array(items); }
-    Params& add(std::span<const std::optional<std::int64_t>> items) { return add_array(items); }
-    Params& add(std::span<const int> items) { return add_array(items); }
-    Params& add(std::span<const Uuid> items) { return add_array(items); }
     Params& add_null();
     template <class T>
     Params& add(const std::optional<T>& value) {
         return value ? add(*value) : add_null();
     }
 
-    // Arrays: for unnest($1::uuid[], ...). A std::nullopt element is NULL.
-    Params& add_array(std::span<const std::string> items);
-    Params& add_array(std::span<const std::optional<std::string>> items);
-    Params& add_array(std::span<const std::int64_t> items);
-    Params& add_array(std::span<const std::optional<std::int64_t>> items);
-    Params& add_array(std::span<const int> items);
-    Params& add_array(std::span<const Uuid> items);
+    // Arrays, for unnest($1::uuid[], ...). A std::nullopt element is NULL.
+    Params& add(std::span<const std::string> items);                       // text[]
+    Params& add(std::span<const std::optional<std::string>> items);        // text[]
+    Params& add(std::span<const std::int64_t> items);                      // int8[]
+    Params& add(std::span<const std::optional<std::int64_t>> items);       // int8[]
+    Params& add(std::span<const int> items);                               // int4[]
+    Params& add(std::span<const Uuid> items);                              // uuid[]
+    Params& add(std::span<const std::optional<Uuid>> items);               // uuid[]
+    Params& add(std::span<const std::optional<WallTime>> items);           // timestamptz[]
+    Params& add_jsonb(std::span<const std::optional<std::string>> items);  // jsonb[], of valid JSON
 
     // False when a text holds U+0000, which PostgreSQL cannot store. Such a call is refused with 22021.
     bool storable() const { return storable_; }
+    struct Value {
+        std::optional<std::string> bytes;  // none: NULL
+        Form form = Form::text;
+    };
+    const std::vector<Value>& values() const { return values_; }
     std::size_t size() const { return values_.size(); }
-    // Null for NULL. Valid until the object changes.
-    const char* value(std::size_t index) const { return values_[index] ? values_[index]->c_str() : nullptr; }
 
 private:
-    std::vector<std::optional<std::string>> values_;
+    Params& add_value(std::optional<std::string> bytes, Form form);
+
+    std::vector<Value> values_;
     bool storable_ = true;
 };
 

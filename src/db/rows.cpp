@@ -2,14 +2,23 @@
 
 #include <libpq-fe.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "base/text.h"
+#include "db/binary.h"
+#include "db/statement.h"
 
 namespace ledgerline::db {
 namespace {
 
-constexpr Oid kTimestamptz = 1184;  // pg_type.oid, which never changes
+bool is_text_form(const pg_result* result, int column) {
+    return PQfformat(result, column) == static_cast<int>(Form::text);
+}
+
+bool is_of(const pg_result* result, int column, Oid type) {
+    return PQftype(result, column) == static_cast<::Oid>(type);
+}
 
 }  // namespace
 
@@ -40,31 +49,62 @@ bool Rows::is_null(std::size_t row, int column) const {
     check_cell(row, column);
     return PQgetisnull(result_.get(), static_cast<int>(row), column);
 }
-std::string_view Rows::text(std::size_t row, int column) const {
+std::string_view Rows::bytes_of(std::size_t row, int column) const {
     check_cell(row, column);
     const int at = static_cast<int>(row);
     return {PQgetvalue(result_.get(), at, column), static_cast<std::size_t>(PQgetlength(result_.get(), at, column))};
 }
+// The bytes of a value of that type in the binary form. Nothing when the answer is in the text form.
+std::optional<std::string_view> Rows::binary(std::size_t row, int column, Oid type, std::size_t size) const {
+    const std::string_view bytes = bytes_of(row, column);
+    if (is_text_form(result_.get(), column)) return std::nullopt;
+    expect(is_of(result_.get(), column, type) && bytes.size() == size, "a value of another type was expected");
+    return bytes;
+}
+std::string_view Rows::text(std::size_t row, int column) const {
+    std::string_view bytes = bytes_of(row, column);
+    if (is_text_form(result_.get(), column) || !is_of(result_.get(), column, Oid::jsonb) || bytes.empty()) return bytes;
+    expect(bytes.front() == jsonb_version, "jsonb of an unknown version");
+    return bytes.substr(1);
+}
 std::int64_t Rows::int64(std::size_t row, int column) const {
-    const auto number = parse_integer<std::int64_t>(text(row, column));
-    expect(number.has_value(), "an integer was expected");
-    return *number;
+    const std::string_view bytes = bytes_of(row, column);
+    if (is_text_form(result_.get(), column)) {
+        const auto number = parse_integer<std::int64_t>(bytes);
+        expect(number.has_value(), "an integer was expected");
+        return *number;
+    }
+    const auto has = [&](Oid type, std::size_t size) {
+        return is_of(result_.get(), column, type) && bytes.size() == size;
+    };
+    if (has(Oid::int8, 8)) return read_integer<std::int64_t>(bytes.data());
+    if (has(Oid::int4, 4)) return read_integer<std::int32_t>(bytes.data());
+    expect(has(Oid::int2, 2), "an integer was expected");
+    return read_integer<std::int16_t>(bytes.data());
 }
 bool Rows::boolean(std::size_t row, int column) const {
-    const std::string_view value = text(row, column);
+    if (const auto binary = this->binary(row, column, Oid::boolean, 1)) return binary->front() != 0;
+    const std::string_view value = bytes_of(row, column);
     expect(value == "t" || value == "f", "a boolean was expected");
     return value == "t";
 }
 Uuid Rows::uuid(std::size_t row, int column) const {
-    const auto id = Uuid::parse(text(row, column));
+    if (const auto binary = this->binary(row, column, Oid::uuid, sizeof(Uuid))) {
+        Uuid id;
+        std::ranges::copy(*binary, reinterpret_cast<char*>(id.bytes.data()));
+        return id;
+    }
+    const auto id = Uuid::parse(bytes_of(row, column));
     expect(id.has_value(), "a UUID was expected");
     return *id;
 }
 WallTime Rows::time(std::size_t row, int column) const {
     check_cell(row, column);
-    if (PQftype(result_.get(), column) != kTimestamptz) return WallTime(std::chrono::microseconds(int64(row, column)));
+    if (!is_of(result_.get(), column, Oid::timestamptz)) return WallTime(std::chrono::microseconds(int64(row, column)));
+    if (const auto binary = this->binary(row, column, Oid::timestamptz, 8))
+        return timestamptz_zero + std::chrono::microseconds(read_integer<std::int64_t>(binary->data()));
     // "2026-11-23 09:20:00.123456+00": every session has the date style ISO and the time zone UTC.
-    std::string iso(text(row, column));
+    std::string iso(bytes_of(row, column));
     expect(iso.size() > 13 && iso[10] == ' ' && iso.ends_with("+00"), "a time in UTC was expected");
     iso[10] = 'T';
     const auto time = parse_rfc3339(iso.replace(iso.size() - 3, 3, "Z"));
@@ -72,8 +112,13 @@ WallTime Rows::time(std::size_t row, int column) const {
     return *time;
 }
 std::string Rows::bytes(std::size_t row, int column) const {
+    const std::string_view value = bytes_of(row, column);
+    if (!is_text_form(result_.get(), column)) {
+        expect(is_of(result_.get(), column, Oid::bytea), "bytes were expected");
+        return std::string(value);
+    }
     std::size_t length = 0;
-    unsigned char* raw = PQunescapeBytea(reinterpret_cast<const unsigned char*>(text(row, column).data()), &length);
+    unsigned char* raw = PQunescapeBytea(reinterpret_cast<const unsigned char*>(value.data()), &length);
     expect(raw != nullptr, "bytes were expected");
     std::string out(reinterpret_cast<char*>(raw), length);
     PQfreemem(raw);

@@ -17,6 +17,8 @@ struct pg_result;
 
 namespace ledgerline::db {
 
+enum class Oid : std::uint32_t;
+
 // The server's answer is not what the statement returns: another number of rows or columns, or NULL or another type
 // where a value belongs. Session::run() turns this into an Error and drops the session.
 class UnexpectedAnswer : public std::runtime_error {
@@ -29,8 +31,8 @@ inline void expect(bool is_so, const char* what) {
     if (!is_so) throw UnexpectedAnswer(what);
 }
 
-// The rows returned by one statement. Owns them. Their contents come from a peer: each accessor throws UnexpectedAnswer
-// when there is no such row or column, or its value is not of that type.
+// The rows returned by one statement, in PostgreSQL's text or binary form. Owns them. Their contents come from a peer:
+// each accessor throws UnexpectedAnswer when there is no such row or column, or its value is not of that type.
 class Rows {
 public:
     explicit Rows(pg_result* result);
@@ -57,6 +59,8 @@ public:
 
 private:
     void check_cell(std::size_t row, int column) const;
+    std::string_view bytes_of(std::size_t row, int column) const;
+    std::optional<std::string_view> binary(std::size_t row, int column, Oid type, std::size_t size) const;
 
     struct Free {
         void operator()(pg_result* result) const;

@@ -7,10 +7,14 @@
 
 namespace ledgerline::db {
 
+// PostgreSQL's two forms of a value, as its protocol numbers them.
+enum class Form { text = 0, binary = 1 };
+
 // Both views must live forever (string literals): connections remember prepared statements by name.
 struct Statement {
     std::string_view name;
     std::string_view sql;
+    Form rows = Form::text;  // binary: all columns have types of db/binary.h
 };
 
 // For the test that asks PostgreSQL for the types.

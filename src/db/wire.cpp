@@ -14,6 +14,17 @@
 
 namespace ledgerline::db {
 
+SentParams::SentParams(const Params& params) {
+    values_.reserve(params.size());
+    lengths_.reserve(params.size());
+    forms_.reserve(params.size());
+    for (const Params::Value& value : params.values()) {
+        values_.push_back(value.bytes ? value.bytes->c_str() : nullptr);
+        lengths_.push_back(value.bytes ? static_cast<int>(value.bytes->size()) : 0);
+        forms_.push_back(static_cast<int>(value.form));
+    }
+}
+
 bool wait_socket(pg_conn* raw, short events, SteadyTime deadline) {
     while (true) {
         const auto left = std::chrono::ceil<milliseconds>(deadline - std::chrono::steady_clock::now());
@@ -96,10 +107,9 @@ Result<pg_result*> next_result(pg_conn* raw, SteadyTime deadline) {
 }
 
 Result<Rows> execute_once(pg_conn* raw, const Statement& statement, const Params& params, SteadyTime deadline) {
-    std::vector<const char*> values(params.size());
-    for (std::size_t i = 0; i < values.size(); ++i) values[i] = params.value(i);
-    if (!PQsendQueryParams(raw, std::string(statement.sql).c_str(), static_cast<int>(values.size()), nullptr,
-                           values.data(), nullptr, nullptr, 0))
+    const SentParams sent(params);
+    if (!PQsendQueryParams(raw, std::string(statement.sql).c_str(), sent.size(), nullptr, sent.values(), sent.lengths(),
+                           sent.forms(), static_cast<int>(statement.rows)))
         return std::unexpected(lost_error(raw, "sending to PostgreSQL"));
     LEDGERLINE_CHECK(flush(raw, deadline));
     std::optional<Rows> rows;

@@ -7,6 +7,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/result.h"
@@ -18,6 +19,20 @@ struct pg_conn;
 struct pg_result;
 
 namespace ledgerline::db {
+
+// The values of a call as libpq takes them, for its statement functions. params must outlive it.
+class SentParams {
+public:
+    explicit SentParams(const Params& params);
+    int size() const { return static_cast<int>(values_.size()); }
+    const char* const* values() const { return values_.data(); }
+    const int* lengths() const { return lengths_.data(); }
+    const int* forms() const { return forms_.data(); }
+
+private:
+    std::vector<const char*> values_;
+    std::vector<int> lengths_, forms_;
+};
 
 // Waits until the session's socket is ready for one of the poll() events. False when the deadline passes first.
 bool wait_socket(pg_conn* raw, short events, SteadyTime deadline);

@@ -57,10 +57,10 @@ public:
         legs_.push_back(has_legs ? std::optional(legs_json(item.legs)) : std::nullopt);
         references_.push_back(item.reference);
         metadata_.push_back(item.metadata);
-        parents_.push_back(item.parent_id ? std::optional(item.parent_id->to_string()) : std::nullopt);
+        parents_.push_back(item.parent_id);
         terms_.push_back(item.terms);
-        previous_.push_back(previous_id ? std::optional(previous_id->to_string()) : std::nullopt);
-        occurred_.push_back(item.dated ? std::optional(format_rfc3339(*item.dated)) : std::nullopt);
+        previous_.push_back(previous_id);
+        occurred_.push_back(item.dated);
         traceparents_.push_back(item.traceparent.empty() ? std::nullopt : std::optional(item.traceparent));
         for (const Effect& effect : effects.subspan(1)) {
             further_items_.push_back(static_cast<int>(size()));
@@ -154,8 +154,9 @@ private:
     std::vector<int> lanes_of_, nths_, places_, versions_, tenants_;
     std::vector<std::int64_t> amounts_cents_, nets_cents_;
     std::vector<std::string> currencies_, types_, keys_;
-    std::vector<std::optional<std::string>> legs_, references_, metadata_, traceparents_, parents_, terms_, previous_,
-        occurred_;
+    std::vector<std::optional<std::string>> legs_, references_, metadata_, traceparents_, terms_;
+    std::vector<std::optional<Uuid>> parents_, previous_;
+    std::vector<std::optional<WallTime>> occurred_;
     // The places after the first one of each item.
     std::vector<int> further_items_, further_lanes_, further_nths_;
     std::vector<Uuid> further_accounts_;

@@ -1,15 +1,19 @@
 // What makes a fault of ours harder to use, and what else is in the program, as it was built.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <fstream>
 #include <iterator>
 #include <map>
+#include <sstream>
 
 #include "base/json.h"
 #include "e2e/program.h"
 #include "e2e/shell.h"
 #include "lab/temp_dir.h"
+#include "lab/test_database.h"
 
 namespace ledgerline::test {
 namespace {
@@ -23,6 +27,32 @@ std::string printed(const std::string& script) {
     const Shelled ran = shell(dir.path(), script);
     EXPECT_EQ(ran.code, 0) << script << '\n' << ran.err;
     return ran.out;
+}
+
+std::string file_of(pid_t pid, const std::string& name) {
+    std::ifstream file(fmt::format("/proc/{}/{}", pid, name));
+    return {std::istreambuf_iterator<char>(file), {}};
+}
+
+// Where the process can write.
+int times_in_memory(pid_t pid, std::string_view text) {
+    std::ifstream memory(fmt::format("/proc/{}/mem", pid), std::ios::binary);
+    EXPECT_TRUE(memory.is_open());
+    std::istringstream maps(file_of(pid, "maps"));
+    int found = 0;
+    for (std::string line; std::getline(maps, line);) {
+        std::uint64_t begin = 0, end = 0;
+        char dash = 0;
+        std::string rights;
+        std::istringstream(line) >> std::hex >> begin >> dash >> end >> rights;
+        if (!rights.starts_with("rw")) continue;
+        std::string bytes(end - begin, '\0');
+        memory.clear();
+        memory.seekg(static_cast<std::streamoff>(begin));
+        memory.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+        for (std::size_t at = bytes.find(text); at != std::string::npos; at = bytes.find(text, at + 1)) ++found;
+    }
+    return found;
 }
 
 TEST(Hardening, TheProgramIsLoadedAnywhereAndItsTablesAreReadOnly) {
@@ -49,9 +79,21 @@ TEST(Hardening, ItsOwnCodeIsChecked) {
 TEST(Hardening, AProcessLeavesNoCoreFile) {
     Program program(role_arguments("worker", "postgresql://nobody@127.0.0.1:1/none"));
     ASSERT_TRUE(program.prints("cannot be used yet")) << program.output();
-    std::ifstream limits("/proc/" + std::to_string(program.pid()) + "/limits");
-    const std::string text{std::istreambuf_iterator<char>(limits), {}};
-    EXPECT_THAT(text, ContainsRegex("Max core file size +0 +0 "));
+    EXPECT_THAT(file_of(program.pid(), "limits"), ContainsRegex("Max core file size +0 +0 "));
+    EXPECT_EQ(file_of(program.pid(), "coredump_filter"), "00000000\n") << "for kernels that pipe cores to a program";
+}
+
+// The texts of keys, tokens and cookies are hashed or checked, and then gone.
+TEST(Hardening, NoCredentialStaysInMemory) {
+    const TestDatabase database;
+    RoleProcess api(role_arguments("api", database.url()));
+    const std::string secret = "Bearer only-once-in-memory-";
+    ApiClient client(api.port());
+    for (int i = 0; i < 20; ++i) {
+        client.get("/v1/accounts", {{"Authorization", secret + std::to_string(i)}});
+        client.post("/v1/transactions", "{}", {{"X-API-Key", secret + std::to_string(i)}});
+    }
+    EXPECT_EQ(times_in_memory(api.program().pid(), secret), 0);
 }
 
 // What the program loads, what was compiled into it, and what is bundled into the console.

@@ -53,7 +53,7 @@ TEST_F(ConnectionTest, CarriesBigArrays) {
     std::vector<std::string> items;
     for (int i = 0; i < 20000; ++i) items.push_back("{\"" + std::to_string(i) + "\\\"}, NULL " + std::string(200, 'x'));
     Params params;
-    params.add_array(items);
+    params.add(items);
     const auto results = connection.pipeline({{kEcho, params}, {kEcho, params}, {kEcho, params}});
     ASSERT_TRUE(results) << results.error().message;
     for (const Rows& rows : *results) {
@@ -65,15 +65,76 @@ TEST_F(ConnectionTest, CarriesBigArrays) {
 TEST_F(ConnectionTest, KeepsNullsAndEmptyTextsOfAnArrayApart) {
     auto connection = open();
     const std::vector<std::optional<std::string>> items{"", std::nullopt, "NULL", "null"};
-    const auto rows = connection.query(kEcho, Params().add_array(items));
+    const auto rows = connection.query(kEcho, Params().add(items));
     ASSERT_TRUE(rows) << rows.error().message;
     ASSERT_EQ(rows->size(), items.size());
     for (std::size_t row = 0; row < items.size(); ++row) EXPECT_EQ(rows->optional_text(row, 0), items[row]);
 }
 
+// Both ways, and as the server prints them, which shows that it understood them.
+TEST_F(ConnectionTest, CarriesArraysOfEachTypeInBinaryForm) {
+    auto connection = open();
+    const Uuid id = *Uuid::parse("0198f0a1-7b2c-7000-8000-0123456789ab");
+    const WallTime late = *parse_rfc3339("9999-12-31T23:59:59.999999Z"), early = *parse_rfc3339("0001-01-01T00:00:00Z");
+    const std::vector<int> ints{-1, std::numeric_limits<int>::max()};
+    const std::vector<std::optional<std::int64_t>> longs{std::numeric_limits<std::int64_t>::min(), std::nullopt};
+    const std::vector<std::optional<Uuid>> ids{id, std::nullopt};
+    const std::vector<std::optional<WallTime>> times{late, early};
+    const std::vector<std::optional<std::string>> documents{R"({"a": "\u00e9"})", std::nullopt};
+    const Statement both{"test_arrays",
+                         "SELECT u.*, u::text AS printed FROM unnest($1::integer[], $2::bigint[], $3::uuid[], "
+                         "$4::timestamptz[], $5::jsonb[]) AS u (i, l, id, at, j)",
+                         Form::binary};
+    const auto rows = connection.query(both, Params().add(ints).add(longs).add(ids).add(times).add_jsonb(documents));
+    ASSERT_TRUE(rows) << rows.error().message;
+    ASSERT_EQ(rows->size(), 2u);
+    for (std::size_t row = 0; row < 2; ++row) {
+        EXPECT_EQ(rows->int64(row, 0), ints[row]);
+        EXPECT_EQ(rows->optional_int64(row, 1), longs[row]);
+        EXPECT_EQ(rows->optional_uuid(row, 2), ids[row]);
+        EXPECT_EQ(rows->time(row, 3), times[row]);
+    }
+    EXPECT_EQ(rows->optional_text(0, 4), "{\"a\": \"\u00e9\"}");
+    EXPECT_EQ(rows->optional_text(1, 4), std::nullopt);
+    EXPECT_EQ(rows->text(0, 5),
+              "(-1,-9223372036854775808,0198f0a1-7b2c-7000-8000-0123456789ab,\"9999-12-31 23:59:59.999999+00\","
+              "\"{\"\"a\"\": \"\"\u00e9\"\"}\")");
+    EXPECT_EQ(rows->text(1, 5), "(2147483647,,,\"0001-01-01 00:00:00+00\",)");
+}
+
+TEST_F(ConnectionTest, ReadsEachTypeInBinaryForm) {
+    auto connection = open();
+    const Statement row{"test_row",
+                        "SELECT 7::smallint, true, false, '\\x0001ff'::bytea, ''::text, NULL::uuid, NULL::bigint, "
+                        "1700000000000000::bigint",
+                        Form::binary};
+    const auto rows = connection.query(row);
+    ASSERT_TRUE(rows) << rows.error().message;
+    EXPECT_EQ(rows->int64(0, 0), 7);
+    EXPECT_TRUE(rows->boolean(0, 1));
+    EXPECT_FALSE(rows->boolean(0, 2));
+    EXPECT_EQ(rows->bytes(0, 3), std::string("\0\x01\xff", 3));
+    EXPECT_EQ(rows->optional_text(0, 4), "");
+    EXPECT_EQ(rows->optional_uuid(0, 5), std::nullopt);
+    EXPECT_EQ(rows->optional_int64(0, 6), std::nullopt);
+    EXPECT_EQ(rows->time(0, 7), WallTime(std::chrono::seconds(1'700'000'000)));
+    EXPECT_THROW(rows->int64(0, 1), UnexpectedAnswer);
+    EXPECT_THROW(rows->boolean(0, 0), UnexpectedAnswer);
+    EXPECT_THROW(rows->uuid(0, 3), UnexpectedAnswer);
+    EXPECT_THROW(rows->bytes(0, 0), UnexpectedAnswer);
+    EXPECT_THROW(rows->time(0, 1), UnexpectedAnswer);
+}
+
+TEST_F(ConnectionTest, CarriesEmptyArrays) {
+    auto connection = open();
+    const auto rows = connection.query(kEcho, Params().add(std::vector<std::string>()));
+    ASSERT_TRUE(rows) << rows.error().message;
+    EXPECT_TRUE(rows->empty());
+}
+
 TEST_F(ConnectionTest, RefusesTextThatPostgresqlWouldCutShort) {
     auto connection = open();
-    EXPECT_EQ(error_code(connection.query(kEcho, Params().add_array(std::vector{std::string("a\0b", 3)}))), "22021");
+    EXPECT_EQ(error_code(connection.query(kEcho, Params().add(std::vector{std::string("a\0b", 3)}))), "22021");
     EXPECT_EQ(error_code(connection.query(kEcho, Params().add("{\"\xff\"}"))), "22021");
     EXPECT_TRUE(connection.query(kOne));
 }

@@ -99,7 +99,7 @@ protected:
         db::Connection connection = database().connect();
         static constexpr std::string_view kSql =
             "SELECT printed(t) FROM unnest($1::text[]) WITH ORDINALITY AS u (t, n) ORDER BY n";
-        const auto rows = connection.query({"test_print", kSql}, db::Params().add_array(texts));
+        const auto rows = connection.query({"test_print", kSql}, db::Params().add(texts));
         EXPECT_TRUE(rows) << rows.error().message;
         std::vector<std::optional<std::string>> printed;
         for (std::size_t row = 0; rows && row < rows->size(); ++row) printed.push_back(rows->optional_text(row, 0));

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "base/wipe.h"
 #include "http/message.h"
 #include "http/router.h"
 #include "http/server/byte_budget.h"
@@ -17,6 +18,9 @@ struct Exchange {
         request.memory = ByteBudget::Share(requests);
         request.answer_memory = ByteBudget::Share(answers);
     }
+    ~Exchange() { drop_request(); }
+    Exchange(const Exchange&) = delete;
+    Exchange& operator=(const Exchange&) = delete;
 
     Request request;
     Framing framing;
@@ -29,8 +33,10 @@ struct Exchange {
     SteadyTime complete_at;        // when the last byte arrived, or the edge refused
     std::string failure;           // what the handler threw; for the log only
 
-    // Frees what only the handler needed, and the room reserved for it.
+    // Frees what only the handler needed, and the room reserved for it. Keys, tokens and cookies leave nothing in
+    // memory.
     void drop_request() {
+        for (auto& [name, value] : request.headers) wipe(value);
         std::vector<Header>().swap(request.headers);
         request.drop_body();
         request.memory.release();

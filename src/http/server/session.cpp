@@ -220,7 +220,7 @@ asio::awaitable<Io> Session::write_part(ByteBudget::Share& memory, const std::st
     place_->hold(memory.bytes());
     stream_->set_deadline(edge_.config.write_timeout, edge_.config.answer_pace);
     const Io io = co_await stream_->write(chunked ? fmt::format("{:x}\r\n", part.size()) : std::string(), part);
-    co_return io == Io::done&& chunked ? co_await stream_->write("\r\n", {}) : io;
+    co_return chunked && io == Io::done ? co_await stream_->write("\r\n", {}) : io;
 }
 
 asio::awaitable<void> Session::finish() {

@@ -1,6 +1,7 @@
 #include "http/server/stream.h"
 
 #include <netinet/tcp.h>
+#include <sodium.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -44,6 +45,7 @@ Stream::Stream(asio::ip::tcp::socket socket, std::shared_ptr<const TlsContext> t
 }
 
 void Stream::consume(std::size_t bytes) {
+    sodium_memzero(buffer_.data(), bytes);  // it may have been a key
     buffer_.erase(0, bytes);
     if (buffer_.empty() && buffer_.capacity() > kEmptyBufferBytesMax) std::string().swap(buffer_);
 }

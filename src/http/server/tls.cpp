@@ -46,7 +46,7 @@ int choose_protocol(SSL*, const unsigned char** out, unsigned char* out_size, co
 void set_policy(SSL_CTX* context) {
     SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
     SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE |
-                                     SSL_OP_PRIORITIZE_CHACHA);
+                                     SSL_OP_PRIORITIZE_CHACHA | SSL_OP_CLEANSE_PLAINTEXT);
     LEDGERLINE_ASSERT(SSL_CTX_set_cipher_list(context, kCiphersOfTls12) == 1);
     // A connection that waits holds no buffers. What is written may have moved when the socket is ready again.
     SSL_CTX_set_mode(context,

@@ -23,9 +23,9 @@ using Columns = std::map<std::string, std::string>;
 // pg_type.oid of the types that embed_sql.py knows; they never change.
 std::string type_name(Oid oid) {
     static const std::map<Oid, std::string> names = {
-        {16, "bool"},     {17, "bytea"},         {20, "int8"},     {23, "int4"},     {25, "text"},
-        {701, "float8"},  {1184, "timestamptz"}, {2950, "uuid"},   {3802, "jsonb"},  {1007, "int4[]"},
-        {1016, "int8[]"}, {1009, "text[]"},      {2951, "uuid[]"}, {3807, "jsonb[]"}};
+        {16, "bool"},     {17, "bytea"},         {20, "int8"},     {23, "int4"},      {25, "text"},
+        {701, "float8"},  {1184, "timestamptz"}, {2950, "uuid"},   {3802, "jsonb"},   {1007, "int4[]"},
+        {1016, "int8[]"}, {1009, "text[]"},      {2951, "uuid[]"}, {3807, "jsonb[]"}, {1185, "timestamptz[]"}};
     const auto name = names.find(oid);
     return name == names.end() ? std::to_string(oid) : name->second;
 }

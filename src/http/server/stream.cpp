@@ -45,7 +45,7 @@ Stream::Stream(asio::ip::tcp::socket socket, std::shared_ptr<const TlsContext> t
 }
 
 void Stream::consume(std::size_t bytes) {
-    sodium_memzero(buffer_.data(), bytes);  // it may have been a key
+    sodium_memzero(buffer_.data(), bytes);  // it may hold a key, as any that was read
     buffer_.erase(0, bytes);
     if (buffer_.empty() && buffer_.capacity() > kEmptyBufferBytesMax) std::string().swap(buffer_);
 }
@@ -118,6 +118,7 @@ Stream::Step Stream::read_some(std::size_t& bytes) {
         step = step_of(error, Step::wait_read);
     }
     buffer_.append(block.data(), bytes);
+    sodium_memzero(block.data(), bytes);
     return step;
 }
 

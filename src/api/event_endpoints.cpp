@@ -25,8 +25,8 @@ http::Response no_seat() {
 }
 
 // One seat for as long as the stream has it.
-feed::FeedTail::Seat both(feed::FeedTail::Seat seat, http::WaitSeat of_tenant) {
-    return std::make_shared<std::pair<feed::FeedTail::Seat, http::WaitSeat>>(std::move(seat), std::move(of_tenant));
+feed::FeedTail::Seat both(feed::FeedTail::Seat seat, http::Seat of_tenant) {
+    return std::make_shared<std::pair<feed::FeedTail::Seat, http::Seat>>(std::move(seat), std::move(of_tenant));
 }
 
 }  // namespace
@@ -44,7 +44,7 @@ EventEndpoints::Answer EventEndpoints::list(http::Request& request) {
     if (!asked) co_return http::to_response(asked.error());
     const bool waits = asked->as_stream || asked->wait.count() > 0;
     const auto use = waits ? keys_.use_of(request.tenant) : nullptr;
-    auto of_tenant = http::WaitSeat::take(use);
+    auto of_tenant = http::take_wait_seat(use);
     if (!of_tenant) co_return http::too_many_waiters(use->limits);
     auto seat = waits ? feed_.take_seat() : nullptr;
     if (waits && !seat) co_return no_seat();

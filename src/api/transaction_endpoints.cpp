@@ -179,7 +179,7 @@ boost::asio::awaitable<TransactionEndpoints::Outcomes> TransactionEndpoints::acc
     co_await load_replayed(request, outcomes.items);
     if (const auto wait = read_wait(request)) {
         // Beyond the tenant's limit a payment is answered at once, as it is.
-        const auto seat = http::WaitSeat::take(keys_.use_of(request.tenant));
+        const auto seat = http::take_wait_seat(keys_.use_of(request.tenant));
         if (seat && co_await wait_for(outcomes.items, *wait)) outcomes.waited = *wait;
     }
     co_return outcomes;

@@ -86,6 +86,8 @@ void declare_listen(Command& command, roles::ListenSettings& options, const std:
     command.option({"--connections-per-address", "N",
                     "Limit of connections from one address, or one IPv6 /64 network; 0: half of all"},
                    options.connections_per_address, 0, kConnectionsMax);
+    command.option({"--connections-per-key", "N", "Limit of connections that use one API key; 0: half of all"},
+                   options.connections_per_key, 0, kConnectionsMax);
     command.parsed({"--trusted-proxies", "CIDR,...",
                     "Proxies in front, such as 10.0.0.0/8: exempt from that limit, as they serve many clients"},
                    "none", [&options](const std::string& value) {

@@ -123,11 +123,15 @@ TEST_F(Roles, HaveOnlyTheFlagsThatConcernThem) {
 TEST_F(Roles, ShareTheirConnectionsOut) {
     EXPECT_EQ(worker(), kRan);
     EXPECT_EQ(worker_.listen.connections_per_address, 0);
+    EXPECT_EQ(worker_.listen.connections_per_key, 0);
     EXPECT_TRUE(worker_.listen.trusted_proxies.empty());
     const Variable share("LEDGERLINE_CONNECTIONS_PER_ADDRESS", "7");
-    EXPECT_EQ(call({"api", "--database-url", kUrl, "--trusted-proxies", "10.0.0.0/8,fd00::/8,192.0.2.1"}), kRan)
+    EXPECT_EQ(call({"api", "--database-url", kUrl, "--trusted-proxies", "10.0.0.0/8,fd00::/8,192.0.2.1",
+                    "--connections-per-key", "5"}),
+              kRan)
         << err_;
     EXPECT_EQ(api_.listen.connections_per_address, 7);
+    EXPECT_EQ(api_.listen.connections_per_key, 5);
     EXPECT_EQ(api_.listen.trusted_proxies.size(), 3u);
     for (const char* bad : {"10.0.0.0/33", "10.0.0.0/8,", "proxy", "10.0.0.0/8 ,fd00::/8"})
         EXPECT_THAT(complaint({"--trusted-proxies", bad}),

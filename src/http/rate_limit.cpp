@@ -18,6 +18,12 @@ Response refused(std::string detail, std::string_view policy, std::int64_t secon
     return response;
 }
 
+Response no_seat(std::string detail, std::string_view policy, std::int64_t seats_max) {
+    Response response = refused(std::move(detail), policy, 1);
+    response.headers.emplace_back("RateLimit-Policy", fmt::format("\"{}\";q={}", policy, seats_max));
+    return response;
+}
+
 }  // namespace
 
 Response rate_limited(const RateLimit& limit, const TokenBucket::Full& full) {
@@ -30,12 +36,16 @@ Response rate_limited(const RateLimit& limit, const TokenBucket::Full& full) {
 }
 
 Response too_many_waiters(const TenantLimits& limits) {
-    constexpr std::string_view policy = "tenant-waiters";
     const std::int64_t most = limits.waiters_max.value_or(0);
-    Response response = refused(
-        fmt::format("{} requests of this tenant may wait at a time. Ask without wait, or try again.", most), policy, 1);
-    response.headers.emplace_back("RateLimit-Policy", fmt::format("\"{}\";q={}", policy, most));
-    return response;
+    return no_seat(fmt::format("{} requests of this tenant may wait at a time. Ask without wait, or try again.", most),
+                   "tenant-waiters", most);
+}
+
+Response too_many_connections_of_key(std::int64_t connections_max) {
+    return no_seat(fmt::format("{} connections may use this API key at a time. Nothing was done; use those that are "
+                               "open, or try again.",
+                               connections_max),
+                   "connections", connections_max);
 }
 
 }  // namespace ledgerline::http

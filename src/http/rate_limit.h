@@ -25,5 +25,7 @@ inline constexpr RateLimit tenant_kib{"tenant-kib", "tenant", "KiB of requests"}
 Response rate_limited(const RateLimit& limit, const TokenBucket::Full& full);
 // The same for a request that may not wait.
 Response too_many_waiters(const TenantLimits& limits);
+// The same for a connection more than a key may have.
+Response too_many_connections_of_key(std::int64_t connections_max);
 
 }  // namespace ledgerline::http

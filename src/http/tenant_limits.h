@@ -6,9 +6,9 @@
 #include <memory>
 #include <optional>
 #include <string>
-#include <utility>
 
 #include "base/tenant.h"
+#include "http/seat.h"
 #include "http/token_bucket.h"
 
 namespace ledgerline::http {
@@ -42,21 +42,10 @@ struct TenantUse {
     std::atomic<std::int64_t> waiters = 0;
 };
 
-// The right of one request to wait, for as long as this exists.
-class WaitSeat {
-public:
-    // Nothing when as many requests of the tenant wait as may. use: null when the tenant has no limits.
-    static std::optional<WaitSeat> take(std::shared_ptr<TenantUse> use);
-    WaitSeat(WaitSeat&&) noexcept = default;
-    WaitSeat& operator=(WaitSeat&&) = delete;
-    ~WaitSeat() {
-        if (use_) --use_->waiters;
-    }
-
-private:
-    explicit WaitSeat(std::shared_ptr<TenantUse> use) : use_(std::move(use)) {}
-
-    std::shared_ptr<TenantUse> use_;
-};
+// For a request that waits. use: null when the tenant has no limits.
+inline std::optional<Seat> take_wait_seat(const std::shared_ptr<TenantUse>& use) {
+    if (!use) return Seat::take(nullptr, 0);
+    return Seat::take({use, &use->waiters}, use->limits.waiters_max.value_or(INT64_MAX));
+}
 
 }  // namespace ledgerline::http

@@ -227,6 +227,7 @@ http::ListenerConfig RoleProcess::listener_config() const {
     config.connections_max = taken_.connections_max;
     config.connections_per_address = static_cast<std::size_t>(listen_.connections_per_address);
     config.trusted_proxies = listen_.trusted_proxies;
+    config.connections_per_key = static_cast<std::size_t>(listen_.connections_per_key);
     config.idle_timeout = listen_.idle_timeout;
     config.allowed_hosts = allowed_hosts_;
     config.cors_origins = listen_.cors_origins;
@@ -239,6 +240,7 @@ http::ListenerConfig RoleProcess::operator_listener_config() const {
     config.port = listen_.operator_port;
     config.threads = 1;
     config.connections_max = config.connections_per_address = operator_connections_max;
+    config.connections_per_key = INT64_MAX;  // those of the other listener count, too, and must not shut this one
     return config;
 }
 

@@ -21,6 +21,7 @@ struct ListenSettings {
     std::int64_t http_threads = 2;
     std::int64_t connections_max = 4096;
     std::int64_t connections_per_address = 0;         // 0: half of them
+    std::int64_t connections_per_key = 0;             // 0: half of them
     std::vector<http::Network> trusted_proxies = {};  // exempt from it
     milliseconds idle_timeout{75'000};                // between requests of a connection
     std::string probe_host = {};                      // an additional address for probes; empty: none

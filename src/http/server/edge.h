@@ -33,7 +33,8 @@ struct Edge {
           logins(keys, context.clock, context.random),
           browsers(config.allowed_hosts, config.cors_origins),
           admission(browsers, router, logins),
-          connections({config.connections_max, per_client_max(config), config.trusted_proxies}),
+          connections(
+              {config.connections_max, share_of(config, config.connections_per_address), config.trusted_proxies}),
           spare_connections({Listener::spare_connections_max, Listener::spare_connections_max, {}}),
           requests(
               {config.request_bytes_max, std::min(limits::small_requests_reserve_bytes, config.request_bytes_max / 10),
@@ -41,7 +42,8 @@ struct Edge {
               &metrics.http_request_bytes,
               [this](std::size_t bytes) { connections.relieve(Eviction::request_bytes, bytes); }),
           answers({config.answer_bytes_max}, &metrics.http_answer_bytes,
-                  [this](std::size_t bytes) { connections.relieve(Eviction::answer_bytes, bytes); }) {}
+                  [this](std::size_t bytes) { connections.relieve(Eviction::answer_bytes, bytes); }),
+          connections_per_key(static_cast<std::int64_t>(share_of(config, config.connections_per_key))) {}
 
     const ListenerConfig config;
     const Clock& clock;
@@ -61,15 +63,16 @@ struct Edge {
     Connections spare_connections;  // beyond connections_max: only probes are answered
     ByteBudget requests;            // heads and bodies, until the handler is done with them
     ByteBudget answers;
+    const std::int64_t connections_per_key;
     // Counts and logs what a session or the accept loop threw. Throws nothing.
     void note_thrown(const char* what) noexcept { note_exception(metrics, "http", what); }
 
     std::atomic<bool> draining = false;  // no new requests are begun
 
 private:
-    static std::size_t per_client_max(const ListenerConfig& config) {
-        return config.connections_per_address > 0 ? config.connections_per_address
-                                                  : std::max<std::size_t>(config.connections_max / 2, 1);
+    // share: 0 is half of all.
+    static std::size_t share_of(const ListenerConfig& config, std::size_t share) {
+        return share > 0 ? share : std::max<std::size_t>(config.connections_max / 2, 1);
     }
 };
 

@@ -42,6 +42,7 @@ struct ListenerConfig {
     std::size_t headers_max = 100;
     std::size_t connections_per_address = 0;  // 0: half of connections_max
     std::vector<Network> trusted_proxies;     // exempt from it: many clients share one of their addresses
+    std::size_t connections_per_key = 0;      // by which the last request came; 0: half of connections_max
     std::size_t request_bytes_max = limits::requests_under_way_bytes_max;  // all together: 503 beyond
     std::size_t answer_bytes_max = limits::answers_under_way_bytes_max;    // all together: 503 beyond
     milliseconds request_timeout{30'000};  // from a request's first byte to its last: 408 beyond

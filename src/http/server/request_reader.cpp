@@ -7,7 +7,9 @@
 #include <utility>
 
 #include "base/text.h"
+#include "http/api_key.h"
 #include "http/problem.h"
+#include "http/rate_limit.h"
 #include "http/server/body.h"
 #include "http/server/meter.h"
 #include "http/server/room.h"
@@ -64,6 +66,8 @@ asio::awaitable<RequestReader::Step> RequestReader::receive(Exchange& exchange) 
     if (Step stop = co_await read_head(exchange, target)) co_return stop;
     auto refusal = edge_.admission.refuse(target, exchange);
     if (spare_ && !(exchange.route && is_probe(*exchange.route))) co_return refuse(exchange, no_connection());
+    if (!refusal && !take_seat(exchange.request))
+        co_return refuse(exchange, too_many_connections_of_key(edge_.connections_per_key));
     if (refusal) co_return co_await skip_body(exchange, *std::move(refusal));
     co_return co_await read_body(exchange);
 }
@@ -107,6 +111,17 @@ void RequestReader::identify(Exchange& exchange) {
     request.peer = trusted.empty() ? stream_.peer() : client_behind(stream_.peer(), forwarded_for(request), trusted);
     request.certificate_key = stream_.client_key();
     begin_server_span(edge_.tracer, exchange);
+}
+
+// Whether the connection may be one of those that use the request's key. It is until another key comes by it.
+bool RequestReader::take_seat(const Request& request) {
+    if (!request.key || request.key->use == seated_for_) return true;
+    seat_.reset();
+    seated_for_ = nullptr;
+    const std::shared_ptr<KeyUse>& use = request.key->use;
+    seat_ = Seat::take({use, &use->connections}, edge_.connections_per_key);
+    if (seat_) seated_for_ = use;
+    return seat_.has_value();
 }
 
 // Reads more of the request, once there is room for what has arrived.

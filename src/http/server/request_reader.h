@@ -7,8 +7,11 @@
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
+#include <memory>
 #include <optional>
 
+#include "http/api_key.h"
+#include "http/seat.h"
 #include "http/server/edge.h"
 #include "http/server/exchange.h"
 #include "http/server/stream.h"
@@ -41,6 +44,7 @@ private:
     boost::asio::awaitable<Step> say_continue(const Exchange& exchange);
 
     void identify(Exchange& exchange);
+    bool take_seat(const Request& request);
     Stop refuse(Exchange& exchange, Response response);
     Stop stopped(Exchange& exchange, Io io);
 
@@ -49,6 +53,8 @@ private:
     Connections::Place& place_;
     const bool spare_;
     const bool& evicted_;
+    std::shared_ptr<KeyUse> seated_for_;  // the key that the connection counts for
+    std::optional<Seat> seat_;            // while there is one
 };
 
 }  // namespace ledgerline::http

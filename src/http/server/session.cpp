@@ -220,7 +220,8 @@ asio::awaitable<Io> Session::write_part(ByteBudget::Share& memory, const std::st
     place_->hold(memory.bytes());
     stream_->set_deadline(edge_.config.write_timeout, edge_.config.answer_pace);
     const Io io = co_await stream_->write(chunked ? fmt::format("{:x}\r\n", part.size()) : std::string(), part);
-    co_return chunked && io == Io::done ? co_await stream_->write("\r\n", {}) : io;
+    if (!chunked || io != Io::done) co_return io;
+    co_return co_await stream_->write("\r\n", {});
 }
 
 asio::awaitable<void> Session::finish() {

@@ -342,21 +342,44 @@ TEST_F(StoredKeys, LimitsOfATenantStayUntilTheyChange) {
     EXPECT_FALSE(know({}));
 }
 
+// One more is told so and closed, until the first goes or takes another key.
+TEST_F(StoredKeysOfAListener, AKeyHasAsManyConnectionsAsItMay) {
+    config.api_keys = {"the-key-of-the-shop", "the-key-of-the-bank"};
+    config.connections_per_key = 1;
+    start();
+    const auto ask = [](RawConnection& connection, const std::string& key) {
+        connection.send(get("/echo/a", "X-API-Key: the-key-of-the-" + key + "\r\n"));
+        return connection.receive();
+    };
+    RawConnection first = connect(), second = connect();
+    EXPECT_EQ(ask(first, "shop")->status, 200);
+    EXPECT_EQ(ask(first, "shop")->status, 200) << "it has its seat";
+    EXPECT_EQ(ask(second, "bank")->status, 200) << "each key has its own";
+    const auto refused = ask(second, "shop");
+    EXPECT_EQ(refused->status, 429);
+    EXPECT_EQ(refused->code(), edge_code::rate_limited);
+    EXPECT_EQ(refused->header("ratelimit-policy"), R"("connections";q=1)");
+    EXPECT_TRUE(second.closed());
+    EXPECT_EQ(ask(first, "bank")->status, 200) << "the other's seat is free again";
+    RawConnection third = connect();
+    EXPECT_EQ(ask(third, "shop")->status, 200) << "and so is the first one's";
+}
+
 TEST(WaitSeats, AreAsManyAsTheTenantMayHave) {
     const auto use = std::make_shared<TenantUse>(limited(&TenantLimits::waiters_max, 2));
-    auto first = WaitSeat::take(use);
-    std::optional<WaitSeat> moved;
+    auto first = take_wait_seat(use);
+    std::optional<Seat> moved;
     {
-        std::optional<WaitSeat> second = WaitSeat::take(use);
+        std::optional<Seat> second = take_wait_seat(use);
         EXPECT_TRUE(first && second);
-        EXPECT_FALSE(WaitSeat::take(use));
+        EXPECT_FALSE(take_wait_seat(use));
         moved.emplace(*std::move(second));
     }
-    EXPECT_FALSE(WaitSeat::take(use)) << "a seat that moved is one";
+    EXPECT_FALSE(take_wait_seat(use)) << "a seat that moved is one";
     first.reset();
-    EXPECT_TRUE(WaitSeat::take(use));
+    EXPECT_TRUE(take_wait_seat(use));
     EXPECT_EQ(use->waiters, 1);
-    for (int i = 0; i < 10; ++i) EXPECT_TRUE(WaitSeat::take(nullptr));
+    for (int i = 0; i < 10; ++i) EXPECT_TRUE(take_wait_seat(nullptr));
 }
 
 TEST_F(StoredKeysOfAListener, ATrustedProxySaysWhereARequestComesFrom) {

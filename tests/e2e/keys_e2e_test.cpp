@@ -1,4 +1,5 @@
 // Keys across processes, as operators use them: the first one, several instances, the file of the first one.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -70,6 +71,31 @@ TEST_F(KeysE2e, WhatOneInstanceChangesAllKnowWithin5Seconds) {
     EXPECT_EQ(status(again, ""), 401);
     EXPECT_EQ(status(again, admin), 200);
     EXPECT_THAT(again.program().output(), Not(HasSubstr("the API is open")));
+}
+
+// A tenant's limit of all instances together: an even part for each that lives.
+TEST_F(KeysE2e, InstancesShareATenantsLimitAndTheRestTakesOverFromOneThatIsKilled) {
+    RoleProcess one(role_arguments("api", database_.url())), other(role_arguments("api", database_.url()));
+    const std::string admin = ApiClient(one.port()).post("/v1/keys", R"({"name":"ops","scopes":["admin"]})").at("key");
+    ASSERT_TRUE(soon([&] { return status(one, admin) == 200 && status(other, admin) == 200; }));
+    ApiClient operators(one.port(), admin);
+    ASSERT_EQ(operators.call("PUT", "/v1/tenants/acme", "").status, 201);
+    ASSERT_EQ(operators.call("PUT", "/v1/tenants/acme/limits", R"({"requests_per_second":10,"shared":true})").status,
+              200);
+    const std::string acme =
+        operators.post("/v1/keys", R"({"name":"shop","scopes":["accounts:read"]})", {{"X-Tenant", "acme"}}).at("key");
+    // What a refusal says, once more was asked than may be.
+    const auto part_of = [&](const RoleProcess& api) {
+        ApiClient client(api.port(), acme);
+        for (int i = 0; i < 100; ++i)
+            if (const Answer answer = client.get("/v1/accounts"); answer.status == 429)
+                return answer.header("ratelimit-policy");
+        return std::string();
+    };
+    const auto policy = [](int part) { return fmt::format(R"("tenant-requests";q={};w=1)", part); };
+    EXPECT_TRUE(eventually([&] { return part_of(one) == policy(5) && part_of(other) == policy(5); }));
+    other.kill();
+    EXPECT_TRUE(eventually([&] { return part_of(one) == policy(10); }));
 }
 
 TEST_F(KeysE2e, TheFirstKeyIsPutIntoAFileOfItsOwnersOnce) {

@@ -21,6 +21,8 @@ namespace ledgerline::api {
 // The limit of request bodies, for every call except the batch.
 inline constexpr std::size_t body_bytes_max = 64 * 1024;
 inline constexpr std::size_t batch_body_bytes_max = 1024 * 1024;
+// What most records take as JSON.
+inline constexpr std::size_t record_bytes = 1024;
 
 inline http::Response json_response(int status, std::string body) {
     http::Response response;
@@ -32,6 +34,7 @@ inline http::Response json_response(int status, std::string body) {
 template <class Record>
 http::Response record_response(int status, const Record& record) {
     std::string body;
+    body.reserve(record_bytes);
     append_json(record, body);
     return json_response(status, std::move(body));
 }

@@ -1,7 +1,5 @@
 #include "base/clock.h"
 
-#include <fmt/format.h>
-
 #include <charconv>
 
 namespace ledgerline {
@@ -93,9 +91,20 @@ std::string format_rfc3339(WallTime time) {
     const auto day = std::chrono::floor<std::chrono::days>(time);
     const std::chrono::year_month_day date(day);
     const std::chrono::hh_mm_ss<std::chrono::microseconds> clock(time - day);
-    return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}Z", static_cast<int>(date.year()),
-                       static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), clock.hours().count(),
-                       clock.minutes().count(), clock.seconds().count(), clock.subseconds().count());
+    // By hand, as each payment has several of these.
+    std::string text = "0000-00-00T00:00:00.000000Z";
+    const auto put = [&text](std::size_t at, int digits, std::int64_t number) {
+        for (std::size_t end = at + static_cast<std::size_t>(digits); end > at; number /= 10)
+            text[--end] = static_cast<char>('0' + number % 10);
+    };
+    put(0, 4, static_cast<int>(date.year()));
+    put(5, 2, static_cast<unsigned>(date.month()));
+    put(8, 2, static_cast<unsigned>(date.day()));
+    put(11, 2, clock.hours().count());
+    put(14, 2, clock.minutes().count());
+    put(17, 2, clock.seconds().count());
+    put(20, 6, clock.subseconds().count());
+    return text;
 }
 
 std::optional<WallTime> parse_rfc3339(std::string_view text) {

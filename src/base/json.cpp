@@ -50,6 +50,22 @@ bool equivalent_objects(const Object& a, const Value& whole_b) {
     });
 }
 
+// In a string, by RFC 8259, section 7.
+bool needs_escape(char c) { return static_cast<unsigned char>(c) < 0x20 || c == '"' || c == '\\'; }
+
+void append_escaped(char c, std::string& out) {
+    constexpr char kHexDigits[] = "0123456789abcdef";
+    constexpr std::string_view kShort = "\"\\\b\f\n\r\t", kLetters = "\"\\bfnrt";
+    out.push_back('\\');
+    if (const std::size_t at = kShort.find(c); at != std::string_view::npos) {
+        out.push_back(kLetters[at]);
+        return;
+    }
+    out += "u00";
+    out.push_back(kHexDigits[c >> 4]);
+    out.push_back(kHexDigits[c & 15]);
+}
+
 }  // namespace
 
 std::optional<std::int64_t> Value::if_int64() const {
@@ -70,40 +86,13 @@ const Value* Value::find(std::string_view name) const {
 }
 
 void append_quoted(std::string_view text, std::string& out) {
-    constexpr char kHexDigits[] = "0123456789abcdef";
     out.push_back('"');
-    for (const char c : text) {
-        switch (c) {
-            case '"':
-                out += "\\\"";
-                break;
-            case '\\':
-                out += "\\\\";
-                break;
-            case '\b':
-                out += "\\b";
-                break;
-            case '\f':
-                out += "\\f";
-                break;
-            case '\n':
-                out += "\\n";
-                break;
-            case '\r':
-                out += "\\r";
-                break;
-            case '\t':
-                out += "\\t";
-                break;
-            default:
-                if (static_cast<unsigned char>(c) < 0x20) {
-                    out += "\\u00";
-                    out.push_back(kHexDigits[c >> 4]);
-                    out.push_back(kHexDigits[c & 15]);
-                } else {
-                    out.push_back(c);
-                }
-        }
+    while (true) {
+        const auto special = std::ranges::find_if(text, needs_escape);
+        out.append(text.begin(), special);
+        if (special == text.end()) break;
+        append_escaped(*special, out);
+        text = {special + 1, text.end()};
     }
     out.push_back('"');
 }

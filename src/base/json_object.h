@@ -27,7 +27,13 @@ public:
     JsonObject& add(std::string_view name, std::int64_t number) { return add_raw(name, std::to_string(number)); }
     JsonObject& add(std::string_view name, int number) { return add_raw(name, std::to_string(number)); }
     JsonObject& add(std::string_view name, bool boolean) { return add_raw(name, boolean ? "true" : "false"); }
-    JsonObject& add(std::string_view name, const Uuid& id) { return add(name, std::string_view(id.to_string())); }
+    JsonObject& add(std::string_view name, const Uuid& id) {
+        begin(name);
+        out_.push_back('"');
+        id.append_to(out_);
+        out_.push_back('"');
+        return *this;
+    }
     JsonObject& add(std::string_view name, WallTime time) { return add(name, std::string_view(format_rfc3339(time))); }
     template <class T>
     JsonObject& add(std::string_view name, const std::optional<T>& value) {

@@ -94,10 +94,12 @@ void IntakeBatcher::submit(std::vector<IntakeItem> items, Resume<IntakeReply> an
 void IntakeBatcher::run_round() {
     if (!reachable_) return probe_database();
     keep_pace();
+    gather();
     auto batch = queue_.take({batch_rows_max_, config_.batch_bytes_max});
     if (!batch) return;
     auto answers = accept_batch(*batch);
     probe_.answered(batch->items, answers);
+    last_batch_rows_ = batch->items.size();
     queue_.answer(*std::move(batch), std::move(answers));
 }
 
@@ -106,6 +108,11 @@ void IntakeBatcher::keep_pace() {
     if (pause.count() == 0) return;
     probe_.paced(pause);
     stop_wakeup_.wait(pause);
+}
+
+void IntakeBatcher::gather() {
+    if (std::exchange(last_batch_rows_, 0) < busy_rows_min || queue_.waiting().size.rows >= gathered_rows) return;
+    stop_wakeup_.wait(gather_pause);
 }
 
 IntakeAnswers IntakeBatcher::accept_batch(const IntakeQueue::Batch& batch) {

@@ -67,6 +67,12 @@ class IntakeBatcher {
 public:
     using OnFatal = std::function<void(const Error&)>;
 
+    // A batch costs the database as much as 30 of its rows, and those who get its answers are about to send again. So
+    // after a large batch the next one is given a moment to become as large, unless it is already.
+    static constexpr std::size_t busy_rows_min = 48;
+    static constexpr std::size_t gathered_rows = 160;
+    static constexpr milliseconds gather_pause{2};
+
     // Arguments passed by reference must outlive it. publisher_wakeup is notified after each commit that stored rows.
     // on_fatal is called at most once, on the batcher's thread, when the database says that no batch can ever succeed;
     // from then on rows are answered with database_unavailable.
@@ -101,6 +107,7 @@ private:
 
     void run_round();
     void keep_pace();
+    void gather();
     milliseconds answer_late();
     IntakeAnswers accept_batch(const IntakeQueue::Batch& batch);
     IntakeAnswers accept_items(std::span<const IntakeItem> items, Attempt& attempt, bool fate_unknown = false);
@@ -131,7 +138,8 @@ private:
     bool broken_ = false;
     std::set<int> held_lanes_;    // by another session, for longer than the lock timeout
     std::size_t batch_rows_max_;  // halved when a batch times out, doubled when one succeeds
-    std::string refusal_code_;    // of the last rows in a row that were refused alone
+    std::size_t last_batch_rows_ = 0;
+    std::string refusal_code_;  // of the last rows in a row that were refused alone
     int refusals_in_a_row_ = 0;
     Wakeup stop_wakeup_;
     Wakeup deadline_wakeup_;

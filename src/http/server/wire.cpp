@@ -11,7 +11,22 @@
 namespace ledgerline::http {
 namespace {
 
+// What a head takes, if its handler adds little.
+constexpr std::size_t kHeadBytes = 320;
+
 bool has_no_body(int status) { return status < 200 || status == 204 || status == 304; }
+
+// Formatted once a second.
+const std::string& date_at(WallTime now) {
+    thread_local std::chrono::sys_seconds second{};
+    thread_local std::string text;
+    const auto this_second = std::chrono::floor<std::chrono::seconds>(now);
+    if (text.empty() || second != this_second) {
+        second = this_second;
+        text = format_http_date(now);
+    }
+    return text;
+}
 
 }  // namespace
 
@@ -37,17 +52,25 @@ bool is_writable(const Response& response) {
 }
 
 std::string wire_head(const Response& response, std::string_view request_id, WallTime now, KeptOpen kept_open) {
-    std::string head = fmt::format("HTTP/1.1 {} {}\r\nDate: {}\r\nX-Request-Id: {}\r\n", response.status,
-                                   reason_phrase(response.status), format_http_date(now), request_id);
+    std::string head;
+    head.reserve(kHeadBytes);
+    const auto line = [&head](std::string_view name, std::string_view value) {
+        head.append(name).append(": ").append(value).append("\r\n");
+    };
+    head.append("HTTP/1.1 ").append(std::to_string(response.status)).append(" ");
+    head.append(reason_phrase(response.status)).append("\r\n");
+    line("Date", date_at(now));
+    line("X-Request-Id", request_id);
     if (!has_no_body(response.status)) {
-        head += fmt::format("Content-Type: {}\r\n", response.content_type);
-        if (!response.parts) head += fmt::format("Content-Length: {}\r\n", response.body.size());
-        if (response.parts && kept_open) head += "Transfer-Encoding: chunked\r\n";
+        line("Content-Type", response.content_type);
+        if (!response.parts) line("Content-Length", std::to_string(response.body.size()));
+        if (response.parts && kept_open) line("Transfer-Encoding", "chunked");
     }
-    for (const auto& [name, value] : response.headers) head += fmt::format("{}: {}\r\n", name, value);
-    if (!kept_open) return head + "Connection: close\r\n\r\n";
-    const auto seconds = std::chrono::floor<std::chrono::seconds>(*kept_open).count();
-    return head + fmt::format("Connection: keep-alive\r\nKeep-Alive: timeout={}\r\n\r\n", seconds);
+    for (const auto& [name, value] : response.headers) line(name, value);
+    line("Connection", kept_open ? "keep-alive" : "close");
+    if (kept_open)
+        line("Keep-Alive", "timeout=" + std::to_string(std::chrono::floor<std::chrono::seconds>(*kept_open).count()));
+    return head.append("\r\n");
 }
 
 }  // namespace ledgerline::http

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <thread>
 #include <utility>
 
 namespace ledgerline::intake {
@@ -110,9 +111,15 @@ void IntakeBatcher::keep_pace() {
     stop_wakeup_.wait(pause);
 }
 
+// Looks again and again rather than to be woken by each row, which would cost more than it saves.
 void IntakeBatcher::gather() {
-    if (std::exchange(last_batch_rows_, 0) < busy_rows_min || queue_.waiting().size.rows >= gathered_rows) return;
-    stop_wakeup_.wait(gather_pause);
+    if (std::exchange(last_batch_rows_, 0) < busy_rows_min) return;
+    const SteadyTime until = std::chrono::steady_clock::now() + gather_max;
+    std::size_t before = 0, rows = queue_.waiting().size.rows;
+    while (rows > before && rows < gathered_rows && std::chrono::steady_clock::now() < until && !stopping_) {
+        std::this_thread::sleep_for(gather_step);
+        before = std::exchange(rows, queue_.waiting().size.rows);
+    }
 }
 
 IntakeAnswers IntakeBatcher::accept_batch(const IntakeQueue::Batch& batch) {

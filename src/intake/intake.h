@@ -67,11 +67,12 @@ class IntakeBatcher {
 public:
     using OnFatal = std::function<void(const Error&)>;
 
-    // A batch costs the database as much as 30 of its rows, and those who get its answers are about to send again. So
-    // after a large batch the next one is given a moment to become as large, unless it is already.
-    static constexpr std::size_t busy_rows_min = 48;
-    static constexpr std::size_t gathered_rows = 160;
-    static constexpr milliseconds gather_pause{2};
+    // A batch costs the database as much as 30 of its rows, and those who were just answered are about to send again. So
+    // after a batch of several rows the next one waits for as long as more come, unless it is large enough.
+    static constexpr std::size_t busy_rows_min = 6;
+    static constexpr std::size_t gathered_rows = 200;
+    static constexpr std::chrono::microseconds gather_step{500};
+    static constexpr std::chrono::microseconds gather_max{3'000};
 
     // Arguments passed by reference must outlive it. publisher_wakeup is notified after each commit that stored rows.
     // on_fatal is called at most once, on the batcher's thread, when the database says that no batch can ever succeed;

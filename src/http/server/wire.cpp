@@ -40,7 +40,8 @@ std::string wire_head(const Response& response, std::string_view request_id, Wal
     std::string head = fmt::format("HTTP/1.1 {} {}\r\nDate: {}\r\nX-Request-Id: {}\r\n", response.status,
                                    reason_phrase(response.status), format_http_date(now), request_id);
     if (!has_no_body(response.status)) {
-        head += fmt::format("Content-Type: {}\r\n", response.content_type);
+        // What clients have stored, and get back, is not to be taken for a page or a script.
+        head += fmt::format("Content-Type: {}\r\nX-Content-Type-Options: nosniff\r\n", response.content_type);
         if (!response.parts) head += fmt::format("Content-Length: {}\r\n", response.body.size());
         if (response.parts && kept_open) head += "Transfer-Encoding: chunked\r\n";
     }

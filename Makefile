@@ -1,6 +1,6 @@
 # Short names for common tasks. Each target works for root and for an ordinary user.
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap build test fuzz test-faults test-console test-observe test-package test-image test-deploy test-clients install package demo stop drill-restore drill-upgrade kafka kafka-stop stack stack-down seed e2e bench bench-big bench-webhooks bench-tenants up down lint fmt clean
+.PHONY: help bootstrap build test fuzz test-faults test-console test-observe test-package test-image test-deploy test-clients test-api-schema install package demo stop drill-restore drill-upgrade kafka kafka-stop stack stack-down seed e2e bench bench-big bench-webhooks bench-tenants up down lint fmt clean
 
 PRESET ?= release
 ARGS ?=
@@ -63,6 +63,9 @@ test-deploy: build ## Check the Helm chart with several sets of values, against 
 
 test-clients: build ## Test the clients in Python, Go and TypeScript against a real server (about a minute)
 	@scripts/test-clients
+
+test-api-schema: build ## Call a real server with what Schemathesis makes of openapi.json (about 3 minutes; needs root, installs it once)
+	@scripts/test-schemas
 
 package: build ## Build the Debian package and an archive under build/package, with their checksums
 	@scripts/package

@@ -131,6 +131,18 @@ TEST_F(OpenApi, SaysWhatEveryProblemMeans) {
     EXPECT_EQ(problem_type_json("nothing"), std::nullopt);
 }
 
+TEST_F(OpenApi, NamesTheRefusalsThatAnyCallCanMeet) {
+    for (const auto& [name, operation] : operations_) {
+        if (scope_of(*operation) == http::Scope::open) continue;
+        for (const char* status : {"401", "403", "429", "500", "503"})
+            EXPECT_TRUE(operation->find("responses")->find(status)) << name << ' ' << status;
+    }
+    // What takes money from what is available can be refused for want of it, if the caller asks for the outcome.
+    for (const char* name :
+         {"POST /v1/transactions", "POST /v1/transfers", "POST /v1/holds", "POST /v1/transactions/{id}/reverse"})
+        EXPECT_TRUE(operations_.at(name)->find("responses")->find("402")) << name;
+}
+
 // In the content itself or in its schema.
 const json::Value* example_of(const json::Value& content, const json::Value& document) {
     if (const json::Value* example = content.find("example")) return example;

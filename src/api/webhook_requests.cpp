@@ -55,8 +55,9 @@ std::expected<WebhookTerms, http::Problem> parse_webhook(const json::Value& body
     if (terms.url)
         if (const std::string rule = destinations.broken_rule(*terms.url); !rule.empty())
             fields.complain(ProblemCode::invalid_field, "url", rule);
-    if (fields.has("events")) terms.events = read_events(fields);
-    if (fields.has("account_ids")) terms.account_ids = read_accounts(fields);
+    // null is as if it were absent.
+    if (auto events = read_events(fields); fields.has("events")) terms.events = std::move(events);
+    if (auto accounts = read_accounts(fields); fields.has("account_ids")) terms.account_ids = std::move(accounts);
     terms.sets_description = fields.has("description") || fields.is_null("description");
     terms.description = fields.text("description", webhook_description_chars_max);
     if (call == WebhookCall::change) terms.status = fields.choice("status", kStatuses);

@@ -24,7 +24,6 @@ constexpr const char* kContentPolicy =
 
 void add_safety(Response& response) {
     response.headers.emplace_back("Content-Security-Policy", kContentPolicy);
-    response.headers.emplace_back("X-Content-Type-Options", "nosniff");
     response.headers.emplace_back("Referrer-Policy", "no-referrer");
     response.headers.emplace_back("Cross-Origin-Opener-Policy", "same-origin");
     response.headers.emplace_back("Cross-Origin-Resource-Policy", "same-origin");

@@ -177,9 +177,11 @@ TEST(Wire, WritesTheHead) {
     response.status = 201;
     response.body = "{}";
     response.headers = {{"Location", "/a"}};
-    EXPECT_EQ(wire_head(response, "id", time, std::nullopt),
-              "HTTP/1.1 201 Created\r\nDate: Mon, 23 Nov 2026 09:01:02 GMT\r\nX-Request-Id: id\r\n"
-              "Content-Type: application/json\r\nContent-Length: 2\r\nLocation: /a\r\nConnection: close\r\n\r\n");
+    EXPECT_EQ(
+        wire_head(response, "id", time, std::nullopt),
+        "HTTP/1.1 201 Created\r\nDate: Mon, 23 Nov 2026 09:01:02 GMT\r\nX-Request-Id: id\r\n"
+        "Content-Type: application/json\r\nX-Content-Type-Options: nosniff\r\nContent-Length: 2\r\nLocation: /a\r\n"
+        "Connection: close\r\n\r\n");
     response.status = 204;
     const std::string empty = wire_head(response, "id", time, milliseconds(7900));
     EXPECT_FALSE(empty.contains("Content-Length"));

@@ -48,6 +48,17 @@ TEST_F(Webhooks, AreMadeShownChangedAndDeleted) {
     EXPECT_THAT(audit.text(), Not(HasSubstr(made.at("secret").substr(6))));
 }
 
+TEST_F(Webhooks, NullIsAsIfItWereAbsent) {
+    const Answer made = make("https://a.example/", R"(,"events":null,"account_ids":null,"description":null)");
+    ASSERT_EQ(made.status, 201) << made.text();
+    EXPECT_EQ(made.at("events.0"), "missing");
+    const std::string account = server().account();
+    change(made.at("id"), fmt::format(R"({{"account_ids":["{}"]}})", account));
+    const Answer changed = change(made.at("id"), R"({"url":null,"events":null,"account_ids":null,"status":null})");
+    ASSERT_EQ(changed.status, 200) << changed.text();
+    EXPECT_EQ(changed.at("account_ids.0"), account);
+}
+
 TEST_F(Webhooks, WhatIsWrongWithOneIsNamed) {
     const auto field = [&](const std::string& body) {
         const Answer refused = server().post("/v1/webhooks", body);

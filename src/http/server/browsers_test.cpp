@@ -76,6 +76,7 @@ TEST_F(BrowsersTest, NoPageReadsAnAnswerUnlessItsOriginIsNamed) {
     const std::string said = head_of(request("GET", "a", std::string(kClose) + "Origin: https://desk.example\r\n"));
     EXPECT_THAT(said, HasSubstr("200 OK"));
     EXPECT_THAT(said, Not(HasSubstr("Access-Control")));
+    EXPECT_THAT(said, HasSubstr("X-Content-Type-Options: nosniff\r\n"));
     EXPECT_EQ(status_of(request("OPTIONS", "a",
                                 "Origin: https://desk.example\r\n"
                                 "Access-Control-Request-Method: POST\r\n")),

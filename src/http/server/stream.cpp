@@ -10,6 +10,7 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <cerrno>
 
 #include "base/text.h"
 
@@ -146,23 +147,27 @@ asio::awaitable<Io> Stream::wait_until_ready(Step step) {
     co_return interrupted_ ? Io::interrupted : Io::gone;
 }
 
-// Whether the first byte is the letter of a method. No record of TLS begins with one.
-bool Stream::peer_speaks_plainly() {
+// What the first byte says: no record of TLS begins with a letter, as methods do. OpenSSL is not asked before it is
+// there, or it would read what comes between the look and its own.
+Stream::Opening Stream::look_at_opening() {
+    if (first_seen_) return Opening::tls;
     char first = 0;
-    if (first_seen_ || ::recv(socket_.native_handle(), &first, 1, MSG_PEEK | MSG_DONTWAIT) != 1) return false;
+    const ssize_t bytes = ::recv(socket_.native_handle(), &first, 1, MSG_PEEK | MSG_DONTWAIT);
+    if (bytes < 0 && (errno == EAGAIN || errno == EINTR)) return Opening::none;
     first_seen_ = true;
-    return is_letter(first);
+    return bytes == 1 && is_letter(first) ? Opening::plain : Opening::tls;
 }
 
 asio::awaitable<Io> Stream::handshake() {
     interrupted_ = false;
     while (tls_) {
         if (expired_) co_return Io::timed_out;
-        if (peer_speaks_plainly()) {
+        const Opening opening = look_at_opening();
+        if (opening == Opening::plain) {
             tls_.reset();
             co_return Io::plain;
         }
-        const Step step = tls_->handshake();
+        const Step step = opening == Opening::none ? Step::wait_read : tls_->handshake();
         if (step == Step::moved) {
             client_key_ = tls_->client_key();
             break;

@@ -81,7 +81,8 @@ private:
     void on_timer();
     using Step = TlsSession::Step;
     static Step step_of(const boost::system::error_code& error, Step wait);
-    bool peer_speaks_plainly();
+    enum class Opening { none, plain, tls };
+    Opening look_at_opening();
     Step read_some(std::size_t& bytes);
     Step write_some(std::string_view head, std::string_view body, std::size_t& bytes);
     boost::asio::awaitable<Io> wait_until_ready(Step step);

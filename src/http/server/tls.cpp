@@ -4,6 +4,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <new>
@@ -17,6 +18,9 @@ namespace {
 
 // Without forward secrecy, a key that is lost would open what was recorded before.
 constexpr const char* kCiphersOfTls12 = "ECDHE+AESGCM:ECDHE+CHACHA20";
+// The first one, which keeps what is recorded from quantum computers, is known to OpenSSL from 3.5 on only. None over
+// finite fields: with those a client makes the server compute far more than itself.
+constexpr const char* kGroups[] = {"X25519MLKEM768:X25519:P-256:P-384", "X25519:P-256:P-384"};
 constexpr unsigned char kProtocol[] = "\x08http/1.1";
 constexpr const unsigned char* kSessionScope = kProtocol;
 constexpr std::size_t kFingerprintBytes = 32;
@@ -48,6 +52,9 @@ void set_policy(SSL_CTX* context) {
     SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE |
                                      SSL_OP_PRIORITIZE_CHACHA | SSL_OP_CLEANSE_PLAINTEXT);
     LEDGERLINE_ASSERT(SSL_CTX_set_cipher_list(context, kCiphersOfTls12) == 1);
+    LEDGERLINE_ASSERT(std::ranges::any_of(
+        kGroups, [&](const char* groups) { return SSL_CTX_set1_groups_list(context, groups) == 1; }));
+    ERR_clear_error();
     // A connection that waits holds no buffers. What is written may have moved when the socket is ready again.
     SSL_CTX_set_mode(context,
                      SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);

@@ -147,6 +147,17 @@ TEST_F(TlsEdge, SpeaksTls12And13WithForwardSecrecyOnly) {
     EXPECT_TRUE(test::eventually([&] { return handshakes_failed() >= 2; }));
 }
 
+TEST_F(TlsEdge, ExchangesKeysOverCurvesOnly) {
+    start_tls();
+    const auto connects_with = [&](const char* groups) {
+        TlsClient client(listener->port());
+        EXPECT_EQ(SSL_set1_groups_list(client.session(), groups), 1);
+        return client.connect();
+    };
+    for (const char* group : {"X25519", "P-256", "P-384"}) EXPECT_TRUE(connects_with(group)) << group;
+    for (const char* group : {"ffdhe2048", "ffdhe8192"}) EXPECT_FALSE(connects_with(group)) << group;
+}
+
 TEST_F(TlsEdge, WhoSaysNothingOrStopsHalfwayIsDropped) {
     config.handshake_timeout = milliseconds(50);
     start_tls();

@@ -63,6 +63,7 @@ std::string wire_head(const Response& response, std::string_view request_id, Wal
     line("X-Request-Id", request_id);
     if (!has_no_body(response.status)) {
         line("Content-Type", response.content_type);
+        line("X-Content-Type-Options", "nosniff");  // what clients have stored is not to be taken for a page
         if (!response.parts) line("Content-Length", std::to_string(response.body.size()));
         if (response.parts && kept_open) line("Transfer-Encoding", "chunked");
     }

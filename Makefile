@@ -1,6 +1,6 @@
 # Short names for common tasks. Each target works for root and for an ordinary user.
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap build test fuzz test-faults test-console test-observe test-package test-image test-deploy test-clients test-api-schema install package demo stop drill-restore drill-upgrade kafka kafka-stop stack stack-down seed e2e bench bench-big bench-webhooks bench-tenants up down lint fmt clean
+.PHONY: help bootstrap build test fuzz test-faults test-console test-observe test-package test-image test-deploy test-clients test-api-schema install package demo stop drill-restore drill-upgrade drill-failover kafka kafka-stop stack stack-down seed e2e bench bench-big bench-webhooks bench-tenants up down lint fmt clean
 
 PRESET ?= release
 ARGS ?=
@@ -51,6 +51,10 @@ drill-restore: build ## Lose the database and restore it to a moment, with Kafka
 drill-upgrade: build ## Upgrade under load to later versions, compatible and not, and back (about 4 minutes)
 	@cmake --build --preset $(PRESET) --target ledgerline_compatible ledgerline_incompatible
 	@scripts/drill-upgrade
+
+drill-failover: build ## Kill the primary under load, let Patroni promote its standby, and switch back (about 3 minutes)
+	@scripts/bootstrap --failover
+	@scripts/drill-failover
 
 test-package: package ## Install the package in a bare Debian 12 and run it there (about 6 minutes; needs root)
 	@scripts/test-package

@@ -52,7 +52,7 @@ drill-upgrade: build ## Upgrade under load to later versions, compatible and not
 	@cmake --build --preset $(PRESET) --target ledgerline_compatible ledgerline_incompatible
 	@scripts/drill-upgrade
 
-drill-failover: build ## Kill the primary under load, let Patroni promote its standby, and switch back (about 3 minutes)
+drill-failover: build ## Kill the primary under load, let Patroni promote its standby, and switch back (2 to 4 minutes)
 	@scripts/bootstrap --failover
 	@scripts/drill-failover
 

@@ -145,6 +145,9 @@ TEST(Time, ReadsAllThatRfc3339Allows) {
     EXPECT_EQ(parse_rfc3339("1990-12-31T15:59:60-08:00"), parse_rfc3339("1991-01-01T00:00:00Z"));
     EXPECT_EQ(format_rfc3339(*parse_rfc3339("0001-01-01T00:00:00Z")), "0001-01-01T00:00:00.000000Z");
     EXPECT_EQ(format_rfc3339(*parse_rfc3339("1969-12-31T23:59:59.9Z")), "1969-12-31T23:59:59.900000Z");
+    // A moment after the last time that is read, for PostgreSQL, which knows more.
+    EXPECT_EQ(format_rfc3339(*parse_rfc3339("9999-12-31T23:59:59.999999Z") + std::chrono::microseconds(1)),
+              "10000-01-01T00:00:00.000000Z");
 }
 
 }  // namespace

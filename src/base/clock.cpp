@@ -1,5 +1,6 @@
 #include "base/clock.h"
 
+#include <algorithm>
 #include <charconv>
 
 namespace ledgerline {
@@ -92,18 +93,22 @@ std::string format_rfc3339(WallTime time) {
     const std::chrono::year_month_day date(day);
     const std::chrono::hh_mm_ss<std::chrono::microseconds> clock(time - day);
     // By hand, as each payment has several of these.
-    std::string text = "0000-00-00T00:00:00.000000Z";
-    const auto put = [&text](std::size_t at, int digits, std::int64_t number) {
-        for (std::size_t end = at + static_cast<std::size_t>(digits); end > at; number /= 10)
-            text[--end] = static_cast<char>('0' + number % 10);
+    constexpr std::string_view kRest = "-00-00T00:00:00.000000Z";
+    const std::string year = std::to_string(static_cast<int>(date.year()));
+    const std::size_t year_chars = std::max<std::size_t>(4, year.size());
+    std::string text(year_chars - year.size(), '0');
+    text.reserve(year_chars + kRest.size());
+    text.append(year).append(kRest);
+    const auto put = [&](std::size_t after_year, int digits, std::int64_t number) {
+        std::size_t at = year_chars + after_year + static_cast<std::size_t>(digits);
+        for (; digits > 0; --digits, number /= 10) text[--at] = static_cast<char>('0' + number % 10);
     };
-    put(0, 4, static_cast<int>(date.year()));
-    put(5, 2, static_cast<unsigned>(date.month()));
-    put(8, 2, static_cast<unsigned>(date.day()));
-    put(11, 2, clock.hours().count());
-    put(14, 2, clock.minutes().count());
-    put(17, 2, clock.seconds().count());
-    put(20, 6, clock.subseconds().count());
+    put(1, 2, static_cast<unsigned>(date.month()));
+    put(4, 2, static_cast<unsigned>(date.day()));
+    put(7, 2, clock.hours().count());
+    put(10, 2, clock.minutes().count());
+    put(13, 2, clock.seconds().count());
+    put(16, 6, clock.subseconds().count());
     return text;
 }
 

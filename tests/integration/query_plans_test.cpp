@@ -374,9 +374,9 @@ TEST_P(QueryPlans, OfIntake) {
         sql::IntakeReadKeys::statement,
         fmt::format("{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}", column("100", "bigint"), column("'EUR'", "text"),
                     column("'CREDIT'", "text"), array("SELECT generate_series(0, 499)", "text"),
-                    column("NULL", "jsonb"), column("NULL", "text"), column("NULL", "jsonb"), column("NULL", "text"),
+                    column("NULL", "jsonb"), column("NULL", "text"), column("NULL", "jsonb"), column("NULL", "uuid"),
                     column("NULL", "jsonb"), array("SELECT generate_series(1, 500)", "integer"), accounts,
-                    column("NULL", "text")));
+                    column("NULL", "timestamptz")));
 }
 
 // Wherever a reader is: at the beginning, in the middle, or at the end.

@@ -113,11 +113,12 @@ void IntakeBatcher::keep_pace() {
 
 // Looks again and again rather than to be woken by each row, which would cost more than it saves.
 void IntakeBatcher::gather() {
-    if (std::exchange(last_batch_rows_, 0) < busy_rows_min) return;
-    const SteadyTime until = std::chrono::steady_clock::now() + gather_max;
+    const Gathering& gathering = config_.gathering;
+    if (std::exchange(last_batch_rows_, 0) < gathering.busy_rows_min) return;
+    const SteadyTime until = std::chrono::steady_clock::now() + gathering.max;
     std::size_t before = 0, rows = queue_.waiting().size.rows;
-    while (rows > before && rows < gathered_rows && std::chrono::steady_clock::now() < until && !stopping_) {
-        std::this_thread::sleep_for(gather_step);
+    while (rows > before && rows < gathering.rows_enough && std::chrono::steady_clock::now() < until && !stopping_) {
+        std::this_thread::sleep_for(gathering.step);
         before = std::exchange(rows, queue_.waiting().size.rows);
     }
 }

@@ -46,6 +46,16 @@
 
 namespace ledgerline::intake {
 
+// How a busy intake gathers. A batch costs the database as much as 30 of its rows, and those who were just answered are
+// about to send again: so after a batch of several rows the next one waits for as long as more come. While nothing
+// waits it does not.
+struct Gathering {
+    std::size_t busy_rows_min = 6;         // several
+    std::size_t rows_enough = 200;         // for which it does not wait any longer
+    std::chrono::microseconds step{500};   // between two looks
+    std::chrono::microseconds max{3'000};  // all looks together
+};
+
 struct IntakeConfig {
     std::size_t queue_rows_max = 20'000;
     std::size_t queue_bytes_max = limits::intake_queue_bytes_max;
@@ -54,6 +64,7 @@ struct IntakeConfig {
     // The share of one request in a batch before the others have had their turn.
     std::size_t turn_rows_max = 64;
     std::size_t turn_bytes_max = limits::intake_turn_bytes_max;
+    Gathering gathering{};
     milliseconds request_timeout{10'000};
     Backoff::Limits backoff{milliseconds(20), milliseconds(1'000)};
     // Given the events of each commit, at least one, in the order of their lanes, before the publisher is woken. Called
@@ -66,13 +77,6 @@ struct IntakeConfig {
 class IntakeBatcher {
 public:
     using OnFatal = std::function<void(const Error&)>;
-
-    // A batch costs the database as much as 30 of its rows, and those who were just answered are about to send again. So
-    // after a batch of several rows the next one waits for as long as more come, unless it is large enough.
-    static constexpr std::size_t busy_rows_min = 6;
-    static constexpr std::size_t gathered_rows = 200;
-    static constexpr std::chrono::microseconds gather_step{500};
-    static constexpr std::chrono::microseconds gather_max{3'000};
 
     // Arguments passed by reference must outlive it. publisher_wakeup is notified after each commit that stored rows.
     // on_fatal is called at most once, on the batcher's thread, when the database says that no batch can ever succeed;

@@ -253,6 +253,44 @@ TEST_F(IntakeTest, TakesWhateverWaitsWhenABatchIsDone) {
     EXPECT_THAT(store_.batches(), ElementsAre(Keys{"a"}, Keys{"b", "c", "d"}));
 }
 
+// One of those who were just answered sends again.
+TEST_F(IntakeTest, AfterABatchOfSeveralRowsItGathersThoseThatStillCome) {
+    IntakeConfig config;
+    config.gathering.step = milliseconds(300);
+    config.gathering.max = kLong;
+    start(config);
+    store_.close();
+    auto first = submit({"a", "b", "c", "d", "e", "f"});
+    store_.await_batches(1);
+    auto second = submit({"g"});
+    store_.open();
+    EXPECT_EQ(words(std::move(first)), Keys(6, "created"));
+    auto third = submit({"h"});
+    EXPECT_THAT(words(std::move(second)), ElementsAre("created"));
+    EXPECT_THAT(words(std::move(third)), ElementsAre("created"));
+    EXPECT_THAT(store_.batches(), ElementsAre(Keys{"a", "b", "c", "d", "e", "f"}, Keys{"g", "h"}));
+}
+
+TEST_F(IntakeTest, GathersNothingAfterAFewRowsNorWhenThereAreEnough) {
+    IntakeConfig config;
+    config.gathering.rows_enough = 2;
+    config.gathering.step = config.gathering.max = kLong;  // it would never end
+    start(config);
+    store_.close();
+    auto first = submit({"a"});
+    store_.await_batches(1);
+    auto second = submit({"b", "c", "d", "e", "f", "g"});
+    store_.open();
+    EXPECT_THAT(words(std::move(first)), ElementsAre("created"));
+    store_.close();
+    store_.await_batches(2);
+    auto third = submit({"h", "i"});
+    store_.open();
+    EXPECT_EQ(words(std::move(second)), Keys(6, "created"));
+    EXPECT_THAT(words(std::move(third)), ElementsAre("created", "created"));
+    EXPECT_THAT(words(submit({"j"})), ElementsAre("created")) << "nor while nothing waits";
+}
+
 // What arrives while it waits is one batch.
 TEST_F(IntakeTest, WaitsForTheWorkerBeforeEachBatch) {
     std::promise<void> first_is_in;

@@ -1,8 +1,9 @@
 -- Tenants: whose an account is, and with it everything that belongs to the account.
 -- compatible-from: 10
+-- earlier-text: 13982d25b0c43bc9cb9be9c7b15d763ae35d5ac43cfbd22e9dd8852fa4f9cac3
 --
 -- Binaries of level 9 let every key see everything, so none may run beside this schema. What is there belongs to the
--- default tenant: no row is rewritten, and its payments pay nothing but the column.
+-- default tenant, and its payments pay nothing but the column. The earlier text added that with a default.
 
 CREATE TABLE tenants (
     id          integer PRIMARY KEY CHECK (id >= 0),
@@ -38,7 +39,14 @@ ALTER TABLE account_keys
 
 -- Transactions -----------------------------------------------------------------------------------------------------
 
-ALTER TABLE accepted ADD COLUMN tenant integer NOT NULL DEFAULT 0;  -- of account_id
+-- Of account_id. Row by row and not by a default: functions and views use the table's row type, and servers from
+-- PostgreSQL 15.20 on add no column with a default to such a table.
+ALTER TABLE accepted ADD COLUMN tenant integer;
+ALTER TABLE accepted ALTER COLUMN tenant SET DEFAULT 0;
+ALTER TABLE accepted DISABLE TRIGGER immutable;
+UPDATE accepted SET tenant = 0;
+ALTER TABLE accepted ENABLE TRIGGER immutable;
+ALTER TABLE accepted ALTER COLUMN tenant SET NOT NULL;
 ALTER TABLE places ADD COLUMN tenant integer NOT NULL DEFAULT 0;    -- of account_id
 -- Lists of a tenant. The default tenant has all rows to itself where there is no other: its lists walk the primary key.
 CREATE INDEX accepted_of_tenant ON accepted (tenant, id) WHERE tenant <> 0;

@@ -35,11 +35,11 @@ std::string file_of(pid_t pid, const std::string& name) {
 }
 
 // Where the process can write.
-int times_in_memory(pid_t pid, std::string_view text) {
+std::size_t times_in_memory(pid_t pid, std::string_view text) {
     std::ifstream memory(fmt::format("/proc/{}/mem", pid), std::ios::binary);
     EXPECT_TRUE(memory.is_open());
     std::istringstream maps(file_of(pid, "maps"));
-    int found = 0;
+    std::size_t found = 0;
     for (std::string line; std::getline(maps, line);) {
         std::uint64_t begin = 0, end = 0;
         char dash = 0;
@@ -50,7 +50,7 @@ int times_in_memory(pid_t pid, std::string_view text) {
         memory.clear();
         memory.seekg(static_cast<std::streamoff>(begin));
         memory.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-        for (std::size_t at = bytes.find(text); at != std::string::npos; at = bytes.find(text, at + 1)) ++found;
+        found += occurrences(bytes, text);
     }
     return found;
 }
@@ -93,7 +93,7 @@ TEST(Hardening, NoCredentialStaysInMemory) {
         client.get("/v1/accounts", {{"Authorization", secret + std::to_string(i)}});
         client.post("/v1/transactions", "{}", {{"X-API-Key", secret + std::to_string(i)}});
     }
-    EXPECT_EQ(times_in_memory(api.program().pid(), secret), 0);
+    EXPECT_EQ(times_in_memory(api.program().pid(), secret), 0u);
 }
 
 // What the program loads, what was compiled into it, and what is bundled into the console.

@@ -43,6 +43,12 @@ Program::~Program() {
     if (testing::Test::HasFailure()) note(fmt::format("{} had printed at the end:\n{}", name(), tail()));
 }
 
+std::size_t occurrences(std::string_view text, std::string_view part) {
+    std::size_t count = 0;
+    for (std::size_t at = text.find(part); at != std::string_view::npos; at = text.find(part, at + 1)) ++count;
+    return count;
+}
+
 std::string run_to_end(const std::vector<std::string>& arguments) {
     Program program(arguments);
     const std::string outcome = program.wait_outcome();

@@ -10,6 +10,7 @@
 
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "db/connection.h"
@@ -30,6 +31,9 @@ public:
     Program(const Program&) = delete;
     Program& operator=(const Program&) = delete;
 };
+
+// How often the part stands in the text.
+std::size_t occurrences(std::string_view text, std::string_view part);
 
 // "exit code 0", or how else the command ended and what it printed.
 std::string run_to_end(const std::vector<std::string>& arguments);

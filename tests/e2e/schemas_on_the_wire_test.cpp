@@ -26,12 +26,6 @@ using testing::Each;
 using testing::HasSubstr;
 using testing::Not;
 
-int times_in(std::string_view text, std::string_view part) {
-    int times = 0;
-    for (std::size_t at = text.find(part); at != std::string_view::npos; at = text.find(part, at + 1)) ++times;
-    return times;
-}
-
 class SchemasOnTheWire : public testing::Test {
 protected:
     SchemasOnTheWire() : topic_(fmt::format("money{}", ++count_)) {}
@@ -157,7 +151,7 @@ TEST_F(SchemasOnTheWire, EveryMessageNamesTheSchemaOfItsValue) {
     // However long it takes until they show: each is created by one, once.
     const std::string printed = publisher->program().output() + worker->program().output();
     for (const char* suffix : {"", ".dlq", ".outcomes"})
-        EXPECT_EQ(times_in(printed, fmt::format(R"("kafka: topic created","topic":"{}{}")", topic_, suffix)), 1)
+        EXPECT_EQ(occurrences(printed, fmt::format(R"("kafka: topic created","topic":"{}{}")", topic_, suffix)), 1u)
             << printed;
 }
 

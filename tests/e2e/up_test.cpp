@@ -32,12 +32,6 @@ protected:
     const std::filesystem::path data_dir_ = dir_.path() / "data";
 };
 
-std::size_t occurrences(const std::string& text, const std::string& part) {
-    std::size_t count = 0;
-    for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++count;
-    return count;
-}
-
 TEST_F(Up, StartsServesAndStopsWithExitCode0) {
     UpProcess up(data_dir_);
     EXPECT_EQ(ApiClient(up.port()).get("/v1/accounts").status, 200);

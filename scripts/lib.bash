@@ -10,6 +10,12 @@ fail() {
     exit 1
 }
 
+# expect WHAT WANTED ACTUAL: of a drill. Fails unless they are the same.
+expect() {
+    [ "$2" = "$3" ] || fail "$1: $3, not $2"
+    say "$1: $3"
+}
+
 # Prints the user to run PostgreSQL as, because it refuses to run as root; nothing for the current user.
 database_user() {
     if [ "$(id -u)" -eq 0 ]; then id -nu postgres 2>/dev/null || echo nobody; fi

@@ -27,7 +27,7 @@ build: bootstrap ## Build build/release/ledgerline (PRESET=release, debug, asan 
 test: bootstrap ## Build everything and run every test; the tests start their own PostgreSQL and Kafka servers
 	@cmake --preset $(PRESET) >/dev/null
 	@cmake --build --preset $(PRESET)
-	@ctest --preset $(PRESET) --parallel $(TEST_JOBS)
+	@ctest --preset $(PRESET) --parallel $(TEST_JOBS) || { scripts/show-failures build/$(PRESET); exit 1; }
 
 test-faults: bootstrap ## Build everything and run the fault tests with all their rounds (about 25 minutes)
 	@cmake --preset $(PRESET) >/dev/null

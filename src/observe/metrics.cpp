@@ -156,9 +156,8 @@ Metrics::Metrics(std::string_view version)
           gauges(registry_, "kafka_requests_waiting", "Requests not yet sent or not yet answered, by client")),
       kafka_messages_queued(
           gauges(registry_, "kafka_messages_queued", "Messages in the producer not yet acknowledged, by client")),
-      kafka_throttled_seconds(
-          gauges(registry_, "kafka_throttled_seconds",
-                 "How long a broker's quota made the client wait after its last answer, by client")),
+      kafka_throttled_seconds(gauges(registry_, "kafka_throttled_seconds",
+                                     "How long brokers' quotas make the client wait from now on, by client")),
       kafka_consumer_lag_messages(gauges(registry_, "kafka_consumer_lag_messages",
                                          "Messages of an assigned partition not yet taken, by partition")),
       loop_exceptions_total(

@@ -158,6 +158,7 @@ struct KafkaClient::Callbacks {
         }
     }
     void log(log::Level level, const std::string& kind, std::string_view message, std::string_view text);
+    void show_throttled();
 
     static void on_log(const rd_kafka_t* handle, int level, const char* facility, const char* text);
     static void on_error(rd_kafka_t* handle, int error, const char* reason, void* opaque);
@@ -173,6 +174,17 @@ void KafkaClient::Callbacks::log(log::Level level, const std::string& kind, std:
     const auto held_back = limiter.admit(kind, std::chrono::steady_clock::now());
     if (!held_back) return;
     log::write(level, message, {{"client", role}, {"kind", kind}, {"text", text}, {"held_back", *held_back}});
+}
+
+// The longest wait that lasts. Other brokers' answers come meanwhile.
+void KafkaClient::Callbacks::show_throttled() {
+    const SteadyTime now = std::chrono::steady_clock::now();
+    SteadyTime until = now;
+    {
+        const std::lock_guard lock(mutex);
+        for (const auto& [broker, of_broker] : throttled_until) until = std::max(until, of_broker);
+    }
+    metrics->kafka_throttled_seconds.Add({{"client", role}}).Set(std::chrono::duration<double>(until - now).count());
 }
 
 void KafkaClient::Callbacks::on_log(const rd_kafka_t* handle, int level, const char* facility, const char* text) {
@@ -209,7 +221,10 @@ void KafkaClient::Callbacks::on_error(rd_kafka_t* handle, int error, const char*
 
 int KafkaClient::Callbacks::on_statistics(rd_kafka_t*, char* json, std::size_t size, void* opaque) {
     Callbacks& self = of(opaque);
-    self.guard([&] { record_kafka_statistics({json, size}, self.role, *self.metrics); });
+    self.guard([&] {
+        self.show_throttled();
+        record_kafka_statistics({json, size}, self.role, *self.metrics);
+    });
     return 0;  // the library frees json
 }
 
@@ -218,11 +233,11 @@ void KafkaClient::Callbacks::on_throttle(rd_kafka_t*, const char* name, std::int
                                          void* opaque) {
     Callbacks& self = of(opaque);
     self.guard([&] {
-        self.metrics->kafka_throttled_seconds.Add({{"client", self.role}}).Set(wait_ms / 1e3);
         {
             const std::lock_guard lock(self.mutex);
             self.throttled_until[broker] = std::chrono::steady_clock::now() + milliseconds(wait_ms);
         }
+        self.show_throttled();
         if (wait_ms > 0)
             self.log(log::Level::warn, "THROTTLED", "kafka client",
                      fmt::format("a quota makes this client wait {} ms for broker {}", wait_ms, name));

@@ -39,6 +39,7 @@ struct TenantUse {
 
     const TenantLimits limits;
     TokenBucket requests, transactions, request_kib;
+    RefusalPace refusals;
     std::atomic<std::int64_t> waiters = 0;
 };
 

@@ -19,4 +19,17 @@ std::optional<TokenBucket::Full> TokenBucket::take(std::int64_t tokens, SteadyTi
     }
 }
 
+std::chrono::nanoseconds RefusalPace::charge(SteadyTime now_time) {
+    constexpr std::int64_t interval = std::nano::den / per_second, at_once = interval * per_second;
+    const std::int64_t now = std::chrono::nanoseconds(now_time.time_since_epoch()).count();
+    std::int64_t paid_at = paid_at_.load(std::memory_order_relaxed);
+    while (true) {
+        const std::int64_t next = std::max(paid_at, now) + interval;
+        const std::int64_t wait = std::clamp<std::int64_t>(next - at_once - now, 0, wait_max.count());
+        if (wait == wait_max.count()) return wait_max;
+        if (paid_at_.compare_exchange_weak(paid_at, next, std::memory_order_relaxed))
+            return std::chrono::nanoseconds(wait);
+    }
+}
+
 }  // namespace ledgerline::http

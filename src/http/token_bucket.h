@@ -30,4 +30,18 @@ private:
     std::atomic<std::int64_t> full_at_{INT64_MIN};  // when it will be full, on the steady clock
 };
 
+// RefusalPace: how fast a client that exceeds its limits is told so. As many answers as fit into a second go at once;
+// of more, each waits until it is its turn. Lock-free; safe to use from any thread.
+class RefusalPace {
+public:
+    static constexpr std::int64_t per_second = 200;
+    static constexpr std::chrono::nanoseconds wait_max{1'000'000'000};
+
+    // How long the next one waits, at most wait_max.
+    std::chrono::nanoseconds charge(SteadyTime now);
+
+private:
+    std::atomic<std::int64_t> paid_at_{INT64_MIN};  // when all of them fit into the pace, on the steady clock
+};
+
 }  // namespace ledgerline::http

@@ -54,6 +54,7 @@ IntakeBatcher::IntakeBatcher(IntakeStore& store, const IntakeConfig& config, Wak
       backoff_(config.backoff, context.random),
       queue_({config.queue_rows_max, config.queue_bytes_max}, {config.turn_rows_max, config.turn_bytes_max}),
       batch_rows_max_(config.batch_rows_max),
+      shared_rows_max_(config.batch_rows_max),
       loop_(
           "intake", stop_wakeup_,
           [this]() -> Result<milliseconds> {
@@ -96,9 +97,12 @@ void IntakeBatcher::run_round() {
     if (!reachable_) return probe_database();
     keep_pace();
     gather();
-    auto batch = queue_.take({batch_rows_max_, config_.batch_bytes_max});
+    auto batch = queue_.take({rows_max(), config_.batch_bytes_max});
     if (!batch) return;
+    const SteadyTime begun = clock_.steady_now();
+    if (batch->uneven) shared_until_ = begun + config_.sharing.remembered;
     auto answers = accept_batch(*batch);
+    learn(batch->items.size(), clock_.steady_now() - begun);
     probe_.answered(batch->items, answers);
     last_batch_rows_ = batch->items.size();
     queue_.answer(*std::move(batch), std::move(answers));
@@ -117,10 +121,22 @@ void IntakeBatcher::gather() {
     if (std::exchange(last_batch_rows_, 0) < gathering.busy_rows_min) return;
     const SteadyTime until = std::chrono::steady_clock::now() + gathering.max;
     std::size_t before = 0, rows = queue_.waiting().size.rows;
-    while (rows > before && rows < gathering.rows_enough && std::chrono::steady_clock::now() < until && !stopping_) {
+    const std::size_t enough = std::min(gathering.rows_enough, rows_max());
+    while (rows > before && rows < enough && std::chrono::steady_clock::now() < until && !stopping_) {
         std::this_thread::sleep_for(gathering.step);
         before = std::exchange(rows, queue_.waiting().size.rows);
     }
+}
+
+std::size_t IntakeBatcher::rows_max() const {
+    return clock_.steady_now() < shared_until_ ? std::min(batch_rows_max_, shared_rows_max_) : batch_rows_max_;
+}
+
+// How many rows a short batch may have, from how long these took.
+void IntakeBatcher::learn(std::size_t rows, SteadyTime::duration took) {
+    const Sharing& sharing = config_.sharing;
+    const auto fitting = static_cast<std::size_t>(sharing.batch_max * rows / std::max(took, SteadyTime::duration(1)));
+    shared_rows_max_ = std::max(fitting, sharing.batch_rows_min);
 }
 
 IntakeAnswers IntakeBatcher::accept_batch(const IntakeQueue::Batch& batch) {

@@ -56,6 +56,14 @@ struct Gathering {
     std::chrono::microseconds max{3'000};  // all looks together
 };
 
+// How intake is shared when a tenant sends more than fits into a batch while another sends little: whose rows wait for
+// the batch before theirs, so batches are short.
+struct Sharing {
+    milliseconds batch_max{3};        // is to take no longer
+    std::size_t batch_rows_min = 32;  // of a batch that takes longer: fewer cost nearly as much
+    milliseconds remembered{1'000};   // since a batch of which this was true
+};
+
 struct IntakeConfig {
     std::size_t queue_rows_max = 20'000;
     std::size_t queue_bytes_max = limits::intake_queue_bytes_max;
@@ -65,6 +73,7 @@ struct IntakeConfig {
     std::size_t turn_rows_max = 64;
     std::size_t turn_bytes_max = limits::intake_turn_bytes_max;
     Gathering gathering{};
+    Sharing sharing{};
     milliseconds request_timeout{10'000};
     Backoff::Limits backoff{milliseconds(20), milliseconds(1'000)};
     // Given the events of each commit, at least one, in the order of their lanes, before the publisher is woken. Called
@@ -113,6 +122,8 @@ private:
     void run_round();
     void keep_pace();
     void gather();
+    std::size_t rows_max() const;
+    void learn(std::size_t rows, SteadyTime::duration took);
     milliseconds answer_late();
     IntakeAnswers accept_batch(const IntakeQueue::Batch& batch);
     IntakeAnswers accept_items(std::span<const IntakeItem> items, Attempt& attempt, bool fate_unknown = false);
@@ -144,7 +155,9 @@ private:
     std::set<int> held_lanes_;    // by another session, for longer than the lock timeout
     std::size_t batch_rows_max_;  // halved when a batch times out, doubled when one succeeds
     std::size_t last_batch_rows_ = 0;
-    std::string refusal_code_;  // of the last rows in a row that were refused alone
+    SteadyTime shared_until_{};    // as in Sharing
+    std::size_t shared_rows_max_;  // of a batch until then
+    std::string refusal_code_;     // of the last rows in a row that were refused alone
     int refusals_in_a_row_ = 0;
     Wakeup stop_wakeup_;
     Wakeup deadline_wakeup_;

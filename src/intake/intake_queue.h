@@ -71,6 +71,7 @@ public:
         std::vector<IntakeItem> items;
         SteadyTime deadline;        // the latest of its requests: afterwards nobody waits for an answer
         SteadyTime first_deadline;  // the earliest of its requests
+        bool uneven = false;        // all rows of a tenant are in it, and another's were too many for it
 
     private:
         friend class IntakeQueue;

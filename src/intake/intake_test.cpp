@@ -183,11 +183,12 @@ protected:
 
     // Rows of one account, except that a key that begins with a digit belongs to its own account, one with "=13" is a
     // transfer between two such accounts, and one that begins with ">" follows the row before it.
-    std::future<IntakeAnswers> submit(const Keys& keys, std::int64_t amount_cents = 1) {
+    std::future<IntakeAnswers> submit(const Keys& keys, std::int64_t amount_cents = 1, int tenant = default_tenant) {
         std::vector<IntakeItem> items;
         for (const std::string& key : keys) {
             IntakeItem& item = items.emplace_back();
             item.idempotency_key = key;
+            item.tenant = tenant;
             const auto account = [](char name) {
                 Uuid id;
                 if (std::isdigit(name) != 0) id.bytes[0] = static_cast<std::uint8_t>(name);
@@ -289,6 +290,37 @@ TEST_F(IntakeTest, GathersNothingAfterAFewRowsNorWhenThereAreEnough) {
     EXPECT_EQ(words(std::move(second)), Keys(6, "created"));
     EXPECT_THAT(words(std::move(third)), ElementsAre("created", "created"));
     EXPECT_THAT(words(submit({"j"})), ElementsAre("created")) << "nor while nothing waits";
+}
+
+class IntakeSharing : public IntakeTest {
+protected:
+    // The sizes of the batches of a tenant that sends 250 rows while others send as many; all batches are too slow.
+    std::vector<std::size_t> batches_beside(std::size_t rows) {
+        IntakeConfig config = with(kLong, 100);
+        config.sharing = {.batch_max = milliseconds(0), .batch_rows_min = 50, .remembered = kLong};
+        start(config);
+        store_.close();
+        auto first = submit({"a"});
+        store_.await_batches(1);
+        auto much = submit(Keys(250, "b")), other = submit(Keys(rows, "c"), 1, default_tenant + 1);
+        store_.open();
+        for (auto* answered : {&first, &much, &other}) answered->wait();
+        std::vector<std::size_t> sizes;
+        for (const Keys& keys : store_.batches()) sizes.push_back(keys.size());
+        return sizes;
+    }
+};
+
+TEST_F(IntakeSharing, BatchesAreShortWhileOneTenantSendsMuchAndAnotherLittle) {
+    EXPECT_THAT(batches_beside(1), ElementsAre(1, 100, 50, 50, 50, 1));
+}
+
+TEST_F(IntakeSharing, BatchesAreWholeWhileAllTenantsSendMuch) {
+    EXPECT_THAT(batches_beside(250), ElementsAre(1, 100, 100, 100, 100, 100));
+}
+
+TEST_F(IntakeSharing, BatchesAreWholeWhileThereIsOneTenant) {
+    EXPECT_THAT(batches_beside(0), ElementsAre(1, 100, 100, 50));
 }
 
 // What arrives while it waits is one batch.

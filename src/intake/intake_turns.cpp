@@ -30,6 +30,7 @@ std::optional<IntakeQueue::Batch> IntakeQueue::take(Size max) {
         round_.pop_front();
         if (!line.empty()) round_.push_back(&line);
     }
+    batch.uneven = !round_.empty() && round_.size() < lines;
     return batch;
 }
 

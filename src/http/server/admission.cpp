@@ -91,6 +91,12 @@ std::optional<Response> Admission::let_in(Exchange& exchange) const {
     return std::nullopt;
 }
 
+std::chrono::nanoseconds Admission::refused_again(const Request& request) const {
+    if (request.key) return request.key->use->refusals.charge(request.received_at);
+    const auto use = logins_.use_of(request.tenant);
+    return use ? use->refusals.charge(request.received_at) : std::chrono::nanoseconds(0);
+}
+
 std::optional<Response> Admission::refuse_size(const Exchange& exchange, std::uint64_t bytes) const {
     if (bytes == 0 || exchange.route->scope == Scope::open) return std::nullopt;
     const auto use = logins_.use_of(exchange.request.tenant);

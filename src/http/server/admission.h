@@ -23,6 +23,9 @@ public:
     std::optional<Response> refuse(std::string_view target, Exchange& exchange) const;
     // The answer when the request's tenant may not send a body of that size now.
     std::optional<Response> refuse_size(const Exchange& exchange, std::uint64_t bytes) const;
+    // Counts an answer 429. How late it is to be sent: its key's, or else its tenant's, beyond so many in a second wait
+    // until they are no more than that.
+    std::chrono::nanoseconds refused_again(const Request& request) const;
 
 private:
     std::optional<Response> let_in(Exchange& exchange) const;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <new>
@@ -34,10 +35,11 @@ Response internal_error() {
 
 }  // namespace
 
-Session::Session(Edge& edge, Meter& meter, asio::ip::tcp::socket socket, Kind kind,
+Session::Session(Edge& edge, Meter& meter, Turns& turns, asio::ip::tcp::socket socket, Kind kind,
                  std::shared_ptr<Connections::Place> place)
     : edge_(edge),
       meter_(meter),
+      turns_(turns),
       kind_(kind),
       place_(std::move(place)),
       stream_(std::make_shared<Stream>(std::move(socket), edge.tls.load(), [this] { place_->progress(); })),
@@ -135,6 +137,7 @@ asio::awaitable<bool> Session::serve_one() {
     }
     Response response = stop ? *std::move(stop->answer) : co_await handle(exchange);
     exchange.request.drop_body();
+    if (response.status == 429) co_await slow_down(exchange.request);
     const bool open = co_await answer(exchange, std::move(response));
     if (open) place_->begin(Connections::Doing::idle);
     co_return open;
@@ -142,6 +145,7 @@ asio::awaitable<bool> Session::serve_one() {
 
 asio::awaitable<Response> Session::handle(Exchange& exchange) {
     exchange.handled = true;
+    co_await turns_.next(exchange.request.tenant);
     try {
         Response response = co_await exchange.route->handler(exchange.request);
         if (is_writable(response)) co_return response;
@@ -158,6 +162,14 @@ asio::awaitable<Response> Session::handle(Exchange& exchange) {
         exchange.failure = "unknown exception";
     }
     co_return internal_error();
+}
+
+// Whoever comes again and again before its limit allows is answered late, so that it costs the others little.
+asio::awaitable<void> Session::slow_down(const Request& request) {
+    const std::chrono::nanoseconds wait = edge_.admission.refused_again(request);
+    if (wait.count() == 0 || edge_.draining) co_return;
+    asio::steady_timer timer(co_await asio::this_coro::executor, wait);
+    co_await timer.async_wait(asio::use_awaitable);
 }
 
 // Whether the connection stays open.

@@ -13,6 +13,7 @@
 #include "http/server/meter.h"
 #include "http/server/request_reader.h"
 #include "http/server/stream.h"
+#include "http/server/turns.h"
 
 namespace ledgerline::http {
 
@@ -22,8 +23,8 @@ public:
     // unless it is a probe.
     enum class Kind { whole, spare };
 
-    // Edge and meter must outlive it.
-    Session(Edge& edge, Meter& meter, boost::asio::ip::tcp::socket socket, Kind kind,
+    // Edge, meter and turns must outlive it.
+    Session(Edge& edge, Meter& meter, Turns& turns, boost::asio::ip::tcp::socket socket, Kind kind,
             std::shared_ptr<Connections::Place> place);
 
     // Serves until the client or the edge ends it. Must be spawned with abort_slot(), so that abort() works.
@@ -42,6 +43,7 @@ private:
     boost::asio::awaitable<bool> serve_one();
     boost::asio::awaitable<bool> hold_answer(Exchange& exchange, const Response& response);
     boost::asio::awaitable<Response> handle(Exchange& exchange);
+    boost::asio::awaitable<void> slow_down(const Request& request);
     boost::asio::awaitable<bool> answer(Exchange& exchange, Response response);
     boost::asio::awaitable<Io> write_parts(Request& request, BodyParts& parts, bool chunked);
     boost::asio::awaitable<Io> write_part(ByteBudget::Share& memory, const std::string& part, bool chunked);
@@ -51,6 +53,7 @@ private:
 
     Edge& edge_;
     Meter& meter_;
+    Turns& turns_;
     const Kind kind_;
     const std::shared_ptr<Connections::Place> place_;
     const std::shared_ptr<Stream> stream_;

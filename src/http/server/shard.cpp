@@ -55,6 +55,7 @@ Shard::Shard(Edge& edge, std::string name)
       meter_(edge.metrics),
       context_(1),
       work_(context_.get_executor()),
+      turns_(context_),
       evict_([this](const std::weak_ptr<Connections::Place>& place, Eviction reason) {
           asio::post(context_, [place, reason] {
               if (const auto alive = place.lock()) alive->on_evict(reason);

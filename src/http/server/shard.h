@@ -16,6 +16,7 @@
 
 #include "http/server/meter.h"
 #include "http/server/session.h"
+#include "http/server/turns.h"
 
 namespace ledgerline::http {
 
@@ -76,7 +77,8 @@ private:
     struct Adopted {
         Adopted(Shard& shard, boost::asio::ip::tcp::socket socket, SessionCount::One one, Session::Kind kind,
                 std::shared_ptr<Connections::Place> place)
-            : counted(std::move(one)), session(shard.edge_, shard.meter_, std::move(socket), kind, std::move(place)) {}
+            : counted(std::move(one)),
+              session(shard.edge_, shard.meter_, shard.turns_, std::move(socket), kind, std::move(place)) {}
         SessionCount::One counted;
         Session session;
     };
@@ -89,6 +91,7 @@ private:
     Meter meter_;
     boost::asio::io_context context_;
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
+    Turns turns_;
     const Connections::Evict evict_;
     std::unordered_set<std::shared_ptr<Adopted>> sessions_;  // touched only by the shard's thread
     std::thread thread_;

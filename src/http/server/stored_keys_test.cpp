@@ -232,6 +232,22 @@ TEST(TokenBucket, PaysOffWhatIsMoreThanItHolds) {
     EXPECT_FALSE(TokenBucket(std::nullopt).take(1'000'000, clock.steady_now()));
 }
 
+TEST(RefusalPace, ASecondsWorthIsToldAtOnceAndTheRestOneAtATime) {
+    ManualClock clock;
+    RefusalPace pace;
+    const auto waits = [&](int answers) {
+        std::vector<std::chrono::nanoseconds> waited;
+        for (int i = 0; i < answers; ++i) waited.push_back(pace.charge(clock.steady_now()));
+        return waited;
+    };
+    constexpr int kAtOnce = RefusalPace::per_second;
+    EXPECT_THAT(waits(kAtOnce), testing::Each(milliseconds(0)));
+    EXPECT_THAT(waits(3), testing::ElementsAre(milliseconds(5), milliseconds(10), milliseconds(15)));
+    EXPECT_EQ(waits(10 * kAtOnce).back(), RefusalPace::wait_max);
+    clock.advance(std::chrono::seconds(2));
+    EXPECT_THAT(waits(kAtOnce), testing::Each(milliseconds(0)));
+}
+
 TEST(TokenBucket, ManyThreadsTakeNoMoreThanThereIs) {
     ManualClock clock;
     TokenBucket bucket(1000);
@@ -289,6 +305,29 @@ TEST_F(StoredKeysOfAListener, ARequestBeyondItsRateIsToldWhenToComeAgain) {
     EXPECT_EQ(last.header("retry-after"), "1");
     EXPECT_EQ(last.header("ratelimit"), R"("requests";r=0;t=1)");
     EXPECT_EQ(last.header("ratelimit-policy"), R"("requests";q=3;w=1)");
+}
+
+// The others pay for answers that nobody waits for.
+TEST_F(StoredKeysOfAListener, WhoIsRefusedAgainAndAgainIsAnsweredAtAPace) {
+    constexpr int kRequests = 2 * RefusalPace::per_second;
+    KeyLimits limits;
+    limits.requests_per_second = 1;
+    start_with(limits);
+    RawConnection connection = connect();
+    std::string requests;
+    for (int i = 0; i < kRequests; ++i) requests += get("/echo/a", header);
+    const SteadyTime begun = clock.steady_now();
+    connection.send(requests);
+    int refused = 0;
+    for (int i = 0; i < kRequests; ++i) {
+        const auto response = connection.receive();
+        ASSERT_TRUE(response);
+        refused += response->status == 429;
+    }
+    // So many at once, and so many in each second.
+    EXPECT_LE(refused,
+              RefusalPace::per_second * (1 + std::chrono::duration<double>(clock.steady_now() - begun).count()));
+    EXPECT_GT(refused, kRequests - 10);
 }
 
 TenantLimits limited(std::optional<std::int64_t> TenantLimits::* what, std::int64_t most) {

@@ -54,7 +54,7 @@ IntakeBatcher::IntakeBatcher(IntakeStore& store, const IntakeConfig& config, Wak
       backoff_(config.backoff, context.random),
       queue_({config.queue_rows_max, config.queue_bytes_max}, {config.turn_rows_max, config.turn_bytes_max}),
       batch_rows_max_(config.batch_rows_max),
-      shared_rows_max_(config.batch_rows_max),
+      short_batches_(config.sharing),
       loop_(
           "intake", stop_wakeup_,
           [this]() -> Result<milliseconds> {
@@ -100,9 +100,9 @@ void IntakeBatcher::run_round() {
     auto batch = queue_.take({rows_max(), config_.batch_bytes_max});
     if (!batch) return;
     const SteadyTime begun = clock_.steady_now();
-    if (batch->uneven) shared_until_ = begun + config_.sharing.remembered;
+    short_batches_.note(batch->parts, begun);
     auto answers = accept_batch(*batch);
-    learn(batch->items.size(), clock_.steady_now() - begun);
+    short_batches_.learn(batch->items.size(), clock_.steady_now() - begun);
     probe_.answered(batch->items, answers);
     last_batch_rows_ = batch->items.size();
     queue_.answer(*std::move(batch), std::move(answers));
@@ -129,14 +129,7 @@ void IntakeBatcher::gather() {
 }
 
 std::size_t IntakeBatcher::rows_max() const {
-    return clock_.steady_now() < shared_until_ ? std::min(batch_rows_max_, shared_rows_max_) : batch_rows_max_;
-}
-
-// How many rows a short batch may have, from how long these took.
-void IntakeBatcher::learn(std::size_t rows, SteadyTime::duration took) {
-    const Sharing& sharing = config_.sharing;
-    const auto fitting = static_cast<std::size_t>(sharing.batch_max * rows / std::max(took, SteadyTime::duration(1)));
-    shared_rows_max_ = std::max(fitting, sharing.batch_rows_min);
+    return std::min(batch_rows_max_, short_batches_.rows_max(clock_.steady_now()));
 }
 
 IntakeAnswers IntakeBatcher::accept_batch(const IntakeQueue::Batch& batch) {

@@ -42,6 +42,7 @@
 #include "intake/intake_probe.h"
 #include "intake/intake_queue.h"
 #include "intake/intake_store.h"
+#include "intake/short_batches.h"
 #include "observe/process_context.h"
 
 namespace ledgerline::intake {
@@ -54,14 +55,6 @@ struct Gathering {
     std::size_t rows_enough = 200;         // for which it does not wait any longer
     std::chrono::microseconds step{500};   // between two looks
     std::chrono::microseconds max{3'000};  // all looks together
-};
-
-// How intake is shared when a tenant sends more than fits into a batch while another sends little: whose rows wait for
-// the batch before theirs, so batches are short.
-struct Sharing {
-    milliseconds batch_max{3};        // is to take no longer
-    std::size_t batch_rows_min = 32;  // of a batch that takes longer: fewer cost nearly as much
-    milliseconds remembered{1'000};   // since a batch of which this was true
 };
 
 struct IntakeConfig {
@@ -123,7 +116,6 @@ private:
     void keep_pace();
     void gather();
     std::size_t rows_max() const;
-    void learn(std::size_t rows, SteadyTime::duration took);
     milliseconds answer_late();
     IntakeAnswers accept_batch(const IntakeQueue::Batch& batch);
     IntakeAnswers accept_items(std::span<const IntakeItem> items, Attempt& attempt, bool fate_unknown = false);
@@ -155,9 +147,8 @@ private:
     std::set<int> held_lanes_;    // by another session, for longer than the lock timeout
     std::size_t batch_rows_max_;  // halved when a batch times out, doubled when one succeeds
     std::size_t last_batch_rows_ = 0;
-    SteadyTime shared_until_{};    // as in Sharing
-    std::size_t shared_rows_max_;  // of a batch until then
-    std::string refusal_code_;     // of the last rows in a row that were refused alone
+    ShortBatches short_batches_;
+    std::string refusal_code_;  // of the last rows in a row that were refused alone
     int refusals_in_a_row_ = 0;
     Wakeup stop_wakeup_;
     Wakeup deadline_wakeup_;

@@ -61,6 +61,7 @@ std::optional<Error> IntakeQueue::try_push(std::vector<IntakeItem>& items, Stead
     if (refusal_) return refusal_;
     Line& line = lines_[items.front().tenant];
     if (auto refused = make_room(line, size, pushed)) return refused;
+    line.tenant = items.front().tenant;
     if (line.empty()) round_.push_back(&line);
     line.fresh.push_back(request);
     deadlines_.push_back(request);

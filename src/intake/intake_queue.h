@@ -26,6 +26,7 @@
 #include "base/clock.h"
 #include "base/resume.h"
 #include "intake/intake_store.h"
+#include "intake/short_batches.h"
 
 namespace ledgerline::intake {
 
@@ -69,9 +70,9 @@ public:
     // Rows that were taken together. They belong to one or several requests.
     struct Batch {
         std::vector<IntakeItem> items;
-        SteadyTime deadline;        // the latest of its requests: afterwards nobody waits for an answer
-        SteadyTime first_deadline;  // the earliest of its requests
-        bool uneven = false;        // all rows of a tenant are in it, and another's were too many for it
+        SteadyTime deadline;                    // the latest of its requests: afterwards nobody waits for an answer
+        SteadyTime first_deadline;              // the earliest of its requests
+        std::vector<ShortBatches::Part> parts;  // one of each tenant
 
     private:
         friend class IntakeQueue;
@@ -123,11 +124,13 @@ private:
     };
     // The requests of one tenant that wait. Kept once it was made: there are no more of them than tenants.
     struct Line {
+        int tenant = 0;
         std::deque<std::shared_ptr<Request>> fresh;  // with rows to take, and no turn so far
         std::deque<std::shared_ptr<Request>> begun;  // with rows to take after an earlier turn
         Size size;
         std::int64_t credit = 0;  // the bytes that it may take while others wait as well; below 0 once it took more
         // In the batch being made:
+        std::size_t waited = 0;  // rows, before it
         Size taken_fresh;
         std::size_t earlier = 0;  // of begun: had an earlier turn in a batch, none in this one
 

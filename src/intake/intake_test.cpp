@@ -292,6 +292,30 @@ TEST_F(IntakeTest, GathersNothingAfterAFewRowsNorWhenThereAreEnough) {
     EXPECT_THAT(words(submit({"j"})), ElementsAre("created")) << "nor while nothing waits";
 }
 
+TEST(ShortBatches, AreShortWhileOneTenantSendsMuchAndAnotherLittle) {
+    ManualClock clock;
+    ShortBatches batches({.batch_max = milliseconds(4), .batch_rows_min = 10, .remembered = milliseconds(100)});
+    const auto note = [&](ShortBatches::Part part) { batches.note(std::array{part}, clock.steady_now()); };
+    const auto is_short = [&] { return batches.rows_max(clock.steady_now()) < 1000; };
+    batches.learn(100, milliseconds(8));
+    note({.tenant = 1, .rows = 1});
+    note({.tenant = 1, .rows = 11});
+    note({.tenant = 1, .rows = 1});
+    EXPECT_FALSE(is_short()) << "it is alone";
+    note({.tenant = 2, .rows = 11});
+    EXPECT_FALSE(is_short()) << "both send much";
+    note({.tenant = 3, .rows = 10});
+    EXPECT_EQ(batches.rows_max(clock.steady_now()), 50) << "half as many took twice as long";
+    batches.learn(50, milliseconds(100));
+    EXPECT_EQ(batches.rows_max(clock.steady_now()), 10);
+    clock.advance(milliseconds(100));
+    EXPECT_FALSE(is_short()) << "that is long ago";
+    note({.tenant = 1, .rows = 2});
+    EXPECT_FALSE(is_short()) << "nobody sends much";
+    note({.tenant = 3, .rows = 1, .whole = false});
+    EXPECT_TRUE(is_short()) << "others of it wait";
+}
+
 class IntakeSharing : public IntakeTest {
 protected:
     // The sizes of the batches of a tenant that sends 250 rows while others send as many; all batches are too slow.

@@ -14,10 +14,11 @@ std::optional<IntakeQueue::Batch> IntakeQueue::take(Size max) {
     Batch batch;
     batch.deadline = SteadyTime::min();
     batch.first_deadline = SteadyTime::max();
-    const std::size_t lines = round_.size();
-    Making making{batch, max, {max.rows / lines, max.bytes / lines}, lines == 1};
+    const std::vector<Line*> lines(round_.begin(), round_.end());
+    Making making{batch, max, {max.rows / lines.size(), max.bytes / lines.size()}, lines.size() == 1};
     const auto part_bytes = static_cast<std::int64_t>(std::max<std::size_t>(making.part.bytes, 1));
-    for (Line* line : round_) {
+    for (Line* line : lines) {
+        line->waited = line->size.rows;
         line->taken_fresh = {};
         line->earlier = line->begun.size();
         if (making.alone) line->credit = 0;
@@ -30,7 +31,9 @@ std::optional<IntakeQueue::Batch> IntakeQueue::take(Size max) {
         round_.pop_front();
         if (!line.empty()) round_.push_back(&line);
     }
-    batch.uneven = !round_.empty() && round_.size() < lines;
+    for (const Line* line : lines)
+        if (const std::size_t rows = line->waited - line->size.rows; rows > 0)
+            batch.parts.push_back({line->tenant, rows, line->empty()});
     return batch;
 }
 

@@ -1,0 +1,70 @@
+// ShortBatches: keeps intake's batches short while one tenant sends much and another one little, whose rows wait for
+// the batch before theirs. Used on one thread.
+//
+//     batch = take at most short_batches.rows_max(now)
+//     short_batches.note(batch's parts, now)
+//     ... accept it ...
+//     short_batches.learn(rows, how long that took)
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <limits>
+#include <map>
+#include <span>
+
+#include "base/clock.h"
+
+namespace ledgerline::intake {
+
+struct Sharing {
+    milliseconds batch_max{3};        // what a short batch is to take
+    std::size_t batch_rows_min = 32;  // of one that takes longer: fewer cost nearly as much. Fewer are little
+    milliseconds remembered{1'000};   // that a tenant sent much, or little
+};
+
+class ShortBatches {
+public:
+    // A tenant's rows in a batch.
+    struct Part {
+        int tenant = 0;
+        std::size_t rows = 0;
+        bool whole = true;  // no others of it wait
+    };
+
+    explicit ShortBatches(const Sharing& sharing) : sharing_(sharing) {}
+
+    std::size_t rows_max(SteadyTime now) const {
+        return now < std::min(much_until_, little_until_) ? short_rows_ : std::numeric_limits<std::size_t>::max();
+    }
+
+    // Whoever sends much does not send little as well, even if a batch has only a few of its rows.
+    void note(std::span<const Part> parts, SteadyTime now) {
+        const SteadyTime until = now + sharing_.remembered;
+        for (const Part& part : parts) {
+            SteadyTime& much_until = much_until_by_tenant_[part.tenant];
+            const bool much = !part.whole || part.rows > sharing_.batch_rows_min;
+            if (much) much_until_ = much_until = until;
+            if (much && part.tenant == little_tenant_) little_until_ = {};
+            if (much_until > now) continue;
+            little_tenant_ = part.tenant;
+            little_until_ = until;
+        }
+    }
+
+    void learn(std::size_t rows, SteadyTime::duration took) {
+        const auto fitting =
+            static_cast<std::size_t>(sharing_.batch_max * rows / std::max(took, SteadyTime::duration(1)));
+        short_rows_ = std::max(fitting, sharing_.batch_rows_min);
+    }
+
+private:
+    const Sharing sharing_;
+    std::map<int, SteadyTime> much_until_by_tenant_;  // of all tenants that ever sent
+    SteadyTime much_until_{};                         // of the last one
+    SteadyTime little_until_{};                       // of little_tenant_, the last one
+    int little_tenant_ = 0;
+    std::size_t short_rows_ = std::numeric_limits<std::size_t>::max();
+};
+
+}  // namespace ledgerline::intake

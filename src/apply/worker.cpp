@@ -1,6 +1,7 @@
 #include "apply/worker.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "db/sqlstate.h"
 
@@ -94,6 +95,8 @@ Result<void> Worker::poll() {
         wait = std::clamp(left, milliseconds(0), wait);
     }
     LEDGERLINE_TRY(bus::Polled polled, consumer_.poll(wait, room()));
+    if (last_polled_ >= config_.gathering.busy_messages_min) gather(polled);
+    last_polled_ = polled.messages.size();
     for (const int partition : polled.revoked) {
         if (lanes_.erase(partition) > 0) probe_.revoked(partition);
         committed_.erase(partition);
@@ -108,6 +111,25 @@ Result<void> Worker::poll() {
     inbox_ = std::move(polled.messages);
     ended_ = std::move(polled.ended);
     return {};
+}
+
+// Adds to what was polled. A change of the assignment ends it: it concerns what was polled before. An error ends it,
+// too, and comes again with the next poll.
+void Worker::gather(bus::Polled& polled) {
+    const Gathering& gathering = config_.gathering;
+    const std::size_t enough = std::min(gathering.messages_enough, room());
+    const SteadyTime until = clock_.steady_now() + gathering.max;
+    while (!polled.messages.empty() && polled.messages.size() < enough && polled.assigned.empty() &&
+           polled.revoked.empty() && clock_.steady_now() < until) {
+        auto more = consumer_.poll(gathering.step, enough - polled.messages.size());
+        if (!more) return;
+        const bool grew = !more->messages.empty();
+        std::ranges::move(more->messages, std::back_inserter(polled.messages));
+        polled.ended = std::move(more->ended);
+        polled.assigned = std::move(more->assigned);
+        polled.revoked = std::move(more->revoked);
+        if (!grew) return;
+    }
 }
 
 // How many messages a poll may return: as many as the fullest lane that is not paused has room for, so that nothing is

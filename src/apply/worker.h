@@ -43,9 +43,19 @@
 
 namespace ledgerline::apply {
 
+// How a busy worker gathers. A round costs the database as much as 30 of its events: so after a poll that brought
+// several, the next one waits for as long as more come.
+struct Gathering {
+    std::size_t busy_messages_min = 6;  // several
+    std::size_t messages_enough = 200;  // for which it does not wait any longer
+    milliseconds step{3};               // without any, it waits no longer
+    milliseconds max{10};               // all steps together
+};
+
 struct WorkerConfig {
     std::size_t messages_max = 2000;  // per poll
     milliseconds poll_wait{200};      // for the first message
+    Gathering gathering{};
     // How long a round applies before it polls again. Even with one more batch this stays far below the time between
     // polls after which the group gives a member's partitions to others (60 s), however slow the database is.
     milliseconds apply_max{2000};
@@ -88,6 +98,7 @@ private:
     Result<void> round();
     Result<void> load_lanes(bool may_check_tails);
     Result<void> poll();
+    void gather(bus::Polled& polled);
     void sort(bus::Incoming incoming);
     // lane_id: the lane whose event it may have been.
     void add_foreign(int lane_id, bus::Incoming incoming, std::string code, std::string message);
@@ -132,6 +143,7 @@ private:
     int last_lane_ = -1;                             // where the last applying turn ended
     std::vector<int> ended_;                         // partitions that the last poll emptied
     std::vector<bus::Incoming> inbox_;               // polled, not sorted yet
+    std::size_t last_polled_ = 0;                    // messages of the last poll
     std::map<int, std::vector<Doubtful>> doubtful_;  // by lane
     std::vector<ForeignMessage> foreign_;            // not written yet
     std::map<int, std::int64_t> committed_;          // offsets handed to the consumer, by partition

@@ -231,6 +231,30 @@ TEST_F(WorkerTest, AppliesARunInOneBatchAndCommitsTheOffset) {
     EXPECT_EQ(outcomes, 1);
 }
 
+TEST_F(WorkerTest, AfterAPollOfSeveralItGathersWhatStillComes) {
+    consumer.deliver({1, 2, 3, 4, 5, 6});
+    for (const std::int64_t seq : {7, 8, 9}) consumer.deliver({seq});
+    consumer.polls.emplace_back();  // nothing more comes
+    for (const std::int64_t seq : {10, 11}) consumer.deliver({seq});
+    run();
+    EXPECT_EQ(store.applied, (Seqs{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}));
+    EXPECT_EQ(store.apply_calls, 4) << "of 6, 3, 1 and 1";
+    EXPECT_EQ(consumer.committed, 11);
+}
+
+TEST_F(WorkerTest, GathersNothingBeyondARebalance) {
+    Seqs many(200);
+    std::iota(many.begin(), many.end(), 1);
+    store.state.last_seq = 1000;
+    consumer.deliver(many);
+    consumer.deliver({201});
+    consumer.polls.push_back({.assigned = {}, .revoked = {0}, .messages = {}, .ended = {}});
+    consumer.deliver({202});
+    run();
+    EXPECT_EQ(store.apply_calls, 1);
+    EXPECT_EQ(store.applied, many) << "201 is for whoever has the lane now";
+}
+
 TEST_F(WorkerTest, AppliesTheRunsOfAllLanesInOneTransaction) {
     consumer.polls = {{{0, 1}, {}, {}, {}}};
     store.also_lane_1 = true;

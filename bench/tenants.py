@@ -66,8 +66,8 @@ def flood(url, accounts, process, end, counts):
 
 
 def pay(url, accounts, name, options):
-    """Latencies from when each payment was due, sorted; and how many were not accepted. A payment that is late delays no
-    other: each of the connections makes every so-manieth payment."""
+    """Latencies from when each payment was due, sorted; and how many were not accepted. A late payment does not
+    delay the next one, which is due on another connection."""
     latencies, refused = [], []
     begin = time.monotonic()
 

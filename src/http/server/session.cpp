@@ -145,7 +145,7 @@ asio::awaitable<bool> Session::serve_one() {
 
 asio::awaitable<Response> Session::handle(Exchange& exchange) {
     exchange.handled = true;
-    co_await turns_.next(exchange.request.tenant);
+    if (exchange.route->scope != Scope::open) co_await turns_.next(exchange.request.tenant);
     try {
         Response response = co_await exchange.route->handler(exchange.request);
         if (is_writable(response)) co_return response;

@@ -151,6 +151,19 @@ TEST_F(ConnectionTest, GivesTheFirstFailureOfAPipelineAndGoesOn) {
     EXPECT_EQ(rows->int64(0, 0), 1);
 }
 
+// A place that is taken means that its lane has moved, not that the row is bad.
+TEST_F(ConnectionTest, TellsATakenPlaceFromOtherRowsThatAreThereTwice) {
+    database_.run(
+        "CREATE TABLE seats (seat int CONSTRAINT seats_place_once UNIQUE, guest int CONSTRAINT seats_guest_once "
+        "UNIQUE);"
+        "INSERT INTO seats VALUES (1, 1)");
+    auto connection = open();
+    const Statement same_seat{"test_same_seat", "INSERT INTO seats VALUES (1, 2)"};
+    const Statement same_guest{"test_same_guest", "INSERT INTO seats VALUES (2, 1)"};
+    EXPECT_EQ(error_code(connection.query(same_seat)), demand_not_met);
+    EXPECT_EQ(error_code(connection.query(same_guest)), unique_violation);
+}
+
 TEST_F(ConnectionTest, MakesAPipelineOneTransaction) {
     database_.run("CREATE TABLE numbers (n int PRIMARY KEY)");
     auto connection = open();

@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import re
 import unittest
 import xml.etree.ElementTree
 
@@ -108,10 +109,12 @@ class Judging(unittest.TestCase):
         drawn = picture.published_svg(page)
         self.assertEqual((ROOT / "docs/images/bench.svg").read_text(), drawn, "scripts/bench --published draws it")
         texts = [one.text for one in xml.etree.ElementTree.fromstring(drawn).iter() if one.tag.endswith("text")]
-        for title, figure in (("one hot account, 64 connections", "2.6 x, 4,460/s"), ("pgbench TPC-B, 16 clients", "1.0 x, 1,683/s")):
+        rows = re.findall(r"^\| ([^|]+) \| ([\d,]+) \| ([\d.]+) \|", page, re.MULTILINE)
+        self.assertGreater(len(rows), 10)
+        for title, rate, ratio in rows:
             self.assertIn(title, texts)
-            self.assertIn(figure, texts)
-        self.assertEqual(len([text for text in texts if " x, " in text]), page.count("\n| peer ") + 9)
+            self.assertIn(f"{float(ratio):.1f} x, {rate}/s", texts)
+        self.assertEqual(len([text for text in texts if " x, " in text]), len(rows))
 
 
 class Faults(unittest.TestCase):

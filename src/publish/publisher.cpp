@@ -253,7 +253,9 @@ void Publisher::forget_lanes() {
 
 milliseconds Publisher::idle_after(std::size_t published) {
     const SteadyTime now = clock_.steady_now();
-    idle_ = published > 0 ? idle_min : std::min(idle_ * 2, idle_max);
+    if (published > 0) published_at_ = now;
+    const milliseconds longest = now < published_at_ + lively_for ? lively_idle_max : idle_max;
+    idle_ = published > 0 ? idle_min : std::min(idle_ * 2, longest);
     if (published >= events_per_lane_max) return milliseconds(0);
     milliseconds idle = std::min(idle_, until(renew_at_, now));
     for (const auto& [number, lane] : lanes_)

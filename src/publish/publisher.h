@@ -57,13 +57,16 @@ public:
     // How often in a row an event may be refused before its lane halts, and when a halted lane is retried.
     static constexpr int refusals_max = 3;
     static constexpr milliseconds halted_retry_interval{30'000};
-    // Sleep after a round that published something; it doubles with each round that found nothing.
+    // Sleep after a round that published something; it doubles with each round that found nothing: up to
+    // lively_idle_max while something was published within lively_for, then up to idle_max.
     static constexpr milliseconds idle_min{1};
+    static constexpr milliseconds lively_idle_max{4};
+    static constexpr milliseconds lively_for{500};
     static constexpr milliseconds idle_max{200};
-    // How often cursors are written while events come. They are written at once when a round is followed by a sleep of
-    // quiet_idle, and when a lane has got past a failure or a halt that is on record.
+    // How often cursors are written while events come. They are written at once when none came for quiet_for, and when
+    // a lane has got past a failure or a halt that is on record.
     static constexpr milliseconds hint_interval{1000};
-    static constexpr milliseconds quiet_idle{16};
+    static constexpr milliseconds quiet_for{15};
     static constexpr milliseconds backlog_interval{1000};
     // For a lane that fails. One whose bus queue is full is retried sooner.
     static constexpr Backoff::Limits lane_backoff{milliseconds(10), milliseconds(2000)};
@@ -180,6 +183,7 @@ private:
     Backoff database_backoff_;
     SteadyTime database_retry_at_{};
     milliseconds idle_ = idle_min;
+    SteadyTime published_at_{};  // last
 };
 
 }  // namespace ledgerline::publish

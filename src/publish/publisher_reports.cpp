@@ -109,7 +109,8 @@ Result<void> Publisher::write_hints() {
 }
 
 Result<void> Publisher::write_due_hints() {
-    if (idle_ < quiet_idle && clock_.steady_now() < hints_at_) return {};
+    const SteadyTime now = clock_.steady_now();
+    if (now < published_at_ + quiet_for && now < hints_at_) return {};
     return write_hints();
 }
 

@@ -29,6 +29,41 @@ void await_partition(const std::string& addresses, const std::string& topic, int
     });
 }
 
+struct DestroyNewTopic {
+    void operator()(rd_kafka_NewTopic_t* topic) const { rd_kafka_NewTopic_destroy(topic); }
+};
+using NewTopic = std::unique_ptr<rd_kafka_NewTopic_t, DestroyNewTopic>;
+
+// replicas: the brokers of each partition.
+NewTopic new_topic(const std::string& name, const std::vector<std::vector<int>>& replicas) {
+    char reason[512];
+    NewTopic wish(rd_kafka_NewTopic_new(name.c_str(), static_cast<int>(replicas.size()), -1, reason, sizeof reason));
+    for (std::size_t i = 0; i < replicas.size(); ++i) {
+        std::vector<std::int32_t> ids(replicas[i].begin(), replicas[i].end());
+        rd_kafka_NewTopic_set_replica_assignment(wish.get(), static_cast<std::int32_t>(i), ids.data(), ids.size(),
+                                                 reason, sizeof reason);
+    }
+    return wish;
+}
+
+void send_wish(rd_kafka_t* client, rd_kafka_NewTopic_t* wish, bool validate_only, rd_kafka_queue_t* queue) {
+    char reason[512];
+    rd_kafka_AdminOptions_t* options = rd_kafka_AdminOptions_new(client, RD_KAFKA_ADMIN_OP_CREATETOPICS);
+    rd_kafka_AdminOptions_set_validate_only(options, validate_only ? 1 : 0, reason, sizeof reason);
+    rd_kafka_CreateTopics(client, &wish, 1, options, queue);
+    rd_kafka_AdminOptions_destroy(options);
+}
+
+// The controller gives no partition to a broker that it does not take for alive yet, such as one just thawed.
+void await_brokers(rd_kafka_t* client) {
+    const NewTopic wish = new_topic("on-every-broker", {{1}, {2}, {3}});
+    static_assert(KafkaCluster::brokers == 3);
+    await(kafka, "all brokers are alive", [&] {
+        const auto send = [&](rd_kafka_queue_t* queue) { send_wish(client, wish.get(), true, queue); };
+        return ask_admin(client, send) == RD_KAFKA_RESP_ERR_NO_ERROR;
+    });
+}
+
 std::string trimmed(std::string text) {
     while (!text.empty() && text.back() == '\n') text.pop_back();
     return text;
@@ -60,19 +95,12 @@ void KafkaCluster::thaw(int broker) const { signal(broker, SIGCONT); }
 void KafkaCluster::create_topic(const std::string& topic, const std::vector<std::vector<int>>& replicas,
                                 const Config& config) const {
     const KafkaTestClient client = open_kafka(RD_KAFKA_PRODUCER, addresses_);
-    char reason[512];
-    rd_kafka_NewTopic_t* wish =
-        rd_kafka_NewTopic_new(topic.c_str(), static_cast<int>(replicas.size()), -1, reason, sizeof reason);
-    for (std::size_t i = 0; i < replicas.size(); ++i) {
-        std::vector<std::int32_t> ids(replicas[i].begin(), replicas[i].end());
-        rd_kafka_NewTopic_set_replica_assignment(wish, static_cast<std::int32_t>(i), ids.data(), ids.size(), reason,
-                                                 sizeof reason);
-    }
-    for (const auto& [name, value] : config) rd_kafka_NewTopic_set_config(wish, name.c_str(), value.c_str());
+    await_brokers(client.get());
+    const NewTopic wish = new_topic(topic, replicas);
+    for (const auto& [name, value] : config) rd_kafka_NewTopic_set_config(wish.get(), name.c_str(), value.c_str());
     administer(
-        client.get(), [&](rd_kafka_queue_t* queue) { rd_kafka_CreateTopics(client.get(), &wish, 1, nullptr, queue); },
+        client.get(), [&](rd_kafka_queue_t* queue) { send_wish(client.get(), wish.get(), false, queue); },
         RD_KAFKA_RESP_ERR_NO_ERROR);
-    rd_kafka_NewTopic_destroy(wish);
     for (std::size_t i = 0; i < replicas.size(); ++i) await_leader(topic, static_cast<int>(i), replicas[i].front());
 }
 

@@ -76,7 +76,7 @@ KafkaTestClient open_kafka(rd_kafka_type_t type, const std::string& addresses) {
     return client;
 }
 
-void administer(rd_kafka_t* client, const std::function<void(rd_kafka_queue_t*)>& send, rd_kafka_resp_err_t accepted) {
+rd_kafka_resp_err_t ask_admin(rd_kafka_t* client, const std::function<void(rd_kafka_queue_t*)>& send) {
     rd_kafka_queue_t* queue = rd_kafka_queue_new(client);
     send(queue);
     rd_kafka_event_t* answer = rd_kafka_queue_poll(queue, kafka_answer_ms_max);
@@ -90,10 +90,15 @@ void administer(rd_kafka_t* client, const std::function<void(rd_kafka_queue_t*)>
     if (count != 1)
         give_up(kafka, fmt::format("an administrative request failed: {}", rd_kafka_event_error_string(answer)));
     const auto error = rd_kafka_topic_result_error(results[0]);
-    if (error != RD_KAFKA_RESP_ERR_NO_ERROR && error != accepted)
-        give_up(kafka, fmt::format("an administrative request failed: {}", rd_kafka_err2str(error)));
     rd_kafka_event_destroy(answer);
     rd_kafka_queue_destroy(queue);
+    return error;
+}
+
+void administer(rd_kafka_t* client, const std::function<void(rd_kafka_queue_t*)>& send, rd_kafka_resp_err_t accepted) {
+    const auto error = ask_admin(client, send);
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR && error != accepted)
+        give_up(kafka, fmt::format("an administrative request failed: {}", rd_kafka_err2str(error)));
 }
 
 }  // namespace ledgerline::test

@@ -39,7 +39,9 @@ struct DestroyKafkaTestClient {
 using KafkaTestClient = std::unique_ptr<rd_kafka_t, DestroyKafkaTestClient>;
 KafkaTestClient open_kafka(rd_kafka_type_t type, const std::string& addresses);
 
-// Sends one administrative request and expects its answer to be without an error, or with the one given.
+// Sends one administrative request about a topic. Returns its error.
+rd_kafka_resp_err_t ask_admin(rd_kafka_t* client, const std::function<void(rd_kafka_queue_t*)>& send);
+// The same, and expects its answer to be without an error, or with the one given.
 void administer(rd_kafka_t* client, const std::function<void(rd_kafka_queue_t*)>& send, rd_kafka_resp_err_t accepted);
 
 }  // namespace ledgerline::test

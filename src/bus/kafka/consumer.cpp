@@ -218,10 +218,8 @@ void KafkaConsumer::find_ends(Polled& polled, SteadyTime began_at) {
 
 bool KafkaConsumer::has_ended(Held& held, const KafkaEnd& end) {
     const int partition = end.partition;
-    if (is_missing(end.error)) {
-        topics_.doubt(KafkaTopic::events, partition);
-        return held.messages.empty();
-    }
+    // One that seems to be missing has not ended: a broker that comes back may not know it for a moment.
+    if (is_missing(end.error)) topics_.doubt(KafkaTopic::events, partition);
     if (end.error != RD_KAFKA_RESP_ERR_NO_ERROR) {
         held.still_since = {};
         return false;

@@ -56,13 +56,17 @@ def flood_on(url, accounts, name, end, counts):
             counts[0 if status in (200, 201) else 1] += BATCH
 
 
-def flood(url, accounts, process, end, counts):
-    threads = [threading.Thread(target=flood_on, args=(url, accounts, f"{process}-{n}", end, counts))
-               for n in range(CONNECTIONS)]
+def on_threads(target, arguments):
+    """Calls it with each of the arguments at the same time, and waits for all."""
+    threads = [threading.Thread(target=target, args=each) for each in arguments]
     for each in threads:
         each.start()
     for each in threads:
         each.join()
+
+
+def flood(url, accounts, process, end, counts):
+    on_threads(flood_on, [(url, accounts, f"{process}-{n}", end, counts) for n in range(CONNECTIONS)])
 
 
 def pay(url, accounts, name, options):
@@ -81,11 +85,7 @@ def pay(url, accounts, name, options):
             if status != 201:
                 refused.append(status)
 
-    threads = [threading.Thread(target=pay_on, args=(first,)) for first in range(PAYERS)]
-    for each in threads:
-        each.start()
-    for each in threads:
-        each.join()
+    on_threads(pay_on, [(first,) for first in range(PAYERS)])
     return sorted(latencies), len(refused)
 
 

@@ -42,7 +42,7 @@ struct KeyUse {
     explicit KeyUse(const KeyLimits& limits)
         : requests(limits.requests_per_second), transactions(limits.transactions_per_second) {}
     TokenBucket requests, transactions;
-    RefusalPace refusals;
+    TokenBucket refusals{refusals_per_second};
     std::atomic<std::int64_t> connections = 0;  // of a listener, whose last request came with it
     // The numbers of the secrets used since somebody looked, 0 for none: of the newest, and of the one before it.
     std::array<std::atomic<int>, 2> used_secrets{};

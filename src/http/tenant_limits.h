@@ -39,7 +39,7 @@ struct TenantUse {
 
     const TenantLimits limits;
     TokenBucket requests, transactions, request_kib;
-    RefusalPace refusals;
+    TokenBucket refusals{refusals_per_second};
     std::atomic<std::int64_t> waiters = 0;
 };
 

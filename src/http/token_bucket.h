@@ -23,25 +23,21 @@ public:
     // Takes that many tokens, or none and says when they will be there. More than the bucket holds are given when it is
     // full, and paid off before anybody else gets one.
     std::optional<Full> take(std::int64_t tokens, SteadyTime now);
+    // Takes one token, now or ahead of its time. Returns how long until it is there; wait_max, and takes none, if that
+    // is longer.
+    std::chrono::nanoseconds reserve(SteadyTime now, std::chrono::nanoseconds wait_max);
 
 private:
     using nanoseconds = std::chrono::nanoseconds;
+    nanoseconds take_within(std::int64_t tokens, SteadyTime now, nanoseconds wait_max);
+
     const std::int64_t per_second_;
     std::atomic<std::int64_t> full_at_{INT64_MIN};  // when it will be full, on the steady clock
 };
 
-// RefusalPace: how fast a client that exceeds its limits is told so. As many answers as fit into a second go at once;
-// of more, each waits until it is its turn. Lock-free; safe to use from any thread.
-class RefusalPace {
-public:
-    static constexpr std::int64_t per_second = 200;
-    static constexpr std::chrono::nanoseconds wait_max{1'000'000'000};
-
-    // How long the next one waits, at most wait_max.
-    std::chrono::nanoseconds charge(SteadyTime now);
-
-private:
-    std::atomic<std::int64_t> paid_at_{INT64_MIN};  // when all of them fit into the pace, on the steady clock
-};
+// A key, or else a tenant, that exceeds its limits gets so many answers in a second at once; of more, each waits until
+// it fits into that pace.
+inline constexpr std::int64_t refusals_per_second = 200;
+inline constexpr std::chrono::seconds refusal_wait_max{1};
 
 }  // namespace ledgerline::http

@@ -92,9 +92,9 @@ std::optional<Response> Admission::let_in(Exchange& exchange) const {
 }
 
 std::chrono::nanoseconds Admission::refused_again(const Request& request) const {
-    if (request.key) return request.key->use->refusals.charge(request.received_at);
+    if (request.key) return request.key->use->refusals.reserve(request.received_at, refusal_wait_max);
     const auto use = logins_.use_of(request.tenant);
-    return use ? use->refusals.charge(request.received_at) : std::chrono::nanoseconds(0);
+    return use ? use->refusals.reserve(request.received_at, refusal_wait_max) : std::chrono::nanoseconds(0);
 }
 
 std::optional<Response> Admission::refuse_size(const Exchange& exchange, std::uint64_t bytes) const {

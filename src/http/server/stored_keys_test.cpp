@@ -232,18 +232,18 @@ TEST(TokenBucket, PaysOffWhatIsMoreThanItHolds) {
     EXPECT_FALSE(TokenBucket(std::nullopt).take(1'000'000, clock.steady_now()));
 }
 
-TEST(RefusalPace, ASecondsWorthIsToldAtOnceAndTheRestOneAtATime) {
+TEST(TokenBucket, ReservesASecondsWorthAtOnceAndTheRestOneAtATime) {
     ManualClock clock;
-    RefusalPace pace;
+    TokenBucket bucket(refusals_per_second);
     const auto waits = [&](int answers) {
         std::vector<std::chrono::nanoseconds> waited;
-        for (int i = 0; i < answers; ++i) waited.push_back(pace.charge(clock.steady_now()));
+        for (int i = 0; i < answers; ++i) waited.push_back(bucket.reserve(clock.steady_now(), refusal_wait_max));
         return waited;
     };
-    constexpr int kAtOnce = RefusalPace::per_second;
+    constexpr int kAtOnce = refusals_per_second;
     EXPECT_THAT(waits(kAtOnce), testing::Each(milliseconds(0)));
     EXPECT_THAT(waits(3), testing::ElementsAre(milliseconds(5), milliseconds(10), milliseconds(15)));
-    EXPECT_EQ(waits(10 * kAtOnce).back(), RefusalPace::wait_max);
+    EXPECT_EQ(waits(10 * kAtOnce).back(), refusal_wait_max);
     clock.advance(std::chrono::seconds(2));
     EXPECT_THAT(waits(kAtOnce), testing::Each(milliseconds(0)));
 }
@@ -309,7 +309,7 @@ TEST_F(StoredKeysOfAListener, ARequestBeyondItsRateIsToldWhenToComeAgain) {
 
 // The others pay for answers that nobody waits for.
 TEST_F(StoredKeysOfAListener, WhoIsRefusedAgainAndAgainIsAnsweredAtAPace) {
-    constexpr int kRequests = 2 * RefusalPace::per_second;
+    constexpr int kRequests = 2 * refusals_per_second;
     KeyLimits limits;
     limits.requests_per_second = 1;
     start_with(limits);
@@ -325,8 +325,7 @@ TEST_F(StoredKeysOfAListener, WhoIsRefusedAgainAndAgainIsAnsweredAtAPace) {
         refused += response->status == 429;
     }
     // So many at once, and so many in each second.
-    EXPECT_LE(refused,
-              RefusalPace::per_second * (1 + std::chrono::duration<double>(clock.steady_now() - begun).count()));
+    EXPECT_LE(refused, refusals_per_second * (1 + std::chrono::duration<double>(clock.steady_now() - begun).count()));
     EXPECT_GT(refused, kRequests - 10);
 }
 

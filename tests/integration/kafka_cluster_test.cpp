@@ -94,7 +94,10 @@ TEST_F(KafkaClusterTest, AFrozenBrokerStopsTheLanesItLeadsOnly) {
     EXPECT_EQ(database_.tables.lanes.at(2).published_seq, 200);
     cluster_.thaw(3);
     publish_all({2});
-    expect_nothing_repeated();
+    // The controller may have taken the broker for dead meanwhile, and the partition has no other leader: what the bus
+    // refused then was never sent.
+    EXPECT_EQ(traffic_.metrics().kafka_producer_resets_total.Value(), 0);
+    expect_each_once({0, 1, 2});
 }
 
 // Nothing of lane 1 is acknowledged until the controller takes the frozen follower out of its replicas in sync, after 3

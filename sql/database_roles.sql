@@ -52,8 +52,8 @@ BEGIN
     GRANT DELETE ON due_holds, lane_halts, publishers TO ledgerline_publisher;
 
     -- worker: decides, and parks what it cannot apply.
-    GRANT SELECT ON accepted, account_settings, apply_attempts, dead_letters, decisions, due_holds, hold_steps, lane_apply,
-                    lane_halts, lane_places, lane_publish, places, transaction_states
+    GRANT SELECT ON accepted, account_changes, account_settings, apply_attempts, dead_letters, decisions, due_holds,
+                    hold_steps, lane_apply, lane_halts, lane_places, lane_publish, places, transaction_states
        TO ledgerline_worker;
     GRANT INSERT ON apply_attempts, dead_letters, decisions, due_holds, hold_steps, lane_halts, reversal_steps
        TO ledgerline_worker;

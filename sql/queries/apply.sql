@@ -38,8 +38,11 @@ SELECT lane FROM lane_apply ORDER BY lane FOR NO KEY UPDATE
 
 -- name: applied_seqs
 -- args: lanes int4[]
--- row: lane int4, applied_seq int8
-SELECT l.lane, coalesce((SELECT seq FROM decisions WHERE lane = l.lane ORDER BY seq DESC LIMIT 1), 0) AS applied_seq
+-- row: lane int4, applied_seq int8, changed_seq int8
+-- changed_seq: the applied seq at the latest change of an account of the lane; -1 when there is none.
+SELECT l.lane, coalesce((SELECT seq FROM decisions WHERE lane = l.lane ORDER BY seq DESC LIMIT 1), 0) AS applied_seq,
+       coalesce((SELECT applied_seq FROM account_changes WHERE lane = l.lane ORDER BY applied_seq DESC LIMIT 1),
+                -1) AS changed_seq
 FROM unnest($1::integer[]) AS l (lane)
 
 -- name: needed
@@ -72,57 +75,58 @@ WHERE n.last_seq > c.applied_seq
 -- args: lanes int4[], last_seqs int8[], window_max int8
 -- row: lane int4, seq int8, event_id uuid, schema_version int4, traceparent text, created_at timestamptz,
 --   transaction_id uuid, account_id uuid, net_cents int8, places int4, is_first bool, amount_cents int8, currency text,
---   type text, parent_id uuid?, previous_id uuid?, account_currency text, balance_cents int8, held_cents int8,
---   min_balance_cents int8, max_balance_cents int8?, account_status text, verdict text?
--- The undecided places of these lanes up to last_seqs, and their accounts as the decisions so far have left them.
-WITH place AS MATERIALIZED (
-    SELECT p.*
-    FROM unnest($1::integer[], $2::bigint[]) AS w (lane, last_seq)
-         -- OFFSET 0: looked up once a lane, not once a branch.
-         CROSS JOIN LATERAL (SELECT coalesce((SELECT seq FROM decisions WHERE lane = w.lane ORDER BY seq DESC LIMIT 1),
-                                             0) AS applied_seq OFFSET 0) c
-         CROSS JOIN LATERAL (
-             (SELECT lane, seq, event_id, account_id, net_cents, places, id AS transaction_id, traceparent, created_at,
-                     NULL::text AS verdict, true AS is_first, schema_version, amount_cents, currency, type, parent_id, previous_id
-              FROM accepted WHERE lane = w.lane AND seq > c.applied_seq AND seq <= w.last_seq ORDER BY seq LIMIT $3)
-             UNION ALL
-             (SELECT e.lane, e.seq, e.event_id, e.account_id, e.net_cents, e.places, e.transaction_id,
-                     coalesce(e.traceparent, t.traceparent), e.created_at, e.verdict, e.account_id = t.account_id,
-                     t.schema_version, t.amount_cents, t.currency, t.type, t.parent_id, t.previous_id
-              FROM (SELECT * FROM places WHERE lane = w.lane AND seq > c.applied_seq AND seq <= w.last_seq
-                    ORDER BY seq LIMIT $3) e
-                   CROSS JOIN LATERAL (SELECT * FROM accepted WHERE id = e.transaction_id LIMIT 1) t)) p
-), account AS MATERIALIZED (
-    SELECT a.id, a.currency, a.min_balance_cents, a.max_balance_cents, a.status,
-           (SELECT ARRAY[balance_after_cents, held_after_cents] FROM decisions WHERE account_id = a.id
-            ORDER BY seq DESC LIMIT 1) AS latest
-    FROM (SELECT DISTINCT account_id FROM place) t
-         CROSS JOIN LATERAL (SELECT id, currency, min_balance_cents, max_balance_cents, status FROM account_settings
-                             WHERE id = t.account_id LIMIT 1) a
-)
+--   type text, parent_id uuid?, previous_id uuid?, discarded bool
+-- The undecided places of these lanes up to last_seqs.
 SELECT p.lane, p.seq, p.event_id, p.schema_version::integer AS schema_version, coalesce(p.traceparent, '') AS traceparent,
        p.created_at, p.transaction_id, p.account_id, p.net_cents, p.places::integer AS places, p.is_first, p.amount_cents,
-       p.currency, p.type, p.parent_id, p.previous_id, a.currency AS account_currency, coalesce(a.latest[1], 0) AS balance_cents,
-       coalesce(a.latest[2], 0) AS held_cents, a.min_balance_cents,
-       a.max_balance_cents, a.status AS account_status, p.verdict
-FROM place p JOIN account a ON a.id = p.account_id
+       p.currency, p.type, p.parent_id, p.previous_id, p.discarded
+FROM unnest($1::integer[], $2::bigint[]) AS w (lane, last_seq)
+     -- OFFSET 0: looked up once a lane, not once a branch.
+     CROSS JOIN LATERAL (SELECT coalesce((SELECT seq FROM decisions WHERE lane = w.lane ORDER BY seq DESC LIMIT 1),
+                                         0) AS applied_seq OFFSET 0) c
+     CROSS JOIN LATERAL (
+         (SELECT lane, seq, event_id, account_id, net_cents, places, id AS transaction_id, traceparent, created_at,
+                 false AS discarded, true AS is_first, schema_version, amount_cents, currency, type, parent_id, previous_id
+          FROM accepted WHERE lane = w.lane AND seq > c.applied_seq AND seq <= w.last_seq ORDER BY seq LIMIT $3)
+         UNION ALL
+         (SELECT e.lane, e.seq, e.event_id, e.account_id, e.net_cents, e.places, e.transaction_id,
+                 coalesce(e.traceparent, t.traceparent), e.created_at, e.verdict IS NOT DISTINCT FROM 'discard',
+                 e.account_id = t.account_id, t.schema_version, t.amount_cents, t.currency, t.type, t.parent_id,
+                 t.previous_id
+          FROM (SELECT * FROM places WHERE lane = w.lane AND seq > c.applied_seq AND seq <= w.last_seq
+                ORDER BY seq LIMIT $3) e
+               CROSS JOIN LATERAL (SELECT * FROM accepted WHERE id = e.transaction_id LIMIT 1) t)) p
 ORDER BY p.lane, p.seq
 
+-- name: read_accounts
+-- args: ids uuid[]
+-- row: lane int4, id uuid, currency text, balance_cents int8, held_cents int8, min_balance_cents int8,
+--   max_balance_cents int8?, status text
+-- Accounts as the decisions so far have left them. A statement of its own after their lanes are locked.
+SELECT a.lane, a.id, a.currency, coalesce(d.balance_after_cents, 0) AS balance_cents,
+       coalesce(d.held_after_cents, 0) AS held_cents, a.min_balance_cents, a.max_balance_cents, a.status
+FROM unnest($1::uuid[]) AS i (id)
+     CROSS JOIN LATERAL (SELECT lane, id, currency, min_balance_cents, max_balance_cents, status FROM account_settings
+                         WHERE id = i.id LIMIT 1) a
+     LEFT JOIN LATERAL (SELECT balance_after_cents, held_after_cents FROM decisions WHERE account_id = a.id
+                        ORDER BY seq DESC LIMIT 1) d ON true
+
 -- name: decide
--- args: lanes int4[], seqs int8[], balances_after_cents int8[], floors_cents int8[], failure_codes text?[],
---   failure_reasons text?[], held_deltas_cents int8[], held_after_cents int8[], ceilings_cents int8?[]
+-- args: lanes int4[], seqs int8[], event_ids uuid[], nets_cents int8[], balances_after_cents int8[], floors_cents int8[],
+--   failure_codes text?[], failure_reasons text?[], held_deltas_cents int8[], held_after_cents int8[],
+--   ceilings_cents int8?[]
 -- Posts the places, or refuses those with a failure code. Transaction, account and amount come from the place, never from
--- the arguments. What is not a place, leaves a hole after the applied seq, or is not all places of its event, fails the
--- statement.
+-- the arguments: what is not this event with this effect at this place, leaves a hole after the applied seq, or is not
+-- all places of its event, fails the statement.
 WITH claim AS MATERIALIZED (
-    SELECT * FROM unnest($1::integer[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::text[],
-                         $7::bigint[], $8::bigint[], $9::bigint[])
-        AS c (lane, seq, balance_after_cents, floor_cents, failure_code, failure_reason, held_delta_cents,
-              held_after_cents, ceiling_cents)
+    SELECT * FROM unnest($1::integer[], $2::bigint[], $3::uuid[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[],
+                         $8::text[], $9::bigint[], $10::bigint[], $11::bigint[])
+        AS c (lane, seq, event_id, net_cents, balance_after_cents, floor_cents, failure_code, failure_reason,
+              held_delta_cents, held_after_cents, ceiling_cents)
 ), claimed AS MATERIALIZED (
     SELECT lane, min(seq) AS first, max(seq) AS last, count(*) AS places FROM claim GROUP BY lane
 ), place AS MATERIALIZED (
-    SELECT c.*, p.transaction_id, p.account_id, p.net_cents, p.event_id, p.places
+    SELECT c.*, p.transaction_id, p.account_id, p.places
     FROM claimed l
          CROSS JOIN LATERAL (
              SELECT lane, seq, id AS transaction_id, account_id, net_cents, event_id, places FROM accepted
@@ -130,7 +134,7 @@ WITH claim AS MATERIALIZED (
              UNION ALL
              SELECT lane, seq, transaction_id, account_id, net_cents, event_id, places FROM places
              WHERE lane = l.lane AND seq BETWEEN l.first AND l.last) p
-         JOIN claim c ON c.lane = p.lane AND c.seq = p.seq
+         JOIN claim c ON c.lane = p.lane AND c.seq = p.seq AND c.event_id = p.event_id AND c.net_cents = p.net_cents
 ), decided AS (
     INSERT INTO decisions (lane, seq, transaction_id, account_id, amount_cents, balance_after_cents, floor_cents,
                            processed_at, kind, failure_code, failure_reason, held_delta_cents, held_after_cents,

@@ -4,8 +4,9 @@
 
 namespace ledgerline::apply {
 
-bool is_of_hold(const sql::ApplyReadWindows::Row& place) {
-    return place.type == "HOLD" || place.type == "CAPTURE" || place.type == "RELEASE";
+bool is_of_hold(const Event& place) {
+    return place.type == TransactionType::hold || place.type == TransactionType::capture ||
+           place.type == TransactionType::release;
 }
 
 void PgHolds::take(std::vector<Request> requests) {
@@ -18,16 +19,15 @@ void PgHolds::take(std::vector<Request> requests) {
     }
 }
 
-std::vector<Posting> PgHolds::post(const Row& first, std::span<Touch> touches) {
-    const auto type = parse_transaction_type(first.type);
+std::vector<Posting> PgHolds::post(const Event& first, std::span<Touch> touches) {
     const auto found = requests_.find(first.transaction_id);
-    db::expect(type && found != requests_.end(), "expected the hold of a capture or release");
+    db::expect(found != requests_.end(), "expected the hold of a capture or release");
     const Request& request = found->second;
     Hold& hold = holds_.at(request.hold_id);
     auto postings = ledgerline::post(
-        hold, {*type, first.amount_cents, request.final, request.by_expiry, request.accepted_at}, touches);
+        hold, {first.type, first.amount_cents, request.final, request.by_expiry, request.accepted_at}, touches);
     if (postings.front().refusal) return postings;
-    if (*type == TransactionType::hold) opened_.push_back(request.hold_id);
+    if (first.type == TransactionType::hold) opened_.push_back(request.hold_id);
     if (hold.status != HoldStatus::open) settled_.push_back(request.hold_id);
     hold_ids_.push_back(request.hold_id);
     seqs_.push_back(first.seq);
@@ -39,7 +39,7 @@ std::vector<Posting> PgHolds::post(const Row& first, std::span<Touch> touches) {
     return postings;
 }
 
-void PgHolds::discard(const Row& first) {
+void PgHolds::discard(const Event& first) {
     const auto hold = holds_.find(first.transaction_id);
     if (hold != holds_.end()) hold->second.status = HoldStatus::failed;
 }

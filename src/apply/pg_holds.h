@@ -9,26 +9,26 @@
 
 #include "base/uuid.h"
 #include "db/connection.h"
+#include "domain/event.h"
 #include "domain/hold.h"
 #include "sql/queries.h"
 
 namespace ledgerline::apply {
 
 // Whether a place is that of a hold, a capture or a release.
-bool is_of_hold(const sql::ApplyReadWindows::Row& place);
+bool is_of_hold(const Event& place);
 
 class PgHolds {
 public:
-    using Row = sql::ApplyReadWindows::Row;
     using Request = sql::ApplyReadHolds::Row;
 
     // What the round's holds, captures and releases ask for.
     void take(std::vector<Request> requests);
 
     // Decides the transaction whose first place is given. Throws db::UnexpectedAnswer when its hold was not read.
-    std::vector<Posting> post(const Row& first, std::span<Touch> touches);
+    std::vector<Posting> post(const Event& first, std::span<Touch> touches);
     // What follows in this round finds a hold whose dead letter is discarded here refused.
-    void discard(const Row& first);
+    void discard(const Event& first);
 
     // The statements that write what post() changed: none if nothing.
     void append_writes(std::vector<db::Call>& calls) const;

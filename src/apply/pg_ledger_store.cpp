@@ -4,6 +4,7 @@
 #include <iterator>
 #include <map>
 #include <set>
+#include <utility>
 
 #include "apply/pg_round.h"
 #include "domain/stored_message.h"
@@ -162,12 +163,10 @@ Result<Round> PgLedgerStore::decide(std::span<const LaneRun> runs, bool one) {
     Round all;
     Windows windows = windows_of(runs);
     for (int nth = 1; nth <= 3 && !windows.empty(); ++nth) {
-        auto round = session_.run([&](Connection& connection) -> Result<Round> {
-            RoundPlan plan{.windows = windows, .all_lanes = nth == 3, .one = one, .failing = failing_};
-            if (nth == 1) plan.runs = runs;
-            if (nth == 2) LEDGERLINE_CHECK(widen(connection, plan.windows));
-            return decide_round(connection, plan);
-        });
+        RoundPlan plan{.windows = windows, .all_lanes = nth == 3, .one = one, .failing = failing_};
+        if (nth == 1) plan.runs = runs;
+        if (nth == 1 && !one) plan.handed = handed_;
+        auto round = decide_round(std::move(plan), nth == 2);
         // What was decided before is told first: the failure comes back with the next call.
         if (!round && !all.outcomes.empty()) return all;
         if (!round) return std::unexpected(round.error());
@@ -180,6 +179,16 @@ Result<Round> PgLedgerStore::decide(std::span<const LaneRun> runs, bool one) {
         windows = windows_of_stuck(runs, all);
     }
     return all;
+}
+
+Result<Round> PgLedgerStore::decide_round(RoundPlan plan, bool widened) {
+    auto round = session_.run([&](Connection& connection) -> Result<Round> {
+        if (std::exchange(accounts_session_, session_.number()) != session_.number()) accounts_.clear();
+        if (widened) LEDGERLINE_CHECK(widen(connection, plan.windows));
+        return apply::decide_round(connection, plan, accounts_);
+    });
+    if (!round || round->refusal) accounts_.clear();
+    return round;
 }
 
 Result<std::vector<bool>> PgLedgerStore::prove(int lane, std::span<const EventRef> refs) {

@@ -1,8 +1,11 @@
 // PgLedgerStore: the worker's side of the ledger in PostgreSQL.
 #pragma once
 
+#include <cstdint>
 #include <set>
 
+#include "apply/handed_places.h"
+#include "apply/known_accounts.h"
 #include "apply/ledger_store.h"
 #include "apply/pg_round.h"
 #include "db/session.h"
@@ -17,8 +20,10 @@ Result<void> can_apply(db::Connection& connection);
 
 class PgLedgerStore final : public LedgerStore {
 public:
-    // Connects on the first call, and again whenever the connection was lost.
-    explicit PgLedgerStore(db::Session session) : session_(std::move(session)) {}
+    // Connects on the first call, and again whenever the connection was lost. handed: what intake of the same process
+    // hands over; null: nothing. It must outlive the store.
+    explicit PgLedgerStore(db::Session session, HandedPlaces* handed = nullptr)
+        : session_(std::move(session)), handed_(handed) {}
 
     Result<std::vector<LaneState>> load(std::span<const int> lanes) override;
     Result<ApplyReport> apply(std::span<const LaneRun> runs) override;
@@ -36,8 +41,13 @@ private:
     static constexpr int streak_seen_max = 10;
 
     Result<Round> decide(std::span<const LaneRun> runs, bool one);
+    // widened: over what the plan's windows wait for, too.
+    Result<Round> decide_round(RoundPlan plan, bool widened);
 
     db::Session session_;
+    HandedPlaces* const handed_;
+    KnownAccounts accounts_;
+    std::uint64_t accounts_session_ = 0;  // the number of the session that accounts_ were read in
     std::set<int> failing_;  // lanes whose next event may have counted attempts
 };
 

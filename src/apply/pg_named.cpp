@@ -4,9 +4,9 @@ namespace ledgerline::apply {
 
 using Status = NamedTransaction::Status;
 
-void PgNamed::add_names(const Row& place, std::vector<Uuid>& ids) {
+void PgNamed::add_names(const Event& place, std::vector<Uuid>& ids) {
     if (place.previous_id) ids.push_back(*place.previous_id);
-    if (place.type == "REVERSAL") ids.push_back(db::required(place.parent_id));
+    if (place.type == TransactionType::reversal) ids.push_back(db::required(place.parent_id));
 }
 
 void PgNamed::take(const std::vector<sql::ApplyReadNamed::Row>& rows) {
@@ -17,13 +17,13 @@ void PgNamed::take(const std::vector<sql::ApplyReadNamed::Row>& rows) {
                                                     row.amount_cents, row.reversed_cents});
 }
 
-bool PgNamed::lets_pass(const Row& first) const {
+bool PgNamed::lets_pass(const Event& first) const {
     if (!first.previous_id) return true;
     const auto previous = named_.find(*first.previous_id);
     return previous != named_.end() && previous->second.status == Status::processed;
 }
 
-std::vector<Posting> PgNamed::reverse(const Row& first, std::span<const Touch> touches) {
+std::vector<Posting> PgNamed::reverse(const Event& first, std::span<const Touch> touches) {
     const Uuid reversed_id = db::required(first.parent_id);
     const auto found = named_.find(reversed_id);
     db::expect(found != named_.end(), "expected the transaction that a reversal names");

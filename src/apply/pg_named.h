@@ -8,6 +8,7 @@
 
 #include "base/uuid.h"
 #include "db/connection.h"
+#include "domain/event.h"
 #include "domain/reversal.h"
 #include "sql/queries.h"
 
@@ -15,17 +16,15 @@ namespace ledgerline::apply {
 
 class PgNamed {
 public:
-    using Row = sql::ApplyReadWindows::Row;
-
     // Adds the ids of the transactions that the place's names.
-    static void add_names(const Row& place, std::vector<Uuid>& ids);
+    static void add_names(const Event& place, std::vector<Uuid>& ids);
     // What the database has of them.
     void take(const std::vector<sql::ApplyReadNamed::Row>& rows);
 
     // Whether the transaction whose first place is given may pass: it follows none, or one that was processed.
-    bool lets_pass(const Row& first) const;
+    bool lets_pass(const Event& first) const;
     // Decides a reversal.
-    std::vector<Posting> reverse(const Row& first, std::span<const Touch> touches);
+    std::vector<Posting> reverse(const Event& first, std::span<const Touch> touches);
     // What follows in this round finds the transaction decided.
     void decided(const Uuid& transaction_id, bool processed);
 

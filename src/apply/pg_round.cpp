@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <ranges>
-#include <unordered_map>
 #include <utility>
 
 #include "apply/agenda.h"
@@ -15,7 +14,7 @@ namespace ledgerline::apply {
 namespace {
 
 using db::Call;
-using Row = sql::ApplyReadWindows::Row;  // an undecided place, and its account
+using Row = sql::ApplyReadWindows::Row;
 using Status = ApplyResult::Status;
 
 // The most places of a lane that a round reads.
@@ -35,10 +34,14 @@ struct WindowColumns {
     }
 };
 
-// Takes the texts of the place out of row.
-Event take_event(Row& row) {
-    const auto type = parse_transaction_type(row.type);
-    db::expect(type.has_value(), "expected a transaction type");
+struct Place {
+    Event event;
+    bool discarded = false;  // the operator gave it up
+};
+
+bool is_known(const Place& place) { return is_known_schema_version(place.event.schema_version); }
+
+Place place_of(Row row) {
     Event event;
     event.lane = row.lane;
     event.seq = row.seq;
@@ -53,14 +56,31 @@ Event take_event(Row& row) {
     event.is_first = row.is_first;
     event.amount_cents = row.amount_cents;
     event.currency = std::move(row.currency);
-    event.type = *type;
-    return event;
+    event.parent_id = row.parent_id;
+    event.previous_id = row.previous_id;
+    const auto type = parse_transaction_type(row.type);
+    db::expect(type || !is_known_schema_version(row.schema_version), "expected a transaction type");
+    event.type = type.value_or(event.type);
+    return {std::move(event), row.discarded};
+}
+
+AccountState account_of(sql::ApplyReadAccounts::Row row) {
+    const auto status = parse_account_status(row.status);
+    db::expect(status.has_value(), "expected the status of an account");
+    return {row.id,
+            std::move(row.currency),
+            row.balance_cents,
+            row.min_balance_cents,
+            *status,
+            row.held_cents,
+            row.max_balance_cents};
 }
 
 // Decisions, as columns for unnest().
 struct Decisions {
     std::vector<int> lanes;
-    std::vector<std::int64_t> seqs, balances, floors;
+    std::vector<Uuid> event_ids;
+    std::vector<std::int64_t> seqs, nets, balances, floors;
     std::vector<std::optional<std::string>> codes, reasons;
     std::vector<std::int64_t> held_deltas, helds;
     std::vector<std::optional<std::int64_t>>
@@ -69,6 +89,8 @@ struct Decisions {
     Call call() const {
         return sql::ApplyDecide{.lanes = lanes,
                                 .seqs = seqs,
+                                .event_ids = event_ids,
+                                .nets_cents = nets,
                                 .balances_after_cents = balances,
                                 .floors_cents = floors,
                                 .failure_codes = codes,
@@ -81,6 +103,8 @@ struct Decisions {
         const auto& [event, posting] = outcome;
         lanes.push_back(event.lane);
         seqs.push_back(event.seq);
+        event_ids.push_back(event.event_id);
+        nets.push_back(event.net_cents);
         balances.push_back(posting.balance_after_cents);
         floors.push_back(account.min_balance_cents);
         if (account.max_balance_cents) {
@@ -96,8 +120,8 @@ struct Decisions {
 
 class Decider {
 public:
-    Decider(db::Connection& connection, const RoundPlan& plan)
-        : connection_(connection), plan_(plan), windows_(plan.windows) {}
+    Decider(db::Connection& connection, const RoundPlan& plan, KnownAccounts& accounts)
+        : connection_(connection), plan_(plan), windows_(plan.windows), accounts_(accounts) {}
 
     Result<Round> run() {
         LEDGERLINE_CHECK(read());
@@ -126,21 +150,56 @@ private:
         }
         const WindowColumns windows(windows_);
         if (!plan_.all_lanes) calls.push_back(sql::ApplyLockLanes{windows.lanes});
+        const std::size_t locked = calls.size();
         calls.push_back(sql::ApplyAppliedSeqs{windows.lanes});
-        calls.push_back(sql::ApplyReadWindows{windows.lanes, windows.last_seqs, kWindowMax});
+        const WindowColumns unread(take_handed());
+        if (!unread.lanes.empty())
+            calls.push_back(sql::ApplyReadWindows{unread.lanes, unread.last_seqs, kWindowMax});
         LEDGERLINE_TRY(const auto read, connection_.pipeline(calls));
-        for (const auto& row : db::rows_of<sql::ApplyAppliedSeqs>(read[read.size() - 2]))
+        for (const auto& row : db::rows_of<sql::ApplyAppliedSeqs>(read[locked])) {
             applied_seqs_[row.lane] = row.applied_seq;
-        rows_ = db::rows_of<sql::ApplyReadWindows>(read.back());
+            accounts_.confirm(row.lane, row.applied_seq, row.changed_seq);
+        }
+        if (!unread.lanes.empty())
+            for (Row& row : db::rows_of<sql::ApplyReadWindows>(read.back()))
+                places_.push_back(place_of(std::move(row)));
+        std::ranges::sort(places_, {}, [](const Place& place) { return std::pair(place.event.lane, place.event.seq); });
+        LEDGERLINE_CHECK(read_accounts());
         LEDGERLINE_CHECK(read_holds());
         return read_named();
+    }
+
+    // Takes the places that runs name and intake has handed over. Returns the windows of the other lanes.
+    Windows take_handed() {
+        Windows unread = windows_;
+        if (plan_.handed == nullptr) return unread;
+        for (const LaneRun& run : plan_.runs) {
+            auto events = plan_.handed->take(run.lane, run.refs);
+            if (events.empty()) continue;
+            unread.erase(run.lane);
+            for (Event& event : events) places_.push_back({.event = std::move(event)});
+        }
+        return unread;
+    }
+
+    Result<void> read_accounts() {
+        std::set<Uuid> ids;
+        for (const auto& [event, discarded] : places_)
+            if (accounts_.find(event.lane, event.account_id) == nullptr) ids.insert(event.account_id);
+        if (ids.empty()) return {};
+        LEDGERLINE_TRY(auto rows, connection_.query(sql::ApplyReadAccounts{std::vector(ids.begin(), ids.end())}));
+        for (auto& row : rows) {
+            const int lane = row.lane;
+            accounts_.add(lane, account_of(std::move(row)));
+        }
+        return {};
     }
 
     // Payments and transfers need none of it.
     Result<void> read_holds() {
         std::vector<Uuid> ids;
-        for (const Row& row : rows_)
-            if (row.is_first && is_of_hold(row)) ids.push_back(row.transaction_id);
+        for (const auto& [event, discarded] : places_)
+            if (event.is_first && is_of_hold(event)) ids.push_back(event.transaction_id);
         if (ids.empty()) return {};
         LEDGERLINE_TRY(const auto read, connection_.pipeline({sql::ApplyReadHolds{ids}}));
         holds_.take(db::rows_of<sql::ApplyReadHolds>(read.front()));
@@ -149,8 +208,8 @@ private:
 
     Result<void> read_named() {
         std::vector<Uuid> ids;
-        for (const Row& row : rows_)
-            if (row.is_first) PgNamed::add_names(row, ids);
+        for (const auto& [event, discarded] : places_)
+            if (event.is_first) PgNamed::add_names(event, ids);
         if (ids.empty()) return {};
         LEDGERLINE_TRY(const auto read, connection_.query(sql::ApplyReadNamed{ids}));
         named_.take(read);
@@ -167,31 +226,30 @@ private:
 
     Status status_of(const LaneRun& run) const {
         if (applied_seqs_.at(run.lane) != run.applied_seq) return Status::cursor_moved;
-        const auto held = std::ranges::equal_range(rows_, run.lane, {}, &Row::lane);
-        const auto is_proven = [](const EventRef& ref, const Row& row) {
-            return ref.seq == row.seq && ref.event_id == row.event_id;
+        const auto held =
+            std::ranges::equal_range(places_, run.lane, {}, [](const Place& place) { return place.event.lane; });
+        const auto is_proven = [](const EventRef& ref, const Place& place) {
+            return ref.seq == place.event.seq && ref.event_id == place.event.event_id;
         };
         const auto claimed = held | std::views::take(std::ssize(run.refs));
         if (!std::ranges::equal(run.refs, claimed, is_proven)) return Status::not_proven;
         return std::ranges::all_of(claimed, is_known) ? Status::applied : Status::version_unknown;
     }
 
-    static bool is_known(const Row& row) { return is_known_schema_version(row.schema_version); }
-
     // Those that may be decided: of each lane up to a gap, and up to the first one that is too new for this binary.
     std::vector<Agenda::Place> known_places() {
         std::vector<Agenda::Place> places;
         std::map<int, std::int64_t> next_seqs;
-        for (std::size_t i = 0; i < rows_.size(); ++i) {
-            const Row& row = rows_[i];
-            if (barred_.contains(row.lane)) continue;
-            std::int64_t& next = next_seqs.try_emplace(row.lane, applied_seqs_.at(row.lane) + 1).first->second;
-            if (row.seq != next || !is_known(row)) {
-                barred_.insert(row.lane);
+        for (std::size_t i = 0; i < places_.size(); ++i) {
+            const Event& event = places_[i].event;
+            if (barred_.contains(event.lane)) continue;
+            std::int64_t& next = next_seqs.try_emplace(event.lane, applied_seqs_.at(event.lane) + 1).first->second;
+            if (event.seq != next || !is_known(places_[i])) {
+                barred_.insert(event.lane);
                 continue;
             }
             ++next;
-            places.push_back({row.lane, row.seq, row.event_id, row.places});
+            places.push_back({event.lane, event.seq, event.event_id, event.places});
             kept_.push_back(i);
         }
         return places;
@@ -207,51 +265,42 @@ private:
     // All places of one event, its first one first.
     void decide(std::span<const std::size_t> by_lane) {
         std::vector<std::size_t> places(by_lane.begin(), by_lane.end());
-        const auto first = std::ranges::find_if(places, [this](std::size_t place) { return row_at(place).is_first; });
+        const auto first =
+            std::ranges::find_if(places, [this](std::size_t place) { return kept(place).event.is_first; });
         if (first != places.end()) std::rotate(places.begin(), first, first + 1);
         std::vector<Touch> touches;
         for (const std::size_t place : places) {
-            Row& row = row_at(place);
-            AccountState& account = account_of(row);
+            const Event& event = kept(place).event;
+            AccountState* const account = accounts_.find(event.lane, event.account_id);
+            db::expect(account != nullptr, "expected the account of a place");
             // Of legs, and at the places of further accounts, the currencies are those of the accounts: intake has
             // looked, and an account keeps its own.
-            const bool has_one_currency = row.is_first && row.type != "TRANSFER" && row.type != "REVERSAL";
-            touches.push_back({&account, row.net_cents, has_one_currency ? row.currency : account.currency});
+            const bool has_one_currency = event.is_first && event.type != TransactionType::transfer &&
+                                          event.type != TransactionType::reversal;
+            touches.push_back({account, event.net_cents, has_one_currency ? event.currency : account->currency});
         }
-        auto postings = post_event(row_at(places.front()), touches);
-        named_.decided(row_at(places.front()).transaction_id, !postings.front().refusal);
-        round_.event_id = row_at(places.front()).event_id;
+        auto postings = post_event(kept(places.front()), touches);
+        named_.decided(kept(places.front()).event.transaction_id, !postings.front().refusal);
+        round_.event_id = kept(places.front()).event.event_id;
         for (std::size_t i = 0; i < places.size(); ++i) {
-            round_.outcomes.push_back({take_event(row_at(places[i])), std::move(postings[i])});
+            round_.outcomes.push_back({std::move(kept(places[i]).event), std::move(postings[i])});
             decisions_.append(round_.outcomes.back(), *touches[i].account);
+            accounts_.advance(round_.outcomes.back().event.lane);
         }
     }
 
-    std::vector<Posting> post_event(const Row& first, std::span<Touch> touches) {
-        if (first.verdict == "discard") {
-            holds_.discard(first);
+    std::vector<Posting> post_event(const Place& first, std::span<Touch> touches) {
+        const Event& event = first.event;
+        if (first.discarded) {
+            holds_.discard(event);
             return discard(touches);
         }
-        if (!named_.lets_pass(first)) return refuse_follower(touches);
-        if (first.type == "REVERSAL") return named_.reverse(first, touches);
-        return is_of_hold(first) ? holds_.post(first, touches) : post(touches);
+        if (!named_.lets_pass(event)) return refuse_follower(touches);
+        if (event.type == TransactionType::reversal) return named_.reverse(event, touches);
+        return is_of_hold(event) ? holds_.post(event, touches) : post(touches);
     }
 
-    Row& row_at(std::size_t place) { return rows_[kept_[place]]; }
-    AccountState& account_of(Row& row) {
-        const auto [known, is_new] = accounts_.try_emplace(row.account_id);
-        if (!is_new) return known->second;
-        const auto status = parse_account_status(row.account_status);
-        db::expect(status.has_value(), "expected the status of an account");
-        known->second = {row.account_id,
-                         std::move(row.account_currency),
-                         row.balance_cents,
-                         row.min_balance_cents,
-                         *status,
-                         row.held_cents,
-                         row.max_balance_cents};
-        return known->second;
-    }
+    Place& kept(std::size_t place) { return places_[kept_[place]]; }
 
     Result<void> write() {
         std::vector<Uuid> counted;
@@ -271,10 +320,10 @@ private:
     const RoundPlan& plan_;
     Windows windows_;
     std::map<int, std::int64_t> applied_seqs_;
-    std::vector<Row> rows_;          // by lane and seq
+    KnownAccounts& accounts_;
+    std::vector<Place> places_;      // undecided, by lane and seq
     std::set<int> barred_;           // lanes in which nothing more is decided
-    std::vector<std::size_t> kept_;  // rows, by place of the agenda
-    std::unordered_map<Uuid, AccountState> accounts_;
+    std::vector<std::size_t> kept_;  // positions in places_, by place of the agenda
     Decisions decisions_;
     PgHolds holds_;
     PgNamed named_;
@@ -304,13 +353,13 @@ Result<void> widen(db::Connection& connection, Windows& windows) {
     return {};
 }
 
-Result<Round> decide_round(db::Connection& connection, const RoundPlan& plan) {
-    return Decider(connection, plan).run();
+Result<Round> decide_round(db::Connection& connection, const RoundPlan& plan, KnownAccounts& accounts) {
+    return Decider(connection, plan, accounts).run();
 }
 
 std::vector<Call> empty_round() {
     return {sql::ApplyLockLanes{},       sql::ApplyAppliedSeqs{}, sql::ApplyNeeded{}, sql::ApplyReadWindows{},
-            sql::ApplyReadHolds{},       Decisions().call(),      PgHolds().steps(),  sql::ApplyWriteDueHolds{},
+            sql::ApplyReadAccounts{}, sql::ApplyReadHolds{},       Decisions().call(),      PgHolds().steps(),  sql::ApplyWriteDueHolds{},
             sql::IntakeForgetDueHolds{}, sql::ApplyReadNamed{},   PgNamed().steps(),  sql::ApplyForgetAttempts{}};
 }
 

@@ -2,7 +2,7 @@
 //
 //     Windows windows = windows_of(runs);
 //     LEDGERLINE_CHECK(widen(connection, windows));                      // by what the places in them wait for
-//     LEDGERLINE_TRY(auto round, decide_round(connection, {.windows = windows, .runs = runs}));
+//     LEDGERLINE_TRY(auto round, decide_round(connection, {.windows = windows, .runs = runs}, accounts));
 //
 // No promise rests on the windows: a place that could not be decided with what they hold waits, and so does everything
 // behind it. Not thread-safe.
@@ -15,6 +15,8 @@
 #include <span>
 #include <vector>
 
+#include "apply/handed_places.h"
+#include "apply/known_accounts.h"
 #include "apply/ledger_store.h"
 #include "base/uuid.h"
 #include "db/connection.h"
@@ -41,6 +43,8 @@ struct RoundPlan {
     bool one = false;
     // Lanes in which attempts were counted: those of what is decided there are forgotten.
     const std::set<int>& failing;
+    // What intake has handed over. Null: nothing.
+    HandedPlaces* handed = nullptr;
 };
 
 struct Round {
@@ -51,10 +55,11 @@ struct Round {
     std::optional<Error> refusal{};
 };
 
-// Locks the lanes of the windows in ascending order, reads their undecided places and the accounts in statements that
-// begin after that, decides in an order that every lane's order is part of, writes one decision a place, and commits.
-// After an error nothing has changed.
-Result<Round> decide_round(db::Connection& connection, const RoundPlan& plan);
+// Locks the lanes of the windows in ascending order, reads where they stand, and what is not known of their undecided
+// places and of the accounts, in statements that begin after that, decides in an order that every lane's order is part
+// of, writes one decision a place, and commits. accounts: those of earlier rounds on this connection. After an error, or
+// a refusal, nothing has changed in the database, and accounts must be forgotten.
+Result<Round> decide_round(db::Connection& connection, const RoundPlan& plan, KnownAccounts& accounts);
 
 // The statements of a round that finds nothing, without begin and commit: whether it would be allowed.
 std::vector<db::Call> empty_round();

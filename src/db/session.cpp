@@ -16,11 +16,11 @@ Result<void> Session::open_if_needed() {
     up_.Set(opened ? 1 : 0);
     if (!opened) {
         Error error = std::move(opened).error();
-        if (opened_before_) error.disposition = Disposition::retry;
+        if (number_ > 0) error.disposition = Disposition::retry;
         return std::unexpected(std::move(error));
     }
-    if (opened_before_) reconnects_total_.Increment();
-    opened_before_ = true;
+    if (number_ > 0) reconnects_total_.Increment();
+    ++number_;
     connection_.emplace(std::move(*opened));
     meter_->set_database(connection_->database());
     connection_->set_meter(meter_.get());

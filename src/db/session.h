@@ -4,6 +4,7 @@
 // caller decides when to retry.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -41,6 +42,9 @@ public:
         }
     }
 
+    // Which connection this is, counted from 1: what was kept from another one may be true no longer. In run().
+    std::uint64_t number() const { return number_; }
+
     // Closes the connection. The next run() opens another one.
     void close() { connection_.reset(); }
 
@@ -59,7 +63,7 @@ private:
     prometheus::Gauge& up_;
     std::unique_ptr<CallMeter> meter_;  // on the heap: it stays in place when the session moves
     std::optional<Connection> connection_;
-    bool opened_before_ = false;
+    std::uint64_t number_ = 0;  // how many connections were opened
 };
 
 }  // namespace ledgerline::db

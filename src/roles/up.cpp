@@ -118,6 +118,7 @@ Result<void> serve(RoleProcess& process, const UpSettings& options, ApiServer& s
     HoldExpiryService expiry(database_url, publisher_wakeup, watchdog, process.context());
     const Clock& clock = process.context().clock;
     intake::Pace pace;
+    apply::HandedPlaces places;
     WorkerService worker({.database_url = database_url,
                           .apply = options.apply,
                           .messaging = bus->names(),
@@ -128,7 +129,8 @@ Result<void> serve(RoleProcess& process, const UpSettings& options, ApiServer& s
                                   server.note_outcomes();
                                   webhooks.note_outcomes();
                                   if (outcomes) outcomes->wakeup().notify();
-                              }},
+                              },
+                          .handed = &places},
                          watchdog, process.context());
     // Without the stages after intake requests are still accepted.
     std::vector<health::Dependency> dependencies = bus->dependencies();
@@ -143,6 +145,7 @@ Result<void> serve(RoleProcess& process, const UpSettings& options, ApiServer& s
                                    .hand_over =
                                        [&](auto events) {
                                            pace.accepted(events.front().occurred_at, clock.steady_now());
+                                           places.hand(events);
                                            publisher.hand(std::move(events));
                                        },
                                    .pause = [&] { return pace.pause(clock.steady_now()); },

@@ -18,7 +18,8 @@ public:
     Member(unsigned number, const WorkerServiceConfig& config, Watchdog& watchdog, const ProcessContext& context)
         : consumer_(config.make_consumer(), context.clock),
           store_(db::Session(db::by_index(connection_config(config.database_url, "worker")), context.metrics, "worker",
-                             context.tracer)),
+                             context.tracer),
+                 config.handed),
           worker_({.unknown_attempts_max = static_cast<int>(config.apply.unknown_attempts_max),
                    .messaging = config.messaging},
                   consumer_, store_, config.on_outcome, context),

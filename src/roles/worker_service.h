@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "apply/handed_places.h"
 #include "apply/worker.h"
 #include "bus/bus.h"
 #include "bus/messaging.h"
@@ -23,6 +24,7 @@ struct WorkerServiceConfig {
     bus::MessagingNames messaging{};  // for the spans
     std::function<std::unique_ptr<bus::Consumer>()> make_consumer;
     apply::Worker::OnOutcome on_outcome = [](WallTime) {};  // on the members' threads
+    apply::HandedPlaces* handed = nullptr;                  // by intake of the same process; must outlive the service
 };
 
 class WorkerService final : public Service {

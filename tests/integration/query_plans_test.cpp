@@ -406,6 +406,7 @@ TEST_P(QueryPlans, OfTheWorkerAndThePublisher) {
     expect_bounded(sql::ApplyAppliedSeqs::statement, kAllLanes);
     expect_bounded(sql::ApplyNeeded::statement, windows);
     expect_bounded(sql::ApplyReadWindows::statement, windows);
+    expect_bounded(sql::ApplyReadAccounts::statement, array("SELECT id FROM account_settings WHERE lane < 10", "uuid"));
     expect_bounded(sql::ApplyLockEventLanes::statement, "0, 5000");
     expect_bounded(sql::ApplyRewind::statement, "0, 0");
     expect_bounded(sql::PublishRead::statement,

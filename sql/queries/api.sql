@@ -625,8 +625,13 @@ SELECT account_id, type, status, amount_cents, currency, legs, reversed_cents FR
 WHERE id = $1::uuid AND (tenant = $2::integer OR touches_tenant(id, $2))
 
 -- name: applied_seqs
+-- args: lanes int4[], seqs int8[]
 -- row: lane int4, applied_seq int8
-SELECT lane, applied_seq FROM lane_cursors ORDER BY lane
+-- Of the lanes that are decided up to these seqs, at least.
+SELECT l.lane, d.seq AS applied_seq
+FROM unnest($1::integer[], $2::bigint[]) AS l (lane, seq)
+     CROSS JOIN LATERAL (SELECT seq FROM decisions WHERE lane = l.lane AND seq >= l.seq ORDER BY seq DESC LIMIT 1) d
+ORDER BY l.lane
 
 -- Dead letters -------------------------------------------------------------------------------------------------------
 

@@ -37,13 +37,16 @@ SELECT FROM lane_apply WHERE lane = ANY ($1::integer[]) ORDER BY lane FOR NO KEY
 SELECT lane FROM lane_apply ORDER BY lane FOR NO KEY UPDATE
 
 -- name: applied_seqs
--- args: lanes int4[]
+-- args: lanes int4[], expected_seqs int8[]
 -- row: lane int4, applied_seq int8, changed_seq int8
--- changed_seq: the applied seq at the latest change of an account of the lane; -1 when there is none.
-SELECT l.lane, coalesce((SELECT seq FROM decisions WHERE lane = l.lane ORDER BY seq DESC LIMIT 1), 0) AS applied_seq,
+-- changed_seq: the applied seq at the latest change of an account of the lane; -1 when there is none. expected_seqs only
+-- make it quick: without a bound below, the end of an index is read by the page.
+SELECT l.lane,
+       coalesce((SELECT seq FROM decisions WHERE lane = l.lane AND seq >= l.expected_seq ORDER BY seq DESC LIMIT 1),
+                (SELECT seq FROM decisions WHERE lane = l.lane ORDER BY seq DESC LIMIT 1), 0) AS applied_seq,
        coalesce((SELECT applied_seq FROM account_changes WHERE lane = l.lane ORDER BY applied_seq DESC LIMIT 1),
                 -1) AS changed_seq
-FROM unnest($1::integer[]) AS l (lane)
+FROM unnest($1::integer[], $2::bigint[]) AS l (lane, expected_seq)
 
 -- name: needed
 -- args: lanes int4[], last_seqs int8[], window_max int8
@@ -72,29 +75,31 @@ FROM (SELECT p.lane, max(p.seq) AS last_seq
 WHERE n.last_seq > c.applied_seq
 
 -- name: read_windows
--- args: lanes int4[], last_seqs int8[], window_max int8
+-- args: lanes int4[], last_seqs int8[], expected_seqs int8[], window_max int8
 -- row: lane int4, seq int8, event_id uuid, schema_version int4, traceparent text, created_at timestamptz,
 --   transaction_id uuid, account_id uuid, net_cents int8, places int4, is_first bool, amount_cents int8, currency text,
 --   type text, parent_id uuid?, previous_id uuid?, discarded bool
--- The undecided places of these lanes up to last_seqs.
+-- The undecided places of these lanes up to last_seqs. expected_seqs: as in applied_seqs.
 SELECT p.lane, p.seq, p.event_id, p.schema_version::integer AS schema_version, coalesce(p.traceparent, '') AS traceparent,
        p.created_at, p.transaction_id, p.account_id, p.net_cents, p.places::integer AS places, p.is_first, p.amount_cents,
        p.currency, p.type, p.parent_id, p.previous_id, p.discarded
-FROM unnest($1::integer[], $2::bigint[]) AS w (lane, last_seq)
+FROM unnest($1::integer[], $2::bigint[], $3::bigint[]) AS w (lane, last_seq, expected_seq)
      -- OFFSET 0: looked up once a lane, not once a branch.
-     CROSS JOIN LATERAL (SELECT coalesce((SELECT seq FROM decisions WHERE lane = w.lane ORDER BY seq DESC LIMIT 1),
+     CROSS JOIN LATERAL (SELECT coalesce((SELECT seq FROM decisions WHERE lane = w.lane AND seq >= w.expected_seq
+                                          ORDER BY seq DESC LIMIT 1),
+                                         (SELECT seq FROM decisions WHERE lane = w.lane ORDER BY seq DESC LIMIT 1),
                                          0) AS applied_seq OFFSET 0) c
      CROSS JOIN LATERAL (
          (SELECT lane, seq, event_id, account_id, net_cents, places, id AS transaction_id, traceparent, created_at,
                  false AS discarded, true AS is_first, schema_version, amount_cents, currency, type, parent_id, previous_id
-          FROM accepted WHERE lane = w.lane AND seq > c.applied_seq AND seq <= w.last_seq ORDER BY seq LIMIT $3)
+          FROM accepted WHERE lane = w.lane AND seq > c.applied_seq AND seq <= w.last_seq ORDER BY seq LIMIT $4)
          UNION ALL
          (SELECT e.lane, e.seq, e.event_id, e.account_id, e.net_cents, e.places, e.transaction_id,
                  coalesce(e.traceparent, t.traceparent), e.created_at, e.verdict IS NOT DISTINCT FROM 'discard',
                  e.account_id = t.account_id, t.schema_version, t.amount_cents, t.currency, t.type, t.parent_id,
                  t.previous_id
           FROM (SELECT * FROM places WHERE lane = w.lane AND seq > c.applied_seq AND seq <= w.last_seq
-                ORDER BY seq LIMIT $3) e
+                ORDER BY seq LIMIT $4) e
                CROSS JOIN LATERAL (SELECT * FROM accepted WHERE id = e.transaction_id LIMIT 1) t)) p
 ORDER BY p.lane, p.seq
 
@@ -147,7 +152,7 @@ WITH claim AS MATERIALIZED (
 )
 SELECT demand((SELECT count(*) FROM decided) = cardinality($1::integer[])
               AND (SELECT coalesce(bool_and(l.first = 1 + coalesce((SELECT seq FROM decisions WHERE lane = l.lane
-                                                           ORDER BY seq DESC LIMIT 1), 0)
+                                                           AND seq >= l.first - 1 ORDER BY seq DESC LIMIT 1), 0)
                                    AND l.last - l.first + 1 = l.places), true)
                    FROM claimed l)
               AND NOT EXISTS (SELECT FROM place WHERE places > 1 GROUP BY event_id HAVING count(*) <> min(places)),

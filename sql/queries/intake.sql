@@ -22,20 +22,26 @@ SELECT lane FROM lane_intake WHERE lane = ANY ($1::integer[]) ORDER BY lane FOR 
 --   further_accounts uuid[], further_lanes int4[], further_nths int4[], further_nets_cents int8[],
 --   further_currencies text[], further_keys text[], keys_looked_up bool,
 --   parents uuid?[], terms jsonb?[], previous uuid?[], occurred timestamptz?[],
---   tenants int4[], further_tenants int8?[]
+--   tenants int4[], further_tenants int8?[], expected_seqs int8[]
 -- row: lane int4, last_seq int8, accepted_at timestamptz, lowest_tenant int4?, highest_tenant int4?
 -- Numbers and stores the items with all their places, all of them or none. lanes: ascending, locked by an earlier
 -- statement, so that this one's snapshot holds every place given before. nths: 1, 2, ... among the batch's places of that
 -- lane. further: the places after an item's first; their items are positions in ids, from 1. tenants: whose the
--- first accounts must be, further_tenants: the same of the others; NULL: anybody's. The rows say what the
--- last seqs were, and whose the further accounts are, of all items together. LL001 when an account does not exist, is not ACTIVE or has another currency, or, unless the keys
--- were looked up, when a further account has a transfer under the item's key: it may be this one with its legs in another
--- order.
+-- first accounts must be, further_tenants: the same of the others; NULL: anybody's. expected_seqs: what the lanes' last
+-- seqs may be; they only make it quick: without a bound below, the end of an index is read by the page. The rows say what the
+-- last seqs were, and whose the further accounts are, of all items together. LL001 when an account does not exist, is not
+-- ACTIVE or has another currency, or, unless the keys were looked up, when a further account has a transfer under the
+-- item's key: it may be this one with its legs in another order.
 WITH last AS MATERIALIZED (
-    SELECT l.lane, greatest((SELECT seq FROM accepted WHERE lane = l.lane ORDER BY seq DESC LIMIT 1),
-                            (SELECT seq FROM places WHERE lane = l.lane ORDER BY seq DESC LIMIT 1), 0) AS seq,
+    SELECT l.lane,
+           coalesce(greatest((SELECT seq FROM accepted WHERE lane = l.lane AND seq >= l.expected_seq
+                              ORDER BY seq DESC LIMIT 1),
+                             (SELECT seq FROM places WHERE lane = l.lane AND seq >= l.expected_seq
+                              ORDER BY seq DESC LIMIT 1)),
+                    greatest((SELECT seq FROM accepted WHERE lane = l.lane ORDER BY seq DESC LIMIT 1),
+                             (SELECT seq FROM places WHERE lane = l.lane ORDER BY seq DESC LIMIT 1), 0)) AS seq,
            clock_timestamp() AS now
-    FROM unnest($1::integer[]) AS l (lane)
+    FROM unnest($1::integer[], $32::bigint[]) AS l (lane, expected_seq)
 ), by_lane AS MATERIALIZED (
     -- An array that lanes are positions of: a join would search the lanes for every item.
     SELECT array_agg(coalesce(last.seq, 0) ORDER BY n) AS seqs, max(last.now) AS now

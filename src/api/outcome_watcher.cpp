@@ -1,6 +1,7 @@
 #include "api/outcome_watcher.h"
 
 #include <algorithm>
+#include <limits>
 #include <unordered_map>
 #include <utility>
 
@@ -24,10 +25,16 @@ std::size_t count_open(const std::vector<TransactionRecord>& records) {
 PgOutcomeStore::PgOutcomeStore(db::ConnectionConfig config, Metrics& metrics)
     : session_(std::move(config), metrics, "watcher") {}
 
-Result<std::map<int, std::int64_t>> PgOutcomeStore::applied_seqs() {
-    return session_.run([](db::Connection& connection) -> Result<std::map<int, std::int64_t>> {
-        LEDGERLINE_TRY(const auto lanes, connection.query(sql::ApiAppliedSeqs{}));
-        std::map<int, std::int64_t> applied;
+Result<OutcomeStore::Seqs> PgOutcomeStore::applied_seqs(const Seqs& at_least) {
+    return session_.run([&](db::Connection& connection) -> Result<Seqs> {
+        std::vector<int> asked;
+        std::vector<std::int64_t> seqs;
+        for (const auto& [lane, seq] : at_least) {
+            asked.push_back(lane);
+            seqs.push_back(seq);
+        }
+        LEDGERLINE_TRY(const auto lanes, connection.query(sql::ApiAppliedSeqs{asked, seqs}));
+        Seqs applied;
         for (const auto& lane : lanes) applied[lane.lane] = lane.applied_seq;
         return applied;
     });
@@ -93,7 +100,7 @@ Result<milliseconds> OutcomeWatcher::tick() {
     if (waits_.empty()) return sleep_for(kIdle);
 
     bool progressed = false;
-    auto applied = store_.applied_seqs();
+    auto applied = store_.applied_seqs(lowest_opens());
     if (applied) {
         progressed = update(to_read(*applied, now));
         failing_ = false;
@@ -124,6 +131,15 @@ bool OutcomeWatcher::take_new_waits() {
 void OutcomeWatcher::open(Wait& wait, std::size_t nth) {
     const TransactionRecord& record = wait.records[nth];
     wait.opens[nth] = opens_.emplace(std::pair(record.lane, record.seq), Open{&wait, nth});
+}
+
+// The first open place of each lane.
+OutcomeStore::Seqs OutcomeWatcher::lowest_opens() const {
+    OutcomeStore::Seqs lowest;
+    for (auto open = opens_.begin(); open != opens_.end();
+         open = opens_.lower_bound({open->first.first + 1, std::numeric_limits<std::int64_t>::min()}))
+        lowest.emplace(open->first);
+    return lowest;
 }
 
 // Those that the cursors have passed, and those of waits that must be answered now.

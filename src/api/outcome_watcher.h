@@ -32,8 +32,10 @@ namespace ledgerline::api {
 class OutcomeStore {
 public:
     virtual ~OutcomeStore() = default;
-    // By lane: every event up to that seq has an outcome or a dead letter.
-    virtual Result<std::map<int, std::int64_t>> applied_seqs() = 0;
+    using Seqs = std::map<int, std::int64_t>;  // by lane
+
+    // Of the lanes of at_least that have come so far: every event up to that seq has an outcome or a dead letter.
+    virtual Result<Seqs> applied_seqs(const Seqs& at_least) = 0;
     // The transactions among ids that exist, without their metadata, in no particular order.
     virtual Result<std::vector<TransactionRecord>> read(std::span<const Uuid> ids) = 0;
 };
@@ -42,7 +44,7 @@ class PgOutcomeStore final : public OutcomeStore {
 public:
     // metrics must outlive the store.
     PgOutcomeStore(db::ConnectionConfig config, Metrics& metrics);
-    Result<std::map<int, std::int64_t>> applied_seqs() override;
+    Result<Seqs> applied_seqs(const Seqs& at_least) override;
     Result<std::vector<TransactionRecord>> read(std::span<const Uuid> ids) override;
 
 private:
@@ -108,6 +110,7 @@ private:
     Result<milliseconds> tick();
     bool take_new_waits();
     void open(Wait& wait, std::size_t nth);
+    OutcomeStore::Seqs lowest_opens() const;
     std::vector<Opens::iterator> to_read(const std::map<int, std::int64_t>& applied, SteadyTime now);
     bool update(std::span<const Opens::iterator> opens);
     bool hand_out(Opens::iterator open, const TransactionRecord& found);

@@ -33,12 +33,15 @@ TransactionRecord transaction(int number, int lane, std::int64_t seq, const char
 
 class ScriptedStore final : public OutcomeStore {
 public:
-    Result<std::map<int, std::int64_t>> applied_seqs() override {
+    Result<Seqs> applied_seqs(const Seqs& at_least) override {
         std::lock_guard lock(mutex_);
         ++ticks_;
         changed_.notify_all();
         if (away_) return failure(Disposition::retry, "08006", "away");
-        return applied_;
+        Seqs applied;
+        for (const auto& [lane, seq] : at_least)
+            if (applied_[lane] >= seq) applied[lane] = applied_[lane];
+        return applied;
     }
     Result<std::vector<TransactionRecord>> read(std::span<const Uuid> ids) override {
         std::lock_guard lock(mutex_);

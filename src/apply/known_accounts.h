@@ -31,6 +31,12 @@ public:
         known.applied_seq = applied_seq;
     }
 
+    // The lane's applied seq as far as it is known: 0 when it is not.
+    std::int64_t applied_seq(int lane) const {
+        const auto known = lanes_.find(lane);
+        return known == lanes_.end() ? 0 : known->second.applied_seq;
+    }
+
     // Null when it is not known. To be changed by what is decided; valid until the lane is confirmed again.
     AccountState* find(int lane, const Uuid& account_id) {
         const auto known = lanes_.find(lane);
@@ -50,7 +56,7 @@ public:
 
 private:
     struct Lane {
-        std::int64_t applied_seq = -1;
+        std::int64_t applied_seq = 0;
         std::unordered_map<Uuid, AccountState> accounts;
     };
     std::unordered_map<int, Lane> lanes_;

@@ -24,12 +24,13 @@ constexpr std::int64_t kWidenedMax = 100;
 
 struct WindowColumns {
     std::vector<int> lanes;
-    std::vector<std::int64_t> last_seqs;
+    std::vector<std::int64_t> last_seqs, expected_seqs;
 
-    explicit WindowColumns(const Windows& windows) {
+    explicit WindowColumns(const Windows& windows, const KnownAccounts& accounts = {}) {
         for (const auto& [lane, last_seq] : windows) {
             lanes.push_back(lane);
             last_seqs.push_back(last_seq);
+            expected_seqs.push_back(accounts.applied_seq(lane));
         }
     }
 };
@@ -148,13 +149,13 @@ private:
             LEDGERLINE_CHECK(widen(connection_, windows_));
             calls.clear();
         }
-        const WindowColumns windows(windows_);
+        const WindowColumns windows(windows_, accounts_);
         if (!plan_.all_lanes) calls.push_back(sql::ApplyLockLanes{windows.lanes});
         const std::size_t locked = calls.size();
-        calls.push_back(sql::ApplyAppliedSeqs{windows.lanes});
-        const WindowColumns unread(take_handed());
+        calls.push_back(sql::ApplyAppliedSeqs{windows.lanes, windows.expected_seqs});
+        const WindowColumns unread(take_handed(), accounts_);
         if (!unread.lanes.empty())
-            calls.push_back(sql::ApplyReadWindows{unread.lanes, unread.last_seqs, kWindowMax});
+            calls.push_back(sql::ApplyReadWindows{unread.lanes, unread.last_seqs, unread.expected_seqs, kWindowMax});
         LEDGERLINE_TRY(const auto read, connection_.pipeline(calls));
         for (const auto& row : db::rows_of<sql::ApplyAppliedSeqs>(read[locked])) {
             applied_seqs_[row.lane] = row.applied_seq;

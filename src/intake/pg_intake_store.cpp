@@ -21,6 +21,7 @@ namespace {
 using Status = IntakeResult::Status;
 using Account = sql::IntakeReadAccounts::Row;
 using Known = sql::IntakeReadKeys::Row;  // a transaction under the key of an item
+using LastSeqs = std::map<int, std::int64_t>;  // by lane
 
 bool same_metadata(const std::optional<std::string>& a, const std::optional<std::string>& b) {
     return a.has_value() == b.has_value() && (!a || json::is_same_jsonb(*a, *b));
@@ -87,6 +88,8 @@ public:
         }
         return found;
     }
+    // How many places of each lane there are.
+    const std::map<int, int>& counts() const { return counts_; }
     // Ascending.
     std::vector<int> lanes() const {
         const auto lanes = std::views::keys(counts_);
@@ -114,8 +117,13 @@ public:
                                                                                      .occurred = occurred_}};
     }
     // keys_looked_up: no item is another one that was accepted before with its legs in another order.
-    db::Call accept(bool keys_looked_up) const {
+    db::Call accept(bool keys_looked_up, const LastSeqs& expected) const {
         const std::vector<int> lanes = this->lanes();
+        std::vector<std::int64_t> expected_seqs;
+        for (const int lane : lanes) {
+            const auto known = expected.find(lane);
+            expected_seqs.push_back(known == expected.end() ? 0 : known->second);
+        }
         return sql::IntakeAcceptNew{.lanes = lanes,
                                     .ids = transaction_ids_,
                                     .account_ids = account_ids_,
@@ -146,7 +154,8 @@ public:
                                     .previous = previous_,
                                     .occurred = occurred_,
                                     .tenants = tenants_,
-                                    .further_tenants = further_tenants_};
+                                    .further_tenants = further_tenants_,
+                                    .expected_seqs = expected_seqs};
     }
 
 private:
@@ -170,9 +179,9 @@ private:
 // or the batch may not wait for all lanes, the items are looked up and decided one by one.
 class Batch {
 public:
-    // waits must outlive it.
-    Batch(std::span<const IntakeItem> items, const LaneWaits& waits)
-        : items_(items), waits_(waits), results_(items.size()), accepted_as_(items.size()) {
+    // last_seqs: of lanes, as far as they are known; kept up to date. It and waits must outlive the batch.
+    Batch(std::span<const IntakeItem> items, const LaneWaits& waits, LastSeqs& last_seqs)
+        : items_(items), waits_(waits), last_seqs_(last_seqs), results_(items.size()), accepted_as_(items.size()) {
         effects_.reserve(items.size());
         for (std::size_t i = 0; i < items.size(); ++i) {
             LEDGERLINE_ASSERT(i > 0 || !items[i].follows);
@@ -196,7 +205,7 @@ public:
         return waits_.waits_for_all();
     }
     std::vector<db::Call> accept_all_calls() const {
-        return {{db::begin, {}}, sql::IntakeLockLanes{all_.lanes()}, all_.accept(false), {db::commit, {}}};
+        return {{db::begin, {}}, sql::IntakeLockLanes{all_.lanes()}, all_.accept(false, last_seqs_), {db::commit, {}}};
     }
     void take_accepted_all(const db::Rows& answer) {
         for (std::size_t i = 0; i < items_.size(); ++i) new_.push_back(i);
@@ -240,7 +249,7 @@ public:
     // for a synchronous standby was cut short.
     bool has_found_rows() const { return found_rows_; }
 
-    std::vector<db::Call> accept_rest_calls() const { return {rest_.accept(true), {db::commit, {}}}; }
+    std::vector<db::Call> accept_rest_calls() const { return {rest_.accept(true, last_seqs_), {db::commit, {}}}; }
     void take_accepted_rest(const db::Rows& answer) { take_accepted(answer, rest_); }
 
     std::vector<IntakeResult> take_results() { return std::move(results_); }
@@ -360,7 +369,7 @@ private:
 
     // accepted: the columns of the new items. The answer tells the last seqs that their places follow.
     void take_accepted(const db::Rows& answer, const Columns& accepted) {
-        std::map<int, std::int64_t> last_seqs;
+        LastSeqs last_seqs;
         WallTime accepted_at{};
         std::optional<int> lowest, highest;
         for (const auto& row : db::rows_of<sql::IntakeAcceptNew>(answer)) {
@@ -374,6 +383,7 @@ private:
             db::expect(last_seq != last_seqs.end(), "intake was not told the last seq of a lane");
             return last_seq->second + nth;
         };
+        for (const auto& [lane, count] : accepted.counts()) last_seqs_[lane] = seq_of(lane, count);
         for (std::size_t n = 0; n < new_.size(); ++n) {
             const IntakeItem& item = items_[new_[n]];
             IntakeResult& result = results_[new_[n]];
@@ -391,6 +401,7 @@ private:
 
     std::span<const IntakeItem> items_;
     const LaneWaits& waits_;
+    LastSeqs& last_seqs_;
     std::vector<std::vector<Effect>> effects_;  // of each item
     std::vector<IntakeResult> results_;
     std::vector<std::optional<Uuid>> accepted_as_;  // of each item: the transaction that it is; nothing when refused
@@ -410,8 +421,8 @@ private:
 bool needs_look(const Error& error) { return error.code == db::demand_not_met || error.code == db::unique_violation; }
 
 Result<std::vector<IntakeResult>> run_batch(db::Connection& connection, std::span<const IntakeItem> items,
-                                            const LaneWaits& waits) {
-    Batch batch(items, waits);
+                                            const LaneWaits& waits, LastSeqs& last_seqs) {
+    Batch batch(items, waits, last_seqs);
     if (batch.may_be_all_new()) {
         const auto answers = connection.commit_pipeline(batch.accept_all_calls());
         if (answers) {
@@ -441,7 +452,7 @@ PgIntakeStore::PgIntakeStore(db::ConnectionConfig config, Metrics& metrics, Trac
     : session_(db::by_index(std::move(config)), metrics, "intake", tracer) {}
 
 Result<std::vector<IntakeResult>> PgIntakeStore::accept(std::span<const IntakeItem> items, const LaneWaits& waits) {
-    return session_.run([&](db::Connection& connection) { return run_batch(connection, items, waits); });
+    return session_.run([&](db::Connection& connection) { return run_batch(connection, items, waits, last_seqs_); });
 }
 
 Result<void> PgIntakeStore::ping() { return session_.run(can_accept); }
@@ -449,7 +460,8 @@ Result<void> PgIntakeStore::ping() { return session_.run(can_accept); }
 // A batch without items: all its statements, and a commit.
 Result<void> can_accept(db::Connection& connection) {
     const LaneWaits waits;
-    const Batch nothing({}, waits);
+    LastSeqs last_seqs;
+    const Batch nothing({}, waits, last_seqs);
     std::vector<db::Call> calls = nothing.read_calls();
     calls.push_back(sql::DbSessionProveCommit{});
     std::ranges::move(nothing.accept_rest_calls(), std::back_inserter(calls));

@@ -5,6 +5,9 @@
 // Not thread-safe: one thread at a time.
 #pragma once
 
+#include <cstdint>
+#include <map>
+
 #include "db/session.h"
 #include "intake/intake_store.h"
 
@@ -27,6 +30,7 @@ public:
 
 private:
     db::Session session_;
+    std::map<int, std::int64_t> last_seqs_;  // by lane: what they may be
 };
 
 }  // namespace ledgerline::intake

@@ -109,12 +109,15 @@ protected:
     // Of the first item.
     void hold_an_apply_open() {
         const std::vector<int> lanes{kLane};
-        const std::vector<std::int64_t> seqs{1}, balances{100}, floors{0}, held{0};
+        const std::vector<Uuid> event_ids{first_.event_id};
+        const std::vector<std::int64_t> seqs{1}, nets{first_.amount_cents}, balances{100}, floors{0}, held{0};
         const std::vector<std::optional<std::string>> none{std::nullopt};
-        hold_open({sql::ApplyLockLanes{lanes}, sql::ApplyAppliedSeqs{lanes},
-                   sql::ApplyReadWindows{.lanes = lanes, .last_seqs = seqs, .window_max = 10},
+        hold_open({sql::ApplyLockLanes{lanes}, sql::ApplyAppliedSeqs{lanes, held},
+                   sql::ApplyReadWindows{.lanes = lanes, .last_seqs = seqs, .expected_seqs = held, .window_max = 10},
                    sql::ApplyDecide{.lanes = lanes,
                                     .seqs = seqs,
+                                    .event_ids = event_ids,
+                                    .nets_cents = nets,
                                     .balances_after_cents = balances,
                                     .floors_cents = floors,
                                     .failure_codes = none,

@@ -4,8 +4,8 @@
 //     intake   commit;  places.hand(events)
 //     worker   places.take(lane, refs)        // nothing: read them from the database
 //
-// What was handed is a copy of committed rows and may be lost at any time. No promise rests on it: decisions are written
-// only where the database holds these events at these places. Thread-safe.
+// What was handed is a copy of committed rows and may be lost at any time. No promise rests on it: decisions are
+// written only where the database holds these events at these places. Thread-safe.
 #pragma once
 
 #include <cstddef>
@@ -28,8 +28,8 @@ public:
     // Committed events, ascending within each lane. What deciding them does not need is not kept.
     void hand(std::span<const Event> events);
 
-    // The places of the lane that refs name, at least one and ascending without gaps: all of them, or none. Forgets them
-    // and what is before them.
+    // The places of the lane that refs name, at least one and ascending without gaps: all of them, or none. Forgets
+    // them and what is before them.
     std::vector<Event> take(int lane, std::span<const EventRef> refs);
 
 private:

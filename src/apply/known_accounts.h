@@ -1,9 +1,9 @@
 // KnownAccounts: accounts as a worker's last rounds have left them.
 //
-// What is known of a lane's accounts is true as long as the lane's last decision is the one that it was known at, and no
-// account of the lane was changed since: only a decision in its lane moves a balance, and a change of an account's
-// settings records the lane's last decision. Both are looked at under the lane's lock. It is true for one session only: the
-// next one may be to another server (docs/decisions/0049). Not thread-safe.
+// What is known of a lane's accounts is true as long as the lane's last decision is the one that it was known at, and
+// no account of the lane was changed since: only a decision in its lane moves a balance, and a change of an account's
+// settings records the lane's last decision. Both are looked at under the lane's lock. It is true for one session only:
+// the next one may be to another server (docs/decisions/0049). Not thread-safe.
 #pragma once
 
 #include <cstddef>
@@ -21,12 +21,11 @@ public:
     // Of a lane: beyond it, all of them are forgotten.
     static constexpr std::size_t lane_accounts_max = 2000;
 
-    // What the database says under the lane's lock. changed_seq: the applied seq that the latest change of an account of
-    // the lane recorded; less than 0 when there is none.
+    // What the database says under the lane's lock. changed_seq: the applied seq that the latest change of an account
+    // of the lane recorded; less than 0 when there is none.
     void confirm(int lane, std::int64_t applied_seq, std::int64_t changed_seq) {
         Lane& known = lanes_[lane];
-        if (known.applied_seq != applied_seq || changed_seq >= applied_seq ||
-            known.accounts.size() > lane_accounts_max)
+        if (known.applied_seq != applied_seq || changed_seq >= applied_seq || known.accounts.size() > lane_accounts_max)
             known.accounts.clear();
         known.applied_seq = applied_seq;
     }

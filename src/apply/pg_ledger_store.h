@@ -48,7 +48,7 @@ private:
     HandedPlaces* const handed_;
     KnownAccounts accounts_;
     std::uint64_t accounts_session_ = 0;  // the number of the session that accounts_ were read in
-    std::set<int> failing_;  // lanes whose next event may have counted attempts
+    std::set<int> failing_;               // lanes whose next event may have counted attempts
 };
 
 }  // namespace ledgerline::apply

@@ -68,13 +68,8 @@ Place place_of(Row row) {
 AccountState account_of(sql::ApplyReadAccounts::Row row) {
     const auto status = parse_account_status(row.status);
     db::expect(status.has_value(), "expected the status of an account");
-    return {row.id,
-            std::move(row.currency),
-            row.balance_cents,
-            row.min_balance_cents,
-            *status,
-            row.held_cents,
-            row.max_balance_cents};
+    return {row.id,  std::move(row.currency), row.balance_cents,    row.min_balance_cents,
+            *status, row.held_cents,          row.max_balance_cents};
 }
 
 // Decisions, as columns for unnest().
@@ -276,8 +271,8 @@ private:
             db::expect(account != nullptr, "expected the account of a place");
             // Of legs, and at the places of further accounts, the currencies are those of the accounts: intake has
             // looked, and an account keeps its own.
-            const bool has_one_currency = event.is_first && event.type != TransactionType::transfer &&
-                                          event.type != TransactionType::reversal;
+            const bool has_one_currency =
+                event.is_first && event.type != TransactionType::transfer && event.type != TransactionType::reversal;
             touches.push_back({account, event.net_cents, has_one_currency ? event.currency : account->currency});
         }
         auto postings = post_event(kept(places.front()), touches);
@@ -359,9 +354,10 @@ Result<Round> decide_round(db::Connection& connection, const RoundPlan& plan, Kn
 }
 
 std::vector<Call> empty_round() {
-    return {sql::ApplyLockLanes{},       sql::ApplyAppliedSeqs{}, sql::ApplyNeeded{}, sql::ApplyReadWindows{},
-            sql::ApplyReadAccounts{}, sql::ApplyReadHolds{},       Decisions().call(),      PgHolds().steps(),  sql::ApplyWriteDueHolds{},
-            sql::IntakeForgetDueHolds{}, sql::ApplyReadNamed{},   PgNamed().steps(),  sql::ApplyForgetAttempts{}};
+    return {sql::ApplyLockLanes{},     sql::ApplyAppliedSeqs{},     sql::ApplyNeeded{},    sql::ApplyReadWindows{},
+            sql::ApplyReadAccounts{},  sql::ApplyReadHolds{},       Decisions().call(),    PgHolds().steps(),
+            sql::ApplyWriteDueHolds{}, sql::IntakeForgetDueHolds{}, sql::ApplyReadNamed{}, PgNamed().steps(),
+            sql::ApplyForgetAttempts{}};
 }
 
 }  // namespace ledgerline::apply

@@ -20,7 +20,7 @@ namespace {
 
 using Status = IntakeResult::Status;
 using Account = sql::IntakeReadAccounts::Row;
-using Known = sql::IntakeReadKeys::Row;  // a transaction under the key of an item
+using Known = sql::IntakeReadKeys::Row;        // a transaction under the key of an item
 using LastSeqs = std::map<int, std::int64_t>;  // by lane
 
 bool same_metadata(const std::optional<std::string>& a, const std::optional<std::string>& b) {

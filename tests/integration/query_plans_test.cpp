@@ -407,9 +407,10 @@ TEST_P(QueryPlans, OfTheWorkerAndThePublisher) {
     for (const char* seq : {"0", "applied_seq", "applied_seq + 1000"}) {
         const std::string expected = array(fmt::format("SELECT {} FROM lane_cursors ORDER BY lane", seq), "bigint");
         expect_bounded(sql::ApplyAppliedSeqs::statement, kAllLanes + ", " + expected);
-        expect_bounded(sql::ApplyReadWindows::statement,
-                       fmt::format("{}, {}, {}, 10", kAllLanes,
-                                   array("SELECT applied_seq + 10 FROM lane_cursors ORDER BY lane", "bigint"), expected));
+        expect_bounded(
+            sql::ApplyReadWindows::statement,
+            fmt::format("{}, {}, {}, 10", kAllLanes,
+                        array("SELECT applied_seq + 10 FROM lane_cursors ORDER BY lane", "bigint"), expected));
         expect_bounded(sql::ApiAppliedSeqs::statement, kAllLanes + ", " + expected);
     }
     expect_bounded(sql::ApplyNeeded::statement, windows);

@@ -161,7 +161,8 @@ private:
     void change_account(const Uuid& id, const std::string& assignments) {
         database_.run(fmt::format(
             "UPDATE account_settings SET {1} WHERE id = '{0}';"
-            "INSERT INTO account_changes (account_id, number, lane, applied_seq, before, after, changed_at, changed_by, "
+            "INSERT INTO account_changes (account_id, number, lane, applied_seq, before, after, changed_at, "
+            "changed_by, "
             "request_id) "
             "SELECT id, 1 + (SELECT count(*) FROM account_changes WHERE account_id = id), lane, "
             "coalesce((SELECT max(seq) FROM decisions WHERE lane = s.lane), 0), '{{}}', '{{}}', now(), 'test', 'test' "

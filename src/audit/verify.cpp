@@ -3,9 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
+#include <future>
 #include <limits>
 #include <map>
+#include <mutex>
+#include <optional>
 #include <unordered_map>
+#include <utility>
+#include <vector>
 
 #include "audit/chains.h"
 #include "audit/lane_audit.h"
@@ -17,42 +23,59 @@
 namespace ledgerline::audit {
 namespace {
 
-class Verifier {
+// Events read by all threads.
+class ReadEvents {
 public:
-    Verifier(db::Connection& connection, const VerifySettings& settings)
-        : connection_(connection), settings_(settings), report_(settings.listed_max) {}
+    ReadEvents(const VerifySettings& settings, std::int64_t total) : settings_(settings), total_(total) {}
 
-    Result<VerifyReport> run() {
-        LEDGERLINE_TRY(const auto lanes, connection_.query(sql::AuditLanes{}));
-        for (const auto& lane : lanes) total_ += lane.last_seq.value_or(0);
-        for (const auto& lane : lanes) {
-            report_.examine(Check::cursors);
-            report_.examine(Check::halts);
-            if (!lane.last_seq || !lane.published_seq || !lane.applied_seq)
-                report_.violate(Check::cursors, {lane.lane, 0, "", "a stage has no cursor in this lane"});
-            else
-                LEDGERLINE_CHECK(verify_lane(lane.lane));
-        }
-        LEDGERLINE_CHECK(TableAudit(connection_, settings_, deviations_, report_).run());
-        LEDGERLINE_CHECK(check_chains(connection_, settings_.stretch_seqs, report_));
-        LEDGERLINE_CHECK(find_halts());
-        LEDGERLINE_CHECK(find_still_lanes());
-        LEDGERLINE_CHECK(find_strays_of_no_lane());
-        return std::move(report_);
+    void add(std::int64_t events) {
+        const std::lock_guard lock(mutex_);
+        done_ += events;
+        if (settings_.on_progress) settings_.on_progress(done_, std::max(done_, total_));
     }
 
 private:
-    Result<void> verify_lane(int lane) {
+    const VerifySettings& settings_;
+    const std::int64_t total_;
+    std::mutex mutex_;
+    std::int64_t done_ = 0;
+};
+
+// What was found in a lane.
+struct LaneFindings {
+    VerifyReport report;
+    Deviations deviations{};
+};
+
+class LaneVerifier {
+public:
+    LaneVerifier(db::Connection& connection, const VerifySettings& settings, ReadEvents& progress)
+        : connection_(connection),
+          settings_(settings),
+          progress_(progress),
+          found_{VerifyReport(settings.listed_max)} {}
+
+    Result<LaneFindings> run(const sql::AuditLanes::Row& lane) {
+        report_.examine(Check::cursors);
+        report_.examine(Check::halts);
+        if (!lane.last_seq || !lane.published_seq || !lane.applied_seq)
+            report_.violate(Check::cursors, {lane.lane, 0, "", "a stage has no cursor in this lane"});
+        else
+            LEDGERLINE_CHECK(verify(lane.lane));
+        return std::move(found_);
+    }
+
+private:
+    Result<void> verify(int lane) {
         LEDGERLINE_TRY(const auto cursors, connection_.query(sql::AuditCursors{.lane = lane}));
         if (cursors.empty()) return {};  // the lane existed a moment ago: only manual changes can remove one
         const std::int64_t last = cursors.front().last_seq, applied = cursors.front().applied_seq;
         check_cursors(lane, last, cursors.front().published_seq, applied);
-        LaneAudit audit(lane, last, applied, report_, deviations_);
+        LaneAudit audit(lane, last, applied, report_, found_.deviations);
         for (std::int64_t after = 0; after < last; after += settings_.stretch_seqs) {
             const std::int64_t up_to = std::min(last, after + settings_.stretch_seqs);
             LEDGERLINE_CHECK(read_window({lane, after, up_to}, audit));
-            done_ += up_to - after;
-            if (settings_.on_progress) settings_.on_progress(done_, std::max(done_, total_));
+            progress_.add(up_to - after);
         }
         audit.finish();
         return find_strays(lane, last);
@@ -162,6 +185,107 @@ private:
         return {};
     }
 
+    // Rows that belong to no event of the lane.
+    Result<void> find_strays(int lane, std::int64_t last) {
+        constexpr auto kNone = std::numeric_limits<std::int64_t>::min(),
+                       kAll = std::numeric_limits<std::int64_t>::max();
+        for (std::int64_t after = kNone; after != kAll;) {
+            const std::int64_t begin = std::max<std::int64_t>(after, 0);
+            const std::int64_t up_to = last - begin <= settings_.stretch_seqs ? kAll : begin + settings_.stretch_seqs;
+            LEDGERLINE_TRY(const auto letters, connection_.query(sql::AuditLettersWithoutPlace{lane, after, up_to}));
+            for (const auto& letter : letters)
+                report_.violate(Check::dense, {lane, letter.seq, letter.letter_id.to_string(),
+                                               "no event was dead-lettered with this dead letter"});
+            after = up_to;
+        }
+        LEDGERLINE_TRY(const auto events, connection_.query(sql::AuditPlacesBelowOne{lane, strays_max}));
+        for (const auto& event : events)
+            report_.violate(Check::dense, {lane, event.seq, event.event_id.to_string(),
+                                           "the event is outside of the lane's sequence"});
+        return {};
+    }
+
+    db::Connection& connection_;
+    const VerifySettings& settings_;
+    ReadEvents& progress_;
+    LaneFindings found_;
+    VerifyReport& report_ = found_.report;
+};
+
+// Each lane by whichever connection is free, and what was found in the order of the lanes.
+class LanesVerifier {
+public:
+    LanesVerifier(std::span<db::Connection> connections, const VerifySettings& settings,
+                  const std::vector<sql::AuditLanes::Row>& lanes)
+        : connections_(connections),
+          settings_(settings),
+          lanes_(lanes),
+          found_(lanes.size()),
+          progress_(settings, events_of(lanes)) {}
+
+    Result<std::vector<std::optional<LaneFindings>>> run() {
+        std::vector<std::future<Result<void>>> others;
+        for (db::Connection& connection : connections_.subspan(1))
+            others.push_back(std::async(std::launch::async, [this, &connection] { return work(connection); }));
+        Result<void> outcome = work(connections_.front());
+        for (auto& other : others)
+            if (auto ended = other.get(); !ended) outcome = std::move(ended);
+        LEDGERLINE_CHECK(std::move(outcome));
+        return std::move(found_);
+    }
+
+private:
+    static std::int64_t events_of(const std::vector<sql::AuditLanes::Row>& lanes) {
+        std::int64_t events = 0;
+        for (const auto& lane : lanes) events += lane.last_seq.value_or(0);
+        return events;
+    }
+
+    Result<void> work(db::Connection& connection) {
+        for (std::size_t i = next_++; i < lanes_.size(); i = next_++) {
+            auto found = LaneVerifier(connection, settings_, progress_).run(lanes_[i]);
+            if (!found) {
+                next_ = lanes_.size();
+                return std::unexpected(found.error());
+            }
+            found_[i] = *std::move(found);
+        }
+        return {};
+    }
+
+    const std::span<db::Connection> connections_;
+    const VerifySettings& settings_;
+    const std::vector<sql::AuditLanes::Row>& lanes_;
+    std::vector<std::optional<LaneFindings>> found_;  // of the lanes
+    ReadEvents progress_;
+    std::atomic<std::size_t> next_ = 0;
+};
+
+class Verifier {
+public:
+    Verifier(std::span<db::Connection> connections, const VerifySettings& settings)
+        : connections_(connections),
+          connection_(connections.front()),
+          settings_(settings),
+          report_(settings.listed_max) {}
+
+    Result<VerifyReport> run() {
+        LEDGERLINE_TRY(const auto lanes, connection_.query(sql::AuditLanes{}));
+        LEDGERLINE_TRY(auto found, LanesVerifier(connections_, settings_, lanes).run());
+        Deviations deviations;
+        for (auto& lane : found) {
+            report_.add(std::move(lane->report));
+            deviations.merge(lane->deviations);
+        }
+        LEDGERLINE_CHECK(TableAudit(connection_, settings_, deviations, report_).run());
+        LEDGERLINE_CHECK(check_chains(connection_, settings_.stretch_seqs, report_));
+        LEDGERLINE_CHECK(find_halts());
+        LEDGERLINE_CHECK(find_still_lanes());
+        LEDGERLINE_CHECK(find_strays_of_no_lane());
+        return std::move(report_);
+    }
+
+private:
     Result<void> find_halts() {
         LEDGERLINE_TRY(const auto halts, connection_.query(sql::AuditHalts{}));
         for (const auto& halt : halts)
@@ -198,26 +322,6 @@ private:
         return cause == lane ? "the lane" : fmt::format("the lane waits for lane {} and", cause);
     }
 
-    // Rows that belong to no event of the lane.
-    Result<void> find_strays(int lane, std::int64_t last) {
-        constexpr auto kNone = std::numeric_limits<std::int64_t>::min(),
-                       kAll = std::numeric_limits<std::int64_t>::max();
-        for (std::int64_t after = kNone; after != kAll;) {
-            const std::int64_t begin = std::max<std::int64_t>(after, 0);
-            const std::int64_t up_to = last - begin <= settings_.stretch_seqs ? kAll : begin + settings_.stretch_seqs;
-            LEDGERLINE_TRY(const auto letters, connection_.query(sql::AuditLettersWithoutPlace{lane, after, up_to}));
-            for (const auto& letter : letters)
-                report_.violate(Check::dense, {lane, letter.seq, letter.letter_id.to_string(),
-                                               "no event was dead-lettered with this dead letter"});
-            after = up_to;
-        }
-        LEDGERLINE_TRY(const auto events, connection_.query(sql::AuditPlacesBelowOne{lane, strays_max}));
-        for (const auto& event : events)
-            report_.violate(Check::dense, {lane, event.seq, event.event_id.to_string(),
-                                           "the event is outside of the lane's sequence"});
-        return {};
-    }
-
     Result<void> find_strays_of_no_lane() {
         LEDGERLINE_TRY(const auto events, connection_.query(sql::AuditPlacesOfNoLane{strays_max}));
         for (const auto& event : events)
@@ -225,18 +329,17 @@ private:
         return {};
     }
 
-    db::Connection& connection_;
+    const std::span<db::Connection> connections_;
+    db::Connection& connection_;  // the first one
     const VerifySettings& settings_;
     VerifyReport report_;
-    Deviations deviations_;
-    std::int64_t total_ = 0;
-    std::int64_t done_ = 0;
 };
 
 }  // namespace
 
-Result<VerifyReport> verify(db::Connection& connection, const VerifySettings& settings) {
-    return Verifier(connection, settings).run();
+Result<VerifyReport> verify(std::span<db::Connection> connections, const VerifySettings& settings) {
+    LEDGERLINE_ASSERT(!connections.empty());
+    return Verifier(connections, settings).run();
 }
 
 }  // namespace ledgerline::audit

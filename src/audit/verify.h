@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
 
 #include "audit/verify_report.h"
 #include "base/clock.h"
@@ -16,7 +17,7 @@ struct VerifySettings {
     // How long to wait before looking again at a lane that seems stuck.
     milliseconds second_look{2'000};
     std::size_t listed_max = 20;  // listed violations per check; all are counted
-    // Called with the number of events read and the total.
+    // Called with the number of events read and the total, by one thread at a time.
     std::function<void(std::int64_t done, std::int64_t total)> on_progress;
 };
 
@@ -24,8 +25,12 @@ struct VerifySettings {
 inline constexpr std::int64_t strays_max = 1000;
 
 // Each statement takes its own snapshot and reads one window: for each lane once the cursors, then the immutable rows
-// up to those cursors; at last the accounts, the holds and the steps. Memory: the rows and accounts of one window.
-// Fails only when the database cannot be read.
-Result<VerifyReport> verify(db::Connection& connection, const VerifySettings& settings);
+// up to those cursors; at last the accounts, the holds and the steps. Lanes are read side by side, one by each
+// connection at a time: at least one connection. Memory: the rows and accounts of one window a connection. Fails only
+// when the database cannot be read.
+Result<VerifyReport> verify(std::span<db::Connection> connections, const VerifySettings& settings);
+inline Result<VerifyReport> verify(db::Connection& connection, const VerifySettings& settings) {
+    return verify(std::span(&connection, 1), settings);
+}
 
 }  // namespace ledgerline::audit

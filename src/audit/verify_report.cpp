@@ -1,6 +1,7 @@
 #include "audit/verify_report.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace ledgerline::audit {
 namespace {
@@ -42,6 +43,17 @@ void VerifyReport::violate(Check check, Violation violation) {
     Finding& finding = at(check);
     ++finding.violated;
     if (finding.listed.size() < listed_max_) finding.listed.push_back(std::move(violation));
+}
+
+void VerifyReport::add(VerifyReport other) {
+    for (std::size_t i = 0; i < check_count; ++i) {
+        Finding& mine = findings_[i];
+        Finding& theirs = other.findings_[i];
+        mine.examined += theirs.examined;
+        mine.violated += theirs.violated;
+        for (Violation& violation : theirs.listed)
+            if (mine.listed.size() < listed_max_) mine.listed.push_back(std::move(violation));
+    }
 }
 
 bool VerifyReport::ok() const {

@@ -54,6 +54,8 @@ public:
 
     void examine(Check check, std::int64_t count = 1) { at(check).examined += count; }
     void violate(Check check, Violation violation);
+    // Adds what another report found, after what this one has.
+    void add(VerifyReport other);
 
     const Finding& finding(Check check) const { return findings_[static_cast<std::size_t>(check)]; }
     bool ok() const;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <memory>
+#include <utility>
+#include <vector>
 
 #include "audit/verify.h"
 #include "base/amount_text.h"
@@ -24,6 +26,7 @@ struct Options {
     OutputOptions output;
     std::int64_t listed = 20;
     std::int64_t stretch = 10'000;
+    std::int64_t sessions = 2;
     milliseconds statement_timeout{300'000};
 };
 
@@ -94,8 +97,12 @@ void print_text(const roles::Environment& environment, const audit::VerifyReport
 }
 
 Result<int> run(const roles::Environment& environment, const Options& options) {
-    LEDGERLINE_TRY(db::Connection connection, connect(options.database, options.statement_timeout));
-    LEDGERLINE_CHECK(db::check_schema(connection, sql::migrations));
+    std::vector<db::Connection> connections;
+    for (std::int64_t i = 0; i < options.sessions; ++i) {
+        LEDGERLINE_TRY(auto connection, connect(options.database, options.statement_timeout));
+        connections.push_back(std::move(connection));
+    }
+    LEDGERLINE_CHECK(db::check_schema(connections.front(), sql::migrations));
     const SteadyTime begun_at = environment.clock.steady_now();
     std::unique_ptr<Progress> progress;
     audit::VerifySettings settings;
@@ -105,7 +112,7 @@ Result<int> run(const roles::Environment& environment, const Options& options) {
         if (!progress) progress = std::make_unique<Progress>(environment, "verifying", "events", total);
         progress->update(done);
     };
-    const auto report = audit::verify(connection, settings);
+    const auto report = audit::verify(connections, settings);
     progress.reset();
     if (!report) return std::unexpected(report.error());
 
@@ -127,6 +134,8 @@ void declare_verify(Command& parent, const roles::Environment& environment) {
     command.option({"--list", "N", "List at most this many violations of each kind; all are counted"}, options->listed,
                    0, 100'000);
     command.option({"--stretch", "SEQS", "How much of a lane to read at once"}, options->stretch, 1, 1'000'000);
+    command.option({"--sessions", "N", "How many lanes to read side by side, each in a database session of its own"},
+                   options->sessions, 1, 16);
     command.option({"--statement-timeout", "TIME", "How long one statement may take, which reads one stretch"},
                    options->statement_timeout, milliseconds(1'000), std::chrono::hours(24));
     command.notes(

@@ -107,14 +107,18 @@ TEST_F(WorkerMemory, AnAccountIsChangedInBetween) {
     EXPECT_EQ(balance(), "-20");
 }
 
+// Another worker decides the same event, of an account that was changed meanwhile.
 TEST_F(WorkerMemory, ARoundThatWasNotWrittenIsForgotten) {
+    apply::PgLedgerStore other(session());
     apply(worker_, accept(TransactionType::credit, 100));
     database_.run("ALTER TABLE decisions ADD CONSTRAINT no_seven CHECK (amount_cents <> 7) NOT VALID");
-    const Event credit = accept(TransactionType::credit, 7);
+    const Event credit = accept(TransactionType::credit, 7), next = accept(TransactionType::credit, 5);
     EXPECT_FALSE(try_apply(worker_, credit));
     database_.run("ALTER TABLE decisions DROP CONSTRAINT no_seven");
-    EXPECT_EQ(apply(worker_, credit).balance_after_cents, 107);
-    EXPECT_EQ(balance(), "107");
+    change_account("status = 'SUSPENDED'");
+    EXPECT_EQ(apply(other, credit).refusal, Refusal::account_suspended);
+    EXPECT_EQ(apply(worker_, next).refusal, Refusal::account_suspended);
+    EXPECT_EQ(balance(), "100");
 }
 
 // A standby that took over lacks the newest decisions, and another worker has made others in their places.

@@ -87,6 +87,36 @@ TEST_F(Verify, SaysTheSameWhateverTheStretch) {
         EXPECT_EQ(text_of(report({.stretch_seqs = seqs, .listed_max = 20, .on_progress = {}})), expected) << seqs;
 }
 
+// Committed, so that all connections see it, in a database of its own.
+TEST_F(Verify, SaysTheSameWithManyConnections) {
+    const test::TestDatabase damaged;
+    damaged.run(kWrite);
+    damaged.run(kScene);
+    damaged.run(
+        "SET session_replication_role = replica; "
+        "UPDATE decisions SET balance_after_cents = balance_after_cents + 1; "
+        "DELETE FROM decisions WHERE kind = 'REFUSED' AND failure_code <> 'discarded'; "
+        "DELETE FROM accepted WHERE id = id(1010)");
+    std::vector<db::Connection> connections;
+    std::string expected;
+    for (const std::size_t number : {1, 2, 7}) {
+        while (connections.size() < number) connections.push_back(damaged.connect());
+        std::int64_t told = 0;
+        const auto found = verify(connections, {.stretch_seqs = 2, .on_progress = [&](std::int64_t done, std::int64_t) {
+                                                    EXPECT_GT(done, std::exchange(told, done));
+                                                }});
+        ASSERT_TRUE(found) << found.error().message;
+        EXPECT_EQ(broken(*found).count(Check::balances), 1u);
+        std::string text = text_of(*found);
+        for (std::size_t i = 0; i < check_count; ++i)
+            text += std::to_string(found->finding(static_cast<Check>(i)).examined) + '\n';
+        if (expected.empty()) expected = text;
+        EXPECT_EQ(text, expected) << number;
+    }
+    connections.back().run_script("SELECT pg_terminate_backend(pg_backend_pid())");
+    EXPECT_FALSE(verify(connections, {})) << "one session is lost";
+}
+
 TEST_F(Verify, CountsMoreThanItLists) {
     damage("DELETE FROM decisions WHERE kind = 'REFUSED' AND failure_code <> 'discarded'");
     const VerifyReport found = report({.stretch_seqs = 10'000, .listed_max = 2, .on_progress = {}});

@@ -99,7 +99,7 @@ TEST_F(Verify, SaysTheSameWithManyConnections) {
         "DELETE FROM accepted WHERE id = id(1010)");
     std::vector<db::Connection> connections;
     std::string expected;
-    for (const std::size_t number : {1, 2, 7}) {
+    for (const unsigned number : {1u, 2u, 7u}) {
         while (connections.size() < number) connections.push_back(damaged.connect());
         std::int64_t told = 0;
         const auto found = verify(connections, {.stretch_seqs = 2, .on_progress = [&](std::int64_t done, std::int64_t) {

@@ -119,10 +119,11 @@ FROM unnest($1::uuid[]) AS i (id)
 -- name: decide
 -- args: lanes int4[], seqs int8[], event_ids uuid[], nets_cents int8[], balances_after_cents int8[], floors_cents int8[],
 --   failure_codes text?[], failure_reasons text?[], held_deltas_cents int8[], held_after_cents int8[],
---   ceilings_cents int8?[]
+--   ceilings_cents int8?[], settings_known bool
 -- Posts the places, or refuses those with a failure code. Transaction, account and amount come from the place, never from
 -- the arguments: what is not this event with this effect at this place, leaves a hole after the applied seq, or is not
--- all places of its event, fails the statement.
+-- all places of its event, fails the statement. So does, with settings_known, a lane of which an account was changed since
+-- its last decision.
 WITH claim AS MATERIALIZED (
     SELECT * FROM unnest($1::integer[], $2::bigint[], $3::uuid[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[],
                          $8::text[], $9::bigint[], $10::bigint[], $11::bigint[])
@@ -153,7 +154,10 @@ WITH claim AS MATERIALIZED (
 SELECT demand((SELECT count(*) FROM decided) = cardinality($1::integer[])
               AND (SELECT coalesce(bool_and(l.first = 1 + coalesce((SELECT seq FROM decisions WHERE lane = l.lane
                                                            AND seq >= l.first - 1 ORDER BY seq DESC LIMIT 1), 0)
-                                   AND l.last - l.first + 1 = l.places), true)
+                                   AND l.last - l.first + 1 = l.places
+                                   AND (NOT $12::boolean OR l.first - 1 > coalesce((
+                                           SELECT applied_seq FROM account_changes WHERE lane = l.lane
+                                           ORDER BY applied_seq DESC LIMIT 1), -1))), true)
                    FROM claimed l)
               AND NOT EXISTS (SELECT FROM place WHERE places > 1 GROUP BY event_id HAVING count(*) <> min(places)),
               'these decisions do not continue their lanes')

@@ -57,7 +57,7 @@ struct WatcherConfig {
     // Time between ticks: poll_min after one that settled something, doubled up to poll_max, while a request has
     // arrived within the last busy_for; then idle_max.
     milliseconds poll_min{1};
-    milliseconds poll_max{5};
+    milliseconds poll_max{2};
     milliseconds busy_for{2'000};
     milliseconds idle_max{200};
 };

@@ -165,7 +165,7 @@ Result<Round> PgLedgerStore::decide(std::span<const LaneRun> runs, bool one) {
     for (int nth = 1; nth <= 3 && !windows.empty(); ++nth) {
         RoundPlan plan{.windows = windows, .all_lanes = nth == 3, .one = one, .failing = failing_};
         if (nth == 1) plan.runs = runs;
-        if (nth == 1 && !one) plan.handed = handed_;
+        if (nth == 1) plan.handed = handed_;
         auto round = decide_round(std::move(plan), nth == 2);
         // What was decided before is told first: the failure comes back with the next call.
         if (!round && !all.outcomes.empty()) return all;

@@ -82,7 +82,7 @@ struct Decisions {
     std::vector<std::optional<std::int64_t>>
         ceilings;  // up to the last one: unnest() adds NULL for those that are missing
 
-    Call call() const {
+    Call call(bool settings_known) const {
         return sql::ApplyDecide{.lanes = lanes,
                                 .seqs = seqs,
                                 .event_ids = event_ids,
@@ -93,7 +93,8 @@ struct Decisions {
                                 .failure_reasons = reasons,
                                 .held_deltas_cents = held_deltas,
                                 .held_after_cents = helds,
-                                .ceilings_cents = ceilings};
+                                .ceilings_cents = ceilings,
+                                .settings_known = settings_known};
     }
     void append(const Applied& outcome, const AccountState& account) {
         const auto& [event, posting] = outcome;
@@ -120,7 +121,11 @@ public:
         : connection_(connection), plan_(plan), windows_(plan.windows), accounts_(accounts) {}
 
     Result<Round> run() {
-        LEDGERLINE_CHECK(read());
+        const Windows unread = take_handed();
+        if (knows_all(unread))
+            expect_locked();
+        else
+            LEDGERLINE_CHECK(read(unread));
         judge_runs();
         const std::vector<Agenda::Place> places = known_places();
         Agenda agenda(places);
@@ -129,6 +134,7 @@ public:
         failpoint("worker.proven");
         const auto written = write();
         if (written) return std::move(round_);
+        if (!unlocked_.empty() && written.error().code == db::demand_not_met) return run_again();
         if (!plan_.one || written.error().disposition != Disposition::refuse) return std::unexpected(written.error());
         round_.outcomes.clear();
         round_.refusal = written.error();
@@ -136,7 +142,34 @@ public:
     }
 
 private:
-    Result<void> read() {
+    // Whether nothing need be read: what the lanes are locked for is then sent along with the decisions.
+    bool knows_all(const Windows& unread) {
+        if (plan_.all_lanes || !unread.empty()) return false;
+        const auto is_known_lane = [&](const LaneRun& run) {
+            return accounts_.applied_seq(run.lane) == run.applied_seq;
+        };
+        const auto is_known_place = [&](const Place& place) {
+            const Event& event = place.event;
+            return accounts_.find(event.lane, event.account_id) != nullptr && !is_of_hold(event) &&
+                   !event.previous_id && event.type != TransactionType::reversal;
+        };
+        return std::ranges::all_of(plan_.runs, is_known_lane) && std::ranges::all_of(places_, is_known_place);
+    }
+
+    // The statement that writes the decisions fails unless all is as it is known.
+    void expect_locked() {
+        const WindowColumns windows(windows_, accounts_);
+        unlocked_ = {{db::begin, {}}, sql::ApplyLockLanes{windows.lanes}};
+        for (const int lane : windows.lanes) applied_seqs_[lane] = accounts_.applied_seq(lane);
+    }
+
+    Result<Round> run_again() {
+        connection_.rollback();
+        accounts_.clear();
+        return Decider(connection_, plan_, accounts_).run();
+    }
+
+    Result<void> read(const Windows& unread_windows) {
         std::vector<Call> calls{{db::begin, {}}};
         if (plan_.all_lanes) {
             calls.push_back(sql::ApplyLockAllLanes{});
@@ -145,10 +178,10 @@ private:
             calls.clear();
         }
         const WindowColumns windows(windows_, accounts_);
+        const WindowColumns unread(plan_.all_lanes ? windows_ : unread_windows, accounts_);
         if (!plan_.all_lanes) calls.push_back(sql::ApplyLockLanes{windows.lanes});
         const std::size_t locked = calls.size();
         calls.push_back(sql::ApplyAppliedSeqs{windows.lanes, windows.expected_seqs});
-        const WindowColumns unread(take_handed(), accounts_);
         if (!unread.lanes.empty())
             calls.push_back(sql::ApplyReadWindows{unread.lanes, unread.last_seqs, unread.expected_seqs, kWindowMax});
         LEDGERLINE_TRY(const auto read, connection_.pipeline(calls));
@@ -159,10 +192,14 @@ private:
         if (!unread.lanes.empty())
             for (Row& row : db::rows_of<sql::ApplyReadWindows>(read.back()))
                 places_.push_back(place_of(std::move(row)));
-        std::ranges::sort(places_, {}, [](const Place& place) { return std::pair(place.event.lane, place.event.seq); });
+        sort_places();
         LEDGERLINE_CHECK(read_accounts());
         LEDGERLINE_CHECK(read_holds());
         return read_named();
+    }
+
+    void sort_places() {
+        std::ranges::sort(places_, {}, [](const Place& place) { return std::pair(place.event.lane, place.event.seq); });
     }
 
     // Takes the places that runs name and intake has handed over. Returns the windows of the other lanes.
@@ -175,6 +212,7 @@ private:
             unread.erase(run.lane);
             for (Event& event : events) places_.push_back({.event = std::move(event)});
         }
+        sort_places();
         return unread;
     }
 
@@ -303,7 +341,8 @@ private:
         for (const auto& [event, posting] : round_.outcomes)
             if (event.is_first && (event.places > 1 || plan_.failing.contains(event.lane)))
                 counted.push_back(event.event_id);
-        std::vector<Call> writes{decisions_.call()};
+        std::vector<Call> writes = unlocked_;
+        writes.push_back(decisions_.call(!unlocked_.empty()));
         holds_.append_writes(writes);
         named_.append_writes(writes);
         if (!counted.empty()) writes.push_back(sql::ApplyForgetAttempts{counted});
@@ -317,6 +356,7 @@ private:
     Windows windows_;
     std::map<int, std::int64_t> applied_seqs_;
     KnownAccounts& accounts_;
+    std::vector<Call> unlocked_;     // what locks the lanes, if they are not locked yet
     std::vector<Place> places_;      // undecided, by lane and seq
     std::set<int> barred_;           // lanes in which nothing more is decided
     std::vector<std::size_t> kept_;  // positions in places_, by place of the agenda
@@ -354,9 +394,9 @@ Result<Round> decide_round(db::Connection& connection, const RoundPlan& plan, Kn
 }
 
 std::vector<Call> empty_round() {
-    return {sql::ApplyLockLanes{},     sql::ApplyAppliedSeqs{},     sql::ApplyNeeded{},    sql::ApplyReadWindows{},
-            sql::ApplyReadAccounts{},  sql::ApplyReadHolds{},       Decisions().call(),    PgHolds().steps(),
-            sql::ApplyWriteDueHolds{}, sql::IntakeForgetDueHolds{}, sql::ApplyReadNamed{}, PgNamed().steps(),
+    return {sql::ApplyLockLanes{},     sql::ApplyAppliedSeqs{},     sql::ApplyNeeded{},      sql::ApplyReadWindows{},
+            sql::ApplyReadAccounts{},  sql::ApplyReadHolds{},       Decisions().call(false), PgHolds().steps(),
+            sql::ApplyWriteDueHolds{}, sql::IntakeForgetDueHolds{}, sql::ApplyReadNamed{},   PgNamed().steps(),
             sql::ApplyForgetAttempts{}};
 }
 

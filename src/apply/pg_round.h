@@ -57,8 +57,10 @@ struct Round {
 
 // Locks the lanes of the windows in ascending order, reads where they stand, and what is not known of their undecided
 // places and of the accounts, in statements that begin after that, decides in an order that every lane's order is part
-// of, writes one decision a place, and commits. accounts: those of earlier rounds on this connection. After an error,
-// or a refusal, nothing has changed in the database, and accounts must be forgotten.
+// of, writes one decision a place, and commits. Where all is known it decides first, and sends everything in one round
+// trip: the database refuses what is not as it was known, and the round is made again. accounts: those of earlier
+// rounds on this connection. After an error, or a refusal, nothing has changed in the database, and accounts must be
+// forgotten.
 Result<Round> decide_round(db::Connection& connection, const RoundPlan& plan, KnownAccounts& accounts);
 
 // The statements of a round that finds nothing, without begin and commit: whether it would be allowed.

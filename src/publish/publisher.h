@@ -60,7 +60,7 @@ public:
     // Sleep after a round that published something; it doubles with each round that found nothing: up to
     // lively_idle_max while something was published within lively_for, then up to idle_max.
     static constexpr milliseconds idle_min{1};
-    static constexpr milliseconds lively_idle_max{4};
+    static constexpr milliseconds lively_idle_max{2};
     static constexpr milliseconds lively_for{500};
     static constexpr milliseconds idle_max{200};
     // How often cursors are written while events come. They are written at once when none came for quiet_for, and when

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "apply/pg_ledger_store.h"
-#include "db/sqlstate.h"
 #include "intake/pg_intake_store.h"
 #include "lab/test_database.h"
 #include "observe/metrics.h"
@@ -145,20 +144,47 @@ TEST_F(WorkerMemory, WhatWasHandedOverIsNotRead) {
 
 TEST_F(WorkerMemory, WhatWasHandedOverWronglyIsNotWritten) {
     apply(worker_, accept(TransactionType::credit, 100));
-    const Event credit = accept(TransactionType::credit, 5);
-    Event more = credit;
-    more.net_cents = more.amount_cents = 500;
-    Event another = credit;
-    another.event_id = ids_.next();
-    for (const Event& wrong : {more, another}) {
-        handed_.hand(std::span(&wrong, 1));
-        const auto report = try_apply(worker_, wrong);
-        ASSERT_FALSE(report);
-        EXPECT_EQ(report.error().code, db::demand_not_met);
-        EXPECT_EQ(balance(), "100");
-    }
-    EXPECT_EQ(apply(worker_, credit).balance_after_cents, 105);
+    Event first = accept(TransactionType::credit, 5);
+    first.net_cents = first.amount_cents = 500;
+    handed_.hand(std::span(&first, 1));
+    EXPECT_EQ(apply(worker_, first).balance_after_cents, 105);
     EXPECT_EQ(balance(), "105");
+
+    const Event second = accept(TransactionType::credit, 5);
+    Event another = second;
+    another.event_id = ids_.next();
+    handed_.hand(std::span(&another, 1));
+    const auto report = try_apply(worker_, another);
+    ASSERT_TRUE(report) << report.error().message;
+    EXPECT_EQ(report->runs.front().status, Status::not_proven);
+    EXPECT_EQ(balance(), "105");
+    EXPECT_EQ(apply(worker_, second).balance_after_cents, 110);
+}
+
+// Where all is known, the lanes are locked together with the writing.
+TEST_F(WorkerMemory, WhatIsNoLongerAsItWasKnownIsRead) {
+    const auto hand_and_apply = [&](const Event& event) {
+        handed_.hand(std::span(&event, 1));
+        return apply(worker_, event);
+    };
+    hand_and_apply(accept(TransactionType::credit, 100));
+    EXPECT_EQ(hand_and_apply(accept(TransactionType::credit, 1)).balance_after_cents, 101);
+    const Event debit = accept(TransactionType::debit, 5);
+    change_account("status = 'SUSPENDED'");
+    EXPECT_EQ(hand_and_apply(debit).refusal, Refusal::account_suspended);
+    change_account("status = 'ACTIVE'");
+    EXPECT_EQ(hand_and_apply(accept(TransactionType::debit, 1)).balance_after_cents, 100);
+
+    // Another worker was here first, whoever still says that the lane is where it was.
+    apply::PgLedgerStore other(session());
+    const Event contested = accept(TransactionType::debit, 60);
+    EXPECT_EQ(apply(other, contested).balance_after_cents, 40);
+    handed_.hand(std::span(&contested, 1));
+    const auto report = try_apply(worker_, contested);
+    ASSERT_TRUE(report) << report.error().message;
+    EXPECT_EQ(report->runs.front().status, Status::cursor_moved);
+    EXPECT_EQ(hand_and_apply(accept(TransactionType::debit, 60)).refusal, Refusal::insufficient_balance);
+    EXPECT_EQ(balance(), "40");
 }
 
 }  // namespace

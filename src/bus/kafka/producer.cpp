@@ -28,7 +28,7 @@ KafkaClient::Properties producer_properties(std::size_t batch_bytes) {
             {"acks", "all"},
             {"max.in.flight", "1"},
             {"message.timeout.ms", "0"},
-            {"linger.ms", "1"},
+            {"linger.ms", "0"},
             // A metadata refresh takes the place of the one request in flight, and goes before the others: refreshing
             // more often than the broker answers would let no message through. A partition that fails causes a refresh
             // at once anyway.

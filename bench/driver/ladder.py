@@ -32,6 +32,7 @@ class Rung:
     places: int = 1                 # of each transaction, in the lanes of as many accounts
     once: bool = False              # in the last repetition only
     on_kafka: bool = False          # separate roles, instead of `up`
+    workers: int = 1                # of these roles: from this rung on
     beside: str = None              # what happens meanwhile: "snapshot", "slow-flush", "follower"
     compared_with: str = None       # the rung whose rate it should keep
 
@@ -62,6 +63,10 @@ RUNGS = (
     Rung("kafka-outcome", "roles on Kafka, outcome by Prefer: wait",
          ("--connections", 1, "--requests", 300, "--prefer-wait", 10), is_ceiling=False, seconds=60, once=True,
          on_kafka=True),
+    Rung("kafka-transfer-256", "roles on Kafka, transfers, 256", ("--connections", 256, "--transfers"), places=2,
+         once=True, on_kafka=True),
+    Rung("kafka-workers-256", "the same with four workers", ("--connections", 256, "--transfers"), places=2, once=True,
+         on_kafka=True, workers=4, compared_with="kafka-transfer-256"),
 )
 
 # name: (directory under bench/peers, clients)

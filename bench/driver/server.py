@@ -202,8 +202,15 @@ class KafkaRoles(Server):
         self._broker = int(self._broker_command("pid")[1])
         environment = {"DATABASE_URL": url, "KAFKA_BROKERS": out.split()[-1]}
         self._publisher_port = self._start("publisher", ["publisher"], environment)
-        self._start("worker", ["worker"], environment)
+        self._environment, self._workers = environment, 0
+        self.have_workers(1)
         self.port = self._start("api", ["api"], environment)
+
+    def have_workers(self, number):
+        """Starts workers until there are so many."""
+        while self._workers < number:
+            self._workers += 1
+            self._start(f"worker-{self._workers}", ["worker"], self._environment)
 
     def broker_cpu_seconds(self):
         return processes.cpu_seconds(self._broker)

@@ -48,27 +48,34 @@ SELECT l.lane,
                 -1) AS changed_seq
 FROM unnest($1::integer[], $2::bigint[]) AS l (lane, expected_seq)
 
+-- name: begin_widened
+-- args: none
+-- One round at a time is widened, until it commits: it decides what others wait for, so that they would do its work once
+-- more. Taken before any lane.
+SELECT pg_advisory_xact_lock(7105421379)
+
 -- name: needed
--- args: lanes int4[], last_seqs int8[], window_max int8
+-- args: lanes int4[], after_seqs int8[], last_seqs int8[], window_max int8
 -- row: lane int4, last_seq int8
--- What must be decided together with the undecided places of these lanes up to last_seqs: the last place in each lane
--- that their transactions have places in, and at most window_max places of a lane.
+-- What must be decided together with the undecided places of these lanes after after_seqs and up to last_seqs: the last
+-- place in each lane that their transactions have places in, and at most window_max places of a lane.
 WITH applied AS MATERIALIZED (
     SELECT l.lane, coalesce((SELECT seq FROM decisions WHERE lane = l.lane ORDER BY seq DESC LIMIT 1), 0) AS applied_seq
     FROM lane_apply l
 ), event AS MATERIALIZED (
     SELECT DISTINCT t.transaction_id, t.dead_letter_id
-    FROM unnest($1::integer[], $2::bigint[]) AS w (lane, last_seq) JOIN applied c ON c.lane = w.lane
+    FROM unnest($1::integer[], $2::bigint[], $3::bigint[]) AS w (lane, after_seq, last_seq)
+         JOIN applied c ON c.lane = w.lane
          CROSS JOIN LATERAL (
              (SELECT id AS transaction_id, NULL::uuid AS dead_letter_id FROM accepted
-              WHERE lane = w.lane AND seq > c.applied_seq AND seq <= w.last_seq AND places > 1
-              ORDER BY seq LIMIT $3)
+              WHERE lane = w.lane AND seq > greatest(c.applied_seq, w.after_seq) AND seq <= w.last_seq AND places > 1
+              ORDER BY seq LIMIT $4)
              UNION ALL
              (SELECT transaction_id, dead_letter_id FROM places
-              WHERE lane = w.lane AND seq > c.applied_seq AND seq <= w.last_seq AND places > 1
-              ORDER BY seq LIMIT $3)) t
+              WHERE lane = w.lane AND seq > greatest(c.applied_seq, w.after_seq) AND seq <= w.last_seq AND places > 1
+              ORDER BY seq LIMIT $4)) t
 )
-SELECT n.lane, least(n.last_seq, c.applied_seq + $3::bigint) AS last_seq
+SELECT n.lane, least(n.last_seq, c.applied_seq + $4::bigint) AS last_seq
 FROM (SELECT p.lane, max(p.seq) AS last_seq
       FROM event e CROSS JOIN LATERAL event_places(e.transaction_id, e.dead_letter_id) p
       GROUP BY p.lane) n JOIN applied c ON c.lane = n.lane

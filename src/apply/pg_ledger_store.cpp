@@ -163,10 +163,10 @@ Result<Round> PgLedgerStore::decide(std::span<const LaneRun> runs, bool one) {
     Round all;
     Windows windows = windows_of(runs);
     for (int nth = 1; nth <= 3 && !windows.empty(); ++nth) {
-        RoundPlan plan{.windows = windows, .all_lanes = nth == 3, .one = one, .failing = failing_};
+        RoundPlan plan{.windows = windows, .widened = nth > 1, .all_lanes = nth == 3, .one = one, .failing = failing_};
         if (nth == 1) plan.runs = runs;
         if (nth == 1) plan.handed = handed_;
-        auto round = decide_round(std::move(plan), nth == 2);
+        auto round = decide_round(plan);
         // What was decided before is told first: the failure comes back with the next call.
         if (!round && !all.outcomes.empty()) return all;
         if (!round) return std::unexpected(round.error());
@@ -177,14 +177,23 @@ Result<Round> PgLedgerStore::decide(std::span<const LaneRun> runs, bool one) {
         all.refusal = std::move(round->refusal);
         if (all.refusal || (one && !all.outcomes.empty())) break;
         windows = windows_of_stuck(runs, all);
+        if (nth == 1 && !must_widen(windows, all)) break;
     }
     return all;
 }
 
-Result<Round> PgLedgerStore::decide_round(RoundPlan plan, bool widened) {
+// Not yet where others went on: what a head waits for comes with the next messages, mostly.
+bool PgLedgerStore::must_widen(const Windows& stuck, const Round& round) {
+    const auto was_stuck = [this](const auto& window) { return stuck_.contains(window.first); };
+    const bool again = std::ranges::any_of(stuck, was_stuck);
+    stuck_.clear();
+    for (const auto& [lane, last_seq] : stuck) stuck_.insert(lane);
+    return again || round.outcomes.empty();
+}
+
+Result<Round> PgLedgerStore::decide_round(const RoundPlan& plan) {
     auto round = session_.run([&](Connection& connection) -> Result<Round> {
         if (std::exchange(accounts_session_, session_.number()) != session_.number()) accounts_.clear();
-        if (widened) LEDGERLINE_CHECK(widen(connection, plan.windows));
         return apply::decide_round(connection, plan, accounts_);
     });
     if (!round || round->refusal) accounts_.clear();

@@ -41,14 +41,15 @@ private:
     static constexpr int streak_seen_max = 10;
 
     Result<Round> decide(std::span<const LaneRun> runs, bool one);
-    // widened: over what the plan's windows wait for, too.
-    Result<Round> decide_round(RoundPlan plan, bool widened);
+    Result<Round> decide_round(const RoundPlan& plan);
+    bool must_widen(const Windows& stuck, const Round& round);
 
     db::Session session_;
     HandedPlaces* const handed_;
     KnownAccounts accounts_;
     std::uint64_t accounts_session_ = 0;  // the number of the session that accounts_ were read in
     std::set<int> failing_;               // lanes whose next event may have counted attempts
+    std::set<int> stuck_;                 // lanes whose heads waited for others at the last time
 };
 
 }  // namespace ledgerline::apply

@@ -20,13 +20,13 @@ using Status = ApplyResult::Status;
 // The most places of a lane that a round reads.
 constexpr std::int64_t kWindowMax = 1000;
 // The most of a lane that nobody was told of, but that others wait for. All lanes together make one round.
-constexpr std::int64_t kWidenedMax = 100;
+constexpr std::int64_t kWidenedMax = 250;
 
 struct WindowColumns {
     std::vector<int> lanes;
     std::vector<std::int64_t> last_seqs, expected_seqs;
 
-    explicit WindowColumns(const Windows& windows, const KnownAccounts& accounts = {}) {
+    WindowColumns(const Windows& windows, const KnownAccounts& accounts) {
         for (const auto& [lane, last_seq] : windows) {
             lanes.push_back(lane);
             last_seqs.push_back(last_seq);
@@ -115,6 +115,32 @@ struct Decisions {
     }
 };
 
+// Adds what the undecided places in the windows wait for: the other places of their events, and everything before those
+// in their lanes. A lane that would have to be read far is read as far as a round may, from its next place on, so that
+// there is always something to decide.
+Result<void> widen(db::Connection& connection, Windows& windows) {
+    Windows asked;
+    while (asked != windows) {
+        std::vector<int> lanes;
+        std::vector<std::int64_t> after_seqs, last_seqs;
+        for (const auto& [lane, last_seq] : windows) {
+            const auto before = asked.find(lane);
+            if (before != asked.end() && before->second == last_seq) continue;
+            lanes.push_back(lane);
+            after_seqs.push_back(before == asked.end() ? 0 : before->second);
+            last_seqs.push_back(last_seq);
+        }
+        asked = windows;
+        LEDGERLINE_TRY(const auto needed,
+                       connection.query(sql::ApplyNeeded{lanes, after_seqs, last_seqs, kWidenedMax}));
+        for (const auto& row : needed) {
+            std::int64_t& last_seq = windows[row.lane];
+            last_seq = std::max(last_seq, row.last_seq);
+        }
+    }
+    return {};
+}
+
 class Decider {
 public:
     Decider(db::Connection& connection, const RoundPlan& plan, KnownAccounts& accounts)
@@ -144,7 +170,7 @@ public:
 private:
     // Whether nothing need be read: what the lanes are locked for is then sent along with the decisions.
     bool knows_all(const Windows& unread) {
-        if (plan_.all_lanes || !unread.empty()) return false;
+        if (plan_.widened || !unread.empty()) return false;
         const auto is_known_lane = [&](const LaneRun& run) {
             return accounts_.applied_seq(run.lane) == run.applied_seq;
         };
@@ -171,14 +197,15 @@ private:
 
     Result<void> read(const Windows& unread_windows) {
         std::vector<Call> calls{{db::begin, {}}};
-        if (plan_.all_lanes) {
-            calls.push_back(sql::ApplyLockAllLanes{});
+        if (plan_.widened) {
+            calls.push_back(sql::ApplyBeginWidened{});
+            if (plan_.all_lanes) calls.push_back(sql::ApplyLockAllLanes{});
             LEDGERLINE_CHECK(connection_.pipeline(calls));
             LEDGERLINE_CHECK(widen(connection_, windows_));
             calls.clear();
         }
         const WindowColumns windows(windows_, accounts_);
-        const WindowColumns unread(plan_.all_lanes ? windows_ : unread_windows, accounts_);
+        const WindowColumns unread(plan_.widened ? windows_ : unread_windows, accounts_);
         if (!plan_.all_lanes) calls.push_back(sql::ApplyLockLanes{windows.lanes});
         const std::size_t locked = calls.size();
         calls.push_back(sql::ApplyAppliedSeqs{windows.lanes, windows.expected_seqs});
@@ -372,21 +399,6 @@ Windows windows_of(std::span<const LaneRun> runs) {
     Windows windows;
     for (const LaneRun& run : runs) windows[run.lane] = run.refs.back().seq;
     return windows;
-}
-
-Result<void> widen(db::Connection& connection, Windows& windows) {
-    Windows narrow;
-    while (narrow != windows) {
-        narrow = windows;
-        const WindowColumns known(windows);
-        LEDGERLINE_TRY(const auto needed,
-                       connection.query(sql::ApplyNeeded{known.lanes, known.last_seqs, kWidenedMax}));
-        for (const auto& row : needed) {
-            std::int64_t& last_seq = windows[row.lane];
-            last_seq = std::max(last_seq, row.last_seq);
-        }
-    }
-    return {};
 }
 
 Result<Round> decide_round(db::Connection& connection, const RoundPlan& plan, KnownAccounts& accounts) {

@@ -1,8 +1,6 @@
 // A round: one database transaction that decides places of several lanes.
 //
-//     Windows windows = windows_of(runs);
-//     LEDGERLINE_CHECK(widen(connection, windows));                      // by what the places in them wait for
-//     LEDGERLINE_TRY(auto round, decide_round(connection, {.windows = windows, .runs = runs}, accounts));
+//     LEDGERLINE_TRY(auto round, decide_round(connection, {.windows = windows_of(runs), .runs = runs}, accounts));
 //
 // No promise rests on the windows: a place that could not be decided with what they hold waits, and so does everything
 // behind it. Not thread-safe.
@@ -28,16 +26,14 @@ using Windows = std::map<int, std::int64_t>;
 
 Windows windows_of(std::span<const LaneRun> runs);
 
-// Adds what the undecided places in the windows wait for: the other places of their events, and everything before those
-// in their lanes. It locks nothing: what others decide meanwhile, nobody waits for any more. A lane that would have to
-// be read far is read as far as a round may, from its next place on, so that there is always something to decide.
-Result<void> widen(db::Connection& connection, Windows& windows);
-
 struct RoundPlan {
     Windows windows;
     // Claims to be proven. A run that comes to nothing holds up its own lane, and what waits for it.
     std::span<const LaneRun> runs{};
-    // Lock every lane there is, and widen the windows under these locks: whatever can be decided is.
+    // Read further what the undecided places in the windows wait for. That is found before the lanes are locked: what
+    // others decide meanwhile, nobody waits for any more, and what comes meanwhile waits for another round.
+    bool widened = false;
+    // Widen under the locks of every lane there is: whatever can be decided is.
     bool all_lanes = false;
     // Decide one event, the first one that can be.
     bool one = false;

@@ -396,9 +396,6 @@ TEST_P(QueryPlans, OfTheFeed) {
 }
 
 TEST_P(QueryPlans, OfTheWorkerAndThePublisher) {
-    const std::string windows =
-        fmt::format("{}, {}, 10", array("SELECT lane FROM lane_cursors ORDER BY lane", "integer"),
-                    array("SELECT applied_seq + 10 FROM lane_cursors ORDER BY lane", "bigint"));
     expect_bounded(sql::ApplyLoad::statement, kAllLanes + ", 10");
     expect_bounded(sql::ApplyLockLanes::statement, kAllLanes);
     expect_bounded(sql::ApplyReadNamed::statement,
@@ -413,7 +410,9 @@ TEST_P(QueryPlans, OfTheWorkerAndThePublisher) {
                         array("SELECT applied_seq + 10 FROM lane_cursors ORDER BY lane", "bigint"), expected));
         expect_bounded(sql::ApiAppliedSeqs::statement, kAllLanes + ", " + expected);
     }
-    expect_bounded(sql::ApplyNeeded::statement, windows);
+    expect_bounded(sql::ApplyNeeded::statement,
+                   fmt::format("{}, array_fill(0::bigint, ARRAY[48]), {}, 10", kAllLanes,
+                               array("SELECT applied_seq + 10 FROM lane_cursors ORDER BY lane", "bigint")));
     expect_bounded(sql::ApplyReadAccounts::statement, array("SELECT id FROM account_settings WHERE lane < 10", "uuid"));
     expect_bounded(sql::ApplyLockEventLanes::statement, "0, 5000");
     expect_bounded(sql::ApplyRewind::statement, "0, 0");

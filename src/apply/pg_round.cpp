@@ -149,7 +149,7 @@ public:
     Result<Round> run() {
         const Windows unread = take_handed();
         if (knows_all(unread))
-            expect_locked();
+            lock_later();
         else
             LEDGERLINE_CHECK(read(unread));
         judge_runs();
@@ -160,7 +160,7 @@ public:
         failpoint("worker.proven");
         const auto written = write();
         if (written) return std::move(round_);
-        if (!unlocked_.empty() && written.error().code == db::demand_not_met) return run_again();
+        if (!locking_.empty() && written.error().code == db::demand_not_met) return run_again();
         if (!plan_.one || written.error().disposition != Disposition::refuse) return std::unexpected(written.error());
         round_.outcomes.clear();
         round_.refusal = written.error();
@@ -168,7 +168,7 @@ public:
     }
 
 private:
-    // Whether nothing need be read: what the lanes are locked for is then sent along with the decisions.
+    // Whether nothing need be read: the lanes are then locked in the same round trip that writes the decisions.
     bool knows_all(const Windows& unread) {
         if (plan_.widened || !unread.empty()) return false;
         const auto is_known_lane = [&](const LaneRun& run) {
@@ -183,9 +183,9 @@ private:
     }
 
     // The statement that writes the decisions fails unless all is as it is known.
-    void expect_locked() {
+    void lock_later() {
         const WindowColumns windows(windows_, accounts_);
-        unlocked_ = {{db::begin, {}}, sql::ApplyLockLanes{windows.lanes}};
+        locking_ = {{db::begin, {}}, sql::ApplyLockLanes{windows.lanes}};
         for (const int lane : windows.lanes) applied_seqs_[lane] = accounts_.applied_seq(lane);
     }
 
@@ -368,8 +368,8 @@ private:
         for (const auto& [event, posting] : round_.outcomes)
             if (event.is_first && (event.places > 1 || plan_.failing.contains(event.lane)))
                 counted.push_back(event.event_id);
-        std::vector<Call> writes = unlocked_;
-        writes.push_back(decisions_.call(!unlocked_.empty()));
+        std::vector<Call> writes = locking_;
+        writes.push_back(decisions_.call(!locking_.empty()));
         holds_.append_writes(writes);
         named_.append_writes(writes);
         if (!counted.empty()) writes.push_back(sql::ApplyForgetAttempts{counted});
@@ -383,7 +383,7 @@ private:
     Windows windows_;
     std::map<int, std::int64_t> applied_seqs_;
     KnownAccounts& accounts_;
-    std::vector<Call> unlocked_;     // what locks the lanes, if they are not locked yet
+    std::vector<Call> locking_;      // what locks the lanes, where that goes along with the writing
     std::vector<Place> places_;      // undecided, by lane and seq
     std::set<int> barred_;           // lanes in which nothing more is decided
     std::vector<std::size_t> kept_;  // positions in places_, by place of the agenda

@@ -34,7 +34,7 @@ ORDER BY l.lane
 WITH lane AS MATERIALIZED (
     SELECT p.lane, p.seq, p.nth
     FROM unnest($1::integer[], $2::bigint[], $3::integer[]) AS p (lane, seq, nth)
-    WHERE EXISTS (SELECT FROM decisions WHERE lane = p.lane AND seq > p.seq LIMIT 1)
+    WHERE (SELECT seq FROM decisions WHERE lane = p.lane AND seq > p.seq ORDER BY seq LIMIT 1) IS NOT NULL
        OR (SELECT (applied_seq, nth) > (p.seq, p.nth) FROM account_changes WHERE lane = p.lane
            ORDER BY applied_seq DESC, nth DESC LIMIT 1)
 ), share AS MATERIALIZED (

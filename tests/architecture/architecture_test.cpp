@@ -217,6 +217,7 @@ bool begins_threads(const std::string& source) {
 // LoopThread. One that ends by an exception would end the process.
 std::vector<std::string> threads_begun_elsewhere() {
     const std::set<std::string> guarded = {"api/transaction_endpoints",
+                                           "audit/verify",
                                            "base/loop",
                                            "roles/signals",
                                            "base/resolve",
@@ -227,8 +228,8 @@ std::vector<std::string> threads_begun_elsewhere() {
                                            "observe/line_writer",
                                            "observe/otlp_exporter",
                                            "cluster/postmaster_supervisor"};
-    // A coroutine spawned with use_awaitable hands what it throws to the one that awaits it.
-    static const std::regex kGuard(R"(catch \(|std::packaged_task|use_awaitable)");
+    // A coroutine spawned with use_awaitable hands what it throws to the one that awaits it, and so do tasks.
+    static const std::regex kGuard(R"(catch \(|std::packaged_task|std::async|use_awaitable)");
     std::vector<std::string> out;
     for (const fs::path& source : sources_under(kProject / "src")) {
         const fs::path name = fs::relative(source, kProject / "src").replace_extension();

@@ -39,8 +39,24 @@ protected:
     void accept_credit() { accept({{std::nullopt, account(1), 100, "EUR"}}); }
     void accept_transfer() { accept({{account(1), account(2), 100, "EUR"}}); }
 
+    std::string value_at(int lane, std::int64_t seq, const std::string& column, const std::string& otherwise) {
+        const std::string found =
+            database_.value(fmt::format("SELECT {} FROM lane_places WHERE lane = {} AND seq = {}", column, lane, seq));
+        return found.empty() ? otherwise : found;
+    }
+
     // Decides the places as a worker would that found nothing wrong. Returns the SQLSTATE of its failure.
     std::string decide(const Places& places, std::int64_t balance_cents = 0) {
+        std::vector<Uuid> event_ids;
+        std::vector<std::int64_t> nets;
+        for (const auto& [lane, seq] : places) {
+            event_ids.push_back(*Uuid::parse(value_at(lane, seq, "event_id", account(lane).to_string())));
+            nets.push_back(std::stoll(value_at(lane, seq, "net_cents", "100")));
+        }
+        return decide(places, event_ids, nets, balance_cents);
+    }
+    std::string decide(const Places& places, const std::vector<Uuid>& event_ids, const std::vector<std::int64_t>& nets,
+                       std::int64_t balance_cents, bool settings_known = false) {
         std::vector<int> lanes;
         std::vector<std::int64_t> seqs;
         for (const auto& [lane, seq] : places) {
@@ -55,12 +71,15 @@ protected:
                                                   sql::ApplyLockLanes{lanes},
                                                   sql::ApplyDecide{.lanes = lanes,
                                                                    .seqs = seqs,
+                                                                   .event_ids = event_ids,
+                                                                   .nets_cents = nets,
                                                                    .balances_after_cents = balances,
                                                                    .floors_cents = floors,
                                                                    .failure_codes = none,
                                                                    .failure_reasons = none,
                                                                    .held_deltas_cents = held,
-                                                                   .held_after_cents = held},
+                                                                   .held_after_cents = held,
+                                                                   .settings_known = settings_known},
                                                   {db::commit, {}}});
         return decided ? "" : decided.error().code;
     }
@@ -111,6 +130,28 @@ TEST_F(StatementGuards, WhatIsNoPlaceIsNotDecided) {
     accept_credit();
     EXPECT_EQ(decide({{1, 1}, {1, 2}}), refused_);
     EXPECT_EQ(decisions(), "");
+}
+
+TEST_F(StatementGuards, WhatIsClaimedOtherwiseThanItIsIsNotDecided) {
+    accept_credit();
+    const Uuid event = *Uuid::parse(value_at(1, 1, "event_id", ""));
+    EXPECT_EQ(decide({{1, 1}}, {account(1)}, {100}, 100), refused_) << "another event";
+    EXPECT_EQ(decide({{1, 1}}, {event}, {101}, 101), refused_) << "another effect";
+    EXPECT_EQ(decisions(), "");
+    EXPECT_EQ(decide({{1, 1}}, {event}, {100}, 100, true), "");
+}
+
+// By a worker that relies on what it knew of the settings before.
+TEST_F(StatementGuards, AChangeOfAnAccountSinceTheLastDecisionIsSeen) {
+    accept_credit();
+    accept_credit();
+    EXPECT_EQ(decide({{1, 1}}, 100), "");
+    database_.run(
+        "INSERT INTO account_changes (account_id, number, lane, applied_seq, before, after, changed_at, changed_by, "
+        "request_id) SELECT id, 1, lane, 1, '{}', '{}', now(), 'test', 'test' FROM account_settings WHERE lane = 1");
+    const Uuid event = *Uuid::parse(value_at(1, 2, "event_id", ""));
+    EXPECT_EQ(decide({{1, 2}}, {event}, {100}, 200, true), refused_);
+    EXPECT_EQ(decide({{1, 2}}, {event}, {100}, 200, false), "");
 }
 
 // It means that the lane has moved, and is no fault of the row.

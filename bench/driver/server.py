@@ -207,10 +207,13 @@ class KafkaRoles(Server):
         self.port = self._start("api", ["api"], environment)
 
     def have_workers(self, number):
-        """Starts workers until there are so many."""
+        """Starts or stops workers until there are so many."""
         while self._workers < number:
             self._workers += 1
             self._start(f"worker-{self._workers}", ["worker"], self._environment)
+        while self._workers > number:
+            self._children.stop(self._processes.pop(f"worker-{self._workers}"))
+            self._workers -= 1
 
     def broker_cpu_seconds(self):
         return processes.cpu_seconds(self._broker)

@@ -164,8 +164,10 @@ Result<Round> PgLedgerStore::decide(std::span<const LaneRun> runs, bool one) {
     Windows windows = windows_of(runs);
     for (int nth = 1; nth <= 3 && !windows.empty(); ++nth) {
         RoundPlan plan{.windows = windows, .widened = nth > 1, .all_lanes = nth == 3, .one = one, .failing = failing_};
-        if (nth == 1) plan.runs = runs;
-        if (nth == 1) plan.handed = handed_;
+        if (nth == 1) {
+            plan.runs = runs;
+            plan.handed = handed_;
+        }
         auto round = decide_round(plan);
         // What was decided before is told first: the failure comes back with the next call.
         if (!round && !all.outcomes.empty()) return all;

@@ -152,6 +152,7 @@ public:
             lock_later();
         else
             LEDGERLINE_CHECK(read(unread));
+        std::ranges::sort(places_, {}, [](const Place& place) { return std::pair(place.event.lane, place.event.seq); });
         judge_runs();
         const std::vector<Agenda::Place> places = known_places();
         Agenda agenda(places);
@@ -219,14 +220,9 @@ private:
         if (!unread.lanes.empty())
             for (Row& row : db::rows_of<sql::ApplyReadWindows>(read.back()))
                 places_.push_back(place_of(std::move(row)));
-        sort_places();
         LEDGERLINE_CHECK(read_accounts());
         LEDGERLINE_CHECK(read_holds());
         return read_named();
-    }
-
-    void sort_places() {
-        std::ranges::sort(places_, {}, [](const Place& place) { return std::pair(place.event.lane, place.event.seq); });
     }
 
     // Takes the places that runs name and intake has handed over. Returns the windows of the other lanes.
@@ -239,7 +235,6 @@ private:
             unread.erase(run.lane);
             for (Event& event : events) places_.push_back({.event = std::move(event)});
         }
-        sort_places();
         return unread;
     }
 
@@ -384,7 +379,7 @@ private:
     std::map<int, std::int64_t> applied_seqs_;
     KnownAccounts& accounts_;
     std::vector<Call> locking_;      // what locks the lanes, where that goes along with the writing
-    std::vector<Place> places_;      // undecided, by lane and seq
+    std::vector<Place> places_;      // undecided; once all are there, by lane and seq
     std::set<int> barred_;           // lanes in which nothing more is decided
     std::vector<std::size_t> kept_;  // positions in places_, by place of the agenda
     Decisions decisions_;

@@ -400,19 +400,16 @@ TEST_P(QueryPlans, OfTheWorkerAndThePublisher) {
     expect_bounded(sql::ApplyLockLanes::statement, kAllLanes);
     expect_bounded(sql::ApplyReadNamed::statement,
                    array("SELECT id FROM accepted WHERE lane = 0 AND seq BETWEEN 5000 AND 5499", "uuid"));
+    const std::string last_seqs = array("SELECT applied_seq + 10 FROM lane_cursors ORDER BY lane", "bigint");
     // What is expected may be true, too low or too high.
     for (const char* seq : {"0", "applied_seq", "applied_seq + 1000"}) {
         const std::string expected = array(fmt::format("SELECT {} FROM lane_cursors ORDER BY lane", seq), "bigint");
         expect_bounded(sql::ApplyAppliedSeqs::statement, kAllLanes + ", " + expected);
-        expect_bounded(
-            sql::ApplyReadWindows::statement,
-            fmt::format("{}, {}, {}, 10", kAllLanes,
-                        array("SELECT applied_seq + 10 FROM lane_cursors ORDER BY lane", "bigint"), expected));
+        expect_bounded(sql::ApplyReadWindows::statement, fmt::format("{}, {}, {}, 10", kAllLanes, last_seqs, expected));
         expect_bounded(sql::ApiAppliedSeqs::statement, kAllLanes + ", " + expected);
     }
     expect_bounded(sql::ApplyNeeded::statement,
-                   fmt::format("{}, array_fill(0::bigint, ARRAY[48]), {}, 10", kAllLanes,
-                               array("SELECT applied_seq + 10 FROM lane_cursors ORDER BY lane", "bigint")));
+                   fmt::format("{}, array_fill(0::bigint, ARRAY[48]), {}, 10", kAllLanes, last_seqs));
     expect_bounded(sql::ApplyReadAccounts::statement, array("SELECT id FROM account_settings WHERE lane < 10", "uuid"));
     expect_bounded(sql::ApplyLockEventLanes::statement, "0, 5000");
     expect_bounded(sql::ApplyRewind::statement, "0, 0");

@@ -5,6 +5,7 @@
 
 #include "db/sqlstate.h"
 #include "intake/pg_intake_store.h"
+#include "lab/account_change.h"
 #include "lab/test_database.h"
 #include "observe/metrics.h"
 #include "sql/queries.h"
@@ -146,9 +147,7 @@ TEST_F(StatementGuards, AChangeOfAnAccountSinceTheLastDecisionIsSeen) {
     accept_credit();
     accept_credit();
     EXPECT_EQ(decide({{1, 1}}, 100), "");
-    database_.run(
-        "INSERT INTO account_changes (account_id, number, lane, applied_seq, before, after, changed_at, changed_by, "
-        "request_id) SELECT id, 1, lane, 1, '{}', '{}', now(), 'test', 'test' FROM account_settings WHERE lane = 1");
+    change_account(database_, account(1).to_string(), "status = 'ACTIVE'");
     const Uuid event = *Uuid::parse(value_at(1, 2, "event_id", ""));
     EXPECT_EQ(decide({{1, 2}}, {event}, {100}, 200, true), refused_);
     EXPECT_EQ(decide({{1, 2}}, {event}, {100}, 200, false), "");

@@ -4,6 +4,7 @@
 #include "apply/pg_ledger_store.h"
 #include "domain/legs.h"
 #include "intake/pg_intake_store.h"
+#include "lab/account_change.h"
 #include "lab/dead_letter_store_conformance.h"
 #include "lab/intake_store_conformance.h"
 #include "lab/ledger_store_conformance.h"
@@ -49,12 +50,13 @@ public:
             lane_of(account.id), ++accounts_, account.balance_cents));
     }
     void set_status(const Uuid& account_id, AccountStatus status) override {
-        change_account(account_id, fmt::format("status = '{}'", name_of(status)));
+        change_account(database_, account_id.to_string(), fmt::format("status = '{}'", name_of(status)));
     }
     void set_limits(const Uuid& account_id, std::int64_t floor_cents,
                     std::optional<std::int64_t> ceiling_cents) override {
-        change_account(account_id, fmt::format("min_balance_cents = {}, max_balance_cents = {}", floor_cents,
-                                               ceiling_cents ? std::to_string(*ceiling_cents) : "NULL"));
+        change_account(database_, account_id.to_string(),
+                       fmt::format("min_balance_cents = {}, max_balance_cents = {}", floor_cents,
+                                   ceiling_cents ? std::to_string(*ceiling_cents) : "NULL"));
     }
     std::int64_t balance_cents(const Uuid& account_id) override {
         return std::stoll(
@@ -157,18 +159,6 @@ public:
     std::size_t letters() override { return std::stoul(database_.value("SELECT count(*) FROM dead_letters")); }
 
 private:
-    // As the API does it.
-    void change_account(const Uuid& id, const std::string& assignments) {
-        database_.run(fmt::format(
-            "UPDATE account_settings SET {1} WHERE id = '{0}';"
-            "INSERT INTO account_changes (account_id, number, lane, applied_seq, before, after, changed_at, "
-            "changed_by, "
-            "request_id) "
-            "SELECT id, 1 + (SELECT count(*) FROM account_changes WHERE account_id = id), lane, "
-            "coalesce((SELECT max(seq) FROM decisions WHERE lane = s.lane), 0), '{{}}', '{{}}', now(), 'test', 'test' "
-            "FROM account_settings s WHERE id = '{0}'",
-            id.to_string(), assignments));
-    }
     // letter: dead_letter_id and verdict.
     void insert_place(const Event& event, const std::string& letter) {
         database_.run(fmt::format(

@@ -9,6 +9,7 @@
 
 #include "apply/pg_ledger_store.h"
 #include "intake/pg_intake_store.h"
+#include "lab/account_change.h"
 #include "lab/test_database.h"
 #include "observe/metrics.h"
 
@@ -64,17 +65,6 @@ protected:
     std::string balance() {
         return database_.value(fmt::format("SELECT balance_cents FROM accounts WHERE id = '{}'", kAccount));
     }
-    // As the API does it.
-    void change_account(const std::string& assignment) {
-        database_.run(
-            fmt::format("UPDATE account_settings SET {1} WHERE id = '{0}';"
-                        "INSERT INTO account_changes (account_id, number, lane, applied_seq, before, after, "
-                        "changed_at, changed_by, "
-                        "request_id) SELECT id, 1 + (SELECT count(*) FROM account_changes), lane, (SELECT max(seq) "
-                        "FROM decisions), "
-                        "'{{}}', '{{}}', now(), 'test', 'test' FROM account_settings WHERE id = '{0}'",
-                        kAccount, assignment));
-    }
 
     TestDatabase database_;
     Metrics metrics_{"test"};
@@ -98,10 +88,10 @@ TEST_F(WorkerMemory, AnotherWorkerDecidesInBetween) {
 
 TEST_F(WorkerMemory, AnAccountIsChangedInBetween) {
     apply(worker_, accept(TransactionType::credit, 100));
-    change_account("min_balance_cents = -50");
+    change_account(database_, kAccount, "min_balance_cents = -50");
     EXPECT_EQ(apply(worker_, accept(TransactionType::debit, 120)).balance_after_cents, -20);
     const Event debit = accept(TransactionType::debit, 5);
-    change_account("status = 'SUSPENDED'");
+    change_account(database_, kAccount, "status = 'SUSPENDED'");
     EXPECT_EQ(apply(worker_, debit).refusal, Refusal::account_suspended);
     EXPECT_EQ(balance(), "-20");
 }
@@ -114,7 +104,7 @@ TEST_F(WorkerMemory, ARoundThatWasNotWrittenIsForgotten) {
     const Event credit = accept(TransactionType::credit, 7), next = accept(TransactionType::credit, 5);
     EXPECT_FALSE(try_apply(worker_, credit));
     database_.run("ALTER TABLE decisions DROP CONSTRAINT no_seven");
-    change_account("status = 'SUSPENDED'");
+    change_account(database_, kAccount, "status = 'SUSPENDED'");
     EXPECT_EQ(apply(other, credit).refusal, Refusal::account_suspended);
     EXPECT_EQ(apply(worker_, next).refusal, Refusal::account_suspended);
     EXPECT_EQ(balance(), "100");
@@ -170,9 +160,9 @@ TEST_F(WorkerMemory, WhatIsNoLongerAsItWasKnownIsRead) {
     hand_and_apply(accept(TransactionType::credit, 100));
     EXPECT_EQ(hand_and_apply(accept(TransactionType::credit, 1)).balance_after_cents, 101);
     const Event debit = accept(TransactionType::debit, 5);
-    change_account("status = 'SUSPENDED'");
+    change_account(database_, kAccount, "status = 'SUSPENDED'");
     EXPECT_EQ(hand_and_apply(debit).refusal, Refusal::account_suspended);
-    change_account("status = 'ACTIVE'");
+    change_account(database_, kAccount, "status = 'ACTIVE'");
     EXPECT_EQ(hand_and_apply(accept(TransactionType::debit, 1)).balance_after_cents, 100);
 
     // Another worker was here first, whoever still says that the lane is where it was.

@@ -124,22 +124,20 @@ FROM unnest($1::uuid[]) AS i (id)
                         ORDER BY seq DESC LIMIT 1) d ON true
 
 -- name: decide
--- args: lanes int4[], seqs int8[], event_ids uuid[], nets_cents int8[], balances_after_cents int8[], floors_cents int8[],
---   failure_codes text?[], failure_reasons text?[], held_deltas_cents int8[], held_after_cents int8[],
---   ceilings_cents int8?[], settings_known bool
--- Posts the places, or refuses those with a failure code. Transaction, account and amount come from the place, never from
--- the arguments: what is not this event with this effect at this place, leaves a hole after the applied seq, or is not
--- all places of its event, fails the statement. So does, with settings_known, a lane of which an account was changed since
--- its last decision.
-WITH claim AS MATERIALIZED (
-    SELECT * FROM unnest($1::integer[], $2::bigint[], $3::uuid[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[],
-                         $8::text[], $9::bigint[], $10::bigint[], $11::bigint[])
-        AS c (lane, seq, event_id, net_cents, balance_after_cents, floor_cents, failure_code, failure_reason,
-              held_delta_cents, held_after_cents, ceiling_cents)
-), claimed AS MATERIALIZED (
-    SELECT lane, min(seq) AS first, max(seq) AS last, count(*) AS places FROM claim GROUP BY lane
+-- args: lanes int4[], first_seqs int8[], counts int4[], befores int4[], event_ids uuid[], nets_cents int8[],
+--   balances_after_cents int8[], floors_cents int8[], held_deltas_cents int8[], held_after_cents int8[],
+--   ceilings_cents int8?[], refused int4[], failure_codes text[], failure_reasons text[], settings_known bool
+-- Posts places, or refuses them. Of each lane, counts of them follow each other from first_seqs on; what is claimed of
+-- them stands in the arrays from event_ids to ceilings, after befores others. Of the last three the end may be left out:
+-- 0, and NULL. refused: positions of those that are refused, from 1. Transaction, account and amount come from the place,
+-- never from the arguments: what is not this event with this effect at this place, leaves a hole after the applied seq, or
+-- is not all places of its event, fails the statement. So does, with settings_known, a lane of which an account was changed
+-- since its last decision.
+WITH claimed AS MATERIALIZED (
+    SELECT lane, first, first + places - 1 AS last, places, before - first + 1 AS before_first
+    FROM unnest($1::integer[], $2::bigint[], $3::integer[], $4::integer[]) AS c (lane, first, places, before)
 ), place AS MATERIALIZED (
-    SELECT c.*, p.transaction_id, p.account_id, p.places
+    SELECT p.*, (l.before_first + p.seq)::integer AS n
     FROM claimed l
          CROSS JOIN LATERAL (
              SELECT lane, seq, id AS transaction_id, account_id, net_cents, event_id, places FROM accepted
@@ -147,22 +145,22 @@ WITH claim AS MATERIALIZED (
              UNION ALL
              SELECT lane, seq, transaction_id, account_id, net_cents, event_id, places FROM places
              WHERE lane = l.lane AND seq BETWEEN l.first AND l.last) p
-         JOIN claim c ON c.lane = p.lane AND c.seq = p.seq AND c.event_id = p.event_id AND c.net_cents = p.net_cents
 ), decided AS (
     INSERT INTO decisions (lane, seq, transaction_id, account_id, amount_cents, balance_after_cents, floor_cents,
                            processed_at, kind, failure_code, failure_reason, held_delta_cents, held_after_cents,
                            ceiling_cents)
-    SELECT lane, seq, transaction_id, account_id, net_cents, balance_after_cents, floor_cents, now(),
-           CASE WHEN failure_code IS NULL THEN 'POSTED' ELSE 'REFUSED' END, failure_code, failure_reason,
-           held_delta_cents, held_after_cents, ceiling_cents
-    FROM place
+    SELECT p.lane, p.seq, p.transaction_id, p.account_id, p.net_cents, ($7::bigint[])[p.n], ($8::bigint[])[p.n], now(),
+           CASE WHEN r.n IS NULL THEN 'POSTED' ELSE 'REFUSED' END, r.code, r.reason,
+           coalesce(($9::bigint[])[p.n], 0), coalesce(($10::bigint[])[p.n], 0), ($11::bigint[])[p.n]
+    FROM place p LEFT JOIN unnest($12::integer[], $13::text[], $14::text[]) AS r (n, code, reason) ON r.n = p.n
+    WHERE p.event_id = ($5::uuid[])[p.n] AND p.net_cents = ($6::bigint[])[p.n]
     RETURNING lane
 )
-SELECT demand((SELECT count(*) FROM decided) = cardinality($1::integer[])
-              AND (SELECT coalesce(bool_and(l.first = 1 + coalesce((SELECT seq FROM decisions WHERE lane = l.lane
+SELECT demand((SELECT count(*) FROM decided) = cardinality($5::uuid[])
+              AND (SELECT coalesce(sum(l.places), 0) = cardinality($5::uuid[])
+                          AND coalesce(bool_and(l.first = 1 + coalesce((SELECT seq FROM decisions WHERE lane = l.lane
                                                            AND seq >= l.first - 1 ORDER BY seq DESC LIMIT 1), 0)
-                                   AND l.last - l.first + 1 = l.places
-                                   AND (NOT $12::boolean OR l.first - 1 > coalesce((
+                                   AND (NOT $15::boolean OR l.first - 1 > coalesce((
                                            SELECT applied_seq FROM account_changes WHERE lane = l.lane
                                            ORDER BY applied_seq DESC LIMIT 1), -1))), true)
                    FROM claimed l)

@@ -16,22 +16,22 @@ SELECT lane FROM lane_intake WHERE lane = ANY ($1::integer[]) ORDER BY lane FOR 
 SELECT lane FROM lane_intake WHERE lane = ANY ($1::integer[]) ORDER BY lane FOR NO KEY UPDATE SKIP LOCKED
 
 -- name: accept_new
--- args: lanes int4[], ids uuid[], account_ids uuid[], event_ids uuid[], lanes_of int4[], nths int4[],
---   amounts_cents int8[], nets_cents int8[], places int4[], schema_versions int4[], currencies text[], types text[],
---   idempotency_keys text[], legs jsonb?[], references text?[], metadata jsonb?[], traceparents text?[], further_items int4[],
+-- args: lanes int4[], expected_seqs int8[], ids uuid[], account_ids uuid[], event_ids uuid[], nths int4[],
+--   amounts_cents int8[], nets_cents int8[], places int4[], schema_versions int4[], tenants int4[], parents uuid?[],
+--   previous uuid?[], occurred timestamptz?[], currencies text[], types text[], idempotency_keys text[],
+--   traceparents text?[], legs jsonb?[], references text?[], metadata jsonb?[], terms jsonb?[], further_items int4[],
 --   further_accounts uuid[], further_lanes int4[], further_nths int4[], further_nets_cents int8[],
---   further_currencies text[], further_keys text[], keys_looked_up bool,
---   parents uuid?[], terms jsonb?[], previous uuid?[], occurred timestamptz?[],
---   tenants int4[], further_tenants int8?[], expected_seqs int8[]
+--   further_currencies text[], further_keys text[], further_tenants int8?[], keys_looked_up bool
 -- row: lane int4, last_seq int8, accepted_at timestamptz, lowest_tenant int4?, highest_tenant int4?
 -- Numbers and stores the items with all their places, all of them or none. lanes: ascending, locked by an earlier
--- statement, so that this one's snapshot holds every place given before. nths: 1, 2, ... among the batch's places of that
--- lane. further: the places after an item's first; their items are positions in ids, from 1. tenants: whose the
--- first accounts must be, further_tenants: the same of the others; NULL: anybody's. expected_seqs: what the lanes' last
--- seqs may be; they only make it quick: without a bound below, the end of an index is read by the page. The rows say what the
--- last seqs were, and whose the further accounts are, of all items together. LL001 when an account does not exist, is not
--- ACTIVE or has another currency, or, unless the keys were looked up, when a further account has a transfer under the
--- item's key: it may be this one with its legs in another order.
+-- statement, so that this one's snapshot holds every place given before. expected_seqs: what the lanes' last seqs may be;
+-- they only make it quick: without a bound below, the end of an index is read by the page. From ids to terms: one of each
+-- item; where values may be NULL, the last ones may be left out. nths: 1, 2, ... among the batch's places of that lane.
+-- tenants: whose the first accounts must be, further_tenants: the same of the others; NULL: anybody's. further: the places
+-- after an item's first; their items are positions in ids, from 1. The rows say what the last seqs were, and whose the
+-- further accounts are, of all items together. LL001 when an account does not exist, is not ACTIVE or has another
+-- currency, or, unless the keys were looked up, when a further account has a transfer under the item's key: it may be this
+-- one with its legs in another order.
 WITH last AS MATERIALIZED (
     SELECT l.lane,
            coalesce(greatest((SELECT seq FROM accepted WHERE lane = l.lane AND seq >= l.expected_seq
@@ -41,7 +41,7 @@ WITH last AS MATERIALIZED (
                     greatest((SELECT seq FROM accepted WHERE lane = l.lane ORDER BY seq DESC LIMIT 1),
                              (SELECT seq FROM places WHERE lane = l.lane ORDER BY seq DESC LIMIT 1), 0)) AS seq,
            clock_timestamp() AS now
-    FROM unnest($1::integer[], $32::bigint[]) AS l (lane, expected_seq)
+    FROM unnest($1::integer[], $2::bigint[]) AS l (lane, expected_seq)
 ), by_lane AS MATERIALIZED (
     -- An array that lanes are positions of: a join would search the lanes for every item.
     SELECT array_agg(coalesce(last.seq, 0) ORDER BY n) AS seqs, max(last.now) AS now
@@ -50,27 +50,26 @@ WITH last AS MATERIALIZED (
     INSERT INTO accepted (id, account_id, event_id, seq, amount_cents, net_cents, created_at, lane, places,
                           schema_version, currency, type, idempotency_key, legs, reference, metadata, traceparent, parent_id,
                           terms, previous_id, occurred_at, tenant)
-    SELECT i.id, i.account_id, i.event_id, b.seqs[i.lane + 1] + i.nth, i.amount_cents, i.net_cents, b.now, i.lane,
-           i.places, i.schema_version, i.currency, i.type, i.idempotency_key, i.legs, i.reference, i.metadata,
-           i.traceparent, i.parent_id, i.terms, i.previous_id, i.occurred_at, i.tenant
+    SELECT ($3::uuid[])[i.n], a.id, ($5::uuid[])[i.n], b.seqs[a.lane + 1] + ($6::integer[])[i.n], ($7::bigint[])[i.n],
+           ($8::bigint[])[i.n], b.now, a.lane, ($9::integer[])[i.n], ($10::integer[])[i.n], i.currency, i.type,
+           i.idempotency_key, i.legs, i.reference, i.metadata, i.traceparent, ($12::uuid[])[i.n], i.terms,
+           ($13::uuid[])[i.n], ($14::timestamptz[])[i.n], a.tenant
     FROM by_lane b
-         CROSS JOIN unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::integer[], $6::integer[], $7::bigint[], $8::bigint[],
-                           $9::integer[], $10::integer[], $11::text[], $12::text[], $13::text[], $14::jsonb[],
-                           $15::text[], $16::jsonb[], $17::text[], $26::uuid[],
-                           $27::jsonb[], $28::uuid[], $29::timestamptz[], $30::integer[])
-              AS i (id, account_id, event_id, lane, nth, amount_cents, net_cents, places, schema_version, currency, type,
-                    idempotency_key, legs, reference, metadata, traceparent, parent_id, terms, previous_id,
-                    occurred_at, tenant)
-         JOIN account_settings a ON a.id = i.account_id AND a.tenant = i.tenant AND a.currency = i.currency
+         -- What has a fixed size is taken by its position, which costs a fifth of what a column of unnest() does.
+         CROSS JOIN (SELECT *, nth::integer AS n
+                     FROM unnest($15::text[], $16::text[], $17::text[], $18::text[], $19::jsonb[], $20::text[], $21::jsonb[],
+                                 $22::jsonb[]) WITH ORDINALITY
+                          AS u (currency, type, idempotency_key, traceparent, legs, reference, metadata, terms, nth)) i
+         JOIN account_settings a ON a.id = ($4::uuid[])[i.n] AND a.tenant = ($11::integer[])[i.n] AND a.currency = i.currency
                                     AND (a.status = 'ACTIVE' OR i.type = 'RELEASE')
     RETURNING lane
 ), further AS MATERIALIZED (
-    SELECT * FROM unnest($18::integer[], $19::uuid[], $20::integer[], $21::integer[], $22::bigint[], $23::text[],
-                         $24::text[], $31::bigint[])
+    SELECT * FROM unnest($23::integer[], $24::uuid[], $25::integer[], $26::integer[], $27::bigint[], $28::text[],
+                         $29::text[], $30::bigint[])
         AS f (item, account_id, lane, nth, net_cents, currency, idempotency_key, tenant)
 ), placed AS (
     INSERT INTO places (lane, seq, account_id, net_cents, transaction_id, event_id, places, created_at, tenant)
-    SELECT f.lane, b.seqs[f.lane + 1] + f.nth, f.account_id, f.net_cents, ($2::uuid[])[f.item], ($4::uuid[])[f.item],
+    SELECT f.lane, b.seqs[f.lane + 1] + f.nth, f.account_id, f.net_cents, ($3::uuid[])[f.item], ($5::uuid[])[f.item],
            ($9::integer[])[f.item], b.now, a.tenant
     FROM by_lane b CROSS JOIN further f
          JOIN account_settings a ON a.id = f.account_id AND a.tenant = coalesce(f.tenant, a.tenant)
@@ -80,9 +79,9 @@ WITH last AS MATERIALIZED (
 SELECT last.lane, last.seq AS last_seq, last.now AS accepted_at, d.lowest_tenant, d.highest_tenant
 FROM last CROSS JOIN (
     SELECT p.lowest_tenant, p.highest_tenant,
-           demand((SELECT count(*) FROM stored) = cardinality($2::uuid[])
-                  AND p.count = cardinality($19::uuid[])
-                  AND ($25::boolean OR NOT EXISTS (
+           demand((SELECT count(*) FROM stored) = cardinality($3::uuid[])
+                  AND p.count = cardinality($24::uuid[])
+                  AND ($31::boolean OR NOT EXISTS (
                       SELECT FROM further f JOIN accepted t ON t.account_id = f.account_id
                                       AND t.idempotency_key = f.idempotency_key AND t.legs IS NOT NULL)),
                   'an account does not take this transaction') AS complete

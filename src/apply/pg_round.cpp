@@ -72,48 +72,72 @@ AccountState account_of(sql::ApplyReadAccounts::Row row) {
             *status, row.held_cents,          row.max_balance_cents};
 }
 
-// Decisions, as columns for unnest().
-struct Decisions {
-    std::vector<int> lanes;
-    std::vector<Uuid> event_ids;
-    std::vector<std::int64_t> seqs, nets, balances, floors;
-    std::vector<std::optional<std::string>> codes, reasons;
-    std::vector<std::int64_t> held_deltas, helds;
-    std::vector<std::optional<std::int64_t>>
-        ceilings;  // up to the last one: unnest() adds NULL for those that are missing
-
-    Call call(bool settings_known) const {
-        return sql::ApplyDecide{.lanes = lanes,
-                                .seqs = seqs,
-                                .event_ids = event_ids,
-                                .nets_cents = nets,
-                                .balances_after_cents = balances,
-                                .floors_cents = floors,
-                                .failure_codes = codes,
-                                .failure_reasons = reasons,
-                                .held_deltas_cents = held_deltas,
-                                .held_after_cents = helds,
-                                .ceilings_cents = ceilings,
-                                .settings_known = settings_known};
-    }
-    void append(const Applied& outcome, const AccountState& account) {
-        const auto& [event, posting] = outcome;
-        lanes.push_back(event.lane);
-        seqs.push_back(event.seq);
-        event_ids.push_back(event.event_id);
-        nets.push_back(event.net_cents);
-        balances.push_back(posting.balance_after_cents);
-        floors.push_back(account.min_balance_cents);
-        if (account.max_balance_cents) {
-            ceilings.resize(lanes.size());
-            ceilings.back() = account.max_balance_cents;
-        }
-        held_deltas.push_back(posting.held_delta_cents);
-        helds.push_back(posting.held_after_cents);
-        codes.push_back(posting.refusal ? std::optional(std::string(code_of(*posting.refusal))) : std::nullopt);
-        reasons.push_back(posting.refusal ? std::optional(posting.failure_reason) : std::nullopt);
-    }
+// What a place came to.
+struct Decision {
+    int lane = 0;
+    std::int64_t seq = 0;
+    Uuid event_id;
+    std::int64_t net_cents = 0, floor_cents = 0;
+    std::optional<std::int64_t> ceiling_cents;
+    Posting posting;
 };
+
+Decision decision_of(const Applied& outcome, const AccountState& account) {
+    const Event& event = outcome.event;
+    return {event.lane,
+            event.seq,
+            event.event_id,
+            event.net_cents,
+            account.min_balance_cents,
+            account.max_balance_cents,
+            outcome.posting};
+}
+
+Call decide_call(std::vector<Decision> decisions, bool settings_known) {
+    std::ranges::sort(decisions, {}, [](const Decision& decision) { return std::pair(decision.lane, decision.seq); });
+    std::vector<int> lanes, counts, befores, refused;
+    std::vector<Uuid> event_ids;
+    std::vector<std::int64_t> first_seqs, nets, balances, floors, held_deltas, helds;
+    std::vector<std::optional<std::int64_t>> ceilings;
+    std::vector<std::string> codes, reasons;
+    for (Decision& decision : decisions) {
+        if (lanes.empty() || lanes.back() != decision.lane) {
+            lanes.push_back(decision.lane);
+            first_seqs.push_back(decision.seq);
+            befores.push_back(static_cast<int>(event_ids.size()));
+            counts.push_back(0);
+        }
+        ++counts.back();
+        Posting& posting = decision.posting;
+        event_ids.push_back(decision.event_id);
+        const std::size_t n = event_ids.size();
+        nets.push_back(decision.net_cents);
+        balances.push_back(posting.balance_after_cents);
+        floors.push_back(decision.floor_cents);
+        db::put_last(held_deltas, n, posting.held_delta_cents);
+        db::put_last(helds, n, posting.held_after_cents);
+        db::put_last(ceilings, n, decision.ceiling_cents);
+        if (!posting.refusal) continue;
+        refused.push_back(static_cast<int>(n));
+        codes.emplace_back(code_of(*posting.refusal));
+        reasons.push_back(std::move(posting.failure_reason));
+    }
+    return sql::ApplyDecide{.lanes = lanes,
+                            .first_seqs = first_seqs,
+                            .counts = counts,
+                            .befores = befores,
+                            .event_ids = event_ids,
+                            .nets_cents = nets,
+                            .balances_after_cents = balances,
+                            .floors_cents = floors,
+                            .held_deltas_cents = held_deltas,
+                            .held_after_cents = helds,
+                            .ceilings_cents = ceilings,
+                            .refused = refused,
+                            .failure_codes = codes,
+                            .failure_reasons = reasons,
+                            .settings_known = settings_known};
+}
 
 // Adds what the undecided places in the windows wait for: the other places of their events, and everything before those
 // in their lanes. A lane that would have to be read far is read as far as a round may, from its next place on, so that
@@ -340,7 +364,7 @@ private:
         round_.event_id = kept(places.front()).event.event_id;
         for (std::size_t i = 0; i < places.size(); ++i) {
             round_.outcomes.push_back({std::move(kept(places[i]).event), std::move(postings[i])});
-            decisions_.append(round_.outcomes.back(), *touches[i].account);
+            decisions_.push_back(decision_of(round_.outcomes.back(), *touches[i].account));
             accounts_.advance(round_.outcomes.back().event.lane);
         }
     }
@@ -364,7 +388,7 @@ private:
             if (event.is_first && (event.places > 1 || plan_.failing.contains(event.lane)))
                 counted.push_back(event.event_id);
         std::vector<Call> writes = locking_;
-        writes.push_back(decisions_.call(!locking_.empty()));
+        writes.push_back(decide_call(std::move(decisions_), !locking_.empty()));
         holds_.append_writes(writes);
         named_.append_writes(writes);
         if (!counted.empty()) writes.push_back(sql::ApplyForgetAttempts{counted});
@@ -382,7 +406,7 @@ private:
     std::vector<Place> places_;      // undecided; once all are there, by lane and seq
     std::set<int> barred_;           // lanes in which nothing more is decided
     std::vector<std::size_t> kept_;  // positions in places_, by place of the agenda
-    Decisions decisions_;
+    std::vector<Decision> decisions_;
     PgHolds holds_;
     PgNamed named_;
     Round round_;
@@ -401,9 +425,9 @@ Result<Round> decide_round(db::Connection& connection, const RoundPlan& plan, Kn
 }
 
 std::vector<Call> empty_round() {
-    return {sql::ApplyLockLanes{},     sql::ApplyAppliedSeqs{},     sql::ApplyNeeded{},      sql::ApplyReadWindows{},
-            sql::ApplyReadAccounts{},  sql::ApplyReadHolds{},       Decisions().call(false), PgHolds().steps(),
-            sql::ApplyWriteDueHolds{}, sql::IntakeForgetDueHolds{}, sql::ApplyReadNamed{},   PgNamed().steps(),
+    return {sql::ApplyLockLanes{},     sql::ApplyAppliedSeqs{},     sql::ApplyNeeded{},     sql::ApplyReadWindows{},
+            sql::ApplyReadAccounts{},  sql::ApplyReadHolds{},       decide_call({}, false), PgHolds().steps(),
+            sql::ApplyWriteDueHolds{}, sql::IntakeForgetDueHolds{}, sql::ApplyReadNamed{},  PgNamed().steps(),
             sql::ApplyForgetAttempts{}};
 }
 

@@ -6,6 +6,8 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -67,5 +69,14 @@ private:
     std::vector<Value> values_;
     bool storable_ = true;
 };
+
+// Gives the last of `rows` rows its value in a column that is sent as an array. What is NULL, or 0, at the end is left
+// out, mostly all of it: unnest() and subscripts give NULL beyond the end, and each element costs the server.
+template <class T>
+void put_last(std::vector<T>& column, std::size_t rows, std::type_identity_t<T> value) {
+    if (value == T{}) return;
+    column.resize(rows);
+    column.back() = std::move(value);
+}
 
 }  // namespace ledgerline::db

@@ -41,13 +41,11 @@ public:
     // previous_id: of a follower.
     void append(const IntakeItem& item, std::span<const Effect> effects, const std::optional<Uuid>& previous_id) {
         const Effect& first = effects.front();
-        const bool has_legs = !item.legs.empty();
         transaction_ids_.push_back(item.transaction_id);
         tenants_.push_back(item.tenant);
         account_ids_.push_back(item.account_id);
         event_ids_.push_back(item.event_id);
-        lanes_of_.push_back(lane_of(item.account_id));
-        nths_.push_back(++counts_[lanes_of_.back()]);
+        nths_.push_back(++counts_[lane_of(item.account_id)]);
         amounts_cents_.push_back(item.amount_cents);
         nets_cents_.push_back(first.net_cents);
         places_.push_back(static_cast<int>(effects.size()));
@@ -55,14 +53,14 @@ public:
         currencies_.push_back(first.currency);
         types_.emplace_back(name_of(item.type));
         keys_.push_back(item.idempotency_key);
-        legs_.push_back(has_legs ? std::optional(legs_json(item.legs)) : std::nullopt);
-        references_.push_back(item.reference);
-        metadata_.push_back(item.metadata);
-        parents_.push_back(item.parent_id);
-        terms_.push_back(item.terms);
-        previous_.push_back(previous_id);
-        occurred_.push_back(item.dated);
-        traceparents_.push_back(item.traceparent.empty() ? std::nullopt : std::optional(item.traceparent));
+        if (!item.legs.empty()) db::put_last(legs_, size(), legs_json(item.legs));
+        db::put_last(references_, size(), item.reference);
+        db::put_last(metadata_, size(), item.metadata);
+        db::put_last(parents_, size(), item.parent_id);
+        db::put_last(terms_, size(), item.terms);
+        db::put_last(previous_, size(), previous_id);
+        db::put_last(occurred_, size(), item.dated);
+        if (!item.traceparent.empty()) db::put_last(traceparents_, size(), item.traceparent);
         for (const Effect& effect : effects.subspan(1)) {
             further_items_.push_back(static_cast<int>(size()));
             further_accounts_.push_back(effect.account_id);
@@ -125,22 +123,27 @@ public:
             expected_seqs.push_back(known == expected.end() ? 0 : known->second);
         }
         return sql::IntakeAcceptNew{.lanes = lanes,
+                                    .expected_seqs = expected_seqs,
                                     .ids = transaction_ids_,
                                     .account_ids = account_ids_,
                                     .event_ids = event_ids_,
-                                    .lanes_of = lanes_of_,
                                     .nths = nths_,
                                     .amounts_cents = amounts_cents_,
                                     .nets_cents = nets_cents_,
                                     .places = places_,
                                     .schema_versions = versions_,
+                                    .tenants = tenants_,
+                                    .parents = parents_,
+                                    .previous = previous_,
+                                    .occurred = occurred_,
                                     .currencies = currencies_,
                                     .types = types_,
                                     .idempotency_keys = keys_,
+                                    .traceparents = traceparents_,
                                     .legs = legs_,
                                     .references = references_,
                                     .metadata = metadata_,
-                                    .traceparents = traceparents_,
+                                    .terms = terms_,
                                     .further_items = further_items_,
                                     .further_accounts = further_accounts_,
                                     .further_lanes = further_lanes_,
@@ -148,19 +151,13 @@ public:
                                     .further_nets_cents = further_nets_cents_,
                                     .further_currencies = further_currencies_,
                                     .further_keys = further_keys_,
-                                    .keys_looked_up = keys_looked_up,
-                                    .parents = parents_,
-                                    .terms = terms_,
-                                    .previous = previous_,
-                                    .occurred = occurred_,
-                                    .tenants = tenants_,
                                     .further_tenants = further_tenants_,
-                                    .expected_seqs = expected_seqs};
+                                    .keys_looked_up = keys_looked_up};
     }
 
 private:
     std::vector<Uuid> transaction_ids_, account_ids_, event_ids_;
-    std::vector<int> lanes_of_, nths_, places_, versions_, tenants_;
+    std::vector<int> nths_, places_, versions_, tenants_;
     std::vector<std::int64_t> amounts_cents_, nets_cents_;
     std::vector<std::string> currencies_, types_, keys_;
     std::vector<std::optional<std::string>> legs_, references_, metadata_, traceparents_, terms_;

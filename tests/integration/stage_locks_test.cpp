@@ -85,45 +85,36 @@ protected:
         const std::vector<int> lanes{kLane}, ones{1}, tenants{0};
         const std::vector<std::int64_t> amounts{100};
         const std::vector<std::string> currencies{"EUR"}, types{"CREDIT"}, keys{"key"};
-        const std::vector<std::optional<std::string>> none{std::nullopt};
         hold_open({sql::IntakeLockLanes{lanes}, sql::IntakeAcceptNew{.lanes = lanes,
                                                                      .ids = ids,
                                                                      .account_ids = accounts,
                                                                      .event_ids = ids,
-                                                                     .lanes_of = lanes,
                                                                      .nths = ones,
                                                                      .amounts_cents = amounts,
                                                                      .nets_cents = amounts,
                                                                      .places = ones,
                                                                      .schema_versions = ones,
+                                                                     .tenants = tenants,
                                                                      .currencies = currencies,
                                                                      .types = types,
-                                                                     .idempotency_keys = keys,
-                                                                     .legs = none,
-                                                                     .references = none,
-                                                                     .metadata = none,
-                                                                     .traceparents = none,
-                                                                     .tenants = tenants}});
+                                                                     .idempotency_keys = keys}});
     }
 
     // Of the first item.
     void hold_an_apply_open() {
-        const std::vector<int> lanes{kLane};
+        const std::vector<int> lanes{kLane}, counts{1}, befores{0};
         const std::vector<Uuid> event_ids{first_.event_id};
-        const std::vector<std::int64_t> seqs{1}, nets{first_.amount_cents}, balances{100}, floors{0}, held{0};
-        const std::vector<std::optional<std::string>> none{std::nullopt};
-        hold_open({sql::ApplyLockLanes{lanes}, sql::ApplyAppliedSeqs{lanes, held},
-                   sql::ApplyReadWindows{.lanes = lanes, .last_seqs = seqs, .expected_seqs = held, .window_max = 10},
+        const std::vector<std::int64_t> seqs{1}, nets{first_.amount_cents}, balances{100}, floors{0}, none{0};
+        hold_open({sql::ApplyLockLanes{lanes}, sql::ApplyAppliedSeqs{lanes, none},
+                   sql::ApplyReadWindows{.lanes = lanes, .last_seqs = seqs, .expected_seqs = none, .window_max = 10},
                    sql::ApplyDecide{.lanes = lanes,
-                                    .seqs = seqs,
+                                    .first_seqs = seqs,
+                                    .counts = counts,
+                                    .befores = befores,
                                     .event_ids = event_ids,
                                     .nets_cents = nets,
                                     .balances_after_cents = balances,
-                                    .floors_cents = floors,
-                                    .failure_codes = none,
-                                    .failure_reasons = none,
-                                    .held_deltas_cents = held,
-                                    .held_after_cents = held}});
+                                    .floors_cents = floors}});
     }
 
     TestDatabase database_;

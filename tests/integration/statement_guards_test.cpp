@@ -58,30 +58,33 @@ protected:
     }
     std::string decide(const Places& places, const std::vector<Uuid>& event_ids, const std::vector<std::int64_t>& nets,
                        std::int64_t balance_cents, bool settings_known = false) {
-        std::vector<int> lanes;
-        std::vector<std::int64_t> seqs;
-        for (const auto& [lane, seq] : places) {
-            lanes.push_back(lane);
-            seqs.push_back(seq);
+        std::vector<int> lanes, counts, befores;
+        std::vector<std::int64_t> first_seqs;
+        for (std::size_t i = 0; i < places.size(); ++i) {
+            const auto& [lane, seq] = places[i];
+            if (i == 0 || places[i - 1] != std::pair(lane, seq - 1)) {
+                lanes.push_back(lane);
+                first_seqs.push_back(seq);
+                befores.push_back(static_cast<int>(i));
+                counts.push_back(0);
+            }
+            ++counts.back();
         }
-        const std::vector<std::int64_t> balances(places.size(), balance_cents), floors(places.size(), -1000),
-            held(places.size(), 0);
-        const std::vector<std::optional<std::string>> none(places.size());
+        const std::vector<std::int64_t> balances(places.size(), balance_cents), floors(places.size(), -1000);
+        return decide({.lanes = lanes,
+                       .first_seqs = first_seqs,
+                       .counts = counts,
+                       .befores = befores,
+                       .event_ids = event_ids,
+                       .nets_cents = nets,
+                       .balances_after_cents = balances,
+                       .floors_cents = floors,
+                       .settings_known = settings_known});
+    }
+    std::string decide(const sql::ApplyDecide& decisions) {
         db::Connection connection = database_.connect();
-        const auto decided = connection.pipeline({{db::begin, {}},
-                                                  sql::ApplyLockLanes{lanes},
-                                                  sql::ApplyDecide{.lanes = lanes,
-                                                                   .seqs = seqs,
-                                                                   .event_ids = event_ids,
-                                                                   .nets_cents = nets,
-                                                                   .balances_after_cents = balances,
-                                                                   .floors_cents = floors,
-                                                                   .failure_codes = none,
-                                                                   .failure_reasons = none,
-                                                                   .held_deltas_cents = held,
-                                                                   .held_after_cents = held,
-                                                                   .settings_known = settings_known},
-                                                  {db::commit, {}}});
+        const auto decided =
+            connection.pipeline({{db::begin, {}}, sql::ApplyLockLanes{decisions.lanes}, decisions, {db::commit, {}}});
         return decided ? "" : decided.error().code;
     }
     std::string decisions() {
@@ -140,6 +143,56 @@ TEST_F(StatementGuards, WhatIsClaimedOtherwiseThanItIsIsNotDecided) {
     EXPECT_EQ(decide({{1, 1}}, {event}, {101}, 101), refused_) << "another effect";
     EXPECT_EQ(decisions(), "");
     EXPECT_EQ(decide({{1, 1}}, {event}, {100}, 100, true), "");
+}
+
+// Each place needs a claim of its own, and each claim a place.
+TEST_F(StatementGuards, AsManyPlacesAreDecidedAsAreClaimed) {
+    accept_credit();
+    accept_credit();
+    const std::vector<int> lanes{1}, befores{0}, two{2}, one{1};
+    const std::vector<std::int64_t> firsts{1}, nets{100, 100}, balances{100, 200}, floors{0, 0};
+    const std::vector<Uuid> events{*Uuid::parse(value_at(1, 1, "event_id", "")),
+                                   *Uuid::parse(value_at(1, 2, "event_id", ""))};
+    sql::ApplyDecide decisions{.lanes = lanes,
+                               .first_seqs = firsts,
+                               .counts = two,
+                               .befores = befores,
+                               .event_ids = std::span(events).first(1),
+                               .nets_cents = nets,
+                               .balances_after_cents = balances,
+                               .floors_cents = floors};
+    EXPECT_EQ(decide(decisions), refused_) << "a place without a claim";
+    decisions.event_ids = events;
+    decisions.counts = one;
+    EXPECT_EQ(decide(decisions), refused_) << "a claim without a place";
+    decisions.befores = one;
+    EXPECT_EQ(decide(decisions), refused_) << "the claim of another place";
+    EXPECT_EQ(this->decisions(), "");
+}
+
+TEST_F(StatementGuards, OnlyThoseThatAreRefusedAreRefused) {
+    accept_credit();
+    accept_credit();
+    const std::vector<int> lanes{1}, befores{0}, two{2}, second{2};
+    const std::vector<std::int64_t> firsts{1}, nets{100, 100}, balances{100, 100}, floors{0, 0};
+    const std::vector<Uuid> events{*Uuid::parse(value_at(1, 1, "event_id", "")),
+                                   *Uuid::parse(value_at(1, 2, "event_id", ""))};
+    const std::vector<std::string> codes{"balance_overflow"}, reasons{"too much"};
+    EXPECT_EQ(decide({.lanes = lanes,
+                      .first_seqs = firsts,
+                      .counts = two,
+                      .befores = befores,
+                      .event_ids = events,
+                      .nets_cents = nets,
+                      .balances_after_cents = balances,
+                      .floors_cents = floors,
+                      .refused = second,
+                      .failure_codes = codes,
+                      .failure_reasons = reasons}),
+              "");
+    EXPECT_EQ(database_.value("SELECT string_agg(concat_ws(' ', kind, failure_code, failure_reason, held_after_cents), "
+                              "', ' ORDER BY seq) FROM decisions"),
+              "POSTED 0, REFUSED balance_overflow too much 0");
 }
 
 // By a worker that relies on what it knew of the settings before.

@@ -1,6 +1,6 @@
 # Short names for common tasks. Each target works for root and for an ordinary user.
 .DEFAULT_GOAL := help
-.PHONY: help bootstrap build test fuzz test-faults test-console test-observe test-package test-image test-deploy test-clients test-api-schema install package demo stop drill-restore drill-upgrade drill-failover kafka kafka-stop stack stack-down seed e2e bench bench-big bench-webhooks bench-tenants up down lint fmt clean
+.PHONY: help bootstrap build test fuzz test-faults test-console test-observe test-package test-image test-deploy test-clients test-api-schema install package demo stop drill-restore drill-upgrade drill-failover kafka kafka-stop stack stack-down seed e2e bench bench-big bench-webhooks bench-tenants bench-stages up down lint fmt clean
 
 PRESET ?= release
 ARGS ?=
@@ -117,6 +117,11 @@ bench-tenants: bootstrap ## Latency of a tenant alone and beside the flood of an
 	@cmake --preset release
 	@cmake --build --preset release --target ledgerline
 	@bench/tenants.py build/release/ledgerline $(ARGS)
+
+bench-stages: bootstrap ## What storing and deciding a payment costs PostgreSQL, by the size of the batch (ARGS="10 200")
+	@cmake --preset release >/dev/null
+	@cmake --build --preset release --target ledgerline_bench_stages
+	@build/release/bench/ledgerline_bench_stages $(ARGS)
 
 bench-big: bootstrap ## The same before and after 10 million rows are added; lists and verify on them (about 30 GB under /var/tmp)
 	@cmake --preset release >/dev/null

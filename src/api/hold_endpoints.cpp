@@ -141,7 +141,8 @@ void TransactionEndpoints::add_hold_routes(http::Router& router) {
                 .name = "create_hold",
                 .handler = [this](Request& request) { return post_hold(request); },
                 .body_bytes_max = body_bytes_max,
-                .scope = http::Scope::holds_write});
+                .scope = http::Scope::holds_write,
+                .is_payment = true});
     router.add({.method = "GET",
                 .pattern = "/v1/holds",
                 .name = "list_holds",
@@ -157,13 +158,15 @@ void TransactionEndpoints::add_hold_routes(http::Router& router) {
                 .name = "capture_hold",
                 .handler = [this](Request& request) { return settle_hold(request, TransactionType::capture); },
                 .body_bytes_max = body_bytes_max,
-                .scope = http::Scope::holds_write});
+                .scope = http::Scope::holds_write,
+                .is_payment = true});
     router.add({.method = "POST",
                 .pattern = "/v1/holds/{id}/release",
                 .name = "release_hold",
                 .handler = [this](Request& request) { return settle_hold(request, TransactionType::release); },
                 .body_bytes_max = body_bytes_max,
-                .scope = http::Scope::holds_write});
+                .scope = http::Scope::holds_write,
+                .is_payment = true});
 }
 
 // A known key is left to intake: an old request replays, whatever has become of its hold.

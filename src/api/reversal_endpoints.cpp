@@ -62,7 +62,8 @@ void TransactionEndpoints::add_reversal_routes(http::Router& router) {
                 .name = "reverse_transaction",
                 .handler = [this](http::Request& request) { return reverse(request); },
                 .body_bytes_max = body_bytes_max,
-                .scope = http::Scope::transactions_write});
+                .scope = http::Scope::transactions_write,
+                .is_payment = true});
 }
 
 // Gives the reversal its legs. A known key is left to intake: an old request replays, whatever has been reversed since.

@@ -282,6 +282,11 @@ void declare_rights(Command& command, roles::RightsSettings& options) {
         options.run_as);
 }
 
+void declare_log_payments(Command& command, roles::ListenSettings& options) {
+    command.flag({"--log-payments", "", "Log the answer of each payment that succeeds, as of all other requests"},
+                 options.log_payments);
+}
+
 void declare_log(Command& command, roles::LogSettings& options) {
     command.choice({"--log-level", "", "The least severe messages to log"}, options.level,
                    {"debug", "info", "warn", "error"});

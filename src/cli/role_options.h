@@ -50,6 +50,7 @@ void declare_timeouts(Command& command, roles::TimeoutSettings& options, bool ha
 
 void declare_rights(Command& command, roles::RightsSettings& options);
 
+void declare_log_payments(Command& command, roles::ListenSettings& options);
 void declare_log(Command& command, roles::LogSettings& options);
 
 }  // namespace ledgerline::cli

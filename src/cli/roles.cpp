@@ -67,6 +67,7 @@ void declare_up(Command command, const roles::Environment& environment, const Ro
     declare_apply(command, options.apply);
     declare_timeouts(command, options.timeouts, true);
     declare_rights(command, options.rights);
+    declare_log_payments(command, options.listen);
     declare_log(command, options.log);
     command.notes(std::string(kReadyNotes) + kafka_notes +
                   "\n\nExamples:\n"
@@ -91,6 +92,7 @@ void declare_api(Command command, const roles::Environment& environment, const R
     declare_webhooks_allowed(command, options.webhooks);
     declare_timeouts(command, options.timeouts, false);
     declare_rights(command, options.rights);
+    declare_log_payments(command, options.listen);
     declare_log(command, options.log);
     command.notes(
         std::string(kReadyNotes) + kDatabaseNotes +

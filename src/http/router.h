@@ -28,6 +28,7 @@ struct Route {
     Handler handler;
     std::size_t body_bytes_max = 0;   // 0: the call accepts no body
     Scope scope = Scope::undeclared;  // what a key must have; every route says it
+    bool is_payment = false;          // of which there are too many to log each one that succeeds
 };
 
 class Router {

@@ -231,6 +231,7 @@ http::ListenerConfig RoleProcess::listener_config() const {
     config.idle_timeout = listen_.idle_timeout;
     config.allowed_hosts = allowed_hosts_;
     config.cors_origins = listen_.cors_origins;
+    config.log_payments = listen_.log_payments;
     return config;
 }
 

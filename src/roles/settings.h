@@ -32,6 +32,7 @@ struct ListenSettings {
     // one listened on, elsewhere any.
     http::Browsers::Hosts allowed_hosts = {};
     std::vector<std::string> cors_origins = {};  // whose pages may call
+    bool log_payments = false;                   // those that succeed, too
 };
 
 // Whose tokens are taken besides keys.

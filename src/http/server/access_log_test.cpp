@@ -1,4 +1,6 @@
 // The log line of each answer.
+#include <fmt/format.h>
+
 #include "http/server/edge_fixture.h"
 #include "observe/log.h"
 
@@ -15,6 +17,17 @@ protected:
                         .name = name,
                         .handler = [](const Request& request) { return echo(request); },
                         .scope = Scope::open});
+        for (const int status : {201, 422})
+            router.add({.method = "POST",
+                        .pattern = fmt::format("/pay/{}", status),
+                        .name = "pay",
+                        .handler = [status](const Request&) -> boost::asio::awaitable<Response> {
+                            Response response;
+                            response.status = status;
+                            co_return response;
+                        },
+                        .scope = Scope::any,
+                        .is_payment = true});
     }
     ~AccessLog() override { log::configure(log::Level::info, log::default_format(), "ledgerline"); }
 
@@ -82,6 +95,23 @@ TEST_F(AccessLog, AFloodOfRefusalsIsCounted) {
     const std::string text = metrics.to_text();
     EXPECT_TRUE(text.contains(R"(http_rejected_total{reason="unauthorized"} 1000)"));
     EXPECT_TRUE(text.contains(R"(http_rejected_total{reason="forbidden"} 1000)"));
+}
+
+TEST_F(AccessLog, PaymentsThatSucceedAreThereOnDemand) {
+    const std::vector<std::string> payments{post("/pay/201", ""), post("/pay/422", "")};
+    start();
+    const auto refused = lines_of(payments);
+    ASSERT_EQ(refused.size(), 1u);
+    EXPECT_EQ(member(refused[0], "status"), "422");
+    log::configure(log::Level::debug, log::Format::json, "test");
+    EXPECT_EQ(lines_of(payments).size(), 2u);
+    EXPECT_TRUE(metrics.to_text().contains(R"(http_requests_total{method="POST",route="pay",status="201"} 2)"));
+}
+
+TEST_F(AccessLog, PaymentsAreLoggedLikeOthersIfAskedFor) {
+    config.log_payments = true;
+    start();
+    EXPECT_EQ(lines_of({post("/pay/201", ""), post("/pay/422", "")}).size(), 2u);
 }
 
 TEST_F(AccessLog, ProbesAreOnlyThereAtDebug) {

@@ -56,6 +56,7 @@ struct ListenerConfig {
     KeyPolicy key_policy;                                           // without keys: whether everybody may call
     Browsers::Hosts allowed_hosts;                                  // of requests; nothing: any
     std::vector<std::string> cors_origins;                          // whose pages may call
+    bool log_payments = false;                                      // those that succeed, too
 };
 
 class Listener {

@@ -7,8 +7,6 @@
 #include <string>
 #include <utility>
 
-#include "observe/log.h"
-
 namespace ledgerline::http {
 namespace {
 
@@ -23,22 +21,16 @@ const prometheus::Histogram::BucketBoundaries kSeconds{0.0005, 0.001, 0.0025, 0.
 
 std::string route_label(const Route* route) { return route ? route->name : "none"; }
 
-log::Level level_of(const Exchange& exchange, const Response& response) {
-    // Probes are counted, not logged: one that is answered 503 twice a second must not fill the log.
-    if (exchange.route && is_probe(*exchange.route)) return log::Level::debug;
-    return is_server_fault(response) ? log::Level::error : log::Level::info;
-}
-
 log::Field duration_field(SteadyTime::duration duration) {
     log::Field field("duration_ms", 0);
     field.value = json::Number{fmt::format("{:.3f}", std::chrono::duration<double, std::milli>(duration).count())};
     return field;
 }
 
-void log_answer(const Exchange& exchange, const Response& response, SteadyTime::duration duration) {
+void log_answer(log::Level level, const Exchange& exchange, const Response& response, SteadyTime::duration duration) {
     const Request& request = exchange.request;
     // The method is the client's text; the log gets the label, which is bounded.
-    log::write(level_of(exchange, response), log::request_answered,
+    log::write(level, log::request_answered,
                {{"request_id", request.request_id},
                 {"trace_id", request.trace.trace_id},
                 {"method", method_label(request.method)},
@@ -75,8 +67,17 @@ void Meter::record(const Exchange& exchange, const Response& response, SteadyTim
     counter_of({method, exchange.route, response.status}).Increment();
     histogram_of({method, exchange.route}).Observe(std::chrono::duration<double>(duration).count());
     if (!exchange.handled && !response.problem_code.empty()) record_refusal(response.problem_code);
-    if (is_logged(exchange, response, now)) log_answer(exchange, response, duration);
+    const log::Level level = level_of(exchange, response);
+    if (log::enabled(level) && is_logged(exchange, response, now)) log_answer(level, exchange, response, duration);
     log_the_unlogged(now);
+}
+
+log::Level Meter::level_of(const Exchange& exchange, const Response& response) const {
+    // Probes are counted, not logged: one that is answered 503 twice a second must not fill the log.
+    if (exchange.route && is_probe(*exchange.route)) return log::Level::debug;
+    if (is_server_fault(response)) return log::Level::error;
+    const bool is_paid = exchange.route && exchange.route->is_payment && response.status < 300;
+    return is_paid && !log_payments_ ? log::Level::debug : log::Level::info;
 }
 
 bool Meter::is_logged(const Exchange& exchange, const Response& response, SteadyTime now) {

@@ -10,6 +10,7 @@
 
 #include "http/server/connections.h"
 #include "http/server/exchange.h"
+#include "observe/log.h"
 #include "observe/metrics.h"
 
 namespace ledgerline::http {
@@ -33,11 +34,12 @@ public:
     // Refusals with one code are logged at most once in this time; the others are counted.
     static constexpr milliseconds refusal_log_pause{1000};
 
-    // The metrics must outlive it.
-    explicit Meter(Metrics& metrics) : metrics_(metrics) {}
+    // The metrics must outlive it. log_payments: at the level of other requests.
+    Meter(Metrics& metrics, bool log_payments) : metrics_(metrics), log_payments_(log_payments) {}
 
     // Counts and logs an answer that is about to be sent. The log line is an error for faults on our side, debug for
-    // probes, otherwise info: at the default level each request that reached its handler can be found by its trace_id.
+    // probes and for payments that succeed, otherwise info: at the default level each other request that reached its
+    // handler can be found by its trace_id, and a payment by the lines of the batches that it was in.
     // The edge's refusals come in floods from unknown clients: for each code one is logged per second, and then how
     // many were not.
     void record(const Exchange& exchange, const Response& response, SteadyTime now);
@@ -50,6 +52,7 @@ private:
         SteadyTime next_log;  // no line before
         std::size_t unlogged = 0;
     };
+    log::Level level_of(const Exchange& exchange, const Response& response) const;
     bool is_logged(const Exchange& exchange, const Response& response, SteadyTime now);
     void log_the_unlogged(SteadyTime now);
 
@@ -59,6 +62,7 @@ private:
     prometheus::Histogram& histogram_of(const Call& call);
 
     Metrics& metrics_;
+    const bool log_payments_;
     std::map<Answer, prometheus::Counter*> counters_;
     std::map<Call, prometheus::Histogram*> histograms_;
     std::map<std::string, Refusals> refusals_;  // by problem code, which is one of edge_code

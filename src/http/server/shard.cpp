@@ -52,7 +52,7 @@ bool SessionCount::wait_until_none(milliseconds at_most) {
 Shard::Shard(Edge& edge, std::string name)
     : edge_(edge),
       name_(std::move(name)),
-      meter_(edge.metrics),
+      meter_(edge.metrics, edge.config.log_payments),
       context_(1),
       work_(context_.get_executor()),
       turns_(context_),

@@ -87,6 +87,12 @@ const Value* Value::find(std::string_view name) const {
 
 void append_quoted(std::string_view text, std::string& out) {
     out.push_back('"');
+    // Mostly there is none, and to count takes less time than to find the first: it needs no branches.
+    if (std::ranges::count_if(text, needs_escape) == 0) {
+        out.append(text);
+        out.push_back('"');
+        return;
+    }
     while (true) {
         const auto special = std::ranges::find_if(text, needs_escape);
         out.append(text.begin(), special);

@@ -118,13 +118,17 @@ void IntakeBatcher::keep_pace() {
 // Looks again and again rather than to be woken by each row, which would cost more than it saves.
 void IntakeBatcher::gather() {
     const Gathering& gathering = config_.gathering;
-    if (std::exchange(last_batch_rows_, 0) < gathering.busy_rows_min) return;
-    const SteadyTime until = std::chrono::steady_clock::now() + gathering.max;
-    std::size_t before = 0, rows = queue_.waiting().size.rows;
-    const std::size_t enough = std::min(gathering.rows_enough, rows_max());
-    while (rows > before && rows < enough && std::chrono::steady_clock::now() < until && !stopping_) {
+    const std::size_t answered = std::exchange(last_batch_rows_, 0);
+    if (answered < gathering.busy_rows_min) return;
+    std::size_t rows = queue_.waiting().size.rows;
+    const std::size_t enough = std::min({rows + answered, gathering.rows_enough, rows_max()});
+    const SteadyTime begun = std::chrono::steady_clock::now();
+    SteadyTime now = begun, grown = begun;
+    while (rows < enough && now - begun < gathering.max && now - grown < gathering.quiet && !stopping_) {
         std::this_thread::sleep_for(gathering.step);
-        before = std::exchange(rows, queue_.waiting().size.rows);
+        now = std::chrono::steady_clock::now();
+        const std::size_t before = std::exchange(rows, queue_.waiting().size.rows);
+        if (rows > before) grown = now;
     }
 }
 

@@ -48,13 +48,14 @@
 namespace ledgerline::intake {
 
 // How a busy intake gathers. A batch costs the database as much as 30 of its rows, and those who were just answered are
-// about to send again: so after a batch of several rows the next one waits for as long as more come. While nothing
-// waits it does not.
+// about to send again: so after a batch of several rows the next one waits until as many have come, unless none comes
+// any more.
 struct Gathering {
     std::size_t busy_rows_min = 6;         // several
     std::size_t rows_enough = 200;         // for which it does not wait any longer
-    std::chrono::microseconds step{500};   // between two looks
-    std::chrono::microseconds max{3'000};  // all looks together
+    std::chrono::microseconds step{60};    // between two looks
+    std::chrono::microseconds quiet{300};  // for so long nothing came: nothing will
+    std::chrono::microseconds max{3'000};  // the longest wait
 };
 
 struct IntakeConfig {

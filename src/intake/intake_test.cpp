@@ -23,6 +23,7 @@ using testing::Each;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::SizeIs;
 
 using Keys = std::vector<std::string>;
 
@@ -275,7 +276,7 @@ TEST_F(IntakeTest, AfterABatchOfSeveralRowsItGathersThoseThatStillCome) {
 TEST_F(IntakeTest, GathersNothingAfterAFewRowsNorWhenThereAreEnough) {
     IntakeConfig config;
     config.gathering.rows_enough = 2;
-    config.gathering.step = config.gathering.max = kLong;  // it would never end
+    config.gathering.quiet = config.gathering.max = kLong;  // it would never end
     start(config);
     store_.close();
     auto first = submit({"a"});
@@ -289,7 +290,18 @@ TEST_F(IntakeTest, GathersNothingAfterAFewRowsNorWhenThereAreEnough) {
     store_.open();
     EXPECT_EQ(words(std::move(second)), Keys(6, "created"));
     EXPECT_THAT(words(std::move(third)), ElementsAre("created", "created"));
-    EXPECT_THAT(words(submit({"j"})), ElementsAre("created")) << "nor while nothing waits";
+}
+
+TEST_F(IntakeTest, GathersNoLongerOnceAsManyHaveComeAsWereAnswered) {
+    IntakeConfig config;
+    config.gathering.quiet = config.gathering.max = kLong;  // it would never end
+    start(config);
+    EXPECT_EQ(words(submit({"a", "b", "c", "d", "e", "f"})), Keys(6, "created"));
+    auto second = submit({"g", "h", "i"});
+    auto third = submit({"j", "k", "l"});
+    EXPECT_EQ(words(std::move(second)), Keys(3, "created"));
+    EXPECT_EQ(words(std::move(third)), Keys(3, "created"));
+    EXPECT_THAT(store_.batches(), SizeIs(2));
 }
 
 TEST(ShortBatches, AreShortWhileOneTenantSendsMuchAndAnotherLittle) {

@@ -96,7 +96,7 @@ void IntakeBatcher::submit(std::vector<IntakeItem> items, Resume<IntakeReply> an
 void IntakeBatcher::run_round() {
     if (!reachable_) return probe_database();
     keep_pace();
-    gather();
+    if (!rest()) gather();
     auto batch = queue_.take({rows_max(), config_.batch_bytes_max});
     if (!batch) return;
     const SteadyTime begun = clock_.steady_now();
@@ -105,6 +105,7 @@ void IntakeBatcher::run_round() {
     short_batches_.learn(batch->items.size(), clock_.steady_now() - begun);
     probe_.answered(batch->items, answers);
     last_batch_rows_ = batch->items.size();
+    last_waiting_rows_ = queue_.waiting().size.rows;
     queue_.answer(*std::move(batch), std::move(answers));
 }
 
@@ -115,13 +116,22 @@ void IntakeBatcher::keep_pace() {
     stop_wakeup_.wait(pause);
 }
 
+// Leaves the CPU to those who send little, while others send much. Returns whether there are both.
+bool IntakeBatcher::rest() {
+    const SteadyTime now = clock_.steady_now();
+    const SteadyTime::duration at_most = short_batches_.rest(now);
+    if (at_most.count() == 0) return false;
+    queue_.wait_for([&](int tenant) { return !short_batches_.sends_much(tenant, now); }, at_most);
+    return true;
+}
+
 // Looks again and again rather than to be woken by each row, which would cost more than it saves.
 void IntakeBatcher::gather() {
     const Gathering& gathering = config_.gathering;
     const std::size_t answered = std::exchange(last_batch_rows_, 0);
     if (answered < gathering.busy_rows_min) return;
     std::size_t rows = queue_.waiting().size.rows;
-    const std::size_t enough = std::min({rows + answered, gathering.rows_enough, rows_max()});
+    const std::size_t enough = std::min({last_waiting_rows_ + answered, gathering.rows_enough, rows_max()});
     const SteadyTime begun = std::chrono::steady_clock::now();
     SteadyTime now = begun, grown = begun;
     while (rows < enough && now - begun < gathering.max && now - grown < gathering.quiet && !stopping_) {

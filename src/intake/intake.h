@@ -115,6 +115,7 @@ private:
 
     void run_round();
     void keep_pace();
+    bool rest();
     void gather();
     std::size_t rows_max() const;
     milliseconds answer_late();
@@ -148,6 +149,7 @@ private:
     std::set<int> held_lanes_;    // by another session, for longer than the lock timeout
     std::size_t batch_rows_max_;  // halved when a batch times out, doubled when one succeeds
     std::size_t last_batch_rows_ = 0;
+    std::size_t last_waiting_rows_ = 0;  // before they were answered
     ShortBatches short_batches_;
     std::string refusal_code_;  // of the last rows in a row that were refused alone
     int refusals_in_a_row_ = 0;

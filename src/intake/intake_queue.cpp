@@ -168,6 +168,13 @@ std::optional<SteadyTime> IntakeQueue::expire(SteadyTime now) {
     return next;
 }
 
+void IntakeQueue::wait_for(const std::function<bool(int tenant)>& is_meant, SteadyTime::duration at_most) {
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, at_most, [&] {
+        return refusal_ || std::ranges::any_of(round_, [&](const Line* line) { return is_meant(line->tenant); });
+    });
+}
+
 IntakeQueue::Waiting IntakeQueue::waiting() const {
     std::lock_guard lock(mutex_);
     return {waiting_size_, round_.size()};

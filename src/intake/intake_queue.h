@@ -15,6 +15,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -92,6 +93,10 @@ public:
     // already taken with outcome_unknown. Returns how many rows of other tenants had to give way: they are answered
     // with overloaded.
     std::size_t push(std::vector<IntakeItem> items, SteadyTime deadline, Resume<IntakeReply> answered);
+
+    // Waits until a tenant that is meant has rows here, or the time is over. Returns at once while refuse() is in
+    // force.
+    void wait_for(const std::function<bool(int tenant)>& is_meant, SteadyTime::duration at_most);
 
     // Waits for rows and takes at most max of them, but at least one, and each with all that follow it. Returns empty
     // at once while refuse() is in force.

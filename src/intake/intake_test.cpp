@@ -318,8 +318,12 @@ TEST(ShortBatches, AreShortWhileOneTenantSendsMuchAndAnotherLittle) {
     EXPECT_FALSE(is_short()) << "both send much";
     note({.tenant = 3, .rows = 10});
     EXPECT_EQ(batches.rows_max(clock.steady_now()), 50) << "half as many took twice as long";
+    EXPECT_EQ(batches.rest(clock.steady_now()), milliseconds(4));
+    EXPECT_TRUE(batches.sends_much(1, clock.steady_now()));
+    EXPECT_FALSE(batches.sends_much(3, clock.steady_now()));
     batches.learn(50, milliseconds(100));
     EXPECT_EQ(batches.rows_max(clock.steady_now()), 10);
+    EXPECT_EQ(batches.rest(clock.steady_now()), milliseconds(5)) << "no longer than that";
     clock.advance(milliseconds(100));
     EXPECT_FALSE(is_short()) << "that is long ago";
     note({.tenant = 1, .rows = 2});
@@ -357,6 +361,27 @@ TEST_F(IntakeSharing, BatchesAreWholeWhileAllTenantsSendMuch) {
 
 TEST_F(IntakeSharing, BatchesAreWholeWhileThereIsOneTenant) {
     EXPECT_THAT(batches_beside(0), ElementsAre(1, 100, 100, 50));
+}
+
+TEST_F(IntakeSharing, WhoSendsMuchRestsAndWhoSendsLittleDoesNotWait) {
+    constexpr int kOther = default_tenant + 1;
+    IntakeConfig config = with(kLong, 100);
+    config.sharing = {.batch_rows_min = 50, .remembered = kLong, .rest_percent = 1'000'000'000, .rest_max = kLong};
+    start(config);
+    store_.close();
+    auto first = submit({"a"});
+    store_.await_batches(1);
+    auto much = submit(Keys(450, "b")), little = submit({"c"}, 1, kOther);
+    store_.open();
+    EXPECT_THAT(words(std::move(little)), ElementsAre("created"));
+    const std::size_t batches = store_.batches().size();
+    for (std::size_t nth = 1; nth <= 3; ++nth) {
+        EXPECT_THAT(words(submit({"d"}, 1, kOther)), ElementsAre("created"));
+        EXPECT_THAT(store_.batches(), SizeIs(batches + nth)) << "none of the other one's in between";
+        EXPECT_THAT(store_.batches().back(), Contains("b")) << "but some along with it";
+    }
+    batcher_->stop();
+    EXPECT_THAT(words(std::move(much)), Contains(std::string(shutting_down)));
 }
 
 // What arrives while it waits is one batch.

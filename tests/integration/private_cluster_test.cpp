@@ -145,6 +145,7 @@ TEST_F(PrivateClusterTest, IsDurableChecksummedAndLocal) {
     EXPECT_TRUE(cluster.start()) << "once more does nothing";
     for (const char* setting : {"data_checksums", "fsync", "full_page_writes", "synchronous_commit"})
         EXPECT_EQ(value_of(cluster.url(), std::string("SHOW ") + setting), "on") << setting;
+    EXPECT_EQ(value_of(cluster.url(), "SHOW wal_segment_size"), "4MB") << "to make one takes a moment only";
     EXPECT_EQ(value_of(cluster.url(), "SHOW listen_addresses"), "");
     EXPECT_EQ(value_of(cluster.url(), "SELECT current_database()"), "ledgerline");
     EXPECT_EQ(getsid(cluster.postmaster_pid()), cluster.postmaster_pid()) << "Ctrl-C must not reach it";

@@ -21,8 +21,8 @@ namespace {
 
 // Begins the names of an unfinished cluster and of its password file.
 constexpr std::string_view kMakingPrefix = "postgres.making-";
-// Of the write-ahead log. Until old segments can be used again, whoever needs the next one writes it out in zeros, and all
-// commits wait: 4 ms with this size, 15 with PostgreSQL's 16 MB.
+// Of the write-ahead log. Until old segments can be used again, whoever needs the next one writes it out in zeros, and
+// all commits wait: 4 ms with this size, 15 with PostgreSQL's 16 MB.
 constexpr int kLogSegmentMb = 4;
 // How often to check whether initdb has ended or should be cancelled.
 constexpr milliseconds kLookInterval{100};

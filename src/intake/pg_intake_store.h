@@ -1,8 +1,9 @@
-// PgIntakeStore: intake on PostgreSQL, two round trips per batch.
+// PgIntakeStore: intake on PostgreSQL, one round trip for most batches.
 //
-// The first opens the transaction, locks the batch's lanes and then, in a statement that begins after that, reads
-// accounts and keys. New rows are numbered on this side. The second inserts them, moves the lanes' cursors and commits.
-// Not thread-safe: one thread at a time.
+// It opens the transaction, locks the batch's lanes and, in a statement that begins after that, numbers and inserts the
+// rows, all of them or none, and commits. Where a key is known, or an account does not take its row, the transaction is
+// rolled back, and two more round trips follow: the first reads accounts and keys under the locks, the second inserts
+// what is new and allowed. Not thread-safe: one thread at a time.
 #pragma once
 
 #include <cstdint>

@@ -82,7 +82,8 @@ TEST_F(StalledLog, UpAnswersAppliesAndEnds) {
 
 TEST_F(StalledLog, SaysWhatWasDroppedWhenItIsReadAgain) {
     const TestDatabase database;
-    StalledProgram program({"api", "--database-url", database.url(), "--listen", fmt::format("127.0.0.1:{}", port_)});
+    StalledProgram program(
+        {"api", "--database-url", database.url(), "--listen", fmt::format("127.0.0.1:{}", port_), "--log-payments"});
     ASSERT_TRUE(wait_status(port_, "/readyz", 200));
     EXPECT_EQ(post_from_all_clients(port_), kClients * kRequestsPerClient);
     ASSERT_GT(metric(port_, "log_lines_dropped_total"), 0);

@@ -46,6 +46,8 @@ protected:
         return found.empty() ? otherwise : found;
     }
 
+    Uuid event_at(int lane, std::int64_t seq) { return *Uuid::parse(value_at(lane, seq, "event_id", "")); }
+
     // Decides the places as a worker would that found nothing wrong. Returns the SQLSTATE of its failure.
     std::string decide(const Places& places, std::int64_t balance_cents = 0) {
         std::vector<Uuid> event_ids;
@@ -138,7 +140,7 @@ TEST_F(StatementGuards, WhatIsNoPlaceIsNotDecided) {
 
 TEST_F(StatementGuards, WhatIsClaimedOtherwiseThanItIsIsNotDecided) {
     accept_credit();
-    const Uuid event = *Uuid::parse(value_at(1, 1, "event_id", ""));
+    const Uuid event = event_at(1, 1);
     EXPECT_EQ(decide({{1, 1}}, {account(1)}, {100}, 100), refused_) << "another event";
     EXPECT_EQ(decide({{1, 1}}, {event}, {101}, 101), refused_) << "another effect";
     EXPECT_EQ(decisions(), "");
@@ -151,8 +153,7 @@ TEST_F(StatementGuards, AsManyPlacesAreDecidedAsAreClaimed) {
     accept_credit();
     const std::vector<int> lanes{1}, befores{0}, two{2}, one{1};
     const std::vector<std::int64_t> firsts{1}, nets{100, 100}, balances{100, 200}, floors{0, 0};
-    const std::vector<Uuid> events{*Uuid::parse(value_at(1, 1, "event_id", "")),
-                                   *Uuid::parse(value_at(1, 2, "event_id", ""))};
+    const std::vector<Uuid> events{event_at(1, 1), event_at(1, 2)};
     sql::ApplyDecide decisions{.lanes = lanes,
                                .first_seqs = firsts,
                                .counts = two,
@@ -175,8 +176,7 @@ TEST_F(StatementGuards, OnlyThoseThatAreRefusedAreRefused) {
     accept_credit();
     const std::vector<int> lanes{1}, befores{0}, two{2}, second{2};
     const std::vector<std::int64_t> firsts{1}, nets{100, 100}, balances{100, 100}, floors{0, 0};
-    const std::vector<Uuid> events{*Uuid::parse(value_at(1, 1, "event_id", "")),
-                                   *Uuid::parse(value_at(1, 2, "event_id", ""))};
+    const std::vector<Uuid> events{event_at(1, 1), event_at(1, 2)};
     const std::vector<std::string> codes{"balance_overflow"}, reasons{"too much"};
     EXPECT_EQ(decide({.lanes = lanes,
                       .first_seqs = firsts,
@@ -201,7 +201,7 @@ TEST_F(StatementGuards, AChangeOfAnAccountSinceTheLastDecisionIsSeen) {
     accept_credit();
     EXPECT_EQ(decide({{1, 1}}, 100), "");
     change_account(database_, account(1).to_string(), "status = 'ACTIVE'");
-    const Uuid event = *Uuid::parse(value_at(1, 2, "event_id", ""));
+    const Uuid event = event_at(1, 2);
     EXPECT_EQ(decide({{1, 2}}, {event}, {100}, 200, true), refused_);
     EXPECT_EQ(decide({{1, 2}}, {event}, {100}, 200, false), "");
 }
